@@ -1,0 +1,188 @@
+"""The waist of lrscope: what a measurement is called, how it is labelled, and how blocks of it join.
+
+Everything above this module is an `xarray.Dataset`:
+
+block
+    what training yields: dimensions ``member`` (the networks of one chunk) and ``step`` (a range of steps), and
+    behind them the dimensions of the variable itself. Along ``member`` stand the coordinates of the sweep
+    (``shape``, ``lr``, ``seed``, ...) beside the member's number in the sweep.
+records
+    the same for a whole experiment. `on_grid` turns ``member`` into one dimension for each axis of the sweep.
+
+A variable measured at another cadence than the rest has a step dimension of its own, ``step_<cadence>``.
+Step ``k`` is the moment after ``k`` updates: loss, gradients, activations and weights of one step belong to the
+same parameters. Values measured after a member diverged are NaN.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from lrscope.errors import InputError, unknown
+
+MEMBER = "member"
+STEP = "step"
+DIVERGED_AT = "diverged_at"
+"""Name of the variable (member, step): first step with a loss or gradient that is not finite; -1 before."""
+LOSS = "loss"
+VALUES = "values"
+SPREAD = "spread"
+OUTCOMES = ("converged", "not improved", "diverged")
+LAST_LOSSES = 20
+"""How many of the last recorded losses are averaged to tell a converged member (Sohl-Dickstein, 2402.06184)."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The label of one recorded variable.
+
+    Attributes
+    ----------
+    name : unique in a file and legal in C++, e.g. ``weights_encoder_0``
+    quantity : what is measured: ``weights``, ``biases``, ``weight_gradients``, ``bias_gradients``,
+        ``activations``, ``activation_gradients``, ``loss``, ``learning_rate``, ``gradient_norm``, ...
+    statistic : ``values``, or what was computed of them: ``spread``, ``mean``, ``std``, ``min``, ``max``, ``active``
+    dims : dimensions behind (member, step), e.g. ``("neuron_encoder_0", "input_encoder_0")``; a neuron comes first
+        in parameters, a sample in full activations
+    layer, part : dotted path of the module (``encoder.0``) and its first level (``encoder``); empty if of the network
+    long_name, units : for axis labels
+    """
+
+    name: str
+    quantity: str
+    long_name: str
+    units: str = "1"
+    statistic: str = VALUES
+    dims: tuple[str, ...] = ()
+    layer: str = ""
+    part: str = ""
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """The `attrs` of the variable's DataArray."""
+        return {
+            "quantity": self.quantity,
+            "statistic": self.statistic,
+            "layer": self.layer,
+            "part": self.part,
+            "long_name": self.long_name,
+            "units": self.units,
+        }
+
+
+def identifier(layer: str) -> str:
+    """Return a layer's path as it stands in variable and dimension names: ``encoder.0`` is ``encoder_0``."""
+    return "".join(character if character.isalnum() else "_" for character in layer)
+
+
+def step_dimension(array: xr.DataArray | xr.Dataset) -> str:
+    """Return the name of the step dimension of a recorded variable: ``step``, or ``step_<cadence>``."""
+    for dim in array.dims:
+        if dim == STEP or str(dim).startswith(f"{STEP}_"):
+            return str(dim)
+    raise InputError(f"the variable must have a step dimension; got {tuple(map(str, array.dims))}.")
+
+
+def new_block(
+    values: Mapping[str, np.ndarray],
+    variables: Mapping[str, Variable],
+    steps: Mapping[str, np.ndarray],
+    members: Mapping[str, np.ndarray],
+    sweep_attrs: Mapping[str, Mapping[str, str]],
+    step_dims: Mapping[str, str],
+) -> xr.Dataset:
+    """Return a block, labelled.
+
+    Parameters
+    ----------
+    values : name -> array (member, step, *variable.dims)
+    variables : name -> its label
+    steps : step dimension -> step numbers
+    members : ``member`` and each axis of the sweep -> one entry a member
+    sweep_attrs : axis -> attrs (``long_name``, ``units``, ``scale``)
+    step_dims : name -> step dimension of that variable
+    """
+    data = {
+        name: ((MEMBER, step_dims[name], *variables[name].dims), array, variables[name].attrs)
+        for name, array in values.items()
+    }
+    coords: dict[str, object] = {MEMBER: (MEMBER, members[MEMBER], {"long_name": "member of the ensemble"})}
+    coords |= {axis: (MEMBER, members[axis], dict(attrs)) for axis, attrs in sweep_attrs.items()}
+    coords |= {dim: (dim, numbers, {"long_name": "step", "units": "updates"}) for dim, numbers in steps.items()}
+    return xr.Dataset(data, coords=coords, attrs={"axes": list(sweep_attrs)})
+
+
+def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Return all blocks as one Dataset (member, step, ...): blocks of the same members join along their steps."""
+    chunks: dict[tuple[int, ...], list[xr.Dataset]] = {}
+    for block in blocks:
+        chunks.setdefault(tuple(block[MEMBER].values.tolist()), []).append(block)
+    if not chunks:
+        raise InputError("there must be at least one block to concatenate; got none.")
+    joined = [_join_steps(parts) for parts in chunks.values()]
+    return xr.concat(joined, MEMBER, data_vars="minimal", coords="minimal", compat="override", join="outer")
+
+
+def _join_steps(parts: list[xr.Dataset]) -> xr.Dataset:
+    pieces = []
+    for dim in dict.fromkeys(step_dimension(array) for part in parts for array in part.values()):
+        names = [[name for name, array in part.items() if dim in array.dims] for part in parts]
+        having = [part[some] for part, some in zip(parts, names, strict=True) if some]
+        pieces.append(xr.concat(having, dim, data_vars="minimal", coords="minimal", compat="override", join="exact"))
+    return xr.merge(pieces, compat="override", join="outer", combine_attrs="override")
+
+
+def on_grid(records: xr.Dataset) -> xr.Dataset:
+    """Return records with one dimension for each axis of the sweep instead of ``member``.
+
+    (member, step, ...) becomes (shape, lr, seed, step, ...). A combination that was not trained is NaN.
+    """
+    axes = list(records.attrs["axes"])
+    by_axes = records.drop_vars(MEMBER).set_index({MEMBER: axes})
+    grid = by_axes.unstack(MEMBER)
+    for axis in axes:
+        grid[axis].attrs.update(records[axis].attrs)
+    return grid.transpose(*axes, ...)
+
+
+def of_quantity(records: xr.Dataset, quantity: str, statistic: str | None = None) -> Iterator[xr.DataArray]:
+    """Yield the variables of a quantity, one a layer, in the order of the layers.
+
+    Raises
+    ------
+    InputError : no such quantity was recorded; the nearest recorded one is named.
+    """
+    found = False
+    for array in records.data_vars.values():
+        if array.attrs.get("quantity") == quantity and statistic in (None, array.attrs.get("statistic")):
+            found = True
+            yield array
+    if not found:
+        raise unknown("quantity", quantity, quantities(records))
+
+
+def quantities(records: xr.Dataset) -> list[str]:
+    """Return the names of the recorded quantities, in order of appearance."""
+    named = (array.attrs.get("quantity") for array in records.data_vars.values())
+    return list(dict.fromkeys(quantity for quantity in named if quantity))
+
+
+def outcomes(records: xr.Dataset) -> xr.Dataset:
+    """Return how each member ended.
+
+    Returns
+    -------
+    outcome : (member) one of `OUTCOMES`. ``converged``: finite to the end, and the mean of the last 20 recorded
+        losses lies below the first; ``not improved``: finite, but it does not; ``diverged``.
+    diverged_at : (member) first step with a loss or gradient that is not finite, -1 if there was none
+    """
+    dim = step_dimension(records[DIVERGED_AT])
+    diverged_at = records[DIVERGED_AT].max(dim)
+    loss = records[LOSS]
+    loss_dim = step_dimension(loss)
+    late = loss.isel({loss_dim: slice(-LAST_LOSSES, None)}).mean(loss_dim)
+    improved = late < loss.isel({loss_dim: 0})
+    outcome = xr.where(diverged_at >= 0, "diverged", xr.where(improved, "converged", "not improved"))
+    return xr.Dataset({"outcome": outcome, DIVERGED_AT: diverged_at})
