@@ -1,0 +1,73 @@
+# `make study` reproduces the default study; `make test` runs the tests. Both need Python >= 3.11 and make, nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= results/fluctuation
+
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+SOURCES := src tests $(wildcard benchmarks) $(wildcard examples)
+WANTED := pyproject.toml constraints.txt
+
+.PHONY: help study test test-long lint format bench docs clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make study      train the default study into $(OUT) and say where its report is"
+	@echo "make test       run the tests (about a minute); make test-long runs the long ones"
+	@echo "make lint       ruff, mypy --strict, import contracts; make format repairs what ruff can"
+	@echo "make docs       every public name is documented, every example in README and docs runs"
+	@echo "make bench      measure speed and memory against plain PyTorch, write docs/benchmarks.md"
+	@echo "make clean      remove $(VENV) and the caches"
+
+study: $(VENV)/installed
+	@$(BIN)/lrscope run fluctuation --out $(OUT)
+	@echo "The report is $(abspath $(OUT))/report.html"
+
+test: $(VENV)/installed-test
+	@$(BIN)/python -m pytest --quiet
+
+test-long: $(VENV)/installed-test
+	@$(BIN)/python -m pytest --quiet -m long
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/installed-dev
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+bench: $(VENV)/installed-test
+	@$(BIN)/python -m benchmarks
+
+docs: $(VENV)/installed-test
+	@$(BIN)/python -m pytest --quiet --doctest-modules src tests/test_docs.py tests/test_architecture.py -m "long or not long"
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of packages: nothing is installed twice while the requirements stay the same.
+$(VENV)/installed: $(WANTED) | $(VENV)/bin/python
+	@echo "Installing lrscope and what it needs into $(VENV)"
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/installed-test: $(WANTED) | $(VENV)/bin/python
+	@echo "Installing lrscope with what its tests need into $(VENV)"
+	@$(INSTALL) ".[test]"
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-dev: $(WANTED) | $(VENV)/bin/python
+	@echo "Installing lrscope with what its checks need into $(VENV)"
+	@$(INSTALL) ".[dev]"
+	@touch $(VENV)/installed $(VENV)/installed-test $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "PYTHON must be Python 3.11 or newer; got $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; \
+	  exit 2; }
+	@$(PYTHON) -m venv $(VENV)
