@@ -140,7 +140,7 @@ def on_grid(records: xr.Dataset) -> xr.Dataset:
     (member, step, ...) becomes (shape, lr, seed, step, ...). A combination that was not trained is NaN.
     """
     axes = list(records.attrs["axes"])
-    by_axes = records.drop_vars(MEMBER).set_index({MEMBER: axes})
+    by_axes = records.drop_vars(MEMBER).set_index(member=axes)  # MEMBER; its type wants a keyword
     grid = by_axes.unstack(MEMBER)
     for axis in axes:
         grid[axis].attrs.update(records[axis].attrs)
