@@ -33,6 +33,7 @@ __all__ = [
     "probes",
     "records",
     "report",
+    "specification",
     "store",
     "studies",
     "sweep",

@@ -1,0 +1,198 @@
+"""The rules of ARCHITECTURE.md that no linter knows. Import contracts stand in pyproject.toml."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lrscope
+
+SOURCE = Path(lrscope.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+REFUSED = {"utils", "util", "helpers", "helper", "manager", "handler", "core", "misc", "common"}
+IMPORTS_INSIDE = {"cli.py", "__init__.py"}
+ARRAY_HALF = ("records", "store", "analysis", "figures", "report")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
+
+
+def functions(path: Path) -> Iterator[Function]:
+    return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, Function))
+
+
+def length(function: Function) -> int:
+    """Return the lines from `def` to the end, without the docstring."""
+    whole = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is None:
+        return whole
+    return whole - (first.end_lineno - first.lineno + 1)
+
+
+def parameters(function: Function) -> int:
+    """Return how many parameters a caller sees: without self and cls, a star counting as one."""
+    given = function.args
+    names = [parameter.arg for parameter in given.posonlyargs + given.args + given.kwonlyargs]
+    stars = [star for star in (given.vararg, given.kwarg) if star]
+    return len([name for name in names if name not in ("self", "cls")]) + len(stars)
+
+
+def every_function() -> list[tuple[str, Function]]:
+    return [(f"{relative(path)}:{function.name}", function) for path in FILES for function in functions(path)]
+
+
+def public_modules() -> list[str]:
+    """Return `lrscope.<name>` of every public module and folder that exists."""
+    tops = [*SOURCE.glob("*.py"), *SOURCE.glob("*/__init__.py")]
+    names = {path.parent.name if path.name == "__init__.py" else path.stem for path in tops} - {SOURCE.name}
+    return sorted(f"lrscope.{name}" for name in names if not name.startswith("_"))
+
+
+def python(code: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_rules_look_at_the_code():
+    assert {"__init__.py", "errors.py", "records.py"} <= {relative(path) for path in FILES}
+    assert len(every_function()) > 20
+
+
+def test_files_have_at_most_400_lines():
+    lines = {relative(path): len(path.read_text().splitlines()) for path in FILES}
+    assert {path: count for path, count in lines.items() if count > 400} == {}
+
+
+def test_functions_have_at_most_60_lines():
+    assert {name: length(function) for name, function in every_function() if length(function) > 60} == {}
+
+
+def test_nine_of_ten_functions_have_under_30_lines():
+    long = {name: length(function) for name, function in every_function() if length(function) >= 30}
+    assert len(long) <= 0.1 * len(every_function()), long
+
+
+def test_functions_take_at_most_8_parameters():
+    assert {name: parameters(function) for name, function in every_function() if parameters(function) > 8} == {}
+
+
+def test_there_is_one_vmap():
+    calls = [relative(path) for path in FILES if re.search(r"\bvmap\(", path.read_text())]
+    assert set(calls) <= {"training/_ensemble.py"}
+
+
+def test_analyses_name_their_dimensions():
+    numbered = [
+        f"{relative(path)}:{node.lineno}"
+        for path in FILES
+        if relative(path).startswith("analysis/")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "axis" and not names_something(keyword.value)
+    ]
+    assert numbered == []
+
+
+def names_something(value: ast.expr) -> bool:
+    """Tell `axis="seed"` and `axis=axis` from `axis=0`, `axis=-1` and `axis=(0, 1)`."""
+    return not any(isinstance(node, ast.Constant) and isinstance(node.value, int) for node in ast.walk(value))
+
+
+def test_imports_stand_at_the_top():
+    inside = [
+        f"{relative(path)}:{node.lineno}"
+        for path in FILES
+        if path.name not in IMPORTS_INSIDE
+        for function in functions(path)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert inside == []
+
+
+def test_no_name_that_says_nothing():
+    words = {relative(path): set(path.stem.split("_")) | set(path.parent.name.split("_")) for path in FILES}
+    assert {path: named & REFUSED for path, named in words.items() if named & REFUSED} == {}
+
+
+def test_every_test_folder_mirrors_the_source():
+    folders = {path.name for path in SOURCE.iterdir() if path.is_dir()}
+    tested = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir() and any(path.glob("test_*.py"))}
+    assert tested <= folders
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_every_public_name_is_documented(name):
+    module = importlib.import_module(name)
+    assert module.__doc__, f"{name} has no docstring"
+    for public in getattr(module, "__all__", []):
+        thing = getattr(module, public)
+        if callable(thing) and not is_alias(thing):
+            assert described(thing), f"{name}.{public} has no docstring of its own"
+
+
+def is_alias(thing: object) -> bool:
+    """Tell a type alias such as `Callable[[int], bool]`, which cannot carry a docstring."""
+    return hasattr(thing, "__origin__")
+
+
+def described(thing: object) -> bool:
+    """Tell whether the docstring was written by somebody: dataclasses and pydantic invent or inherit one."""
+    written = thing.__dict__.get("__doc__") if isinstance(thing, type) else thing.__doc__
+    return bool(written) and not written.startswith(f"{thing.__name__}(")
+
+
+@pytest.mark.parametrize("name", [name for name in public_modules() if (SOURCE / name.split(".")[1]).is_dir()])
+def test_every_folder_lists_its_names(name):
+    assert importlib.import_module(name).__all__
+
+
+def test_the_contents_page_lists_what_exists():
+    listed = {f"lrscope.{name}" for name in lrscope.__all__ if not name.startswith("__")}
+    assert set(public_modules()) - listed <= {"lrscope.cli", "lrscope.distributed", "lrscope.integrations"}
+    assert set(dir(lrscope)) == set(lrscope.__all__)
+
+
+def test_the_contents_page_imports_when_asked():
+    assert python("import lrscope, sys; print(lrscope.errors.InputError.exit_code)").strip() == "2"
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'; it has"):
+        lrscope.nothing  # noqa: B018
+
+
+def test_importing_lrscope_is_light():
+    loaded = python("import lrscope, sys; print(*sys.modules)").split()
+    assert not {"torch", "numpy", "xarray", "matplotlib"} & set(loaded)
+
+
+@pytest.mark.parametrize("half", [name for name in ARRAY_HALF if f"lrscope.{name}" in public_modules()])
+def test_the_array_half_leaves_torch_alone(half):
+    assert python(f"import lrscope.{half}, sys; print('torch' in sys.modules)").strip() == "False"
+
+
+@pytest.mark.skipif("lrscope.cli" not in public_modules(), reason="there is no command line yet")
+def test_the_help_of_the_command_line_leaves_torch_alone():
+    code = """
+import sys
+sys.argv = ["lrscope", "--help"]
+import lrscope.cli
+try:
+    lrscope.cli.main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("torch loaded:", "torch" in sys.modules)
+"""
+    printed = python(code)
+    assert "usage" in printed.lower()
+    assert printed.rstrip().endswith("torch loaded: False")
