@@ -1,0 +1,66 @@
+"""The form in which every data set hands over its samples, and a data set made of arrays that already exist."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from lrscope.errors import must_be
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Samples as training takes them.
+
+    Attributes
+    ----------
+    inputs : (sample, ...) floating numbers
+    targets : (sample, ...) floating numbers, or (sample) integer classes
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.targets) or not len(self.inputs):
+            allowed = "as many as the inputs, and at least one"
+            raise must_be("the number of targets", allowed, f"{len(self.targets)} for {len(self.inputs)} inputs")
+
+
+class DataSet(Protocol):
+    """Anything with a method that returns the samples."""
+
+    def arrays(self) -> Arrays:
+        """Return inputs and targets."""
+        ...
+
+
+class Samples:
+    """A data set of arrays that already exist; an experiment records their shape and checksum, not their values.
+
+    Parameters
+    ----------
+    inputs, targets : (sample, ...)
+    name : how the data is called in the report
+
+    Examples
+    --------
+    >>> Samples(np.zeros((3, 2)), np.zeros((3, 1)), "zeros").arrays().inputs.shape
+    (3, 2)
+    """
+
+    def __init__(self, inputs: np.ndarray, targets: np.ndarray, name: str = "samples") -> None:
+        self._arrays = Arrays(np.asarray(inputs), np.asarray(targets))
+        self.name = name
+
+    def arrays(self) -> Arrays:
+        """Return the arrays as they were given."""
+        return self._arrays
+
+    def __json__(self) -> dict[str, Any]:
+        both = (
+            np.ascontiguousarray(self._arrays.inputs).tobytes() + np.ascontiguousarray(self._arrays.targets).tobytes()
+        )
+        shapes = {"inputs": list(self._arrays.inputs.shape), "targets": list(self._arrays.targets.shape)}
+        return {"name": self.name, **shapes, "sha256": hashlib.sha256(both).hexdigest()}

@@ -1,0 +1,74 @@
+"""The learning rate's course over the steps, as a factor that multiplies each member's own rate."""
+
+import math
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from lrscope.specification import specification
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Schedule(Protocol):
+    """Anything that gives a factor for a step."""
+
+    def factor(self, step: int, total: int) -> float:
+        """Return the factor of the learning rate at a step, 0 to `total` - 1."""
+        ...
+
+
+@specification
+class Constant:
+    """The same rate at every step."""
+
+    def factor(self, step: int, total: int) -> float:  # noqa: ARG002  a schedule is a function of both
+        """Return 1."""
+        return 1.0
+
+
+@specification
+class Linear:
+    """From 1 down to `floor` along a straight line; `floor` would be reached one step after the last."""
+
+    floor: Share = 0.0
+
+    def factor(self, step: int, total: int) -> float:
+        """Return the factor at a step."""
+        return 1 - (1 - self.floor) * step / total
+
+
+@specification
+class Cosine:
+    """From 1 down to `floor` along half a cosine, as `torch.optim.lr_scheduler.CosineAnnealingLR` with T_max = total.
+
+    References
+    ----------
+    Loshchilov, Hutter: SGDR (arXiv 1608.03983), without restarts.
+    """
+
+    floor: Share = 0.0
+
+    def factor(self, step: int, total: int) -> float:
+        """Return the factor at a step."""
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * step / total)) / 2
+
+
+@specification
+class WarmUp:
+    """A straight rise to 1 over the first `steps`, then another schedule over the rest.
+
+    Examples
+    --------
+    >>> [WarmUp(steps=2, then=Linear()).factor(step, 6) for step in range(6)]
+    [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
+    """
+
+    steps: Annotated[int, Field(ge=1)]
+    then: Constant | Linear | Cosine = Constant()
+
+    def factor(self, step: int, total: int) -> float:
+        """Return the factor at a step."""
+        if step < self.steps:
+            return (step + 1) / self.steps
+        return self.then.factor(step - self.steps, max(total - self.steps, 1))

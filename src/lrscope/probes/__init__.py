@@ -1,0 +1,41 @@
+"""What is measured during training, and when: pure measurements of one network at one step.
+
+A probe is frozen data. ``labels(structure)`` says what it records, ``measure(state, moment)`` returns the values;
+it declares in ``needs`` what of the moment is expensive to have, and only that is computed. A probe gets no random
+generator and changes nothing: recording never changes training.
+"""
+
+from lrscope.probes._activations import Activations
+from lrscope.probes._cadence import At, Cadence, Every, LogSpaced, at, every, log_spaced
+from lrscope.probes._moment import Moment, Need, Probe, State
+from lrscope.probes._outputs import Outputs
+from lrscope.probes._parameters import Biases, Gradients, Weights
+from lrscope.probes._scalars import GradientNorm, LearningRate, Loss, UpdateSize
+from lrscope.probes._structure import Layer, Parameter, Structure, structure_of
+
+__all__ = [
+    "Activations",
+    "At",
+    "Biases",
+    "Cadence",
+    "Every",
+    "GradientNorm",
+    "Gradients",
+    "Layer",
+    "LearningRate",
+    "LogSpaced",
+    "Loss",
+    "Moment",
+    "Need",
+    "Outputs",
+    "Parameter",
+    "Probe",
+    "State",
+    "Structure",
+    "UpdateSize",
+    "Weights",
+    "at",
+    "every",
+    "log_spaced",
+    "structure_of",
+]

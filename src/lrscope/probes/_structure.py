@@ -1,0 +1,167 @@
+"""What of a network can be measured: its parameters and its layers, by name, and where their neurons are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+from lrscope.errors import InputError, unknown
+from lrscope.records import identifier
+
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_ACTIVATIONS = tuple(
+    kind for name in nn.modules.activation.__all__ if name != "MultiheadAttention" for kind in [getattr(nn, name)]
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter tensor.
+
+    Attributes
+    ----------
+    name : in the module, e.g. ``encoder.0.weight``
+    layer, part : the layer it belongs to (``encoder.0``) and the first level of its path (``encoder``)
+    shape : of the tensor
+    neuron_dim : the dimension of the tensor along which the neurons (output channels) lie
+    """
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    neuron_dim: int = 0
+
+    @property
+    def part(self) -> str:
+        """First level of the layer's path."""
+        return self.layer.split(".")[0]
+
+    @property
+    def is_bias(self) -> bool:
+        """Whether the tensor is a bias: one number a neuron, added to its input."""
+        return self.name.rpartition(".")[2].endswith("bias")
+
+    def by_neuron(self, tensor: Tensor) -> Tensor:
+        """Return the tensor as (neuron) for a bias, (neuron, input) for a weight."""
+        if self.is_bias or not self.shape:
+            return tensor.reshape(-1) if self.is_bias else tensor.reshape(1, 1)
+        return tensor.movedim(self.neuron_dim, 0).reshape(self.shape[self.neuron_dim], -1)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One module whose output can be recorded.
+
+    Attributes
+    ----------
+    path : in the network, e.g. ``encoder.1``
+    shape : of its output for one sample
+    is_activation : whether it is one of PyTorch's activation functions
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    is_activation: bool
+
+    @property
+    def part(self) -> str:
+        """First level of the path."""
+        return self.path.split(".")[0]
+
+    def by_sample(self, output: Tensor) -> Tensor:
+        """Return an output as (sample, neuron, position).
+
+        The neurons of an output (sample, channel, height, width) are its channels, those of (sample, feature) and
+        (sample, token, feature) its features; everything else is position.
+        """
+        channels_last = output.movedim(1, -1) if output.ndim > 3 else output
+        flat = channels_last.reshape(output.shape[0], -1, channels_last.shape[-1])
+        return flat.movedim(1, 2)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What can be measured of a network.
+
+    Attributes
+    ----------
+    parameters, layers : in the order of the network's definition
+    output_size, target_size : numbers in the output and in the target of one sample
+    """
+
+    parameters: tuple[Parameter, ...]
+    layers: tuple[Layer, ...]
+    output_size: int = 1
+    target_size: int = 1
+
+
+def structure_of(
+    module: nn.Module, outputs: Mapping[str, Tensor], output_size: int = 1, target_size: int = 1
+) -> Structure:
+    """Return the structure of a module.
+
+    Parameters
+    ----------
+    module : the network
+    outputs : path of a submodule -> its output for a batch (sample, ...)
+    output_size, target_size : numbers in the output and in the target of one sample
+
+    Raises
+    ------
+    InputError : two layers whose names become the same in a file.
+    """
+    submodules = dict(module.named_modules())
+    parameters = tuple(_parameter(name, tensor, submodules) for name, tensor in module.named_parameters())
+    layers = tuple(
+        Layer(path, tuple(output.shape[1:]), isinstance(submodules[path], _ACTIVATIONS))
+        for path, output in outputs.items()
+        if output.ndim >= 2
+    )
+    _refuse_collisions({parameter.layer for parameter in parameters} | {layer.path for layer in layers})
+    return Structure(parameters, layers, output_size, target_size)
+
+
+def _parameter(name: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -> Parameter:
+    path, _, short = name.rpartition(".")
+    layer = path if short in ("weight", "bias") else name
+    neuron_dim = 1 if isinstance(submodules[path], _TRANSPOSED) and tensor.ndim > 1 else 0
+    return Parameter(name, layer or name, tuple(tensor.shape), neuron_dim)
+
+
+def _refuse_collisions(layers: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for layer in layers:
+        other = seen.setdefault(identifier(layer), layer)
+        if other != layer:
+            raise InputError(f"layers {other!r} and {layer!r} have the same name in a file. Rename one of them.")
+
+
+Named = TypeVar("Named", Parameter, Layer)
+
+
+def select(found: Iterable[Named], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Named]:
+    """Return those whose layer matches one of the patterns `include` and none of `exclude` (shell patterns).
+
+    Without `include`, all match.
+
+    Raises
+    ------
+    InputError : a pattern of `include` matches no layer at all; the nearest is named.
+    """
+    candidates = list(found)
+    paths = {candidate: _path(candidate) for candidate in candidates}
+    for pattern in include:
+        if not any(fnmatchcase(path, pattern) for path in paths.values()):
+            raise unknown("include", pattern, dict.fromkeys(paths.values()))
+    wanted = include or ("*",)
+    return [one for one in candidates if _matches(paths[one], wanted) and not _matches(paths[one], exclude)]
+
+
+def _path(candidate: Parameter | Layer) -> str:
+    return candidate.layer if isinstance(candidate, Parameter) else candidate.path
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)

@@ -1,0 +1,115 @@
+"""Frozen, checked descriptions of things: fields are validated when they are made, and they have a JSON form.
+
+The JSON form is ``{"class": "lrscope.optim.Adam", <field>: <value>, ...}``: names and plain values, nothing that
+would have to be executed to be read.
+"""
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, dataclass_transform
+
+import pydantic
+from pydantic import ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from lrscope.errors import InputError, must_be, unknown
+
+T = TypeVar("T")
+_CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass_transform(frozen_default=True)
+def specification(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen dataclass whose constructor checks the types and bounds of its fields.
+
+    A bad value is an `InputError` that names the field, what is allowed and what was given.
+    """
+    checked: Any = pydantic.dataclasses.dataclass(frozen=True, config=_CONFIG)(cls)
+    checked.__init__ = _with_sentences(checked.__init__, cls.__name__)
+    return checked  # type: ignore[no-any-return]
+
+
+def _with_sentences(construct: Callable[..., None], owner: str) -> Callable[..., None]:
+    @functools.wraps(construct)
+    def checked(self: object, *args: object, **fields: object) -> None:
+        try:
+            construct(self, *args, **fields)
+        except ValidationError as error:
+            raise _as_sentence(error.errors()[0], owner) from None
+
+    return checked
+
+
+def _as_sentence(detail: ErrorDetails, owner: str) -> InputError:
+    """Turn pydantic's first complaint into one of our sentences; our own errors pass through unchanged."""
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause
+    place = [str(part) for part in detail["loc"]]
+    name = f"{owner} {place[0]}" if place else owner
+    if detail["type"] in ("unexpected_keyword_argument", "missing", "missing_argument"):
+        return InputError(f"{name}: {detail['msg'].lower()}.")
+    return must_be(name, detail["msg"].removeprefix("Input should be ").removeprefix("Value error, "), detail["input"])
+
+
+def to_json(value: Any) -> Any:
+    """Return the JSON form of a specification, of a container of them, or of a plain value.
+
+    Something that is neither (a user's own model factory, say) is recorded by its qualified name.
+
+    Raises
+    ------
+    InputError : the value is an object without a name that could be recorded.
+    """
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if hasattr(value, "__json__"):
+        return {"class": class_name(type(value)), **value.__json__()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"class": class_name(type(value)), **fields}
+    if not hasattr(value, "__qualname__"):
+        raise must_be("a part of an experiment", "a specification or a named function or class", value)
+    return {"callable": f"{value.__module__}.{value.__qualname__}"}
+
+
+def class_name(cls: type) -> str:
+    """Return the public name of a class: ``lrscope.optim.Adam``, not the private file that defines it."""
+    return f"{cls.__module__.split('._')[0]}.{cls.__qualname__}"
+
+
+def from_json(form: Any) -> Any:
+    """Return what `to_json` was given. Only classes that lrscope itself exports are made; nothing is executed.
+
+    Raises
+    ------
+    InputError : the form names a class that lrscope does not have, or a user's own callable: pass that as an object.
+    """
+    if isinstance(form, list):
+        return tuple(from_json(item) for item in form)
+    if not isinstance(form, dict):
+        return form
+    if "callable" in form:
+        raise InputError(
+            f"{form['callable']} is not part of lrscope: import it and pass it to the experiment yourself."
+        )
+    if "class" not in form:
+        return {key: from_json(item) for key, item in form.items()}
+    fields = {key: from_json(item) for key, item in form.items() if key != "class"}
+    return _exported(form["class"])(**fields)
+
+
+def _exported(name: str) -> Any:
+    folder, _, short = name.rpartition(".")
+    if folder not in ("lrscope.data", "lrscope.models", "lrscope.optim", "lrscope.probes", "lrscope.training"):
+        raise must_be("class", "one that lrscope exports", name)
+    module = importlib.import_module(folder)
+    if short not in module.__all__:
+        raise unknown("class", short, module.__all__)
+    return getattr(module, short)

@@ -1,0 +1,130 @@
+"""A grid of experiments: named axes, their values, and the members that stand for the combinations."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lrscope.errors import InputError, must_be
+from lrscope.records import MEMBER
+
+SEEDS = ("init_seed", "order_seed", "noise_seed")
+"""What a seed decides: the initial weights, the order of the data, dropout and augmentation. `seed` sets all three."""
+
+_LABELS = {
+    "lr": {"long_name": "learning rate", "units": "1", "scale": "log"},
+    "seed": {"long_name": "seed", "units": "1", "scale": "category"},
+}
+
+
+class Sweep:
+    """The values of the named axes of a grid; one member of the ensemble for every combination.
+
+    Parameters
+    ----------
+    axes : name -> values. ``lr`` is the learning rate; ``seed`` sets initialisation, order of the data and noise
+        together (``init_seed``, ``order_seed``, ``noise_seed`` set one each); any other name must be a field of the
+        data (``shape``, ``noise``) or a number of the update rule (``momentum``, ``weight_decay``).
+
+    Raises
+    ------
+    InputError : an axis without values or with a value twice; a learning rate that is not positive and finite; a
+        seed that is not a non-negative integer.
+
+    Examples
+    --------
+    >>> sweep = Sweep(lr=[0.1, 0.01], seed=range(3))
+    >>> len(sweep), sweep.axes["lr"]
+    (6, (0.1, 0.01))
+    """
+
+    def __init__(self, **axes: Iterable[Any]) -> None:
+        self.axes: Mapping[str, tuple[Any, ...]] = {name: _checked(name, values) for name, values in axes.items()}
+
+    def __len__(self) -> int:
+        return math.prod(len(values) for values in self.axes.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sweep) and list(self.axes.items()) == list(other.axes.items())
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.axes.items()))
+
+    def __repr__(self) -> str:
+        return f"Sweep({', '.join(f'{name}={list(values)}' for name, values in self.axes.items())})"
+
+    def __json__(self) -> dict[str, list[Any]]:
+        return {name: list(values) for name, values in self.axes.items()}
+
+    def members(self) -> dict[str, np.ndarray]:
+        """Return the columns of the members: ``member`` and every axis, one entry a combination, last axis fastest."""
+        rows = list(itertools.product(*self.axes.values()))
+        columns = {name: np.array([row[i] for row in rows]) for i, name in enumerate(self.axes)}
+        return {MEMBER: np.arange(len(rows), dtype=np.int64), **columns}
+
+    def attrs(self) -> dict[str, dict[str, str]]:
+        """Return for each axis its ``long_name``, ``units`` and ``scale`` (``log``, ``linear`` or ``category``)."""
+        return {name: _LABELS.get(name) or _label(name, values) for name, values in self.axes.items()}
+
+
+def _label(name: str, values: Sequence[Any]) -> dict[str, str]:
+    scale = "category" if isinstance(values[0], str) or name.endswith("seed") else "linear"
+    return {"long_name": name.replace("_", " "), "units": "1", "scale": scale}
+
+
+def _checked(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise must_be(name, "a list of values", values)
+    listed = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
+    if not listed:
+        raise must_be(name, "a list of at least one value", list(listed))
+    if len(set(listed)) < len(listed):
+        raise must_be(name, "a list of different values", list(listed), "Name each value once.")
+    check = _rate if name == "lr" else _seed if name.endswith("seed") else _same
+    return tuple(check(name, value) for value in listed)
+
+
+def _rate(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+        raise must_be(name, "a positive finite number", value)
+    return float(value)
+
+
+def _seed(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise must_be(name, "a non-negative integer", value)
+    return value
+
+
+def _same(_name: str, value: Any) -> Any:
+    return value
+
+
+def parse_grid(name: str, texts: Sequence[str]) -> tuple[float, ...]:
+    """Return the numbers of a grid given as text: single numbers, or ``start:stop:count`` spaced by a constant factor.
+
+    Raises
+    ------
+    InputError : a text that is neither; the sentence shows an example of both.
+
+    Examples
+    --------
+    >>> parse_grid("lrs", ["1e-4:1e-2:3"])
+    (0.0001, 0.001, 0.01)
+    """
+    return tuple(number for text in texts for number in _parse_one(name, text))
+
+
+def _parse_one(name: str, text: str) -> Iterable[float]:
+    start, *rest = text.split(":")
+    try:
+        if not rest:
+            return (float(start),)
+        stop, count = rest
+        grid = np.geomspace(float(start), float(stop), int(count))
+        return tuple(float(f"{value:.6g}") for value in grid)
+    except ValueError:
+        example = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
+        raise InputError(f"{name} must be numbers or start:stop:count; got {text!r}. {example}") from None

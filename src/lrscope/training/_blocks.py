@@ -1,0 +1,65 @@
+"""Values measured step by step, gathered into blocks of records."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from lrscope.probes import Probe, Structure
+from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, new_block
+from lrscope.sweep import Sweep
+from lrscope.training._plan import Members, Timetable
+
+DIVERGENCE = Variable(DIVERGED_AT, DIVERGED_AT, "first step that is not finite", "updates")
+
+
+class Gatherer:
+    """Collects what is measured and hands it out as a labelled block.
+
+    Parameters
+    ----------
+    probes : in the order of their numbers
+    structure : of the network
+    table : when each probe measures
+    """
+
+    def __init__(self, probes: tuple[Probe, ...], structure: Structure, table: Timetable) -> None:
+        self._table = table
+        self.variables: dict[str, Variable] = {DIVERGED_AT: DIVERGENCE}
+        self._dim_of: dict[str, str] = {DIVERGED_AT: STEP}
+        for number, probe in enumerate(probes):
+            for label in probe.labels(structure):
+                self.variables[label.name] = label
+                self._dim_of[label.name] = table.dims[number]
+        self._values: dict[str, list[Tensor]] = {}
+        self._steps: dict[str, list[int]] = {}
+
+    def add(self, step: int, due: tuple[int, ...], values: Mapping[str, Tensor]) -> None:
+        """Take what the due probes measured at a step, name -> (member, ...)."""
+        dims = {self._table.dims[number] for number in due}
+        for dim in dims:
+            self._steps.setdefault(dim, []).append(step)
+        for name, value in values.items():
+            if self._dim_of[name] in dims:
+                self._values.setdefault(name, []).append(value)
+
+    def block(self, members: Members, sweep: Sweep) -> xr.Dataset:
+        """Return what was taken since the last call as a block; values after a divergence become NaN."""
+        arrays = {name: torch.stack(values, 1).cpu().numpy() for name, values in self._values.items()}
+        steps = {dim: np.array(numbers, dtype=np.int64) for dim, numbers in self._steps.items()}
+        self._values, self._steps = {}, {}
+        if DIVERGED_AT in arrays:
+            self._blank_after_divergence(arrays, steps)
+        columns = {name: members.columns[name] for name in (MEMBER, *sweep.axes)}
+        return new_block(arrays, self.variables, steps, columns, sweep.attrs(), self._dim_of)
+
+    def _blank_after_divergence(self, arrays: dict[str, np.ndarray], steps: Mapping[str, np.ndarray]) -> None:
+        first = arrays[DIVERGED_AT].max(axis=1)
+        if (first < 0).all():
+            return
+        for name, array in arrays.items():
+            if np.issubdtype(array.dtype, np.floating):
+                after = (first >= 0)[:, None] & (steps[self._dim_of[name]] > first[:, None])
+                array[after] = np.nan

@@ -1,0 +1,209 @@
+"""The training loop: the only one."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import torch
+import xarray as xr
+
+from lrscope import records
+from lrscope.errors import must_be
+from lrscope.optim import loss_function, numbers_of
+from lrscope.training._blocks import Gatherer
+from lrscope.training._ensemble import Columns, Ensemble, State, from_arrays, to_arrays
+from lrscope.training._experiment import Estimate, Experiment
+from lrscope.training._network import Network, build, initial_tree
+from lrscope.training._plan import Members, Orders, Timetable, chunked, timetable
+
+Checkpoint = Mapping[str, np.ndarray]
+BLOCK_BYTES = 64 * 2**20
+"""A block is closed when its records reach this size ..."""
+BLOCK_SECONDS = 20.0
+"""... or this age, so that a slow training, too, loses little when it is killed."""
+
+
+def train(experiment: Experiment, *, device: str = "auto", chunk_size: int | None = None) -> xr.Dataset:
+    """Return the records of an experiment, in memory, with a dimension for each axis of its sweep.
+
+    Parameters
+    ----------
+    device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    chunk_size : members trained at once; by default as many as fit the cache or the GPU's memory
+
+    Returns
+    -------
+    records : Dataset (*axes, step, ...); see `lrscope.records`. For records that do not fit in memory write the blocks
+        of `stream` to a file (`lrscope.store`).
+
+    Raises
+    ------
+    InputError : something in the experiment does not fit together, or there is no such device.
+
+    Examples
+    --------
+    >>> from lrscope.data import Shape
+    >>> from lrscope.models import Autoencoder
+    >>> from lrscope.training import Sweep
+    >>> experiment = Experiment(data=Shape("circle"), model=Autoencoder(), sweep=Sweep(lr=[1e-3, 1e-2]), epochs=5)
+    >>> train(experiment).loss.sizes
+    Frozen({'lr': 2, 'step': 5})
+    """
+    return records.on_grid(records.concatenate(stream(experiment, device=device, chunk_size=chunk_size)))
+
+
+def stream(
+    experiment: Experiment,
+    *,
+    device: str = "auto",
+    chunk_size: int | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "Stream":
+    """Return an iterator of blocks (member, step, ...) that trains as it is consumed.
+
+    Parameters
+    ----------
+    checkpoint : the ``state`` of an earlier stream of the same experiment: training goes on behind it
+    progress : called after every step with the number of networks times steps that are done, and of all
+    """
+    return Stream(experiment, _device(device), chunk_size, checkpoint, progress)
+
+
+class Stream(Iterator[xr.Dataset]):
+    """Blocks of records as they are measured, and the state of the training after the last one."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        device: torch.device,
+        chunk_size: int | None,
+        checkpoint: Checkpoint | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.experiment = experiment
+        self._device = device
+        self._checkpoint = dict(checkpoint or {})
+        self._progress = progress or (lambda _done, _total: None)
+        self._state: dict[str, np.ndarray] = {}
+        self._stopping = False
+        stored = self._checkpoint.get("chunk_size")
+        self._network, bytes_each = _network(experiment, device)
+        self._chunks = list(chunked(experiment, device, chunk_size if stored is None else int(stored), bytes_each))
+        self._largest = max(len(members) for members in self._chunks)
+        self._tables = [timetable(experiment, members.samples) for members in self._chunks]
+        self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
+        self._done = 0
+        self._blocks = self._all_blocks()
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """What `stream` needs to go on behind the last block: arrays by name."""
+        return self._state
+
+    def stop(self) -> None:
+        """Ask the training to end: the block in hand comes out, then no more."""
+        self._stopping = True
+
+    def __next__(self) -> xr.Dataset:
+        return next(self._blocks)
+
+    def _all_blocks(self) -> Iterator[xr.Dataset]:
+        first = int(self._checkpoint.get("chunk", 0))
+        for number, (members, table) in enumerate(zip(self._chunks, self._tables, strict=True)):
+            if number >= first and not self._stopping:
+                yield from self._blocks_of(number, members, table)
+            else:
+                self._done += len(members) * table.total
+
+    def _blocks_of(self, number: int, members: Members, table: Timetable) -> Iterator[xr.Dataset]:
+        ensemble, state, start = self._started(number, members)
+        gatherer = Gatherer(self.experiment.probes, self._network.structure, table)
+        batch_size = self.experiment.batch_size
+        orders = Orders(members.columns["order_seed"], members.samples, batch_size or 1, table.per_epoch)
+        size, born = 0, time.monotonic()
+        self._done += len(members) * start
+        for step in range(start, table.total):
+            factor = self.experiment.schedule.factor(step, table.total)
+            order = orders.at(step).to(self._device) if batch_size else None
+            due = table.due(step)
+            state, values = ensemble.step(state, step, factor, due, order)
+            gatherer.add(step, due, values)
+            size += sum(value.nbytes for value in values.values())
+            self._done += len(members)
+            self._progress(self._done, self.total)
+            old = size >= BLOCK_BYTES or time.monotonic() - born > BLOCK_SECONDS
+            if old or self._stopping or step == table.total - 1:
+                self._keep(number, step + 1, table, state)
+                yield gatherer.block(members, self.experiment.sweep)
+                size, born = 0, time.monotonic()
+            if self._stopping:
+                return
+
+    def _keep(self, chunk: int, step: int, table: Timetable, state: State) -> None:
+        position = (chunk + 1, 0) if step == table.total else (chunk, step)
+        clock = {"chunk_size": self._largest, "chunk": position[0], "step": position[1]}
+        self._state = {name: np.array(value) for name, value in clock.items()} | to_arrays(state)
+
+    def _started(self, number: int, members: Members) -> tuple[Ensemble, State, int]:
+        """Return a chunk's ensemble and its state: fresh, or as the checkpoint has it."""
+        experiment = self.experiment
+        ensemble = Ensemble(
+            self._network,
+            experiment.optimizer,
+            experiment.probes,
+            numbers_of(experiment.optimizer),
+            _columns(experiment, members, self._device),
+            members.data,
+            members.shared,
+        )
+        state = ensemble.initial_state(*_initial(experiment, members, self._device))
+        resumes = int(self._checkpoint.get("chunk", -1)) == number and int(self._checkpoint["step"]) > 0
+        if not resumes:
+            return ensemble, state, 0
+        return ensemble, from_arrays(self._checkpoint, state), int(self._checkpoint["step"])
+
+
+def estimate(experiment: Experiment, *, device: str = "auto", steps: int = 20) -> Estimate:
+    """Return what a run will cost: the size of its records exactly, its time from a few measured steps."""
+    run = stream(experiment, device=device)
+    return Estimate(*run.cost(steps))
+
+
+def _network(experiment: Experiment, device: torch.device) -> tuple[Network, int]:
+    """Return the network, and the bytes that one member needs while it trains."""
+    dtype = getattr(torch, experiment.dtype)
+    module = build(experiment.model, 0, dtype).to(device)
+    example = next(chunked(experiment, device, 1, 1)).example(experiment.batch_size or 2**62)
+    network = Network(module, loss_function(experiment.loss), example)
+    outputs = sum(int(np.prod(layer.shape)) for layer in network.structure.layers) * len(example.inputs)
+    parameters = sum(network.layout.sizes)
+    return network, (outputs + 4 * parameters) * dtype.itemsize
+
+
+def _initial(
+    experiment: Experiment, members: Members, device: torch.device
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Return parameters (member, parameter) and buffers (member, ...): each as PyTorch makes them under its seed."""
+    dtype = getattr(torch, experiment.dtype)
+    seeds = members.columns["init_seed"]
+    by_seed = {
+        int(seed): initial_tree(build(experiment.model, int(seed), dtype)) for seed in dict.fromkeys(seeds.tolist())
+    }
+    vectors, buffers = zip(*(by_seed[int(seed)] for seed in seeds), strict=True)
+    stacked = {name: torch.stack([one[name] for one in buffers]).to(device) for name in buffers[0]}
+    return torch.stack(vectors).to(device), stacked
+
+
+def _columns(experiment: Experiment, members: Members, device: torch.device) -> Columns:
+    varied = [name for name in ("lr", *numbers_of(experiment.optimizer)) if name in members.columns]
+    numbers = {name: torch.tensor(members.columns[name], dtype=torch.float64, device=device) for name in varied}
+    return Columns(numbers, torch.tensor(members.columns["noise_seed"], device=device))
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("auto", "cpu", "cuda"):
+        raise must_be("device", "auto, cpu or cuda", name)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise must_be("device", "a device of this machine", name, "PyTorch finds no CUDA here: use auto or cpu.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

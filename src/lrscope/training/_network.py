@@ -1,0 +1,164 @@
+"""One network as pure functions of its parameter vector: loss, gradient, what its layers put out."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
+
+from lrscope.errors import InputError, must_be
+from lrscope.optim import Loss
+from lrscope.probes import Need, Structure, structure_of
+from lrscope.training._noise import MemberNoise
+from lrscope.trees import Layout, flatten
+
+ModelFactory = Callable[[], nn.Module]
+Tree = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The samples of one step: inputs and targets, (sample, ...)."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass forward and back through the network gives.
+
+    Attributes
+    ----------
+    loss : scalar
+    gradient : (parameter)
+    buffers : running statistics after the pass
+    activations, activation_gradients : path -> (sample, ...); empty unless asked for
+    """
+
+    loss: Tensor
+    gradient: Tensor
+    buffers: Tree
+    activations: Tree
+    activation_gradients: Tree
+
+
+def build(factory: ModelFactory, seed: int, dtype: torch.dtype) -> nn.Module:
+    """Return the module that the factory makes under ``torch.manual_seed(seed)``; the global generator is left alone.
+
+    Raises
+    ------
+    InputError : the factory returns something that is not a module with parameters.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = factory()
+    if not isinstance(module, nn.Module) or not any(True for _ in module.parameters()):
+        raise must_be("model", "a callable that returns an nn.Module with parameters", type(module).__name__)
+    return module.to(dtype)
+
+
+class Network:
+    """A module and a loss, as functions of a vector of parameters and a dictionary of buffers.
+
+    Parameters
+    ----------
+    module : gives the architecture; its own values are not used
+    loss : of outputs and targets
+    example : a batch of the shapes that will be given
+
+    Raises
+    ------
+    InputError : the module does not accept the inputs, or its outputs do not fit the targets.
+    """
+
+    def __init__(self, module: nn.Module, loss: Loss, example: Batch) -> None:
+        self._training = copy.deepcopy(module).train()
+        self._evaluating = copy.deepcopy(module).eval()
+        self._loss = loss
+        self.layout = Layout.of(dict(module.named_parameters()))
+        self.structure = self._explored(example)
+
+    def evaluate(self, parameters: Tensor, buffers: Tree, inputs: Tensor) -> Tensor:
+        """Return the outputs (sample, ...) in evaluation mode."""
+        outputs: Tensor = functional_call(self._evaluating, {**self.layout.tree(parameters), **buffers}, (inputs,))
+        return outputs
+
+    def forward_back(
+        self, parameters: Tensor, buffers: Tree, batch: Batch, key: Tensor, needs: frozenset[Need]
+    ) -> Pass:
+        """Return loss, gradient and what was asked for, of one batch in training mode.
+
+        Parameters
+        ----------
+        parameters : (parameter)
+        buffers : running statistics; they are not changed
+        key : scalar int64, of the noise of this step
+        needs : ``activations``, ``activation_gradients``
+        """
+        capture = bool(needs & {"activations", "activation_gradients"})
+        nudges = self._no_nudges(batch, parameters) if "activation_gradients" in needs else {}
+
+        def loss_of(vector: Tensor, nudges: Tree) -> tuple[Tensor, tuple[Tree, Tree]]:
+            fresh = {name: buffer.clone() for name, buffer in buffers.items()}
+            with _tape(self._training, capture, nudges) as tape, MemberNoise(key):
+                outputs = functional_call(self._training, {**self.layout.tree(vector), **fresh}, (batch.inputs,))
+            return self._loss(outputs, batch.targets), (fresh, tape)
+
+        (gradient, by_layer), (loss, (fresh, tape)) = grad_and_value(loss_of, argnums=(0, 1), has_aux=True)(
+            parameters, nudges
+        )
+        return Pass(loss, gradient, fresh, tape, by_layer)
+
+    def _no_nudges(self, batch: Batch, like: Tensor) -> Tree:
+        """Return zeros to add to each layer's output: the loss's gradient for them is that for the activation."""
+        samples = batch.inputs.shape[0]
+        return {layer.path: like.new_zeros((samples, *layer.shape)) for layer in self.structure.layers}
+
+    def _explored(self, example: Batch) -> Structure:
+        try:
+            with torch.no_grad(), _tape(self._evaluating, True, {}) as tape:
+                outputs = self._evaluating(example.inputs)
+            loss = self._loss(outputs, example.targets)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            shapes = f"inputs {tuple(example.inputs.shape)} and targets {tuple(example.targets.shape)}"
+            raise InputError(f"model and loss must accept {shapes}; PyTorch says: {error}") from error
+        if loss.ndim:
+            raise must_be("loss", "one number for a batch", f"a tensor of shape {tuple(loss.shape)}")
+        if outputs.shape != example.targets.shape and example.targets.is_floating_point():
+            got = f"{tuple(outputs.shape[1:])} for {tuple(example.targets.shape[1:])}"
+            raise must_be("the model's output for a sample", "of the shape of the target", got)
+        sizes = [tensor[0].numel() for tensor in (outputs, example.targets)]
+        return structure_of(self._evaluating, tape, *sizes)
+
+
+def initial_tree(module: nn.Module) -> tuple[Tensor, Tree]:
+    """Return a module's parameters as a vector, and its buffers."""
+    parameters = {name: tensor.detach() for name, tensor in module.named_parameters()}
+    return flatten(parameters), {name: tensor.detach() for name, tensor in module.named_buffers()}
+
+
+@contextmanager
+def _tape(module: nn.Module, capture: bool, nudges: Mapping[str, Tensor]) -> Iterator[Tree]:
+    """Collect the output of every module without children while active, nudged by what stands in `nudges`."""
+    tape: Tree = {}
+
+    def hook_for(path: str) -> Callable[[nn.Module, object, object], object]:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> object:
+            if not isinstance(output, Tensor) or output.ndim < 2:
+                return output
+            tape[path] = output + nudges[path] if path in nudges else output
+            return tape[path]
+
+        return hook
+
+    leaves = [(path, child) for path, child in module.named_modules() if path and not any(child.children())]
+    handles = [child.register_forward_hook(hook_for(path)) for path, child in leaves if capture]
+    try:
+        yield tape
+    finally:
+        for handle in handles:
+            handle.remove()

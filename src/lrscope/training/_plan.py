@@ -1,0 +1,209 @@
+"""From an experiment to the pieces that run: which members go together, with what data, measured at which steps."""
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from lrscope.data import Arrays, DataSet
+from lrscope.errors import InputError, must_be
+from lrscope.probes import Probe
+from lrscope.records import MEMBER, STEP
+from lrscope.training._experiment import Experiment
+from lrscope.training._network import Batch
+
+CPU_BYTES = 48 * 2**20
+"""Working set of a chunk on a CPU: larger ones fall out of the cache and are slower (docs/benchmarks.md)."""
+GPU_SHARE = 0.4
+"""Share of a GPU's free memory that a chunk may take."""
+
+_Numbered = tuple[int, Batch]
+
+
+@dataclass(frozen=True)
+class Members:
+    """Some members of an experiment that are trained together: their columns and their data.
+
+    Attributes
+    ----------
+    columns : ``member``, every axis of the sweep, ``init_seed``, ``order_seed``, ``noise_seed``; one entry a member
+    data : (sample, ...) if `shared`, else (member, sample, ...)
+    shared : whether all members learn from the same samples
+    """
+
+    columns: dict[str, np.ndarray]
+    data: Batch
+    shared: bool
+
+    def __len__(self) -> int:
+        return len(self.columns[MEMBER])
+
+    @property
+    def samples(self) -> int:
+        """Samples that each member learns from."""
+        return self.data.inputs.shape[0 if self.shared else 1]
+
+    def example(self, samples: int) -> Batch:
+        """Return the first samples of the first member."""
+        inputs, targets = self.data.inputs, self.data.targets
+        return (
+            Batch(inputs[:samples], targets[:samples])
+            if self.shared
+            else Batch(inputs[0, :samples], targets[0, :samples])
+        )
+
+
+def columns_of(experiment: Experiment) -> dict[str, np.ndarray]:
+    """Return the columns of all members, the three seeds included."""
+    columns = experiment.sweep.members()
+    common = columns.get("seed", np.zeros_like(columns[MEMBER]))
+    seeds = {name: columns.get(name, common) for name in ("init_seed", "order_seed", "noise_seed")}
+    return {**columns, **seeds}
+
+
+def _groups(experiment: Experiment, columns: dict[str, np.ndarray], device: torch.device) -> list[list[_Numbered]]:
+    """Return the members grouped by the shapes of their data: pairs of their number and their data."""
+    axes = [axis for axis in experiment.sweep.axes if axis in experiment.data_fields()]
+    sets: dict[tuple[Any, ...], Batch] = {}
+    by_shape: dict[tuple[Any, ...], list[_Numbered]] = {}
+    keys = list(zip(*(columns[axis].tolist() for axis in axes), strict=True)) or [()] * len(columns[MEMBER])
+    for number, key in enumerate(keys):
+        if key not in sets:
+            data = (
+                dataclasses.replace(experiment.data, **dict(zip(axes, key, strict=True))) if axes else experiment.data
+            )
+            sets[key] = _tensors(data, experiment, device)
+        shapes = (sets[key].inputs.shape, sets[key].targets.shape)
+        by_shape.setdefault(shapes, []).append((number, sets[key]))
+    return list(by_shape.values())
+
+
+def chunked(experiment: Experiment, device: torch.device, chunk_size: int | None, bytes_each: int) -> Iterator[Members]:
+    """Yield the members chunk by chunk: at most `chunk_size`, or as many as fit the cache or the GPU's memory."""
+    limit = chunk_size or max(1, _working_bytes(device) // max(bytes_each, 1))
+    columns = columns_of(experiment)
+    for group in _groups(experiment, columns, device):
+        for piece in np.array_split(np.arange(len(group)), math.ceil(len(group) / limit)):
+            numbers, sets = zip(*(group[position] for position in piece), strict=True)
+            yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(sets))
+
+
+def _members(columns: dict[str, np.ndarray], sets: list[Batch]) -> Members:
+    if all(one is sets[0] for one in sets):
+        return Members(columns, sets[0], True)
+    inputs, targets = (torch.stack([getattr(one, name) for one in sets]) for name in ("inputs", "targets"))
+    return Members(columns, Batch(inputs, targets), False)
+
+
+def _working_bytes(device: torch.device) -> int:
+    return int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE) if device.type == "cuda" else CPU_BYTES
+
+
+def _tensors(data: DataSet, experiment: Experiment, device: torch.device) -> Batch:
+    arrays: Arrays = data.arrays()
+    if experiment.batch_size and experiment.batch_size > len(arrays.inputs):
+        raise must_be("batch_size", f"at most the {len(arrays.inputs)} samples", experiment.batch_size)
+    return Batch(*(_tensor(array, experiment.dtype, device) for array in (arrays.inputs, arrays.targets)))
+
+
+def _tensor(array: np.ndarray, dtype: str, device: torch.device) -> torch.Tensor:
+    floating = np.issubdtype(array.dtype, np.floating)
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.to(device, getattr(torch, dtype) if floating else torch.int64)
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """When each probe measures.
+
+    Attributes
+    ----------
+    total, per_epoch : steps of the training, and of one epoch
+    dims : number of a probe -> its step dimension
+    steps : step dimension -> steps, ascending
+    """
+
+    total: int
+    per_epoch: int
+    dims: dict[int, str]
+    steps: dict[str, np.ndarray]
+
+    def due(self, step: int) -> tuple[int, ...]:
+        """Return the numbers of the probes that measure at a step."""
+        at_step = {dim for dim, steps in self.steps.items() if _contains(steps, step)}
+        return tuple(number for number, dim in self.dims.items() if dim in at_step)
+
+    def count(self, dim: str, start: int, stop: int) -> int:
+        """Return how many of a dimension's steps lie in [start, stop)."""
+        low, high = np.searchsorted(self.steps[dim], [start, stop])
+        return int(high - low)
+
+
+def timetable(experiment: Experiment, samples: int) -> Timetable:
+    """Return when each probe of an experiment measures; probes with the same steps share a step dimension.
+
+    Raises
+    ------
+    InputError : a probe that would never measure.
+    """
+    per_epoch = math.ceil(samples / (experiment.batch_size or samples))
+    total = experiment.steps or (experiment.epochs or 0) * per_epoch
+    order = sorted(range(len(experiment.probes)), key=lambda number: not _is_loss(experiment.probes[number]))
+    dims: dict[int, str] = {}
+    steps: dict[str, np.ndarray] = {}
+    for number in order:
+        when = experiment.probes[number].when
+        due = when.steps(total, per_epoch)
+        if not len(due):
+            raise InputError(f"a probe with cadence {when.label} must measure at least once in {total} steps.")
+        same = [dim for dim, others in steps.items() if np.array_equal(others, due)]
+        dims[number] = same[0] if same else (STEP if not steps else f"{STEP}_{when.label}")
+        steps[dims[number]] = due
+    return Timetable(total, per_epoch, dict(sorted(dims.items())), steps)
+
+
+def _is_loss(probe: Probe) -> bool:
+    return type(probe).__name__ == "Loss"
+
+
+def _contains(steps: np.ndarray, step: int) -> bool:
+    position = int(np.searchsorted(steps, step))
+    return position < len(steps) and int(steps[position]) == step
+
+
+def batch_order(seed: int, epoch: int, samples: int) -> torch.Tensor:
+    """Return the order (sample) in which a member goes through its data in one epoch.
+
+    It is ``torch.randperm`` of a generator seeded by the order seed and the epoch, so that it can be had without
+    going through the epochs before.
+    """
+    digest = hashlib.blake2b(f"{seed} {epoch}".encode(), digest_size=7).digest()
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(int.from_bytes(digest, "big")))
+
+
+class Orders:
+    """Which samples make up each member's batch, step by step; an epoch's permutations are drawn once.
+
+    Parameters
+    ----------
+    seeds : (member) order seeds
+    """
+
+    def __init__(self, seeds: np.ndarray, samples: int, batch_size: int, per_epoch: int) -> None:
+        self._unique, self._row_of = np.unique(seeds, return_inverse=True)
+        self._samples, self._batch_size, self._per_epoch = samples, batch_size, per_epoch
+        self._epoch = -1
+        self._orders = torch.empty(0)
+
+    def at(self, step: int) -> torch.Tensor:
+        """Return the samples (member, sample) of a step; the last batch of an epoch may be smaller."""
+        epoch, number = divmod(step, self._per_epoch)
+        if epoch != self._epoch:
+            self._orders = torch.stack([batch_order(int(seed), epoch, self._samples) for seed in self._unique])
+            self._epoch = epoch
+        return self._orders[self._row_of, number * self._batch_size : (number + 1) * self._batch_size]
