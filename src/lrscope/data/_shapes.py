@@ -82,7 +82,8 @@ def _polygon(corners: int, samples: int) -> np.ndarray:
     on_side = [len(piece) for piece in np.array_split(np.arange(samples), corners)]
     side = np.repeat(np.arange(corners), on_side)
     along = np.concatenate([np.arange(count) / max(count, 1) for count in on_side])[:, None]
-    return vertices[side] * (1 - along) + vertices[side + 1] * along
+    points: np.ndarray = vertices[side] * (1 - along) + vertices[side + 1] * along
+    return points
 
 
 def _spiral(samples: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """How one network learns: update rules with the learning rate as an argument, losses, schedules of the step."""
 
 from lrscope.optim._losses import LOSSES, Loss, loss_function
-from lrscope.optim._rules import SGD, Adam, AdamW, UpdateRule, numbers_of
+from lrscope.optim._rules import SGD, Adam, AdamW, Number, UpdateRule, numbers_of
 from lrscope.optim._schedules import Constant, Cosine, Linear, Schedule, WarmUp
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Cosine",
     "Linear",
     "Loss",
+    "Number",
     "Schedule",
     "UpdateRule",
     "WarmUp",

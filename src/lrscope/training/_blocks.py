@@ -45,6 +45,10 @@ class Gatherer:
             if self._dim_of[name] in dims:
                 self._values.setdefault(name, []).append(value)
 
+    def bytes_of_run(self, values: Mapping[str, Tensor]) -> int:
+        """Return the size of the records of a whole run with values like these, uncompressed."""
+        return sum(value.nbytes * len(self._table.steps[self._dim_of[name]]) for name, value in values.items())
+
     def block(self, members: Members, sweep: Sweep) -> xr.Dataset:
         """Return what was taken since the last call as a block; values after a divergence become NaN."""
         arrays = {name: torch.stack(values, 1).cpu().numpy() for name, values in self._values.items()}

@@ -17,7 +17,7 @@ from torch.func import vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from lrscope.errors import InputError
-from lrscope.optim import UpdateRule
+from lrscope.optim import Number, UpdateRule
 from lrscope.probes import Moment, Probe
 from lrscope.records import DIVERGED_AT
 from lrscope.training._network import Batch, Network, Pass, Tree
@@ -142,7 +142,7 @@ class Ensemble:
             raise InputError(
                 f"model must be trainable under torch.func.vmap. {remedy} PyTorch says: {error}"
             ) from error
-        return graph  # type: ignore[no-any-return]
+        return graph
 
     def _step_of_one(
         self, due: tuple[int, ...], state: State, numbers: Tree, clock: Clock, batch: Batch, data: Batch
@@ -153,7 +153,7 @@ class Ensemble:
         parameters, buffers = state["parameters"], state["buffers"]
         result = self._network.forward_back(parameters, buffers, batch, mix(clock.seed) + clock.step, needs)
         rate = numbers["lr"] * clock.scale
-        all_numbers = {**self._constants, **numbers, "lr": rate}
+        all_numbers: dict[str, Number] = {**self._constants, **numbers, "lr": rate}
         updated, rule = self._rule.update(parameters, result.gradient, state["rule"], all_numbers)
         diverged_at = _first_not_finite(result, clock.step, state[DIVERGED_AT])
         kept = torch.where(diverged_at < 0, updated, parameters)

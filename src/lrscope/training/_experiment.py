@@ -56,7 +56,7 @@ class Experiment:
     epochs: Positive | None = None
     steps: Positive | None = None
     batch_size: Positive | None = None
-    probes: tuple[Any, ...] = ()
+    probes: Annotated[tuple[Any, ...], Field(validate_default=True)] = ()
     dtype: Literal["float32", "float64"] = "float32"
 
     @field_validator("probes")
