@@ -16,6 +16,7 @@ same parameters. Values measured after a member diverged are NaN.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
@@ -29,9 +30,13 @@ DIVERGED_AT = "diverged_at"
 LOSS = "loss"
 VALUES = "values"
 SPREAD = "spread"
+STANDARDISED = "standardised"
 OUTCOMES = ("converged", "not improved", "diverged")
 LAST_LOSSES = 20
 """How many of the last recorded losses are averaged to tell a converged member (Sohl-Dickstein, 2402.06184)."""
+
+
+Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
 
 
 @dataclass(frozen=True)
@@ -134,15 +139,20 @@ def _join_steps(parts: list[xr.Dataset]) -> xr.Dataset:
     return xr.merge(pieces, compat="override", join="outer", combine_attrs="override")
 
 
-def on_grid(records: xr.Dataset) -> xr.Dataset:
-    """Return records with one dimension for each axis of the sweep instead of ``member``.
+def on_grid(records: Labelled) -> Labelled:
+    """Return records, or the result of an analysis, with a dimension for each axis of the sweep instead of ``member``.
 
-    (member, step, ...) becomes (shape, lr, seed, step, ...). A combination that was not trained is NaN.
+    (member, step, ...) becomes (shape, lr, seed, step, ...). Numbers ascend, names keep the order of the sweep. A
+    combination that was not trained is NaN.
     """
     axes = list(records.attrs["axes"])
+    if len(axes) == 1:
+        return records.drop_vars(MEMBER).swap_dims({MEMBER: axes[0]}).sortby(axes[0]).transpose(*axes, ...)
     by_axes = records.drop_vars(MEMBER).set_index(member=axes)  # MEMBER; its type wants a keyword
     grid = by_axes.unstack(MEMBER)
     for axis in axes:
+        if records[axis].dtype.kind in "OUT":
+            grid = grid.sel({axis: list(dict.fromkeys(records[axis].values.tolist()))})
         grid[axis].attrs.update(records[axis].attrs)
     return grid.transpose(*axes, ...)
 
@@ -186,3 +196,46 @@ def outcomes(records: xr.Dataset) -> xr.Dataset:
     improved = late < loss.isel({loss_dim: 0})
     outcome = xr.where(diverged_at >= 0, "diverged", xr.where(improved, "converged", "not improved"))
     return xr.Dataset({"outcome": outcome, DIVERGED_AT: diverged_at})
+
+
+def standardised(array: xr.DataArray) -> xr.DataArray:
+    """Return a captured quantity with zero mean and unit population deviation within its layer and step.
+
+    Mean and deviation run over everything but the member (or the axes of the sweep) and the step; where all values
+    are the same, the result is 0, and where one is not finite, it is NaN.
+
+    Parameters
+    ----------
+    array : (member, step, ...) or (axes, step, ...), a variable of a layer
+
+    Returns
+    -------
+    array of the same dims and type, without a unit, named ``<quantity>_standardised_<layer>``
+    """
+    apart = {MEMBER, step_dimension(array), *(name for name, coord in array.coords.items() if "scale" in coord.attrs)}
+    within = [dim for dim in array.dims if dim not in apart]
+    exact = array.astype(float)
+    # by the largest value first, so that no square over- or underflows
+    exact = _divided(exact, abs(exact).max(within, skipna=False))
+    constant = exact.max(within, skipna=False) == exact.min(within, skipna=False)
+    centred = exact - exact.mean(within, skipna=False)
+    centred = _divided(centred, abs(centred).max(within, skipna=False))
+    scaled = _divided(centred, (centred**2).mean(within, skipna=False) ** 0.5)
+    result = xr.where(constant, 0.0, scaled).transpose(*array.dims).astype(array.dtype)
+    return _labelled_standardised(result, array)
+
+
+def _divided(array: xr.DataArray, by: xr.DataArray) -> xr.DataArray:
+    return array / by.where(by != 0, 1.0)
+
+
+def _labelled_standardised(result: xr.DataArray, array: xr.DataArray) -> xr.DataArray:
+    statistic, layer = str(array.attrs["statistic"]), identifier(array.attrs["layer"])
+    quantity = array.attrs["quantity"] if statistic == VALUES else f"{array.attrs['quantity']}_{statistic}"
+    result.attrs = {
+        **array.attrs,
+        "statistic": STANDARDISED if statistic == VALUES else f"{statistic}_{STANDARDISED}",
+        "long_name": f"standardised {array.attrs['long_name']}",
+        "units": "1",
+    }
+    return result.rename(f"{quantity}_{STANDARDISED}_{layer}")

@@ -1,0 +1,27 @@
+"""Records on disk: ROOT files that are written while a network trains and read lazily, variable by variable.
+
+The only folder that knows uproot. The layout is described in ``docs/file-format.md``.
+"""
+
+from lrscope.store._files import record_files
+from lrscope.store._histograms import add_histograms
+from lrscope.store._reader import last_recorded, open_records
+from lrscope.store._state import load_state, remove_state, save_state
+from lrscope.store._summary import FileSummary, TreeSummary, VariableSummary, summary
+from lrscope.store._writer import Writer, write
+
+__all__ = [
+    "FileSummary",
+    "TreeSummary",
+    "VariableSummary",
+    "Writer",
+    "add_histograms",
+    "last_recorded",
+    "load_state",
+    "open_records",
+    "record_files",
+    "remove_state",
+    "save_state",
+    "summary",
+    "write",
+]

@@ -1,0 +1,153 @@
+"""Reading single entries of a branch: the baskets that hold them, and nothing else.
+
+A basket is one branch of one block: a key, then the entries, compressed. Files are opened for each read and closed
+again, so that a Dataset can be kept, copied and pickled without holding a file.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from uproot.compression import decompress
+from uproot.source.chunk import Chunk
+from uproot.source.cursor import Cursor
+
+from lrscope.store._files import damaged
+
+Index = int | slice | np.ndarray
+
+_KEY = struct.Struct(">ihiIh")
+"""fNbytes, fVersion, fObjlen, fDatime, fKeylen: how each key begins."""
+_LAST = struct.Struct(">ib")
+"""fLast and a flag: how the key of a basket ends. Behind fLast stand the offsets of entries of variable size."""
+_LONG_TEXT = 255
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """Where the baskets of one branch are.
+
+    Attributes
+    ----------
+    positions, sizes : first byte and number of bytes in the file, one a basket
+    bounds : first entry of each basket, and behind it the number of entries
+    """
+
+    path: Path
+    name: str
+    positions: np.ndarray
+    sizes: np.ndarray
+    bounds: np.ndarray
+
+    @property
+    def entries(self) -> int:
+        """How many entries the baskets hold."""
+        return int(self.bounds[len(self.positions)])
+
+    def end(self, entries: int) -> int:
+        """Return the last byte of the baskets of the first `entries` entries."""
+        used = int(np.searchsorted(self.bounds[:-1], entries))
+        return int((self.positions[:used] + self.sizes[:used]).max(initial=0))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one basket gives to a read: its entries `local` belong to the places `out` of the result."""
+
+    content: np.ndarray
+    local: np.ndarray
+    out: np.ndarray
+    border: int
+    """Bytes before the offsets, if there are any."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Type and shape of one entry."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...] = ()
+
+    def empty(self, entries: int, behind: tuple[Index, ...]) -> np.ndarray:
+        """Return an array for so many entries, each indexed by `behind`."""
+        selected = outer(np.broadcast_to(np.zeros((), self.dtype), (0, *self.shape)), behind)
+        return np.empty((entries, *selected.shape[1:]), self.dtype)
+
+
+def read_into(
+    out: np.ndarray, places: np.ndarray, baskets: Baskets, kind: Kind, entries: np.ndarray, behind: tuple[Index, ...]
+) -> None:
+    """Put some entries of a branch of fixed-size arrays into `out`, in the machine's byte order.
+
+    Parameters
+    ----------
+    out : (place, ...)
+    places, entries : (n), where in `out` each of the entries goes
+    behind : an index for each dimension of an entry
+    """
+    for piece in _pieces(baskets, entries):
+        content = piece.content.view(kind.dtype.newbyteorder(">")).reshape(-1, *kind.shape)
+        out[_span(places[piece.out])] = outer(content[_span(piece.local)], behind)
+
+
+def read_texts(baskets: Baskets, entries: np.ndarray) -> np.ndarray:
+    """Return some entries of a branch of texts (one byte of length, or 255 and four more, then UTF-8)."""
+    out = [""] * len(entries)
+    for piece in _pieces(baskets, entries):
+        # the offsets count from the key's begin, with one number before them that says how many there are
+        offsets = piece.content[piece.border + 4 :].view(">i4").astype(np.int64)
+        starts = offsets - offsets[0]
+        stops = np.append(starts[1:-1], piece.border)
+        raw = piece.content.tobytes()
+        for local, position in zip(piece.local.tolist(), piece.out.tolist(), strict=True):
+            head = 5 if raw[starts[local]] == _LONG_TEXT else 1
+            out[position] = raw[starts[local] + head : stops[local]].decode()
+    return np.array(out, dtype=str)
+
+
+def outer(array: np.ndarray, behind: tuple[Index, ...]) -> np.ndarray:
+    """Return `array` indexed in each dimension behind the first, independently of the others."""
+    for number in reversed(range(len(behind))):
+        array = array[(slice(None),) * (number + 1) + (behind[number],)]
+    return array
+
+
+def _pieces(baskets: Baskets, entries: np.ndarray) -> Iterator[Piece]:
+    """Yield what is needed of each basket that holds some of `entries`, one basket in memory at a time."""
+    if not len(entries):
+        return
+    order = np.argsort(entries, kind="stable")
+    sorted_entries = entries[order]
+    bounds = np.searchsorted(sorted_entries, baskets.bounds)
+    with baskets.path.open("rb") as file:
+        for number in np.flatnonzero(np.diff(bounds)).tolist():
+            own = order[bounds[number] : bounds[number + 1]]
+            content, border = _content(file, baskets, number)
+            yield Piece(content, entries[own] - baskets.bounds[number], own, border)
+
+
+def _content(file: BinaryIO, baskets: Baskets, number: int) -> tuple[np.ndarray, int]:
+    """Return the uncompressed bytes of a basket without its key, and where among them the entries end."""
+    file.seek(int(baskets.positions[number]))
+    raw = file.read(int(baskets.sizes[number]))
+    try:
+        _, _, size, _, key = _KEY.unpack_from(raw)
+        last, _ = _LAST.unpack_from(raw, key - _LAST.size)
+        packed = np.frombuffer(raw, np.uint8, offset=key)
+        if len(packed) != size:
+            chunk = Chunk.wrap(None, packed)
+            packed = decompress(chunk, Cursor(0), {}, len(packed), size).raw_data
+    except Exception as error:  # what damaged bytes do to the decompressors is not listed anywhere
+        raise damaged(baskets.path) from error
+    return packed, last - key
+
+
+def _span(index: np.ndarray) -> np.ndarray | slice:
+    """Return consecutive numbers as a slice, which needs no copy."""
+    first, count = int(index[0]), len(index)
+    if count == int(index[-1]) - first + 1 and bool((np.diff(index) == 1).all()):
+        return slice(first, first + count)
+    return index

@@ -1,0 +1,67 @@
+"""Distributions of what was recorded, as TH1."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hist
+import numpy as np
+import uproot
+import xarray as xr
+
+from lrscope.errors import StoreError
+from lrscope.records import step_dimension
+from lrscope.store._index import scan
+
+BINS = 100
+
+
+def distributions(records: xr.Dataset) -> dict[str, "hist.Hist[Any]"]:
+    """Return the distribution of the finite values of every variable at its last recorded step.
+
+    One variable at a time is read. Those without a finite value there have no histogram.
+    """
+    found = {}
+    for name, array in records.data_vars.items():
+        dim = step_dimension(array)
+        if array.size:
+            last = np.asarray(array.isel({dim: -1}).values, float)
+            finite = last[np.isfinite(last)]
+            if finite.size:
+                found[str(name)] = _histogram(finite, array.attrs)
+    return found
+
+
+def _histogram(values: np.ndarray, attrs: Mapping[str, object]) -> "hist.Hist[Any]":
+    """Return `BINS` bins from the smallest to the largest value, which lies in the last bin."""
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        margin = max(0.5, abs(low) * 1e-6)
+        low, high = low - margin, high + margin
+    label = f"{attrs.get('long_name', '')} [{attrs.get('units', '1')}]"
+    axis = hist.axis.Regular(BINS, low, float(np.nextafter(high, np.inf)), name="value", label=label)
+    return hist.Hist(axis, storage=hist.storage.Double()).fill(values)
+
+
+def add_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
+    """Write one-dimensional histograms as TH1D into an existing file of records; same names are replaced.
+
+    Parameters
+    ----------
+    histograms : name, with ``/`` for folders -> histogram
+
+    Raises
+    ------
+    InputError : no file of records.
+    StoreError : the file cannot be written.
+    """
+    scan(Path(path))
+    try:
+        with uproot.update(os.fspath(path)) as file:
+            for name, histogram in histograms.items():
+                file[name] = histogram
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}. Check the disk and try again."
+        ) from error

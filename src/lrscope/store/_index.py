@@ -1,0 +1,125 @@
+"""What a file of records holds, and where: read from the heads of its trees, with none of the large data.
+
+A file whose writing was killed has branches that were extended and others that were not. An entry counts if all
+branches of its tree have it; so the last block is there as a whole or not at all.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uproot
+
+from lrscope.errors import InputError, LrscopeError
+from lrscope.records import MEMBER, STEP
+from lrscope.store._baskets import Baskets, Kind, read_into, read_texts
+from lrscope.store._files import check_magic, damaged, foreign
+from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TreeLabels, has_branch, labels_from_json, tree_name
+
+
+@dataclass(frozen=True)
+class TreeIndex:
+    """One tree of one file."""
+
+    path: Path
+    labels: TreeLabels
+    entries: int
+    branches: dict[str, Baskets]
+
+    @cached_property
+    def members(self) -> np.ndarray:
+        """The member of each entry."""
+        return self._numbers(MEMBER, np.dtype("int64"), np.arange(self.entries))
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """The step of each entry."""
+        return self._numbers(STEP, np.dtype("int64"), np.arange(self.entries))
+
+    def column(self, name: str, entries: np.ndarray) -> np.ndarray:
+        """Return a coordinate at some entries."""
+        dtype = self.labels.columns[name].dtype
+        if dtype == "str":
+            return read_texts(self.branches[name], entries)
+        return self._numbers(name, np.dtype(dtype), entries)
+
+    def _numbers(self, name: str, dtype: np.dtype, entries: np.ndarray) -> np.ndarray:
+        out = np.empty(len(entries), dtype)
+        read_into(out, np.arange(len(entries)), self.branches[name], Kind(dtype), entries, ())
+        return out
+
+
+@dataclass(frozen=True)
+class FileIndex:
+    """One file: tree name -> its index; metadata; whether it was closed rather than killed."""
+
+    path: Path
+    trees: dict[str, TreeIndex]
+    metadata: dict[str, object]
+    complete: bool
+
+
+def scan(path: Path) -> FileIndex:
+    """Return what the file at `path` holds.
+
+    Raises
+    ------
+    InputError : no such file; not ROOT; not of lrscope; cut off.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} must be a file of records; got none. Give a records*.root of a run.")
+    check_magic(path)
+    try:
+        with uproot.open(path) as file:
+            return _scan(path, file)
+    except LrscopeError:
+        raise
+    except Exception as error:  # uproot's parsers fail on damaged bytes in any way there is
+        raise damaged(path) from error
+
+
+def _scan(path: Path, file: Any) -> FileIndex:
+    keys = set(file.keys(recursive=False, cycle=False))
+    if HEADER not in keys:
+        raise foreign(path)
+    header = json.loads(str(file[HEADER]))
+    if header["format"] > FORMAT:
+        raise InputError(
+            f"{path} must be of format {FORMAT} or before; got {header['format']}. Install a newer lrscope."
+        )
+    labels = [
+        labels_from_json(str(file[key])) for key in file.keys(recursive=False, cycle=False) if key.startswith(LABELS)
+    ]
+    trees = {tree_name(some.step): some for some in labels if tree_name(some.step) in keys}
+    return FileIndex(
+        path=path,
+        trees={name: _scan_tree(path, file[name], some) for name, some in trees.items()},
+        metadata=header["metadata"],
+        complete=COMPLETE in keys,
+    )
+
+
+def _scan_tree(path: Path, tree: Any, labels: TreeLabels) -> TreeIndex:
+    branches = {branch.name: _baskets(path, branch) for branch in tree.branches}
+    missing = {name for name, label in labels.variables.items() if has_branch(label)} - set(branches)
+    entries = min(baskets.entries for baskets in branches.values())
+    size = path.stat().st_size
+    if missing or any(baskets.end(entries) > size for baskets in branches.values()):
+        raise damaged(path)
+    return TreeIndex(path, labels, entries, branches)
+
+
+def _baskets(path: Path, branch: Any) -> Baskets:
+    written = int(branch.member("fWriteBasket"))
+    positions = np.asarray(branch.member("fBasketSeek")[:written], np.int64)
+    whole = int(np.argmin(positions > 0)) if not (positions > 0).all() else len(positions)
+    return Baskets(
+        path=path,
+        name=str(branch.name),
+        positions=positions[:whole],
+        sizes=np.asarray(branch.member("fBasketBytes")[:whole], np.int64),
+        bounds=np.asarray(branch.member("fBasketEntry")[: whole + 1], np.int64),
+    )

@@ -1,0 +1,158 @@
+"""What a tree of records says about itself: dimensions, types, attributes; as JSON beside the tree.
+
+A tree holds everything with one step dimension. Its branches are
+
+``member``, ``step``
+    int64, one entry a (member, step)
+coordinates
+    whatever stands along ``member`` (the axes of the sweep) or along the step dimension, repeated for each entry
+variables
+    fixed-size arrays; a variable without elements has no branch, only its label
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import xarray as xr
+
+from lrscope.errors import InputError, must_be
+from lrscope.records import MEMBER, STEP, step_dimension
+
+FORMAT = 1
+HEADER = "lrscope"
+"""Name of the TObjString that holds the format's version and the metadata."""
+COMPLETE = "complete"
+"""Name of the TObjString that stands in a file which was closed, not killed."""
+RECORDS = "records"
+LABELS = "labels_"
+
+
+@dataclass(frozen=True)
+class Label:
+    """Dimensions, type, size behind (member, step), and attributes of one variable or coordinate."""
+
+    dims: list[str]
+    dtype: str
+    shape: list[int] = field(default_factory=list)
+    attrs: dict[str, object] = field(default_factory=dict)
+    values: list[object] | None = None
+    """Of a coordinate that is the same for all entries; floats as text, so that NaN has a form."""
+
+
+@dataclass(frozen=True)
+class TreeLabels:
+    """Everything needed to make a Dataset of the branches of one tree again."""
+
+    step: str
+    variables: dict[str, Label]
+    columns: dict[str, Label]
+    """Coordinates with a branch: one value an entry."""
+    constants: dict[str, Label]
+    """Coordinates behind (member, step): in this JSON only."""
+    attrs: dict[str, object]
+
+
+def has_branch(label: Label) -> bool:
+    """Return whether a variable has elements; ROOT knows no array of length zero."""
+    return 0 not in label.shape
+
+
+def tree_name(step_dim: str) -> str:
+    """Return the tree of a step dimension: ``step`` is in ``records``, ``step_outputs`` in ``records_outputs``."""
+    return RECORDS + step_dim.removeprefix(STEP)
+
+
+def by_step_dimension(block: xr.Dataset) -> dict[str, list[str]]:
+    """Return the names of the variables of each step dimension."""
+    groups: dict[str, list[str]] = {}
+    for name, array in block.data_vars.items():
+        groups.setdefault(step_dimension(array), []).append(str(name))
+    return groups
+
+
+def labels_of(block: xr.Dataset, step_dim: str, names: list[str]) -> TreeLabels:
+    """Return the labels of the variables `names` of a block, all of which have the dimension `step_dim`."""
+    if MEMBER not in block.coords or step_dim not in block.coords:
+        raise must_be("the block", f"labelled by the coordinates {MEMBER} and {step_dim}", list(map(str, block.coords)))
+    along = {MEMBER, step_dim}
+    part = block[names]
+    coords = {str(name): coord for name, coord in part.coords.items()}
+    columns = {name: _label(coord) for name, coord in coords.items() if coord.dims and set(coord.dims) <= along}
+    constants = {name: _constant(coord) for name, coord in coords.items() if not set(coord.dims) & along}
+    lost = set(coords) - set(columns) - set(constants)
+    if lost:
+        raise must_be("a coordinate", f"along {MEMBER}, {step_dim} or other dimensions alone", sorted(lost)[0])
+    return TreeLabels(
+        step=step_dim,
+        variables={name: _label(part[name]) for name in names},
+        columns=columns,
+        constants=constants,
+        attrs=_jsonable("the block", block.attrs),
+    )
+
+
+def _label(array: xr.DataArray) -> Label:
+    dims = [str(dim) for dim in array.dims if dim != MEMBER and not _is_step(dim)]
+    if not _writable(array.dtype):
+        remedy = "Convert it before it is recorded."
+        raise must_be(str(array.name), "bool, integer, float32 or float64", str(array.dtype), remedy)
+    along = [str(dim) for dim in array.dims if dim == MEMBER or _is_step(dim)]
+    return Label(
+        dims=along + dims,
+        dtype="str" if array.dtype.kind == "U" else array.dtype.name,
+        shape=[array.sizes[dim] for dim in dims],
+        attrs=_jsonable(str(array.name), array.attrs),
+    )
+
+
+def _writable(dtype: np.dtype) -> bool:
+    return dtype.kind in "biuU" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
+
+
+def _constant(coord: xr.DataArray) -> Label:
+    label = _label(coord)
+    values = [str(value) if isinstance(value, float) else value for value in coord.values.ravel().tolist()]
+    return Label(**{**asdict(label), "values": values})
+
+
+def _is_step(dim: object) -> bool:
+    return dim == STEP or str(dim).startswith(f"{STEP}_")
+
+
+def _jsonable(name: str, attrs: Mapping[object, object]) -> dict[str, object]:
+    decoded: dict[str, object] = json.loads(to_json(f"attrs of {name}", attrs))
+    return decoded
+
+
+def to_json(name: str, content: object) -> str:
+    """Return `content` as strict JSON (no NaN); numpy's numbers and arrays become plain ones.
+
+    Raises
+    ------
+    InputError : `content` has no JSON form.
+    """
+    try:
+        return json.dumps(content, default=_plain, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must have a JSON form; got {error}.") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} {value!r}")
+
+
+def labels_to_json(labels: TreeLabels) -> str:
+    """Return labels as the JSON that stands in the file."""
+    return json.dumps(asdict(labels))
+
+
+def labels_from_json(text: str) -> TreeLabels:
+    """Return the labels that `labels_to_json` wrote."""
+    raw = json.loads(text)
+    for group in ("variables", "columns", "constants"):
+        raw[group] = {name: Label(**label) for name, label in raw[group].items()}
+    return TreeLabels(**raw)

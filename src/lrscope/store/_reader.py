@@ -1,0 +1,195 @@
+"""ROOT files as one lazily loaded Dataset.
+
+Only the heads of the trees and the small columns are read when files are opened. Each access to a variable reads the
+baskets it needs and keeps nothing, so that loading one variable costs the memory of that variable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from lrscope.errors import InputError
+from lrscope.records import MEMBER
+from lrscope.store._baskets import Index, Kind, read_into
+from lrscope.store._files import Paths, record_files
+from lrscope.store._index import FileIndex, TreeIndex, scan
+from lrscope.store._labels import TreeLabels, has_branch
+
+
+def open_records(paths: Paths) -> xr.Dataset:
+    """Return records, lazily: a variable is read when it is used, and only the members and steps that are asked for.
+
+    Parameters
+    ----------
+    paths : a file, several files that continue each other, or a folder (its ``records*.root`` in natural order)
+
+    Returns
+    -------
+    Dataset (member, step, ...) with the coordinates and attributes of the blocks that were written, members sorted by
+    number, and ``attrs["metadata"]`` of the first file, ``attrs["complete"]``: whether the last file was closed rather
+    than killed. A member with fewer steps than others is filled up with NaN (integers with -1, unsigned ones with
+    their largest value, bool with False). Of an entry that two files hold the last one counts.
+
+    Raises
+    ------
+    InputError : a file is missing, not ROOT, not of lrscope, cut off, or holds other variables than the first.
+    """
+    files = [scan(path) for path in record_files(paths)]
+    joined = [_join(trees) for trees in _by_name(files).values()]
+    if not joined:
+        raise InputError(f"{files[-1].path} must hold at least one block; got none. Run again from the beginning.")
+    members = np.unique(np.concatenate([tree.members for tree in joined]))
+    attrs = {"metadata": files[0].metadata, "complete": files[-1].complete}
+    parts = [_dataset(tree, members) for tree in joined]
+    return xr.merge(parts, compat="override", join="exact", combine_attrs="override").assign_attrs(attrs)
+
+
+def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
+    """Return tree name -> member -> its last recorded step: where `Writer` goes on.
+
+    Raises
+    ------
+    InputError : as `open_records`
+    """
+    files = [scan(path) for path in record_files(paths)]
+    found: dict[str, dict[int, int]] = {}
+    for name, trees in _by_name(files).items():
+        last = found.setdefault(name, {})
+        joined = _join(trees)
+        order = np.argsort(joined.steps, kind="stable")
+        last.update(zip(joined.members[order].tolist(), joined.steps[order].tolist(), strict=True))
+    return found
+
+
+def _by_name(files: list[FileIndex]) -> dict[str, list[TreeIndex]]:
+    trees: dict[str, list[TreeIndex]] = {}
+    for file in files:
+        for name, tree in file.trees.items():
+            trees.setdefault(name, []).append(tree)
+    return trees
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The trees of one name in several files, as one: entries of the second count on where the first ends.
+
+    Attributes
+    ----------
+    starts : first entry of each tree, and behind it the number of all entries
+    members, steps : of each entry
+    """
+
+    trees: list[TreeIndex]
+    starts: np.ndarray
+    members: np.ndarray
+    steps: np.ndarray
+
+    def table(self, members: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Return (member, step) the entry, or -1; both arguments are sorted."""
+        table = np.full((len(members), len(steps)), -1, np.int64)
+        rows = np.searchsorted(members, self.members), np.searchsorted(steps, self.steps)
+        table[rows] = np.arange(len(self.members))
+        return table
+
+    def read(self, name: str, entries: np.ndarray, behind: tuple[Index, ...]) -> np.ndarray:
+        """Return a variable at some entries, (entry, ...); where the entry is -1, what stands for a missing value."""
+        label = self.trees[0].labels.variables[name]
+        kind = Kind(np.dtype(label.dtype), tuple(label.shape))
+        out = kind.empty(len(entries), behind)
+        out[entries < 0] = missing(kind.dtype)
+        if has_branch(label):
+            for tree, places, own in self._own(entries):
+                read_into(out, places, tree.branches[name], kind, own, behind)
+        return out
+
+    def column(self, name: str, entries: np.ndarray) -> np.ndarray:
+        """Return a coordinate at some entries."""
+        pieces = [(places, tree.column(name, own)) for tree, places, own in self._own(entries)]
+        order = np.concatenate([places for places, _ in pieces])
+        return np.concatenate([values for _, values in pieces])[np.argsort(order)]
+
+    def _own(self, entries: np.ndarray) -> Iterator[tuple[TreeIndex, np.ndarray, np.ndarray]]:
+        """Yield each tree that holds some of `entries`, where they stand in `entries`, and their own numbers."""
+        for tree, start, stop in zip(self.trees, self.starts[:-1], self.starts[1:], strict=True):
+            places = np.flatnonzero((entries >= start) & (entries < stop))
+            if len(places):
+                yield tree, places, entries[places] - start
+
+
+def missing(dtype: np.dtype) -> object:
+    """Return what stands where a member was not recorded: NaN, -1, the largest unsigned value, False."""
+    if dtype.kind == "f":
+        return np.nan
+    if dtype.kind == "u":
+        return np.iinfo(dtype).max
+    return -1 if dtype.kind == "i" else False
+
+
+def _join(trees: list[TreeIndex]) -> Joined:
+    first = trees[0]
+    for tree in trees[1:]:
+        if _kinds(tree.labels) != _kinds(first.labels):
+            raise InputError(f"{tree.path} must hold the variables of {first.path}; got others. Open them one by one.")
+    return Joined(
+        trees=trees,
+        starts=np.cumsum([0, *(tree.entries for tree in trees)]),
+        members=np.concatenate([tree.members for tree in trees]),
+        steps=np.concatenate([tree.steps for tree in trees]),
+    )
+
+
+def _kinds(labels: TreeLabels) -> dict[str, tuple[object, ...]]:
+    every = {**labels.variables, **labels.columns}
+    return {name: (label.dims, label.dtype, label.shape) for name, label in every.items()}
+
+
+def _dataset(tree: Joined, members: np.ndarray) -> xr.Dataset:
+    labels = tree.trees[0].labels
+    steps = np.unique(tree.steps)
+    table = tree.table(members, steps)
+    data = {
+        name: (label.dims, indexing.LazilyIndexedArray(StoredArray(tree, name, table)), label.attrs)
+        for name, label in labels.variables.items()
+    }
+    return xr.Dataset(data, coords=_coordinates(tree, table, members, steps), attrs=labels.attrs)
+
+
+def _coordinates(
+    tree: Joined, table: np.ndarray, members: np.ndarray, steps: np.ndarray
+) -> dict[str, tuple[list[str], np.ndarray, dict[str, object]]]:
+    labels = tree.trees[0].labels
+    first_of = {MEMBER: table.max(axis=1), labels.step: table.max(axis=0)}
+    values = {MEMBER: members, labels.step: steps}
+    coords = {}
+    for name, label in labels.columns.items():
+        (dim,) = label.dims
+        coords[name] = (label.dims, values[name] if name in values else tree.column(name, first_of[dim]), label.attrs)
+    for name, label in labels.constants.items():
+        coords[name] = (label.dims, np.array(label.values, dtype=label.dtype).reshape(label.shape), label.attrs)
+    return coords
+
+
+class StoredArray(BackendArray):
+    """A variable (member, step, ...) of files; indexing it reads."""
+
+    def __init__(self, tree: Joined, name: str, table: np.ndarray) -> None:
+        label = tree.trees[0].labels.variables[name]
+        self._tree, self._name, self._table = tree, name, table
+        self.dtype = np.dtype(label.dtype)
+        self.shape = (*table.shape, *label.shape)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        read: np.ndarray = indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+        return read
+
+    def _read(self, key: tuple[Index, ...]) -> np.ndarray:
+        member, step, *behind = key
+        entries = np.asarray(self._table[member][..., step])
+        values = self._tree.read(self._name, entries.ravel(), tuple(behind))
+        return values.reshape(*entries.shape, *values.shape[1:])

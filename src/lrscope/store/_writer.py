@@ -1,0 +1,214 @@
+"""Blocks into a ROOT file, in the background.
+
+A block is compressed and written by a thread of its own while the training computes the next. `Writer.extend` waits
+for the block before it, so that one block is being written and one is being computed, never more.
+"""
+
+import errno
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import xarray as xr
+
+from lrscope.errors import StoreError, must_be
+from lrscope.records import standardised
+from lrscope.store._histograms import distributions
+from lrscope.store._labels import TreeLabels, by_step_dimension, labels_of, tree_name
+from lrscope.store._reader import open_records
+from lrscope.store._rootfile import RootFile
+from lrscope.store._rows import rows_of
+from lrscope.store._state import save_state
+
+CAPTURED = ("values", "mean", "spread")
+"""Statistics of a layer that have a standardised version; one of extremes or fractions says nothing."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Writer:
+    """Writes records block by block; a context manager.
+
+    Parameters
+    ----------
+    path : a file that does not exist yet; its folder is made
+    metadata : JSON-able (experiment, versions, command); read back as ``attrs["metadata"]``
+    after : what `last_recorded` returned for the files before this one; entries at or before it are left out
+    compression : ``lz4``, ``zstd`` or ``none``
+    standardised : also write the standardised version of every captured quantity (`lrscope.records.standardised`)
+
+    Raises
+    ------
+    InputError : the file exists, or a block does not fit the ones before it.
+    StoreError : the disk is full or the folder cannot be written. Every block before stays readable.
+
+    Notes
+    -----
+    What goes wrong in the background is raised by the next `extend` or by `close`. A block must not be changed after
+    it was given away; a state is copied. If nothing was written when an error ends the ``with``, the file is removed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        metadata: Mapping[str, object] | None = None,
+        *,
+        after: Mapping[str, Mapping[int, int]] | None = None,
+        compression: str = "lz4",
+        standardised: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self._after = after or {}
+        self._standardised = standardised
+        self._labels: dict[str, TreeLabels] = {}
+        self._last_step: int | None = None
+        self._pending: Future[None] | None = None
+        self._failure: BaseException | None = None
+        try:
+            self._file = RootFile(self.path, metadata or {}, compression)
+        except OSError as error:
+            raise self._sentence(error) from error
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lrscope-store")
+
+    def extend(self, block: xr.Dataset, state: Mapping[str, np.ndarray] | None = None) -> None:
+        """Append a block; once it is on the disk, replace the training's state beside the file.
+
+        Parameters
+        ----------
+        block : (member, step, ...) as `lrscope.records` describes it
+        state : name -> array, what a resume needs to go on behind this block
+        """
+        copied = None if state is None else {name: _copy_of_state(name, array) for name, array in state.items()}
+        self._wait()
+        self._pending = self._thread.submit(self._append, block, copied)
+
+    def close(self) -> None:
+        """Write what is pending, the summaries, and the sign that the file is complete."""
+        try:
+            if self._failure is None:
+                self._wait()
+                self._finish()
+        finally:
+            self._shut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+            return
+        try:
+            if self._failure is None:
+                self._wait()
+        finally:
+            self._shut()
+
+    def _wait(self) -> None:
+        """Return when no block is pending; raise what went wrong with it, and with any before."""
+        if self._failure is None and self._pending is not None:
+            problem = self._pending.exception()
+            self._failure = self._sentence(problem) if isinstance(problem, OSError) else problem
+            self._pending = None
+        if self._failure is not None:
+            raise self._failure
+
+    def _append(self, block: xr.Dataset, state: Mapping[str, np.ndarray] | None) -> None:
+        if self._standardised:
+            block = with_standardised(block)
+        for step_dim, names in by_step_dimension(block).items():
+            labels = self._fitting(labels_of(block, step_dim, names))
+            rows = rows_of(block, labels, self._after.get(tree_name(step_dim), {}))
+            if rows.keep.any():
+                self._file.extend(labels, rows.branches())
+                self._last_step = int(rows.steps.max())
+        if state is not None:
+            self._file.sync()
+            save_state(self.path, state)
+
+    def _fitting(self, labels: TreeLabels) -> TreeLabels:
+        """Return the labels of the tree, or raise an `InputError` that names what does not fit them."""
+        known = self._labels.setdefault(labels.step, labels)
+        for group in ("variables", "columns"):
+            before, now = getattr(known, group), getattr(labels, group)
+            for name in {**before, **now}:
+                old, new = before.get(name), now.get(name)
+                if old is None or new is None or (old.dims, old.dtype, old.shape) != (new.dims, new.dtype, new.shape):
+                    raise must_be(f"{name} of a block", f"as in the blocks before ({old})", new)
+        return known
+
+    def _finish(self) -> None:
+        try:
+            histograms = distributions(open_records(self.path)) if self._last_step is not None else {}
+            self._file.complete(histograms)
+        except OSError as error:
+            self._failure = self._sentence(error)
+            raise self._failure from error
+
+    def _shut(self) -> None:
+        self._thread.shutdown()
+        self._file.close()
+        if self._last_step is None and self._failure is not None:
+            self.path.unlink(missing_ok=True)
+
+    def _sentence(self, error: OSError) -> StoreError:
+        kept = "Nothing was recorded in it"
+        if self._last_step is not None:
+            kept = f"Every block before is kept, the last one up to step {self._last_step}"
+        if error.errno in _FULL:
+            remedy = "Free some space and run again with --resume."
+            failure = StoreError(f"No space left on the disk while writing {self.path}. {kept}. {remedy}")
+        else:
+            reason = error.strerror or error
+            failure = StoreError(f"{self.path} cannot be written: {reason}. {kept}. Check the folder and try again.")
+        failure.__cause__ = error
+        return failure
+
+
+def _copy_of_state(name: str, array: np.ndarray) -> np.ndarray:
+    copied = np.array(array)
+    if copied.dtype.hasobject:
+        raise must_be(f"state[{name!r}]", "an array of numbers or text", str(copied.dtype))
+    return copied
+
+
+def with_standardised(block: xr.Dataset) -> xr.Dataset:
+    """Return the block and behind it the standardised version of every captured quantity of a layer."""
+    captured = [
+        array
+        for array in block.data_vars.values()
+        if array.attrs.get("layer") and array.attrs.get("statistic") in CAPTURED
+    ]
+    return block.assign({str(array.name): array for array in map(standardised, captured)})
+
+
+def write(
+    path: str | os.PathLike[str], blocks: Iterable[xr.Dataset], metadata: Mapping[str, object] | None = None
+) -> None:
+    """Write blocks, one at a time, into a new file at `path`.
+
+    Raises
+    ------
+    InputError, StoreError : as `Writer`
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> block = xr.Dataset(
+    ...     {"loss": (("member", "step"), np.ones((2, 3)))},
+    ...     coords={"member": [0, 1], "lr": ("member", [0.1, 0.2]), "step": [0, 1, 2]},
+    ...     attrs={"axes": ["lr"]},
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write(f"{folder}/records.root", [block], metadata={"command": "example"})
+    ...     open_records(folder)["loss"].sel(step=2).values
+    array([1., 1.])
+    """
+    with Writer(path, metadata) as writer:
+        for block in blocks:
+            writer.extend(block)
