@@ -1,0 +1,31 @@
+"""Records in, smaller labelled arrays out: pure functions that name the dimensions they reduce.
+
+Every function takes a Dataset of records (member, step, ...), or the same with other dimensions in front, or the
+result of another analysis. Variables are read one at a time. Results carry `long_name` and `units`; those of records
+also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` into (shape, lr, seed).
+"""
+
+from lrscope.analysis._comparisons import agreement, best, ordered, total_variation
+from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
+from lrscope.analysis._layers import by_neuron
+from lrscope.analysis._participation import dead, participation, share
+from lrscope.analysis._reconstruction import reconstruction_error
+from lrscope.analysis._seeds import over_seeds
+from lrscope.analysis._spread import spread
+
+__all__ = [
+    "EDGES",
+    "agreement",
+    "best",
+    "binned",
+    "by_neuron",
+    "dead",
+    "fluctuation",
+    "ordered",
+    "over_seeds",
+    "participation",
+    "reconstruction_error",
+    "share",
+    "spread",
+    "total_variation",
+]

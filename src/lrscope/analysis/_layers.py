@@ -1,0 +1,145 @@
+"""From one variable a layer to one array over all neurons: which variable speaks for a layer, and how layers join."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+
+from lrscope.errors import must_be
+from lrscope.records import DIVERGED_AT, identifier, of_quantity, step_dimension
+
+NEURON = "neuron"
+PIECE_BYTES = 2**24
+"""A variable is reduced in pieces of about so many bytes, since the temporaries of a reduction are twice as large."""
+
+
+def layers(records: xr.Dataset, quantity: str, statistics: Sequence[str]) -> Iterator[xr.DataArray]:
+    """Yield one variable a layer: the one whose statistic comes first in `statistics`; others are passed over.
+
+    Raises
+    ------
+    InputError : the quantity was not recorded, or none of its variables holds one of the statistics.
+    """
+    chosen: dict[str, xr.DataArray] = {}
+    recorded = list(of_quantity(records, quantity))
+    for statistic in statistics:
+        for array in recorded:
+            if array.attrs["statistic"] == statistic:
+                chosen.setdefault(array.attrs["layer"], array)
+    if not chosen:
+        found = ", ".join(dict.fromkeys(array.attrs["statistic"] for array in recorded))
+        allowed = f"recorded with one of the statistics {', '.join(statistics)}"
+        raise must_be(quantity, allowed, found, "Record it with a probe that keeps one of them.")
+    in_order = dict.fromkeys(array.attrs["layer"] for array in recorded)
+    return (chosen[layer] for layer in in_order if layer in chosen)
+
+
+def element_dims(array: xr.DataArray) -> list[str]:
+    """Return the dimensions of the elements that belong to one neuron: inputs, or samples."""
+    own = [str(dim) for dim in array.dims[array.dims.index(step_dimension(array)) + 1 :]]
+    return [dim for dim in own if dim != _neuron_dim(array)]
+
+
+def in_pieces(array: xr.DataArray, reduction: Callable[[xr.DataArray], xr.DataArray]) -> xr.DataArray:
+    """Return `reduction(array)`, computed in float64 for a range of steps at a time.
+
+    The variable is read once and dropped; what a lazily opened Dataset holds stays lazy.
+    """
+    dim = step_dimension(array)
+    values = array.compute()
+    length = max(1, PIECE_BYTES * values.sizes[dim] // max(1, values.nbytes))
+    pieces = [
+        reduction(values.isel({dim: slice(start, start + length)}).astype(np.float64))
+        for start in range(0, values.sizes[dim], length)
+    ]
+    return xr.concat(pieces, dim, coords="minimal", compat="override") if len(pieces) > 1 else pieces[0]
+
+
+def as_neurons(array: xr.DataArray, layer: xr.DataArray) -> xr.DataArray:
+    """Return `array`, reduced from the variable `layer`, with its neurons along ``neuron`` and labelled."""
+    named = array.rename({_neuron_dim(layer): NEURON})
+    count = named.sizes[NEURON]
+    return named.assign_coords(
+        layer=(NEURON, [layer.attrs["layer"]] * count),
+        part=(NEURON, [layer.attrs["part"]] * count),
+        index=(NEURON, np.arange(count), {"long_name": "neuron of the layer"}),
+    )
+
+
+def join(arrays: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Return the layers' arrays as one, joined along ``neuron``, which comes last.
+
+    Raises
+    ------
+    InputError : the layers were recorded at different cadences.
+    """
+    cadences = {str(dim) for array in arrays for dim in array.dims if str(dim).startswith("step")}
+    if len(cadences) > 1:
+        allowed = "recorded at one cadence in all layers"
+        raise must_be("the quantity", allowed, sorted(cadences), "Drop the variables of the other cadence.")
+    joined = xr.concat(arrays, NEURON, coords="minimal", compat="override", join="exact")
+    return joined.transpose(..., NEURON)
+
+
+def by_neuron(records: xr.Dataset, quantity: str, statistic: str) -> xr.DataArray:
+    """Return a recorded statistic of all layers in one array.
+
+    Parameters
+    ----------
+    records : records or a block of them
+    quantity, statistic : as in the records, e.g. ``activations`` and ``active``
+
+    Returns
+    -------
+    DataArray (member, step, neuron) : with the coordinates ``layer``, ``part`` and ``index`` along ``neuron``
+
+    Raises
+    ------
+    InputError : it was not recorded.
+    """
+    found = list(layers(records, quantity, [statistic]))
+    joined = join([as_neurons(array.compute(), array) for array in found])
+    return labelled(joined, records, f"{quantity.replace('_', ' ')}, {statistic}", found[0].attrs["units"])
+
+
+def labelled(array: xr.DataArray, source: xr.Dataset | xr.DataArray, long_name: str, units: str = "1") -> xr.DataArray:
+    """Return `array` with its name and unit, and with the axes of the sweep, which `lrscope.records.on_grid` reads."""
+    axes = {"axes": source.attrs["axes"]} if "axes" in source.attrs else {}
+    result = array.copy(deep=False)
+    result.attrs = {"long_name": long_name, "units": units} | axes
+    return result.rename(long_name.replace(" ", "_"))
+
+
+def dataset(arrays: dict[str, xr.DataArray], source: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """Return the arrays as a Dataset that knows the axes of the sweep."""
+    axes = {"axes": source.attrs["axes"]} if "axes" in source.attrs else {}
+    return xr.Dataset(arrays, attrs=axes)
+
+
+def grouped(array: xr.DataArray, coordinate: str, reduction: Callable[[xr.DataArray], xr.DataArray]) -> xr.DataArray:
+    """Return `reduction` of the neurons of each part or layer, along a dimension of that name.
+
+    Parts and layers keep the order of the network.
+    """
+    labels = list(dict.fromkeys(array[coordinate].values.tolist()))
+    selected = [array.isel({NEURON: np.flatnonzero(array[coordinate].values == label)}) for label in labels]
+    groups = [reduction(neurons) for neurons in selected]
+    joined = xr.concat(groups, coordinate, coords="minimal", compat="override").assign_coords({coordinate: labels})
+    if coordinate == "layer":
+        joined = joined.assign_coords(part=("layer", [str(neurons["part"].values[0]) for neurons in selected]))
+    joined[coordinate].attrs["long_name"] = coordinate
+    return joined
+
+
+def before_divergence(records: xr.Dataset, array: xr.DataArray) -> xr.DataArray:
+    """Tell for each member and step of `array` whether the member had not diverged yet (member, step)."""
+    dim = step_dimension(array)
+    if DIVERGED_AT not in records:
+        return xr.ones_like(array[dim], dtype=bool)
+    diverged_at = records[DIVERGED_AT].compute()
+    diverged_at = diverged_at.max(step_dimension(diverged_at))
+    return ~(diverged_at >= 0) | (array[dim] < diverged_at)
+
+
+def _neuron_dim(array: xr.DataArray) -> str:
+    return f"{NEURON}_{identifier(array.attrs['layer'])}"

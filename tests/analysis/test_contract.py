@@ -1,0 +1,119 @@
+"""What every exported analysis keeps: the order of members does not matter, nor what is in front, nor laziness."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+import lrscope.analysis
+from lrscope.analysis import (
+    binned,
+    by_neuron,
+    dead,
+    fluctuation,
+    over_seeds,
+    participation,
+    reconstruction_error,
+    share,
+    spread,
+)
+from lrscope.records import on_grid
+
+OF_RECORDS = {
+    "spread": lambda records: spread(records, "weights"),
+    "fluctuation": lambda records: fluctuation(records, "activations"),
+    "by_neuron": lambda records: by_neuron(records, "activations", "max"),
+    "dead": lambda records: dead(records),
+    "share": lambda records: share(dead(records)["dead"]),
+    "reconstruction_error": lambda records: reconstruction_error(records),
+    "binned": lambda records: binned(fluctuation(records, "weights")),
+    "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
+}
+OF_RESULTS = {"over_seeds", "total_variation", "best", "ordered", "agreement"}
+"""Take no records; their tests cover the order of seeds."""
+analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)
+
+
+def test_every_analysis_is_under_contract():
+    exported = {name for name in lrscope.analysis.__all__ if name.islower()}
+    assert exported == set(OF_RECORDS) | OF_RESULTS
+
+
+@pytest.fixture
+def some(records, diverge):
+    return diverge(records, member=4, step=5)
+
+
+@analyses
+def test_the_order_of_members_does_not_matter(some, analysis):
+    order = [3, 5, 0, 4, 1, 2]
+    xr.testing.assert_identical(analysis(some.isel(member=order)), analysis(some).isel(member=order))
+
+
+@analyses
+def test_a_member_does_not_depend_on_the_others(some, analysis):
+    xr.testing.assert_identical(analysis(some.isel(member=[2, 4])), analysis(some).isel(member=[2, 4]))
+
+
+@analyses
+def test_other_dimensions_in_front_do_not_matter(some, analysis):
+    on_axes = analysis(on_grid(some))
+    by_member = on_grid(analysis(some))
+    xr.testing.assert_allclose(on_axes.transpose(*by_member.dims), by_member)
+
+
+@analyses
+def test_records_are_not_changed(some, analysis):
+    before = some.copy(deep=True)
+    analysis(some)
+    xr.testing.assert_identical(some, before)
+
+
+@analyses
+def test_results_are_labelled(some, analysis):
+    result = analysis(some)
+    arrays = result.values() if isinstance(result, xr.Dataset) else [result]
+    assert all({"long_name", "units"} <= set(array.attrs) for array in arrays)
+    assert result.attrs["axes"] == ["lr", "seed"]
+
+
+@analyses
+def test_what_is_read_is_not_kept(some, analysis):
+    lazy, reads = lazily(some)
+    xr.testing.assert_identical(analysis(lazy), analysis(some))
+    assert reads
+    assert not any(isinstance(array.variable._data, np.ndarray) for array in lazy.values())
+
+
+def test_over_seeds_takes_every_result(some):
+    for analysis in OF_RECORDS.values():
+        result = on_grid(analysis(some))
+        for array in result.values() if isinstance(result, xr.Dataset) else [result]:
+            described = over_seeds(array)
+            xr.testing.assert_identical(over_seeds(array.isel(seed=[2, 0, 1])), described)
+
+
+class Counted(BackendArray):
+    """An array on a disk that notes each time it is read."""
+
+    def __init__(self, values: np.ndarray, reads: list[int]):
+        self.values, self.reads = values, reads
+        self.shape, self.dtype = values.shape, values.dtype
+
+    def __getitem__(self, key):
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key):
+        self.reads.append(1)
+        return self.values[np.ix_(*(np.arange(n)[k].reshape(-1) for n, k in zip(self.shape, key, strict=True)))]
+
+
+def lazily(records):
+    """Return records whose variables are read when they are touched, and the list of reads."""
+    reads: list[int] = []
+    data = {
+        name: xr.Variable(array.dims, indexing.LazilyIndexedArray(Counted(array.values, reads)), array.attrs)
+        for name, array in records.items()
+    }
+    return xr.Dataset(data, coords=records.coords, attrs=records.attrs), reads
