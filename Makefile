@@ -5,7 +5,7 @@ VENV ?= .venv
 OUT ?= results/fluctuation
 
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
 SOURCES := src tests $(wildcard benchmarks) $(wildcard examples)
 WANTED := pyproject.toml constraints.txt
 

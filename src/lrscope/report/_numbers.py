@@ -1,0 +1,82 @@
+"""Values as text for people: as many digits as say something, the same in all of a column."""
+
+from collections.abc import Mapping, Sequence
+from math import floor, isfinite, log10
+from typing import Any
+
+from lrscope.report._files import plain_number
+
+NOTHING = "\N{EN DASH}"
+"""Stands where a value is missing or not a number."""
+DIGITS = 4
+"""Significant digits."""
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def words(value: Any) -> str:
+    """Return one value as text.
+
+    Examples
+    --------
+    >>> words(0.0720381), words([97, 98]), words({"encoder": 0.5}), words(True), words(None), words(2.5e-9)
+    ('0.07204', '97, 98', 'encoder: 0.5', 'yes', '–', '2.5 × 10⁻⁹')
+    """
+    value = plain_number(value) if not hasattr(value, "shape") or not value.shape else value.tolist()
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {words(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(words(item) for item in value)
+    return str(value) if isinstance(value, str) else cells([value])[0]
+
+
+def cells(column: Sequence[Any]) -> list[str]:
+    """Return a column of a table as text; its numbers share one format, so that they can stand in line.
+
+    Examples
+    --------
+    >>> cells([0.5, 0.0625, 12.0371])
+    ['0.50', '0.06', '12.04']
+    >>> cells([0.0001, 0.001, 0.01])
+    ['0.0001', '0.001', '0.01']
+    >>> cells([1500, None, float("nan"), "none"])
+    ['1500', '–', '–', 'none']
+    """
+    values = [plain_number(value) for value in column]
+    style = _style([value for value in values if is_number(value) and isfinite(value)])
+    return [_cell(value, style) for value in values]
+
+
+def is_number(value: Any) -> bool:
+    """Tell a number from a text, a truth value and nothing."""
+    return isinstance(plain_number(value), int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any, style: str) -> str:
+    if value is None or value != value:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not is_number(value):
+        return str(value)
+    if not isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    return _typeset(format(value, style if isinstance(value, float) else "d"))
+
+
+def _style(numbers: Sequence[float]) -> str:
+    """Return the format in which all numbers show about four significant digits, and no zeros that say nothing."""
+    sizes = [floor(log10(abs(number))) for number in numbers if number] or [0]
+    least, most = min(sizes), max(sizes)
+    if all(float(f"{number:.2e}") == number for number in numbers) and (most - least > 1 or not -5 < least <= most < 7):
+        return f".{most + 1 if DIGITS <= most < 7 else DIGITS}g"
+    if most - least > DIGITS or not -5 < most < 7:
+        return f".{DIGITS - 2}e"
+    enough = max(0, DIGITS - 1 - most)
+    exact = (digits for digits in range(enough) if all(round(number, digits) == number for number in numbers))
+    return f".{next(exact, enough)}f"
+
+
+def _typeset(number: str) -> str:
+    mantissa, _, exponent = number.partition("e")
+    power = f" × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
+    return mantissa.replace("-", "−") + power

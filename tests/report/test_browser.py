@@ -1,0 +1,152 @@
+"""The page in a real browser: it draws, complains of nothing, and asks the network for nothing."""
+
+import json
+import shutil
+import time
+
+import pytest
+
+from lrscope.report import write_html
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium (Debian: apt-get install chromium)"),
+    pytest.mark.skipif(not DRIVER, reason="there is no chromedriver (Debian: apt-get install chromium-driver)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_window_size(1200, 900)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, report, tmp_path):
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.get(write_html(tmp_path / "report.html", report).as_uri())
+    return browser
+
+
+def find(browser, selector):
+    return browser.find_elements("css selector", selector)
+
+
+def until(condition):
+    """Wait up to twenty seconds for something to become true."""
+    end = time.monotonic() + 20
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert condition()
+
+
+def read_to_the_end(browser):
+    """Open what can be opened and bring each figure into view, as a reader would."""
+    browser.execute_script("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    for card in find(browser, ".interactive .card"):
+        browser.execute_script("arguments[0].scrollIntoView()", card)
+        until(lambda card=card: card.get_attribute("data-drawn"))
+
+
+def requested(browser):
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+    return [request["request"]["url"] for request in sent if request["documentURL"] == browser.current_url]
+
+
+def test_a_report_draws_without_a_complaint_and_without_the_network(opened, tmp_path):
+    read_to_the_end(opened)
+    assert len(find(opened, ".interactive .main-svg")) >= 4
+    assert [entry for entry in opened.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    urls = requested(opened)
+    assert (tmp_path / "report.html").as_uri() in urls
+    assert {url.split(":")[0] for url in urls} <= {"file", "data", "blob"}
+
+
+def test_texts_stay_texts(opened):
+    read_to_the_end(opened)
+    assert opened.title.startswith("Fluctuation </script>")
+
+
+def test_figures_wait_until_they_are_seen(opened):
+    cards = find(opened, ".interactive .card")
+    assert len(cards) == 4
+    assert not any(card.get_attribute("data-drawn") for card in cards)
+    assert opened.execute_script("return typeof Plotly") == "undefined"
+    opened.execute_script("arguments[0].scrollIntoView()", cards[0])
+    until(lambda: cards[0].get_attribute("data-drawn"))
+    assert not cards[3].get_attribute("data-drawn")
+
+
+def test_tables_are_there(opened):
+    tables = find(opened, ".table table")
+    assert [len(table.find_elements("css selector", "tbody tr")) for table in tables] == [2, 40]
+    assert tables[0].is_displayed()
+    assert not tables[1].is_displayed()
+
+
+def test_nothing_offers_to_send_the_data_away(opened):
+    read_to_the_end(opened)
+    offered = {button.get_attribute("data-title") or "" for button in find(opened, ".modebar-btn")}
+    assert "Zoom" in offered
+    assert not any(word in offer.lower() for offer in offered for word in ("share", "cloud", "chart studio"))
+
+
+@pytest.mark.parametrize("width", [360, 800, 1400])
+def test_nothing_sticks_out_of_the_window(opened, width):
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    read_to_the_end(opened)
+    assert opened.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_light_and_dark(opened, scheme):
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    pairs = opened.execute_script(
+        """
+        const colours = (ink, paper) => [getComputedStyle(ink).color, getComputedStyle(paper).backgroundColor];
+        const marks = [...document.querySelectorAll('.mark')].map((mark) => colours(mark, mark));
+        const quiet = document.querySelectorAll('p, figcaption, dt, th, .source, nav a');
+        const texts = [...quiet].filter((text) => !text.closest('.card')).map((text) => colours(text, document.body));
+        return [...marks, ...texts];
+        """
+    )
+    assert len(pairs) > 20
+    assert min(contrast(*pair) for pair in pairs) >= 4.5  # WCAG 2.2, level AA
+
+
+def contrast(ink, paper):
+    """Return the contrast ratio of two CSS colours, 1 to 21 (WCAG 2.2)."""
+    brighter, darker = sorted((luminance(ink), luminance(paper)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour):
+    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,130 @@
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from lrscope.report import Report, Section, Table, render, write_html
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Outline(HTMLParser):
+    """The elements of a page in order, each with its attributes; fails where one is closed that is not open."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, wanted):
+        return [attributes for tag, attributes in self.elements if tag == wanted]
+
+
+@pytest.fixture
+def page(report):
+    return render(report)
+
+
+@pytest.fixture
+def outline(page):
+    return Outline(page)
+
+
+def test_every_element_is_closed(outline):
+    assert outline.open == []
+    assert len(outline.all("table")) == 3
+
+
+def test_the_same_report_gives_the_same_bytes(tmp_path, report):
+    first = write_html(tmp_path / "a.html", report).read_bytes()
+    assert write_html(tmp_path / "deeper" / "b.html", report).read_bytes() == first
+    assert first.startswith(b"<!doctype html>")
+
+
+def test_no_text_becomes_markup(page, outline):
+    assert "<script>document.title" not in page
+    assert len(outline.all("script")) == 4 + 2  # four figures, the library, the page's own
+
+
+def test_the_texts_are_there(outline):
+    text = "".join(outline.texts)
+    assert "lrscope run fluctuation --shapes '</script><script>document.title = 'taken over'</script>'" in text
+    assert "1 of 3 statements holds, 1 does not hold, 1 could not be checked." in text
+
+
+def test_verdicts_are_words_and_signs_beside_their_colour(page):
+    marks = re.findall(r'<span class="mark ([\w-]+)"><span aria-hidden="true">(.)</span> ([\w ]+)</span>', page)
+    assert marks == [
+        ("holds", "✓", "holds"),
+        ("does-not-hold", "✗", "does not hold"),
+        ("not-checked", "?", "not checked"),
+    ]
+
+
+def test_the_library_is_in_the_page_once_and_only_if_needed(report, page):
+    assert page.count('id="plotly"') == 1
+    still = Report("Still", "?", [], [], [Section("None", "Nothing moves.")], {}, "lrscope list")
+    assert 'id="plotly"' not in render(still)
+    assert len(render(still)) < 30_000
+
+
+def test_the_page_points_nowhere_but_into_itself(outline):
+    addresses = [
+        value for _, attributes in outline.elements for name, value in attributes.items() if name in ("href", "src")
+    ]
+    assert {address.split(":")[0] if ":" in address else address[:1] for address in addresses} == {"#", "data"}
+    identities = [attributes["id"] for _, attributes in outline.elements if "id" in attributes]
+    assert len(identities) == len(set(identities))
+    assert {address[1:] for address in addresses if address.startswith("#")} <= set(identities)
+
+
+def test_pictures_can_be_read_aloud_and_keep_their_place(outline):
+    (image,) = outline.all("img")
+    assert image["alt"].startswith("Loss")
+    assert int(image["width"]) > int(image["height"]) > 100
+
+
+def test_headings_descend_one_step_at_a_time(outline):
+    levels = [int(tag[1]) for tag, _ in outline.elements if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later - earlier <= 1 for earlier, later in itertools.pairwise(levels))
+
+
+def test_a_figure_takes_the_width_that_there_is(page):
+    figures = re.findall(r'<script type="application/json">(.*?)</script>', page)
+    layouts = [json.loads(figure)["layout"] for figure in figures]
+    assert len(layouts) == 4
+    assert all("width" not in layout and layout["height"] == 420 for layout in layouts)
+
+
+@pytest.mark.parametrize(("rows", "opened"), [(12, 0), (13, 1)])
+def test_long_tables_have_to_be_opened(rows, opened):
+    table = Table("Errors", ["n", "error"], [[n, n / 2] for n in range(rows)])
+    page = render(Report("R", "?", [], [], [Section("S", "", [table])], {}, "c"))
+    assert page.count("<summary><strong>Errors</strong>") == opened
+
+
+def test_numbers_stand_right_and_words_left():
+    table = Table("T", ["name", "value"], [["a", 1.5], ["b", None]])
+    page = render(Report("R", "?", [], [], [Section("S", "", [table])], {}, "c"))
+    assert '<th scope="row">a</th><td class="number">1.5</td>' in page
+    assert '<th scope="row">b</th><td class="number">–</td>' in page
+
+
+def test_a_table_without_rows_is_a_table():
+    page = render(Report("R", "?", [], [], [Section("S", "", [Table("T", ["a"], [])])], {}, "c"))
+    assert "<thead>" in page
