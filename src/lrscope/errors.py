@@ -10,7 +10,7 @@ class LrscopeError(Exception):
     exit_code = 1
 
 
-class InputError(LrscopeError, ValueError):
+class InputError(LrscopeError):
     """Something the user gave is not allowed (exit code 2). Nothing has been written when this is raised."""
 
     exit_code = 2

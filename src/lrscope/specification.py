@@ -43,12 +43,9 @@ def _with_sentences(construct: Callable[..., None], owner: str) -> Callable[...,
 
 
 def _as_sentence(detail: ErrorDetails, owner: str) -> InputError:
-    """Turn pydantic's first complaint into one of our sentences; our own errors pass through unchanged."""
-    cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return cause
+    """Turn pydantic's first complaint into one of our sentences."""
     place = [str(part) for part in detail["loc"]]
-    name = f"{owner} {place[0]}" if place else owner
+    name = place[0] if place else owner
     if detail["type"] in ("unexpected_keyword_argument", "missing", "missing_argument"):
         return InputError(f"{name}: {detail['msg'].lower()}.")
     return must_be(name, detail["msg"].removeprefix("Input should be ").removeprefix("Value error, "), detail["input"])
