@@ -79,7 +79,7 @@ class Variable:
 
 def identifier(layer: str) -> str:
     """Return a layer's path as it stands in variable and dimension names: ``encoder.0`` is ``encoder_0``."""
-    return "".join(character if character.isalnum() else "_" for character in layer)
+    return "".join(character if character.isascii() and character.isalnum() else "_" for character in layer)
 
 
 def step_dimension(array: xr.DataArray | xr.Dataset) -> str:
@@ -120,14 +120,41 @@ def new_block(
 
 
 def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
-    """Return all blocks as one Dataset (member, step, ...): blocks of the same members join along their steps."""
+    """Return all blocks as one Dataset (member, step, ...): blocks of the same members join along their steps.
+
+    Where members have fewer steps than others, `missing` values stand. Each value is copied at most twice.
+
+    Raises
+    ------
+    InputError : there is no block.
+    """
     chunks: dict[tuple[int, ...], list[xr.Dataset]] = {}
     for block in blocks:
         chunks.setdefault(tuple(block[MEMBER].values.tolist()), []).append(block)
     if not chunks:
         raise InputError("there must be at least one block to concatenate; got none.")
     joined = [_join_steps(parts) for parts in chunks.values()]
-    return xr.concat(joined, MEMBER, data_vars="minimal", coords="minimal", compat="override", join="outer")
+    if len(joined) == 1:
+        return joined[0]
+    fill = {str(name): missing(array.dtype) for name, array in joined[0].data_vars.items()}
+    return xr.concat(
+        joined, MEMBER, data_vars="minimal", coords="minimal", compat="override", join="outer", fill_value=fill
+    )
+
+
+def missing(dtype: np.dtype) -> object:
+    """Return what stands where nothing was recorded: NaN, -1, the largest unsigned value, False.
+
+    Examples
+    --------
+    >>> missing(np.dtype("int64"))
+    -1
+    """
+    if dtype.kind == "f":
+        return np.nan
+    if dtype.kind == "u":
+        return np.iinfo(dtype).max
+    return -1 if dtype.kind == "i" else False
 
 
 def _join_steps(parts: list[xr.Dataset]) -> xr.Dataset:

@@ -82,6 +82,7 @@ def labels_of(block: xr.Dataset, step_dim: str, names: list[str]) -> TreeLabels:
     columns = {name: _label(coord) for name, coord in coords.items() if coord.dims and set(coord.dims) <= along}
     constants = {name: _constant(coord) for name, coord in coords.items() if not set(coord.dims) & along}
     lost = set(coords) - set(columns) - set(constants)
+    lost |= {name for name in columns if coords[name].ndim > 1}
     if lost:
         raise must_be("a coordinate", f"along {MEMBER}, {step_dim} or other dimensions alone", sorted(lost)[0])
     return TreeLabels(

@@ -13,7 +13,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from lrscope.errors import InputError
-from lrscope.records import MEMBER
+from lrscope.records import MEMBER, missing
 from lrscope.store._baskets import Index, Kind, read_into
 from lrscope.store._files import Paths, record_files
 from lrscope.store._index import FileIndex, TreeIndex, scan
@@ -40,12 +40,15 @@ def open_records(paths: Paths) -> xr.Dataset:
     """
     files = [scan(path) for path in record_files(paths)]
     joined = [_join(trees) for trees in _by_name(files).values()]
-    if not joined:
+    if not any(len(tree.members) for tree in joined):
         raise InputError(f"{files[-1].path} must hold at least one block; got none. Run again from the beginning.")
     members = np.unique(np.concatenate([tree.members for tree in joined]))
+    records = xr.Dataset(coords=_along_members(joined, members))
+    for tree in joined:
+        variables, coords = _along_steps(tree, members)
+        records = records.assign(variables).assign_coords(coords)
     attrs = {"metadata": files[0].metadata, "complete": files[-1].complete}
-    parts = [_dataset(tree, members) for tree in joined]
-    return xr.merge(parts, compat="override", join="exact", combine_attrs="override").assign_attrs(attrs)
+    return records.assign_attrs({**joined[0].labels.attrs, **attrs})
 
 
 def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
@@ -88,6 +91,11 @@ class Joined:
     members: np.ndarray
     steps: np.ndarray
 
+    @property
+    def labels(self) -> TreeLabels:
+        """Of all the trees."""
+        return self.trees[0].labels
+
     def table(self, members: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """Return (member, step) the entry, or -1; both arguments are sorted."""
         table = np.full((len(members), len(steps)), -1, np.int64)
@@ -97,7 +105,7 @@ class Joined:
 
     def read(self, name: str, entries: np.ndarray, behind: tuple[Index, ...]) -> np.ndarray:
         """Return a variable at some entries, (entry, ...); where the entry is -1, what stands for a missing value."""
-        label = self.trees[0].labels.variables[name]
+        label = self.labels.variables[name]
         kind = Kind(np.dtype(label.dtype), tuple(label.shape))
         out = kind.empty(len(entries), behind)
         out[entries < 0] = missing(kind.dtype)
@@ -109,6 +117,8 @@ class Joined:
     def column(self, name: str, entries: np.ndarray) -> np.ndarray:
         """Return a coordinate at some entries."""
         pieces = [(places, tree.column(name, own)) for tree, places, own in self._own(entries)]
+        if not pieces:
+            return np.empty(0, self.labels.columns[name].dtype)
         order = np.concatenate([places for places, _ in pieces])
         return np.concatenate([values for _, values in pieces])[np.argsort(order)]
 
@@ -118,15 +128,6 @@ class Joined:
             places = np.flatnonzero((entries >= start) & (entries < stop))
             if len(places):
                 yield tree, places, entries[places] - start
-
-
-def missing(dtype: np.dtype) -> object:
-    """Return what stands where a member was not recorded: NaN, -1, the largest unsigned value, False."""
-    if dtype.kind == "f":
-        return np.nan
-    if dtype.kind == "u":
-        return np.iinfo(dtype).max
-    return -1 if dtype.kind == "i" else False
 
 
 def _join(trees: list[TreeIndex]) -> Joined:
@@ -147,37 +148,47 @@ def _kinds(labels: TreeLabels) -> dict[str, tuple[object, ...]]:
     return {name: (label.dims, label.dtype, label.shape) for name, label in every.items()}
 
 
-def _dataset(tree: Joined, members: np.ndarray) -> xr.Dataset:
-    labels = tree.trees[0].labels
-    steps = np.unique(tree.steps)
+def _along_members(joined: list[Joined], members: np.ndarray) -> dict[str, xr.Variable]:
+    """Return the coordinates along ``member``, each member's from a tree that has it."""
+    found: dict[str, xr.Variable] = {}
+    for tree in joined:
+        own, firsts = np.unique(tree.members, return_index=True)
+        places = np.searchsorted(members, own)
+        for name, label in tree.labels.columns.items():
+            if label.dims == [MEMBER] and len(own):
+                values = own if name == MEMBER else tree.column(name, firsts)
+                before = found[name].values if name in found else np.zeros(len(members), values.dtype)
+                both = before.astype(np.promote_types(before.dtype, values.dtype))
+                both[places] = values
+                found[name] = xr.Variable(MEMBER, both, label.attrs)
+    return found
+
+
+def _along_steps(tree: Joined, members: np.ndarray) -> tuple[dict[str, xr.Variable], dict[str, xr.Variable]]:
+    """Return the variables of a tree, and its coordinates except those along ``member``."""
+    labels = tree.labels
+    steps, firsts = np.unique(tree.steps, return_index=True)
     table = tree.table(members, steps)
-    data = {
-        name: (label.dims, indexing.LazilyIndexedArray(StoredArray(tree, name, table)), label.attrs)
+    variables = {
+        name: xr.Variable(label.dims, indexing.LazilyIndexedArray(StoredArray(tree, name, table)), label.attrs)
         for name, label in labels.variables.items()
     }
-    return xr.Dataset(data, coords=_coordinates(tree, table, members, steps), attrs=labels.attrs)
-
-
-def _coordinates(
-    tree: Joined, table: np.ndarray, members: np.ndarray, steps: np.ndarray
-) -> dict[str, tuple[list[str], np.ndarray, dict[str, object]]]:
-    labels = tree.trees[0].labels
-    first_of = {MEMBER: table.max(axis=1), labels.step: table.max(axis=0)}
-    values = {MEMBER: members, labels.step: steps}
-    coords = {}
-    for name, label in labels.columns.items():
-        (dim,) = label.dims
-        coords[name] = (label.dims, values[name] if name in values else tree.column(name, first_of[dim]), label.attrs)
+    coords = {
+        name: xr.Variable(label.dims, steps if name == labels.step else tree.column(name, firsts), label.attrs)
+        for name, label in labels.columns.items()
+        if label.dims == [labels.step]
+    }
     for name, label in labels.constants.items():
-        coords[name] = (label.dims, np.array(label.values, dtype=label.dtype).reshape(label.shape), label.attrs)
-    return coords
+        values = np.array(label.values, label.dtype).reshape(label.shape)
+        coords[name] = xr.Variable(label.dims, values, label.attrs)
+    return variables, coords
 
 
 class StoredArray(BackendArray):
     """A variable (member, step, ...) of files; indexing it reads."""
 
     def __init__(self, tree: Joined, name: str, table: np.ndarray) -> None:
-        label = tree.trees[0].labels.variables[name]
+        label = tree.labels.variables[name]
         self._tree, self._name, self._table = tree, name, table
         self.dtype = np.dtype(label.dtype)
         self.shape = (*table.shape, *label.shape)
