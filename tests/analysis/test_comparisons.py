@@ -4,7 +4,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrscope.analysis import agreement, best, ordered, total_variation
+from lrscope.analysis import agreement, best, ordered, shares, total_variation
 from lrscope.errors import InputError
 
 counts = st.lists(st.integers(0, 100), min_size=3, max_size=3).filter(any)
@@ -89,3 +89,8 @@ def test_agreement_counts_what_is_decided():
 def test_unknown_labels_are_refused():
     with pytest.raises(InputError, match=r"labels must be among 0.0001, 0.001, 0.01; got 0.1"):
         ordered(by_lr([1, 2, 3]), [0.1, 0.01])
+
+
+def test_shares_add_up_to_one():
+    result = shares(xr.DataArray([[3, 1, 0], [0, 0, 0]], dims=("lr", "bin")))
+    np.testing.assert_array_equal(result, [[0.75, 0.25, 0], [np.nan] * 3])

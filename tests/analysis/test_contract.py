@@ -16,6 +16,7 @@ from lrscope.analysis import (
     participation,
     reconstruction_error,
     share,
+    shares,
     spread,
 )
 from lrscope.records import on_grid
@@ -28,6 +29,7 @@ OF_RECORDS = {
     "share": lambda records: share(dead(records)["dead"]),
     "reconstruction_error": lambda records: reconstruction_error(records),
     "binned": lambda records: binned(fluctuation(records, "weights")),
+    "shares": lambda records: shares(binned(fluctuation(records, "biases"))),
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
 OF_RESULTS = {"over_seeds", "total_variation", "best", "ordered", "agreement"}

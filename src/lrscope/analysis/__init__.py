@@ -5,7 +5,7 @@ result of another analysis. Variables are read one at a time. Results carry `lon
 also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` into (shape, lr, seed).
 """
 
-from lrscope.analysis._comparisons import agreement, best, ordered, total_variation
+from lrscope.analysis._comparisons import agreement, best, ordered, shares, total_variation
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
 from lrscope.analysis._layers import by_neuron
 from lrscope.analysis._participation import dead, participation, share
@@ -26,6 +26,7 @@ __all__ = [
     "participation",
     "reconstruction_error",
     "share",
+    "shares",
     "spread",
     "total_variation",
 ]

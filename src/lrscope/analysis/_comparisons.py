@@ -9,6 +9,20 @@ import xarray as xr
 from lrscope.errors import must_be, unknown
 
 
+def shares(counts: xr.DataArray, dim: str = "bin") -> xr.DataArray:
+    """Return counts divided by their sum along `dim`; NaN where there are none (a member that diverged at once).
+
+    Examples
+    --------
+    >>> shares(xr.DataArray([8, 1, 1], dims="bin")).values.tolist()
+    [0.8, 0.1, 0.1]
+    """
+    _check_dim(counts, dim)
+    total = counts.sum(dim, skipna=False)
+    kept = {key: value for key, value in counts.attrs.items() if key == "axes"}
+    return (counts / total.where(total > 0)).assign_attrs(kept, long_name="share of neurons", units="1")
+
+
 def total_variation(counts: xr.DataArray, other: xr.DataArray, dim: str = "bin") -> xr.DataArray:
     """Return the distance between two binned distributions: half the sum of the differences of their shares.
 
@@ -33,9 +47,7 @@ def total_variation(counts: xr.DataArray, other: xr.DataArray, dim: str = "bin")
     >>> round(float(total_variation(ours, theirs)), 6)
     0.2
     """
-    for array in (counts, other):
-        _check_dim(array, dim)
-    first, second = xr.align(_shares(counts, dim), _shares(other, dim), join="inner")
+    first, second = xr.align(shares(counts, dim), shares(other, dim), join="inner")
     return (abs(first - second).sum(dim, skipna=False) / 2).assign_attrs(
         long_name="total-variation distance", units="1"
     )
@@ -116,11 +128,6 @@ def agreement(holds: xr.DataArray, over: str | Collection[Hashable] = "seed") ->
     result["agree"].attrs = {"long_name": "it holds for", "units": "1"}
     result["count"].attrs = {"long_name": "of", "units": "1"}
     return result
-
-
-def _shares(counts: xr.DataArray, dim: str) -> xr.DataArray:
-    total = counts.sum(dim, skipna=False)
-    return counts / total.where(total > 0)
 
 
 def _check_dim(array: xr.DataArray, dim: str) -> None:
