@@ -222,7 +222,8 @@ def outcomes(records: xr.Dataset) -> xr.Dataset:
     late = loss.isel({loss_dim: slice(-LAST_LOSSES, None)}).mean(loss_dim)
     improved = late < loss.isel({loss_dim: 0})
     outcome = xr.where(diverged_at >= 0, "diverged", xr.where(improved, "converged", "not improved"))
-    return xr.Dataset({"outcome": outcome, DIVERGED_AT: diverged_at})
+    axes = {"axes": records.attrs["axes"]} if "axes" in records.attrs else {}
+    return xr.Dataset({"outcome": outcome, DIVERGED_AT: diverged_at}, attrs=axes)
 
 
 def standardised(array: xr.DataArray) -> xr.DataArray:
@@ -248,7 +249,7 @@ def standardised(array: xr.DataArray) -> xr.DataArray:
     centred = exact - exact.mean(within, skipna=False)
     centred = _divided(centred, abs(centred).max(within, skipna=False))
     scaled = _divided(centred, (centred**2).mean(within, skipna=False) ** 0.5)
-    result = xr.where(constant, 0.0, scaled).transpose(*array.dims).astype(array.dtype)
+    result = scaled.where(~constant, 0.0).transpose(*array.dims).astype(array.dtype)
     return _labelled_standardised(result, array)
 
 

@@ -15,19 +15,21 @@ from lrscope.records import step_dimension
 from lrscope.store._index import scan
 
 BINS = 100
+LARGEST = 1e150
+"""Values beyond it have no square; ROOT keeps the sum of squares with each histogram."""
 
 
 def distributions(records: xr.Dataset) -> dict[str, "hist.Hist[Any]"]:
-    """Return the distribution of the finite values of every variable at its last recorded step.
+    """Return the distribution of the finite values (below `LARGEST`) of every variable at its last recorded step.
 
-    One variable at a time is read. Those without a finite value there have no histogram.
+    One variable at a time is read. Those without such a value have no histogram.
     """
     found = {}
     for name, array in records.data_vars.items():
         dim = step_dimension(array)
         if array.size:
             last = np.asarray(array.isel({dim: -1}).values, float)
-            finite = last[np.isfinite(last)]
+            finite = last[np.abs(last) < LARGEST]
             if finite.size:
                 found[str(name)] = _histogram(finite, array.attrs)
     return found

@@ -36,8 +36,11 @@ class RawFile:
         view = memoryview(data).cast("B")
         done = 0
         while done < len(view):
-            done += self._file.write(view[done:]) or 0
+            done += self._write_some(view[done:])
         return done
+
+    def _write_some(self, view: memoryview) -> int:
+        return self._file.write(view) or 0
 
     def sync(self) -> None:
         """Wait until the disk has everything."""

@@ -67,6 +67,7 @@ class Writer:
         self._last_step: int | None = None
         self._pending: Future[None] | None = None
         self._failure: BaseException | None = None
+        self._closed = False
         try:
             self._file = RootFile(self.path, metadata or {}, compression)
         except OSError as error:
@@ -81,18 +82,22 @@ class Writer:
         block : (member, step, ...) as `lrscope.records` describes it
         state : name -> array, what a resume needs to go on behind this block
         """
+        if self._closed:
+            raise StoreError(f"{self.path} must be open to take a block; got a closed file. Make a new Writer.")
         copied = None if state is None else {name: _copy_of_state(name, array) for name, array in state.items()}
         self._wait()
         self._pending = self._thread.submit(self._append, block, copied)
 
     def close(self) -> None:
         """Write what is pending, the summaries, and the sign that the file is complete."""
+        if self._closed:
+            return
         try:
             if self._failure is None:
                 self._wait()
                 self._finish()
         finally:
-            self._shut()
+            self._shut(failed=self._failure is not None)
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +112,7 @@ class Writer:
             if self._failure is None:
                 self._wait()
         finally:
-            self._shut()
+            self._shut(failed=True)
 
     def _wait(self) -> None:
         """Return when no block is pending; raise what went wrong with it, and with any before."""
@@ -121,12 +126,14 @@ class Writer:
     def _append(self, block: xr.Dataset, state: Mapping[str, np.ndarray] | None) -> None:
         if self._standardised:
             block = with_standardised(block)
+        written = []
         for step_dim, names in by_step_dimension(block).items():
             labels = self._fitting(labels_of(block, step_dim, names))
             rows = rows_of(block, labels, self._after.get(tree_name(step_dim), {}))
             if rows.keep.any():
                 self._file.extend(labels, rows.branches())
-                self._last_step = int(rows.steps.max())
+                written.append(int(rows.steps.max()))
+        self._last_step = max(written, default=self._last_step)
         if state is not None:
             self._file.sync()
             save_state(self.path, state)
@@ -150,10 +157,11 @@ class Writer:
             self._failure = self._sentence(error)
             raise self._failure from error
 
-    def _shut(self) -> None:
+    def _shut(self, *, failed: bool) -> None:
+        self._closed = True
         self._thread.shutdown()
         self._file.close()
-        if self._last_step is None and self._failure is not None:
+        if failed and self._last_step is None:
             self.path.unlink(missing_ok=True)
 
     def _sentence(self, error: OSError) -> StoreError:
