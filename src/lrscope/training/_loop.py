@@ -101,6 +101,11 @@ class Stream(Iterator[xr.Dataset]):
         """What `stream` needs to go on behind the last block: arrays by name."""
         return self._state
 
+    @property
+    def finished(self) -> bool:
+        """Whether every member has taken its last step."""
+        return self._done >= self.total
+
     def stop(self) -> None:
         """Ask the training to end: the block in hand comes out, then no more."""
         self._stopping = True

@@ -1,0 +1,60 @@
+"""What a study found, before it is written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from typing import Any
+
+import hist
+from matplotlib.figure import Figure
+
+from lrscope.report import Claim, Interactive, Table
+
+
+@dataclass(frozen=True)
+class Still:
+    """A matplotlib figure, the name of its files, and the words that go with it."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A table and the name of its file."""
+
+    name: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A section of the report, its figures and tables still to be written."""
+
+    title: str
+    text: str = ""
+    items: Sequence[Still | Listed | Interactive] = ()
+    collapsed: bool = False
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that a study found.
+
+    Attributes
+    ----------
+    title, question : of the report
+    summary : in plain words, one text a paragraph
+    claims : each statement of the source, checked
+    chapters : what is shown
+    histograms : name -> histogram for the ROOT file
+    """
+
+    title: str
+    question: str
+    summary: Sequence[str]
+    claims: Sequence[Claim]
+    chapters: Sequence[Chapter]
+    histograms: Mapping[str, hist.Hist[Any]] = field(default_factory=dict)

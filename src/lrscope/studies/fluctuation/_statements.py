@@ -1,0 +1,199 @@
+"""What the paper's text says about its three rates on the spiral, each as a test of measured numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import xarray as xr
+
+from lrscope import analysis
+from lrscope.studies.fluctuation._published import LRS
+from lrscope.studies.fluctuation._results import Results
+
+SLOW, MIDDLE, FAST = LRS
+GRADIENTS = ("weight_gradients", "bias_gradients")
+CLOSE_TO_ZERO = 50
+"""So many neurons, says the paper, have a fluctuation close to 0."""
+SIMILAR = 0.1
+"""Numbers of neurons that differ by at most this share of all count as similar."""
+BARELY = 0.8
+"""A part barely fluctuates if this share of it lies in the lowest bin."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement.
+
+    Attributes
+    ----------
+    id, section, words : for the claim
+    what : what the values are
+    values : from the results to (shape, lr, seed)
+    test : of those values on the spiral, (lr, seed) to (seed): 1, 0 or NaN where it cannot be told
+    note : how the words were read
+    """
+
+    id: str
+    section: str
+    words: str
+    what: str
+    values: Callable[[Results], xr.DataArray]
+    test: Callable[[xr.DataArray], xr.DataArray]
+    note: str = ""
+
+
+def _error(found: Results) -> xr.DataArray:
+    return found.error
+
+
+def _inactive(quantity: str, part: str | None = None) -> Callable[[Results], xr.DataArray]:
+    """Return the number of inactive neurons of a part, or of both together."""
+
+    def values(found: Results) -> xr.DataArray:
+        inactive = found.participation[quantity]["inactive"].where(found.participation[quantity]["neurons"] > 0)
+        return inactive.sel(part=part) if part else inactive.sum("part", skipna=False)
+
+    return values
+
+
+def _taking_part(quantity: str, part: str | None = None) -> Callable[[Results], xr.DataArray]:
+    """Return the number of neurons that are not inactive."""
+
+    def values(found: Results) -> xr.DataArray:
+        neurons = found.participation[quantity]["neurons"]
+        of_part = neurons.sel(part=part) if part else neurons.sum("part")
+        return of_part - _inactive(quantity, part)(found)
+
+    return values
+
+
+def _above_lowest_bin(quantity: str, part: str) -> Callable[[Results], xr.DataArray]:
+    def values(found: Results) -> xr.DataArray:
+        return found.counts[quantity].sel(part=part).isel(bin=slice(1, None)).sum("bin")
+
+    return values
+
+
+def _fewest_inactive(found: Results) -> xr.DataArray:
+    return found.participation["weights"]["inactive"].min("part")
+
+
+def _share_in_lowest_bin(found: Results) -> xr.DataArray:
+    counts = found.counts["biases"].sel(part="decoder")
+    return counts.isel(bin=0) / counts.sum("bin").where(lambda total: total > 0)
+
+
+def _decided(holds: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
+    """Return `holds` where all rates have a value, NaN elsewhere (a member diverged)."""
+    return holds.where(values.notnull().all("lr"))
+
+
+def _largest_at(lr: float) -> Callable[[xr.DataArray], xr.DataArray]:
+    return lambda values: _decided(analysis.best(values) == lr, values)
+
+
+def _smallest_at(lr: float) -> Callable[[xr.DataArray], xr.DataArray]:
+    return lambda values: _decided(analysis.best(values, largest=False) == lr, values)
+
+
+def _largest_elsewhere(lr: float) -> Callable[[xr.DataArray], xr.DataArray]:
+    return lambda values: _decided(analysis.best(values) != lr, values)
+
+
+def _similar(values: xr.DataArray) -> xr.DataArray:
+    difference = abs(values.sel(lr=MIDDLE) - values.sel(lr=FAST))
+    return _decided(difference <= SIMILAR * 195, values)
+
+
+def _twice_the_others_at_slow(values: xr.DataArray) -> xr.DataArray:
+    return _decided(values.sel(lr=SLOW) >= 2 * values.sel(lr=[MIDDLE, FAST]).max("lr"), values)
+
+
+STATEMENTS = (
+    Statement(
+        "reconstruction-best", "4.1", "lr 0.01 reconstructs the spiral best", "error", _error, _smallest_at(FAST)
+    ),
+    Statement(
+        "reconstruction-second",
+        "4.1",
+        "lr 0.001 reconstructs the spiral somewhat worse than 0.01",
+        "error",
+        _error,
+        lambda error: analysis.ordered(error, [FAST, MIDDLE]),
+    ),
+    Statement(
+        "reconstruction-worst",
+        "4.1",
+        "lr 0.0001 reconstructs the spiral worst",
+        "error",
+        _error,
+        lambda error: _decided(analysis.best(error) == SLOW, error),
+    ),
+    Statement(
+        "close-to-zero",
+        "4.2.1",
+        f"more than {CLOSE_TO_ZERO} neurons of each part have a weight fluctuation close to 0",
+        "inactive neurons in the part with fewer",
+        _fewest_inactive,
+        lambda inactive: _decided((inactive > CLOSE_TO_ZERO).all("lr"), inactive),
+        "At each of the three rates.",
+    ),
+    Statement(
+        "decoder-weights",
+        "4.2.1",
+        "in the weights of the decoder, lr 0.01 engages the most neurons",
+        "neurons taking part",
+        _taking_part("weights", "decoder"),
+        _largest_at(FAST),
+    ),
+    Statement(
+        "encoder-weights",
+        "4.2.1",
+        "this is not so in the encoder",
+        "neurons taking part",
+        _taking_part("weights", "encoder"),
+        _largest_elsewhere(FAST),
+    ),
+    Statement(
+        "decoder-biases",
+        "4.2.2",
+        "the biases of the decoder barely fluctuate at any rate",
+        "share in the lowest bin",
+        _share_in_lowest_bin,
+        lambda share: _decided((share >= BARELY).all("lr"), share),
+        f"At least {BARELY:.0%} of the neurons in the lowest bin.",
+    ),
+    Statement(
+        "encoder-biases",
+        "4.2.2",
+        "the biases of the encoder fluctuate massively at lr 0.0001 and not at the other two",
+        "neurons above the lowest bin",
+        _above_lowest_bin("biases", "encoder"),
+        _twice_the_others_at_slow,
+        "At least twice as many neurons above the lowest bin as at either other rate.",
+    ),
+    Statement(
+        "engages-most",
+        "4.2.3",
+        "lr 0.0001 engages the most neurons in activations",
+        "neurons taking part",
+        _taking_part("activations"),
+        _largest_at(SLOW),
+    ),
+    Statement(
+        "most-inactive",
+        "4.3",
+        "lr 0.01 leaves the most neurons inactive",
+        "inactive neurons, by their weights",
+        _inactive("weights"),
+        _largest_at(FAST),
+    ),
+    Statement(
+        "similarly-inactive",
+        "4.3",
+        "lr 0.001 leaves about as many neurons inactive as 0.01",
+        "inactive neurons, by their weights",
+        _inactive("weights"),
+        _similar,
+        f"They differ by at most {SIMILAR:.0%} of all neurons.",
+    ),
+)
