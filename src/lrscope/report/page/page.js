@@ -5,7 +5,7 @@ const library = document.getElementById("plotly");
 const settings = {
   responsive: true,
   displaylogo: false,
-  displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false,
+  displayModeBar: matchMedia("(pointer: coarse)").matches ? false : "hover", // it would cover small figures
   modeBarButtonsToRemove: ["lasso2d", "select2d"],
   showSendToCloud: false, // nothing leaves the page
   plotlyServerURL: "",
