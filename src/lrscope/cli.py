@@ -1,7 +1,6 @@
 """The command line: parse and print, nothing else. PyTorch is imported by the commands that train, and only there."""
 
 import dataclasses
-import inspect
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -84,14 +83,14 @@ class Place:
     """Where and how a study runs."""
 
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """folder for the results; results/STUDY by default"""
+    """folder for the results; results/fluctuation for the study fluctuation, by default"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where to train; auto takes a GPU if there is one"""
-    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    resume: bool = False
     """go on with an interrupted run in the folder"""
-    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    overwrite: bool = False
     """replace the results of an earlier run of this study"""
-    estimate: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    estimate: bool = False
     """only say how long it would take and how large the files would be"""
 
 
@@ -117,24 +116,18 @@ def _run(given: list[str]) -> int:
     return 0
 
 
-def _parsed(specification: type, given: list[str], program: str) -> tuple[Any, Place]:
+def _parsed(specification: type, given: list[str], program: str) -> tuple[Any, "Place"]:
     """Return the study's options and the place; each option exists once, in the specification."""
-    both = dataclasses.make_dataclass("Both", [("options", specification), ("place", Place)])
-    parsed: Any = tyro.cli(
-        both,
-        args=given,
-        prog=program,
-        description=inspect.cleandoc(specification.__doc__ or ""),
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-    )
-    return parsed.options, parsed.place
+    both = dataclasses.make_dataclass("Both", [("study", specification), ("run", Place)])
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    parsed: Any = tyro.cli(both, args=given, prog=program, description="", config=config)
+    return parsed.study, parsed.run
 
 
-def _trained(name: str, options: Any, place: Place, folder: "Folder", command: str) -> bool:
+def _trained(name: str, options: Any, place: "Place", folder: "Folder", command: str) -> bool:
     from lrscope.studies._run import run
 
-    with _bar() as bar:
-        task = bar.add_task("Training", total=None)
+    with _Bar() as bar:
         return run(
             name,
             options,
@@ -143,18 +136,34 @@ def _trained(name: str, options: Any, place: Place, folder: "Folder", command: s
             device=place.device,
             resume=place.resume,
             overwrite=place.overwrite,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=bar.show,
         )
 
 
-def _bar() -> Progress:
-    """Return a progress bar with rate and remaining time; a rate of 1 is one network taking one step a second."""
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn()
-    return Progress(*columns, console=Console(stderr=True))
+class _Bar:
+    """A progress bar with rate and remaining time; it appears with the first step, so that errors stand alone."""
+
+    def __init__(self) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn()
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._task = self._progress.add_task("Training", total=None)
+
+    def show(self, done: int, total: int) -> None:
+        """Show how much is done."""
+        if not self._progress.live.is_started:
+            self._progress.start()
+        self._progress.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._progress.live.is_started:
+            self._progress.stop()
 
 
 class _Rate(ProgressColumn):
-    """Steps of single networks a second."""
+    """How many steps of single networks are taken a second."""
 
     def render(self, task: Task) -> Text:
         """Return the rate, once there is one."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lrscope.errors import must_be
-from lrscope.report._pictures import compact, kind
+from lrscope.report._pictures import compact, kind, smaller
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
 
 Cell = str | int | float | bool | None
@@ -93,6 +95,11 @@ class Picture:
 
     def __post_init__(self) -> None:
         kind(self.image)
+
+    @classmethod
+    def from_files(cls, title: str, caption: str, svg: "Path", png: "Path") -> "Picture":
+        """Return a figure that was written as both as a picture: sharp as SVG, or as PNG where the SVG is large."""
+        return cls(title, caption, smaller(svg.read_bytes(), png.read_bytes()))
 
     @classmethod
     def of(cls, figure: "Figure", title: str, caption: str, alt: str = "") -> "Picture":

@@ -34,7 +34,12 @@ def svg(figure: "Figure") -> bytes:
 def compact(figure: "Figure") -> bytes:
     """Return the SVG of a figure, or its PNG where the SVG is large and the PNG is not."""
     drawn = svg(figure)
-    return drawn if len(drawn) <= LARGE else min(drawn, png(figure), key=len)
+    return drawn if len(drawn) <= LARGE else smaller(drawn, png(figure))
+
+
+def smaller(svg: bytes, png: bytes) -> bytes:
+    """Return the SVG of a figure, or its PNG where the SVG is large and the PNG is smaller."""
+    return svg if len(svg) <= LARGE else min(svg, png, key=len)
 
 
 def kind(image: bytes) -> str:

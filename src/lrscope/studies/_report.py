@@ -51,7 +51,8 @@ def _item(path: Path, item: Still | Listed | Interactive) -> Picture | Table | I
         write_table(path / "tables" / f"{item.name}.csv", item.table)
         return item.table
     if isinstance(item, Still):
-        return Picture(item.title, item.caption, write_picture(path / "figures", item.name, item.figure))
+        png, svg = write_picture(path / "figures", item.name, item.figure)
+        return Picture.from_files(item.title, item.caption, svg, png)
     return item
 
 

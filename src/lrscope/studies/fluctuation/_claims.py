@@ -80,12 +80,10 @@ def _lowest_bin(found: Results) -> Claim:
 
 
 def _share_of_low_tables(counts: dict[str, xr.DataArray]) -> float:
-    tables = [
-        table.isel(bin=0) / table.sum("bin", skipna=False).where(lambda total: total > 0) for table in counts.values()
-    ]
-    filled = [share.where(share.notnull(), drop=False) for share in tables]
-    low = sum(int((share > 0.5).sum()) for share in filled)
-    return low / max(1, sum(int(share.notnull().sum()) for share in filled))
+    """Return for which share of the tables that are not empty more than half of the neurons lie in the lowest bin."""
+    totals = [table.sum("bin", skipna=False) for table in counts.values()]
+    low = sum(int((table.isel(bin=0) > total / 2).sum()) for table, total in zip(counts.values(), totals, strict=True))
+    return low / max(1, sum(int((total > 0).sum()) for total in totals))
 
 
 def _half_barely_move(found: Results) -> Claim:
@@ -153,4 +151,5 @@ def _mostly(holds: xr.DataArray) -> bool | None:
 
 def _agree(holds: xr.DataArray, cases: str) -> str:
     counted = analysis.agreement(holds, holds.dims)
-    return f"{int(counted['agree'])} of {int(counted['count'])} {cases if int(counted['count']) != 1 else cases.removesuffix('s')}"
+    agree, count = int(counted["agree"]), int(counted["count"])
+    return f"{agree} of {count} {cases if count != 1 else cases.removesuffix('s')}"

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -38,14 +39,14 @@ def published_counts() -> dict[str, xr.DataArray]:
     return {ours: _table([row for row in rows if row["quantity"] == theirs]) for ours, theirs in QUANTITIES.items()}
 
 
-def _table(rows: list[dict[str, object]]) -> xr.DataArray:
+def _table(rows: list[dict[str, Any]]) -> xr.DataArray:
     coords = {
         "shape": list(SHAPES),
         "lr": list(LRS),
         "part": list(PARTS),
         "bin": ["0 to 0.3", "0.3 to 0.7", "0.7 to 1"],
     }
-    table = xr.DataArray(np.full([len(values) for values in coords.values()], np.nan), coords=coords)
+    table = xr.DataArray(np.full([len(values) for values in coords.values()], np.nan), coords, tuple(coords))
     for row in rows:
         place = {name: row[name] for name in ("shape", "lr", "part")}
         table.loc[place] = [row["low"], row["middle"], row["high"]]
