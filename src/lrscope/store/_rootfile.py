@@ -26,7 +26,9 @@ from lrscope.store._rows import MAX_BASKET_BYTES, branch_types
 COMPRESSIONS: dict[str, Any] = {"lz4": uproot.LZ4(1), "zstd": uproot.ZSTD(1), "none": None}
 SUMMARIES = "summaries"
 _BASKETS = 64
-"""Room for so many blocks in the head of a tree; it is moved to a larger place when they are used up."""
+"""Room for so many blocks in the head of a tree; it is moved to a larger place when they are used up, ..."""
+_GROWTH = 4.0
+"""... with so many times the room."""
 
 
 class RootFile:
@@ -62,7 +64,7 @@ class RootFile:
         if name not in self._trees:
             self._root[LABELS + name] = labels_to_json(labels)
             self._trees[name] = self._root.mktree(
-                name, branch_types(labels), initial_basket_capacity=_BASKETS, resize_factor=4.0
+                name, branch_types(labels), initial_basket_capacity=_BASKETS, resize_factor=_GROWTH
             )
         self._trees[name].extend(dict(branches))
 
