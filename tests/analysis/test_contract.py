@@ -32,7 +32,7 @@ OF_RECORDS = {
     "shares": lambda records: shares(binned(fluctuation(records, "biases"))),
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
-OF_RESULTS = {"over_seeds", "total_variation", "best", "ordered", "agreement"}
+OF_RESULTS = {"arranged", "over_seeds", "total_variation", "best", "ordered", "agreement"}
 """Take no records; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)
 

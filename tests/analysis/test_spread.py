@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.analysis import _layers, by_neuron, spread
+from lrscope.analysis import _layers, arranged, by_neuron, spread
 from lrscope.errors import InputError
 
 
@@ -93,4 +93,18 @@ def test_layers_of_different_cadences_do_not_join(records):
 def test_by_neuron_joins_a_statistic(records):
     result = by_neuron(records, "activations", "max")
     np.testing.assert_array_equal(result.isel(neuron=slice(4, 6)), records["activations_max_encoder_2"])
-    assert result.attrs["long_name"] == "activations, max"
+    assert result.attrs["long_name"] == "activation"
+
+
+def test_arranged_sorts_within_each_layer(records):
+    values = spread(records, "weights").isel(member=2)
+    result = arranged(values)
+    assert result["layer"].values.tolist() == values["layer"].values.tolist()
+    mean = result.mean("step")
+    for layer in ("encoder.0", "encoder.2", "decoder.0"):
+        of_layer = mean.isel(neuron=mean["layer"] == layer)
+        assert (of_layer.diff("neuron") <= 0).all()
+    for neuron in range(9):
+        layer, index = result["layer"][neuron], result["index"][neuron]
+        same = values.isel(neuron=(values["layer"] == layer) & (values["index"] == index))
+        np.testing.assert_array_equal(result.isel(neuron=neuron), same.isel(neuron=0))

@@ -7,7 +7,7 @@ also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` i
 
 from lrscope.analysis._comparisons import agreement, best, ordered, shares, total_variation
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
-from lrscope.analysis._layers import by_neuron
+from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._participation import dead, participation, share
 from lrscope.analysis._reconstruction import reconstruction_error
 from lrscope.analysis._seeds import over_seeds
@@ -16,6 +16,7 @@ from lrscope.analysis._spread import spread
 __all__ = [
     "EDGES",
     "agreement",
+    "arranged",
     "best",
     "binned",
     "by_neuron",

@@ -99,7 +99,24 @@ def by_neuron(records: xr.Dataset, quantity: str, statistic: str) -> xr.DataArra
     """
     found = list(layers(records, quantity, [statistic]))
     joined = join([as_neurons(array.compute(), array) for array in found])
-    return labelled(joined, records, f"{quantity.replace('_', ' ')}, {statistic}", found[0].attrs["units"])
+    return labelled(joined, records, found[0].attrs["long_name"], found[0].attrs["units"])
+
+
+def arranged(values: xr.DataArray) -> xr.DataArray:
+    """Return the neurons of each layer in descending order of their mean over the steps, for a heat map.
+
+    Parameters
+    ----------
+    values : DataArray (step, neuron) of one member, of `by_neuron` or `lrscope.analysis.spread`
+
+    Returns
+    -------
+    DataArray (step, neuron) : the layers in the order of the network; ``index`` still tells which neuron it is
+    """
+    mean = values.mean(step_dimension(values))
+    layers_in_order = dict.fromkeys(values["layer"].values.tolist())
+    places = [np.flatnonzero(values["layer"].values == layer) for layer in layers_in_order]
+    return values.isel({NEURON: np.concatenate([where[np.argsort(-mean.values[where])] for where in places])})
 
 
 def labelled(array: xr.DataArray, source: xr.Dataset | xr.DataArray, long_name: str, units: str = "1") -> xr.DataArray:
