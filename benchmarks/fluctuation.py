@@ -1,0 +1,131 @@
+"""The default study against what a user would write: 24 autoencoders, one after the other or at once."""
+
+import importlib.util
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+
+from benchmarks.rounds import Measured, measure, table
+from lrscope import store
+from lrscope.data import Shape
+from lrscope.models import Autoencoder
+from lrscope.studies.fluctuation import Options, experiment
+from lrscope.training import Experiment, Sweep, stream
+
+ROUNDS = 3
+OPTIONS = Options()
+PLAIN = "24 plain PyTorch loops, nothing recorded"
+TUTORIAL = "torch.func as in its tutorial, nothing recorded"
+JAX = "JAX vmap and scan, nothing recorded (compilation included)"
+SILENT = "lrscope, nothing recorded but the loss"
+RECORDING = "lrscope, everything recorded into ROOT"
+LIMITS = {SILENT: "at most 0.33", RECORDING: "at most 0.50"}
+
+
+def page() -> str:
+    """Measure, and return the section of docs/benchmarks.md."""
+    cases: dict[str, Callable[[], None]] = {PLAIN: plain, TUTORIAL: tutorial, SILENT: silent, RECORDING: recording}
+    if importlib.util.find_spec("jax"):
+        cases[JAX] = jax_scan
+    measured = measure(cases, ROUNDS)
+    seconds, megabytes = whole_command()
+    return f"""## The default study: 8 shapes x 3 learning rates, 1000 epochs of 500 points
+
+{table(measured, LIMITS)}
+
+Ratios are to the plain loops of the same round, median of {ROUNDS} rounds. All rows of lrscope include building the
+networks and tracing the step.
+
+- Recording everything takes {_share(measured):.0%} of the time of the recording run.
+- `lrscope run fluctuation` from the shell, with start, training, records, analysis, 100 figures and report:
+  {seconds:.0f} s; its peak memory is {megabytes:.0f} MiB (must be below 2048).
+"""
+
+
+def _share(measured: Measured) -> float:
+    return 1 - measured.median(SILENT) / measured.median(RECORDING)
+
+
+def plain() -> None:
+    """What a user would write."""
+    for shape in OPTIONS.shapes:
+        points = torch.from_numpy(Shape(shape).arrays().inputs).float()
+        for lr in OPTIONS.lrs:
+            torch.manual_seed(0)
+            model = Autoencoder()()
+            optimizer = torch.optim.Adam(model.parameters(), lr=float(lr))
+            losses = []
+            for _ in range(OPTIONS.epochs):
+                optimizer.zero_grad()
+                loss = nn.functional.mse_loss(model(points), points)
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+
+
+def tutorial() -> None:
+    """All 24 at once with stacked parameters and vmap, step by step, as PyTorch's tutorial on model ensembling."""
+    points = torch.stack([torch.from_numpy(Shape(shape).arrays().inputs).float() for shape in OPTIONS.shapes])
+    points = points.repeat_interleave(len(OPTIONS.lrs), 0)
+    lrs = torch.tensor([float(lr) for lr in OPTIONS.lrs]).repeat(len(OPTIONS.shapes))
+    networks = [Autoencoder()() for _ in lrs]
+    base = Autoencoder()()
+    parameters = {name: stacked.detach() for name, stacked in stack_module_state(networks)[0].items()}
+    mean, square = ({name: torch.zeros_like(value) for name, value in parameters.items()} for _ in range(2))
+
+    def loss_of(tree: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.mse_loss(functional_call(base, tree, (x,)), x)
+
+    gradient_of = vmap(grad_and_value(loss_of))
+    for step in range(1, OPTIONS.epochs + 1):
+        gradients, _ = gradient_of(parameters, points)
+        for name, gradient in gradients.items():
+            rate = (lrs / (1 - 0.9**step)).view(-1, *[1] * (gradient.ndim - 1))
+            mean[name] = 0.9 * mean[name] + 0.1 * gradient
+            square[name] = 0.999 * square[name] + 0.001 * gradient * gradient
+            scale = (square[name] / (1 - 0.999**step)).sqrt() + 1e-8
+            parameters[name] = parameters[name] - rate * mean[name] / scale
+
+
+def jax_scan() -> None:
+    """The same in JAX, compiled as one program."""
+    from benchmarks import jax_ensemble
+
+    points = [Shape(shape).arrays().inputs for shape in OPTIONS.shapes]
+    jax_ensemble.run(points, [float(lr) for lr in OPTIONS.lrs], OPTIONS.epochs)
+
+
+def silent() -> None:
+    for _ in stream(_silent(), device="cpu"):
+        pass
+
+
+def _silent() -> Experiment:
+    sweep = Sweep(shape=OPTIONS.shapes, lr=OPTIONS.lrs, seed=[0])
+    return Experiment(data=Shape("circle"), model=Autoencoder(), sweep=sweep, epochs=OPTIONS.epochs)
+
+
+def recording() -> None:
+    with tempfile.TemporaryDirectory() as folder, store.Writer(Path(folder) / "records.root", {}) as writer:
+        training = stream(experiment(OPTIONS), device="cpu")
+        for block in training:
+            writer.extend(block, training.state)
+
+
+def whole_command() -> tuple[float, float]:
+    """Return seconds and peak memory (MiB) of the default study as a command of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["run", "fluctuation", "--device", "cpu", "--out", f"{folder}/study"]
+        program = "import sys; from lrscope.cli import main; sys.exit(main())"
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", program, *words], check=True, capture_output=True)
+        seconds = time.perf_counter() - start
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
