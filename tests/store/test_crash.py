@@ -20,8 +20,8 @@ from lrscope.store._histograms import distributions
 from lrscope.store._index import scan
 from lrscope.store._rawfile import RawFile
 
-BLOCKS = 4
-OUTPUTS_ENTRIES = (0, 8, 12, 16, 20)
+BLOCKS = 3
+OUTPUTS_ENTRIES = (0, 8, 12, 16)
 """Of (member, step_outputs) behind each block."""
 Write = tuple[int, bytes]
 
@@ -67,8 +67,8 @@ def test_each_prefix_of_the_writes_holds_whole_blocks(writes, block, tmp_path):
     content = bytearray(born)
     blocks, complete = [], []
     for number, (position, data) in enumerate([(0, b""), *log]):
-        # half of the write, then all of it: a write may be torn between two pages
-        for part in (data[: len(data) // 2], data):
+        # a write over something may be torn between two pages: half of it, then all of it
+        for part in (data[: len(data) // 2], data) if position < len(content) else (data,):
             content.extend(b"\0" * (position + len(part) - len(content)))
             content[position : position + len(part)] = part
             path.write_bytes(content)

@@ -15,7 +15,7 @@ from uproot.compression import decompress
 from uproot.source.chunk import Chunk
 from uproot.source.cursor import Cursor
 
-from lrscope.store._files import damaged
+from lrscope.store._files import damaged, unreadable
 
 Index = int | slice | np.ndarray
 
@@ -122,11 +122,18 @@ def _pieces(baskets: Baskets, entries: np.ndarray) -> Iterator[Piece]:
     order = np.argsort(entries, kind="stable")
     sorted_entries = entries[order]
     bounds = np.searchsorted(sorted_entries, baskets.bounds)
-    with baskets.path.open("rb") as file:
+    with _opened(baskets.path) as file:
         for number in np.flatnonzero(np.diff(bounds)).tolist():
             own = order[bounds[number] : bounds[number + 1]]
             content, border = _content(file, baskets, number)
             yield Piece(content, entries[own] - baskets.bounds[number], own, border)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _content(file: BinaryIO, baskets: Baskets, number: int) -> tuple[np.ndarray, int]:

@@ -52,11 +52,16 @@ def check_magic(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(len(MAGIC))
     except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
+        raise unreadable(path, error) from error
     if not head:
         raise InputError(f"{path} must be a file of records; got an empty file. Remove it.")
     if head != MAGIC:
         raise InputError(f"{path} must be a ROOT file; got something else. Give a records*.root of a run.")
+
+
+def unreadable(path: Path, error: OSError) -> StoreError:
+    """Return the error for a file that the system does not hand out."""
+    return StoreError(f"{path} cannot be read ({error.strerror}). Check that it is still there and may be read.")
 
 
 def damaged(path: Path) -> InputError:

@@ -203,4 +203,4 @@ class StoredArray(BackendArray):
         member, step, *behind = key
         entries = np.asarray(self._table[member][..., step])
         values = self._tree.read(self._name, entries.ravel(), tuple(behind))
-        return values.reshape(*entries.shape, *values.shape[1:])
+        return values.reshape((*entries.shape, *values.shape[1:]))

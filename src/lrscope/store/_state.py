@@ -65,7 +65,7 @@ def load_state(paths: Paths) -> dict[str, np.ndarray]:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} must be the state of a training; got a damaged file. Start the run anew.") from error

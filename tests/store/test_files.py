@@ -1,0 +1,119 @@
+"""Files that cannot be read: one sentence that names the file and what to do, never a traceback of uproot."""
+
+import numpy as np
+import pytest
+import uproot
+
+from lrscope.errors import InputError, StoreError
+from lrscope.store import add_histograms, last_recorded, load_state, open_records, record_files, summary
+
+READERS = [open_records, last_recorded, summary, lambda path: add_histograms(path, {})]
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "does not exist|must be a file of records; got none"),
+        (b"", "must be a file of records; got an empty file. Remove it"),
+        (b"step,loss\n0,1\n", r"must be a ROOT file; got something else. Give a records\*.root of a run"),
+        (b"root" + bytes(range(256)), "must be a whole ROOT file; got one that is cut off or damaged"),
+    ],
+)
+def test_a_file_that_is_no_root_file(read, content, sentence, tmp_path):
+    path = tmp_path / "records.root"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=sentence) as error:
+        read(path)
+    assert str(error.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_root_file_of_somebody_else(read, tmp_path):
+    path = tmp_path / "records.root"
+    with uproot.recreate(path) as file:
+        file.mktree("records", {"loss": "float64"}).extend({"loss": np.zeros(3)})
+    with pytest.raises(InputError, match=r"records\.root must be written by lrscope; got another ROOT file"):
+        read(path)
+
+
+def test_a_file_of_a_newer_format(tmp_path):
+    with uproot.recreate(tmp_path / "records.root") as file:
+        file["lrscope"] = '{"format": 99, "metadata": {}}'
+    with pytest.raises(InputError, match=r"must be of format 1 or before; got 99\. Install a newer lrscope"):
+        open_records(tmp_path)
+
+
+def test_a_file_cut_off_anywhere_is_refused_or_whole(written):
+    content = written.read_bytes()
+    whole = open_records(written).load()
+    results = []
+    for length in range(1, len(content), 997):
+        written.write_bytes(content[:length])
+        results.append(attempt(written))
+    sentences = {result for result in results if isinstance(result, str)}
+    assert sentences
+    assert all(sentence.startswith(f"{written} must be a") for sentence in sentences)
+    assert all(result.equals(whole) for result in results if not isinstance(result, str))
+
+
+def attempt(path):
+    """Return the records, or the sentence that says why there are none."""
+    try:
+        return open_records(path).load()
+    except InputError as error:
+        return str(error)
+
+
+def test_a_file_with_damaged_data_says_so_when_they_are_read(written):
+    read = open_records(written)
+    tree = read.variables["weights_encoder_0"]._data.array._tree.trees[0]
+    at = int(tree.branches["weights_encoder_0"].positions[0])
+    content = bytearray(written.read_bytes())
+    content[at : at + 200] = bytes(200)
+    written.write_bytes(content)
+    with pytest.raises(InputError, match=r"cut off or damaged\. Copy or record it again"):
+        read["weights_encoder_0"].load()
+    assert read["loss"].load().notnull().all()
+
+
+def test_a_file_that_vanished_after_opening_says_so(written):
+    read = open_records(written)
+    written.unlink()
+    with pytest.raises(StoreError, match=r"records\.root cannot be read"):
+        read["loss"].load()
+
+
+def test_a_folder_without_records(tmp_path):
+    with pytest.raises(InputError, match=r"holds no records\*\.root. Give the folder that a run has written"):
+        open_records(tmp_path)
+
+
+def test_no_paths(tmp_path):
+    with pytest.raises(InputError, match="paths must name at least one file of records; got none"):
+        open_records([])
+
+
+def test_a_folder_in_place_of_a_file(tmp_path):
+    with pytest.raises(InputError, match="must be a file of records; got none"):
+        summary(tmp_path)
+
+
+def test_a_file_that_may_not_be_read(written, monkeypatch):
+    def forbidden(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", forbidden)
+    with pytest.raises(StoreError, match=r"cannot be read \(Permission denied\). Check that it is still there"):
+        open_records(written)
+
+
+def test_paths_may_be_files_and_folders_and_texts(written):
+    assert record_files(str(written)) == [written]
+    assert record_files([written, str(written.parent)]) == [written, written]
+
+
+def test_there_is_no_state_of_a_file_that_is_missing(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        load_state(tmp_path / "records.root")
