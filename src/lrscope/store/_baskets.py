@@ -16,6 +16,7 @@ from uproot.source.chunk import Chunk
 from uproot.source.cursor import Cursor
 
 from lrscope.store._files import damaged, unreadable
+from lrscope.store._labels import stored
 
 Index = int | slice | np.ndarray
 
@@ -89,7 +90,7 @@ def read_into(
     behind : an index for each dimension of an entry
     """
     for piece in _pieces(baskets, entries):
-        content = piece.content.view(kind.dtype.newbyteorder(">")).reshape(-1, *kind.shape)
+        content = piece.content.view(stored(kind.dtype).newbyteorder(">")).reshape(-1, *kind.shape)
         out[_span(places[piece.out])] = outer(content[_span(piece.local)], behind)
 
 

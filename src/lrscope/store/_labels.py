@@ -54,6 +54,11 @@ class TreeLabels:
     attrs: dict[str, object]
 
 
+def stored(dtype: np.dtype) -> np.dtype:
+    """Return the type of a branch: that of the variable, but for int8, whose arrays ROOT would read as text."""
+    return np.dtype("int16") if dtype == np.dtype("int8") else dtype
+
+
 def has_branch(label: Label) -> bool:
     """Return whether a variable has elements; ROOT knows no array of length zero."""
     return 0 not in label.shape

@@ -12,7 +12,7 @@ import xarray as xr
 
 from lrscope.errors import InputError
 from lrscope.records import MEMBER, STEP
-from lrscope.store._labels import TreeLabels, has_branch
+from lrscope.store._labels import TreeLabels, has_branch, stored
 
 MAX_BASKET_BYTES = 2**31 - 2**16
 """ROOT keeps the size of a basket in a signed 32-bit integer."""
@@ -54,7 +54,7 @@ class Rows:
 
 
 def _big_endian(array: np.ndarray) -> np.ndarray:
-    return array if array.dtype.kind == "U" else array.astype(array.dtype.newbyteorder(">"), copy=False)
+    return array if array.dtype.kind == "U" else array.astype(stored(array.dtype).newbyteorder(">"), copy=False)
 
 
 def rows_of(block: xr.Dataset, labels: TreeLabels, after: Mapping[int, int]) -> Rows:
@@ -83,11 +83,11 @@ def branch_types(labels: TreeLabels) -> dict[str, object]:
     numbers: dict[str, object] = {MEMBER: np.dtype("int64"), STEP: np.dtype("int64")}
     coordinates = {name: label for name, label in labels.columns.items() if name not in (MEMBER, labels.step)}
     numbers |= {
-        name: "string" if label.dtype == "str" else np.dtype(label.dtype) for name, label in coordinates.items()
+        name: "string" if label.dtype == "str" else stored(np.dtype(label.dtype)) for name, label in coordinates.items()
     }
     for name, label in labels.variables.items():
         if name in numbers:
             raise InputError(f"{name!r} must name a variable or a coordinate of the records; got both.")
         if has_branch(label):
-            numbers[name] = np.dtype((np.dtype(label.dtype), tuple(label.shape)))
+            numbers[name] = np.dtype((stored(np.dtype(label.dtype)), tuple(label.shape)))
     return numbers
