@@ -40,7 +40,7 @@ format: $(VENV)/installed-dev
 	@$(BIN)/ruff check --fix $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/installed-test
+bench: $(VENV)/installed-bench
 	@$(BIN)/python -m benchmarks
 
 docs: $(VENV)/installed-test
@@ -59,6 +59,11 @@ $(VENV)/installed: $(WANTED) | $(VENV)/bin/python
 $(VENV)/installed-test: $(WANTED) | $(VENV)/bin/python
 	@echo "Installing lrscope with what its tests need into $(VENV)"
 	@$(INSTALL) ".[test]"
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-bench: $(WANTED) | $(VENV)/bin/python
+	@echo "Installing lrscope with what its benchmarks compare it to into $(VENV)"
+	@$(INSTALL) ".[bench]"
 	@touch $(VENV)/installed $@
 
 $(VENV)/installed-dev: $(WANTED) | $(VENV)/bin/python
