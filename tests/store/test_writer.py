@@ -139,18 +139,17 @@ def test_writing_needs_the_memory_of_one_block(tmp_path):
     shape = (4, 50, 100, 100)
     names = [f"weights_{number}" for number in range(4)]
 
-    def blocks():
-        for start in range(0, 200, 50):
-            data = {name: (("member", "step", "a", "b"), np.ones(shape, np.float32)) for name in names}
-            yield xr.Dataset(data, coords={"member": np.arange(4), "step": np.arange(start, start + 50)})
+    def block(start):
+        data = {name: (("member", "step", "a", "b"), np.ones(shape, np.float32)) for name in names}
+        return xr.Dataset(data, coords={"member": np.arange(4), "step": np.arange(start, start + 50)})
 
     one_block = 4 * np.prod(shape) * len(names)
     tracemalloc.start()
-    write(tmp_path / "records.root", blocks())
+    write(tmp_path / "records.root", map(block, range(0, 200, 50)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # the block that is made, the block that is written, and its copy in the byte order of ROOT with what is packed
-    assert peak < 3.3 * one_block
+    # the block that is made, the one that is written, and the variable of it that is converted
+    assert peak < 2.5 * one_block
 
 
 def test_a_second_cadence_may_begin_later(block, tmp_path):
@@ -244,15 +243,31 @@ def test_a_folder_that_is_a_file_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda block: block.drop_vars("loss"), "loss of a block must be as in the blocks before"),
-        (lambda block: block.assign(more=block["loss"]), "more of a block must be as in the blocks before"),
-        (lambda block: block.assign(loss=block["loss"].astype("float32")), "loss of a block must be as in the blocks"),
-        (lambda block: block.isel(input_encoder_0=[0]), "weights_encoder_0 of a block must be as in the blocks before"),
-        (lambda block: block.drop_vars("lr"), "lr of a block must be as in the blocks before"),
+        (
+            lambda block: block.drop_vars("loss"),
+            "loss of a block must be float64 (member, step), as in the blocks before; got absent.",
+        ),
+        (
+            lambda block: block.assign(more=block["loss"]),
+            "more of a block must be absent, as in the blocks before; got float64 (member, step).",
+        ),
+        (
+            lambda block: block.assign(loss=block["loss"].astype("float32")),
+            "loss of a block must be float64 (member, step), as in the blocks before; got float32 (member, step).",
+        ),
+        (
+            lambda block: block.isel(input_encoder_0=[0]),
+            "weights_encoder_0 of a block must be float32 (member, step, neuron_encoder_0, input_encoder_0) 3 x 2, "
+            "as in the blocks before; got float32 (member, step, neuron_encoder_0, input_encoder_0) 3 x 1.",
+        ),
+        (
+            lambda block: block.drop_vars("lr"),
+            "lr of a block must be float64 (member), as in the blocks before; got absent.",
+        ),
     ],
 )
 def test_a_block_that_does_not_fit_is_named_and_the_others_kept(block, tmp_path, change, sentence):
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
         write(tmp_path / "records.root", [block(0), change(block(1)), block(2)])
     xr.testing.assert_equal(open_records(tmp_path).load(), block(0))
     assert open_records(tmp_path).attrs["complete"] is False

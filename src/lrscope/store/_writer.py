@@ -6,7 +6,7 @@ for the block before it, so that one block is being written and one is being com
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +15,13 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from lrscope.errors import StoreError, must_be
+from lrscope.errors import InputError, StoreError, must_be
 from lrscope.records import standardised
 from lrscope.store._histograms import distributions
-from lrscope.store._labels import TreeLabels, by_step_dimension, labels_of, tree_name
+from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
 from lrscope.store._rootfile import RootFile
-from lrscope.store._rows import rows_of
+from lrscope.store._rows import Rows, rows_of
 from lrscope.store._state import save_state
 
 CAPTURED = ("values", "mean", "spread")
@@ -86,7 +86,7 @@ class Writer:
             raise StoreError(f"{self.path} must be open to take a block; got a closed file. Make a new Writer.")
         copied = None if state is None else {name: _copy_of_state(name, array) for name, array in state.items()}
         self._wait()
-        self._pending = self._thread.submit(self._append, block, copied)
+        self._pending = self._thread.submit(self._append, [block], copied)
 
     def close(self) -> None:
         """Write what is pending, the summaries, and the sign that the file is complete."""
@@ -123,20 +123,26 @@ class Writer:
         if self._failure is not None:
             raise self._failure
 
-    def _append(self, block: xr.Dataset, state: Mapping[str, np.ndarray] | None) -> None:
-        if self._standardised:
-            block = with_standardised(block)
+    def _append(self, blocks: list[xr.Dataset], state: Mapping[str, np.ndarray] | None) -> None:
+        """Write the one block of the list, which is emptied so that the block can go while it is converted."""
+        trees = list(self._rows(blocks.pop()))
         written = []
-        for step_dim, names in by_step_dimension(block).items():
-            labels = self._fitting(labels_of(block, step_dim, names))
-            rows = rows_of(block, labels, self._after.get(tree_name(step_dim), {}))
+        for rows in trees:
             if rows.keep.any():
-                self._file.extend(labels, rows.branches())
+                self._file.extend(rows.labels, rows.branches())
                 written.append(int(rows.steps.max()))
         self._last_step = max(written, default=self._last_step)
         if state is not None:
             self._file.sync()
             save_state(self.path, state)
+
+    def _rows(self, block: xr.Dataset) -> Iterator[Rows]:
+        """Yield what the block adds to each tree."""
+        if self._standardised:
+            block = with_standardised(block)
+        for step_dim, names in by_step_dimension(block).items():
+            labels = self._fitting(labels_of(block, step_dim, names))
+            yield rows_of(block, labels, self._after.get(tree_name(step_dim), {}))
 
     def _fitting(self, labels: TreeLabels) -> TreeLabels:
         """Return the labels of the tree, or raise an `InputError` that names what does not fit them."""
@@ -144,9 +150,9 @@ class Writer:
         for group in ("variables", "columns"):
             before, now = getattr(known, group), getattr(labels, group)
             for name in {**before, **now}:
-                old, new = before.get(name), now.get(name)
-                if old is None or new is None or (old.dims, old.dtype, old.shape) != (new.dims, new.dtype, new.shape):
-                    raise must_be(f"{name} of a block", f"as in the blocks before ({old})", new)
+                old, new = _described(before.get(name)), _described(now.get(name))
+                if old != new:
+                    raise InputError(f"{name} of a block must be {old}, as in the blocks before; got {new}.")
         return known
 
     def _finish(self) -> None:
@@ -176,6 +182,13 @@ class Writer:
             failure = StoreError(f"{self.path} cannot be written: {reason}. {kept}. Check the folder and try again.")
         failure.__cause__ = error
         return failure
+
+
+def _described(label: Label | None) -> str:
+    if label is None:
+        return "absent"
+    sizes = " x ".join(map(str, label.shape))
+    return f"{label.dtype} ({', '.join(label.dims)}) {sizes}".strip()
 
 
 def _copy_of_state(name: str, array: np.ndarray) -> np.ndarray:
@@ -220,3 +233,4 @@ def write(
     with Writer(path, metadata) as writer:
         for block in blocks:
             writer.extend(block)
+            del block
