@@ -1,0 +1,155 @@
+"""Curves over the steps, one line a learning rate: loss, share of dead neurons, whatever was averaged over seeds."""
+
+from collections.abc import Hashable
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
+
+from lrscope.figures._panels import one_legend, panel_grid
+from lrscope.figures._style import (
+    ALARM,
+    axis_label,
+    colours,
+    new_axes,
+    rate_marks,
+    require,
+    sentence,
+    style,
+    value_label,
+)
+from lrscope.records import step_dimension
+
+PANEL = 1.45
+"""Inches: height of a panel."""
+TOP = 1.02
+"""Where diverged members are marked: just above the panel."""
+
+
+def curves(
+    summary: xr.Dataset,
+    diverged_at: xr.DataArray | None = None,
+    log: bool = True,
+    legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a line for each learning rate, with a band for the interval over the seeds.
+
+    Parameters
+    ----------
+    summary : Dataset (lr, step) with ``mean``, ``low`` and ``high``, of `lrscope.analysis.over_seeds`; no band where
+        the ends are NaN
+    diverged_at : (lr, seed) or (lr), of `lrscope.records.outcomes` on the grid: a cross above the panel at the step at
+        which a member diverged; -1 where none did
+    log : logarithmic vertical axis
+    legend : name the learning rates
+    ax : to draw into; a new one by default
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError : other dimensions.
+
+    Examples
+    --------
+    >>> steps = {"lr": [0.01, 0.1], "step": [0, 1, 2]}
+    >>> loss = xr.DataArray([[3.0, 2.0, 1.0], [3.0, 1.0, 0.5]], coords=steps, attrs={"long_name": "loss"})
+    >>> ax = curves(xr.Dataset({"mean": loss, "low": loss, "high": loss}))
+    >>> ax.get_ylabel(), ax.get_yscale(), len(ax.lines)
+    ('loss', 'log', 2)
+    """
+    dim = step_dimension(summary)
+    require("summary", summary, "lr", dim)
+    palette = colours(summary["lr"].values)
+    with style():
+        ax = ax or new_axes()
+        steps = summary[dim].values
+        for lr, colour in palette.items():
+            of_lr = summary.sel(lr=lr)
+            ax.plot(steps, of_lr["mean"].values, color=colour, label=f"lr {value_label(lr)}", zorder=3)
+            ax.fill_between(steps, of_lr["low"].values, of_lr["high"].values, color=colour, alpha=0.2, linewidth=0)
+        if log:
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(numticks=8))
+        ax.set_xlabel(axis_label(summary[dim]))
+        ax.set_ylabel(axis_label(summary["mean"]))
+        ax.grid(axis="y")
+        ax.set_xlim(steps[0], steps[-1] if len(steps) > 1 else steps[0] + 1)
+        _mark_diverged(ax, diverged_at, palette)
+        if legend:
+            ax.legend(handles=_handles(palette, diverged_at))
+    return ax
+
+
+def curve_panels(
+    summary: xr.Dataset,
+    panels: str = "shape",
+    diverged_at: xr.DataArray | None = None,
+    log: bool = True,
+    columns: int = 4,
+) -> Figure:
+    """Draw `curves` for each label of one more dimension, as small multiples with common axes.
+
+    Parameters
+    ----------
+    summary : Dataset (panels, lr, step) with ``mean``, ``low`` and ``high``
+    panels : the dimension that becomes panels, e.g. ``shape`` or ``layer``
+    diverged_at : (panels, lr, seed), (lr, seed) or without seed
+    log : logarithmic vertical axis
+    columns : panels beside each other at most
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError : other dimensions, or `columns` below 1.
+    """
+    dim = step_dimension(summary)
+    require("summary", summary, panels, "lr", dim)
+    count = summary.sizes[panels]
+    with style():
+        marked = diverged_at is not None and bool((diverged_at >= 0).any())
+        figure, axes, left_over = panel_grid(count, columns, PANEL, sharex=True, sharey=True)
+        for index, ax in enumerate(axes):
+            of_panel = _select(diverged_at, panels, index)
+            curves(summary.isel({panels: index}), of_panel, log, legend=False, ax=ax)
+            ax.set_title(sentence(value_label(summary[panels].values[index].item())), pad=9 if marked else 5)
+            ax.set(xlabel="", ylabel="")
+            ax.tick_params(labelbottom=index + columns >= count)
+        figure.supylabel(axis_label(summary["mean"]), fontsize=7.5)
+        figure.supxlabel(axis_label(summary[dim]), fontsize=7.5)
+        one_legend(figure, _handles(colours(summary["lr"].values), diverged_at), left_over)
+    return figure
+
+
+def _select(diverged_at: xr.DataArray | None, panels: str, index: int) -> xr.DataArray | None:
+    if diverged_at is None or panels not in diverged_at.dims:
+        return diverged_at
+    return diverged_at.isel({panels: index})
+
+
+def _handles(palette: dict[Hashable, str], diverged_at: xr.DataArray | None) -> list[Line2D]:
+    handles = rate_marks(palette)
+    if diverged_at is not None and (diverged_at >= 0).any():
+        handles.append(Line2D([], [], color=ALARM, label="diverged", marker="x", markersize=4, linestyle="none"))
+    return handles
+
+
+def _mark_diverged(ax: Axes, diverged_at: xr.DataArray | None, palette: dict[Hashable, str]) -> None:
+    if diverged_at is None:
+        return
+    above = ax.get_xaxis_transform()
+    for lr, colour in palette.items():
+        steps = diverged_at.sel(lr=lr).values.reshape(-1)
+        steps = steps[steps >= 0]
+        if len(steps):
+            (marks,) = ax.plot(steps, np.full(len(steps), TOP), "x", color=colour, markersize=4, transform=above)
+            marks.set(label="diverged", clip_on=False, zorder=4)

@@ -1,0 +1,147 @@
+"""How much the neurons fluctuate: the histogram of the paper with its table, for encoder and decoder."""
+
+from collections.abc import Hashable
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from lrscope.figures._style import (
+    ALARM,
+    FAINT,
+    INK,
+    SOFT,
+    WIDTH,
+    axis_label,
+    colours,
+    new_figure,
+    require,
+    sentence,
+    style,
+    value_label,
+)
+
+BINS = 20
+"""Bars between 0 and 1; the edges of the paper's bins are edges of bars."""
+ROW, TABLE, AROUND = 0.62, 0.2, 0.75
+"""Inches: height of a histogram, of a line of the table, of titles and labels."""
+
+
+def fluctuation_histogram(
+    fluctuation: xr.DataArray,
+    counts: xr.DataArray,
+    published: xr.DataArray | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw the histogram of normalised fluctuations with the table of binned counts under it, a column for each part.
+
+    Each learning rate has a row. Counts are on a log axis, since most neurons lie in the first bar; each neuron also
+    has a tick below the bars. The columns of the table stand under the range that they count.
+
+    Parameters
+    ----------
+    fluctuation : (lr, neuron), between 0 and 1, with the coordinate ``part``; of `lrscope.analysis.fluctuation`. Where
+        it has the coordinate ``steps_used``, members that diverged are marked.
+    counts : (lr, part, bin), of `lrscope.analysis.binned`
+    published : the same of a publication, printed in brackets; NaN where a number is missing
+    title : of the figure, e.g. the shape
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError : other dimensions.
+
+    References
+    ----------
+    Pareek, Kumar, Rao, Janjam: Neuronal Fluctuations: Learning Rates vs Participating Neurons (2025), figures 4 to 64.
+    """
+    require("fluctuation", fluctuation, "lr", "neuron")
+    require("counts", counts, "lr", "part", "bin")
+    lrs = fluctuation.sizes["lr"]
+    with style():
+        figure = new_figure(WIDTH, ROW * lrs + TABLE * (lrs + 1) + AROUND)
+        grid = figure.subplots(
+            lrs + 1, counts.sizes["part"], squeeze=False, sharex=True, height_ratios=[ROW] * lrs + [TABLE * (lrs + 1)]
+        )
+        for column, part in enumerate(counts["part"].values.tolist()):
+            inside = fluctuation.isel(neuron=np.flatnonzero(fluctuation["part"].values == part))
+            _histograms(grid[:-1, column], inside, counts)
+            _table(grid[-1, column], counts.sel(part=part), _of_part(published, part), labels=column == 0)
+            grid[-1, column].set_xlabel(axis_label(fluctuation))
+            grid[0, column].set_title(f"{sentence(str(part))}, {inside.sizes['neuron']} neurons")
+        grid[(lrs - 1) // 2, 0].set_ylabel("neurons")
+        brackets = "" if published is None else "; in brackets: published"
+        figure.supxlabel(f"table: number of neurons in each range{brackets}", fontsize=7, color=SOFT)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
+    return figure
+
+
+def _of_part(published: xr.DataArray | None, part: Hashable) -> xr.DataArray | None:
+    if published is None:
+        return None
+    require("published", published, "lr", "part", "bin")
+    return published.sel(part=part)
+
+
+def _histograms(rows: np.ndarray, fluctuation: xr.DataArray, counts: xr.DataArray) -> None:
+    palette = colours(fluctuation["lr"].values)
+    for ax, of_lr in zip(rows, fluctuation.transpose("lr", "neuron"), strict=True):
+        lr = of_lr["lr"].item()
+        _bins_behind(ax, counts)
+        if of_lr.notnull().any():
+            ax.hist(of_lr.values, bins=BINS, range=(0, 1), color=palette[lr], edgecolor="white", linewidth=0.4)
+            ticks = {"marker": "|", "markersize": 3.5, "markeredgewidth": 0.5, "linestyle": "none"}
+            baseline = np.full(of_lr.sizes["neuron"], -0.09)
+            ax.plot(
+                of_lr.values, baseline, color=palette[lr], transform=ax.get_xaxis_transform(), clip_on=False, **ticks
+            )
+        ax.set(yscale="log", ylim=(0.5, 1.6 * of_lr.sizes["neuron"]), xlim=(0, 1))
+        ax.yaxis.set(major_locator=LogLocator(numticks=4), major_formatter="{x:g}", minor_locator=NullLocator())
+        ax.tick_params(axis="x", length=0, labelbottom=False)
+        name = {"ha": "right", "va": "top", "fontweight": "bold", "color": palette[lr]}
+        ax.text(0.99, 0.95, f"lr {value_label(lr)}", transform=ax.transAxes, **name)
+        _mark_diverged(ax, of_lr, fluctuation)
+
+
+def _mark_diverged(ax: Axes, of_lr: xr.DataArray, fluctuation: xr.DataArray) -> None:
+    used = int(of_lr.coords.get("steps_used", xr.DataArray(0)))
+    if used < int(fluctuation.coords.get("steps_used", xr.DataArray(0)).max()) or of_lr.isnull().all():
+        text = f"diverged after {used} recorded steps" if used > 1 else "diverged at once"
+        ax.text(0.5, 0.95, text, color=ALARM, ha="center", va="top", transform=ax.transAxes)
+
+
+def _bins_behind(ax: Axes, counts: xr.DataArray) -> None:
+    for lower, upper in zip(counts["lower"].values[1::2], counts["upper"].values[1::2], strict=True):
+        ax.axvspan(lower, upper, color=FAINT, alpha=0.55, linewidth=0, zorder=0)
+
+
+def _table(ax: Axes, counts: xr.DataArray, published: xr.DataArray | None, labels: bool) -> None:
+    lrs = counts["lr"].values.tolist()
+    palette = colours(lrs)
+    _bins_behind(ax, counts)
+    ax.set(ylim=(len(lrs) + 0.5, -0.5), yticks=range(1, len(lrs) + 1))
+    ax.set_yticklabels([f"lr {value_label(lr)}" if labels else "" for lr in lrs])
+    for label, lr in zip(ax.get_yticklabels(), lrs, strict=True):
+        label.set(color=palette[lr], fontweight="bold")
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0, labelbottom=False)
+    for of_bin in counts.transpose("bin", "lr"):
+        middle = (float(of_bin["lower"]) + float(of_bin["upper"])) / 2
+        ax.text(middle, 0, str(of_bin["bin"].item()), ha="center", va="center", color=SOFT)
+        for row, count in enumerate(of_bin, start=1):
+            apart = 0 if published is None else 0.01
+            number = f"{count.item():g}" if counts.sel(lr=count["lr"].item()).any() else "–"
+            ax.text(middle - apart, row, number, ha="right" if apart else "center", va="center", color=INK)
+            if published is not None:
+                ax.text(middle + apart, row, _in_brackets(published, count), ha="left", va="center", color=SOFT)
+
+
+def _in_brackets(published: xr.DataArray, count: xr.DataArray) -> str:
+    known = published.sel(lr=count["lr"].item(), bin=count["bin"].item()).item()
+    return f"({known:g})" if np.isfinite(known) else "(–)"

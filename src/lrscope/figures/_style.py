@@ -1,0 +1,186 @@
+"""One look for all figures: font, lines, colours, and how labels are read from `attrs`.
+
+Figures are made without pyplot: nothing is registered anywhere, nothing has to be closed, no display is needed.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from lrscope.errors import InputError, must_be
+
+WIDTH = 7.0
+"""Inches: the text width of a two-column journal."""
+INK, SOFT, FAINT = "#222222", "#7a7a7a", "#e9e9e9"
+"""Text and marks; what is secondary; lines and areas behind the data."""
+ALARM = "#c1121f"
+"""What failed: a member that diverged."""
+ORDERED = LinearSegmentedColormap.from_list("lrscope", ["#12355b", "#5b3f8c", "#b5446e", "#ec7d4b", "#f3b61f"])
+"""From small to large learning rates: lightness grows throughout, so that it also reads without colour."""
+_RC: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 7.5,
+    "text.color": INK,
+    "axes.labelsize": 7.5,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 8,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": SOFT,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "lines.linewidth": 1.2,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": 200,
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """Return the context in which figures of lrscope are made; every figure function enters it by itself.
+
+    Examples
+    --------
+    >>> with style():
+    ...     ax = Figure().subplots()
+    >>> ax.spines["top"].get_visible()
+    False
+    """
+    return mpl.rc_context(_RC)
+
+
+def new_figure(width: float = WIDTH, height: float = 3.0) -> Figure:
+    """Return an empty figure of a size in inches whose parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_axes(width: float = WIDTH / 2, height: float = 2.4) -> Axes:
+    """Return the axes of a figure that has one."""
+    return new_figure(width, height).subplots()
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that an Axes stands in.
+
+    Examples
+    --------
+    >>> figure = Figure()
+    >>> figure_of(figure.subplots()) is figure
+    True
+    """
+    figure: Figure | SubFigure | None = ax.figure
+    while isinstance(figure, SubFigure):
+        figure = figure.figure
+    if figure is None:
+        raise InputError("ax must be an Axes of a figure; got one that was removed from its figure.")
+    return figure
+
+
+def colours(labels: Sequence[Hashable] | np.ndarray) -> dict[Hashable, str]:
+    """Return a colour for each label (learning rate), from dark for the smallest to light for the largest.
+
+    Examples
+    --------
+    >>> list(colours([0.01, 0.001]))
+    [0.001, 0.01]
+    """
+    known = sorted(np.asarray(labels).tolist())
+    places = np.linspace(0, 0.84, len(known)) if len(known) > 1 else [0.35]
+    return {label: to_hex(ORDERED(place)) for label, place in zip(known, places, strict=True)}
+
+
+def value_label(value: Hashable) -> str:
+    """Return a value of an axis as short text.
+
+    Examples
+    --------
+    >>> value_label(0.0001), value_label(3e-06), value_label("circle")
+    ('0.0001', '3e-6', 'circle')
+    """
+    if not isinstance(value, float):
+        return str(value)
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+def axis_label(array: xr.DataArray) -> str:
+    """Return `long_name [units]` of an array, without a unit where it is 1.
+
+    Examples
+    --------
+    >>> axis_label(xr.DataArray(0, attrs={"long_name": "step", "units": "updates"}))
+    'step [updates]'
+    """
+    name = str(array.attrs.get("long_name", array.name or ""))
+    units = str(array.attrs.get("units", "1"))
+    return name if units in ("1", "") else f"{name} [{units}]"
+
+
+def rate_marks(palette: Mapping[Hashable, str], **look: Any) -> list[Line2D]:
+    """Return one legend entry for each learning rate."""
+    return [Line2D([], [], color=colour, label=f"lr {value_label(lr)}", **look) for lr, colour in palette.items()]
+
+
+def bands(ax: Axes, count: int) -> None:
+    """Shade every other of the places 0, 1, 2, ... of a horizontal axis."""
+    for place in range(0, count, 2):
+        ax.axvspan(place - 0.5, place + 0.5, color=FAINT, alpha=0.5, linewidth=0, zorder=0)
+    ax.set_xlim(-0.5, count - 0.5)
+
+
+def beside(count: int, width: float) -> np.ndarray:
+    """Return where `count` marks of one place stand: spread evenly over `width`."""
+    return np.linspace(-width / 2, width / 2, count) if count > 1 else np.zeros(1)
+
+
+def sentence(text: str) -> str:
+    """Return words with the first letter in upper case; names of modules and numbers as they are.
+
+    Examples
+    --------
+    >>> sentence("bias_gradients"), sentence("encoder.0")
+    ('Bias gradients', 'encoder.0')
+    """
+    words = text.replace("_", " ")
+    return words[:1].upper() + words[1:] if words.replace(" ", "").isalpha() else text
+
+
+def require(name: str, array: xr.DataArray | xr.Dataset, *dims: str) -> None:
+    """Refuse an array whose dimensions are not exactly `dims`, in any order.
+
+    Raises
+    ------
+    InputError : with what to do about the others.
+    """
+    if set(map(str, array.dims)) != set(dims):
+        allowed = f"of dimensions ({', '.join(dims)})"
+        raise must_be(name, allowed, tuple(map(str, array.dims)), "Select the others with .sel() or reduce them first.")

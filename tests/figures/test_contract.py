@@ -1,0 +1,89 @@
+"""What every exported figure keeps: it returns what it promises, does not change its data, and can be saved."""
+
+import io
+
+import plotly.graph_objects as go
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import lrscope.figures
+from lrscope import figures
+
+NO_FIGURES = {"colours", "figure_of", "style"}
+MEMBER = {"shape": "circle", "lr": 0.001}
+
+
+@pytest.fixture
+def every(fluctuation, counts, losses, shares, measured, published, points, error, activity):
+    """Name of each figure -> its function and arguments."""
+    outputs, targets = points
+    one = {"quantity": "weights", "part": "encoder"}
+    return {
+        "against_published": (figures.against_published, (measured.sel(one), published.sel(one))),
+        "curve_panels": (figures.curve_panels, (losses,)),
+        "curves": (figures.curves, (losses.sel(shape="circle"),)),
+        "fluctuation_histogram": (figures.fluctuation_histogram, (fluctuation[0], counts[0], counts[0])),
+        "heat_map": (figures.heat_map, (activity,)),
+        "inactive_panels": (figures.inactive_panels, ({"weights": shares},)),
+        "inactive_shares": (figures.inactive_shares, (shares,)),
+        "interactive_curves": (figures.interactive_curves, (losses,)),
+        "interactive_fluctuation": (figures.interactive_fluctuation, ({"weights": fluctuation},)),
+        "interactive_reconstructions": (figures.interactive_reconstructions, (outputs, targets, error)),
+        "published_panels": (figures.published_panels, (measured, published)),
+        "reconstruction": (figures.reconstruction, (outputs.sel(MEMBER), targets.sel(MEMBER))),
+        "reconstructions": (figures.reconstructions, (outputs, targets, error)),
+    }
+
+
+names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO_FIGURES))
+SINGLE = {"against_published", "curves", "heat_map", "inactive_shares", "reconstruction"}
+
+
+@names
+def test_it_returns_axes_or_a_figure(every, name):
+    function, arguments = every[name]
+    expected = Axes if name in SINGLE else go.Figure if name.startswith("interactive") else Figure
+    assert isinstance(function(*arguments), expected)
+
+
+@names
+def test_data_are_not_changed(every, name):
+    function, arguments = every[name]
+    flat = [value for one in arguments for value in (one.values() if type(one) is dict else [one])]
+    before = [value.copy(deep=True) for value in flat]
+    function(*arguments)
+    for value, copy in zip(flat, before, strict=True):
+        xr.testing.assert_identical(value, copy)
+
+
+@names
+def test_the_order_of_dimensions_does_not_matter(every, name):
+    function, arguments = every[name]
+    turned = [
+        {key: _turned(value) for key, value in one.items()} if type(one) is dict else _turned(one) for one in arguments
+    ]
+    assert saved(function(*turned)) == saved(function(*arguments))
+
+
+@pytest.mark.parametrize("name", sorted(SINGLE))
+def test_it_draws_into_the_axes_given(every, name):
+    function, arguments = every[name]
+    ax = Figure().subplots()
+    assert function(*arguments, ax=ax) is ax
+    assert ax.has_data()
+
+
+def _turned(one):
+    return one.transpose(*reversed(list(one.dims)))
+
+
+def saved(figure) -> str:
+    if isinstance(figure, go.Figure):
+        return figure.to_json()
+    buffer = io.StringIO()
+    whole = figures.figure_of(figure) if isinstance(figure, Axes) else figure
+    with lrscope.figures._style.mpl.rc_context({"svg.hashsalt": "same"}):
+        whole.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+
+from lrscope.errors import InputError
+from lrscope.figures import curve_panels, curves
+
+
+@pytest.fixture
+def diverged_at(losses):
+    values = np.array([[-1, -1], [-1, 12], [3, 7]])
+    return xr.DataArray(values, dims=("lr", "seed"), coords={"lr": losses["lr"]})
+
+
+def test_lines_are_the_means(losses):
+    ax = curves(losses.sel(shape="spiral"))
+    assert [line.get_label() for line in ax.lines] == ["lr 0.0001", "lr 0.001", "lr 0.01"]
+    for lr, line in zip(losses["lr"], ax.lines, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), losses["mean"].sel(shape="spiral", lr=lr))
+        np.testing.assert_array_equal(line.get_xdata(), [0, 10, 20, 30])
+
+
+def test_bands_are_the_intervals(losses):
+    ax = curves(losses.sel(shape="spiral"))
+    for lr, band in zip(losses["lr"], ax.collections, strict=True):
+        heights = band.get_paths()[0].vertices[:, 1]
+        of_lr = losses.sel(shape="spiral", lr=lr)
+        assert heights.min() == of_lr["low"].min()
+        assert heights.max() == of_lr["high"].max()
+
+
+def test_labels_come_from_attrs(losses):
+    ax = curves(losses.sel(shape="spiral"), ax=Figure().subplots())
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("step [updates]", "loss", "log")
+    assert curves(losses.sel(shape="spiral"), log=False).get_yscale() == "linear"
+
+
+def test_diverged_members_are_crosses_at_their_step(losses, diverged_at):
+    ax = curves(losses.sel(shape="spiral"), diverged_at)
+    crosses = [line for line in ax.lines if line.get_label() == "diverged"]
+    assert [sorted(line.get_xdata()) for line in crosses] == [[12], [3, 7]]
+    assert [line.get_color() for line in crosses] == [line.get_color() for line in ax.lines[1:3]]
+    assert ax.get_legend().get_texts()[-1].get_text() == "diverged"
+
+
+def test_nothing_is_said_where_nothing_diverged(losses, diverged_at):
+    ax = curves(losses.sel(shape="spiral"), xr.full_like(diverged_at, -1))
+    assert len(ax.lines) == 3
+    assert len(ax.get_legend().get_texts()) == 3
+
+
+def test_a_panel_for_each_shape(losses, diverged_at):
+    by_shape = xr.concat([diverged_at, xr.full_like(diverged_at, -1)], "shape").assign_coords(shape=losses["shape"])
+    figure = curve_panels(losses, diverged_at=by_shape)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Circle", "Spiral"]
+    assert [len(ax.lines) for ax in figure.axes] == [5, 3]
+    assert figure.get_supylabel() == "loss"
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_the_legend_stands_where_a_panel_is_missing(losses):
+    figure = curve_panels(xr.concat([losses, losses.isel(shape=[0])], "shape"), columns=2)
+    assert len(figure.axes) == 4
+    assert len(figure.axes[3].get_legend().get_texts()) == 3
+    assert not figure.legends
+
+
+def test_another_cadence_is_drawn_over_its_own_steps(losses):
+    ax = curves(losses.sel(shape="spiral").rename(step="step_slow"))
+    assert ax.get_xlabel() == "step [updates]"
+
+
+def test_columns_must_be_positive(losses):
+    with pytest.raises(InputError, match="columns must be 1 or more; got 0"):
+        curve_panels(losses, columns=0)

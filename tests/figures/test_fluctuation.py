@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from lrscope.errors import InputError
+from lrscope.figures import fluctuation_histogram
+
+
+@pytest.fixture
+def drawn(fluctuation, counts):
+    published = counts.sel(shape="circle") - 1
+    return fluctuation_histogram(fluctuation.sel(shape="circle"), counts.sel(shape="circle"), published, "Circle")
+
+
+def panels(figure, columns=2):
+    return np.reshape(figure.axes, (-1, columns))
+
+
+def test_bars_count_every_neuron_of_the_part(drawn):
+    grid = panels(drawn)
+    assert grid.shape == (4, 2)
+    for row in grid[:3]:
+        assert [sum(bar.get_height() for bar in ax.containers[0]) for ax in row] == [5, 5]
+
+
+def test_each_neuron_has_a_tick_at_its_value(drawn, fluctuation):
+    encoder = fluctuation.sel(shape="circle", lr=0.001).isel(neuron=slice(0, 5))
+    np.testing.assert_array_equal(panels(drawn)[1, 0].lines[0].get_xdata(), encoder)
+
+
+def test_the_table_holds_the_counts_and_the_published_ones_in_brackets(drawn, counts):
+    for column, part in enumerate(["encoder", "decoder"]):
+        texts = [text.get_text() for text in panels(drawn)[3, column].texts]
+        numbers = counts.sel(shape="circle", part=part).transpose("bin", "lr").values
+        expected = []
+        for label, of_bin in zip(counts["bin"].values, numbers, strict=True):
+            expected += [label, *(text for number in of_bin for text in (str(number), f"({number - 1})"))]
+        assert texts == expected
+
+
+def test_the_columns_of_the_table_stand_under_their_range(drawn):
+    texts = panels(drawn)[3, 0].texts
+    places = {text.get_text(): text.get_position()[0] for text in texts if "to" in text.get_text()}
+    assert places == {"0 to 0.3": 0.15, "0.3 to 0.7": 0.5, "0.7 to 1": 0.85}
+
+
+def test_a_missing_published_number_is_a_dash(fluctuation, counts):
+    of_shape = counts.sel(shape="circle")
+    figure = fluctuation_histogram(fluctuation.sel(shape="circle"), of_shape, of_shape.where(of_shape["lr"] < 0.01))
+    assert [text.get_text() for text in panels(figure)[3, 0].texts].count("(–)") == 3
+
+
+def test_without_published_numbers_there_are_no_brackets(fluctuation, counts):
+    figure = fluctuation_histogram(fluctuation.sel(shape="circle"), counts.sel(shape="circle"))
+    assert not any("(" in text.get_text() for ax in figure.axes for text in ax.texts)
+    assert "brackets" not in figure.get_supxlabel()
+
+
+def test_diverged_members_are_marked(fluctuation, counts):
+    of_shape = fluctuation.sel(shape="circle").copy()
+    of_shape["steps_used"] = ("lr", [100, 40, 1])
+    of_shape[2] = np.nan
+    of_counts = counts.sel(shape="circle").where(counts["lr"] < 0.01, 0)
+    grid = panels(fluctuation_histogram(of_shape, of_counts))
+    marks = [[text.get_text() for text in ax.texts if "diverged" in text.get_text()] for ax in grid[:3, 0]]
+    assert marks == [[], ["diverged after 40 recorded steps"], ["diverged at once"]]
+    assert grid[2, 0].containers == []
+    assert [text.get_text() for text in grid[3, 0].texts].count("–") == 3
+
+
+def test_axes_are_labelled_from_attrs(drawn):
+    assert panels(drawn)[3, 1].get_xlabel() == "normalised fluctuation of weights"
+    assert panels(drawn)[0, 1].get_title(loc="left") == "Decoder, 5 neurons"
+    assert panels(drawn)[0, 0].get_yscale() == "log"
+
+
+def test_other_dimensions_are_refused(fluctuation, counts):
+    with pytest.raises(InputError, match=r"fluctuation must be of dimensions \(lr, neuron\)"):
+        fluctuation_histogram(fluctuation, counts)

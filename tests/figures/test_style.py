@@ -1,0 +1,69 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.colors import to_rgb
+
+import lrscope
+from lrscope.errors import InputError
+from lrscope.figures import colours, curves, figure_of, style
+from lrscope.figures._style import sentence, value_label
+
+
+def lightness(colour: str) -> float:
+    red, green, blue = to_rgb(colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@given(st.lists(st.floats(1e-8, 10), min_size=2, max_size=12, unique=True))
+def test_larger_learning_rates_are_lighter(lrs):
+    palette = colours(lrs)
+    shades = [lightness(palette[lr]) for lr in sorted(lrs)]
+    assert shades == sorted(shades)
+    assert len(set(palette.values())) == len(lrs)
+
+
+def test_one_learning_rate_has_a_colour():
+    assert len(colours([0.1])) == 1
+
+
+@given(st.floats(1e-12, 1e12))
+def test_labels_of_numbers_read_back(value):
+    assert float(value_label(value)) == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("circle", "Circle"), ("0.001", "0.001"), ("decoder.4", "decoder.4")])
+def test_words_get_a_capital_and_names_stay(name, shown):
+    assert sentence(name) == shown
+
+
+def test_style_ends_with_its_context():
+    before = dict(mpl.rcParams)
+    with style():
+        assert not mpl.rcParams["axes.spines.top"]
+    assert dict(mpl.rcParams) == before
+
+
+def test_drawing_leaves_the_settings_alone(losses):
+    before = dict(mpl.rcParams)
+    curves(losses.sel(shape="circle"))
+    assert dict(mpl.rcParams) == before
+
+
+def test_an_axes_without_figure_is_refused(losses):
+    ax = curves(losses.sel(shape="circle"))
+    ax.remove()
+    with pytest.raises(InputError, match="ax must be an Axes of a figure"):
+        figure_of(ax)
+
+
+def test_figures_need_neither_pyplot_nor_torch():
+    code = "import sys, lrscope.figures; print('matplotlib.pyplot' in sys.modules, 'torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(lrscope.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["False", "False"]
