@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -59,7 +60,9 @@ def public_modules() -> list[str]:
 
 def python(code: str) -> str:
     """Return what a fresh interpreter prints."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    here = {**os.environ, "PYTHONPATH": str(SOURCE.parent)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=here, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -161,7 +164,7 @@ def test_every_folder_lists_its_names(name):
 
 def test_the_contents_page_lists_what_exists():
     listed = {f"lrscope.{name}" for name in lrscope.__all__ if not name.startswith("__")}
-    assert set(public_modules()) - listed <= {"lrscope.cli", "lrscope.distributed", "lrscope.integrations"}
+    assert set(public_modules()) - {"lrscope.cli"} == listed
     assert set(dir(lrscope)) == set(lrscope.__all__)
 
 
@@ -176,19 +179,18 @@ def test_importing_lrscope_is_light():
     assert not {"torch", "numpy", "xarray", "matplotlib"} & set(loaded)
 
 
-@pytest.mark.parametrize("half", [name for name in ARRAY_HALF if f"lrscope.{name}" in public_modules()])
+@pytest.mark.parametrize("half", ARRAY_HALF)
 def test_the_array_half_leaves_torch_alone(half):
     assert python(f"import lrscope.{half}, sys; print('torch' in sys.modules)").strip() == "False"
 
 
-@pytest.mark.skipif("lrscope.cli" not in public_modules(), reason="there is no command line yet")
 def test_the_help_of_the_command_line_leaves_torch_alone():
     code = """
 import sys
 sys.argv = ["lrscope", "--help"]
 import lrscope.cli
 try:
-    lrscope.cli.main()
+    assert not lrscope.cli.main()
 except SystemExit as end:
     assert not end.code, end.code
 print("torch loaded:", "torch" in sys.modules)
