@@ -82,7 +82,7 @@ def identifier(layer: str) -> str:
     return "".join(character if character.isascii() and character.isalnum() else "_" for character in layer)
 
 
-def step_dimension(array: xr.DataArray | xr.Dataset) -> str:
+def step_dimension(array: xr.DataArray | xr.Dataset | xr.Variable) -> str:
     """Return the name of the step dimension of a recorded variable: ``step``, or ``step_<cadence>``."""
     for dim in array.dims:
         if dim == STEP or str(dim).startswith(f"{STEP}_"):

@@ -72,8 +72,8 @@ def tree_name(step_dim: str) -> str:
 def by_step_dimension(block: xr.Dataset) -> dict[str, list[str]]:
     """Return the names of the variables of each step dimension."""
     groups: dict[str, list[str]] = {}
-    for name, array in block.data_vars.items():
-        groups.setdefault(step_dimension(array), []).append(str(name))
+    for name in block.data_vars:
+        groups.setdefault(step_dimension(block.variables[name]), []).append(str(name))
     return groups
 
 
@@ -81,35 +81,35 @@ def labels_of(block: xr.Dataset, step_dim: str, names: list[str]) -> TreeLabels:
     """Return the labels of the variables `names` of a block, all of which have the dimension `step_dim`."""
     if MEMBER not in block.coords or step_dim not in block.coords:
         raise must_be("the block", f"labelled by the coordinates {MEMBER} and {step_dim}", list(map(str, block.coords)))
-    along = {MEMBER, step_dim}
-    part = block[names]
-    coords = {str(name): coord for name, coord in part.coords.items()}
-    columns = {name: _label(coord) for name, coord in coords.items() if coord.dims and set(coord.dims) <= along}
-    constants = {name: _constant(coord) for name, coord in coords.items() if not set(coord.dims) & along}
-    lost = set(coords) - set(columns) - set(constants)
-    lost |= {name for name in columns if coords[name].ndim > 1}
+    # variables are looked at without the coordinates that xarray would collect for each of them
+    variables = {name: block.variables[name] for name in names}
+    dims = {dim for variable in variables.values() for dim in variable.dims}
+    coords = {str(name): block.variables[name] for name in block.coords if set(block.variables[name].dims) <= dims}
+    columns = {name for name, coord in coords.items() if coord.dims in ((MEMBER,), (step_dim,))}
+    constants = {name for name, coord in coords.items() if not {MEMBER, step_dim} & set(coord.dims)}
+    lost = set(coords) - columns - constants
     if lost:
         raise must_be("a coordinate", f"along {MEMBER}, {step_dim} or other dimensions alone", sorted(lost)[0])
     return TreeLabels(
         step=step_dim,
-        variables={name: _label(part[name]) for name in names},
-        columns=columns,
-        constants=constants,
+        variables={name: _label(name, variable) for name, variable in variables.items()},
+        columns={name: _label(name, coord) for name, coord in coords.items() if name in columns},
+        constants={name: _constant(name, coord) for name, coord in coords.items() if name in constants},
         attrs=_jsonable("the block", block.attrs),
     )
 
 
-def _label(array: xr.DataArray) -> Label:
+def _label(name: str, array: xr.Variable) -> Label:
     dims = [str(dim) for dim in array.dims if dim != MEMBER and not _is_step(dim)]
     if not _writable(array.dtype):
         remedy = "Convert it before it is recorded."
-        raise must_be(str(array.name), "bool, integer, float32 or float64", str(array.dtype), remedy)
+        raise must_be(name, "bool, integer, float32 or float64", str(array.dtype), remedy)
     along = [str(dim) for dim in array.dims if dim == MEMBER or _is_step(dim)]
     return Label(
         dims=along + dims,
         dtype="str" if array.dtype.kind == "U" else array.dtype.name,
         shape=[array.sizes[dim] for dim in dims],
-        attrs=_jsonable(str(array.name), array.attrs),
+        attrs=_jsonable(name, array.attrs),
     )
 
 
@@ -117,8 +117,8 @@ def _writable(dtype: np.dtype) -> bool:
     return dtype.kind in "biuU" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
 
 
-def _constant(coord: xr.DataArray) -> Label:
-    label = _label(coord)
+def _constant(name: str, coord: xr.Variable) -> Label:
+    label = _label(name, coord)
     values = [str(value) if isinstance(value, float) else value for value in coord.values.ravel().tolist()]
     return Label(**{**asdict(label), "values": values})
 

@@ -70,11 +70,11 @@ def rows_of(block: xr.Dataset, labels: TreeLabels, after: Mapping[int, int]) -> 
         steps=steps,
         keep=(steps > last[:, np.newaxis]).ravel(),
         arrays={
-            name: block[name].transpose(MEMBER, step_dim, ...).values
+            name: block.variables[name].transpose(MEMBER, step_dim, ...).values
             for name, label in labels.variables.items()
             if has_branch(label)
         },
-        columns={name: block[name].values for name in sorted(coordinates)},
+        columns={name: block.variables[name].values for name in sorted(coordinates)},
     )
 
 
