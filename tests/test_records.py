@@ -195,6 +195,17 @@ def test_on_grid_puts_each_member_at_its_place():
     assert grid["lr"].attrs == SWEEP["lr"]
 
 
+def test_names_keep_the_order_of_the_sweep_and_numbers_ascend():
+    whole = records()
+    shapes = list(dict.fromkeys(whole["shape"].values.tolist()))
+    backwards = whole.isel(member=slice(None, None, -1))
+    assert on_grid(backwards)["shape"].values.tolist() == shapes[::-1]
+    assert on_grid(backwards)["lr"].values.tolist() == sorted(set(whole["lr"].values.tolist()))
+    first = [whole["shape"].values.tolist().index(shape) for shape in shapes]
+    alone = whole["loss"].isel(member=first[::-1]).drop_vars("lr").assign_attrs(axes=["shape"])
+    assert on_grid(alone)["shape"].values.tolist() == shapes[::-1]
+
+
 def test_a_combination_that_was_not_trained_is_nan_on_the_grid():
     grid = on_grid(records().isel(member=[0, 1, 2]))
     assert grid["loss"].sel(shape="spiral", lr=0.001).isnull().all()

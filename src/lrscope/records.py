@@ -174,7 +174,8 @@ def on_grid(records: Labelled) -> Labelled:
     """
     axes = list(records.attrs["axes"])
     if len(axes) == 1:
-        return records.drop_vars(MEMBER).swap_dims({MEMBER: axes[0]}).sortby(axes[0]).transpose(*axes, ...)
+        grid = records.drop_vars(MEMBER).swap_dims({MEMBER: axes[0]}).transpose(*axes, ...)
+        return grid if grid[axes[0]].dtype.kind in "OUT" else grid.sortby(axes[0])
     by_axes = records.drop_vars(MEMBER).set_index(member=axes)  # MEMBER; its type wants a keyword
     grid = by_axes.unstack(MEMBER)
     for axis in axes:
