@@ -48,6 +48,15 @@ def test_histograms_are_added_and_replaced(written):
     assert open_records(written).load().identical(before)
 
 
+def test_a_colon_in_the_path_is_no_object_in_the_file(block, tmp_path):
+    path = tmp_path / "run:1" / "records.root"
+    write(path, [block(0)])
+    add_histograms(path, {"drawn:1": hist.Hist(hist.axis.Regular(2, 0, 1)).fill([0.1])})
+    assert open_records(path.parent)["loss"].load().identical(block(0)["loss"])
+    with uproot.open(path) as file:
+        assert file["drawn:1"].values().tolist() == [1, 0]
+
+
 def test_a_run_that_was_interrupted_has_no_summaries(block, tmp_path):
     with pytest.raises(KeyboardInterrupt), Writer(tmp_path / "records.root") as writer:
         interrupted_training(writer, block)

@@ -60,7 +60,7 @@ def add_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.
     """
     scan(Path(path))
     try:
-        with uproot.update(os.fspath(path)) as file:
+        with uproot.update(Path(path)) as file:
             for name, histogram in histograms.items():
                 file[name] = histogram
     except OSError as error:

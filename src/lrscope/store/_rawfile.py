@@ -27,8 +27,11 @@ class RawFile:
         """Write what was written so far to a temporary file, and rename that to `path`."""
         assert isinstance(self._file, io.BytesIO)
         temporary = self.path.with_suffix(self.path.suffix + ".part")
-        temporary.write_bytes(self._file.getvalue())
-        temporary.replace(self.path)
+        try:
+            temporary.write_bytes(self._file.getvalue())
+            temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
         self._file = io.FileIO(self.path, "r+b")
 
     def write(self, data: Any) -> int:

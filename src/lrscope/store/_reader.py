@@ -61,10 +61,11 @@ def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
     files = [scan(path) for path in record_files(paths)]
     found: dict[str, dict[int, int]] = {}
     for name, trees in _by_name(files).items():
-        last = found.setdefault(name, {})
         joined = _join(trees)
-        order = np.argsort(joined.steps, kind="stable")
-        last.update(zip(joined.members[order].tolist(), joined.steps[order].tolist(), strict=True))
+        members, own = np.unique(joined.members, return_inverse=True)
+        last = np.full(len(members), np.iinfo(np.int64).min)
+        np.maximum.at(last, own, joined.steps)
+        found[name] = dict(zip(members.tolist(), last.tolist(), strict=True))
     return found
 
 
