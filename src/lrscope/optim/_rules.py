@@ -163,8 +163,8 @@ def _no_means(parameters: Tensor) -> State:
 def _adam(parameters: Tensor, gradient: Tensor, state: State, numbers: Mapping[str, Number]) -> tuple[Tensor, State]:
     beta1, beta2 = numbers["beta1"], numbers["beta2"]
     keep, keep_square = _like(beta1, parameters), _like(beta2, parameters)
-    mean = keep * state["mean"] + (1 - keep) * gradient
-    square = keep_square * state["square"] + (1 - keep_square) * gradient * gradient
+    mean = torch.lerp(state["mean"], gradient, 1 - keep)
+    square = torch.lerp(state["square"], gradient * gradient, 1 - keep_square)
     count = state["count"] + 1
     # The corrections are kept in float64: 1 - 0.999 in float32 is wrong by 6e-5 of itself.
     rate = (numbers["lr"] / (1 - beta1**count)).to(parameters.dtype)

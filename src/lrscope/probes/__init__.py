@@ -11,9 +11,10 @@ from lrscope.probes._moment import Moment, Need, Probe, State
 from lrscope.probes._outputs import Outputs
 from lrscope.probes._parameters import Biases, Gradients, Weights
 from lrscope.probes._scalars import GradientNorm, LearningRate, Loss, UpdateSize
-from lrscope.probes._structure import Layer, Parameter, Structure, structure_of
+from lrscope.probes._structure import ROOT, Layer, Parameter, Structure, structure_of
 
 __all__ = [
+    "ROOT",
     "Activations",
     "At",
     "Biases",

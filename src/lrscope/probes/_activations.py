@@ -1,10 +1,12 @@
 """What the layers put out: statistics of each neuron over the samples, or the outputs themselves."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from pydantic import Field
 from torch import Tensor
 
+from lrscope.errors import must_be
 from lrscope.probes._cadence import At, Every, LogSpaced
 from lrscope.probes._moment import Moment, Need, Probe, State
 from lrscope.probes._structure import Layer, Structure, select
@@ -38,7 +40,7 @@ class Activations(Probe):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     full: bool = False
-    samples: tuple[int, ...] | None = None
+    samples: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     when: Every | LogSpaced | At = Every(1, "epoch")
     needs: ClassVar[frozenset[Need]] = frozenset({"activations"})
 
@@ -58,6 +60,8 @@ class Activations(Probe):
 
     def _outputs(self, layer: Layer, moment: Moment) -> Tensor:
         outputs = layer.by_sample(moment.activations[layer.path])
+        if max(self.samples or (0,)) >= len(outputs):
+            raise must_be("Activations samples", f"below the {len(outputs)} of the batch", self.samples)
         chosen = outputs if self.samples is None else outputs[list(self.samples)]
         return chosen if _has_positions(layer) else chosen[:, :, 0]
 

@@ -10,10 +10,14 @@ from torch import Tensor, nn
 from lrscope.errors import InputError, unknown
 from lrscope.records import identifier
 
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_INPUTS_FIRST = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Embedding, nn.EmbeddingBag)
+"""Modules whose weights are (input, neuron, ...) instead of (neuron, input, ...)."""
 _ACTIVATIONS = tuple(
     kind for name in nn.modules.activation.__all__ if name != "MultiheadAttention" for kind in [getattr(nn, name)]
 )
+
+ROOT = "network"
+"""Name of the layer, and of its part, in a network that is itself one module without children."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,15 @@ class Parameter:
     name : in the module, e.g. ``encoder.0.weight``
     layer, part : the layer it belongs to (``encoder.0``) and the first level of its path (``encoder``)
     shape : of the tensor
-    neuron_dim : the dimension of the tensor along which the neurons (output channels) lie
+    inputs_first : whether it is (input, neuron, ...), as in transposed convolutions and embeddings
+    groups : of a transposed convolution, whose inputs and neurons are dealt to groups
     """
 
     name: str
     layer: str
     shape: tuple[int, ...]
-    neuron_dim: int = 0
+    inputs_first: bool = False
+    groups: int = 1
 
     @property
     def part(self) -> str:
@@ -40,14 +46,17 @@ class Parameter:
 
     @property
     def is_bias(self) -> bool:
-        """Whether the tensor is a bias: one number a neuron, added to its input."""
-        return self.name.rpartition(".")[2].endswith("bias")
+        """Whether the tensor is a bias, one number a neuron; also ``in_proj_bias`` and ``bias_ih_l0``."""
+        return "bias" in self.name.rpartition(".")[2].split("_")
 
     def by_neuron(self, tensor: Tensor) -> Tensor:
         """Return the tensor as (neuron) for a bias, (neuron, input) for a weight."""
         if self.is_bias or not self.shape:
             return tensor.reshape(-1) if self.is_bias else tensor.reshape(1, 1)
-        return tensor.movedim(self.neuron_dim, 0).reshape(self.shape[self.neuron_dim], -1)
+        if not self.inputs_first:
+            return tensor.reshape(self.shape[0], -1)
+        by_group = tensor.reshape(self.groups, self.shape[0] // self.groups, self.shape[1], -1)
+        return by_group.movedim(2, 1).reshape(self.groups * self.shape[1], -1)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Layer:
 
     Attributes
     ----------
-    path : in the network, e.g. ``encoder.1``
+    path : in the network, e.g. ``encoder.1``; ``encoder.1:2`` is the second call of that module
     shape : of its output for one sample
     is_activation : whether it is one of PyTorch's activation functions
     """
@@ -68,7 +77,7 @@ class Layer:
     @property
     def part(self) -> str:
         """First level of the path."""
-        return self.path.split(".")[0]
+        return self.path.partition(":")[0].split(".")[0]
 
     def by_sample(self, output: Tensor) -> Tensor:
         """Return an output as (sample, neuron, position).
@@ -87,7 +96,7 @@ class Structure:
 
     Attributes
     ----------
-    parameters, layers : in the order of the network's definition
+    parameters, layers : trained parameters in the order of the network's definition; layers in that of their calls
     output_size, target_size : numbers in the output and in the target of one sample
     """
 
@@ -105,7 +114,7 @@ def structure_of(
     Parameters
     ----------
     module : the network
-    outputs : path of a submodule -> its output for a batch (sample, ...)
+    outputs : path of a submodule, `ROOT` for the network itself -> its output for a batch (sample, ...)
     output_size, target_size : numbers in the output and in the target of one sample
 
     Raises
@@ -113,21 +122,23 @@ def structure_of(
     InputError : two layers whose names become the same in a file.
     """
     submodules = dict(module.named_modules())
-    parameters = tuple(_parameter(name, tensor, submodules) for name, tensor in module.named_parameters())
+    trained = {name: tensor for name, tensor in module.named_parameters() if tensor.requires_grad}
+    parameters = tuple(_parameter(name, tensor, submodules) for name, tensor in trained.items())
     layers = tuple(
-        Layer(path, tuple(output.shape[1:]), isinstance(submodules[path], _ACTIVATIONS))
+        Layer(path, tuple(output.shape[1:]), isinstance(submodules.get(path.partition(":")[0]), _ACTIVATIONS))
         for path, output in outputs.items()
         if output.ndim >= 2
     )
-    _refuse_collisions({parameter.layer for parameter in parameters} | {layer.path for layer in layers})
+    _refuse_collisions([*(parameter.layer for parameter in parameters), *(layer.path for layer in layers)])
     return Structure(parameters, layers, output_size, target_size)
 
 
 def _parameter(name: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -> Parameter:
     path, _, short = name.rpartition(".")
-    layer = path if short in ("weight", "bias") else name
-    neuron_dim = 1 if isinstance(submodules[path], _TRANSPOSED) and tensor.ndim > 1 else 0
-    return Parameter(name, layer or name, tuple(tensor.shape), neuron_dim)
+    layer = (path or ROOT) if short in ("weight", "bias") else name
+    owner = submodules[path]
+    inputs_first = isinstance(owner, _INPUTS_FIRST) and tensor.ndim > 1
+    return Parameter(name, layer, tuple(tensor.shape), inputs_first, getattr(owner, "groups", 1) if inputs_first else 1)
 
 
 def _refuse_collisions(layers: Iterable[str]) -> None:

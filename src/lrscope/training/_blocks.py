@@ -7,6 +7,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from lrscope.errors import InputError, must_be
 from lrscope.probes import Probe, Structure
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, new_block
 from lrscope.sweep import Sweep
@@ -23,6 +24,10 @@ class Gatherer:
     probes : in the order of their numbers
     structure : of the network
     table : when each probe measures
+
+    Raises
+    ------
+    InputError : two probes that record the same variable.
     """
 
     def __init__(self, probes: tuple[Probe, ...], structure: Structure, table: Timetable) -> None:
@@ -31,10 +36,16 @@ class Gatherer:
         self._dim_of: dict[str, str] = {DIVERGED_AT: STEP}
         for number, probe in enumerate(probes):
             for label in probe.labels(structure):
+                _refuse_second(label, probe, self.variables)
                 self.variables[label.name] = label
                 self._dim_of[label.name] = table.dims[number]
+        self._shapes: dict[str, torch.Size] = {}
+        self._clear()
+
+    def _clear(self) -> None:
         self._values: dict[str, list[Tensor]] = {}
         self._steps: dict[str, list[int]] = {}
+        self.nbytes = 0
 
     def add(self, step: int, due: tuple[int, ...], values: Mapping[str, Tensor]) -> None:
         """Take what the due probes measured at a step, name -> (member, ...)."""
@@ -43,27 +54,46 @@ class Gatherer:
             self._steps.setdefault(dim, []).append(step)
         for name, value in values.items():
             if self._dim_of[name] in dims:
+                _refuse_ragged(name, value.shape, self._shapes.setdefault(name, value.shape))
                 self._values.setdefault(name, []).append(value)
+                self.nbytes += value.nbytes
 
     def bytes_of_run(self, values: Mapping[str, Tensor]) -> int:
         """Return the size of the records of a whole run with values like these, uncompressed."""
         return sum(value.nbytes * len(self._table.steps[self._dim_of[name]]) for name, value in values.items())
 
-    def block(self, members: Members, sweep: Sweep) -> xr.Dataset:
-        """Return what was taken since the last call as a block; values after a divergence become NaN."""
+    def block(self, members: Members, sweep: Sweep, diverged_at: np.ndarray) -> xr.Dataset:
+        """Return what was taken since the last call as a block; values after a divergence become NaN.
+
+        Parameters
+        ----------
+        diverged_at : (member) first step that was not finite; -1 if there was none yet
+        """
         arrays = {name: torch.stack(values, 1).cpu().numpy() for name, values in self._values.items()}
         steps = {dim: np.array(numbers, dtype=np.int64) for dim, numbers in self._steps.items()}
-        self._values, self._steps = {}, {}
-        if DIVERGED_AT in arrays:
-            self._blank_after_divergence(arrays, steps)
+        self._clear()
+        if (diverged_at >= 0).any():
+            self._blank_after(diverged_at, arrays, steps)
         columns = {name: members.columns[name] for name in (MEMBER, *sweep.axes)}
         return new_block(arrays, self.variables, steps, columns, sweep.attrs(), self._dim_of)
 
-    def _blank_after_divergence(self, arrays: dict[str, np.ndarray], steps: Mapping[str, np.ndarray]) -> None:
-        first = arrays[DIVERGED_AT].max(axis=1)
-        if (first < 0).all():
-            return
+    def _blank_after(
+        self, diverged_at: np.ndarray, arrays: dict[str, np.ndarray], steps: Mapping[str, np.ndarray]
+    ) -> None:
         for name, array in arrays.items():
             if np.issubdtype(array.dtype, np.floating):
-                after = (first >= 0)[:, None] & (steps[self._dim_of[name]] > first[:, None])
+                after = (diverged_at >= 0)[:, None] & (steps[self._dim_of[name]] > diverged_at[:, None])
                 array[after] = np.nan
+
+
+def _refuse_second(label: Variable, probe: Probe, known: Mapping[str, Variable]) -> None:
+    if label.name in known:
+        remedy = "Let one probe measure all its layers, or choose other layers with include and exclude."
+        got = f"{label.name} again from {type(probe).__name__}"
+        raise InputError(f"probes must record each variable once; got {got}. {remedy}")
+
+
+def _refuse_ragged(name: str, shape: torch.Size, first: torch.Size) -> None:
+    if shape != first:
+        remedy = "Batches differ in size: choose samples, or when=every(1, 'epoch')."
+        raise must_be(name, f"of the shape {tuple(first[1:])} at every recorded step", tuple(shape[1:]), remedy)

@@ -20,11 +20,14 @@ from lrscope.errors import InputError
 from lrscope.optim import Number, UpdateRule
 from lrscope.probes import Moment, Probe
 from lrscope.records import DIVERGED_AT
-from lrscope.training._network import Batch, Network, Pass, Tree
+from lrscope.training._graph import simplified
+from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
+from lrscope.training._tape import Tree
 
 State = dict[str, Any]
 Values = dict[str, Tensor]
+Graphs = dict[object, Callable[..., tuple[State, Values]]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Ensemble:
     columns : numbers and seeds that are each member's own
     data : the whole data set, (sample, ...) if shared by all members, (member, sample, ...) if each has its own
     shared : which of the two
+    graphs : of ensembles of the same network, rule and probes; those traced here are added
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Ensemble:
         columns: Columns,
         data: Batch,
         shared: bool,
+        graphs: Graphs,
     ) -> None:
         self._network = network
         self._rule = rule
@@ -79,7 +84,7 @@ class Ensemble:
         self._columns = columns
         self._data = data
         self._data_dim = None if shared else 0
-        self._graphs: dict[object, Callable[..., tuple[State, Values]]] = {}
+        self._graphs = graphs
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
@@ -111,7 +116,7 @@ class Ensemble:
         now = torch.tensor(step, dtype=torch.int64, device=device)
         scale = torch.tensor(factor, dtype=torch.float64, device=device)
         arguments = (state, dict(self._columns.numbers), self._columns.noise_seed, now, scale, batch, self._data_tree())
-        key = (due, tuple(batch["inputs"].shape))
+        key = (due, len(state["parameters"]), tuple(batch["inputs"].shape), batch_dim, self._data_dim)
         if key not in self._graphs:
             self._graphs[key] = self._traced(due, batch_dim, arguments)
         with torch.no_grad():
@@ -136,12 +141,12 @@ class Ensemble:
 
         lifted = vmap(one, in_dims=(0, 0, 0, None, None, batch_dim, self._data_dim))
         try:
-            graph = make_fx(lifted)(*arguments)
-        except (RuntimeError, ValueError) as error:
+            graph = simplified(make_fx(lifted)(*arguments))
+        except InputError:
+            raise
+        except (RuntimeError, ValueError, TypeError) as error:
             remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
-            raise InputError(
-                f"model must be trainable under torch.func.vmap. {remedy} PyTorch says: {error}"
-            ) from error
+            raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
         return graph
 
     def _step_of_one(
@@ -156,13 +161,15 @@ class Ensemble:
         all_numbers: dict[str, Number] = {**self._constants, **numbers, "lr": rate}
         updated, rule = self._rule.update(parameters, result.gradient, state["rule"], all_numbers)
         diverged_at = _first_not_finite(result, clock.step, state[DIVERGED_AT])
-        kept = torch.where(diverged_at < 0, updated, parameters)
+        alive = diverged_at < 0
+        kept = torch.where(alive, updated, parameters)
+        kept_buffers = {name: torch.where(alive, fresh, buffers[name]) for name, fresh in result.buffers.items()}
         moment = self._moment(parameters, kept, rate, result)
         if "evaluation" in needs:
             outputs = self._network.evaluate(parameters, buffers, data.inputs)
             moment = dataclasses.replace(moment, outputs=outputs, targets=data.targets)
         values, memories = _measured(probes, state["probes"], moment)
-        after = {"parameters": kept, "buffers": result.buffers, "rule": rule, "probes": memories}
+        after = {"parameters": kept, "buffers": kept_buffers, "rule": rule, "probes": memories}
         return {**after, DIVERGED_AT: diverged_at}, {**values, DIVERGED_AT: diverged_at}
 
     def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: Pass) -> Moment:
@@ -182,7 +189,8 @@ class Ensemble:
 
 def _first_not_finite(result: Pass, step: Tensor, before: Tensor) -> Tensor:
     """Return the first step with a loss or gradient that is not finite, -1 if there was none yet."""
-    finite = torch.isfinite(result.loss) & torch.isfinite(result.gradient).all()
+    # 0 times a number is 0 unless it is not finite; the sum takes fewer passes over the gradient than `isfinite`.
+    finite = torch.isfinite(result.loss) & ((result.gradient * 0).sum() == 0)
     return torch.where((before < 0) & ~finite, step, before)
 
 

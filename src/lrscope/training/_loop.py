@@ -10,8 +10,9 @@ import xarray as xr
 from lrscope import records
 from lrscope.errors import must_be
 from lrscope.optim import loss_function, numbers_of
+from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import Gatherer
-from lrscope.training._ensemble import Columns, Ensemble, State, from_arrays, to_arrays
+from lrscope.training._ensemble import Columns, Ensemble, Graphs, State, from_arrays, to_arrays
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._network import Network, build, initial_tree
 from lrscope.training._plan import Members, Orders, Timetable, chunked, timetable
@@ -93,6 +94,8 @@ class Stream(Iterator[xr.Dataset]):
         self._largest = max(len(members) for members in self._chunks)
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
+        self._gatherers = [Gatherer(experiment.probes, self._network.structure, table) for table in self._tables]
+        self._graphs: Graphs = {}
         self._done = 0
         self._blocks = self._all_blocks()
 
@@ -114,25 +117,38 @@ class Stream(Iterator[xr.Dataset]):
         return next(self._blocks)
 
     def estimate(self, steps: int) -> Estimate:
-        """Return what the whole run will cost, from `steps` steps of the first chunk."""
-        members, table = self._chunks[0], self._tables[0]
-        ensemble, state, _ = self._started(0, members)
-        gatherer = Gatherer(self.experiment.probes, self._network.structure, table)
-        every_probe = tuple(range(len(self.experiment.probes)))
-        order = self._orders(members, table).at(0) if self.experiment.batch_size else None
-        seconds = []
-        for _ in range(steps + 1):
-            before = time.perf_counter()
-            _, values = ensemble.step(state, 0, 1.0, every_probe, order)
-            seconds.append(time.perf_counter() - before)
-        bytes_each = gatherer.bytes_of_run(values) / len(members)
-        total_members = sum(map(len, self._chunks))
-        return Estimate(
-            total_members,
-            table.total,
-            int(bytes_each * total_members),
-            float(np.median(seconds[1:])) * self.total / len(members),
-        )
+        """Return what the whole run will cost, from `steps` steps of the first chunk of each kind of data."""
+        kinds: dict[tuple[torch.Size, ...], tuple[float, float]] = {}
+        record_bytes, seconds = 0.0, 0.0
+        for number, members in enumerate(self._chunks):
+            shapes = (members.example(1).inputs.shape, members.example(1).targets.shape, torch.Size([members.samples]))
+            if shapes not in kinds:
+                kinds[shapes] = self._cost_of_one(number, members, steps)
+            record_bytes += kinds[shapes][0] * len(members)
+            seconds += kinds[shapes][1] * len(members)
+        longest = max(table.total for table in self._tables)
+        return Estimate(sum(map(len, self._chunks)), longest, round(record_bytes), seconds)
+
+    def _cost_of_one(self, number: int, members: Members, steps: int) -> tuple[float, float]:
+        """Return the bytes and seconds of one member of a chunk; measuring counts as often as something is due."""
+        table, gatherer = self._tables[number], self._gatherers[number]
+        ensemble, state, _ = self._started(number, members)
+        order = self._orders(members, table).at(0).to(self._device) if self.experiment.batch_size else None
+
+        def median_seconds(due: tuple[int, ...]) -> tuple[float, dict[str, torch.Tensor]]:
+            times = []
+            for _ in range(steps + 1):
+                before = time.perf_counter()
+                _, values = ensemble.step(state, 0, 1.0, due, order)
+                times.append(time.perf_counter() - before)
+            return float(np.median(times[1:])), values
+
+        bare, _ = median_seconds(())
+        everything, values = median_seconds(tuple(range(len(self.experiment.probes))))
+        run_bytes = gatherer.bytes_of_run(values)
+        share = run_bytes / (sum(value.nbytes for value in values.values()) * table.total)
+        seconds = table.total * (bare + share * (everything - bare))
+        return run_bytes / len(members), seconds / len(members)
 
     def _all_blocks(self) -> Iterator[xr.Dataset]:
         first = int(self._checkpoint.get("chunk", 0))
@@ -144,10 +160,9 @@ class Stream(Iterator[xr.Dataset]):
 
     def _blocks_of(self, number: int, members: Members, table: Timetable) -> Iterator[xr.Dataset]:
         ensemble, state, start = self._started(number, members)
-        gatherer = Gatherer(self.experiment.probes, self._network.structure, table)
-        batch_size = self.experiment.batch_size
+        gatherer, batch_size = self._gatherers[number], self.experiment.batch_size
         orders = self._orders(members, table)
-        size, born = 0, time.monotonic()
+        born = time.monotonic()
         self._done += len(members) * start
         for step in range(start, table.total):
             factor = self.experiment.schedule.factor(step, table.total)
@@ -155,14 +170,13 @@ class Stream(Iterator[xr.Dataset]):
             due = table.due(step)
             state, values = ensemble.step(state, step, factor, due, order)
             gatherer.add(step, due, values)
-            size += sum(value.nbytes for value in values.values())
             self._done += len(members)
             self._progress(self._done, self.total)
-            old = size >= BLOCK_BYTES or time.monotonic() - born > BLOCK_SECONDS
-            if old or self._stopping or step == table.total - 1:
+            full = gatherer.nbytes >= BLOCK_BYTES or time.monotonic() - born > BLOCK_SECONDS
+            if gatherer.nbytes and (full or self._stopping or step == table.total - 1):
                 self._keep(number, step + 1, table, state)
-                yield gatherer.block(members, self.experiment.sweep)
-                size, born = 0, time.monotonic()
+                yield gatherer.block(members, self.experiment.sweep, state[DIVERGED_AT].cpu().numpy())
+                born = time.monotonic()
             if self._stopping:
                 return
 
@@ -186,12 +200,23 @@ class Stream(Iterator[xr.Dataset]):
             _columns(experiment, members, self._device),
             members.data,
             members.shared,
+            self._graphs,
         )
         state = ensemble.initial_state(*_initial(experiment, members, self._device))
         resumes = int(self._checkpoint.get("chunk", -1)) == number and int(self._checkpoint["step"]) > 0
         if not resumes:
             return ensemble, state, 0
+        _refuse_other(self._checkpoint, state)
         return ensemble, from_arrays(self._checkpoint, state), int(self._checkpoint["step"])
+
+
+def _refuse_other(checkpoint: Checkpoint, state: State) -> None:
+    """Raise an error where a checkpoint does not have the arrays of a state, or others."""
+    wanted = {name: array.shape for name, array in to_arrays(state).items()}
+    for name, shape in wanted.items():
+        found = checkpoint[name].shape if name in checkpoint else "nothing"
+        if found != shape:
+            raise must_be("checkpoint", "a state of the same experiment", f"{found} for {name}, which is {shape}")
 
 
 def estimate(experiment: Experiment, *, device: str = "auto", steps: int = 10) -> Estimate:

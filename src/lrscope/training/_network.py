@@ -1,22 +1,24 @@
 """One network as pure functions of its parameter vector: loss, gradient, what its layers put out."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
+from torch.nn.parameter import is_lazy
 
 from lrscope.errors import InputError, must_be
-from lrscope.optim import Loss
+from lrscope.optim import LOSSES, Loss
 from lrscope.probes import Need, Structure, structure_of
 from lrscope.training._noise import MemberNoise
+from lrscope.training._tape import Tape, Tree
 from lrscope.trees import Layout, flatten
 
 ModelFactory = Callable[[], nn.Module]
-Tree = dict[str, Tensor]
+_REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AttributeError)
+"""What PyTorch raises when a module does not like its inputs."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ def build(factory: ModelFactory, seed: int, dtype: torch.dtype) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = factory()
-    if not isinstance(module, nn.Module) or not any(True for _ in module.parameters()):
+    if not isinstance(module, nn.Module) or not trained_parameters(module):
         raise must_be("model", "a callable that returns an nn.Module with parameters", type(module).__name__)
+    if any(is_lazy(parameter) for parameter in module.parameters()):
+        raise must_be("model", "a module whose parameters have shapes", type(module).__name__, "Avoid lazy modules.")
     return module.to(dtype)
 
 
@@ -79,7 +83,7 @@ class Network:
         self._training = copy.deepcopy(module).train()
         self._evaluating = copy.deepcopy(module).eval()
         self._loss = loss
-        self.layout = Layout.of(dict(module.named_parameters()))
+        self.layout = Layout.of(trained_parameters(module))
         self.structure = self._explored(example)
 
     def evaluate(self, parameters: Tensor, buffers: Tree, inputs: Tensor) -> Tensor:
@@ -99,19 +103,19 @@ class Network:
         key : scalar int64, of the noise of this step
         needs : ``activations``, ``activation_gradients``
         """
-        capture = bool(needs & {"activations", "activation_gradients"})
         nudges = self._no_nudges(batch, parameters) if "activation_gradients" in needs else {}
+        listening = bool(needs & {"activations", "activation_gradients"})
 
         def loss_of(vector: Tensor, nudges: Tree) -> tuple[Tensor, tuple[Tree, Tree]]:
             fresh = {name: buffer.clone() for name, buffer in buffers.items()}
-            with _tape(self._training, capture, nudges) as tape, MemberNoise(key):
+            with Tape(self._training, nudges, listening) as tape, MemberNoise(key):
                 outputs = functional_call(self._training, {**self.layout.tree(vector), **fresh}, (batch.inputs,))
-            return self._loss(outputs, batch.targets), (fresh, tape)
+            return self._loss(outputs, batch.targets), (fresh, tape.outputs)
 
-        (gradient, by_layer), (loss, (fresh, tape)) = grad_and_value(loss_of, argnums=(0, 1), has_aux=True)(
+        (gradient, by_layer), (loss, (fresh, heard)) = grad_and_value(loss_of, argnums=(0, 1), has_aux=True)(
             parameters, nudges
         )
-        return Pass(loss, gradient, fresh, tape, by_layer)
+        return Pass(loss, gradient, fresh, heard, by_layer)
 
     def _no_nudges(self, batch: Batch, like: Tensor) -> Tree:
         """Return zeros to add to each layer's output: the loss's gradient for them is that for the activation."""
@@ -119,46 +123,43 @@ class Network:
         return {layer.path: like.new_zeros((samples, *layer.shape)) for layer in self.structure.layers}
 
     def _explored(self, example: Batch) -> Structure:
+        shapes = f"inputs {tuple(example.inputs.shape)} and targets {tuple(example.targets.shape)}"
         try:
-            with torch.no_grad(), _tape(self._evaluating, True, {}) as tape:
+            with torch.no_grad(), Tape(self._evaluating) as tape:
                 outputs = self._evaluating(example.inputs)
+            self._check_outputs(outputs, example)
             loss = self._loss(outputs, example.targets)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            shapes = f"inputs {tuple(example.inputs.shape)} and targets {tuple(example.targets.shape)}"
-            raise InputError(f"model and loss must accept {shapes}; PyTorch says: {error}") from error
+        except InputError:
+            raise
+        except _REFUSALS as error:
+            raise InputError(f"model and loss must accept {shapes}; {in_words(error)}") from error
         if loss.ndim:
             raise must_be("loss", "one number for a batch", f"a tensor of shape {tuple(loss.shape)}")
-        if outputs.shape != example.targets.shape and example.targets.is_floating_point():
+        heard = {path: output for path, output in tape.outputs.items() if len(output) == len(example.inputs)}
+        sizes = [tensor[0].numel() for tensor in (outputs, example.targets)]
+        return structure_of(self._evaluating, heard, *sizes)
+
+    def _check_outputs(self, outputs: object, example: Batch) -> None:
+        if not isinstance(outputs, Tensor):
+            raise must_be("the model's output", "one tensor", type(outputs).__name__, "Wrap the model and choose one.")
+        named = self._loss in LOSSES.values() and example.targets.is_floating_point()
+        if named and outputs.shape != example.targets.shape:
             got = f"{tuple(outputs.shape[1:])} for {tuple(example.targets.shape[1:])}"
             raise must_be("the model's output for a sample", "of the shape of the target", got)
-        sizes = [tensor[0].numel() for tensor in (outputs, example.targets)]
-        return structure_of(self._evaluating, tape, *sizes)
+
+
+def in_words(error: Exception) -> str:
+    """Return what PyTorch says, its first line only."""
+    return f"PyTorch says: {str(error).strip().partition(chr(10))[0]}"
 
 
 def initial_tree(module: nn.Module) -> tuple[Tensor, Tree]:
-    """Return a module's parameters as a vector, and its buffers."""
-    parameters = {name: tensor.detach() for name, tensor in module.named_parameters()}
-    return flatten(parameters), {name: tensor.detach() for name, tensor in module.named_buffers()}
+    """Return a module's trained parameters as a vector, and what training does not move: buffers, frozen parameters."""
+    frozen = {name: tensor.detach() for name, tensor in module.named_parameters() if not tensor.requires_grad}
+    buffers = {name: tensor.detach() for name, tensor in module.named_buffers()}
+    return flatten(trained_parameters(module)), {**frozen, **buffers}
 
 
-@contextmanager
-def _tape(module: nn.Module, capture: bool, nudges: Mapping[str, Tensor]) -> Iterator[Tree]:
-    """Collect the output of every module without children while active, nudged by what stands in `nudges`."""
-    tape: Tree = {}
-
-    def hook_for(path: str) -> Callable[[nn.Module, object, object], object]:
-        def hook(_module: nn.Module, _inputs: object, output: object) -> object:
-            if not isinstance(output, Tensor) or output.ndim < 2:
-                return output
-            tape[path] = output + nudges[path] if path in nudges else output
-            return tape[path]
-
-        return hook
-
-    leaves = [(path, child) for path, child in module.named_modules() if path and not any(child.children())]
-    handles = [child.register_forward_hook(hook_for(path)) for path, child in leaves if capture]
-    try:
-        yield tape
-    finally:
-        for handle in handles:
-            handle.remove()
+def trained_parameters(module: nn.Module) -> Tree:
+    """Return the parameters that require a gradient, detached."""
+    return {name: tensor.detach() for name, tensor in module.named_parameters() if tensor.requires_grad}

@@ -12,7 +12,7 @@ import torch
 
 from lrscope.data import Arrays, DataSet
 from lrscope.errors import InputError, must_be
-from lrscope.probes import Probe
+from lrscope.probes import Loss, Probe
 from lrscope.records import MEMBER, STEP
 from lrscope.training._experiment import Experiment
 from lrscope.training._network import Batch
@@ -160,7 +160,8 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
         when = experiment.probes[number].when
         due = when.steps(total, per_epoch)
         if not len(due):
-            raise InputError(f"a probe with cadence {when.label} must measure at least once in {total} steps.")
+            remedy = "Choose another cadence, for example when=every(1)."
+            raise InputError(f"a probe with cadence {when.label} must measure at least once in {total} steps. {remedy}")
         same = [dim for dim, others in steps.items() if np.array_equal(others, due)]
         dims[number] = same[0] if same else (STEP if not steps else f"{STEP}_{when.label}")
         steps[dims[number]] = due
@@ -168,7 +169,7 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
 
 
 def _is_loss(probe: Probe) -> bool:
-    return type(probe).__name__ == "Loss"
+    return isinstance(probe, Loss)
 
 
 def _contains(steps: np.ndarray, step: int) -> bool:
