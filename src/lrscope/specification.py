@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from lrscope.errors import InputError, must_be, unknown
 
 T = TypeVar("T")
+_FOLDERS = ("lrscope.data", "lrscope.models", "lrscope.optim", "lrscope.probes", "lrscope.sweep", "lrscope.training")
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -71,8 +72,9 @@ def to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"class": class_name(type(value)), **fields}
-    if not hasattr(value, "__qualname__"):
-        raise must_be("a part of an experiment", "a specification or a named function or class", value)
+    if not hasattr(value, "__qualname__") or "<lambda>" in value.__qualname__:
+        remedy = "Only what has a name can be written down: use def or class."
+        raise must_be("a part of an experiment", "a specification or a named function or class", value, remedy)
     return {"callable": f"{value.__module__}.{value.__qualname__}"}
 
 
@@ -82,20 +84,20 @@ def class_name(cls: type) -> str:
 
 
 def from_json(form: Any) -> Any:
-    """Return what `to_json` was given. Only classes that lrscope itself exports are made; nothing is executed.
+    """Return what `to_json` was given. Only specifications that lrscope itself exports are made.
 
     Raises
     ------
-    InputError : the form names a class that lrscope does not have, or a user's own callable: pass that as an object.
+    InputError : the form names something that is no specification of lrscope, or that it does not hold: a callable
+        or the arrays of a user. Pass that as an object.
     """
     if isinstance(form, list):
         return tuple(from_json(item) for item in form)
     if not isinstance(form, dict):
         return form
-    if "callable" in form:
-        raise InputError(
-            f"{form['callable']} is not part of lrscope: import it and pass it to the experiment yourself."
-        )
+    if "callable" in form or "sha256" in form:
+        name = form.get("callable") or f"data set {form.get('name')!r}"
+        raise InputError(f"{name} is not part of lrscope: import it and pass it to the experiment yourself.")
     if "class" not in form:
         return {key: from_json(item) for key, item in form.items()}
     fields = {key: from_json(item) for key, item in form.items() if key != "class"}
@@ -103,10 +105,15 @@ def from_json(form: Any) -> Any:
 
 
 def _exported(name: str) -> Any:
-    folder, _, short = name.rpartition(".")
-    if folder not in ("lrscope.data", "lrscope.models", "lrscope.optim", "lrscope.probes", "lrscope.training"):
-        raise must_be("class", "one that lrscope exports", name)
-    module = importlib.import_module(folder)
-    if short not in module.__all__:
-        raise unknown("class", short, module.__all__)
-    return getattr(module, short)
+    folder, _, short = str(name).rpartition(".")
+    if folder not in _FOLDERS:
+        raise must_be("class", f"a specification of {', '.join(_FOLDERS)}", name)
+    exported = vars(importlib.import_module(folder))
+    specifications = [other for other in exported.get("__all__", exported) if _is_specification(exported[other])]
+    if short not in specifications:
+        raise unknown("class", short, specifications)
+    return exported[short]
+
+
+def _is_specification(thing: Any) -> bool:
+    return isinstance(thing, type) and (hasattr(thing, "__pydantic_validator__") or hasattr(thing, "__json__"))

@@ -80,10 +80,11 @@ def _checked(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
     listed = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
     if not listed:
         raise must_be(name, "a list of at least one value", list(listed))
-    if len(set(listed)) < len(listed):
-        raise must_be(name, "a list of different values", list(listed), "Name each value once.")
-    check = _rate if name == "lr" else _seed if name.endswith("seed") else _same
-    return tuple(check(name, value) for value in listed)
+    check = _rate if name == "lr" else _seed if name.endswith("seed") else _plain
+    checked = tuple(check(name, value) for value in listed)
+    if len(set(checked)) < len(checked):
+        raise must_be(name, "a list of different values", list(checked), "Name each value once.")
+    return checked
 
 
 def _rate(name: str, value: Any) -> float:
@@ -98,7 +99,9 @@ def _seed(name: str, value: Any) -> int:
     return value
 
 
-def _same(_name: str, value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+        raise must_be(name, "a list of finite numbers or of texts", value)
     return value
 
 
@@ -123,8 +126,10 @@ def _parse_one(name: str, text: str) -> Iterable[float]:
         if not rest:
             return (float(start),)
         stop, count = rest
-        grid = np.geomspace(float(start), float(stop), int(count))
-        return tuple(float(f"{value:.6g}") for value in grid)
+        logarithms = np.linspace(math.log(float(start)), math.log(float(stop)), int(count))
+        if not len(logarithms):
+            raise ValueError("no values")
+        return tuple(float(f"{value:.6g}") for value in np.exp(logarithms))
     except ValueError:
         example = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
         raise InputError(f"{name} must be numbers or start:stop:count; got {text!r}. {example}") from None

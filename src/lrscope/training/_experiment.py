@@ -1,11 +1,13 @@
 """One training run over a sweep, as frozen data."""
 
 import dataclasses
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
+from torch import nn
 
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Linear, WarmUp, loss_function, numbers_of
@@ -75,18 +77,22 @@ class Experiment:
             raise InputError(f"epochs or steps must be given, one of the two; got {self.epochs} and {self.steps}.")
         if "lr" not in self.sweep.axes:
             raise must_be("sweep", "a grid with an axis lr", list(self.sweep.axes), "Give Sweep(lr=[0.001, 0.01]).")
-        if not callable(self.model) or not hasattr(self.data, "arrays"):
-            wrong = "model" if not callable(self.model) else "data"
-            allowed = "a callable that returns an nn.Module" if wrong == "model" else "a data set with arrays()"
-            raise must_be(wrong, allowed, getattr(self, wrong))
-        for axis in self.sweep.axes:
-            self._check_axis(axis)
+        _check_model(self.model)
+        if not hasattr(self.data, "arrays") or isinstance(self.data, type):
+            raise must_be("data", "a data set with arrays()", self.data)
+        for axis, values in self.sweep.axes.items():
+            self._check_axis(axis, values)
         return self
 
-    def _check_axis(self, axis: str) -> None:
-        known = ["lr", "seed", *SEEDS, *self.data_fields(), *numbers_of(self.optimizer)]
+    def _check_axis(self, axis: str, values: Sequence[Any]) -> None:
+        """Let the data or the update rule check each value of an axis that sets one of their fields."""
+        owners = dict.fromkeys(numbers_of(self.optimizer), self.optimizer)
+        owners |= dict.fromkeys(self.data_fields(), self.data)
+        known = ["lr", "seed", *SEEDS, *owners]
         if axis not in known:
             raise unknown("an axis of the sweep", axis, known)
+        for value in values if axis in owners else ():
+            dataclasses.replace(owners[axis], **{axis: value})
 
     def data_fields(self) -> list[str]:
         """Return the fields of the data that a sweep may vary."""
@@ -109,9 +115,23 @@ class Experiment:
         ------
         InputError : a field is no part of lrscope and not among `objects`.
         """
-        fields = {name: value for name, value in form.items() if name not in ("class", *objects)}
-        sweep = {axis: values for axis, values in fields.pop("sweep").items() if axis != "class"}
-        return cls(sweep=Sweep(**sweep), **{name: from_json(value) for name, value in fields.items()}, **objects)
+        fields = {name: from_json(value) for name, value in form.items() if name not in ("class", *objects)}
+        return cls(**fields, **objects)
+
+
+def _check_model(model: Any) -> None:
+    allowed = "a callable without arguments that returns an nn.Module"
+    if isinstance(model, nn.Module):
+        remedy = "Give what makes the module, a class or a function: each member gets a new one."
+        raise must_be("model", allowed, type(model).__name__, remedy)
+    if not callable(model):
+        raise must_be("model", allowed, model)
+    try:
+        inspect.signature(model).bind()
+    except TypeError as error:
+        raise must_be("model", allowed, f"{getattr(model, '__name__', model)} ({error})") from None
+    except ValueError:  # a builtin without a signature
+        return
 
 
 @dataclass(frozen=True)
