@@ -11,11 +11,14 @@ from lrscope.errors import must_be
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DPI = 200
 PIXELS_AN_INCH = 96
 """CSS pixels."""
+PADDING = 0.1
+"""Inches of white around a picture."""
 LARGE = 250_000
 """Bytes above which a picture of the page is a PNG instead of an SVG, if that is smaller."""
 
@@ -66,5 +69,14 @@ def size(image: bytes) -> tuple[int, int] | None:
 
 def _saved(figure: "Figure", form: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=form, dpi=DPI, bbox_inches="tight", facecolor="white", metadata=metadata)
+    box = _settled(figure)
+    figure.savefig(buffer, format=form, dpi=DPI, bbox_inches=box, facecolor="white", metadata=metadata)
     return buffer.getvalue()
+
+
+def _settled(figure: "Figure") -> "Bbox":
+    """Return the inches that the figure fills, its layout worked out once: that takes longer than to draw it."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+    return figure.get_tightbbox().padded(PADDING)

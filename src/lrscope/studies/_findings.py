@@ -1,6 +1,6 @@
 """What a study found, before it is written down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,15 @@ from lrscope.report import Claim, Interactive, Table
 
 @dataclass(frozen=True)
 class Still:
-    """A matplotlib figure, the name of its files, and the words that go with it."""
+    """A matplotlib figure, the name of its files, and the words that go with it.
+
+    It is drawn when it is written, in a process of its own if there are many: `draw` must be picklable.
+    """
 
     name: str
     title: str
     caption: str
-    figure: Figure
+    draw: Callable[[], Figure]
 
 
 @dataclass(frozen=True)

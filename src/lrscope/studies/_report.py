@@ -1,9 +1,12 @@
 """From the records of a finished run to its tables, figures, claims and page. Needs no PyTorch."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import joblib
+from matplotlib.figure import Figure
 
 from lrscope import store
 from lrscope.report import (
@@ -19,6 +22,10 @@ from lrscope.report import (
 )
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
 from lrscope.studies._folder import Folder
+
+MANY = 12
+"""Figures from which on it pays to draw them in several processes."""
+Item = Still | Listed | Interactive
 
 
 def write_report(folder: Folder) -> Path:
@@ -37,23 +44,36 @@ def write_report(folder: Folder) -> Path:
     if findings.histograms:
         store.add_histograms(store.record_files(folder.path)[-1], findings.histograms)
     write_claims(folder.path / "claims.json", findings.claims)
-    sections = [_written(folder.path, chapter) for chapter in findings.chapters]
+    pictures = _drawn(folder.path / "figures", [item for chapter in findings.chapters for item in chapter.items])
+    sections = [_written(folder.path, chapter, pictures) for chapter in findings.chapters]
     return write_html(folder.report, _page(findings, sections, description, records.attrs["complete"]))
 
 
-def _written(path: Path, chapter: Chapter) -> Section:
-    items = [_item(path, item) for item in chapter.items]
-    return Section(chapter.title, chapter.text, items, chapter.collapsed)
+def _drawn(path: Path, items: Sequence[Item]) -> dict[str, Picture]:
+    """Draw and write the stills, on all cores if there are many; return them as pictures of the page, by name."""
+    stills = [item for item in items if isinstance(item, Still)]
+    jobs = joblib.cpu_count() if len(stills) >= MANY else 1
+    files = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_draw)(path, still.name, still.draw) for still in stills)
+    return {
+        still.name: Picture.from_files(still.title, still.caption, svg, png)
+        for still, (png, svg) in zip(stills, files, strict=True)
+    }
 
 
-def _item(path: Path, item: Still | Listed | Interactive) -> Picture | Table | Interactive:
-    if isinstance(item, Listed):
-        write_table(path / "tables" / f"{item.name}.csv", item.table)
-        return item.table
-    if isinstance(item, Still):
-        png, svg = write_picture(path / "figures", item.name, item.figure)
-        return Picture.from_files(item.title, item.caption, svg, png)
-    return item
+def _draw(path: Path, name: str, draw: Callable[[], Figure]) -> tuple[Path, Path]:
+    return write_picture(path, name, draw())
+
+
+def _written(path: Path, chapter: Chapter, pictures: Mapping[str, Picture]) -> Section:
+    for item in chapter.items:
+        if isinstance(item, Listed):
+            write_table(path / "tables" / f"{item.name}.csv", item.table)
+    shown = [pictures[item.name] if isinstance(item, Still) else _shown(item) for item in chapter.items]
+    return Section(chapter.title, chapter.text, shown, chapter.collapsed)
+
+
+def _shown(item: Listed | Interactive) -> Table | Interactive:
+    return item.table if isinstance(item, Listed) else item
 
 
 def _page(findings: Findings, sections: list[Section], description: Mapping[str, Any], complete: bool) -> Report:

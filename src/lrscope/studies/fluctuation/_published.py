@@ -40,7 +40,7 @@ def published_counts() -> dict[str, xr.DataArray]:
 
 
 def _table(rows: list[dict[str, Any]]) -> xr.DataArray:
-    coords = {
+    coords: dict[str, list[Any]] = {
         "shape": list(SHAPES),
         "lr": list(LRS),
         "part": list(PARTS),
