@@ -98,7 +98,7 @@ def _half_barely_move(found: Results) -> Claim:
         "half-barely-move",
         f"{PAPER}, section 4.3",
         "about half or more of the neurons barely move",
-        "approximately 50 of 97 or 98",
+        "about 50 of 97 or 98",
         measured,
         MAJORITY,
         _mostly(half),

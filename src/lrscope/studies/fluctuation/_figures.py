@@ -27,7 +27,7 @@ def interactive_reconstructions(found: Results) -> Interactive:
     """Return the same to zoom into, with a menu of shapes."""
     outputs, targets, error = (array.isel(seed=0) for array in (found.outputs, found.targets, found.error))
     figure = figures.interactive_reconstructions(outputs, targets, error)
-    return Interactive("Reconstructions, to zoom into", "Choose a shape; the legend hides a learning rate.", figure)
+    return Interactive("Reconstructions, to zoom into", "Choose a shape; drag to zoom, double-click to return.", figure)
 
 
 def histograms(found: Results, shape: str) -> list[Still]:

@@ -8,7 +8,6 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.records import on_grid
-from lrscope.report import Claim, verdict
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
 from lrscope.studies.fluctuation import _figures as pictures
 from lrscope.studies.fluctuation import _tables as tables
@@ -34,25 +33,24 @@ def findings(records: xr.Dataset, options: Options) -> Findings:
     InputError : the records lack a quantity that the study needs.
     """
     found = results(records, options)
-    checked = claims(found)
     return Findings(
         title=TITLE,
         question=QUESTION,
-        summary=_summary(found, checked),
-        claims=checked,
+        summary=_summary(found),
+        claims=claims(found),
         chapters=_chapters(found, records),
         histograms=_histograms(found),
     )
 
 
-def _summary(found: Results, checked: list[Claim]) -> list[str]:
+def _summary(found: Results) -> list[str]:
     sizes, rates = found.error.sizes, [float(lr) for lr in found.error["lr"]]
     seeds = f"{sizes['seed']} {'seed' if sizes['seed'] == 1 else 'seeds'}"
     what = (
         f"{found.error.size} autoencoders learned {sizes['shape']} {'shape' if sizes['shape'] == 1 else 'shapes'} at "
         f"{len(rates)} learning rates with {seeds} for {found.options.epochs} epochs. {_outcomes(found)}"
     )
-    return [what, _errors(found), _movement(found), f"Of the paper's statements: {verdict(checked)}"]
+    return [what, _errors(found), _movement(found), _by_rate(found)]
 
 
 def _outcomes(found: Results) -> str:
@@ -77,6 +75,18 @@ def _movement(found: Results) -> str:
     still = {name: float(part["share"].mean()) for name, part in found.participation.items()}
     listed = ", ".join(f"{share:.0%} by their {name.replace('_', ' ')}" for name, share in still.items())
     return f"Most neurons barely move: a fluctuation below {threshold:g} of the largest in their part have {listed}."
+
+
+def _by_rate(found: Results) -> str:
+    """Say how the share of neurons that take part changes with the learning rate."""
+    words = []
+    for quantity in ("weights", "activations"):
+        moving = 1 - found.participation[quantity]["share"].mean(["shape", "part", "seed"])
+        listed = ", ".join(
+            f"{share:.0%} at {lr:g}" for lr, share in zip(moving["lr"].values, moving.values, strict=True)
+        )
+        words.append(f"by their {quantity}, {listed}")
+    return f"Neurons that take part, on average over the shapes: {'; '.join(words)}."
 
 
 def _chapters(found: Results, records: xr.Dataset) -> list[Chapter]:

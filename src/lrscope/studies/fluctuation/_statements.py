@@ -148,7 +148,7 @@ STATEMENTS = (
     Statement(
         "encoder-weights",
         "4.2.1",
-        "this is not so in the encoder",
+        "in the weights of the encoder, lr 0.01 does not engage the most neurons",
         "neurons taking part",
         _taking_part("weights", "encoder"),
         _largest_elsewhere(FAST),
