@@ -20,6 +20,10 @@ from lrscope.models import Autoencoder
 from lrscope.studies.fluctuation import Options, experiment
 from lrscope.training import Experiment, Sweep, stream
 
+HAS_JAX = importlib.util.find_spec("jax") is not None
+if HAS_JAX:
+    from benchmarks import jax_ensemble
+
 ROUNDS = 3
 OPTIONS = Options()
 PLAIN = "24 plain PyTorch loops, nothing recorded"
@@ -33,7 +37,7 @@ LIMITS = {SILENT: "at most 0.33", RECORDING: "at most 0.50"}
 def page() -> str:
     """Measure, and return the section of docs/benchmarks.md."""
     cases: dict[str, Callable[[], None]] = {PLAIN: plain, TUTORIAL: tutorial, SILENT: silent, RECORDING: recording}
-    if importlib.util.find_spec("jax"):
+    if HAS_JAX:
         cases[JAX] = jax_scan
     measured = measure(cases, ROUNDS)
     seconds, megabytes = whole_command()
@@ -97,8 +101,6 @@ def tutorial() -> None:
 
 def jax_scan() -> None:
     """The same in JAX, compiled as one program."""
-    from benchmarks import jax_ensemble
-
     points = [Shape(shape).arrays().inputs for shape in OPTIONS.shapes]
     jax_ensemble.run(points, [float(lr) for lr in OPTIONS.lrs], OPTIONS.epochs)
 

@@ -1,6 +1,7 @@
 """The paper's autoencoders in JAX: vmap over networks, scan over steps, one compiled program."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ def run(points: Sequence[np.ndarray], lrs: Sequence[float], steps: int) -> np.nd
 
 def _initial(key: jax.Array) -> Layers:
     layers = []
-    for number, (inputs, outputs) in enumerate(zip(WIDTHS[:-1], WIDTHS[1:], strict=True)):
+    for number, (inputs, outputs) in enumerate(pairwise(WIDTHS)):
         weight, bias = jax.random.split(jax.random.fold_in(key, number))
         bound = inputs**-0.5
         layers.append(
