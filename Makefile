@@ -22,7 +22,6 @@ help:
 
 study: $(VENV)/installed
 	@$(BIN)/lrscope run fluctuation --out $(OUT)
-	@echo "The report is $(abspath $(OUT))/report.html"
 
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest --quiet
