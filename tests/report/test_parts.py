@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lrscope.errors import InputError
-from lrscope.report import Claim, Picture, Table, verdict
+from lrscope.report import Claim, Picture, Table, verdict, write_picture
 from lrscope.report._pictures import DPI, PNG, compact, png, size, svg
 
 
@@ -35,6 +35,11 @@ def test_small_figures_stay_vectors_and_large_ones_become_pixels(figure):
     axes = figure.axes[0]
     axes.scatter(range(20000), [n * 7919 % 1000 for n in range(20000)])
     assert compact(figure) == png(figure)
+
+
+def test_a_picture_from_files_is_the_one_that_was_drawn(tmp_path, figure):
+    png_file, svg_file = write_picture(tmp_path, "loss", figure)
+    assert Picture.from_files("Loss", "It falls.", svg_file, png_file) == Picture.of(figure, "Loss", "It falls.")
 
 
 def test_both_forms_of_a_figure_state_the_same_size(figure):

@@ -19,7 +19,7 @@ PIXELS_AN_INCH = 96
 """CSS pixels."""
 PADDING = 0.1
 """Inches of white around a picture."""
-LARGE = 250_000
+LARGE = 100_000
 """Bytes above which a picture of the page is a PNG instead of an SVG, if that is smaller."""
 
 
