@@ -28,11 +28,11 @@ def specification(cls: type[T]) -> type[T]:
     A bad value is an `InputError` that names the field, what is allowed and what was given.
     """
     checked: Any = pydantic.dataclasses.dataclass(frozen=True, config=_CONFIG)(cls)
-    checked.__init__ = _with_sentences(checked.__init__, cls.__name__)
+    checked.__init__ = _with_sentences(checked.__init__, checked)
     return checked  # type: ignore[no-any-return]
 
 
-def _with_sentences(construct: Callable[..., None], owner: str) -> Callable[..., None]:
+def _with_sentences(construct: Callable[..., None], owner: Any) -> Callable[..., None]:
     @functools.wraps(construct)
     def checked(self: object, *args: object, **fields: object) -> None:
         try:
@@ -43,13 +43,15 @@ def _with_sentences(construct: Callable[..., None], owner: str) -> Callable[...,
     return checked
 
 
-def _as_sentence(detail: ErrorDetails, owner: str) -> InputError:
+def _as_sentence(detail: ErrorDetails, owner: Any) -> InputError:
     """Turn pydantic's first complaint into one of our sentences."""
-    place = [str(part) for part in detail["loc"]]
-    name = place[0] if place else owner
-    if detail["type"] in ("unexpected_keyword_argument", "missing", "missing_argument"):
-        return InputError(f"{name}: {detail['msg'].lower()}.")
-    return must_be(name, detail["msg"].removeprefix("Input should be ").removeprefix("Value error, "), detail["input"])
+    fields = [field.name for field in dataclasses.fields(owner)]
+    place = [fields[part] if isinstance(part, int) and part < len(fields) else part for part in detail["loc"]]
+    name = place[0] if place and isinstance(place[0], str) else owner.__name__
+    said = detail["msg"].removeprefix("Value error, ")
+    if said.startswith("Input should be "):
+        return must_be(name, said.removeprefix("Input should be "), detail["input"])
+    return InputError(f"{name}: {said[:1].lower()}{said[1:]}.")
 
 
 def to_json(value: Any) -> Any:

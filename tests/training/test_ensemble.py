@@ -184,7 +184,7 @@ def test_a_diverging_member_is_frozen_where_it_diverged():
     module = Fragile()
     optimizer = optim.SGD(module.parameters(), lr=1e6)
     inputs = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 3))).float()
-    for step in range(30):  # the first step whose loss or gradient is not finite, in a plain loop
+    for step in range(30):  # noqa: B007  the first step whose loss or gradient is not finite, in a plain loop
         optimizer.zero_grad()
         loss = nn.functional.mse_loss(module(inputs), inputs)
         loss.backward()

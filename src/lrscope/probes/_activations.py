@@ -61,7 +61,7 @@ class Activations(Probe):
     def _outputs(self, layer: Layer, moment: Moment) -> Tensor:
         outputs = layer.by_sample(moment.activations[layer.path])
         if max(self.samples or (0,)) >= len(outputs):
-            raise must_be("Activations samples", f"below the {len(outputs)} of the batch", self.samples)
+            raise must_be("samples", f"below the {len(outputs)} of the batch", self.samples)
         chosen = outputs if self.samples is None else outputs[list(self.samples)]
         return chosen if _has_positions(layer) else chosen[:, :, 0]
 

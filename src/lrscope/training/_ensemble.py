@@ -142,8 +142,6 @@ class Ensemble:
         lifted = vmap(one, in_dims=(0, 0, 0, None, None, batch_dim, self._data_dim))
         try:
             graph = simplified(make_fx(lifted)(*arguments))
-        except InputError:
-            raise
         except (RuntimeError, ValueError, TypeError) as error:
             remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
             raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error

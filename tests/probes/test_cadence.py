@@ -1,0 +1,73 @@
+"""Cadences against the sentence that describes each of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrscope.errors import InputError
+from lrscope.probes import at, every, log_spaced
+
+totals = st.integers(1, 400)
+counts = st.integers(1, 50)
+
+
+@given(totals, st.integers(1, 20), counts)
+def test_every_step_is_the_multiples(total, per_epoch, count):
+    expected = [step for step in range(total) if step % count == 0]
+    assert every(count).steps(total, per_epoch).tolist() == expected
+
+
+@given(totals, st.integers(1, 20), st.integers(1, 5))
+def test_every_epoch_is_the_last_step_of_each(total, per_epoch, count):
+    expected = [step for step in range(total) if (step + 1) % (count * per_epoch) == 0]
+    assert every(count, "epoch").steps(total, per_epoch).tolist() == expected
+
+
+@given(totals, st.integers(2, 60))
+def test_log_spaced_begins_at_0_ends_at_the_last_and_widens(total, count):
+    steps = log_spaced(count).steps(total, 1)
+    assert steps[0] == 0
+    assert steps[-1] == total - 1
+    assert len(steps) <= count
+    assert (np.diff(steps) > 0).all()
+    factors = (steps[1:] + 1) / (steps[:-1] + 1)
+    wanted = total ** (1 / (count - 1))
+    far = steps[:-1] + 1 >= 2 / max(wanted - 1, 1e-9)  # where rounding to whole steps hardly matters
+    assert np.allclose(np.log(factors[far]), np.log(wanted), rtol=0.75)
+
+
+@given(st.data(), totals)
+def test_at_counts_from_both_ends(data, total):
+    wanted = data.draw(st.lists(st.integers(-total, total - 1), min_size=1, max_size=8))
+    assert at(*wanted).steps(total, 1).tolist() == sorted({range(total)[step] for step in wanted})
+
+
+@pytest.mark.parametrize(
+    ("cadence", "label"),
+    [
+        (every(), "every_1"),
+        (every(3, "epoch"), "every_3_epoch"),
+        (log_spaced(50), "log_spaced_50"),
+        (at(0, -1, -2), "at_0_last_minus2"),
+    ],
+)
+def test_labels_are_names(cadence, label):
+    assert cadence.label == label
+    assert label.isidentifier()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: every(0), "count must be greater than or equal to 1; got 0."),
+        (lambda: every(1, "week"), "unit must be 'step' or 'epoch'; got 'week'."),
+        (lambda: log_spaced(1), "count must be greater than or equal to 2; got 1."),
+        (lambda: at(5).steps(5, 1), "at must be steps between -5 and 4; got 5."),
+        (lambda: at(-6).steps(5, 1), "at must be steps between -5 and 4; got -6."),
+    ],
+)
+def test_what_cannot_be_is_said(make, sentence):
+    with pytest.raises(InputError) as caught:
+        make()
+    assert str(caught.value) == sentence

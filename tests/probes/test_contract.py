@@ -1,0 +1,129 @@
+"""What every probe keeps to, alone and inside an ensemble."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import lrscope.probes
+from lrscope.data import Samples
+from lrscope.optim import SGD
+from lrscope.probes import Activations, Biases, Gradients, Outputs, Probe, Weights, every
+from lrscope.training import Experiment, Sweep, stream, train
+
+EXPORTED = [
+    thing
+    for name in lrscope.probes.__all__
+    if isinstance(thing := getattr(lrscope.probes, name), type) and issubclass(thing, Probe) and thing is not Probe
+]
+PROBES = [
+    *(kind(when=every()) for kind in EXPORTED),
+    Weights(detail="spread", when=every()),
+    Biases(detail="spread", when=every()),
+    Gradients(detail="spread", when=every()),
+    Gradients(of=("weights", "activations"), when=every()),
+    Activations(include=("*",), when=every()),
+    Activations(include=("*",), full=True, when=every()),
+    Activations(full=True, samples=(5, 0), when=every()),
+]
+LRS = (0.05, 0.2)
+NAMES = ("dense", "root", "convolution", "transposed", "tokens", "called twice", "in place")
+
+
+def case(networks, name):
+    factory, shape = networks[name]
+    torch.manual_seed(1)
+    inputs = torch.randn(shape, dtype=torch.float64)
+    return factory, inputs, torch.randn((shape[0], 3), dtype=torch.float64)
+
+
+def test_the_contract_covers_what_is_exported(networks):
+    assert len(EXPORTED) >= 9
+    assert set(NAMES) == set(networks)
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=repr)
+def test_a_probe_is_frozen_and_comparable(probe):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        probe.when = every(2)
+    assert dataclasses.replace(probe) == probe
+    assert hash(dataclasses.replace(probe)) == hash(probe)
+
+
+@pytest.mark.parametrize("network", NAMES)
+def test_measures_alone_what_its_labels_say(network, networks, moment_of):
+    factory, inputs, targets = case(networks, network)
+    moment = moment_of(factory().double(), inputs, targets)
+    for probe in PROBES:
+        labels = {label.name: label for label in probe.labels(moment.structure)}
+        values, state = probe.measure(probe.init(moment.parameters), moment)
+        assert state == {}
+        assert list(values) == list(labels)
+        sizes: dict[str, int] = {}
+        for name, value in values.items():
+            assert name.isidentifier()
+            assert value.ndim == len(labels[name].dims)
+            for dim, size in zip(labels[name].dims, value.shape, strict=True):
+                assert sizes.setdefault(dim, size) == size
+
+
+@pytest.mark.parametrize("network", NAMES)
+def test_measures_the_same_inside_an_ensemble(network, networks, moment_of):
+    """Each member's records at each step are what the probe finds in a network trained by hand."""
+    factory, inputs, targets = case(networks, network)
+    for probes in distinct():
+        experiment = Experiment(data=Samples(inputs.numpy(), targets.numpy()), model=factory, sweep=Sweep(lr=LRS),
+                                optimizer=SGD(), steps=3, probes=probes, dtype="float64")  # fmt: skip
+        records = train(experiment, device="cpu")
+        for lr in LRS:
+            _compare(probes, records.sel(lr=lr), by_hand(factory, inputs, targets, lr, moment_of))
+
+
+def distinct():
+    """Return the probes as few lists in which no variable comes twice."""
+    first = [*PROBES[: len(EXPORTED)]]
+    spreads = PROBES[len(EXPORTED) : len(EXPORTED) + 3]
+    gradients, statistics, full, chosen = PROBES[len(EXPORTED) + 3 :]
+    return [first, spreads, [gradients, statistics], [full], [chosen]]
+
+
+def by_hand(factory, inputs, targets, lr, moment_of):
+    torch.manual_seed(0)
+    module = factory().double()
+    moments = []
+    for _ in range(3):
+        moments.append(moment_of(module, inputs, targets, lr))
+        with torch.no_grad():
+            for name, parameter in module.named_parameters():
+                parameter -= lr * moments[-1].gradients[name]
+    return moments
+
+
+def _compare(probes, records, moments):
+    for step, moment in enumerate(moments):
+        for probe in probes:
+            for name, value in probe.measure({}, moment)[0].items():
+                assert np.allclose(records[name].isel(step=step), value, rtol=1e-9, atol=1e-12), (name, step)
+
+
+def test_recording_does_not_change_training_bit_for_bit(networks):
+    everything = [*distinct()[0], Activations(include=("0", "3"), full=True), Weights(detail="spread", when=every(2))]
+    factory, inputs, targets = case(networks, "convolution")
+    fields = {"data": Samples(inputs.numpy(), targets.numpy()), "model": factory, "sweep": Sweep(lr=LRS, seed=[0, 1])}
+    ends = []
+    for probes in ([], everything):
+        run = stream(Experiment(**fields, steps=20, batch_size=4, probes=probes), device="cpu")
+        losses = np.concatenate([block.loss.values for block in run], axis=1)
+        ends.append({"loss": losses, **{name: value for name, value in run.state.items() if "probes" not in name}})
+    assert ends[0].keys() == ends[1].keys()
+    for name, value in ends[0].items():
+        assert np.array_equal(value, ends[1][name]), name
+
+
+def test_outputs_are_those_of_evaluation_mode(networks, moment_of):
+    factory, inputs, targets = case(networks, "convolution")
+    moment = moment_of(factory().double(), inputs, targets)
+    module_in_training = moment.activations["4"]
+    outputs = Outputs().measure({}, moment)[0]["outputs"]
+    assert not torch.allclose(outputs, module_in_training)

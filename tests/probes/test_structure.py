@@ -1,0 +1,149 @@
+"""Names of layers and parameters, where their neurons are, and how patterns choose among them."""
+
+import pytest
+import torch
+from torch import nn
+
+from lrscope.errors import InputError
+from lrscope.probes import ROOT, Activations, Biases, Layer, Parameter, Weights, structure_of
+
+
+def outputs_of(module, inputs):
+    heard = {}
+    for path, child in module.named_modules():
+        if not list(child.children()):
+            child.register_forward_hook(lambda _m, _i, out, path=path or ROOT: heard.update({path: out}))
+    module(inputs)
+    return heard
+
+
+def structure(module, inputs):
+    return structure_of(module, outputs_of(module, inputs))
+
+
+def names(probe, found):
+    return [label.name for label in probe.labels(found)]
+
+
+def test_one_module_is_a_layer_of_its_own():
+    found = structure(nn.Linear(3, 2), torch.zeros(4, 3))
+    assert names(Weights(), found) == ["weights_network"]
+    assert names(Biases(), found) == ["biases_network"]
+    assert found.layers == (Layer(ROOT, (2,), False),)
+
+
+def test_parts_are_the_first_level_of_the_path():
+    found = structure(nn.Sequential(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), nn.ReLU()), torch.zeros(4, 3))
+    assert [(layer.path, layer.part, layer.is_activation) for layer in found.layers] == [
+        ("0.0", "0", False),
+        ("0.1", "0", True),
+        ("1", "1", True),
+    ]
+    assert Layer("relu:2", (3,), True).part == "relu"
+
+
+def test_frozen_parameters_are_not_measured():
+    module = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
+    module[0].weight.requires_grad_(False)
+    assert [one.name for one in structure(module, torch.zeros(4, 3)).parameters] == ["0.bias", "1.weight", "1.bias"]
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "tensor", "of_neuron"),
+    [
+        (nn.Linear(3, 4), (1, 3), "weight", lambda w, k: w[k]),
+        (nn.Conv2d(4, 6, 3, groups=2), (1, 4, 3, 3), "weight", lambda w, k: w[k].reshape(-1)),
+        (nn.ConvTranspose2d(4, 6, 3), (1, 4, 3, 3), "weight", lambda w, k: w[:, k].reshape(-1)),
+        # neuron k of 6 belongs to group k // 3, which reads inputs 2 (k // 3) and the next one
+        (
+            nn.ConvTranspose2d(4, 6, 3, groups=2),
+            (1, 4, 3, 3),
+            "weight",
+            lambda w, k: w[2 * (k // 3) : 2 * (k // 3) + 2, k % 3].reshape(-1),
+        ),
+        (nn.Linear(3, 4), (1, 3), "bias", lambda b, k: b[k]),
+        (nn.LayerNorm((3,)), (1, 3), "weight", lambda w, k: w[k].reshape(1)),
+    ],
+)
+def test_the_weights_of_a_neuron_stand_in_one_row(module, shape, tensor, of_neuron):
+    parameter = {one.name: one for one in structure(module, torch.zeros(shape)).parameters}[tensor]
+    values = module.get_parameter(tensor).detach()
+    rows = parameter.by_neuron(values)
+    neurons = module(torch.zeros(shape)).shape[1]
+    assert len(rows) == neurons
+    for neuron in range(neurons):
+        assert torch.equal(rows[neuron], of_neuron(values, neuron))
+
+
+def test_an_embedding_has_a_neuron_for_each_feature():
+    module = nn.Embedding(10, 4)
+    (parameter,) = structure(module, torch.zeros(2, 3, dtype=torch.int64)).parameters
+    assert torch.equal(parameter.by_neuron(module.weight), module.weight.T)
+
+
+@pytest.mark.parametrize("name", ["bias", "in_proj_bias", "bias_ih_l0", "bias_k"])
+def test_biases_are_told_by_their_name(name):
+    assert Parameter(f"a.{name}", "a", (3,)).is_bias
+    assert not Parameter(f"a.un{name}ed", "a", (3,)).is_bias
+
+
+def test_single_numbers_can_be_measured():
+    assert Parameter("scale", "scale", ()).by_neuron(torch.tensor(2.0)).shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "neuron_dim"), [((5, 4), 1), ((5, 4, 3, 2), 1), ((5, 3, 4), 2), ((5, 4, 2, 2, 2), 1)]
+)
+def test_outputs_are_sorted_by_neuron(shape, neuron_dim):
+    """Channels of images, features of tokens."""
+    output = torch.rand(shape)
+    sorted_ = Layer("a", shape[1:], False).by_sample(output)
+    assert sorted_.shape == (5, 4, output[0].numel() // 4)
+    for neuron in range(4):
+        assert torch.equal(sorted_[:, neuron], output.select(neuron_dim, neuron).reshape(5, -1))
+
+
+def dense():
+    module = nn.Sequential()
+    module.add_module("encoder", nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3)))
+    module.add_module("decoder", nn.Sequential(nn.Linear(3, 3), nn.ReLU()))
+    return structure(module, torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("probe", "layers"),
+    [
+        (Weights(), ["encoder.0", "encoder.2", "decoder.0"]),
+        (Weights(include=("encoder.*",)), ["encoder.0", "encoder.2"]),
+        (Weights(include=("encoder.*",), exclude=("*.2",)), ["encoder.0"]),
+        (Weights(exclude=("*.0",)), ["encoder.2"]),
+        (Weights(include=("*.2", "dec*")), ["encoder.2", "decoder.0"]),
+        (Activations(full=True), ["encoder.1", "decoder.1"]),
+        (Activations(full=True, exclude=("decoder.*",)), ["encoder.1"]),
+        (Activations(full=True, include=("*.0",)), ["encoder.0", "decoder.0"]),
+    ],
+)
+def test_patterns_choose_layers(probe, layers):
+    assert [label.layer for label in probe.labels(dense())] == layers
+
+
+def test_without_activation_functions_every_layer_is_one():
+    found = structure(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)), torch.zeros(4, 3))
+    assert [label.layer for label in Activations(full=True).labels(found)] == ["0", "1"]
+
+
+def test_a_pattern_without_a_layer_names_the_nearest():
+    with pytest.raises(InputError) as caught:
+        Weights(include=("encodr.0",)).labels(dense())
+    assert str(caught.value) == (
+        "include must be one of encoder.0, encoder.2, decoder.0; got 'encodr.0'. Did you mean 'encoder.0'?"
+    )
+
+
+def test_names_that_become_the_same_in_a_file_are_refused():
+    module = nn.Sequential()
+    module.add_module("a", nn.Sequential())
+    module.a.add_module("b", nn.Linear(3, 3))
+    module.add_module("a_b", nn.Linear(3, 3))
+    with pytest.raises(InputError, match=r"layers 'a.b' and 'a_b' have the same name in a file. Rename one of them."):
+        structure(module, torch.zeros(2, 3))

@@ -1,0 +1,143 @@
+"""Specifications check their fields, say what is wrong in a sentence, and are read back from JSON without running code."""
+
+import dataclasses
+import json
+from typing import Annotated
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from lrscope.data import SHAPES, Samples, Shape
+from lrscope.errors import InputError
+from lrscope.models import Autoencoder
+from lrscope.optim import SGD, Adam, AdamW, Cosine, Linear, WarmUp
+from lrscope.probes import Activations, At, Every, Gradients, LogSpaced, Weights
+from lrscope.specification import class_name, from_json, specification, to_json
+
+
+@specification
+class Point:
+    """A point."""
+
+    x: float
+    name: Annotated[str, Field(min_length=1)] = "p"
+
+
+def sentence(make, *arguments, **fields):
+    with pytest.raises(InputError) as caught:
+        make(*arguments, **fields)
+    return str(caught.value)
+
+
+def test_fields_are_checked_by_name_wherever_they_stand():
+    said = "x must be a valid number, unable to parse string as a number; got 'far'."
+    assert sentence(Point, "far") == said
+    assert sentence(Point, x="far") == said
+    assert sentence(Point, 1.0, "") == "name: string should have at least 1 character."
+
+
+def test_missing_and_unexpected_fields_are_named():
+    assert sentence(Point) == "x: field required."
+    assert sentence(Point, x=1, y=2) == "y: unexpected keyword argument."
+    assert sentence(Point, 1, "a", 3) == "Point: unexpected positional argument."
+
+
+def test_a_specification_does_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Point(1.0).x = 2.0
+
+
+def test_an_error_of_ours_passes_through():
+    assert sentence(Shape, "cirle") == (
+        f"shape must be one of {', '.join(SHAPES)}; got 'cirle'. Did you mean 'circle'?"
+    )
+
+
+cadences = st.one_of(
+    st.builds(Every, st.integers(1, 99), st.sampled_from(["step", "epoch"])),
+    st.builds(LogSpaced, st.integers(2, 99)),
+    st.builds(At, st.lists(st.integers(-9, 9), min_size=1, max_size=3).map(tuple)),
+)
+patterns = st.lists(st.text("ab.*", min_size=1), max_size=2).map(tuple)
+shares = st.floats(0, 0.99)
+specifications = st.one_of(
+    st.builds(Shape, st.sampled_from(SHAPES), st.integers(1, 9), st.floats(0, 9), st.floats(-360, 360)),
+    st.builds(Autoencoder, st.integers(1, 9), st.lists(st.integers(1, 9), max_size=3).map(tuple)),
+    st.builds(SGD, shares, st.just(False), shares),
+    st.builds(Adam, shares, shares, shares, shares),
+    st.builds(AdamW, shares, shares, shares, shares),
+    st.builds(WarmUp, st.integers(1, 9), st.one_of(st.builds(Linear, shares), st.builds(Cosine, shares))),
+    st.builds(Weights, patterns, patterns, st.sampled_from(["values", "spread"]), cadences),
+    st.builds(Activations, patterns, patterns, st.booleans(), st.none() | st.just((3, 1)), cadences),
+    st.builds(Gradients, st.just(("weights", "activations")), patterns, patterns, st.just("values"), cadences),
+)
+
+
+@given(specifications)
+def test_json_brings_a_specification_back(one):
+    assert from_json(json.loads(json.dumps(to_json(one), allow_nan=False))) == one
+
+
+def test_containers_and_plain_values_have_a_form():
+    value = {"list": [1, 2.5, "a", None, True], "inner": {"shape": Shape("circle", samples=3)}}
+    assert from_json(to_json(value)) == {"list": (1, 2.5, "a", None, True), "inner": {"shape": Shape("circle", 3)}}
+
+
+def test_the_name_of_a_class_is_its_public_one():
+    assert class_name(Adam) == "lrscope.optim.Adam"
+    assert to_json(Adam())["class"] == "lrscope.optim.Adam"
+
+
+def named():
+    """Stands for a user's own model."""
+
+
+def test_a_users_callable_is_recorded_by_name_and_asked_for_when_read():
+    form = to_json(named)
+    assert form == {"callable": f"{__name__}.named"}
+    assert sentence(from_json, form) == (
+        f"{__name__}.named is not part of lrscope: import it and pass it to the experiment yourself."
+    )
+
+
+def test_arrays_are_recorded_by_checksum_and_asked_for_when_read():
+    form = to_json(Samples([[1.0]], [[2.0]], "mine"))
+    assert form["name"] == "mine"
+    assert len(form["sha256"]) == 64
+    assert to_json(Samples([[1.0]], [[2.5]], "mine"))["sha256"] != form["sha256"]
+    assert sentence(from_json, form).startswith("data set 'mine' is not part of lrscope: import it")
+
+
+def test_what_has_no_name_cannot_be_written_down():
+    for nameless in (lambda: None, object()):
+        said = sentence(to_json, nameless)
+        assert said.startswith("a part of an experiment must be a specification or a named function or class; got <")
+        assert said.endswith("Only what has a name can be written down: use def or class.")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("os.system", "class must be a specification of lrscope.data, "),
+        ("subprocess.Popen", "class must be a specification of lrscope.data, "),
+        ("lrscope.specification.Any", "class must be a specification of lrscope.data, "),
+        ("lrscope.training.train", "class must be one of Experiment"),
+        ("lrscope.training.stream", "class must be one of Experiment"),
+        ("lrscope.optim.loss_function", "class must be one of SGD, Adam"),
+        ("lrscope.optim.SDG", "class must be one of SGD, Adam, AdamW, Constant, Cosine, Linear, WarmUp; got 'SDG'."),
+        ("lrscope.probes._parameters.Weights", "class must be a specification of"),
+        ("lrscope.data.__builtins__", "class must be one of"),
+        ("", "class must be a specification of"),
+        (None, "class must be a specification of"),
+        (["lrscope.optim.SGD"], "class must be a specification of"),
+    ],
+)
+def test_nothing_but_specifications_of_lrscope_is_made(name, said):
+    assert sentence(from_json, {"class": name}).startswith(said)
+
+
+def test_bad_fields_in_json_are_said_like_bad_arguments():
+    form = {"class": "lrscope.optim.SGD", "momentum": 1.5}
+    assert sentence(from_json, form) == "momentum must be less than 1; got 1.5."
