@@ -42,5 +42,5 @@ def test_a_single_number_is_no_sample():
 
 
 def test_what_is_no_number_is_refused():
-    with pytest.raises(InputError, match="inputs and targets must be arrays of numbers; got types <U1 and float64."):
+    with pytest.raises(InputError, match=r"inputs and targets must be arrays of numbers; got types <U1 and float64\."):
         Samples(["a"], [1.0])

@@ -75,7 +75,8 @@ def test_noise_has_the_stated_deviation_and_its_own_seed():
     assert abs(noise.mean()) < 0.01
     assert np.array_equal(points("circle", 9, noise=0.3), points("circle", 9, noise=0.3))
     assert not np.array_equal(points("circle", 9, noise=0.3), points("circle", 9, noise=0.3, noise_points_seed=1))
-    assert np.allclose(points("circle", 9, noise=0.6) - points("circle", 9), 2 * (points("circle", 9, noise=0.3) - points("circle", 9)))  # fmt: skip
+    once, twice = (points("circle", 9, noise=noise) - points("circle", 9) for noise in (0.3, 0.6))
+    assert np.allclose(twice, 2 * once)
 
 
 @pytest.mark.parametrize(

@@ -38,5 +38,5 @@ def test_widths_are_options():
 
 
 def test_a_layer_without_neurons_is_refused():
-    with pytest.raises(InputError, match="hidden must be greater than or equal to 1; got 0."):
+    with pytest.raises(InputError, match=r"hidden must be greater than or equal to 1; got 0\."):
         Autoencoder(hidden=(64, 0))

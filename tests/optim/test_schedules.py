@@ -1,6 +1,7 @@
 """Schedules as functions of the step. Their namesakes are compared in tests/training."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ def test_decays_begin_at_1_and_go_down_to_the_floor(floor, total):
         factors = [schedule.factor(step, total) for step in range(total + 1)]
         assert factors[0] == 1
         assert math.isclose(factors[-1], floor, abs_tol=1e-12)
-        assert all(later <= earlier + 1e-12 for earlier, later in zip(factors, factors[1:], strict=False))
+        assert all(later <= earlier + 1e-12 for earlier, later in pairwise(factors))
 
 
 @given(st.integers(2, 500))

@@ -70,7 +70,7 @@ def test_a_sample_that_the_batch_does_not_have_is_said():
     with pytest.raises(InputError) as caught:
         measured(np.zeros((4, 3)), full=True, samples=(0, 4))
     assert str(caught.value) == "samples must be below the 4 of the batch; got (0, 4)."
-    with pytest.raises(InputError, match="samples must be greater than or equal to 0; got -1."):
+    with pytest.raises(InputError, match=r"samples must be greater than or equal to 0; got -1\."):
         Activations(full=True, samples=(-1,))
 
 

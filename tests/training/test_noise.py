@@ -114,8 +114,14 @@ def dropping():
 def masks(**axes):
     """Return which outputs of the dropout layer are 0: (axes, step, sample, neuron), with and without chunks."""
     inputs = np.ones((6, 1))
-    experiment = Experiment(data=Samples(inputs, inputs), model=dropping, optimizer=SGD(), sweep=Sweep(lr=[1e-9], **axes),
-                            steps=3, probes=[Activations(include=("1",), full=True, when=every()), Outputs()])  # fmt: skip
+    experiment = Experiment(
+        data=Samples(inputs, inputs),
+        model=dropping,
+        optimizer=SGD(),
+        sweep=Sweep(lr=[1e-9], **axes),
+        steps=3,
+        probes=[Activations(include=("1",), full=True, when=every()), Outputs()],
+    )
     return [train(experiment, device="cpu", chunk_size=size).isel(lr=0) for size in (None, 1)]
 
 

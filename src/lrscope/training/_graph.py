@@ -38,7 +38,8 @@ _INTO_GRADIENT: Mapping[Any, Any] = {
 }
 """Derivative of an activation function -> the same with an argument `grad_input` for the result."""
 _COMMUTE = (_ATEN.add.Tensor, _ATEN.mul.Tensor)
-_OURS = {*_VIEWS, *_IN_PLACE, *_INTO_GRADIENT, _ATEN.bmm.default}
+_PRODUCTS = (_ATEN.mm.default, _ATEN.addmm.default, _ATEN.bmm.default, _ATEN.baddbmm.default, _ATEN.convolution.default)
+_OURS = {*_VIEWS, *_PRODUCTS, *_IN_PLACE, *_IN_PLACE.values(), *_INTO_GRADIENT, *_INTO_GRADIENT.values()}
 """Operations whose memory belongs to the graph alone and may be written over; all others are left as they are."""
 
 
