@@ -16,7 +16,7 @@ same parameters. Values measured after a member diverged are NaN.
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -149,7 +149,7 @@ def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
     )
 
 
-def _filled_up(parts: list[xr.Dataset], fill: Mapping[str, object]) -> list[xr.Dataset]:
+def _filled_up(parts: list[xr.Dataset], fill: Mapping[str, Any]) -> list[xr.Dataset]:
     """Return the parts with the largest size of each dimension that has no coordinate, such as samples."""
     sizes: dict[Hashable, int] = {}
     for part in parts:
