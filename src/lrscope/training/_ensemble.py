@@ -6,6 +6,7 @@ step: about a third of the time for the paper's autoencoder (see docs/benchmarks
 """
 
 import dataclasses
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,22 @@ from lrscope.training._tape import Tree
 
 State = dict[str, Any]
 Values = dict[str, Tensor]
-Graphs = dict[object, Callable[..., tuple[State, Values]]]
+Step = Callable[..., tuple[State, Values]]
+
+
+class Graphs:
+    """Traced steps, by what they depend on. Ensembles of the same network, rule and probes share them."""
+
+    def __init__(self) -> None:
+        self._traced: dict[object, Step] = {}
+        self._tracing = threading.Lock()
+
+    def get(self, key: object, trace: Callable[[], Step]) -> Step:
+        """Return the step of a key, traced if it is the first; tracing is not safe in two threads at once."""
+        with self._tracing:
+            if key not in self._traced:
+                self._traced[key] = trace()
+            return self._traced[key]
 
 
 @dataclass(frozen=True)
@@ -117,10 +133,9 @@ class Ensemble:
         scale = torch.tensor(factor, dtype=torch.float64, device=device)
         arguments = (state, dict(self._columns.numbers), self._columns.noise_seed, now, scale, batch, self._data_tree())
         key = (due, len(state["parameters"]), tuple(batch["inputs"].shape), batch_dim, self._data_dim)
-        if key not in self._graphs:
-            self._graphs[key] = self._traced(due, batch_dim, arguments)
+        run = self._graphs.get(key, lambda: self._traced(due, batch_dim, arguments))
         with torch.no_grad():
-            return self._graphs[key](*arguments)
+            return run(*arguments)
 
     def _batch(self, order: Tensor | None) -> tuple[Tree, int | None]:
         if order is None:

@@ -38,13 +38,13 @@ _INTO_GRADIENT: Mapping[Any, Any] = {
 }
 """Derivative of an activation function -> the same with an argument `grad_input` for the result."""
 _COMMUTE = (_ATEN.add.Tensor, _ATEN.mul.Tensor)
-_OURS = {*_VIEWS, *_IN_PLACE, *_INTO_GRADIENT, _ATEN.bmm.default}
+_OURS = {*_VIEWS, *_IN_PLACE, *_IN_PLACE.values(), *_INTO_GRADIENT, *_INTO_GRADIENT.values(), _ATEN.bmm.default}
 """Operations whose memory belongs to the graph alone and may be written over; all others are left as they are."""
 
 
 def simplified(module: GraphModule) -> GraphModule:
-    """Return the graph without idle views and unread values, pointwise operations in place where nobody can tell."""
-    _drop_idle_views(module.graph)
+    """Return the graph without idle nodes and unread values, pointwise operations in place where nobody can tell."""
+    _drop_idle(module.graph)
     module.graph.eliminate_dead_code()
     _write_in_place(module.graph)
     module.graph.lint()
@@ -52,7 +52,7 @@ def simplified(module: GraphModule) -> GraphModule:
     return module
 
 
-def _drop_idle_views(graph: Graph) -> None:
+def _drop_idle(graph: Graph) -> None:
     for node in graph.nodes:
         same = _unchanged(node)
         if same is not None:
@@ -60,11 +60,13 @@ def _drop_idle_views(graph: Graph) -> None:
 
 
 def _unchanged(node: Node) -> Node | None:
-    """Return the node of which this one is a view with the same elements in the same order, if there is one."""
+    """Return the node that has the same elements in the same order as this one, if there is one."""
     source = node.args[0] if node.args else None
     if not isinstance(source, Node):
         return None
     if node.target in _RESHAPING and _form(node) and _form(source) and _form(node)[0] == _form(source)[0]:
+        return source
+    if node.target is _ATEN.mul.Scalar and node.args[1] == 1 and isinstance(node.args[1], int):
         return source
     turned_back = node.target is _ATEN.transpose.int and source.target is node.target
     if turned_back and set(source.args[1:]) == set(node.args[1:]) and isinstance(source.args[0], Node):
