@@ -1,41 +1,330 @@
-"""The examples of README and docs run, page by page; a block marked ```` ```python no-run ```` is only compiled."""
+"""What README and docs show is true: examples run, commands parse, links and paths lead somewhere, tests exist.
 
+A block marked ```` ```python file=src/lrscope/... ```` is the content of that file: it becomes that module for the
+blocks behind it. A block marked ``no-run`` is only compiled. Long trainings are shortened.
+"""
+
+import ast
+import importlib
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import types
 from pathlib import Path
 
 import pytest
 
+import lrscope.cli
+import lrscope.studies
+from lrscope.store import open_records, write
+from lrscope.training import stream
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md"))]
-BLOCK = re.compile(r"^```python(?P<mark>[^\n]*)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
+OWN_TEST = {"docs/file-format.md": "tests/store/test_file_format.py", "README.md": "tests/test_docs.py"}
+"""Pages whose examples run in a test of their own."""
+BLOCK = re.compile(r"^```(?P<language>\w*) ?(?P<mark>[^\n]*)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#\s]+)")
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+HOW_TO = ROOT / "docs"
+IMAGE_BYTES = 400_000
 
 
-def blocks(page: Path) -> list[re.Match[str]]:
-    return list(BLOCK.finditer(page.read_text(encoding="utf-8")))
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
 def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def test_the_pages_are_found():
-    assert {"ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"} <= {name(page) for page in PAGES}
+def blocks(page: Path, language: str = "python") -> list[re.Match[str]]:
+    return [block for block in BLOCK.finditer(text_of(page)) if block["language"] == language]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
-def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
+def inline(page: Path) -> list[str]:
+    return INLINE.findall(BLOCK.sub("", text_of(page)))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """Return a folder in which `lrscope run fluctuation` has been, for a few epochs."""
+    folder = tmp_path_factory.mktemp("documented")
+    study = lrscope.studies.study("fluctuation")
+    experiment = study.experiment(study.Options(shapes=("circle", "spiral"), epochs=4, samples=20))
+    blocks = stream(experiment, device="cpu")
+    write(folder / "results/fluctuation/records.root", blocks, {"experiment": experiment.to_json()})
+    return folder
+
+
+@pytest.fixture
+def workplace(finished, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def as_file(monkeypatch):
+    """Return a function that makes code the module of a file, its names public in the folder."""
+
+    def install(file: str, code: types.CodeType) -> types.ModuleType:
+        path = Path(file).relative_to("src").with_suffix("")
+        parts = path.parts[:-1] if path.name == "__init__" else path.parts
+        module = types.ModuleType(".".join(parts))
+        module.__file__ = file
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(code, module.__dict__)
+        folder = importlib.import_module(".".join(parts[:-1]))
+        for public, thing in list(vars(module).items()):
+            if not public.startswith("_") and getattr(thing, "__module__", None) == module.__name__:
+                monkeypatch.setattr(folder, public, thing, raising=False)
+                if public not in folder.__all__:
+                    monkeypatch.setattr(folder, "__all__", [*folder.__all__, public])
+        return module
+
+    return install
+
+
+def compiled(page: Path, block: re.Match[str]) -> types.CodeType:
+    """Return the block's code; an error names the line of the page."""
+    line = text_of(page)[: block.start("code")].count("\n")
+    code = block["code"].replace("epochs=1000", "epochs=4")
+    if "no-run" in block["mark"] and not is_code(code):
+        code = "{" + code + "}"
+    return compile("\n" * line + code, str(page), "exec")
+
+
+def is_code(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def test_the_pages_are_found():
+    expected = {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/fluctuation.md"}
+    assert expected <= {name(page) for page in PAGES}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page) and name(page) not in OWN_TEST], ids=name)
+def test_the_examples_of_a_page_run(page, workplace, as_file):
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page):
-        line = page.read_text(encoding="utf-8")[: block.start("code")].count("\n")
-        code = compile("\n" * line + block["code"], str(page), "exec")  # the error names the line of the page
-        if "no-run" not in block["mark"]:
+        code = compiled(page, block)
+        if block["mark"].startswith("file="):
+            as_file(block["mark"].removeprefix("file="), code)
+        elif "no-run" not in block["mark"]:
             exec(code, names)
+
+
+@pytest.mark.parametrize("page", OWN_TEST)
+def test_other_pages_have_a_test_of_their_own(page):
+    assert f'"{Path(page).name}"' in text_of(ROOT / OWN_TEST[page])
+
+
+def test_the_readme_says_what_comes_out(workplace):
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(ROOT / "README.md"):
+        exec(compiled(ROOT / "README.md", block), names)
+    assert names["moved"].sizes == {"lr": 3, "seed": 4, "neuron": 195}
+    assert set(names["inactive"].dims) == {"lr", "seed", "part"}
+    assert names["loss"].dims == ("shape", "lr", "seed", "step")
+    assert names["weights"].dims == ("step", "neuron_encoder_0", "input_encoder_0")
+    assert names["slow"]["loss"].shape == (2 * 4,)
+    assert names["first"].shape == (10, 64, 2)
+    assert Path("loss.png").stat().st_size > 1000
+
+
+def test_the_study_of_the_how_to_runs(workplace, as_file, monkeypatch, capsys):
+    page = HOW_TO / "how-to-add-a-study.md"
+    block = blocks(page)[0]
+    as_file(block["mark"].removeprefix("file="), compiled(page, block))
+    line = next(block["code"] for block in blocks(page) if "no-run" in block["mark"])
+    ((study, question),) = ast.literal_eval("{" + line + "}").items()
+    monkeypatch.setitem(lrscope.studies.STUDIES, study, question)
+    assert lrscope.cli.main(["list"]) == 0
+    assert question in capsys.readouterr().out
+    assert lrscope.cli.main(["run", "limit", "--steps", "100", "--seeds", "2", "--out", "limit"]) == 0
+    assert '"holds": true' in Path("limit/claims.json").read_text()
+    assert '"published": 4.0' in Path("limit/claims.json").read_text()
+    assert Path("limit/report.html").stat().st_size > 10_000
+    records = open_records("limit")
+    grows = records["loss"].isel(step=-1) > records["loss"].isel(step=0)
+    assert grows.values.tolist() == (records["lr"].values > 4).tolist()
+
+
+def commands() -> list[str]:
+    """Return every whole command line of lrscope that a page shows."""
+    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block["code"].splitlines()]
+    words = [word for page in PAGES for word in inline(page)]
+    shown = [line.partition(" #")[0].strip() for line in [*lines, *words]]
+    return sorted({line for line in shown if line.startswith("lrscope ")})
+
+
+NAMES = ("lrscope run", "lrscope report", "lrscope inspect")
+"""Said of a command, not to be typed; so are lines with a word in capitals."""
+WHOLE = [line for line in commands() if line not in NAMES and not re.search(r"\b[A-Z]{3,}\b", line)]
+
+
+def exit_code(words: list[str]) -> int:
+    try:
+        return lrscope.cli.main(words)
+    except SystemExit as end:  # the help of a study
+        return int(end.code or 0)
+
+
+@pytest.fixture
+def dry(monkeypatch):
+    """The command line parses and does nothing."""
+    for inner in ("_trained", "_reported"):
+        assert hasattr(lrscope.cli, inner)
+        monkeypatch.setattr(lrscope.cli, inner, lambda *_: True)
+
+
+def test_commands_are_found():
+    assert "lrscope run fluctuation --out results/fluctuation" in WHOLE
+    assert len(WHOLE) > 8
+
+
+@pytest.mark.parametrize("line", WHOLE)
+def test_every_command_shown_parses(line, workplace, dry, as_file, monkeypatch):
+    """Options and studies exist; nothing is trained."""
+    page = HOW_TO / "how-to-add-a-study.md"
+    as_file("src/lrscope/studies/limit/__init__.py", compiled(page, blocks(page)[0]))
+    monkeypatch.setitem(lrscope.studies.STUDIES, "limit", "?")
+    assert exit_code([word for word in shlex.split(line)[1:] if word != "--estimate"]) == 0
+
+
+@pytest.mark.parametrize("wrong", ["run fluctuation --rates 0.1", "run fluctuations", "inspects x.root"])
+def test_a_command_that_does_not_parse_would_be_noticed(wrong, dry):
+    assert exit_code(wrong.split()) == 2
+
+
+def test_every_make_target_shown_exists():
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    shown = {word.split()[1] for page in PAGES for word in inline(page) if re.match(r"make [a-z]", word)}
+    assert {"study", "test", "lint"} <= shown
+    assert shown <= targets
+
+
+def test_what_pip_is_told_exists():
+    lines = [line for block in blocks(ROOT / "README.md", "sh") for line in block["code"].splitlines()]
+    told = [shlex.split(line) for line in lines if line.startswith("pip ")]
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    for words in told:
+        assert (ROOT / words[words.index("-c") + 1]).exists()
+        extras = re.findall(r"\[(\w+)\]", words[-1])
+        assert set(extras) <= set(project["optional-dependencies"])
+    pinned = re.search(r"`(torch==[\d.]+)`", text_of(ROOT / "README.md"))[1]
+    assert pinned in text_of(ROOT / "constraints.txt").split()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_between_pages_lead_somewhere(page):
-    targets = [match["target"] for match in LINK.finditer(page.read_text(encoding="utf-8"))]
+    targets = [match["target"] for match in LINK.finditer(text_of(page))]
     local = [target for target in targets if not re.match(r"[a-z]+:", target)]
     assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+MINE = [page for page in PAGES if name(page) not in ("CHANGELOG.md", "CONTRIBUTING.md")]
+TO_BE_MADE = re.compile(
+    r"_(weight_norms|half_time|wave)\.py|test_(weight_norms|half_time|wave|limit)\.py|studies/limit/"
+)
+"""What the how-tos add."""
+
+
+@pytest.mark.parametrize("page", MINE, ids=name)
+def test_paths_named_exist(page):
+    words = [word for word in inline(page) if re.fullmatch(r"(src|tests|docs|examples|benchmarks)/[\w./-]+", word)]
+    words = [word for word in words if not TO_BE_MADE.search(word)]
+    assert [word for word in words if not (ROOT / word).exists()] == []
+
+
+def test_the_tests_that_the_rules_name_exist():
+    named = [word for page in MINE for word in inline(page) if re.fullmatch(r"test_\w+", word)]
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 20
+    assert [test for test in named if f"def {test}(" not in written] == []
+
+
+def test_the_contracts_that_the_rules_name_exist():
+    contracts = tomllib.loads(text_of(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    ids = {contract["id"] for contract in contracts}
+    assert all(f"`{one}`" in text_of(ROOT / "ARCHITECTURE.md") for one in ids)
+
+
+def test_the_map_shows_every_folder_and_module():
+    source = ROOT / "src/lrscope"
+    there = {path.name for path in source.iterdir() if path.suffix == ".py"}
+    there |= {f"{path.parent.name}/" for path in source.glob("*/__init__.py")}
+    there |= {path.name for path in source.glob("training/_[a-z]*.py")}
+    tree = next(block["code"] for block in blocks(ROOT / "ARCHITECTURE.md", "") if "src/lrscope/\n" in block["code"])
+    shown = {line.split()[0] for line in tree.splitlines() if line.startswith("  ")}
+    assert shown == there
+
+
+def test_images_are_small():
+    images = list((ROOT / "docs/images").iterdir())
+    shown = {(page.parent / match["target"]).resolve() for page in PAGES for match in LINK.finditer(text_of(page))}
+    assert {image.resolve() for image in images} <= shown
+    assert sum(image.stat().st_size for image in images) < IMAGE_BYTES
+
+
+HOW_TOS = {
+    "how-to-add-a-probe.md": ("tests/probes/test_contract.py", "[WeightNorms(", {}),
+    "how-to-add-an-analysis.md": (
+        "tests/analysis/test_contract.py",
+        "[half_time]",
+        {"    by_neuron,\n": "    by_neuron,\n    half_time,\n", "OF_RECORDS = {\n": "OF_RECORDS = {\n    LINE"},
+    ),
+    "how-to-add-a-data-set.md": ("src/lrscope/data/_wave.py", "_wave.Wave PASSED", {}),
+    "how-to-add-a-study.md": ("tests/test_architecture.py", "lrscope.studies", {}),
+}
+"""Page -> what picks up the new file by itself, how one sees that, and what has to be changed there."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", HOW_TOS)
+def test_a_how_to_followed_to_the_letter_passes(page, tmp_path):
+    """The file in its place, exported as the page says: the tests that pick it up pass."""
+    for folder in ("src", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    tests, sign, changes = HOW_TOS[page]
+    block = blocks(HOW_TO / page)[0]
+    new = tmp_path / block["mark"].removeprefix("file=")
+    new.parent.mkdir(exist_ok=True)
+    new.write_text(block["code"])
+    line = "".join(block["code"] for block in blocks(HOW_TO / page) if "no-run" in block["mark"])
+    if new.name == "__init__.py":
+        _insert(new.parents[1] / "_catalogue.py", {"Mapping[str, str] = {\n": f"Mapping[str, str] = {{\n    {line}"})
+    else:
+        _export(new)
+    _insert(tmp_path / tests, {old: replaced.replace("LINE", line) for old, replaced in changes.items()})
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", tests, "tests/test_architecture.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert sign in done.stdout
+
+
+def _export(file: Path) -> None:
+    """Import the public names of a file in its folder, and list them."""
+    tree = ast.parse(file.read_text())
+    defined = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    public = [one for one in defined if not one.startswith("_")]
+    imports = f"from lrscope.{file.parent.name}.{file.stem} import {', '.join(public)}\n\n__all__ = ["
+    listed = "".join(f'"{one}", ' for one in public)
+    _insert(file.parent / "__init__.py", {"\n__all__ = [": imports + listed})
+
+
+def _insert(file: Path, changes: dict[str, str]) -> None:
+    code = file.read_text()
+    for old, new in changes.items():
+        assert code.count(old) == 1, (file, old)
+        code = code.replace(old, new)
+    file.write_text(code)

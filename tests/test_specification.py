@@ -1,4 +1,4 @@
-"""Specifications check their fields, say what is wrong in a sentence, and are read back from JSON without running code."""
+"""Specifications check their fields, say what is wrong, and are read back from JSON without running code."""
 
 import dataclasses
 import json

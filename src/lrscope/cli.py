@@ -1,12 +1,16 @@
 """The command line: parse and print, nothing else. PyTorch is imported by the commands that train, and only there."""
 
+import contextlib
 import dataclasses
+import io
+import itertools
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -21,8 +25,9 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from lrscope.errors import InputError, LrscopeError, unknown
+from lrscope.errors import InputError, LrscopeError, StoreError, unknown
 
 if TYPE_CHECKING:
     from lrscope.store import FileSummary, VariableSummary
@@ -43,19 +48,52 @@ What does the learning rate do to a neural network, neuron by neuron?
 
 Add --help to a command for its options, to `lrscope run STUDY` for those of the study.
 """
+REPORT = """\
+usage: lrscope report DIR
+
+Write tables, figures, claims and page of a finished run again from its records.
+
+  DIR   folder that `lrscope run` has written
+"""
+INSPECT = """\
+usage: lrscope inspect FILE.root
+
+Say what a file of records holds: axes, trees, variables, the command that wrote it; and whether it is complete.
+
+  FILE.root   a records*.root of a run
+"""
+LIST = """\
+usage: lrscope list
+
+Say which studies there are, and the questions they ask.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 (it failed), 2 (it was asked for something wrong), 130 (Ctrl-C)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(given)
+        code = _dispatch(given)
+        sys.stdout.flush()
+        return code
+    except SystemExit as end:  # tyro printed the help of a study
+        return int(end.code or 0)
     except LrscopeError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"lrscope: {error}", markup=False)
+        _say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("lrscope: interrupted.", file=sys.stderr)
+        _say("interrupted.")
         return INTERRUPTED
+    except MemoryError as error:
+        _say(f"there is not enough memory for this ({error}). Ask for fewer seeds, rates, samples or epochs.")
+        return 1
+    except BrokenPipeError:  # whoever read our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _say(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"lrscope: {sentence}", markup=False)
 
 
 def _dispatch(given: list[str]) -> int:
@@ -65,9 +103,8 @@ def _dispatch(given: list[str]) -> int:
         "inspect": _inspect,
         "list": _list,
     }
-    if not given or given[0] in ("-h", "--help"):
-        print(USAGE, end="")
-        return 0
+    if not given or given[0] in _HELP:
+        return _explained(USAGE)
     if given[0] == "--version":
         from lrscope import __version__
 
@@ -78,13 +115,21 @@ def _dispatch(given: list[str]) -> int:
     return commands[given[0]](given[1:])
 
 
+_HELP = ("-h", "--help")
+
+
+def _explained(text: str) -> int:
+    print(text, end="")
+    return 0
+
+
 @dataclass(frozen=True)
 class Place:
     """Where and how a study runs."""
 
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """folder for the results; results/fluctuation for the study fluctuation, by default"""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
     """where to train; auto takes a GPU if there is one"""
     resume: bool = False
     """go on with an interrupted run in the folder"""
@@ -95,38 +140,82 @@ class Place:
 
 
 def _run(given: list[str]) -> int:
-    from lrscope.studies import STUDIES, Folder, study
+    from lrscope.studies import STUDIES, Folder, cost, study
 
-    if not given or given[0] in ("-h", "--help"):
-        print(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{_listed(STUDIES)}")
-        return 0 if given else 2
+    if given and given[0] in _HELP:
+        return _explained(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{_listed(STUDIES)}\n")
+    if not given:
+        raise InputError(
+            f"STUDY must be one of {', '.join(STUDIES)}; got none. Write for example: lrscope run {next(iter(STUDIES))}"
+        )
     name, *rest = given
     options, place = _parsed(study(name).Options, rest, f"lrscope run {name}")
     folder = Folder(place.out or Path("results") / name)
     if place.estimate:
-        from lrscope.studies._run import cost
-
         print(f"{cost(name, options, place.device)}.")
         return 0
     command = shlex.join(["lrscope", "run", name, *(word for word in rest if word not in ("--resume", "--overwrite"))])
     if not _trained(name, options, place, folder, command):
-        print(f"Interrupted. What was recorded is kept in {folder.path}; go on with:\n  {command} --resume")
+        _say(f"interrupted. What was recorded is kept in {folder.path}. Go on with: {command} --resume")
         return INTERRUPTED
-    _reported(folder)
-    return 0
+    return _finished(folder)
 
 
 def _parsed(specification: type, given: list[str], program: str) -> tuple[Any, "Place"]:
     """Return the study's options and the place; each option exists once, in the specification."""
     both = dataclasses.make_dataclass("Both", [("study", specification), ("run", Place)])
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    parsed: Any = tyro.cli(both, args=given, prog=program, description="", config=config)
+    said = io.StringIO()
+    parsed: Any
+    try:
+        with contextlib.redirect_stderr(said):
+            parsed, left_over = tyro.cli(
+                both,
+                args=given,
+                prog=program,
+                description="",
+                config=config,
+                registry=_NUMBERS,
+                return_unknown_args=True,
+            )
+    except SystemExit as end:
+        if end.code:
+            raise InputError(f"{_first_sentences(said.getvalue())} See {program} --help.") from None
+        raise
+    if left_over:
+        names = [field.name for owner in (specification, Place) for field in dataclasses.fields(owner)]
+        raise unknown("an option", left_over[0], [f"--{name.replace('_', '-')}" for name in names])
     return parsed.study, parsed.run
 
 
-def _trained(name: str, options: Any, place: "Place", folder: "Folder", command: str) -> bool:
-    from lrscope.studies._run import run
+def _first_sentences(box: str) -> str:
+    """Return what stands in a box of tyro's above its first rule."""
+    rows = [row.strip(" │") for row in box.splitlines() if row.startswith("│")]
+    return " ".join(itertools.takewhile(lambda row: not row.startswith("─"), rows))
 
+
+_NUMBERS = ConstructorRegistry()
+"""Leaves numbers as the text they were given as: the specification says what is wrong with one, in our words."""
+
+
+@_NUMBERS.primitive_rule
+def _as_text(wanted: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    if wanted.type not in (int, float):
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=wanted.type.__name__.upper(),
+        instance_from_str=lambda texts: texts[0],
+        is_instance=lambda value: isinstance(value, wanted.type),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def _trained(name: str, options: Any, place: "Place", folder: "Folder", command: str) -> bool:
+    from lrscope.studies import run
+
+    if place.resume and place.overwrite:
+        raise InputError("--resume or --overwrite must be given, not both: one keeps what the other removes.")
     with _Bar() as bar:
         return run(
             name,
@@ -138,6 +227,19 @@ def _trained(name: str, options: Any, place: "Place", folder: "Folder", command:
             overwrite=place.overwrite,
             progress=bar.show,
         )
+
+
+def _finished(folder: "Folder") -> int:
+    """Write the report of a run; whatever goes wrong, its records are complete, and that is said."""
+    later = f"The records are complete; write the report with: lrscope report {shlex.quote(str(folder.path))}"
+    try:
+        _reported(folder)
+    except StoreError as error:
+        raise StoreError(f"{error} {later}") from error
+    except KeyboardInterrupt:
+        _say(f"interrupted. {later}")
+        return INTERRUPTED
+    return 0
 
 
 class _Bar:
@@ -179,38 +281,26 @@ def _reported(folder: "Folder") -> None:
 
 
 def _report(given: list[str]) -> int:
-    """Write the report of a run again."""
-
-    def report(directory: tyro.conf.Positional[Path]) -> Path:
-        """Write tables, figures, claims and report of a run again from its records.
-
-        Args:
-            directory: folder that `lrscope run` has written
-        """
-        return directory
-
+    if given and given[0] in _HELP:
+        return _explained(REPORT)
     from lrscope.studies import Folder
 
-    _reported(Folder(tyro.cli(report, args=given, prog="lrscope report")))
+    _reported(Folder(_one_path("lrscope report", "folder", given)))
     return 0
 
 
 def _inspect(given: list[str]) -> int:
-    def show(file: tyro.conf.Positional[Path]) -> Path:
-        """Say what a file of records holds: trees, axes, variables, experiment.
-
-        Args:
-            file: a records*.root
-        """
-        return file
-
+    if given and given[0] in _HELP:
+        return _explained(INSPECT)
     from lrscope.store import summary
 
-    _print_summary(summary(tyro.cli(show, args=given, prog="lrscope inspect")))
+    _print_summary(summary(_one_path("lrscope inspect", "file", given)))
     return 0
 
 
 def _list(given: list[str]) -> int:
+    if given and given[0] in _HELP:
+        return _explained(LIST)
     from lrscope.studies import STUDIES
 
     if given:
@@ -219,22 +309,30 @@ def _list(given: list[str]) -> int:
     return 0
 
 
+def _one_path(program: str, what: str, given: list[str]) -> Path:
+    if len(given) != 1:
+        raise InputError(f"{program} takes one {what}; got {shlex.join(given) or 'none'}. See {program} --help.")
+    return Path(given[0])
+
+
 def _listed(studies: Mapping[str, str]) -> str:
     width = max(map(len, studies))
     return "\n".join(f"  {name:{width}}  {question}" for name, question in studies.items())
 
 
 def _print_summary(found: "FileSummary") -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     state = "complete" if found.complete else "interrupted, or still being written"
-    console.print(f"[bold]{found.path}[/bold]: {found.size_bytes / 1e6:.1f} MB, {state}")
+    console.print(Text.assemble((str(found.path), "bold"), f": {found.size_bytes / 1e6:.1f} MB, {state}"))
     for axis, values in found.axes.items():
-        console.print(f"  {axis}: {', '.join(map(str, values))}")
+        console.print(f"  {axis}: {', '.join(map(str, values))}", markup=False)
     if "command" in found.metadata:
         console.print(f"  written by: {found.metadata['command']}", markup=False)
     for tree in found.trees:
         steps = f"steps {tree.first_step} to {tree.last_step}" if tree.entries else "no entries"
-        console.print(f"\n[bold]{tree.name}[/bold]: {tree.entries} entries, {tree.members} networks, {steps}")
+        console.print(
+            Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {tree.members} networks, {steps}")
+        )
         console.print(_variables(tree.variables))
 
 

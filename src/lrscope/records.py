@@ -14,7 +14,7 @@ Step ``k`` is the moment after ``k`` updates: loss, gradients, activations and w
 same parameters. Values measured after a member diverged are NaN.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -122,7 +122,8 @@ def new_block(
 def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
     """Return all blocks as one Dataset (member, step, ...): blocks of the same members join along their steps.
 
-    Where members have fewer steps than others, `missing` values stand. Each value is copied at most twice.
+    Where members have fewer steps or samples than others, `missing` values stand. Each value is copied at most twice;
+    once more where samples are filled up.
 
     Raises
     ------
@@ -138,8 +139,26 @@ def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
         return joined[0]
     fill = {str(name): missing(array.dtype) for name, array in joined[0].data_vars.items()}
     return xr.concat(
-        joined, MEMBER, data_vars="minimal", coords="minimal", compat="override", join="outer", fill_value=fill
+        _filled_up(joined, fill),
+        MEMBER,
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="outer",
+        fill_value=fill,
     )
+
+
+def _filled_up(parts: list[xr.Dataset], fill: Mapping[str, object]) -> list[xr.Dataset]:
+    """Return the parts with the largest size of each dimension that has no coordinate, such as samples."""
+    sizes: dict[Hashable, int] = {}
+    for part in parts:
+        sizes |= {dim: max(size, sizes.get(dim, 0)) for dim, size in part.sizes.items() if dim not in part.coords}
+    lacking = [{dim: (0, sizes[dim] - size) for dim, size in part.sizes.items() if dim in sizes} for part in parts]
+    return [
+        part.pad(widths, constant_values=fill) if any(width for _, width in widths.values()) else part
+        for part, widths in zip(parts, lacking, strict=True)
+    ]
 
 
 def missing(dtype: np.dtype) -> object:

@@ -92,12 +92,28 @@ def test_single_numbers_can_be_measured():
 
 
 @pytest.mark.parametrize(
-    ("shape", "neuron_dim"), [((5, 4), 1), ((5, 4, 3, 2), 1), ((5, 3, 4), 2), ((5, 4, 2, 2, 2), 1)]
+    ("module", "inputs", "neuron_dim"),
+    [
+        (nn.Linear(3, 4), (5, 3), 1),
+        (nn.Linear(3, 4), (5, 7, 3), 2),
+        (nn.Linear(3, 4), (5, 7, 6, 3), 3),
+        (nn.Conv1d(3, 4, 2), (5, 3, 7), 1),
+        (nn.Conv2d(3, 4, 2), (5, 3, 7, 7), 1),
+        (nn.ConvTranspose3d(3, 4, 2), (5, 3, 2, 2, 2), 1),
+        (nn.BatchNorm1d(4), (5, 4, 3), 1),
+        (nn.LayerNorm(4), (5, 3, 4), 2),
+        (nn.Sequential(nn.Conv1d(3, 4, 2), nn.ReLU()), (5, 3, 7), 1),
+        (nn.Sequential(nn.Linear(3, 4), nn.ReLU()), (5, 7, 6, 3), 3),
+        (nn.ReLU(), (5, 4, 3, 3), 1),
+        (nn.ReLU(), (5, 3, 4), 2),
+    ],
 )
-def test_outputs_are_sorted_by_neuron(shape, neuron_dim):
-    """Channels of images, features of tokens."""
-    output = torch.rand(shape)
-    sorted_ = Layer("a", shape[1:], False).by_sample(output)
+def test_outputs_are_sorted_by_neuron(module, inputs, neuron_dim):
+    """Channels behind a convolution, features behind a linear layer; else by the number of dimensions."""
+    heard = outputs_of(module, torch.rand(inputs))
+    path, output = list(heard.items())[-1]
+    sorted_ = structure_of(module, heard).layers[-1].by_sample(output)
+    assert path == structure_of(module, heard).layers[-1].path
     assert sorted_.shape == (5, 4, output[0].numel() // 4)
     for neuron in range(4):
         assert torch.equal(sorted_[:, neuron], output.select(neuron_dim, neuron).reshape(5, -1))

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lrscope.errors import must_be
+from lrscope.errors import InputError, must_be
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,25 @@ class Arrays:
 
     Attributes
     ----------
-    inputs : (sample, ...) floating numbers
+    inputs : (sample, ...) floating numbers, or integers (words, say)
     targets : (sample, ...) floating numbers, or (sample) integer classes
+
+    Raises
+    ------
+    InputError : no arrays of numbers, or not as many targets as inputs.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
 
     def __post_init__(self) -> None:
+        both = (self.inputs, self.targets)
+        if not all(array.ndim for array in both):
+            got = " and ".join(str(array.shape) for array in both)
+            raise InputError(f"inputs and targets must be arrays (sample, ...); got shapes {got}.")
+        if not all(array.dtype.kind in "fiub" for array in both):
+            got = " and ".join(str(array.dtype) for array in both)
+            raise InputError(f"inputs and targets must be arrays of numbers; got types {got}.")
         if len(self.inputs) != len(self.targets) or not len(self.inputs):
             allowed = "as many as the inputs, and at least one"
             raise must_be("the number of targets", allowed, f"{len(self.targets)} for {len(self.inputs)} inputs")

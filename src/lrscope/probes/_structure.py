@@ -1,6 +1,6 @@
 """What of a network can be measured: its parameters and its layers, by name, and where their neurons are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -12,6 +12,14 @@ from lrscope.records import identifier
 
 _INPUTS_FIRST = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Embedding, nn.EmbeddingBag)
 """Modules whose weights are (input, neuron, ...) instead of (neuron, input, ...)."""
+_CHANNELS_FIRST = (
+    *(kind for name in nn.modules.conv.__all__ for kind in [getattr(nn, name)]),
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm),
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+)
+"""Modules that put out (sample, neuron, position ...)."""
+_FEATURES_LAST = (nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding)
+"""Modules that put out (sample, position ..., neuron)."""
 _ACTIVATIONS = tuple(
     kind for name in nn.modules.activation.__all__ if name != "MultiheadAttention" for kind in [getattr(nn, name)]
 )
@@ -68,11 +76,14 @@ class Layer:
     path : in the network, e.g. ``encoder.1``; ``encoder.1:2`` is the second call of that module
     shape : of its output for one sample
     is_activation : whether it is one of PyTorch's activation functions
+    channels_first : whether its output is (sample, neuron, position ...), as of a convolution, and not
+        (sample, position ..., neuron), as of a linear layer
     """
 
     path: str
     shape: tuple[int, ...]
     is_activation: bool
+    channels_first: bool = False
 
     @property
     def part(self) -> str:
@@ -80,13 +91,9 @@ class Layer:
         return self.path.partition(":")[0].split(".")[0]
 
     def by_sample(self, output: Tensor) -> Tensor:
-        """Return an output as (sample, neuron, position).
-
-        The neurons of an output (sample, channel, height, width) are its channels, those of (sample, feature) and
-        (sample, token, feature) its features; everything else is position.
-        """
-        channels_last = output.movedim(1, -1) if output.ndim > 3 else output
-        flat = channels_last.reshape(output.shape[0], -1, channels_last.shape[-1])
+        """Return an output as (sample, neuron, position)."""
+        neurons_last = output.movedim(1, -1) if self.channels_first else output
+        flat = neurons_last.reshape(output.shape[0], -1, neurons_last.shape[-1])
         return flat.movedim(1, 2)
 
 
@@ -114,7 +121,8 @@ def structure_of(
     Parameters
     ----------
     module : the network
-    outputs : path of a submodule, `ROOT` for the network itself -> its output for a batch (sample, ...)
+    outputs : path of a submodule, `ROOT` for the network itself -> its output for a batch (sample, ...), in the order
+        of the calls
     output_size, target_size : numbers in the output and in the target of one sample
 
     Raises
@@ -124,13 +132,20 @@ def structure_of(
     submodules = dict(module.named_modules())
     trained = {name: tensor for name, tensor in module.named_parameters() if tensor.requires_grad}
     parameters = tuple(_parameter(name, tensor, submodules) for name, tensor in trained.items())
-    layers = tuple(
-        Layer(path, tuple(output.shape[1:]), isinstance(submodules.get(path.partition(":")[0]), _ACTIVATIONS))
-        for path, output in outputs.items()
-        if output.ndim >= 2
-    )
+    layers = tuple(_layers(outputs, submodules))
     _refuse_collisions([*(parameter.layer for parameter in parameters), *(layer.path for layer in layers)])
     return Structure(parameters, layers, output_size, target_size)
+
+
+def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) -> Iterator[Layer]:
+    """Yield the layers; where the neurons of an activation function lie is told by the layers before it."""
+    channels_first: bool | None = None
+    for path, output in outputs.items():
+        module = submodules.get(path.partition(":")[0], submodules[""])
+        if isinstance(module, _CHANNELS_FIRST + _FEATURES_LAST):
+            channels_first = isinstance(module, _CHANNELS_FIRST)
+        first = output.ndim > 3 if channels_first is None else channels_first
+        yield Layer(path, tuple(output.shape[1:]), isinstance(module, _ACTIVATIONS), first and output.ndim > 2)
 
 
 def _parameter(name: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -> Parameter:

@@ -1,33 +1,27 @@
 """The reproducible experiments: a question, the experiment that asks it, what was found, and what was published.
 
 A study is a folder with three names: ``Options`` (a specification; its fields are the command line's options),
-``experiment(options)`` and ``findings(records, options)``. Only the second needs PyTorch, and only it imports it.
+``experiment(options)`` and ``findings(records, options)``. `run` trains it into a `Folder`, `write_report` tells from
+the records what was found. Only ``experiment``, `run` and `cost` need PyTorch, and it is imported when one of them is
+used.
 """
 
 import importlib
-from collections.abc import Mapping
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from lrscope.errors import unknown
-from lrscope.studies._findings import Findings
+from lrscope.studies._catalogue import STUDIES, study
+from lrscope.studies._findings import Chapter, Findings, Listed, Still
 from lrscope.studies._folder import Folder
 from lrscope.studies._report import write_report
 
-STUDIES: Mapping[str, str] = {
-    "fluctuation": "Which neurons take part in learning, and how does that depend on the learning rate?",
-}
-"""Name of each study -> the question it asks."""
+if TYPE_CHECKING:
+    from lrscope.studies._run import cost, run
 
-__all__ = ["STUDIES", "Findings", "Folder", "study", "write_report"]
+__all__ = ["STUDIES", "Chapter", "Findings", "Folder", "Listed", "Still", "cost", "run", "study", "write_report"]
 
 
-def study(name: str) -> ModuleType:
-    """Return a study's folder, e.g. `lrscope.studies.fluctuation`.
-
-    Raises
-    ------
-    InputError : there is no such study; the nearest name is given.
-    """
-    if name not in STUDIES:
-        raise unknown("study", name, STUDIES)
-    return importlib.import_module(f"lrscope.studies.{name}")
+def __getattr__(name: str) -> Any:
+    """Return `run` or `cost`, which need PyTorch, when it is asked for."""
+    if name not in ("cost", "run"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("lrscope.studies._run"), name)

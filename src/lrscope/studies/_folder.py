@@ -1,20 +1,36 @@
 """The folder of one run: what is in it, and whether a run may start or go on there."""
 
+import errno
 import importlib.metadata
 import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lrscope import __version__
-from lrscope.errors import InputError, StoreError
+from lrscope.errors import InputError, LrscopeError, StoreError
 
 _LIBRARIES = ("torch", "numpy", "xarray", "uproot")
-_OURS = ("records", "experiment.json", "tables", "claims.json", "figures", "report.html")
+_DESCRIPTION = "experiment.json"
+_PARTIAL = f".{_DESCRIPTION}.part"
+_RESULTS = ("records*.root", "records*.root.part", "records*.state.npz*", "claims.json", "report.html")
+_UNFINISHED = (_PARTIAL, ".claims.json.*", ".report.html.*")
+_FOLDERS_OF_RESULTS = ("tables", "figures")
+_FIELDS = {
+    "study": str,
+    "options": dict,
+    "experiment": dict,
+    "command": str,
+    "versions": dict,
+    "machine": dict,
+    "finished": bool,
+}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -42,15 +58,19 @@ class Folder:
         """
         if not self.path.is_dir():
             raise InputError(f"{self.path} must be a folder that a study has written; there is none. Check the path.")
-        file = self.path / "experiment.json"
+        file = self.path / _DESCRIPTION
         try:
             description: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return {key: description[key] for key in ("study", "options", "experiment", "command", *description)}
         except FileNotFoundError:
             remedy = "Give the folder that `lrscope run` has written."
-            raise InputError(f"{self.path} must hold an experiment.json; it has none. {remedy}") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{file} must be JSON as a study writes it; got a damaged file.") from error
+            raise InputError(f"{self.path} must hold an {_DESCRIPTION}; it has none. {remedy}") from None
+        except (OSError, ValueError) as error:
+            raise _damaged(file) from error
+        if not isinstance(description, dict) or not all(
+            isinstance(description.get(field), kind) for field, kind in _FIELDS.items()
+        ):
+            raise _damaged(file)
+        return description
 
     def check_new(self, study: str, overwrite: bool) -> None:
         """Make sure that a run may start here.
@@ -59,24 +79,24 @@ class Folder:
         ------
         InputError : the folder holds the results of another study, of this one (without `overwrite`), or other files.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"out must be a folder; {self.path} is a file. Give another --out.")
-        if not self.path.exists() or not any(self.path.iterdir()):
+        with self._as_sentences():
+            if self.path.exists() and not self.path.is_dir():
+                raise InputError(f"out must be a folder; {self.path} is a file. Give another --out.")
+            held_names = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
+        if held_names <= {_PARTIAL}:  # all that a run which was killed at once leaves behind
             return
-        if not (self.path / "experiment.json").exists():
+        if _DESCRIPTION not in held_names:
             raise InputError(f"out must be a new or empty folder; {self.path} holds other files. Give another --out.")
         held = self.description()
         if held["study"] != study:
-            raise InputError(
-                f"out must be a folder of the study {study}; {self.path} holds results of {held['study']}. "
-                "Give another --out."
-            )
+            found = f"{self.path} holds results of {held['study']}"
+            raise InputError(f"out must be a folder of the study {study}; {found}. Give another --out.")
         if not overwrite:
-            remedy = "Give another --out or --overwrite" + ("." if held.get("finished") else ", or --resume to go on.")
+            remedy = "Give another --out or --overwrite" + ("." if held["finished"] else ", or --resume to go on.")
             raise InputError(f"out must be a new folder; {self.path} holds results of {study} already. {remedy}")
 
-    def check_resumable(self, study: str, options: Mapping[str, Any]) -> None:
-        """Make sure that there is an unfinished run of the same study with the same options.
+    def check_resumable(self, study: str, options: Mapping[str, Any], experiment: Mapping[str, Any]) -> None:
+        """Make sure that there is an unfinished run of the same study, with the same options and experiment.
 
         Raises
         ------
@@ -85,19 +105,35 @@ class Folder:
         held = self.description()
         if held["study"] != study:
             raise InputError(f"--resume must continue the study {study}; {self.path} holds results of {held['study']}.")
-        differing = [name for name, value in options.items() if held["options"].get(name) != value]
+        differing = _differences(held["options"], options)
         if differing:
-            changes = ", ".join(f"{name} was {held['options'].get(name)}, is {options[name]}" for name in differing)
-            raise InputError(f"--resume must have the options of the run; {changes}. Give the same options again.")
-        if held.get("finished"):
-            raise InputError(f"--resume must have something to go on with; the run in {self.path} is complete.")
+            raise InputError(f"--resume must have the options of the run; {differing}. Give the same options again.")
+        if held["experiment"] != experiment:
+            remedy = f"Install lrscope {held['versions'].get('lrscope')} to go on, or start anew with --overwrite."
+            raise InputError(f"--resume must continue the same experiment; this lrscope makes another of it. {remedy}")
+        if held["finished"]:
+            remedy = f"Its report is written again by `lrscope report {self.path}`."
+            raise InputError(
+                f"--resume must have something to go on with; the run in {self.path} is complete. {remedy}"
+            )
 
-    def clear(self) -> None:
-        """Make the folder, without anything that an earlier run wrote into it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        for entry in self.path.iterdir():
-            if entry.name.startswith(_OURS):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    def begin(self, description: Mapping[str, Any]) -> None:
+        """Make the folder, without anything that an earlier run wrote into it, and describe the new run there.
+
+        Raises
+        ------
+        InputError : the folder cannot be written.
+        StoreError : the disk is full.
+        """
+        with self._as_sentences():
+            self.path.mkdir(parents=True, exist_ok=True)
+            for pattern in (*_RESULTS, *_UNFINISHED):
+                for file in self.path.glob(pattern):
+                    file.unlink()
+            for name in _FOLDERS_OF_RESULTS:
+                shutil.rmtree(self.path / name, ignore_errors=True)
+            (self.path / _DESCRIPTION).unlink(missing_ok=True)  # last: until then the folder is known as ours
+            self._describe(description)
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Write ``experiment.json``, as a whole or not at all.
@@ -106,23 +142,52 @@ class Folder:
         ------
         StoreError : it cannot be written.
         """
-        file = self.path / "experiment.json"
-        partial = file.with_name(".experiment.json.part")
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(dict(description), indent=2) + "\n", encoding="utf-8")
-            partial.replace(file)
+            self._describe(description)
         except OSError as error:
+            remedy = "Check the folder and its disk, and run again with --resume."
+            raise StoreError(f"{self.path / _DESCRIPTION} could not be written: {error.strerror}. {remedy}") from error
+
+    def _describe(self, description: Mapping[str, Any]) -> None:
+        partial = self.path / _PARTIAL
+        try:
+            partial.write_text(json.dumps(dict(description), indent=2) + "\n", encoding="utf-8")
+            partial.replace(self.path / _DESCRIPTION)
+        finally:
             partial.unlink(missing_ok=True)
-            raise StoreError(
-                f"{file} could not be written: {error.strerror}. Check the folder and its disk."
-            ) from error
 
     def next_records(self) -> Path:
         """Return the file that a run writes now: ``records.root``, or ``records-1.root`` after a resume."""
         taken = {file.name for file in self.path.glob("records*.root")}
         names = ("records.root", *(f"records-{number}.root" for number in range(1, len(taken) + 2)))
         return next(self.path / name for name in names if name not in taken)
+
+    @contextmanager
+    def _as_sentences(self) -> Iterator[None]:
+        """Turn what the system says about the folder into our sentences."""
+        try:
+            yield
+        except LrscopeError:
+            raise
+        except OSError as error:
+            if error.errno in _FULL:
+                raise StoreError(f"No space left on the disk of {self.path}. Free some space and try again.") from error
+            found = f"{self.path} cannot: {error.strerror}"
+            raise InputError(f"out must be a folder that can be written; {found}. Give another --out.") from error
+
+
+def _damaged(file: Path) -> InputError:
+    return InputError(f"{file} must be JSON as a study writes it; got a damaged file. Give another folder.")
+
+
+def _differences(held: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Return in words which options are not those of the run; nothing if all are the same."""
+    differing = [name for name in options if held.get(name) != options[name]]
+    return ", ".join(f"{name} was {_words(held.get(name))}, is {_words(options[name])}" for name in differing)
+
+
+def _words(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,5 @@
 """From the records of a finished run to its tables, figures, claims and page. Needs no PyTorch."""
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import joblib
 from matplotlib.figure import Figure
 
 from lrscope import store
+from lrscope.errors import InputError
 from lrscope.report import (
     Interactive,
     Picture,
@@ -20,6 +20,7 @@ from lrscope.report import (
     write_picture,
     write_table,
 )
+from lrscope.studies._catalogue import study
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
 from lrscope.studies._folder import Folder
 
@@ -33,20 +34,22 @@ def write_report(folder: Folder) -> Path:
 
     Raises
     ------
-    InputError : the folder holds no run, or no records that can be read.
+    InputError : the folder holds no run, or one that did not come to its end, or no records that can be read.
     StoreError : a file cannot be written.
     """
     description = folder.description()
-    study = importlib.import_module(f"lrscope.studies.{description['study']}")
+    if not description["finished"]:
+        remedy = f"Go on with: {description['command']} --resume"
+        raise InputError(f"{folder.path} must hold a finished run; got one that was interrupted, or goes on. {remedy}")
+    asked = study(description["study"])
     chosen = {name: value for name, value in description["options"].items() if name != "class"}
-    records = store.open_records(folder.path)
-    findings: Findings = study.findings(records, study.Options(**chosen))
+    findings: Findings = asked.findings(store.open_records(folder.path), asked.Options(**chosen))
     if findings.histograms:
         store.add_histograms(store.record_files(folder.path)[-1], findings.histograms)
     write_claims(folder.path / "claims.json", findings.claims)
     pictures = _drawn(folder.path / "figures", [item for chapter in findings.chapters for item in chapter.items])
     sections = [_written(folder.path, chapter, pictures) for chapter in findings.chapters]
-    return write_html(folder.report, _page(findings, sections, description, records.attrs["complete"]))
+    return write_html(folder.report, _page(findings, sections, description))
 
 
 def _drawn(path: Path, items: Sequence[Item]) -> dict[str, Picture]:
@@ -76,12 +79,11 @@ def _shown(item: Listed | Interactive) -> Table | Interactive:
     return item.table if isinstance(item, Listed) else item
 
 
-def _page(findings: Findings, sections: list[Section], description: Mapping[str, Any], complete: bool) -> Report:
-    unfinished = [] if complete else ["The training was interrupted: what follows is about the steps recorded so far."]
+def _page(findings: Findings, sections: list[Section], description: Mapping[str, Any]) -> Report:
     return Report(
         title=findings.title,
         question=findings.question,
-        summary=[*unfinished, *findings.summary],
+        summary=findings.summary,
         claims=findings.claims,
         sections=sections,
         experiment=description["experiment"],

@@ -1,8 +1,8 @@
-"""A study from its options to its finished folder: train, write while training, report. The half that needs PyTorch."""
+"""A study from its options to its records: train, and write while training. The half that needs PyTorch."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from lrscope import store
 from lrscope.errors import InputError
 from lrscope.specification import to_json
-from lrscope.studies import study
+from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.training import Estimate, Stream, estimate, stream
 
@@ -27,7 +27,7 @@ def run(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> bool:
-    """Train a study and write its records; return whether it came to its end (False: it was interrupted).
+    """Train a study and write its records; return whether it came to its end (False: Ctrl-C ended it).
 
     Parameters
     ----------
@@ -44,30 +44,29 @@ def run(
     InputError : something is not allowed; nothing has been written.
     StoreError : the disk is full; what was recorded before is kept, and `resume` goes on with it.
     """
-    chosen = to_json(options)
-    experiment = study(name).experiment(options)
+    chosen, experiment = to_json(options), study(name).experiment(options)
+    form = experiment.to_json()
     if resume:
-        folder.check_resumable(name, chosen)
+        folder.check_resumable(name, chosen, form)
     else:
         folder.check_new(name, overwrite)
     training = stream(experiment, device=device, checkpoint=_checkpoint(folder) if resume else None, progress=progress)
     description = {
         "study": name,
         "options": chosen,
-        "experiment": experiment.to_json(),
+        "experiment": form,
         "command": command,
         "versions": versions(),
         "machine": {**machine(), "device": _device_name(device), "threads": str(torch.get_num_threads())},
         "finished": False,
     }
     if not resume:
-        folder.clear()
-    folder.describe(description)
-    ended = _record(training, folder, description, bool(getattr(options, "standardised", False)))
-    if ended:
-        store.remove_state(folder.path)
+        folder.begin(description)
+    _record(training, folder, description, bool(getattr(options, "standardised", False)))
+    if training.finished:
         folder.describe({**description, "finished": True})
-    return ended
+        store.remove_state(folder.path)
+    return training.finished
 
 
 def cost(name: str, options: Any, device: str = "auto") -> Estimate:
@@ -85,16 +84,22 @@ def _checkpoint(folder: Folder) -> Mapping[str, Any] | None:
         return None
 
 
-def _record(training: Stream, folder: Folder, description: Mapping[str, Any], standardised: bool) -> bool:
-    earlier = sorted(folder.path.glob("records*.root"))
+class _StoppedError(Exception):
+    """Leaves the file of records as it is, without the sign that it is complete."""
+
+
+def _record(training: Stream, folder: Folder, description: Mapping[str, Any], standardised: bool) -> None:
+    earlier = list(folder.path.glob("records*.root"))
     after = store.last_recorded(earlier) if earlier else None
     with (
+        suppress(_StoppedError),
         store.Writer(folder.next_records(), description, after=after, standardised=standardised) as writer,
         _interrupts_stop(training),
     ):
         for block in training:
             writer.extend(block, training.state)
-    return training.finished
+        if not training.finished:
+            raise _StoppedError
 
 
 @contextmanager

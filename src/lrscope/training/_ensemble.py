@@ -21,7 +21,7 @@ from lrscope.errors import InputError
 from lrscope.optim import Number, UpdateRule
 from lrscope.probes import Moment, Probe
 from lrscope.records import DIVERGED_AT
-from lrscope.training._graph import simplified
+from lrscope.training._graph import simplified, without_python
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
 from lrscope.training._tape import Tree
@@ -160,7 +160,7 @@ class Ensemble:
         except (RuntimeError, ValueError, TypeError) as error:
             remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
             raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
-        return graph
+        return without_python(graph, arguments) if self._columns.noise_seed.device.type == "cpu" else graph
 
     def _step_of_one(
         self, due: tuple[int, ...], state: State, numbers: Tree, clock: Clock, batch: Batch, data: Batch

@@ -5,13 +5,16 @@ memory for every pointwise operation, which on a CPU means cache misses. For the
 saves about a third of the time of a step (see docs/benchmarks.md).
 """
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.passes.shape_prop import TensorMetadata
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 _ATEN = torch.ops.aten
 _RESHAPING = (_ATEN.view.default, _ATEN._unsafe_view.default, _ATEN.expand.default)
@@ -38,7 +41,8 @@ _INTO_GRADIENT: Mapping[Any, Any] = {
 }
 """Derivative of an activation function -> the same with an argument `grad_input` for the result."""
 _COMMUTE = (_ATEN.add.Tensor, _ATEN.mul.Tensor)
-_OURS = {*_VIEWS, *_IN_PLACE, *_IN_PLACE.values(), *_INTO_GRADIENT, *_INTO_GRADIENT.values(), _ATEN.bmm.default}
+_PRODUCTS = (_ATEN.mm.default, _ATEN.addmm.default, _ATEN.bmm.default, _ATEN.baddbmm.default, _ATEN.convolution.default)
+_OURS = {*_VIEWS, *_PRODUCTS, *_IN_PLACE, *_IN_PLACE.values(), *_INTO_GRADIENT, *_INTO_GRADIENT.values()}
 """Operations whose memory belongs to the graph alone and may be written over; all others are left as they are."""
 
 
@@ -50,6 +54,35 @@ def simplified(module: GraphModule) -> GraphModule:
     module.graph.lint()
     module.recompile()
     return module
+
+
+def without_python(module: GraphModule, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    """Return the graph as a program that runs outside of Python, so that threads run side by side.
+
+    The generated Python code holds Python's lock between any two operations; with two threads that costs a third of
+    the time. PyTorch's own program of traced operations does not; its maker is marked as deprecated in favour of
+    compilers, which need a C++ tool chain and half a minute. Where it is gone or refuses a graph, the graph itself,
+    which computes the same, is returned.
+
+    Parameters
+    ----------
+    arguments : trees of tensors as the graph will be given
+    """
+    leaves, form = tree_flatten(arguments)
+    results: list[TreeSpec] = []
+
+    def flat(*tensors: Tensor) -> tuple[Tensor, ...]:
+        outputs, shape = tree_flatten(module(*tree_unflatten(tensors, form)))
+        results.append(shape)
+        return tuple(outputs)
+
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            program = torch.jit.trace(flat, tuple(leaves), check_trace=False)
+    except (AttributeError, RuntimeError):
+        return module
+    return lambda *trees: tree_unflatten(program(*tree_flatten(trees)[0]), results[0])
 
 
 def _drop_idle(graph: Graph) -> None:

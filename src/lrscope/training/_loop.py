@@ -74,6 +74,8 @@ def stream(
     checkpoint : the ``state`` of an earlier stream of the same experiment: training goes on behind it
     progress : called after every step with the number of networks times steps that are done, and of all
     """
+    if chunk_size is not None and (isinstance(chunk_size, bool) or chunk_size < 1):
+        raise must_be("chunk_size", "a positive integer", chunk_size)
     return Stream(experiment, _device(device), chunk_size, checkpoint, progress)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
 from lrscope.errors import InputError, must_be
@@ -53,20 +54,24 @@ def build(factory: ModelFactory, seed: int, dtype: torch.dtype) -> nn.Module:
 
     Raises
     ------
-    InputError : the factory returns something that is not a module with parameters.
+    InputError : the factory returns something that is not a module with parameters that can be trained.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = factory()
-    if not isinstance(module, nn.Module) or not trained_parameters(module):
-        raise must_be("model", "a callable that returns an nn.Module with parameters", type(module).__name__)
+    if not isinstance(module, nn.Module):
+        raise must_be("model", "a callable that returns an nn.Module", type(module).__name__)
     if any(is_lazy(parameter) for parameter in module.parameters()):
         raise must_be("model", "a module whose parameters have shapes", type(module).__name__, "Avoid lazy modules.")
+    if not trained_parameters(module):
+        raise must_be("model", "a module with parameters that require a gradient", type(module).__name__)
     return module.to(dtype)
 
 
 class Network:
     """A module and a loss, as functions of a vector of parameters and a dictionary of buffers.
+
+    Attention is computed by its formula: the fused kernels cannot be lifted over members.
 
     Parameters
     ----------
@@ -88,7 +93,8 @@ class Network:
 
     def evaluate(self, parameters: Tensor, buffers: Tree, inputs: Tensor) -> Tensor:
         """Return the outputs (sample, ...) in evaluation mode."""
-        outputs: Tensor = functional_call(self._evaluating, {**self.layout.tree(parameters), **buffers}, (inputs,))
+        with sdpa_kernel(SDPBackend.MATH):
+            outputs: Tensor = functional_call(self._evaluating, {**self.layout.tree(parameters), **buffers}, (inputs,))
         return outputs
 
     def forward_back(
@@ -108,7 +114,7 @@ class Network:
 
         def loss_of(vector: Tensor, nudges: Tree) -> tuple[Tensor, tuple[Tree, Tree]]:
             fresh = {name: buffer.clone() for name, buffer in buffers.items()}
-            with Tape(self._training, nudges, listening) as tape, MemberNoise(key):
+            with Tape(self._training, nudges, listening) as tape, MemberNoise(key), sdpa_kernel(SDPBackend.MATH):
                 outputs = functional_call(self._training, {**self.layout.tree(vector), **fresh}, (batch.inputs,))
             return self._loss(outputs, batch.targets), (fresh, tape.outputs)
 

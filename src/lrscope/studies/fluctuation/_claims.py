@@ -6,11 +6,13 @@ from lrscope import analysis
 from lrscope.report import Claim
 from lrscope.studies.fluctuation._published import LIMITS, LRS, QUANTITIES
 from lrscope.studies.fluctuation._results import Results
-from lrscope.studies.fluctuation._statements import GRADIENTS, STATEMENTS, Statement
+from lrscope.studies.fluctuation._statements import GRADIENTS, STATEMENTS, Statement, taking_part
+from lrscope.studies.fluctuation._words import at_rates, counted, percent, rate
 
 PAPER = "Pareek et al. 2025"
 MAJORITY = "more than half of the cases"
 WORDS = "stated in words"
+UNDECIDED = "Nothing to judge: no network came far enough (it diverged, or has fewer than two recorded steps)."
 _COUNTED = (
     ("encoder", "the encoder has 97 neurons", "weights", 97),
     ("decoder", "the decoder has 98 neurons", "weights", 98),
@@ -21,7 +23,7 @@ _COUNTED = (
 def claims(found: Results) -> list[Claim]:
     """Return every claim: with the published value, the measured one, and whether it holds here."""
     return [
-        *(_neurons(found, *counted) for counted in _COUNTED),
+        *(_neurons(found, *counting) for counting in _COUNTED),
         *(_distance(found, quantity) for quantity in QUANTITIES),
         *(_of_spiral(found, statement) for statement in STATEMENTS),
         _lowest_bin(found),
@@ -33,77 +35,96 @@ def claims(found: Results) -> list[Claim]:
 
 def _neurons(found: Results, what: str, statement: str, quantity: str, published: int) -> Claim:
     parts = found.fluctuation[quantity]["part"].values.tolist()
-    measured = parts.count("encoder" if what == "relu" else what)
-    return Claim(f"neurons-{what}", f"{PAPER}, appendix A", statement, published, measured, 0, measured == published)
+    measured = [parts.count(part) for part in (("encoder", "decoder") if what == "relu" else (what,))]
+    holds = all(count == published for count in measured)
+    told = measured[0] if len(set(measured)) == 1 else measured
+    return Claim(f"neurons-{what}", f"{PAPER}, appendix A", statement, published, told, 0, holds)
 
 
 def _distance(found: Results, quantity: str) -> Claim:
     """The tables of one quantity: their distance to the published ones, beside the published tables' own scatter."""
-    name, source = f"tables-{quantity.replace('_', '-')}", f"{PAPER}, appendix A, {QUANTITIES[quantity]}"
-    statement = f"the binned fluctuations of the {quantity.replace('_', ' ')} are those of the published tables"
+    limit, distance = LIMITS[quantity], found.distance[quantity]
     scatter = round(float(found.scatter[quantity].mean()), 3)
-    distance = found.distance[quantity]
-    if not distance.notnull().any():
-        return Claim(
-            name, source, statement, scatter, None, LIMITS[quantity], None, "Needs a shape and rate of the tables."
+    measured, agree = None, ""
+    if not distance.size:
+        note = "Needs a shape and a rate of the published tables."
+    elif distance.isnull().all():
+        note = UNDECIDED
+    else:
+        measured, agree = round(float(distance.mean()), 3), _agree(_within(distance, limit), "seed")
+        compared = distance.notnull().any(["seed", "part"])
+        shapes, rates = (int(compared.any(dim).sum()) for dim in ("lr", "shape"))
+        note = (
+            f"Mean total-variation distance over {counted(shapes, 'shape')}, {counted(rates, 'rate')} and both parts. "
+            "Published: the tables' own scatter, their distance to their mean over the shapes."
         )
-    measured = round(float(distance.mean()), 3)
-    note = (
-        f"Mean total-variation distance over {distance.sizes['shape']} shapes, {distance.sizes['lr']} rates and both "
-        "parts. Published: the tables' own scatter, their distance to their mean over the shapes."
+    return Claim(
+        f"tables-{quantity.replace('_', '-')}",
+        f"{PAPER}, appendix A, {QUANTITIES[quantity]}",
+        f"the binned fluctuations of the {quantity.replace('_', ' ')} are those of the published tables",
+        scatter,
+        measured,
+        limit,
+        None if measured is None else measured <= limit,
+        note,
+        agree,
     )
-    agree = _agree(distance.mean(["shape", "lr", "part"]) <= LIMITS[quantity], "seeds")
-    holds = measured <= LIMITS[quantity]
-    return Claim(name, source, statement, scatter, measured, LIMITS[quantity], holds, note, agree)
+
+
+def _within(distance: xr.DataArray, limit: float) -> xr.DataArray:
+    """Tell for each seed whether its mean distance lies within the limit (seed); NaN where it has none."""
+    mean = distance.mean(["shape", "lr", "part"])
+    return (mean <= limit).where(mean.notnull())
 
 
 def _of_spiral(found: Results, statement: Statement) -> Claim:
     """A statement about the paper's three rates on the spiral, judged seed by seed."""
-    id, source, words = statement.id, f"{PAPER}, section {statement.section}", statement.words
+    source = f"{PAPER}, section {statement.section}"
     values = statement.values(found)
-    lacking = [f"lr {lr:g}" for lr in LRS if lr not in values["lr"]]
+    lacking = _lacking(values)
     lacking += [] if "spiral" in values["shape"] else ["the spiral"]
     if lacking:
-        return Claim(id, source, words, WORDS, None, MAJORITY, None, f"Needs {', '.join(lacking)}.")
+        return _unchecked(statement.id, source, statement.words, f"Needs {', '.join(lacking)}.")
     chosen = values.sel(shape="spiral", lr=list(LRS))
+    measured = f"{statement.what}: {at_rates(chosen.mean('seed'))}"
     holds = statement.test(chosen)
-    means = zip(chosen.mean("seed").values.tolist(), LRS, strict=True)
-    measured = f"{statement.what}: " + ", ".join(f"{mean:.3g} at {lr:g}" for mean, lr in means)
-    return Claim(id, source, words, WORDS, measured, MAJORITY, _mostly(holds), statement.note, _agree(holds, "seeds"))
+    return _judged(statement.id, source, statement.words, holds, "seed", measured=measured, note=statement.note)
 
 
 def _lowest_bin(found: Results) -> Claim:
-    ours, theirs = (round(_share_of_low_tables(counts), 3) for counts in (found.counts, found.published))
-    note = "Share of the tables (shape, rate, part, quantity) with more than half of the neurons between 0 and 0.3."
-    source = f"{PAPER}, figures 4 to 8 and appendix A"
-    return Claim("lowest-bin", source, "most neurons lie in the lowest bin", theirs, ours, MAJORITY, ours > 0.5, note)
+    ours, theirs = (_low_tables(counts) for counts in (found.counts, found.published))
+    return _judged(
+        "lowest-bin",
+        f"{PAPER}, figures 4 to 8 and appendix A",
+        "most neurons lie in the lowest bin",
+        ours,
+        "table",
+        published=round(float(theirs.mean()), 3),
+        measured=round(float(ours.mean()), 3),
+        note="Share of the tables (shape, rate, part, quantity) with more than half of the neurons between 0 and 0.3.",
+    )
 
 
-def _share_of_low_tables(counts: dict[str, xr.DataArray]) -> float:
-    """Return for which share of the tables that are not empty more than half of the neurons lie in the lowest bin."""
-    totals = [table.sum("bin", skipna=False) for table in counts.values()]
-    low = sum(int((table.isel(bin=0) > total / 2).sum()) for table, total in zip(counts.values(), totals, strict=True))
-    return low / max(1, sum(int((total > 0).sum()) for total in totals))
+def _low_tables(counts: dict[str, xr.DataArray]) -> xr.DataArray:
+    """Tell of each table whether more than half of its neurons lie in the lowest bin; NaN where it is empty."""
+    tables = xr.concat(counts.values(), "quantity", coords="minimal", compat="override")
+    total = tables.sum("bin", skipna=False)
+    return (tables.isel(bin=0, drop=True) > total / 2).where(total > 0)
 
 
 def _half_barely_move(found: Results) -> Claim:
     share = found.participation["weights"]["share"]
     inactive = found.participation["weights"]["inactive"].where(share.notnull())
-    measured = (
-        f"{float(inactive.mean()):.0f} of each part on average, between {inactive.min():.0f} and {inactive.max():.0f}"
-    )
-    note = f"Neurons whose weights have a normalised fluctuation below {found.options.threshold:g}."
-    half = (share >= 0.5).where(share.notnull())
-    return Claim(
+    low, high = float(inactive.min()), float(inactive.max())
+    return _judged(
         "half-barely-move",
         f"{PAPER}, section 4.3",
         "about half or more of the neurons barely move",
-        "about 50 of 97 or 98",
-        measured,
-        MAJORITY,
-        _mostly(half),
-        note,
-        _agree(half, "cases (shape, rate, part, seed)"),
+        (share >= 0.5).where(share.notnull()),
+        "case (shape, rate, part, seed)",
+        published="about 50 of 97 or 98",
+        measured=f"{float(inactive.mean()):.0f} of each part on average, between {low:.0f} and {high:.0f}",
+        note=f"Neurons whose weights have a normalised fluctuation below {found.options.threshold:g}.",
     )
 
 
@@ -112,44 +133,67 @@ def _gradients_least(found: Results) -> Claim:
     most = xr.concat([moving[name] for name in GRADIENTS], "quantity").max("quantity", skipna=False)
     others = [moving[name] for name in QUANTITIES if name not in GRADIENTS]
     least = xr.concat(others, "quantity").min("quantity", skipna=False)
-    holds = (most < least).where(most.notnull() & least.notnull())
-    measured = ", ".join(f"{name.replace('_', ' ')} {float(share.mean()):.0%}" for name, share in moving.items())
-    note = (
-        f"Share of the neurons with a normalised fluctuation of at least {found.options.threshold:g}, over all shapes."
+    above = f"at least {found.options.threshold:g}"
+    return _judged(
+        "gradients-least",
+        f"{PAPER}, section 4.2.4",
+        "gradients fluctuate least",
+        (most < least).where(most.notnull() & least.notnull()),
+        "case (rate, seed)",
+        measured=", ".join(f"{name.replace('_', ' ')} {percent(float(part.mean()))}" for name, part in moving.items()),
+        note=f"Share of the neurons with a normalised fluctuation of {above}, over all shapes.",
     )
-    source, statement = f"{PAPER}, section 4.2.4", "gradients fluctuate least"
-    agree = _agree(holds, "cases (rate, seed)")
-    return Claim("gradients-least", source, statement, WORDS, measured, MAJORITY, _mostly(holds), note, agree)
 
 
 def _engages_most(found: Results) -> Claim:
     """The statement about activations, over all shapes: the spiral alone is among the statements of the text."""
-    taking_part = _participating(found.participation["activations"]).sum("part", skipna=False)
     id, statement = "engages-most-all-shapes", "0.0001 engages the most neurons in activations, on every shape"
     source = f"{PAPER}, sections 4.2.3 and 4.3"
-    if any(lr not in taking_part["lr"] for lr in LRS):
-        return Claim(id, source, statement, WORDS, None, MAJORITY, None, f"Needs the rates {', '.join(map(str, LRS))}.")
-    chosen = taking_part.sel(lr=list(LRS))
-    slow = chosen.sel(lr=LRS[0])
-    wins = (slow >= chosen.max("lr")).where(chosen.notnull().all("lr"))
-    means = zip(chosen.mean(["shape", "seed"]).values.tolist(), LRS, strict=True)
-    measured = "neurons taking part: " + ", ".join(f"{mean:.1f} at {lr:g}" for mean, lr in means)
-    return Claim(
-        id, source, statement, WORDS, measured, MAJORITY, _mostly(wins), "", _agree(wins, "cases (shape, seed)")
-    )
+    engaged = taking_part(found, "activations").sum("part", skipna=False)
+    lacking = _lacking(engaged)
+    if lacking:
+        return _unchecked(id, source, statement, f"Needs {', '.join(lacking)}.")
+    chosen = engaged.sel(lr=list(LRS))
+    slow, others = chosen.sel(lr=LRS[0]), chosen.sel(lr=list(LRS[1:])).max("lr")
+    wins = (slow > others).where(chosen.notnull().all("lr"))
+    measured = f"neurons taking part: {at_rates(chosen.mean(['shape', 'seed']))}"
+    return _judged(id, source, statement, wins, "case (shape, seed)", measured=measured)
 
 
-def _participating(participation: xr.Dataset) -> xr.DataArray:
-    return participation["neurons"] - participation["inactive"]
+def _lacking(values: xr.DataArray) -> list[str]:
+    return [f"lr {rate(lr)}" for lr in LRS if lr not in values["lr"]]
 
 
-def _mostly(holds: xr.DataArray) -> bool | None:
-    """Return whether something holds in more than half of the decided cases; None if no case is decided."""
-    counted = analysis.agreement(holds, holds.dims)
-    return int(counted["agree"]) * 2 > int(counted["count"]) if int(counted["count"]) else None
+def _unchecked(id: str, source: str, statement: str, why: str) -> Claim:
+    return Claim(id, source, statement, WORDS, None, MAJORITY, None, why)
 
 
-def _agree(holds: xr.DataArray, cases: str) -> str:
-    counted = analysis.agreement(holds, holds.dims)
-    agree, count = int(counted["agree"]), int(counted["count"])
-    return f"{agree} of {count} {cases if count != 1 else cases.removesuffix('s')}"
+def _judged(
+    id: str,
+    source: str,
+    statement: str,
+    holds: xr.DataArray,
+    case: str,
+    *,
+    measured: object,
+    published: object = WORDS,
+    note: str = "",
+) -> Claim:
+    """Return the claim that something holds in more than half of the decided cases.
+
+    Parameters
+    ----------
+    holds : of each case 1, 0, or NaN where it cannot be told
+    case : what a case is called
+    """
+    counts = analysis.agreement(holds, holds.dims)
+    agree, count = int(counts["agree"]), int(counts["count"])
+    if not count:
+        return Claim(id, source, statement, published, None, MAJORITY, None, UNDECIDED)
+    agreeing = _agree(holds, case)
+    return Claim(id, source, statement, published, measured, MAJORITY, agree * 2 > count, note, agreeing)
+
+
+def _agree(holds: xr.DataArray, case: str) -> str:
+    counts = analysis.agreement(holds, holds.dims)
+    return f"{int(counts['agree'])} of {counted(int(counts['count']), case)}"

@@ -15,6 +15,7 @@ from lrscope.studies.fluctuation._claims import claims
 from lrscope.studies.fluctuation._options import Options
 from lrscope.studies.fluctuation._published import QUANTITIES
 from lrscope.studies.fluctuation._results import Results, results
+from lrscope.studies.fluctuation._words import at_rates, counted, percent, rate, short
 
 TITLE = "Neuronal fluctuations: learning rates against participating neurons"
 QUESTION = "Which neurons take part in learning, and how does that depend on the learning rate?"
@@ -44,49 +45,63 @@ def findings(records: xr.Dataset, options: Options) -> Findings:
 
 
 def _summary(found: Results) -> list[str]:
-    sizes, rates = found.error.sizes, [float(lr) for lr in found.error["lr"]]
-    seeds = f"{sizes['seed']} {'seed' if sizes['seed'] == 1 else 'seeds'}"
+    sizes = found.error.sizes
     what = (
-        f"{found.error.size} autoencoders learned {sizes['shape']} {'shape' if sizes['shape'] == 1 else 'shapes'} at "
-        f"{len(rates)} learning rates with {seeds} for {found.options.epochs} epochs. {_outcomes(found)}"
+        f"{counted(found.error.size, 'autoencoder')} learned {counted(sizes['shape'], 'shape')} at "
+        f"{counted(sizes['lr'], 'learning rate')} with {counted(sizes['seed'], 'seed')} for "
+        f"{counted(found.options.epochs, 'epoch')}. {_outcomes(found)}"
     )
-    return [what, _errors(found), _movement(found), _by_rate(found)]
+    return [what, _errors(found), *_movement(found)]
 
 
 def _outcomes(found: Results) -> str:
     outcome = found.outcome["outcome"].values.ravel().tolist()
-    counted = {name: outcome.count(name) for name in ("converged", "not improved", "diverged") if name in outcome}
-    if list(counted) == ["converged"]:
-        return "All of them converged."
-    return "Of these, " + ", ".join(f"{count} {name}" for name, count in counted.items()) + "."
+    if set(outcome) == {"converged"}:
+        return "All of them converged." if len(outcome) > 1 else "It converged."
+    words = {"converged": "converged", "not improved": "did not improve", "diverged": "diverged"}
+    counts = {told: outcome.count(name) for name, told in words.items() if name in outcome}
+    return "Of these, " + ", ".join(f"{count} {told}" for told, count in counts.items()) + "."
 
 
 def _errors(found: Results) -> str:
-    mean = found.error.mean(["shape", "seed"])
-    if not mean.notnull().any():
-        return "No network came to the end, so there is no reconstruction to judge."
-    best = float(analysis.best(mean, largest=False))
-    values = ", ".join(f"{value:.2g} at {lr:g}" for lr, value in zip(mean["lr"].values, mean.values, strict=True))
-    return f"On average over the shapes a learning rate of {best:g} reconstructs best (mean squared error {values})."
+    """Say which rate reconstructs best; a rate at which a network diverged does not compete."""
+    mean = found.error.mean(["shape", "seed"], skipna=False)
+    whole = mean.dropna("lr")
+    if not whole.size:
+        return "At no learning rate did every network come to the end, so none reconstructs best."
+    over = "On average over the shapes" if found.error.sizes["shape"] > 1 else "On this shape"
+    if whole.size == 1:
+        others = "; at every other rate a network diverged" if mean.size > 1 else ""
+        return f"{over} the mean squared error of the reconstruction is {at_rates(whole, _two_digits)}{others}."
+    listed = f"(mean squared error {at_rates(mean, _two_digits)})"
+    if float(whole.min()) == float(whole.max()):
+        return f"{over} all learning rates reconstruct alike {listed}."
+    best = float(analysis.best(whole, largest=False))
+    return f"{over} a learning rate of {rate(best)} reconstructs best {listed}."
 
 
-def _movement(found: Results) -> str:
-    threshold = found.options.threshold
-    still = {name: float(part["share"].mean()) for name, part in found.participation.items()}
-    listed = ", ".join(f"{share:.0%} by their {name.replace('_', ' ')}" for name, share in still.items())
-    return f"Most neurons barely move: a fluctuation below {threshold:g} of the largest in their part have {listed}."
+def _two_digits(value: float) -> str:
+    return short(value, 2)
+
+
+def _movement(found: Results) -> list[str]:
+    """Say how many neurons move, by quantity and by learning rate."""
+    still = {name.replace("_", " "): float(part["share"].mean()) for name, part in found.participation.items()}
+    if not any(map(np.isfinite, still.values())):
+        return ["No network came far enough to tell which neurons move: that takes two recorded steps."]
+    listed = ", ".join(f"{percent(share)} by their {name}" for name, share in still.items())
+    lead = "Most neurons barely move" if min(still.values()) > 0.5 else "Not every neuron takes part"
+    below = f"below {found.options.threshold:g} of the largest in their part"
+    return [f"{lead}: of all neurons a fluctuation {below} have {listed}.", _by_rate(found)]
 
 
 def _by_rate(found: Results) -> str:
-    """Say how the share of neurons that take part changes with the learning rate."""
     words = []
     for quantity in ("weights", "activations"):
         moving = 1 - found.participation[quantity]["share"].mean(["shape", "part", "seed"])
-        listed = ", ".join(
-            f"{share:.0%} at {lr:g}" for lr, share in zip(moving["lr"].values, moving.values, strict=True)
-        )
-        words.append(f"by their {quantity}, {listed}")
-    return f"Neurons that take part, on average over the shapes: {'; '.join(words)}."
+        words.append(f"by their {quantity}, {at_rates(moving, percent)}")
+    over = ", on average over the shapes" if found.error.sizes["shape"] > 1 else ""
+    return f"Neurons that take part{over}: {'; '.join(words)}."
 
 
 def _chapters(found: Results, records: xr.Dataset) -> list[Chapter]:
@@ -100,7 +115,7 @@ def _chapters(found: Results, records: xr.Dataset) -> list[Chapter]:
         ),
         Chapter("Against the published tables", "", _comparison(found)),
         Chapter("Taking part", "", [pictures.inactive(found), tables.participation(found)]),
-        Chapter("Life of the neurons", "", [pictures.dead(found), pictures.activity(_active(records, first))]),
+        Chapter("Life of the neurons", "", [pictures.dead(found), pictures.activity(_active(found, records, first))]),
         Chapter(
             "Training", "", [pictures.loss_curves(found), pictures.interactive_loss(found), tables.networks(found)]
         ),
@@ -114,12 +129,17 @@ def _comparison(found: Results) -> list[Still | Listed]:
     return [pictures.against_published(found), tables.distances(found), tables.counts(found)]
 
 
-def _active(records: xr.Dataset, shape: str) -> xr.DataArray:
-    """Return the active share of one network (step, neuron): the shape's, at the middle rate, of the first seed."""
-    members = np.flatnonzero(records["shape"].values == shape)
-    middle = np.sort(np.unique(records["lr"].values))[len(np.unique(records["lr"].values)) // 2]
-    chosen = [member for member in members if records["lr"].values[member] == middle][:1]
-    grid = on_grid(analysis.by_neuron(records.isel(member=chosen), "activations", "active"))
+def _active(found: Results, records: xr.Dataset, shape: str) -> xr.DataArray:
+    """Return the active share of one network (step, neuron): the shape's, of the first seed, at a middle rate.
+
+    It is the middle of the rates at which the network did not diverge, if there are any.
+    """
+    outcome = found.outcome["outcome"].sel(shape=shape).isel(seed=0)
+    rates = outcome["lr"].values[outcome.values != "diverged"]
+    rates = rates if len(rates) else outcome["lr"].values
+    chosen = {"shape": shape, "lr": rates[len(rates) // 2], "seed": outcome["seed"].item()}
+    member = np.flatnonzero(np.all([records[axis].values == value for axis, value in chosen.items()], axis=0))
+    grid = on_grid(analysis.by_neuron(records.isel(member=member), "activations", "active"))
     return analysis.arranged(grid.isel(shape=0, lr=0, seed=0))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from lrscope import analysis
@@ -61,6 +62,11 @@ def results(records: xr.Dataset, options: Options) -> Results:
     ------
     InputError : a quantity was not recorded.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
+        return _results(records, options)
+
+
+def _results(records: xr.Dataset, options: Options) -> Results:
     fluctuation = {quantity: on_grid(analysis.fluctuation(records, quantity)) for quantity in QUANTITIES}
     counts = {quantity: analysis.binned(values) for quantity, values in fluctuation.items()}
     published = published_counts()
@@ -96,5 +102,5 @@ def _last(array: xr.DataArray) -> xr.DataArray:
 
 def _scatter(published: xr.DataArray) -> xr.DataArray:
     """Return each published table's distance to the mean share of its quantity, part and rate over the shapes."""
-    shares = published / published.sum("bin", skipna=False)
+    shares = analysis.shares(published)
     return analysis.total_variation(shares, shares.mean("shape"))

@@ -20,9 +20,9 @@ def networks(found: Results) -> Listed:
             *place.values(),
             str(found.outcome["outcome"].sel(place).item()),
             _step(int(found.outcome["diverged_at"].sel(place))),
-            float(found.loss.sel(place)[0]),
-            float(found.loss.sel(place)[-1]),
-            float(found.error.sel(place)),
+            _number(found.loss.sel(place)[0]),
+            _number(found.loss.sel(place)[-1]),
+            _number(found.error.sel(place)),
         )
         for place in _places(found.error, ("shape", "lr", "seed"))
     ]
@@ -49,8 +49,8 @@ def participation(found: Results) -> Listed:
             quantity,
             place["layer"],
             place["lr"],
-            int(part["neurons"].sel(place).max()),
-            float(part["share"].sel(place).mean()),
+            found.fluctuation[quantity]["layer"].values.tolist().count(place["layer"]),
+            _number(part["share"].sel(place).mean()),
         )
         for quantity, part in found.by_layer.items()
         for place in _places(part["share"], ("layer", "lr"))
@@ -66,8 +66,8 @@ def distances(found: Results) -> Listed:
         (
             quantity,
             shape,
-            float(distance.sel(shape=shape).mean()),
-            float(found.scatter[quantity].sel(shape=shape).mean()),
+            _number(distance.sel(shape=shape).mean()),
+            _number(found.scatter[quantity].sel(shape=shape).mean()),
         )
         for quantity, distance in found.distance.items()
         for shape in distance["shape"].values.tolist()
@@ -77,19 +77,25 @@ def distances(found: Results) -> Listed:
 
 
 def _counts_row(found: Results, quantity: str, place: dict[str, Any]) -> tuple[Any, ...]:
-    measured = [int(count) for count in found.counts[quantity].sel(place).values]
+    counted = found.counts[quantity].sel(place)
+    measured = counted.values.tolist() if counted.any() else [None] * counted.size  # none lies in a bin if it diverged
     published, distance = found.published[quantity], found.distance[quantity]
     if place["shape"] not in distance["shape"] or place["lr"] not in distance["lr"]:
         return (*measured, None, None)
     row = published.sel({name: place[name] for name in ("shape", "lr", "part")})
     theirs = " / ".join(f"{count:.0f}" for count in row.values) if row.notnull().all() else None
-    return (*measured, theirs, float(distance.sel(place)))
+    return (*measured, theirs, _number(distance.sel(place)))
 
 
 def _places(array: xr.DataArray, dims: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Yield every combination of labels of some dimensions."""
     for labels in itertools.product(*(array[dim].values.tolist() for dim in dims)):
         yield dict(zip(dims, labels, strict=True))
+
+
+def _number(value: xr.DataArray) -> float | None:
+    """Return one number; None, an empty cell, where a network diverged."""
+    return float(value) if value.notnull() else None
 
 
 def _step(step: int) -> int | None:

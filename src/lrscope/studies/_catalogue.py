@@ -1,0 +1,24 @@
+"""Which studies there are."""
+
+import importlib
+from collections.abc import Mapping
+from types import ModuleType
+
+from lrscope.errors import unknown
+
+STUDIES: Mapping[str, str] = {
+    "fluctuation": "Which neurons take part in learning, and how does that depend on the learning rate?",
+}
+"""Name of each study -> the question it asks."""
+
+
+def study(name: str) -> ModuleType:
+    """Return a study's folder, e.g. `lrscope.studies.fluctuation`.
+
+    Raises
+    ------
+    InputError : there is no such study; the nearest name is given.
+    """
+    if name not in STUDIES:
+        raise unknown("study", name, STUDIES)
+    return importlib.import_module(f"lrscope.studies.{name}")

@@ -1,0 +1,46 @@
+"""A data set of arrays that exist."""
+
+import numpy as np
+import pytest
+
+from lrscope.data import Arrays, Samples
+from lrscope.errors import InputError
+
+
+def test_samples_hands_over_what_it_was_given():
+    inputs, targets = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
+    arrays = Samples(inputs, targets).arrays()
+    assert arrays.inputs is inputs
+    assert arrays.targets is targets
+    assert Samples(inputs.tolist(), targets.tolist()).arrays().inputs.shape == (3, 2)
+
+
+def test_the_checksum_is_that_of_the_values_in_order():
+    inputs, targets = np.arange(6.0).reshape(3, 2), np.zeros(3)
+    form = Samples(inputs, targets, "mine").__json__()
+    assert form["inputs"] == [3, 2]
+    assert form["targets"] == [3]
+    assert Samples(np.asfortranarray(inputs), targets, "mine").__json__() == form
+    assert Samples(inputs[::-1], targets, "mine").__json__()["sha256"] != form["sha256"]
+    assert Samples(inputs, targets + 1e-9, "mine").__json__()["sha256"] != form["sha256"]
+
+
+@pytest.mark.parametrize(("inputs", "targets"), [(3, 2), (0, 0)])
+def test_each_input_has_a_target(inputs, targets):
+    with pytest.raises(InputError) as caught:
+        Arrays(np.zeros((inputs, 1)), np.zeros((targets, 1)))
+    assert str(caught.value) == (
+        f"the number of targets must be as many as the inputs, and at least one; got '{targets} for {inputs} inputs'."
+    )
+
+
+def test_a_single_number_is_no_sample():
+    with pytest.raises(
+        InputError, match=r"inputs and targets must be arrays \(sample, ...\); got shapes \(\) and \(1,\)"
+    ):
+        Samples(1.0, [1.0])
+
+
+def test_what_is_no_number_is_refused():
+    with pytest.raises(InputError, match=r"inputs and targets must be arrays of numbers; got types <U1 and float64\."):
+        Samples(["a"], [1.0])

@@ -1,0 +1,71 @@
+"""Weights, biases and gradients as they are recorded, against the definition."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lrscope.probes import Biases, Gradients, Weights
+
+
+@pytest.fixture(scope="module")
+def moment(moment_of):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 1), nn.Linear(1, 2))
+    return moment_of(module.double(), torch.randn(6, 2, 4, 4).double(), torch.randn(6, 2).double())
+
+
+def test_spread_is_the_deviation_of_a_neurons_numbers(moment):
+    full, spread = (Weights(detail=detail).measure({}, moment)[0] for detail in ("values", "spread"))
+    assert np.allclose(spread["weights_spread_0"], full["weights_0"].numpy().std(axis=1))
+    assert np.allclose(spread["weights_spread_3"], full["weights_3"].numpy().std(axis=1))
+
+
+def test_spread_of_one_number_is_its_absolute_value(moment):
+    assert torch.equal(
+        Biases(detail="spread").measure({}, moment)[0]["biases_spread_0"], moment.parameters["0.bias"].abs()
+    )
+    one_input = Weights(detail="spread").measure({}, moment)[0]["weights_spread_4"]
+    assert torch.equal(one_input, moment.parameters["4.weight"][:, 0].abs())
+
+
+def test_spread_of_gradients_is_that_of_the_gradients(moment):
+    spread = Gradients(detail="spread").measure({}, moment)[0]
+    assert np.allclose(spread["weight_gradients_spread_0"], moment.gradients["0.weight"].flatten(1).numpy().std(axis=1))
+    assert torch.equal(spread["bias_gradients_spread_3"], moment.gradients["3.bias"].abs())
+
+
+def test_equal_weights_have_no_spread(moment):
+    equal = {name: torch.full_like(tensor, 0.1) for name, tensor in moment.parameters.items()}
+    object.__setattr__(moment, "parameters", {**equal})
+    assert Weights(detail="spread").measure({}, moment)[0]["weights_spread_0"].abs().max() < 1e-16
+
+
+def test_labels_say_what_is_recorded(moment):
+    (first, *_) = Gradients(include=("0",)).labels(moment.structure)
+    assert first.attrs == {
+        "quantity": "weight_gradients",
+        "statistic": "values",
+        "layer": "0",
+        "part": "0",
+        "long_name": "weight gradients",
+        "units": "1",
+    }
+    assert first.dims == ("neuron_0", "input_0")
+    (spread,) = Biases(include=("3",), detail="spread").labels(moment.structure)
+    assert (spread.name, spread.statistic, spread.dims) == ("biases_spread_3", "spread", ("neuron_3",))
+
+
+@pytest.mark.parametrize(
+    ("of", "quantities"),
+    [
+        (("weights",), {"weight_gradients"}),
+        (("biases",), {"bias_gradients"}),
+        (("activations",), {"activation_gradients"}),
+        (("weights", "biases", "activations"), {"weight_gradients", "bias_gradients", "activation_gradients"}),
+    ],
+)
+def test_gradients_are_of_what_was_asked(moment, of, quantities):
+    probe = Gradients(of=of)
+    assert {label.quantity for label in probe.labels(moment.structure)} == quantities
+    assert probe.required() == (frozenset({"activation_gradients"}) if "activations" in of else frozenset())

@@ -1,0 +1,250 @@
+"""Users' modules as pure functions: which train, and what is said where one cannot."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lrscope.data import Samples
+from lrscope.errors import InputError
+from lrscope.optim import SGD
+from lrscope.probes import Activations, Biases, Weights, every
+from lrscope.training import Experiment, Sweep, stream, train
+
+DRAW = np.random.default_rng(0)
+CLASSES = DRAW.integers(0, 3, 6)
+FEATURES, TOKENS, IMAGES = DRAW.normal(size=(6, 4)), DRAW.normal(size=(6, 5, 4)), DRAW.normal(size=(6, 2, 6, 6))
+WORDS = DRAW.integers(0, 10, (6, 5))
+
+
+class Module(nn.Module):
+    """A body and a linear classifier; what `between` does with the body's output is the network."""
+
+    def __init__(self, make, between, width=4) -> None:
+        super().__init__()
+        self.body = make()
+        self.head = nn.Linear(width, 3)
+        self.between = between
+
+    def forward(self, inputs):
+        return self.head(self.between(self.body, inputs))
+
+
+def network(make, between=lambda body, inputs: body(inputs), width=4):
+    return lambda: Module(make, between, width)
+
+
+def unrolled(cell, inputs):
+    hidden = inputs.new_zeros(len(inputs), 4)
+    for step in range(inputs.shape[1]):
+        hidden = cell(inputs[:, step], hidden)
+    return hidden
+
+
+def tied():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Linear(4, 3))
+    module[2].weight = module[0].weight
+    return module
+
+
+def convolutional(*layers):
+    return nn.Sequential(nn.Conv2d(2, 4, 3), *layers, nn.Flatten())
+
+
+def last(body, inputs):
+    return body(inputs)[0][:, -1]
+
+
+WORKING = {
+    "layer norm": (lambda: nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.GELU(), nn.Linear(8, 3)), FEATURES),
+    "group norm": (network(lambda: convolutional(nn.GroupNorm(2, 4), nn.SiLU()), width=64), IMAGES),
+    "pooling": (network(lambda: convolutional(nn.MaxPool2d(2), nn.PReLU(4)), width=16), IMAGES),
+    "residual": (network(lambda: nn.Linear(4, 4), lambda body, inputs: inputs + torch.relu(body(inputs))), FEATURES),
+    "embedding": (network(lambda: nn.Embedding(10, 4), lambda body, words: body(words).mean(1)), WORDS),
+    "attention": (
+        network(
+            lambda: nn.MultiheadAttention(4, 2, batch_first=True),
+            lambda body, x: body(x, x, x, need_weights=False)[0].mean(1),
+        ),
+        TOKENS,
+    ),
+    "transformer": (
+        network(
+            lambda: nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True), lambda body, x: body(x).mean(1)
+        ),
+        TOKENS,
+    ),
+    "GRU": (network(lambda: nn.GRU(4, 4, batch_first=True), last), TOKENS),
+    "LSTM": (network(lambda: nn.LSTM(4, 4, batch_first=True), last), TOKENS),
+    "cell": (network(lambda: nn.GRUCell(4, 4), unrolled), TOKENS),
+    "tied weights": (tied, FEATURES),
+}
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_modules_train_as_they_do_alone(name):
+    factory, inputs = WORKING[name]
+    experiment = Experiment(
+        data=Samples(inputs, CLASSES),
+        model=factory,
+        loss="cross_entropy",
+        optimizer=SGD(momentum=0.5),
+        sweep=Sweep(lr=[0.1, 0.5]),
+        steps=4,
+        probes=[Weights(when=every()), Biases(when=every()), Activations(include=("*",), when=every())],
+        dtype="float64",
+    )
+    losses = train(experiment, device="cpu").loss.sel(lr=0.5)
+    torch.manual_seed(0)
+    module = factory().double()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.5, momentum=0.5)
+    for step in range(4):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(module(torch.from_numpy(inputs)), torch.from_numpy(CLASSES))
+        assert abs(loss.item() - losses.isel(step=step).item()) < 1e-10
+        loss.backward()
+        optimizer.step()
+
+
+def branching(body, inputs):
+    outputs = body(inputs)
+    return outputs if outputs.sum() > 0 else -outputs
+
+
+def drawing(body, inputs):
+    return body(inputs) + torch.randn(4)
+
+
+def linear():
+    return nn.Linear(4, 4)
+
+
+CANNOT = (
+    "model must be trainable under torch.func.vmap. It must use tensor operations only, without branches on values; "
+)
+NOT_WORKING = {
+    "branch on values": (network(linear, branching), FEATURES, CANNOT),
+    "random numbers": (network(linear, drawing), FEATURES, CANNOT),
+    "alpha dropout": (network(lambda: nn.Sequential(nn.Linear(4, 4), nn.AlphaDropout(0.1))), FEATURES, CANNOT),
+    "dropout inside attention": (
+        network(lambda: nn.MultiheadAttention(4, 2, dropout=0.1, batch_first=True), lambda m, x: m(x, x, x)[0].mean(1)),
+        TOKENS,
+        CANNOT,
+    ),
+    "cumulative running statistics": (
+        network(lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, momentum=None))),
+        FEATURES,
+        CANNOT,
+    ),
+    "lazy": (
+        lambda: nn.LazyLinear(3),
+        FEATURES,
+        "model must be a module whose parameters have shapes; got 'LazyLinear'. Avoid lazy modules.",
+    ),
+    "no parameters": (nn.ReLU, FEATURES, "model must be a module with parameters that require a gradient; got 'ReLU'."),
+    "no module": (dict, FEATURES, "model must be a callable that returns an nn.Module; got 'dict'."),
+    "several outputs": (
+        lambda: nn.GRU(4, 3),
+        FEATURES,
+        "the model's output must be one tensor; got 'tuple'. Wrap the model and choose one.",
+    ),
+    "other inputs": (
+        lambda: nn.Linear(5, 3),
+        FEATURES,
+        "model and loss must accept inputs (6, 4) and targets (6,); PyTorch says: mat1 and mat2 shapes",
+    ),
+    "too few classes": (
+        lambda: nn.Linear(4, 1),
+        FEATURES,
+        "model and loss must accept inputs (6, 4) and targets (6,); PyTorch says: Target",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_WORKING)
+def test_modules_that_cannot_train_are_said_in_a_sentence(name):
+    factory, inputs, start = NOT_WORKING[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # PyTorch announces lazy modules
+        with pytest.raises(InputError) as caught:
+            next(stream(Experiment(data=Samples(inputs, CLASSES), model=factory, loss="cross_entropy",
+                                   sweep=Sweep(lr=[0.1]), steps=2), device="cpu"))  # fmt: skip
+    said = str(caught.value)
+    assert said.startswith(start)
+    assert "\n" not in said
+
+
+def run(model, targets=FEATURES, **fields):
+    given = {
+        "data": Samples(FEATURES, targets),
+        "model": model,
+        "sweep": Sweep(lr=[0.1]),
+        "steps": 3,
+        "dtype": "float64",
+    }
+    return stream(Experiment(**given | fields), device="cpu")
+
+
+@pytest.mark.parametrize("loss", ["mse", "half_mse", "l1"])
+def test_outputs_must_have_the_shape_of_the_targets(loss):
+    """PyTorch would broadcast, and warn."""
+    with pytest.raises(InputError) as caught:
+        run(lambda: nn.Linear(4, 1), loss=loss)
+    assert (
+        str(caught.value) == "the model's output for a sample must be of the shape of the target; got '(1,) for (4,)'."
+    )
+
+
+def test_a_loss_of_ones_own_may_compare_other_shapes():
+    def likelihood(outputs, targets):
+        mean, log_deviation = outputs.chunk(2, 1)
+        return (log_deviation + ((targets - mean) / log_deviation.exp()) ** 2 / 2).mean()
+
+    (block,) = run(lambda: nn.Linear(4, 8), loss=likelihood)
+    torch.manual_seed(0)
+    expected = likelihood(nn.Linear(4, 8).double()(torch.from_numpy(FEATURES)), torch.from_numpy(FEATURES))
+    assert np.isclose(block.loss[0, 0], expected.item())
+
+
+def test_a_loss_for_each_sample_is_said():
+    def each(outputs, targets):
+        return ((outputs - targets) ** 2).mean(1)
+
+    with pytest.raises(InputError, match=r"loss must be one number for a batch; got 'a tensor of shape \(6,\)'."):
+        run(linear, loss=each)
+
+
+def test_frozen_parameters_stay_and_the_others_learn():
+    def half_frozen():
+        module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+        module[0].requires_grad_(False)
+        return module
+
+    training = run(half_frozen, sweep=Sweep(lr=[0.1], seed=[0, 1]), probes=[Weights(when=every())])
+    (block,) = training
+    assert "weights_0" not in block
+    assert (block.loss.diff("step") < 0).all()
+    for row, seed in enumerate((0, 1)):
+        torch.manual_seed(seed)
+        frozen = half_frozen()[0].weight.double()
+        assert np.array_equal(training.state["buffers/0.weight"][row], frozen)
+
+
+def test_layers_without_a_sample_in_front_are_not_recorded():
+    """A module that sees samples and tokens as one dimension puts out nothing that belongs to one sample."""
+
+    class Folding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.each = nn.Linear(2, 2)
+            self.head = nn.Linear(4, 4)
+
+        def forward(self, inputs):
+            return self.head(self.each(inputs.reshape(-1, 2)).reshape(-1, 4))
+
+    (block,) = run(Folding, probes=[Activations(include=("*",), when=every()), Weights(when=every())])
+    assert "activations_mean_head" in block
+    assert "activations_mean_each" not in block
+    assert "weights_each" in block

@@ -1,0 +1,147 @@
+"""Which members go together, with what data, in which order, measured when."""
+
+import dataclasses
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from lrscope.data import Arrays, Samples, Shape
+from lrscope.errors import InputError
+from lrscope.probes import Activations, Loss, Outputs, Weights, at, every, log_spaced
+from lrscope.training import Experiment, Sweep, batch_order
+from lrscope.training._plan import Orders, chunked, timetable
+
+CPU = torch.device("cpu")
+
+
+def small():
+    return nn.Linear(2, 2)
+
+
+def experiment(**fields):
+    given = {"data": Shape("circle", samples=10), "model": small, "sweep": Sweep(lr=[0.1, 0.2]), "steps": 20} | fields
+    return Experiment(**given)
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 9), st.integers(1, 50))
+def test_an_epoch_is_a_permutation(seed, epoch, samples):
+    assert sorted(batch_order(seed, epoch, samples).tolist()) == list(range(samples))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own():
+    orders = {tuple(batch_order(seed, epoch, 20).tolist()) for seed in range(5) for epoch in range(5)}
+    assert len(orders) == 25
+    assert torch.equal(batch_order(3, 2, 20), batch_order(3, 2, 20))
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 3))
+def test_batches_go_through_the_data_once_an_epoch(samples, batch_size, epochs):
+    per_epoch = -(-samples // batch_size)
+    orders = Orders(np.array([5, 1, 5]), samples, batch_size, per_epoch)
+    batches = [orders.at(step) for step in range(epochs * per_epoch)]
+    for epoch in range(epochs):
+        joined = torch.cat(batches[epoch * per_epoch : (epoch + 1) * per_epoch], 1)
+        for row, seed in zip(joined, (5, 1, 5), strict=True):
+            assert torch.equal(row, batch_order(seed, epoch, samples))
+
+
+def test_a_step_can_be_asked_for_without_those_before():
+    def fresh():
+        return Orders(np.array([0, 1]), 10, 3, 4)
+
+    one = fresh()
+    for step in range(9):
+        assert torch.equal(one.at(step), fresh().at(step))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, None])
+def test_chunks_hold_every_member_once(size):
+    sweep = Sweep(shape=["circle", "spiral"], lr=[0.1, 0.2, 0.3], samples=[4, 6])
+    chunks = list(chunked(experiment(sweep=sweep), CPU, size, 1000))
+    assert Counter(number for members in chunks for number in members.columns["member"].tolist()) == Counter(range(12))
+    assert all(len(members) <= (size or 12) for members in chunks)
+
+
+def test_members_of_a_chunk_have_data_of_one_shape_each_its_own():
+    sweep = Sweep(lr=[0.1], samples=[4, 6], shape=["circle", "spiral"])
+    for members in chunked(experiment(sweep=sweep), CPU, None, 1000):
+        assert len(set(members.columns["samples"])) == 1
+        for row, (shape, samples) in enumerate(zip(members.columns["shape"], members.columns["samples"], strict=True)):
+            expected = Shape(str(shape), int(samples)).arrays().inputs
+            assert np.allclose(members.data.inputs[row], expected)
+
+
+def test_members_with_the_same_data_share_it():
+    (members,) = chunked(experiment(sweep=Sweep(lr=[0.1, 0.2], seed=[0, 1])), CPU, None, 1000)
+    assert members.shared
+    assert members.data.inputs.shape == (10, 2)
+    assert members.samples == 10
+
+
+def test_data_are_made_once_for_each_value_of_their_axes():
+    calls = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Counting:
+        scale: float
+
+        def arrays(self):
+            calls.append(self.scale)
+            return Arrays(np.full((3, 2), self.scale), np.zeros((3, 2)))
+
+    sweep = Sweep(scale=[1.0, 2.0], lr=[0.1, 0.2, 0.3])
+    (members,) = chunked(experiment(data=Counting(0.0), sweep=sweep), CPU, None, 1000)
+    assert sorted(calls) == [1.0, 2.0]
+    assert members.data.inputs[:, 0, 0].tolist() == [1, 1, 1, 2, 2, 2]
+
+
+def test_numbers_become_the_experiments_type_and_classes_stay_integers():
+    data = Samples(np.zeros((3, 2), np.float16), np.zeros(3, np.uint8))
+    (members,) = chunked(experiment(data=data, loss="cross_entropy", dtype="float64"), CPU, None, 1000)
+    assert (members.data.inputs.dtype, members.data.targets.dtype) == (torch.float64, torch.int64)
+
+
+def test_a_batch_larger_than_the_data_is_said():
+    with pytest.raises(InputError) as caught:
+        list(chunked(experiment(batch_size=11), CPU, None, 1000))
+    assert str(caught.value) == "batch_size must be at most the 10 samples; got 11."
+
+
+def test_probes_with_the_same_steps_share_a_dimension():
+    probes = [Weights(when=every(10)), Loss(), Activations(when=at(0, 10)), Outputs(when=log_spaced(4))]
+    table = timetable(experiment(probes=probes), 10)
+    assert table.dims == {0: "step_every_10", 1: "step", 2: "step_every_10", 3: "step_log_spaced_4"}
+    assert table.steps["step_every_10"].tolist() == [0, 10]
+
+
+@given(st.integers(1, 60), st.integers(1, 10), st.lists(st.integers(1, 8), min_size=1, max_size=3))
+def test_what_is_due_is_what_the_cadences_say(total, batch_size, counts):
+    cadences = [every(count) for count in counts] + [log_spaced(3), at(-1)]
+    table = timetable(
+        experiment(steps=total, batch_size=batch_size, probes=[Outputs(when=one) for one in cadences]), 10
+    )
+    per_epoch = -(-10 // batch_size)
+    slow = [set(one.steps(total, per_epoch).tolist()) for one in [every(), *cadences]]  # the loss comes first
+    for step in range(total):
+        assert table.due(step) == tuple(number for number, steps in enumerate(slow) if step in steps)
+    for dim, steps in table.steps.items():
+        assert table.count(dim, 3, 17) == sum(3 <= step < 17 for step in steps)
+
+
+def test_steps_come_from_epochs():
+    assert timetable(experiment(steps=None, epochs=3, batch_size=4), 10).total == 9
+    assert timetable(experiment(steps=None, epochs=3), 10).total == 3
+
+
+def test_a_probe_that_never_measures_is_said():
+    with pytest.raises(InputError) as caught:
+        timetable(experiment(steps=5, batch_size=1, probes=[Weights()]), 10)
+    assert str(caught.value) == (
+        "a probe with cadence every_1_epoch must measure at least once in 5 steps. "
+        "Choose another cadence, for example when=every(1)."
+    )
