@@ -31,16 +31,19 @@ Values = dict[str, Tensor]
 Step = Callable[..., tuple[State, Values]]
 
 
+_TRACING = threading.Lock()
+"""PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
+
+
 class Graphs:
     """Traced steps, by what they depend on. Ensembles of the same network, rule and probes share them."""
 
     def __init__(self) -> None:
         self._traced: dict[object, Step] = {}
-        self._tracing = threading.Lock()
 
     def get(self, key: object, trace: Callable[[], Step]) -> Step:
-        """Return the step of a key, traced if it is the first; tracing is not safe in two threads at once."""
-        with self._tracing:
+        """Return the step of a key, traced if it is the first."""
+        with _TRACING:
             if key not in self._traced:
                 self._traced[key] = trace()
             return self._traced[key]

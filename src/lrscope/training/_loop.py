@@ -24,6 +24,7 @@ from lrscope.training._plan import Members, Orders, Timetable, chunked, timetabl
 Checkpoint = Mapping[str, np.ndarray]
 Arrived = tuple[xr.Dataset, int, dict[str, np.ndarray]]
 """A block, the number of its chunk, and the state of the chunk behind it."""
+_TRAINED = ("step", "parameters", "buffers")
 BLOCK_BYTES = 64 * 2**20
 """The blocks that are gathered at a time are closed when their records together reach this size ..."""
 BLOCK_SECONDS = 20.0
@@ -115,7 +116,11 @@ class Stream(Iterator[xr.Dataset]):
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """What `stream` needs to go on behind the last block: arrays by name."""
+        """What `stream` needs to go on behind the last block: arrays by name.
+
+        ``chunk/<number>/parameters`` holds the parameters (member, parameter) of the members of a chunk, in the order
+        of ``named_parameters``; in the end they are the trained networks.
+        """
         return dict(self._state)
 
     @property
@@ -193,6 +198,8 @@ class Stream(Iterator[xr.Dataset]):
         orders = self._orders(members, table)
         born = time.monotonic()
         for step in range(self._first_step(number), table.total):
+            if self._stopping and not gatherer.nbytes:
+                return
             factor = self.experiment.schedule.factor(step, table.total)
             order = orders.at(step).to(self._device) if self.experiment.batch_size else None
             due = table.due(step)
@@ -221,11 +228,11 @@ class Stream(Iterator[xr.Dataset]):
         return Orders(members.columns["order_seed"], members.samples, batch_size, table.per_epoch)
 
     def _keep(self, number: int, state: Mapping[str, np.ndarray]) -> None:
-        """Remember where a chunk stands; of one that is done only that it is."""
+        """Remember where a chunk stands; of one that is done only that, and the trained networks."""
         prefix = f"chunk/{number}/"
         others = {name: array for name, array in self._state.items() if not name.startswith(prefix)}
         done = int(state["step"]) == self._tables[number].total
-        own = {"step": state["step"]} if done else state
+        own = {name: array for name, array in state.items() if not done or name.startswith(_TRAINED)}
         self._state = others | {prefix + name: array for name, array in own.items()}
 
     def _started(self, number: int) -> tuple[Ensemble, State]:
@@ -273,7 +280,7 @@ def _network(experiment: Experiment, device: torch.device) -> tuple[Network, int
     """Return the network, and the bytes that one member needs while it trains."""
     dtype = getattr(torch, experiment.dtype)
     module = build(experiment.model, 0, dtype).to(device)
-    example = next(chunked(experiment, device, 1, 1, 1)).example(experiment.batch_size or 2**62)
+    example = next(chunked(experiment, device, 1, 1)).example(experiment.batch_size or 2**62)
     network = Network(module, loss_function(experiment.loss), example)
     outputs = sum(int(np.prod(layer.shape)) for layer in network.structure.layers) * len(example.inputs)
     parameters = sum(network.layout.sizes)

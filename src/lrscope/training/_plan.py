@@ -84,7 +84,7 @@ def _groups(experiment: Experiment, columns: dict[str, np.ndarray], device: torc
 
 
 def chunked(
-    experiment: Experiment, device: torch.device, chunk_size: int | None, bytes_each: int, lanes: int
+    experiment: Experiment, device: torch.device, chunk_size: int | None, bytes_each: int, lanes: int = 1
 ) -> Iterator[Members]:
     """Yield the members chunk by chunk.
 
