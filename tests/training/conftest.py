@@ -142,7 +142,7 @@ def final_states() -> Callable[..., list[State]]:
 
 def _final_states(experiment, **options) -> list[State]:
     """Return the final parameters and buffers of each member, in the order of the members; one chunk."""
-    run = stream(experiment, device="cpu", **options)
+    run = stream(experiment, device="cpu", **{"chunk_size": 10**6, **options})
     numbers = next(run).member.values
     for _ in run:
         pass
@@ -150,10 +150,13 @@ def _final_states(experiment, **options) -> list[State]:
     shapes = {name: tensor.shape for name, tensor in module.named_parameters()}
     states = []
     for row in np.argsort(numbers):
-        pieces = torch.from_numpy(run.state["parameters"][row]).split([shape.numel() for shape in shapes.values()])
+        pieces = torch.from_numpy(run.state["chunk/0/parameters"][row]).split(
+            [shape.numel() for shape in shapes.values()]
+        )
         state = {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
         buffers = {
-            name: torch.from_numpy(run.state[f"buffers/{name}"][row : row + 1])[0] for name, _ in module.named_buffers()
+            name: torch.from_numpy(run.state[f"chunk/0/buffers/{name}"][row : row + 1])[0]
+            for name, _ in module.named_buffers()
         }
         states.append({**state, **buffers})
     return states

@@ -197,8 +197,8 @@ def test_a_diverging_member_is_frozen_where_it_diverged():
     assert block.diverged_at.isel(member=1).values.tolist() == [-1] * at + [at] * (30 - at)
     assert (block.diverged_at.isel(member=0) == -1).all()
     frozen = torch.cat([parameter.detach().reshape(-1) for parameter in module.parameters()])
-    assert torch.dist(torch.from_numpy(run.state["parameters"][1]), frozen) < 1e-3 * frozen.norm()
-    assert np.isfinite(run.state["buffers/layers.1.running_mean"][0]).all()
+    assert torch.dist(torch.from_numpy(run.state["chunk/0/parameters"][1]), frozen) < 1e-3 * frozen.norm()
+    assert np.isfinite(run.state["chunk/0/buffers/layers.1.running_mean"][0]).all()
 
 
 def test_records_are_nan_after_the_divergence_and_only_then():

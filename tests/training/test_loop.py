@@ -96,7 +96,7 @@ def test_a_run_can_be_resumed_again_and_again(small_blocks):
 def test_a_checkpoint_is_plain_arrays(small_blocks):
     run = stream(full_batch(), device="cpu")
     next(run)
-    assert {"parameters", "chunk", "step", "chunk_size"} <= set(run.state)
+    assert {"chunk/0/parameters", "chunk/0/step", "chunk_size"} <= set(run.state)
     assert all(isinstance(value, np.ndarray) for value in run.state.values())
     before = {name: value.copy() for name, value in run.state.items()}
     kept = run.state

@@ -229,7 +229,7 @@ def test_frozen_parameters_stay_and_the_others_learn():
     for row, seed in enumerate((0, 1)):
         torch.manual_seed(seed)
         frozen = half_frozen()[0].weight.double()
-        assert np.array_equal(training.state["buffers/0.weight"][row], frozen)
+        assert np.array_equal(training.state["chunk/0/buffers/0.weight"][row], frozen)
 
 
 def test_layers_without_a_sample_in_front_are_not_recorded():

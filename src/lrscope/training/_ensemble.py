@@ -6,6 +6,7 @@ step: about a third of the time for the paper's autoencoder (see docs/benchmarks
 """
 
 import dataclasses
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +21,32 @@ from lrscope.errors import InputError
 from lrscope.optim import Number, UpdateRule
 from lrscope.probes import Moment, Probe
 from lrscope.records import DIVERGED_AT
-from lrscope.training._graph import simplified
+from lrscope.training._graph import simplified, without_python
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
 from lrscope.training._tape import Tree
 
 State = dict[str, Any]
 Values = dict[str, Tensor]
-Graphs = dict[object, Callable[..., tuple[State, Values]]]
+Step = Callable[..., tuple[State, Values]]
+
+
+_TRACING = threading.Lock()
+"""PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
+
+
+class Graphs:
+    """Traced steps, by what they depend on. Ensembles of the same network, rule and probes share them."""
+
+    def __init__(self) -> None:
+        self._traced: dict[object, Step] = {}
+
+    def get(self, key: object, trace: Callable[[], Step]) -> Step:
+        """Return the step of a key, traced if it is the first."""
+        with _TRACING:
+            if key not in self._traced:
+                self._traced[key] = trace()
+            return self._traced[key]
 
 
 @dataclass(frozen=True)
@@ -117,10 +136,9 @@ class Ensemble:
         scale = torch.tensor(factor, dtype=torch.float64, device=device)
         arguments = (state, dict(self._columns.numbers), self._columns.noise_seed, now, scale, batch, self._data_tree())
         key = (due, len(state["parameters"]), tuple(batch["inputs"].shape), batch_dim, self._data_dim)
-        if key not in self._graphs:
-            self._graphs[key] = self._traced(due, batch_dim, arguments)
+        run = self._graphs.get(key, lambda: self._traced(due, batch_dim, arguments))
         with torch.no_grad():
-            return self._graphs[key](*arguments)
+            return run(*arguments)
 
     def _batch(self, order: Tensor | None) -> tuple[Tree, int | None]:
         if order is None:
@@ -145,7 +163,7 @@ class Ensemble:
         except (RuntimeError, ValueError, TypeError) as error:
             remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
             raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
-        return graph
+        return without_python(graph, arguments) if self._columns.noise_seed.device.type == "cpu" else graph
 
     def _step_of_one(
         self, due: tuple[int, ...], state: State, numbers: Tree, clock: Clock, batch: Batch, data: Batch

@@ -5,13 +5,16 @@ memory for every pointwise operation, which on a CPU means cache misses. For the
 saves about a third of the time of a step (see docs/benchmarks.md).
 """
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.passes.shape_prop import TensorMetadata
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 _ATEN = torch.ops.aten
 _RESHAPING = (_ATEN.view.default, _ATEN._unsafe_view.default, _ATEN.expand.default)
@@ -44,8 +47,8 @@ _OURS = {*_VIEWS, *_PRODUCTS, *_IN_PLACE, *_IN_PLACE.values(), *_INTO_GRADIENT, 
 
 
 def simplified(module: GraphModule) -> GraphModule:
-    """Return the graph without idle views and unread values, pointwise operations in place where nobody can tell."""
-    _drop_idle_views(module.graph)
+    """Return the graph without idle nodes and unread values, pointwise operations in place where nobody can tell."""
+    _drop_idle(module.graph)
     module.graph.eliminate_dead_code()
     _write_in_place(module.graph)
     module.graph.lint()
@@ -53,7 +56,36 @@ def simplified(module: GraphModule) -> GraphModule:
     return module
 
 
-def _drop_idle_views(graph: Graph) -> None:
+def without_python(module: GraphModule, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    """Return the graph as a program that runs outside of Python, so that threads run side by side.
+
+    The generated Python code holds Python's lock between any two operations; with two threads that costs a third of
+    the time. PyTorch's own program of traced operations does not; its maker is marked as deprecated in favour of
+    compilers, which need a C++ tool chain and half a minute. Where it is gone or refuses a graph, the graph itself,
+    which computes the same, is returned.
+
+    Parameters
+    ----------
+    arguments : trees of tensors as the graph will be given
+    """
+    leaves, form = tree_flatten(arguments)
+    results: list[TreeSpec] = []
+
+    def flat(*tensors: Tensor) -> tuple[Tensor, ...]:
+        outputs, shape = tree_flatten(module(*tree_unflatten(tensors, form)))
+        results.append(shape)
+        return tuple(outputs)
+
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            program = torch.jit.trace(flat, tuple(leaves), check_trace=False)
+    except (AttributeError, RuntimeError):
+        return module
+    return lambda *trees: tree_unflatten(program(*tree_flatten(trees)[0]), results[0])
+
+
+def _drop_idle(graph: Graph) -> None:
     for node in graph.nodes:
         same = _unchanged(node)
         if same is not None:
@@ -61,11 +93,13 @@ def _drop_idle_views(graph: Graph) -> None:
 
 
 def _unchanged(node: Node) -> Node | None:
-    """Return the node of which this one is a view with the same elements in the same order, if there is one."""
+    """Return the node that has the same elements in the same order as this one, if there is one."""
     source = node.args[0] if node.args else None
     if not isinstance(source, Node):
         return None
     if node.target in _RESHAPING and _form(node) and _form(source) and _form(node)[0] == _form(source)[0]:
+        return source
+    if node.target is _ATEN.mul.Scalar and node.args[1] == 1 and isinstance(node.args[1], int):
         return source
     turned_back = node.target is _ATEN.transpose.int and source.target is node.target
     if turned_back and set(source.args[1:]) == set(node.args[1:]) and isinstance(source.args[0], Node):

@@ -1,7 +1,10 @@
 """The training loop: the only one."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 import torch
@@ -14,14 +17,18 @@ from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import Gatherer
 from lrscope.training._ensemble import Columns, Ensemble, Graphs, State, from_arrays, to_arrays
 from lrscope.training._experiment import Estimate, Experiment
+from lrscope.training._lanes import lanes_of, threads_for
 from lrscope.training._network import Network, build, initial_tree
 from lrscope.training._plan import Members, Orders, Timetable, chunked, timetable
 
 Checkpoint = Mapping[str, np.ndarray]
+Arrived = tuple[xr.Dataset, int, dict[str, np.ndarray]]
+"""A block, the number of its chunk, and the state of the chunk behind it."""
+_TRAINED = ("step", "parameters", "buffers")
 BLOCK_BYTES = 64 * 2**20
-"""A block is closed when its records reach this size ..."""
+"""The blocks that are gathered at a time are closed when their records together reach this size ..."""
 BLOCK_SECONDS = 20.0
-"""... or this age, so that a slow training, too, loses little when it is killed."""
+"""... or at this age, so that a slow training, too, loses little when it is killed."""
 
 
 def train(experiment: Experiment, *, device: str = "auto", chunk_size: int | None = None) -> xr.Dataset:
@@ -74,7 +81,11 @@ def stream(
 
 
 class Stream(Iterator[xr.Dataset]):
-    """Blocks of records as they are measured, and the state of the training after the last one."""
+    """Blocks of records as they are measured, and the state of the training after the last one.
+
+    On a CPU as many chunks are trained side by side as there are threads, each by a thread of its own: that is faster
+    than threads that share every operation, and far less sensitive to whatever else the machine does.
+    """
 
     def __init__(
         self,
@@ -86,33 +97,39 @@ class Stream(Iterator[xr.Dataset]):
     ) -> None:
         self.experiment = experiment
         self._device = device
-        self._checkpoint = dict(checkpoint or {})
+        self._state = dict(checkpoint or {})
         self._progress = progress or (lambda _done, _total: None)
-        self._state: dict[str, np.ndarray] = {}
+        self._counting = threading.Lock()
         self._stopping = False
-        stored = self._checkpoint.get("chunk_size")
         self._network, bytes_each = _network(experiment, device)
-        self._chunks = list(chunked(experiment, device, chunk_size if stored is None else int(stored), bytes_each))
-        self._largest = max(len(members) for members in self._chunks)
+        if "chunk_size" in self._state:
+            chunk_size = int(self._state["chunk_size"])
+        self._chunks = list(chunked(experiment, device, chunk_size, bytes_each, lanes_of(device)))
+        self._lanes = min(len(self._chunks), lanes_of(device))
+        self._state["chunk_size"] = np.array(max(len(members) for members in self._chunks))
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
         self._gatherers = [Gatherer(experiment.probes, self._network.structure, table) for table in self._tables]
-        self._graphs: Graphs = {}
-        self._done = 0
+        self._graphs = Graphs()
+        self._done = sum(len(members) * self._first_step(number) for number, members in enumerate(self._chunks))
         self._blocks = self._all_blocks()
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """What `stream` needs to go on behind the last block: arrays by name."""
-        return self._state
+        """What `stream` needs to go on behind the last block: arrays by name.
+
+        ``chunk/<number>/parameters`` holds the parameters (member, parameter) of the members of a chunk, in the order
+        of ``named_parameters``; in the end they are the trained networks.
+        """
+        return dict(self._state)
 
     @property
     def finished(self) -> bool:
-        """Whether every member has taken its last step."""
-        return self._done >= self.total
+        """Whether every member has taken its last step and its records have been handed out."""
+        return all(self._first_step(number) == table.total for number, table in enumerate(self._tables))
 
     def stop(self) -> None:
-        """Ask the training to end: the block in hand comes out, then no more."""
+        """Ask the training to end: the blocks in hand come out, then no more."""
         self._stopping = True
 
     def __next__(self) -> xr.Dataset:
@@ -122,19 +139,21 @@ class Stream(Iterator[xr.Dataset]):
         """Return what the whole run will cost, from `steps` steps of the first chunk of each kind of data."""
         kinds: dict[tuple[torch.Size, ...], tuple[float, float]] = {}
         record_bytes, seconds = 0.0, 0.0
-        for number, members in enumerate(self._chunks):
-            shapes = (members.example(1).inputs.shape, members.example(1).targets.shape, torch.Size([members.samples]))
-            if shapes not in kinds:
-                kinds[shapes] = self._cost_of_one(number, members, steps)
-            record_bytes += kinds[shapes][0] * len(members)
-            seconds += kinds[shapes][1] * len(members)
+        with threads_for(self._lanes) as pool:
+            for number, members in enumerate(self._chunks):
+                one = members.example(1)
+                shapes = (one.inputs.shape, one.targets.shape, torch.Size([members.samples]))
+                if shapes not in kinds:
+                    kinds[shapes] = pool.submit(self._cost_of_one, number, members, steps).result()
+                record_bytes += kinds[shapes][0] * len(members)
+                seconds += kinds[shapes][1] * len(members) / self._lanes
         longest = max(table.total for table in self._tables)
         return Estimate(sum(map(len, self._chunks)), longest, round(record_bytes), seconds)
 
     def _cost_of_one(self, number: int, members: Members, steps: int) -> tuple[float, float]:
         """Return the bytes and seconds of one member of a chunk; measuring counts as often as something is due."""
         table, gatherer = self._tables[number], self._gatherers[number]
-        ensemble, state, _ = self._started(number, members)
+        ensemble, state = self._started(number)
         order = self._orders(members, table).at(0).to(self._device) if self.experiment.batch_size else None
 
         def median_seconds(due: tuple[int, ...]) -> tuple[float, dict[str, torch.Tensor]]:
@@ -153,47 +172,72 @@ class Stream(Iterator[xr.Dataset]):
         return run_bytes / len(members), seconds / len(members)
 
     def _all_blocks(self) -> Iterator[xr.Dataset]:
-        first = int(self._checkpoint.get("chunk", 0))
-        for number, (members, table) in enumerate(zip(self._chunks, self._tables, strict=True)):
-            if number >= first and not self._stopping:
-                yield from self._blocks_of(number, members, table)
-            else:
-                self._done += len(members) * table.total
+        """Train the chunks, some at a time, and yield their blocks in turn."""
+        waiting = [number for number, table in enumerate(self._tables) if self._first_step(number) < table.total]
+        training = (self._blocks_of(number, *self._started(number)) for number in waiting)
+        with threads_for(self._lanes) as pool:
+            try:
+                first = islice(training, self._lanes)
+                active = deque((blocks, pool.submit(next, blocks, None)) for blocks in first)
+                while active:
+                    blocks, coming = active.popleft()
+                    arrived = coming.result()
+                    if arrived is None and not self._stopping:
+                        active.extend((blocks, pool.submit(next, blocks, None)) for blocks in islice(training, 1))
+                    if arrived is not None:
+                        active.append((blocks, pool.submit(next, blocks, None)))
+                        block, number, state = arrived
+                        self._keep(number, state)
+                        yield block
+            finally:
+                self._stopping = True  # whoever ends early does not wait for whole blocks
 
-    def _blocks_of(self, number: int, members: Members, table: Timetable) -> Iterator[xr.Dataset]:
-        ensemble, state, start = self._started(number, members)
-        gatherer, batch_size = self._gatherers[number], self.experiment.batch_size
+    def _blocks_of(self, number: int, ensemble: Ensemble, state: State) -> Iterator[Arrived]:
+        """Train one chunk and yield its blocks, each with the state of the chunk behind it."""
+        members, table, gatherer = self._chunks[number], self._tables[number], self._gatherers[number]
         orders = self._orders(members, table)
         born = time.monotonic()
-        self._done += len(members) * start
-        for step in range(start, table.total):
+        for step in range(self._first_step(number), table.total):
+            if self._stopping and not gatherer.nbytes:
+                return
             factor = self.experiment.schedule.factor(step, table.total)
-            order = orders.at(step).to(self._device) if batch_size else None
+            order = orders.at(step).to(self._device) if self.experiment.batch_size else None
             due = table.due(step)
             state, values = ensemble.step(state, step, factor, due, order)
             gatherer.add(step, due, values)
-            self._done += len(members)
-            self._progress(self._done, self.total)
-            full = gatherer.nbytes >= BLOCK_BYTES or time.monotonic() - born > BLOCK_SECONDS
+            self._count(len(members))
+            full = gatherer.nbytes >= BLOCK_BYTES // self._lanes or time.monotonic() - born > BLOCK_SECONDS
             if gatherer.nbytes and (full or self._stopping or step == table.total - 1):
-                self._keep(number, step + 1, table, state)
-                yield gatherer.block(members, self.experiment.sweep, state[DIVERGED_AT].cpu().numpy())
+                block = gatherer.block(members, self.experiment.sweep, state[DIVERGED_AT].cpu().numpy())
+                yield block, number, {"step": np.array(step + 1)} | to_arrays(state)
                 born = time.monotonic()
             if self._stopping:
                 return
+
+    def _count(self, networks: int) -> None:
+        with self._counting:
+            self._done += networks
+            self._progress(self._done, self.total)
+
+    def _first_step(self, number: int) -> int:
+        """Return the step at which a chunk goes on."""
+        return int(self._state.get(f"chunk/{number}/step", 0))
 
     def _orders(self, members: Members, table: Timetable) -> Orders:
         batch_size = self.experiment.batch_size or members.samples
         return Orders(members.columns["order_seed"], members.samples, batch_size, table.per_epoch)
 
-    def _keep(self, chunk: int, step: int, table: Timetable, state: State) -> None:
-        position = (chunk + 1, 0) if step == table.total else (chunk, step)
-        clock = {"chunk_size": self._largest, "chunk": position[0], "step": position[1]}
-        self._state = {name: np.array(value) for name, value in clock.items()} | to_arrays(state)
+    def _keep(self, number: int, state: Mapping[str, np.ndarray]) -> None:
+        """Remember where a chunk stands; of one that is done only that, and the trained networks."""
+        prefix = f"chunk/{number}/"
+        others = {name: array for name, array in self._state.items() if not name.startswith(prefix)}
+        done = int(state["step"]) == self._tables[number].total
+        own = {name: array for name, array in state.items() if not done or name.startswith(_TRAINED)}
+        self._state = others | {prefix + name: array for name, array in own.items()}
 
-    def _started(self, number: int, members: Members) -> tuple[Ensemble, State, int]:
+    def _started(self, number: int) -> tuple[Ensemble, State]:
         """Return a chunk's ensemble and its state: fresh, or as the checkpoint has it."""
-        experiment = self.experiment
+        experiment, members = self.experiment, self._chunks[number]
         ensemble = Ensemble(
             self._network,
             experiment.optimizer,
@@ -205,11 +249,12 @@ class Stream(Iterator[xr.Dataset]):
             self._graphs,
         )
         state = ensemble.initial_state(*_initial(experiment, members, self._device))
-        resumes = int(self._checkpoint.get("chunk", -1)) == number and int(self._checkpoint["step"]) > 0
-        if not resumes:
-            return ensemble, state, 0
-        _refuse_other(self._checkpoint, state)
-        return ensemble, from_arrays(self._checkpoint, state), int(self._checkpoint["step"])
+        if not self._first_step(number):
+            return ensemble, state
+        prefix = f"chunk/{number}/"
+        own = {name.removeprefix(prefix): array for name, array in self._state.items() if name.startswith(prefix)}
+        _refuse_other(own, state)
+        return ensemble, from_arrays(own, state)
 
 
 def _refuse_other(checkpoint: Checkpoint, state: State) -> None:

@@ -84,11 +84,21 @@ def _groups(experiment: Experiment, columns: dict[str, np.ndarray], device: torc
     return list(by_shape.values())
 
 
-def chunked(experiment: Experiment, device: torch.device, chunk_size: int | None, bytes_each: int) -> Iterator[Members]:
-    """Yield the members chunk by chunk: at most `chunk_size`, or as many as fit the cache or the GPU's memory."""
-    limit = chunk_size or max(1, _working_bytes(device) // max(bytes_each, 1))
+def chunked(
+    experiment: Experiment, device: torch.device, chunk_size: int | None, bytes_each: int, lanes: int = 1
+) -> Iterator[Members]:
+    """Yield the members chunk by chunk.
+
+    Parameters
+    ----------
+    chunk_size : members of a chunk at most; by default as many as fit the cache or the GPU's memory
+    bytes_each : that one member needs while it trains
+    lanes : chunks trained side by side, which share the cache: there are at least so many, where there are members
+    """
+    fitting = max(1, _working_bytes(device) // max(bytes_each * lanes, 1))
     columns = columns_of(experiment)
     for group in _groups(experiment, columns, device):
+        limit = chunk_size or min(fitting, math.ceil(len(group) / lanes))
         for piece in np.array_split(np.arange(len(group)), math.ceil(len(group) / limit)):
             numbers, sets = zip(*(group[position] for position in piece), strict=True)
             yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(sets))
