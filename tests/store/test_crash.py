@@ -14,9 +14,8 @@ import xarray as xr
 
 from lrscope.errors import InputError, StoreError
 from lrscope.records import concatenate
-from lrscope.store import Writer, add_histograms, last_recorded, load_state, open_records
+from lrscope.store import Writer, last_recorded, load_state, open_records
 from lrscope.store import _rootfile as rootfile
-from lrscope.store._histograms import distributions
 from lrscope.store._index import scan
 from lrscope.store._rawfile import RawFile
 
@@ -115,18 +114,6 @@ def test_a_killed_file_is_not_complete(killed, block, tmp_path):
     assert read.attrs["complete"] is False
     assert read.attrs["metadata"] == {"experiment": {"name": "small"}}
     xr.testing.assert_equal(read.load(), concatenate([block(0), block(1)]))
-
-
-def test_adding_histograms_may_be_killed_too(written, tmp_path, monkeypatch):
-    before = written.read_bytes()
-    histograms = distributions(open_records(written))
-    add_histograms(written, histograms)
-    after = written.read_bytes()
-    cut = bytearray(after)
-    cut[: len(before)] = before  # the new objects are there, nothing points to them yet
-    written.write_bytes(cut)
-    assert scan(written).complete
-    assert open_records(written).sizes["step"] == 15
 
 
 CHILD = """

@@ -5,9 +5,9 @@ import pytest
 import uproot
 
 from lrscope.errors import InputError, StoreError
-from lrscope.store import add_histograms, last_recorded, load_state, open_records, record_files, summary
+from lrscope.store import last_recorded, load_state, open_records, record_files, summary
 
-READERS = [open_records, last_recorded, summary, lambda path: add_histograms(path, {})]
+READERS = [open_records, last_recorded, summary]
 
 
 @pytest.mark.parametrize("read", READERS)

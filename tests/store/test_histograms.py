@@ -1,11 +1,12 @@
-"""Histograms as TH1: the summaries of a writer, and those that are added."""
+"""Histograms as TH1: the summaries of a writer, and those that stand beside the records."""
 
 import hist
 import numpy as np
 import pytest
 import uproot
 
-from lrscope.store import Writer, add_histograms, open_records, write
+from lrscope.errors import StoreError
+from lrscope.store import Writer, open_records, write, write_histograms
 
 
 def test_the_last_step_of_every_variable_is_summarised(written):
@@ -37,24 +38,24 @@ def test_what_is_not_finite_is_left_out(block, tmp_path):
         assert "weights_encoder_0" not in file["summaries"]
 
 
-def test_histograms_are_added_and_replaced(written):
-    before = open_records(written).load()
+def test_histograms_have_a_file_of_their_own_and_are_replaced(tmp_path):
+    path = tmp_path / "run:1" / "histograms.root"
+    path.parent.mkdir()
     for filled in (1, 2):
         histogram = hist.Hist(hist.axis.Regular(4, 0, 1, name="fluctuation")).fill([0.1] * filled)
-        add_histograms(written, {"fluctuation/weights": histogram, "single": histogram})
-        with uproot.open(written) as file:
+        write_histograms(path, {"fluctuation/weights": histogram, "drawn:1": histogram})
+        with uproot.open(path) as file:
+            assert set(file.classnames(cycle=False).values()) == {"TDirectory", "TH1D"}
             assert file["fluctuation/weights"].values().tolist() == [filled, 0, 0, 0]
-            assert file["single"].values().tolist() == [filled, 0, 0, 0]
-    assert open_records(written).load().identical(before)
+            assert file["drawn:1"].values().tolist() == [filled, 0, 0, 0]
+    assert [file.name for file in path.parent.iterdir()] == ["histograms.root"]
 
 
-def test_a_colon_in_the_path_is_no_object_in_the_file(block, tmp_path):
-    path = tmp_path / "run:1" / "records.root"
-    write(path, [block(0)])
-    add_histograms(path, {"drawn:1": hist.Hist(hist.axis.Regular(2, 0, 1)).fill([0.1])})
-    assert open_records(path.parent)["loss"].load().identical(block(0)["loss"])
-    with uproot.open(path) as file:
-        assert file["drawn:1"].values().tolist() == [1, 0]
+def test_histograms_that_cannot_be_written_are_a_sentence(tmp_path):
+    with pytest.raises(
+        StoreError, match=r"histograms\.root cannot be written: No such file or directory\. Check the disk"
+    ):
+        write_histograms(tmp_path / "nowhere" / "histograms.root", {})
 
 
 def test_a_run_that_was_interrupted_has_no_summaries(block, tmp_path):

@@ -4,7 +4,7 @@ The only folder that knows uproot. The layout is described in ``docs/file-format
 """
 
 from lrscope.store._files import record_files
-from lrscope.store._histograms import add_histograms
+from lrscope.store._histograms import write_histograms
 from lrscope.store._reader import last_recorded, open_records
 from lrscope.store._state import load_state, remove_state, save_state
 from lrscope.store._summary import FileSummary, TreeSummary, VariableSummary, summary
@@ -15,7 +15,6 @@ __all__ = [
     "TreeSummary",
     "VariableSummary",
     "Writer",
-    "add_histograms",
     "last_recorded",
     "load_state",
     "open_records",
@@ -24,4 +23,5 @@ __all__ = [
     "save_state",
     "summary",
     "write",
+    "write_histograms",
 ]

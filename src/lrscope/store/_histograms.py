@@ -12,7 +12,7 @@ import xarray as xr
 
 from lrscope.errors import StoreError
 from lrscope.records import step_dimension
-from lrscope.store._index import scan
+from lrscope.store._rawfile import RawFile
 
 BINS = 100
 LARGEST = 1e150
@@ -46,8 +46,11 @@ def _histogram(values: np.ndarray, attrs: Mapping[str, object]) -> "hist.Hist[An
     return hist.Hist(axis, storage=hist.storage.Double()).fill(values)
 
 
-def add_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
-    """Write one-dimensional histograms as TH1D into an existing file of records; same names are replaced.
+def write_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
+    """Write histograms of one dimension as TH1D into a ROOT file of their own, as a whole or not at all.
+
+    An earlier file is replaced. Files of records are never changed once they are complete: what is found out about
+    them later stands beside them.
 
     Parameters
     ----------
@@ -55,15 +58,16 @@ def add_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.
 
     Raises
     ------
-    InputError : no file of records.
     StoreError : the file cannot be written.
     """
-    scan(Path(path))
+    raw = RawFile(Path(path))
     try:
-        with uproot.update(Path(path)) as file:
-            for name, histogram in histograms.items():
-                file[name] = histogram
+        file = uproot.recreate(raw)
+        for name, histogram in histograms.items():
+            file[name] = histogram
+        raw.settle()
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}. Check the disk and try again."
-        ) from error
+        reason = error.strerror or error
+        raise StoreError(f"{path} cannot be written: {reason}. Check the disk and try again.") from error
+    finally:
+        raw.close()

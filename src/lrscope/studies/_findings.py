@@ -51,7 +51,7 @@ class Findings:
     summary : in plain words, one text a paragraph
     claims : each statement of the source, checked
     chapters : what is shown
-    histograms : name -> histogram for the ROOT file
+    histograms : name -> histogram, for ``histograms.root``
     """
 
     title: str

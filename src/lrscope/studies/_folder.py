@@ -18,8 +18,17 @@ from lrscope.errors import InputError, LrscopeError, StoreError
 _LIBRARIES = ("torch", "numpy", "xarray", "uproot")
 _DESCRIPTION = "experiment.json"
 _PARTIAL = f".{_DESCRIPTION}.part"
-_RESULTS = ("records*.root", "records*.root.part", "records*.state.npz*", "claims.json", "report.html")
-_UNFINISHED = (_PARTIAL, ".claims.json.*", ".report.html.*")
+_RESULTS = ("records*.root", "histograms.root", "claims.json", "report.html")
+_PASSING = (
+    "records*.state.npz",
+    "*.root.part",
+    "records*.part",
+    _PARTIAL,
+    ".claims.json.*",
+    ".report.html.*",
+    "*/.*.*.[0-9]*",
+)
+"""What stands in the folder while it is written, and is left behind by what is killed."""
 _FOLDERS_OF_RESULTS = ("tables", "figures")
 _FIELDS = {
     "study": str,
@@ -35,7 +44,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Folder:
-    """The folder that a study writes: records, ``experiment.json``, tables, claims, figures, report.
+    """The folder that a study writes: records, ``experiment.json``, tables, claims, figures, histograms, report.
 
     Attributes
     ----------
@@ -127,28 +136,37 @@ class Folder:
         """
         with self._as_sentences():
             self.path.mkdir(parents=True, exist_ok=True)
-            for pattern in (*_RESULTS, *_UNFINISHED):
-                for file in self.path.glob(pattern):
-                    file.unlink()
+            self._remove(*_RESULTS, *_PASSING)
             for name in _FOLDERS_OF_RESULTS:
                 shutil.rmtree(self.path / name, ignore_errors=True)
             (self.path / _DESCRIPTION).unlink(missing_ok=True)  # last: until then the folder is known as ours
             self._describe(description)
 
-    def describe(self, description: Mapping[str, Any]) -> None:
-        """Write ``experiment.json``, as a whole or not at all.
+    def finish(self, description: Mapping[str, Any]) -> None:
+        """Write that the run is complete, and remove what is needed only to go on with it.
 
         Raises
         ------
-        StoreError : it cannot be written.
+        StoreError : the disk is full; `--resume` does this again.
         """
         try:
-            self._describe(description)
+            self._describe({**description, "finished": True})
+            self.tidy()
         except OSError as error:
-            remedy = "Check the folder and its disk, and run again with --resume."
-            raise StoreError(f"{self.path / _DESCRIPTION} could not be written: {error.strerror}. {remedy}") from error
+            file, remedy = self.path / _DESCRIPTION, "Check the folder and its disk, and run again with --resume."
+            raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
+
+    def tidy(self) -> None:
+        """Remove from a finished run what somebody left behind who was killed while writing."""
+        self._remove(*_PASSING)
+
+    def _remove(self, *patterns: str) -> None:
+        for pattern in patterns:
+            for file in self.path.glob(pattern):
+                file.unlink(missing_ok=True)
 
     def _describe(self, description: Mapping[str, Any]) -> None:
+        """Write ``experiment.json``, as a whole or not at all."""
         partial = self.path / _PARTIAL
         try:
             partial.write_text(json.dumps(dict(description), indent=2) + "\n", encoding="utf-8")

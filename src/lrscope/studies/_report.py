@@ -45,11 +45,13 @@ def write_report(folder: Folder) -> Path:
     chosen = {name: value for name, value in description["options"].items() if name != "class"}
     findings: Findings = asked.findings(store.open_records(folder.path), asked.Options(**chosen))
     if findings.histograms:
-        store.add_histograms(store.record_files(folder.path)[-1], findings.histograms)
+        store.write_histograms(folder.path / "histograms.root", findings.histograms)
     write_claims(folder.path / "claims.json", findings.claims)
     pictures = _drawn(folder.path / "figures", [item for chapter in findings.chapters for item in chapter.items])
     sections = [_written(folder.path, chapter, pictures) for chapter in findings.chapters]
-    return write_html(folder.report, _page(findings, sections, description))
+    page = write_html(folder.report, _page(findings, sections, description))
+    folder.tidy()
+    return page
 
 
 def _drawn(path: Path, items: Sequence[Item]) -> dict[str, Picture]:

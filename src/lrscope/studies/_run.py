@@ -64,8 +64,7 @@ def run(
         folder.begin(description)
     _record(training, folder, description, bool(getattr(options, "standardised", False)))
     if training.finished:
-        folder.describe({**description, "finished": True})
-        store.remove_state(folder.path)
+        folder.finish(description)
     return training.finished
 
 

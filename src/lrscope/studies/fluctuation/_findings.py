@@ -144,7 +144,7 @@ def _active(found: Results, records: xr.Dataset, shape: str) -> xr.DataArray:
 
 
 def _histograms(found: Results) -> dict[str, hist.Hist[Any]]:
-    """Return histograms of the fluctuations for the ROOT file: one a quantity, part and rate, over shapes and seeds."""
+    """Return histograms of the fluctuations: one a quantity, part and rate, over shapes and seeds."""
     made = {}
     for quantity in QUANTITIES:
         values = found.fluctuation[quantity]
