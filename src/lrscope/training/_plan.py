@@ -93,9 +93,9 @@ def chunked(
     ----------
     chunk_size : members of a chunk at most; by default as many as fit the cache or the GPU's memory
     bytes_each : that one member needs while it trains
-    lanes : chunks trained side by side, which share the cache: there are at least so many, where there are members
+    lanes : chunks trained side by side: there are at least so many, where there are members
     """
-    fitting = max(1, _working_bytes(device) // max(bytes_each * lanes, 1))
+    fitting = max(1, _working_bytes(device) // max(bytes_each, 1))
     columns = columns_of(experiment)
     for group in _groups(experiment, columns, device):
         limit = chunk_size or min(fitting, math.ceil(len(group) / lanes))
