@@ -46,7 +46,7 @@ def page() -> str:
 {table(measured, LIMITS)}
 
 Ratios are to the plain loops of the same round, median of {ROUNDS} rounds. All rows of lrscope include building the
-networks and tracing the step.
+networks and tracing the step; JAX's row compilation.
 
 - Recording everything takes {_share(measured):.0%} of the time of the recording run.
 - `lrscope run fluctuation` from the shell, with start, training, records, analysis, 100 figures and report:

@@ -2,7 +2,8 @@
 
 import platform
 import statistics
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +28,22 @@ class Measured:
 
 
 def measure(cases: Mapping[str, Callable[[], None]], rounds: int) -> Measured:
-    """Run every case once a round, so that a slow spell of the machine hits all of them alike."""
+    """Run every case once a round, so that a slow spell of the machine hits all of them alike.
+
+    Each runs in a process of its own, so that none profits from what another has set or loaded; starting it and
+    importing its libraries is not counted.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for number in range(rounds):
         for name, case in cases.items():
-            start = time.perf_counter()
-            case()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(_apart(case))
             print(f"round {number + 1}: {name}: {seconds[name][-1]:.2f} s", flush=True)
     return Measured(seconds)
+
+
+def _apart(case: Callable[[], None]) -> float:
+    words = [sys.executable, "-m", "benchmarks.case", f"{case.__module__}:{case.__name__}"]
+    return float(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def table(measured: Measured, limits: Mapping[str, str]) -> str:

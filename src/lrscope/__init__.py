@@ -2,7 +2,7 @@
 
 =================  ==================================================================================
 `lrscope.training`  `Experiment`, `Sweep`, `train`, `stream`: grids of networks trained as one ensemble
-`lrscope.data`      what networks learn from: shapes, functions, images
+`lrscope.data`      what networks learn from: points along shapes, your own arrays
 `lrscope.models`    the networks of the studies
 `lrscope.optim`     update rules, losses and schedules, the learning rate an argument
 `lrscope.probes`    what to measure during training, and when

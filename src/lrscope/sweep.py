@@ -11,7 +11,7 @@ from lrscope.errors import InputError, must_be
 from lrscope.records import MEMBER
 
 SEEDS = ("init_seed", "order_seed", "noise_seed")
-"""What a seed decides: the initial weights, the order of the data, dropout and augmentation. `seed` sets all three."""
+"""What a seed decides: the initial weights, the order of the data, dropout. `seed` sets all three."""
 
 _LABELS = {
     "lr": {"long_name": "learning rate", "units": "1", "scale": "log"},

@@ -22,7 +22,7 @@ ALIVE = -1
 """Value of `since` for a neuron that is not dead at the end."""
 
 
-def participation(fluctuation: xr.DataArray, threshold: float = 0.3, by: str = "part") -> xr.Dataset:
+def participation(fluctuation: xr.DataArray, threshold: float = 0.1, by: str = "part") -> xr.Dataset:
     """Return how many neurons are inactive: their normalised fluctuation lies below the threshold.
 
     Parameters

@@ -14,11 +14,11 @@ def reconstruction_error(records: xr.Dataset) -> xr.DataArray:
 
     Parameters
     ----------
-    records : records with the variables ``outputs`` and ``targets`` (member, step_outputs, sample, output)
+    records : records with the variables ``outputs`` and ``targets`` (member, step_at_last, sample, output)
 
     Returns
     -------
-    DataArray (member, step_outputs) : NaN after a member diverged; the unit is that of the targets, squared
+    DataArray (member, step_at_last) : NaN after a member diverged; the unit is that of the targets, squared
 
     Raises
     ------

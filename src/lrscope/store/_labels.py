@@ -65,7 +65,7 @@ def has_branch(label: Label) -> bool:
 
 
 def tree_name(step_dim: str) -> str:
-    """Return the tree of a step dimension: ``step`` is in ``records``, ``step_outputs`` in ``records_outputs``."""
+    """Return the tree of a step dimension: ``step`` is in ``records``, ``step_at_last`` in ``records_at_last``."""
     return RECORDS + step_dim.removeprefix(STEP)
 
 

@@ -54,7 +54,7 @@ class FileSummary:
     Attributes
     ----------
     trees : in the order of the file
-    axes : axis of the sweep -> its values in this file, sorted
+    axes : axis of the sweep -> its values in this file: numbers ascending, names in the order of the sweep
     complete : closed by its writer; false if the run was interrupted or is still going on
     size_bytes : of the file
     """
@@ -120,4 +120,9 @@ def _axes(tree: TreeIndex) -> dict[str, tuple[object, ...]]:
     _, firsts = np.unique(tree.members, return_index=True)
     axes = tree.labels.attrs.get("axes", [])
     names = [axis for axis in axes if axis in tree.labels.columns] if isinstance(axes, list) else []
-    return {axis: tuple(np.unique(tree.column(axis, firsts)).tolist()) for axis in names if axis != MEMBER}
+    return {axis: _distinct(tree.column(axis, firsts)) for axis in names if axis != MEMBER}
+
+
+def _distinct(values: np.ndarray) -> tuple[object, ...]:
+    """Return each value once: numbers ascending, names as they come."""
+    return tuple(dict.fromkeys(np.sort(values).tolist() if values.dtype.kind in "biuf" else values.tolist()))

@@ -147,7 +147,7 @@ def _gradients_least(found: Results) -> Claim:
 
 def _engages_most(found: Results) -> Claim:
     """The statement about activations, over all shapes: the spiral alone is among the statements of the text."""
-    id, statement = "engages-most-all-shapes", "0.0001 engages the most neurons in activations, on every shape"
+    id, statement = "engages-most-all-shapes", "lr 0.0001 engages the most neurons in activations, shape by shape"
     source = f"{PAPER}, sections 4.2.3 and 4.3"
     engaged = taking_part(found, "activations").sum("part", skipna=False)
     lacking = _lacking(engaged)

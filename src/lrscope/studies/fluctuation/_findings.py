@@ -57,8 +57,12 @@ def _summary(found: Results) -> list[str]:
 def _outcomes(found: Results) -> str:
     outcome = found.outcome["outcome"].values.ravel().tolist()
     if set(outcome) == {"converged"}:
-        return "All of them converged." if len(outcome) > 1 else "It converged."
-    words = {"converged": "converged", "not improved": "did not improve", "diverged": "diverged"}
+        return "All ended with a lower loss than they began with." if len(outcome) > 1 else "Its loss fell."
+    words = {
+        "converged": "ended with a lower loss than they began with",
+        "not improved": "did not improve",
+        "diverged": "diverged",
+    }
     counts = {told: outcome.count(name) for name, told in words.items() if name in outcome}
     return "Of these, " + ", ".join(f"{count} {told}" for told, count in counts.items()) + "."
 
