@@ -268,6 +268,7 @@ def standardised(array: xr.DataArray) -> xr.DataArray:
     constant = exact.max(within, skipna=False) == exact.min(within, skipna=False)
     centred = exact - exact.mean(within, skipna=False)
     centred = _divided(centred, abs(centred).max(within, skipna=False))
+    centred = centred - centred.mean(within, skipna=False)  # what the rounding of the first mean has left
     scaled = _divided(centred, (centred**2).mean(within, skipna=False) ** 0.5)
     result = scaled.where(~constant, 0.0).transpose(*array.dims).astype(array.dtype)
     return _labelled_standardised(result, array)
