@@ -75,6 +75,21 @@ def test_more_chunks_than_threads_take_turns_and_stop_together(threads, monkeypa
     xr.testing.assert_identical(trained(blocks), expected)
 
 
+def test_a_resume_cuts_the_same_chunks_with_fewer_threads_and_data_of_several_sizes(threads, monkeypatch):
+    monkeypatch.setattr(_loop, "BLOCK_BYTES", 1)
+    several = experiment(sweep=Sweep(samples=[20, 24], lr=[0.001, 0.003, 0.01], seed=[0, 1, 2]), probes=())
+    threads(4)
+    whole = list(stream(several, device="cpu"))
+    run = stream(several, device="cpu")
+    blocks = [next(run) for _ in range(7)]
+    run.stop()
+    blocks += run
+    threads(1)
+    blocks += stream(several, device="cpu", checkpoint=run.state)
+    assert {tuple(block.member.values) for block in blocks} == {tuple(block.member.values) for block in whole}
+    xr.testing.assert_identical(trained(blocks), trained(whole))
+
+
 def test_stopping_between_two_chunks_is_not_the_end(threads):
     threads(1)
     run = stream(experiment(), device="cpu", chunk_size=4)

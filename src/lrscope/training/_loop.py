@@ -19,7 +19,7 @@ from lrscope.training._ensemble import Columns, Ensemble, Graphs, State, from_ar
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._lanes import lanes_of, threads_for
 from lrscope.training._network import Network, build, initial_tree
-from lrscope.training._plan import Members, Orders, Timetable, chunked, timetable
+from lrscope.training._plan import Members, Orders, Timetable, chunked, fitting, timetable
 
 Checkpoint = Mapping[str, np.ndarray]
 Arrived = tuple[xr.Dataset, int, dict[str, np.ndarray]]
@@ -102,11 +102,12 @@ class Stream(Iterator[xr.Dataset]):
         self._counting = threading.Lock()
         self._stopping = False
         self._network, bytes_each = _network(experiment, device)
-        if "chunk_size" in self._state:
-            chunk_size = int(self._state["chunk_size"])
-        self._chunks = list(chunked(experiment, device, chunk_size, bytes_each, lanes_of(device)))
+        if "chunk_size" not in self._state:
+            self._state["chunk_size"] = np.array(chunk_size or fitting(device, bytes_each))
+            self._state["chunks_at_least"] = np.array(1 if chunk_size else lanes_of(device))
+        cut = int(self._state["chunk_size"]), bytes_each, int(self._state["chunks_at_least"])
+        self._chunks = list(chunked(experiment, device, *cut))
         self._lanes = min(len(self._chunks), lanes_of(device))
-        self._state["chunk_size"] = np.array(max(len(members) for members in self._chunks))
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
         self._gatherers = [Gatherer(experiment.probes, self._network.structure, table) for table in self._tables]

@@ -91,17 +91,21 @@ def chunked(
 
     Parameters
     ----------
-    chunk_size : members of a chunk at most; by default as many as fit the cache or the GPU's memory
+    chunk_size : members of a chunk at most; by default as many as fit
     bytes_each : that one member needs while it trains
     lanes : chunks trained side by side: there are at least so many, where there are members
     """
-    fitting = max(1, _working_bytes(device) // max(bytes_each, 1))
     columns = columns_of(experiment)
     for group in _groups(experiment, columns, device):
-        limit = chunk_size or min(fitting, math.ceil(len(group) / lanes))
+        limit = min(chunk_size or fitting(device, bytes_each), math.ceil(len(group) / lanes))
         for piece in np.array_split(np.arange(len(group)), math.ceil(len(group) / limit)):
             numbers, sets = zip(*(group[position] for position in piece), strict=True)
             yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(sets))
+
+
+def fitting(device: torch.device, bytes_each: int) -> int:
+    """Return how many members, of so many bytes each, fit the cache of a core or the GPU's memory; at least one."""
+    return max(1, _working_bytes(device) // max(bytes_each, 1))
 
 
 def _members(columns: dict[str, np.ndarray], sets: list[Batch]) -> Members:
