@@ -51,11 +51,13 @@ def test_there_is_a_chunk_for_every_thread(threads):
     assert [block.member.values.tolist() for block in blocks] == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
-def test_threads_are_dealt_to_the_lanes_and_given_back(threads):
+def test_threads_are_dealt_to_the_lanes_and_the_caller_keeps_its_own(threads):
     threads(4)
     with threads_for(2) as pool:
-        assert pool.submit(torch.get_num_threads).result() == 2
-    assert torch.get_num_threads() == 4
+        assert [pool.submit(torch.get_num_threads).result() for _ in range(4)] == [2] * 4
+        assert torch.get_num_threads() == 4
+        threads(3)
+    assert torch.get_num_threads() == 3
     assert lanes_of(torch.device("cpu")) == 4
     assert lanes_of(torch.device("cuda")) == 1
 

@@ -7,8 +7,9 @@ for it at every operation: a step can take a hundred times longer. Chunks need n
 
 import ctypes
 import platform
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import torch
@@ -24,16 +25,21 @@ def lanes_of(device: torch.device) -> int:
 
 @contextmanager
 def threads_for(lanes: int) -> Iterator[ThreadPoolExecutor]:
-    """Provide a thread a lane; PyTorch's threads are dealt to them while they run."""
+    """Provide a thread a lane; PyTorch's threads are dealt to them, and the caller keeps its own number."""
     _keep_freed_memory()
     threads = torch.get_num_threads()
     each = max(1, threads // lanes)
-    pool = ThreadPoolExecutor(lanes, "lrscope-lane", initializer=torch.set_num_threads, initargs=(each,))
-    try:
+    with ThreadPoolExecutor(lanes, "lrscope-lane", initializer=_use, initargs=(each,)) as pool:
+        all_there = threading.Barrier(lanes)
+        wait([pool.submit(all_there.wait) for _ in range(lanes)])
+        torch.set_num_threads(threads)  # what a thread sets for itself is also the default of all later threads
         yield pool
-    finally:
-        pool.shutdown()
-        torch.set_num_threads(threads)
+
+
+def _use(threads: int) -> None:
+    """Let operations of this thread use so many threads from now on."""
+    torch.get_num_threads()  # its first call in a thread takes over the default, and would do so later
+    torch.set_num_threads(threads)
 
 
 def _keep_freed_memory() -> None:
