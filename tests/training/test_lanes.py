@@ -58,7 +58,7 @@ def test_threads_are_dealt_to_the_lanes_and_the_caller_keeps_its_own(threads):
         assert torch.get_num_threads() == 4
         threads(3)
     assert torch.get_num_threads() == 3
-    assert lanes_of(torch.device("cpu")) == 4
+    assert lanes_of(torch.device("cpu")) == 3
     assert lanes_of(torch.device("cuda")) == 1
 
 
