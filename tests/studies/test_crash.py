@@ -1,0 +1,312 @@
+"""A run may be killed, interrupted, or out of disk at any moment: `--resume` ends with the records of any other."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from lrscope import store
+
+RUN = ("run", "fluctuation", "--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--epochs", "30")
+EPOCHS, NETWORKS = 30, 4
+SHORT_REPORT = """
+import dataclasses
+from lrscope.studies import fluctuation
+findings = fluctuation.findings
+def short(records, options):
+    found = findings(records, options)
+    return dataclasses.replace(found, chapters=[found.chapters[0], found.chapters[3]])
+fluctuation.findings = short
+"""
+"""Set-up that leaves most figures out."""
+
+
+@pytest.fixture(scope="module")
+def told(commands, tmp_path_factory) -> Path:
+    """Return the folder of a run that nobody disturbed, with a short report."""
+    folder = tmp_path_factory.mktemp("told") / "run"
+    ended = commands.run([*RUN, "--out", folder], SHORT_REPORT)
+    assert ended.code == 0, ended.err
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(told) -> xr.Dataset:
+    """Return the records of the run that nobody disturbed."""
+    return store.open_records(told).load().assign_attrs(bytes=size(told))
+
+
+def size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("records*.root"))
+
+
+def check_whole_blocks(folder: Path, reference: xr.Dataset) -> int:
+    """Check that every file opens and holds, bit for bit, the first epochs of all networks; return how many."""
+    files = sorted(folder.glob("records*.root"))
+    last = store.last_recorded(files).get("records", {}) if files else {}
+    for file in files:
+        assert store.summary(file).complete is False
+    if not last:
+        return 0
+    assert len(last) == NETWORKS
+    assert len(set(last.values())) == 1
+    check_same(store.open_records(folder), reference)
+    return last[0] + 1
+
+
+def check_same(records: xr.Dataset, reference: xr.Dataset) -> None:
+    """Check that records are bit for bit those of the reference, as far as they go."""
+    assert set(records.data_vars) <= set(reference.data_vars)
+    for name, array in records.data_vars.items():
+        dim = next(dim for dim in array.dims if str(dim).startswith("step"))
+        expected = reference[name].sel({dim: array[dim]})
+        assert array.dtype == expected.dtype
+        assert array.values.tobytes() == expected.values.tobytes(), name
+
+
+def check_complete(folder: Path, reference: xr.Dataset) -> None:
+    """Check that the run is finished, with the records of the reference, bit for bit and all of them."""
+    records = store.open_records(folder)
+    assert records.attrs["complete"] is True
+    assert set(records.data_vars) == set(reference.data_vars)
+    assert dict(records.sizes) == dict(reference.sizes)
+    check_same(records, reference)
+    labels, expected = (some.coords.to_dataset().drop_attrs(deep=False) for some in (records, reference))
+    xr.testing.assert_identical(labels, expected)
+    assert json.loads((folder / "experiment.json").read_text())["finished"] is True
+    assert not [file.name for file in folder.iterdir() if file.suffix in (".part", ".npz")]
+
+
+def killed(commands, folder: Path, when, pause: float, resume: bool) -> None:
+    arguments = [*RUN, "--out", folder, *(["--resume"] if resume else [])]
+    ended = commands.signalled(arguments, signal.SIGKILL, when, pause, commands.SMALL_BLOCKS + commands.NO_REPORT)
+    assert ended.code in (-signal.SIGKILL, 0), ended.err
+
+
+def resumed(commands, folder: Path, setup: str = "") -> None:
+    ended = commands.run([*RUN, "--out", folder, "--resume"], setup or commands.NO_REPORT)
+    assert ended.code == 0, ended.err
+
+
+def kill_and_resume(commands, folder: Path, reference: xr.Dataset, random: np.random.Generator, kills: int) -> None:
+    """Kill a run `kills` times, each at a random size of its records, and let it end then."""
+    for number in range(kills):
+        bound = size(folder) + random.uniform(0, max(0, reference.attrs["bytes"] - size(folder)))
+        pause = random.uniform(0, 0.03)
+        killed(commands, folder, lambda bound=bound: size(folder) > bound, pause, resume=number > 0)
+        check_whole_blocks(folder, reference)
+        if json.loads((folder / "experiment.json").read_text())["finished"]:
+            return
+    resumed(commands, folder)
+    check_complete(folder, reference)
+
+
+def test_a_run_killed_twice_ends_with_the_same_records(commands, reference, tmp_path):
+    kill_and_resume(commands, tmp_path / "run", reference, np.random.default_rng(0), kills=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_a_run_killed_any_number_of_times_ends_with_the_same_records(commands, reference, tmp_path, seed):
+    random = np.random.default_rng(seed)
+    kill_and_resume(commands, tmp_path / "run", reference, random, kills=int(random.integers(1, 5)))
+
+
+def test_a_run_killed_before_its_first_block_starts_again(commands, reference, tmp_path):
+    folder = tmp_path / "run"
+    killed(commands, folder, (folder / "records.root").exists, 0.1, resume=False)
+    assert store.last_recorded(folder / "records.root") == {}
+    resumed(commands, folder)
+    check_complete(folder, reference)
+
+
+def test_a_run_killed_behind_its_last_block_only_becomes_complete(commands, reference, tmp_path):
+    folder = tmp_path / "run"
+    setup = commands.NO_REPORT + "lrscope.studies.Folder.finish = lambda *_: os.kill(os.getpid(), 9)\n"
+    assert commands.run([*RUN, "--out", folder], setup).code == -signal.SIGKILL
+    resumed(commands, folder)
+    check_complete(folder, reference)
+
+
+def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(commands, reference, tmp_path):
+    folder = tmp_path / "run"
+    bound, setup = reference.attrs["bytes"] / 3, commands.SMALL_BLOCKS + commands.NO_REPORT
+    arguments = [*RUN, "--out", str(folder)]
+    ended = commands.signalled(arguments, signal.SIGINT, lambda: size(folder) > bound, setup=setup)
+    assert (ended.code, ended.out) == (130, "")
+    sentence = f"What was recorded is kept in {folder}. Go on with: lrscope {' '.join(arguments)} --resume"
+    assert ended.err.splitlines()[-1] == f"lrscope: interrupted. {sentence}"
+    assert "Traceback" not in ended.err
+    assert 0 < check_whole_blocks(folder, reference) < EPOCHS
+    asked = commands.run(["report", folder])
+    remedy = f"Go on with: lrscope {' '.join(arguments)} --resume"
+    assert (
+        asked.err == f"lrscope: {folder} must hold a finished run; got one that was interrupted, or goes on. {remedy}\n"
+    )
+    assert asked.code == 2
+    shown = commands.run(["inspect", folder / "records.root"])
+    assert "interrupted, or still being written" in shown.out
+    resumed(commands, folder)
+    check_complete(folder, reference)
+
+
+@pytest.mark.long
+def test_ctrl_c_before_the_first_block_loses_nothing(commands, reference, tmp_path):
+    folder = tmp_path / "run"
+    arguments = [*RUN, "--out", folder]
+    ended = commands.signalled(arguments, signal.SIGINT, (folder / "records.root").exists, 0.1, commands.NO_REPORT)
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    resumed(commands, folder)
+    check_complete(folder, reference)
+
+
+def check_report(folder: Path, told: Path) -> None:
+    """Check that a report is there as a whole, and says what that of another run says."""
+    files = [file.relative_to(told) for file in told.rglob("*.csv")]
+    assert files
+    for file in (*files, Path("claims.json")):
+        assert (folder / file).read_bytes() == (told / file).read_bytes()
+    names = [sorted(file.name for file in (some / "figures").iterdir()) for some in (folder, told)]
+    assert names[0] == names[1]
+    assert (folder / "report.html").read_text().rstrip().endswith("</html>")
+    assert not [file.name for file in folder.rglob(".*")]
+
+
+def check_nothing_half_written(folder: Path) -> None:
+    for file in folder.rglob("*.json"):
+        json.loads(file.read_text())
+    for file in folder.rglob("*.csv"):
+        assert len({len(row) for row in csv.reader(file.read_text().splitlines())}) == 1
+    for file in folder.rglob("*.png"):
+        assert file.read_bytes().endswith(b"IEND\xaeB`\x82")
+    for file in [*folder.rglob("*.svg"), *folder.rglob("*.html")]:
+        assert file.read_text().rstrip().endswith(("</svg>", "</html>"))
+
+
+def without_report(told: Path, folder: Path) -> Path:
+    """Return a copy of a finished run whose report was not written yet."""
+    leave_out = shutil.ignore_patterns("claims.json", "report.html", "tables", "figures")
+    return Path(shutil.copytree(told, folder, ignore=leave_out))
+
+
+def kill_report(commands, told: Path, folder: Path, reference: xr.Dataset, pause: float) -> int:
+    """Kill a report after some seconds and write it again; return the exit code of the first."""
+    without_report(told, folder)
+    ended = commands.signalled(["report", folder], signal.SIGKILL, lambda: True, pause, SHORT_REPORT)
+    check_nothing_half_written(folder)
+    check_complete(folder, reference)
+    again = commands.run(["report", folder], SHORT_REPORT)
+    assert again.code == 0, again.err
+    check_report(folder, told)
+    check_complete(folder, reference)
+    return ended.code
+
+
+def test_a_report_that_was_killed_is_written_again(commands, told, reference, tmp_path):
+    pause = np.random.default_rng(0).uniform(0.4, 1.2)
+    assert kill_report(commands, told, tmp_path / "run", reference, pause) == -signal.SIGKILL
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(20))
+def test_a_report_that_was_killed_at_any_moment_is_written_again(commands, told, reference, tmp_path, seed):
+    kill_report(commands, told, tmp_path / "run", reference, np.random.default_rng(seed).uniform(0, 3))
+
+
+def test_ctrl_c_during_the_report_says_that_the_records_are_complete(commands, reference, tmp_path):
+    folder = tmp_path / "run"
+    setup = SHORT_REPORT + "import signal; lrscope.studies._report.write_claims = lambda *_: os.kill(os.getpid(), 2)\n"
+    ended = commands.run([*RUN, "--out", folder], setup)
+    assert ended.code == 130
+    sentence = f"The records are complete; write the report with: lrscope report {folder}"
+    assert ended.err.splitlines()[-1] == f"lrscope: interrupted. {sentence}"
+    check_complete(folder, reference)
+
+
+class Disk:
+    """A small disk of its own: a tmpfs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+
+    def resize(self, size: int) -> None:
+        """Mount the disk, or give it another size in bytes."""
+        again = "remount," if self.path.is_mount() else ""
+        command = ["mount", "-t", "tmpfs", "-o", f"{again}size={-(-size // 4096) * 4096}", "lrscope", str(self.path)]
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            pytest.skip(f"a small tmpfs cannot be mounted here: {mounted.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    if shutil.which("mount") is None:
+        pytest.skip("there is no mount command")
+    made = Disk(tmp_path / "disk")
+    yield made
+    if made.path.is_mount():
+        subprocess.run(["umount", str(made.path)], check=True)
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(commands, reference, disk):
+    folder, arguments = disk.path / "run", [*RUN, "--out", disk.path / "run"]
+    for share, words in ((0.3, []), (0.7, ["--resume"])):
+        disk.resize(int(share * reference.attrs["bytes"]))
+        ended = commands.run([*arguments, *words], commands.SMALL_BLOCKS)
+        assert (ended.code, ended.out) == (1, "")
+        *_bar, sentence = ended.err.splitlines()
+        assert sentence.startswith(f"lrscope: No space left on the disk while writing {folder}/records")
+        assert sentence.endswith("Free some space and run again with --resume.")
+        assert "Traceback" not in ended.err
+        assert 0 < check_whole_blocks(folder, reference) < EPOCHS
+    disk.resize(10 * reference.attrs["bytes"])
+    resumed(commands, folder, SHORT_REPORT)
+    check_complete(folder, reference)
+
+
+def test_a_disk_that_is_full_from_the_beginning_is_one_sentence(commands, disk):
+    disk.resize(4096)
+    (disk.path / "ballast").write_bytes(b"x" * 4096)
+    ended = commands.run([*RUN, "--out", disk.path / "run"], commands.NO_REPORT)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"lrscope: No space left on the disk of {disk.path}/run.")
+    assert "Traceback" not in ended.err
+    assert [file.name for file in disk.path.rglob("*") if file.is_file()] == ["ballast"]
+
+
+def test_a_disk_that_is_full_during_the_report_keeps_the_records(commands, told, reference, disk):
+    disk.resize(50 * 2**20)
+    folder = without_report(told, disk.path / "run")
+    used = shutil.disk_usage(disk.path).used
+    for room in (0, 32_768, 400_000):
+        disk.resize(used + room)
+        ended = commands.run(["report", folder], SHORT_REPORT)
+        assert (ended.code, ended.out) == (1, ""), ended.err
+        assert "No space left on device" in ended.err
+        assert len(ended.err.splitlines()) == 1, ended.err
+        check_nothing_half_written(folder)
+        check_complete(folder, reference)
+    disk.resize(50 * 2**20)
+    assert commands.run(["report", folder], SHORT_REPORT).code == 0
+    check_report(folder, told)
+    check_complete(folder, reference)
+
+
+def test_a_run_whose_report_finds_no_room_says_how_to_write_it_later(commands, reference, disk):
+    disk.resize(int(1.1 * reference.attrs["bytes"]))
+    folder = disk.path / "run"
+    ended = commands.run([*RUN, "--out", folder], SHORT_REPORT)
+    assert (ended.code, ended.out) == (1, "")
+    sentence = f"The records are complete; write the report with: lrscope report {folder}"
+    assert ended.err.splitlines()[-1].endswith(sentence)
+    assert "Traceback" not in ended.err
+    check_complete(folder, reference)
