@@ -5,6 +5,7 @@ import dataclasses
 import io
 import itertools
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from rich.table import Table
 from rich.text import Text
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from lrscope.errors import InputError, LrscopeError, StoreError, unknown
+from lrscope.errors import InputError, LrscopeError, StoreError, must_be, unknown
 
 if TYPE_CHECKING:
     from lrscope.store import FileSummary, VariableSummary
@@ -140,18 +141,19 @@ class Place:
 
 
 def _run(given: list[str]) -> int:
-    from lrscope.studies import STUDIES, Folder, cost, study
+    from lrscope.studies import STUDIES, Folder, study
 
     if given and given[0] in _HELP:
         return _explained(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{_listed(STUDIES)}\n")
     if not given:
-        raise InputError(
-            f"STUDY must be one of {', '.join(STUDIES)}; got none. Write for example: lrscope run {next(iter(STUDIES))}"
-        )
+        example = f"Write for example: lrscope run {next(iter(STUDIES))}"
+        raise InputError(f"STUDY must be one of {', '.join(STUDIES)}; got none. {example}")
     name, *rest = given
     options, place = _parsed(study(name).Options, rest, f"lrscope run {name}")
     folder = Folder(place.out or Path("results") / name)
     if place.estimate:
+        from lrscope.studies import cost
+
         print(f"{cost(name, options, place.device)}.")
         return 0
     command = shlex.join(["lrscope", "run", name, *(word for word in rest if word not in ("--resume", "--overwrite"))])
@@ -162,7 +164,12 @@ def _run(given: list[str]) -> int:
 
 
 def _parsed(specification: type, given: list[str], program: str) -> tuple[Any, "Place"]:
-    """Return the study's options and the place; each option exists once, in the specification."""
+    """Return the study's options and the place; each option exists once, in the specification.
+
+    Raises
+    ------
+    InputError : an option that does not exist, has no value, or a value that is not allowed.
+    """
     both = dataclasses.make_dataclass("Both", [("study", specification), ("run", Place)])
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     said = io.StringIO()
@@ -183,16 +190,27 @@ def _parsed(specification: type, given: list[str], program: str) -> tuple[Any, "
             raise InputError(f"{_first_sentences(said.getvalue())} See {program} --help.") from None
         raise
     if left_over:
-        names = [field.name for owner in (specification, Place) for field in dataclasses.fields(owner)]
-        raise unknown("an option", left_over[0], [f"--{name.replace('_', '-')}" for name in names])
+        raise _no_option(
+            left_over[0], [field for owner in (specification, Place) for field in dataclasses.fields(owner)]
+        )
     return parsed.study, parsed.run
 
 
-def _first_sentences(box: str) -> str:
-    """Return what stands in a box of tyro's above its first rule."""
-    rows = [row.strip(" │") for row in box.splitlines() if row.startswith("│")]
-    return " ".join(itertools.takewhile(lambda row: not row.startswith("─"), rows))
+def _no_option(word: str, fields: "Sequence[dataclasses.Field[Any]]") -> InputError:
+    options = [f"--{field.name.replace('_', '-')}" for field in fields]
+    if word.startswith("-"):
+        return unknown("an option", word, options)
+    return must_be("an option", f"one of {', '.join(options)}", word)
 
+
+def _first_sentences(box: str) -> str:
+    """Return what stands in a box of tyro's between its title and the next rule, without lines and colours."""
+    _title, *rows = (row.strip() for row in _DECORATION.sub("", box).splitlines())
+    blocks = itertools.groupby(rows, key=lambda row: not row.strip("─-"))
+    return next((" ".join(block) for is_rule, block in blocks if not is_rule), "the options cannot be read.")
+
+
+_DECORATION = re.compile(r"\x1b\[[\d;]*m|[│╭╮╰╯|]")
 
 _NUMBERS = ConstructorRegistry()
 """Leaves numbers as the text they were given as: the specification says what is wrong with one, in our words."""

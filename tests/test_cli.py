@@ -1,0 +1,375 @@
+"""The command line: what it prints, what it refuses, in one sentence and with nothing written."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import lrscope
+import lrscope.studies
+from lrscope.cli import _first_sentences, main
+from lrscope.studies import STUDIES
+
+SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"
+OPTIONS = (
+    "--shapes, --lrs, --seeds, --epochs, --batch-size, --samples, --noise, --rotation, --threshold, --standardised, "
+    "--out, --device, --resume, --overwrite, --estimate"
+)
+SHORT = ["--shapes", "circle", "--lrs", "0.01", "--epochs", "3", "--samples", "20"]
+RUN = ["run", "fluctuation"]
+
+
+@pytest.fixture
+def refused(capsys, tmp_path, monkeypatch):
+    """Return a function that runs a command line which is refused, and returns the one sentence it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> str:
+        before = everything_in(tmp_path)
+        assert main([str(word) for word in arguments]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("lrscope: ")
+        assert printed.err.count("\n") == 1, printed.err
+        assert everything_in(tmp_path) == before
+        return printed.err.removeprefix("lrscope: ").rstrip("\n")
+
+    return run
+
+
+def everything_in(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """Return the folder of a finished run without its report."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+        assert main([*RUN, *SHORT, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def done(finished, tmp_path) -> Path:
+    """Return a copy of a finished run."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def unfinished(done) -> Path:
+    """Return a copy of a run that was interrupted before its first block."""
+    description = json.loads((done / "experiment.json").read_text())
+    (done / "experiment.json").write_text(json.dumps({**description, "finished": False}))
+    (done / "records.root").unlink()
+    return done
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--shapes", "cirle"], f"shape must be one of {SHAPES}; got 'cirle'. Did you mean 'circle'?"),
+        (["--shapes"], "shapes must be a list of at least one value; got []."),
+        (["--shapes", "circle", "circle"], "shapes must be a list of different values; got ['circle', 'circle']. "
+         "Name each value once."),
+        (["--lrs", "0"], "lr must be a positive finite number; got 0.0."),
+        (["--lrs", "0.1", "-1e-3"], "lr must be a positive finite number; got -0.001."),
+        (["--lrs", "nan"], "lr must be a positive finite number; got nan."),
+        (["--lrs", "inf"], "lr must be a positive finite number; got inf."),
+        (["--lrs", "fast"], "lrs must be numbers or start:stop:count; got 'fast'. "
+         "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."),
+        (["--lrs", "1e-4:1e-1:0"], "lrs must be numbers or start:stop:count; got '1e-4:1e-1:0'. "
+         "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."),
+        (["--lrs"], "lrs must be at least one learning rate; got (). Write for example --lrs 0.001 0.01."),
+        (["--lrs", "0.1", "1e-1"], "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
+        (["--epochs", "0"], "epochs must be greater than or equal to 1; got '0'."),
+        (["--epochs", "2.5"], "epochs must be a valid integer, unable to parse string as an integer; got '2.5'."),
+        (["--epochs", "many"], "epochs must be a valid integer, unable to parse string as an integer; got 'many'."),
+        (["--seeds", "0"], "seeds must be greater than or equal to 1; got '0'."),
+        (["--seeds", "-1"], "seeds must be greater than or equal to 1; got '-1'."),
+        (["--samples", "0"], "samples must be greater than or equal to 1; got '0'."),
+        (["--batch-size", "0"], "batch_size must be greater than or equal to 1; got '0'."),
+        (["--batch-size", "501"], "batch_size must be at most the 500 samples; got 501."),
+        (["--samples", "10", "--batch-size", "11"], "batch_size must be at most the 10 samples; got 11."),
+        (["--noise", "-1"], "noise must be greater than or equal to 0; got '-1'."),
+        (["--noise", "nan"], "noise must be a finite number; got 'nan'."),
+        (["--rotation", "inf"], "rotation must be a finite number; got 'inf'."),
+        (["--threshold", "1"], "threshold must be less than 1; got '1'."),
+        (["--device", "gpu"], "device must be auto, cpu or cuda; got 'gpu'."),
+        (["--epoch", "3"], f"an option must be one of {OPTIONS}; got '--epoch'. Did you mean '--epochs'?"),
+        (["--epochs", "3", "now"], f"an option must be one of {OPTIONS}; got 'now'."),
+        (["--resume", "--overwrite"], "--resume or --overwrite must be given, not both: one keeps what the other "
+         "removes."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_wrong_option_is_one_sentence(refused, words, sentence):
+    assert refused(*RUN, "--out", "new", *words) == sentence
+
+
+def test_an_option_without_its_value_is_one_sentence(refused):
+    sentence = "Missing value for argument '--epochs'. Expected 1 values. See lrscope run fluctuation --help."
+    assert refused(*RUN, "--out", "new", "--epochs") == sentence
+    assert refused(*RUN, "--epochs", "--out", "new") == sentence
+
+
+def test_what_tyro_says_is_read_from_any_kind_of_box():
+    coloured = (
+        "\x1b[31m╭─ Missing ─╮\x1b[0m\n\x1b[31m│\x1b[0m a value\x1b[0m │\n│ of x. │\n│ ──── │\n│ For help │\n╰──────╯\n"
+    )
+    plain = " Missing \n -------- \n a value \n of x. \n ------- \n For help \n         \n"
+    assert _first_sentences(coloured) == _first_sentences(plain) == "a value of x."
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_cuda_without_a_gpu_is_one_sentence(refused):
+    remedy = "PyTorch finds no CUDA here: use auto or cpu."
+    sentence = f"device must be a device of this machine; got 'cuda'. {remedy}"
+    assert refused(*RUN, *SHORT, "--out", "new", "--device", "cuda") == sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["rum"], "command must be one of run, report, inspect, list; got 'rum'. Did you mean 'run'?"),
+        (["run"], "STUDY must be one of fluctuation; got none. Write for example: lrscope run fluctuation"),
+        (["run", "fluctation"], "study must be one of fluctuation; got 'fluctation'. Did you mean 'fluctuation'?"),
+        (["list", "all"], "lrscope list takes no arguments; got all."),
+        (["report"], "lrscope report takes one folder; got none. See lrscope report --help."),
+        (["report", "a", "b c"], "lrscope report takes one folder; got a 'b c'. See lrscope report --help."),
+        (["report", "nowhere"], "nowhere must be a folder that a study has written; there is none. Check the path."),
+        (["report", "."], ". must hold an experiment.json; it has none. "
+         "Give the folder that `lrscope run` has written."),
+        (["inspect"], "lrscope inspect takes one file; got none. See lrscope inspect --help."),
+        (["inspect", "nowhere.root"], "nowhere.root must be a file of records; got none. "
+         "Give a records*.root of a run."),
+        (["inspect", "."], ". must be a file of records; got none. Give a records*.root of a run."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_wrong_command_is_one_sentence(refused, words, sentence):
+    assert refused(*words) == sentence
+
+
+def test_a_folder_with_other_files_is_left_alone(refused, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "records.root").write_text("precious")
+    for words in ([], ["--overwrite"]):
+        sentence = refused(*RUN, *SHORT, "--out", "mine", *words)
+        assert sentence == "out must be a new or empty folder; mine holds other files. Give another --out."
+
+
+def test_a_file_is_no_folder(refused, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    assert refused(*RUN, *SHORT, "--out", "file") == "out must be a folder; file is a file. Give another --out."
+    within = refused(*RUN, *SHORT, "--out", "file/below")
+    assert within == "out must be a folder that can be written; file/below cannot: Not a directory. Give another --out."
+
+
+def test_a_folder_of_another_study_is_left_alone(refused, done):
+    description = json.loads((done / "experiment.json").read_text())
+    (done / "experiment.json").write_text(json.dumps({**description, "study": "logits"}))
+    sentence = refused(*RUN, *SHORT, "--out", done, "--overwrite")
+    assert (
+        sentence
+        == f"out must be a folder of the study fluctuation; {done} holds results of logits. Give another --out."
+    )
+    sentence = refused(*RUN, *SHORT, "--out", done, "--resume")
+    assert sentence == f"--resume must continue the study fluctuation; {done} holds results of logits."
+    assert refused("report", done) == "study must be one of fluctuation; got 'logits'."
+
+
+def test_results_are_replaced_only_on_request(refused, done, monkeypatch, capsys):
+    sentence = refused(*RUN, *SHORT, "--out", done)
+    assert (
+        sentence
+        == f"out must be a new folder; {done} holds results of fluctuation already. Give another --out or --overwrite."
+    )
+    (done / "notes.txt").write_text("mine")
+    (done / "tables").mkdir()
+    (done / "tables" / "old.csv").write_text("old")
+    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+    assert main([*RUN, *SHORT, "--seeds", "2", "--out", str(done), "--overwrite"]) == 0
+    assert sorted(file.name for file in done.iterdir()) == ["experiment.json", "notes.txt", "records.root"]
+    assert json.loads((done / "experiment.json").read_text())["options"]["seeds"] == 2
+
+
+def test_an_unfinished_run_is_gone_on_with_or_replaced_on_request(refused, unfinished):
+    sentence = refused(*RUN, *SHORT, "--out", unfinished)
+    assert sentence.endswith("Give another --out or --overwrite, or --resume to go on.")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(refused):
+    sentence = refused(*RUN, *SHORT, "--out", "/proc/lrscope")
+    assert sentence.startswith("out must be a folder that can be written; /proc/lrscope cannot: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_somebody_else_is_one_sentence(refused, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    sentence = refused(*RUN, *SHORT, "--out", "locked/run")
+    assert (
+        sentence
+        == "out must be a folder that can be written; locked/run cannot: Permission denied. Give another --out."
+    )
+
+
+def test_nothing_to_resume_is_one_sentence(refused, tmp_path, done):
+    nowhere = refused(*RUN, *SHORT, "--out", "new", "--resume")
+    assert nowhere == "new must be a folder that a study has written; there is none. Check the path."
+    (tmp_path / "empty").mkdir()
+    empty = refused(*RUN, *SHORT, "--out", "empty", "--resume")
+    assert empty == "empty must hold an experiment.json; it has none. Give the folder that `lrscope run` has written."
+    complete = refused(*RUN, *SHORT, "--out", done, "--resume")
+    assert complete.startswith(f"--resume must have something to go on with; the run in {done} is complete.")
+
+
+def test_a_resume_with_other_options_names_them(refused, unfinished):
+    sentence = refused(*RUN, *SHORT, "--seeds", "2", "--lrs", "0.01", "0.1", "--out", unfinished, "--resume")
+    changes = "lrs was 0.01, is 0.01 0.1, seeds was 1, is 2"
+    assert sentence == f"--resume must have the options of the run; {changes}. Give the same options again."
+
+
+def test_a_resume_of_another_experiment_is_refused(refused, unfinished):
+    description = json.loads((unfinished / "experiment.json").read_text())
+    description["experiment"]["dtype"] = "float64"
+    (unfinished / "experiment.json").write_text(json.dumps(description))
+    sentence = refused(*RUN, *SHORT, "--out", unfinished, "--resume")
+    assert sentence.startswith("--resume must continue the same experiment; this lrscope makes another of it.")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"study": "fluctuation", "options": []}'])
+def test_a_damaged_description_is_one_sentence(refused, done, content):
+    (done / "experiment.json").write_text(content)
+    sentence = f"{done}/experiment.json must be JSON as a study writes it; got a damaged file. Give another folder."
+    for words in (["report", done], [*RUN, *SHORT, "--out", done, "--resume"]):
+        assert refused(*words) == sentence
+
+
+def test_an_unfinished_run_has_no_report(refused, unfinished):
+    command = json.loads((unfinished / "experiment.json").read_text())["command"]
+    remedy = f"Go on with: {command} --resume"
+    sentence = f"{unfinished} must hold a finished run; got one that was interrupted, or goes on. {remedy}"
+    assert refused("report", unfinished) == sentence
+
+
+def test_records_that_cannot_be_read_are_one_sentence(refused, done):
+    file = done / "records.root"
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    assert refused("inspect", file).startswith(f"{file} must be a whole ROOT file; got one that is cut off or damaged.")
+    assert refused("report", done).startswith(f"{file} must be a whole ROOT file")
+    file.write_text("step,loss\n")
+    assert refused("inspect", file) == f"{file} must be a ROOT file; got something else. Give a records*.root of a run."
+    file.unlink()
+    assert refused("report", done) == f"{done} holds no records*.root. Give the folder that a run has written."
+
+
+def test_a_run_says_where_its_report_is(done, monkeypatch, capsys):
+    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+    assert main(["report", str(done)]) == 0
+    assert capsys.readouterr().out == f"Report: {done}/report.html\n"
+
+
+def test_the_command_is_written_down_so_that_it_can_be_typed_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+    folder = tmp_path / "my results"
+    assert main([*RUN, *SHORT, "--overwrite", "--out", str(folder)]) == 0
+    command = json.loads((folder / "experiment.json").read_text())["command"]
+    assert command == f"lrscope run fluctuation {' '.join(SHORT)} --out '{folder}'"
+
+
+def test_the_cost_is_told_and_nothing_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*RUN, *SHORT, "--estimate"]) == 0
+    assert capsys.readouterr().out.startswith("1 networks, 3 steps each: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_tells_axes_trees_and_branches(done, capsys):
+    assert main(["inspect", str(done / "records.root")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{done}/records.root: ")
+    assert lines[0].endswith(" MB, complete")
+    assert lines[1:4] == ["  shape: circle", "  lr: 0.01", "  seed: 0"]
+    assert lines[4].startswith("  written by: lrscope run fluctuation --shapes circle")
+    assert "records: 3 entries, 1 networks, steps 0 to 2" in lines
+    assert any(line.split() == ["weights_encoder_0", "64", "x", "2", "float32", "weights"] for line in lines)
+
+
+def test_brackets_in_a_path_are_no_markup(done, tmp_path, capsys):
+    shutil.move(done / "records.root", tmp_path / "[bold]x[1].root")
+    assert main(["inspect", str(tmp_path / "[bold]x[1].root")]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/[bold]x[1].root: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "usage: lrscope COMMAND"),
+        (["--help"], "usage: lrscope COMMAND"),
+        (["-h"], "usage: lrscope COMMAND"),
+        (["--version"], lrscope.__version__),
+        (["run", "--help"], "usage: lrscope run STUDY"),
+        (["run", "fluctuation", "--help"], "usage: lrscope run fluctuation"),
+        (["report", "--help"], "usage: lrscope report DIR"),
+        (["inspect", "--help"], "usage: lrscope inspect FILE.root"),
+        (["list", "--help"], "usage: lrscope list"),
+    ],
+    ids=" ".join,
+)
+def test_help_is_given_for_every_command(words, told, capsys):
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(told)
+    assert printed.err == ""
+
+
+def test_help_of_a_study_has_every_option_with_its_text(capsys):
+    assert main(["run", "fluctuation", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for option in OPTIONS.split(", "):
+        assert f"{option} " in text
+    assert "--epochs INT passes through the points (default: 1000)" in text
+    assert "--out DIR folder for the results" in text
+
+
+def test_options_are_refused_before_pytorch_is_imported():
+    code = "import sys; from lrscope.cli import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    here = {**os.environ, "PYTHONPATH": str(Path(lrscope.__file__).parents[1])}
+    command = [sys.executable, "-c", code, *RUN, "--epochs", "0"]
+    assert subprocess.run(command, env=here, capture_output=True, text=True, check=True).stdout == "2 False\n"
+
+
+def test_the_studies_are_listed_with_their_questions(capsys):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1) for line in lines] == [[name, question] for name, question in STUDIES.items()]
+
+
+def test_an_output_nobody_reads_on_is_no_traceback(done):
+    code = "import sys; from lrscope.cli import main; sys.exit(main())"
+    command = f"{sys.executable} -c '{code}' inspect {done}/records.root | head -1"
+    here = {**os.environ, "PYTHONPATH": str(Path(lrscope.__file__).parents[1])}
+    ended = subprocess.run(["bash", "-c", command], env=here, capture_output=True, text=True, check=False)
+    assert ended.stdout.startswith(str(done))
+    assert ended.stderr == ""
+
+
+def test_too_much_for_the_memory_is_one_sentence(monkeypatch, capsys):
+    def run(*_arguments: object, **_options: object) -> bool:
+        raise MemoryError("Unable to allocate 1.0 PiB")
+
+    monkeypatch.setattr(lrscope.studies, "run", run, raising=False)
+    assert main([*RUN, *SHORT]) == 1
+    remedy = "Ask for fewer seeds, rates, samples or epochs."
+    assert (
+        capsys.readouterr().err
+        == f"lrscope: there is not enough memory for this (Unable to allocate 1.0 PiB). {remedy}\n"
+    )
