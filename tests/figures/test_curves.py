@@ -36,6 +36,14 @@ def test_labels_come_from_attrs(losses):
     assert curves(losses.sel(shape="spiral"), log=False).get_yscale() == "linear"
 
 
+def test_an_axis_without_anything_positive_is_not_logarithmic(losses):
+    empty = losses.where(losses["step"] < 0)
+    figure = curve_panels(empty)
+    figure.draw_without_rendering()
+    assert {ax.get_yscale() for ax in figure.axes} == {"linear"}
+    assert curve_panels(losses.where(losses["shape"] == "spiral")).axes[0].get_yscale() == "log"
+
+
 def test_diverged_members_are_crosses_at_their_step(losses, diverged_at):
     ax = curves(losses.sel(shape="spiral"), diverged_at)
     crosses = [line for line in ax.lines if line.get_label() == "diverged"]

@@ -44,7 +44,7 @@ def curves(
         the ends are NaN
     diverged_at : (lr, seed) or (lr), of `lrscope.records.outcomes` on the grid: a cross above the panel at the step at
         which a member diverged; -1 where none did
-    log : logarithmic vertical axis
+    log : logarithmic vertical axis, if anything is positive
     legend : name the learning rates
     ax : to draw into; a new one by default
 
@@ -74,7 +74,7 @@ def curves(
             of_lr = summary.sel(lr=lr)
             ax.plot(steps, of_lr["mean"].values, color=colour, label=f"lr {value_label(lr)}", zorder=3)
             ax.fill_between(steps, of_lr["low"].values, of_lr["high"].values, color=colour, alpha=0.2, linewidth=0)
-        if log:
+        if log and bool((np.isfinite(summary["mean"]) & (summary["mean"] > 0)).any()):
             ax.set_yscale("log")
             ax.yaxis.set_major_locator(LogLocator(numticks=8))
         ax.set_xlabel(axis_label(summary[dim]))
