@@ -17,7 +17,7 @@ from lrscope.studies import Folder, run, study, write_report
 
 SOURCE = Path(__file__).parents[2] / "src"
 SMALL: dict[str, dict[str, Any]] = {
-    "fluctuation": {"shapes": ("circle", "spiral"), "lrs": (0.001, 0.01), "epochs": 8},
+    "fluctuation": {"shapes": ("circle",), "lrs": (0.001, 0.01), "seeds": 2, "epochs": 8},
 }
 """Study -> options of a grid of 2 by 2 networks that learn for a moment."""
 
@@ -137,6 +137,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder
     def folder(name: str) -> Folder:
         if name not in made:
             made[name] = Folder(tmp_path_factory.mktemp(name) / "run")
+            assert name in SMALL, f"a small grid of {name} must be added to SMALL"
             assert run(name, study(name).Options(**SMALL[name]), made[name], command=f"lrscope run {name}")
             write_report(made[name])
         return made[name]

@@ -1,5 +1,7 @@
 """The paper's statements that can be checked, checked. Nothing here is decided in advance."""
 
+import dataclasses
+
 import xarray as xr
 
 from lrscope import analysis
@@ -88,7 +90,9 @@ def _of_spiral(found: Results, statement: Statement) -> Claim:
     chosen = values.sel(shape="spiral", lr=list(LRS))
     measured = f"{statement.what}: {at_rates(chosen.mean('seed'))}"
     holds = statement.test(chosen)
-    return _judged(statement.id, source, statement.words, holds, "seed", measured=measured, note=statement.note)
+    claim = _judged(statement.id, source, statement.words, holds, "seed", measured=measured, note=statement.note)
+    tolerance = f"{statement.tolerance}, in {MAJORITY}"
+    return dataclasses.replace(claim, published=statement.published, tolerance=tolerance)
 
 
 def _lowest_bin(found: Results) -> Claim:

@@ -31,7 +31,7 @@ def experiment(options: Options) -> Experiment:
         epochs=options.epochs,
         batch_size=options.batch_size,
         probes=(
-            Loss(when=epoch),
+            Loss(),
             LearningRate(when=epoch),
             GradientNorm(when=epoch),
             UpdateSize(when=epoch),

@@ -10,6 +10,7 @@ from lrscope.report import Interactive
 from lrscope.studies._findings import Still
 from lrscope.studies.fluctuation._published import QUANTITIES
 from lrscope.studies.fluctuation._results import Results
+from lrscope.studies.fluctuation._words import rate
 
 HEAT_STEPS = 400
 """Columns of the heat map at most."""
@@ -110,7 +111,7 @@ def activity(active: xr.DataArray) -> Still:
     """Return which share of the samples activates each neuron over the steps, for one network."""
     step = active.dims[-2]
     thinned = active.isel({step: slice(None, None, max(1, active.sizes[step] // HEAT_STEPS))})
-    place = f"{active['shape'].item()}, lr {active['lr'].item():g}, seed {active['seed'].item()}"
+    place = f"{active['shape'].item()}, lr {rate(active['lr'].item())}, seed {active['seed'].item()}"
     caption = f"Share of the points that activate each ReLU neuron while the network learns ({place})."
     return Still("activity", "Activity of every neuron", caption, partial(_heat_map, thinned))
 

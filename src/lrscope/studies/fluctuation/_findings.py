@@ -56,14 +56,14 @@ def _summary(found: Results) -> list[str]:
 
 def _outcomes(found: Results) -> str:
     outcome = found.outcome["outcome"].values.ravel().tolist()
-    if set(outcome) == {"converged"}:
-        return "All ended with a lower loss than they began with." if len(outcome) > 1 else "Its loss fell."
     words = {
-        "converged": "ended with a lower loss than they began with",
+        "converged": "ended with a lower loss than at the start",
         "not improved": "did not improve",
         "diverged": "diverged",
     }
     counts = {told: outcome.count(name) for name, told in words.items() if name in outcome}
+    if len(counts) == 1:
+        return f"{'All' if len(outcome) > 1 else 'It'} {next(iter(counts))}."
     return "Of these, " + ", ".join(f"{count} {told}" for told, count in counts.items()) + "."
 
 

@@ -32,6 +32,7 @@ class Statement:
     values : from the results to (shape, lr, seed)
     test : of those values on the spiral, (lr, seed) to (seed): 1, 0 or NaN where it cannot be told
     note : how the words were read
+    published, tolerance : the number that the paper gives, if any; what must hold at a seed
     """
 
     id: str
@@ -41,6 +42,8 @@ class Statement:
     values: Callable[[Results], xr.DataArray]
     test: Callable[[xr.DataArray], xr.DataArray]
     note: str = ""
+    published: object = "stated in words"
+    tolerance: str = "the order of the rates"
 
 
 def _error(found: Results) -> xr.DataArray:
@@ -148,6 +151,8 @@ STATEMENTS = (
         _fewest_inactive,
         lambda inactive: _decided((inactive > CLOSE_TO_ZERO).all("lr"), inactive),
         "At each of the three rates.",
+        CLOSE_TO_ZERO,
+        "more at every rate",
     ),
     Statement(
         "decoder-weights",
@@ -173,6 +178,7 @@ STATEMENTS = (
         _share_in_lowest_bin,
         lambda share: _decided((share >= BARELY).all("lr"), share),
         f"At least {BARELY:.0%} of the neurons in the lowest bin.",
+        tolerance=f"at least {BARELY:.0%} at every rate",
     ),
     Statement(
         "encoder-biases",
@@ -182,6 +188,7 @@ STATEMENTS = (
         _above_lowest_bin("biases", "encoder"),
         _twice_the_others_at_slow,
         "At least twice as many neurons above the lowest bin as at either other rate.",
+        tolerance="at least twice as many",
     ),
     Statement(
         "engages-most",
@@ -207,5 +214,6 @@ STATEMENTS = (
         _inactive("weights"),
         _similar,
         f"They differ by at most {SIMILAR:.0%} of all neurons.",
+        tolerance=f"{SIMILAR:.0%} of all neurons",
     ),
 )

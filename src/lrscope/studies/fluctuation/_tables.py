@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from lrscope.report import Table
@@ -95,7 +96,7 @@ def _places(array: xr.DataArray, dims: tuple[str, ...]) -> Iterator[dict[str, An
 
 def _number(value: xr.DataArray) -> float | None:
     """Return one number; None, an empty cell, where a network diverged."""
-    return float(value) if value.notnull() else None
+    return float(value) if np.isfinite(value) else None
 
 
 def _step(step: int) -> int | None:
