@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= results/fluctuation
+ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable
@@ -14,14 +15,15 @@ WANTED := pyproject.toml constraints.txt
 
 help:
 	@echo "make study      train the default study into $(OUT) and say where its report is"
-	@echo "make test       run the tests (about a minute); make test-long runs the long ones"
+	@echo "                again: make study ARGS=--overwrite; after an interruption: make study ARGS=--resume"
+	@echo "make test       run the tests (a few minutes); make test-long runs the long ones"
 	@echo "make lint       ruff, mypy --strict, import contracts; make format repairs what ruff can"
 	@echo "make docs       every public name is documented, every example in README and docs runs"
 	@echo "make bench      measure speed and memory against plain PyTorch, write docs/benchmarks.md"
 	@echo "make clean      remove $(VENV) and the caches"
 
 study: $(VENV)/installed
-	@$(BIN)/lrscope run fluctuation --out $(OUT)
+	@$(BIN)/lrscope run fluctuation --out $(OUT) $(ARGS)
 
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest --quiet

@@ -22,6 +22,7 @@ from lrscope.records import (
     outcomes,
     quantities,
     standardised,
+    standardised_statistics,
     step_dimension,
 )
 
@@ -336,3 +337,33 @@ def test_standardised_is_labelled(statistic, name, becomes):
         "long_name": "standardised weights of encoder.0",
     }
     assert result.dims == ("member", "step", *WEIGHTS.dims)
+
+
+def test_standardised_statistics_are_those_of_standardised_activations():
+    rng = np.random.default_rng(5)
+    full = rng.normal(2.0, 3.0, (2, 4, 50, 7)) * rng.random(7)
+
+    def of(values, statistic):
+        attrs = Variable("x", "activations", "a", statistic=statistic, layer="relu", part="relu").attrs
+        return xr.DataArray(values, dims=("member", "step", "neuron_relu"), attrs=attrs)
+
+    def statistics(values):
+        return {"mean": values.mean(2), "std": values.std(2), "min": values.min(2), "max": values.max(2)}
+
+    pooled = (full - full.mean((2, 3), keepdims=True)) / full.std((2, 3), keepdims=True)
+    given = {name: of(values, name) for name, values in statistics(full).items()} | {
+        "active": of(full[:, :, 0], "active")
+    }
+    result = standardised_statistics(given)
+    assert [array.name for array in result] == [
+        f"activations_{name}_standardised_relu" for name in ("mean", "std", "min", "max")
+    ]
+    for array, (name, expected) in zip(result, statistics(pooled).items(), strict=True):
+        np.testing.assert_allclose(array, expected, atol=1e-12, err_msg=name)
+
+
+def test_standardised_statistics_of_a_layer_at_rest_are_zero():
+    attrs = Variable("x", "activations", "a", statistic="mean", layer="relu", part="relu").attrs
+    mean = xr.DataArray(np.full((1, 1, 3), 4.0), dims=("member", "step", "neuron_relu"), attrs=attrs)
+    std = (mean * 0).assign_attrs({**attrs, "statistic": "std"})
+    assert all((array == 0).all() for array in standardised_statistics({"mean": mean, "std": std}))

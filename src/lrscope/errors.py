@@ -20,10 +20,6 @@ class StoreError(LrscopeError, OSError):
     """A file could not be read or written (exit code 1)."""
 
 
-class MissingExtraError(LrscopeError, ImportError):
-    """An optional dependency is not installed; the sentence names the extra to install."""
-
-
 def must_be(name: str, allowed: str, got: object, remedy: str = "") -> InputError:
     """Return the error `<name> must be <allowed>; got <value>. <what to do>`.
 

@@ -274,6 +274,33 @@ def standardised(array: xr.DataArray) -> xr.DataArray:
     return _labelled_standardised(result, array)
 
 
+def standardised_statistics(statistics: Mapping[str, xr.DataArray]) -> list[xr.DataArray]:
+    """Return the statistics that a layer's activations would have with zero mean and unit deviation in layer and step.
+
+    They follow exactly: all neurons of a layer have the same number of samples, so the mean over neurons and samples is
+    the mean of the means, and the variance the mean of ``std**2 + (mean - that)**2``.
+
+    Parameters
+    ----------
+    statistics : ``mean``, ``std`` and, if there are, ``min`` and ``max`` -> (member, step, neuron) of one layer
+
+    Returns
+    -------
+    arrays of the same dims and type, named ``<quantity>_<statistic>_standardised_<layer>``; 0 where nothing deviates
+    """
+    neuron = str(statistics["mean"].dims[-1])
+    mean, std = (statistics[name].astype(float) for name in ("mean", "std"))
+    centre = mean.mean(neuron, skipna=False)
+    deviation = (std**2 + (mean - centre) ** 2).mean(neuron, skipna=False) ** 0.5
+    result = []
+    for name, array in statistics.items():
+        if name in ("mean", "std", "min", "max"):
+            shifted = array.astype(float) - (0.0 if name == "std" else centre)
+            scaled = _divided(shifted, deviation).where(deviation != 0, 0.0)
+            result.append(_labelled_standardised(scaled.transpose(*array.dims).astype(array.dtype), array))
+    return result
+
+
 def _divided(array: xr.DataArray, by: xr.DataArray) -> xr.DataArray:
     return array / by.where(by != 0, 1.0)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lrscope.errors import InputError
-from lrscope.store import load_state, remove_state, save_state
+from lrscope.store import load_state, save_state
 
 ARRAYS = hnp.arrays(
     st.sampled_from([np.float32, np.float64, np.int64, np.uint8, np.bool_, "U3"]),
@@ -56,13 +56,13 @@ def test_a_cut_state_is_one_sentence(path, keep):
         load_state(path)
 
 
-def test_the_newest_state_of_a_folder_counts_and_all_are_removed(tmp_path):
+def test_the_newest_state_of_a_folder_counts(tmp_path):
     for number, name in enumerate(["records.root", "records-1.root", "records-2.root"]):
         (tmp_path / name).touch()
         if number < 2:
             save_state(tmp_path / name, {"number": np.array(number)})
     assert load_state(tmp_path)["number"] == 1
-    remove_state(tmp_path)
-    assert list(tmp_path.glob("*.npz")) == []
+    for state in tmp_path.glob("*.npz"):
+        state.unlink()
     with pytest.raises(InputError, match=r"records-2\.root must have a state beside it to resume; got none"):
         load_state(tmp_path)

@@ -12,8 +12,8 @@ from lrscope.data import Samples, Shape
 from lrscope.errors import InputError
 from lrscope.models import Autoencoder
 from lrscope.optim import SGD, AdamW, Cosine, WarmUp
-from lrscope.probes import Activations, Gradients, Loss, Weights, at, every, log_spaced
-from lrscope.training import Experiment, Sweep
+from lrscope.probes import Activations, Gradients, LearningRate, Loss, Weights, at, every, log_spaced
+from lrscope.training import Experiment, Sweep, train
 
 FIELDS = {"data": Shape("circle"), "model": Autoencoder(), "sweep": Sweep(lr=[0.1]), "steps": 3}
 
@@ -160,3 +160,34 @@ def test_what_cannot_be_is_said(fields, sentence):
     with pytest.raises(InputError) as caught:
         experiment(**fields)
     assert str(caught.value) == sentence
+
+
+class Halving:
+    """A schedule of one's own."""
+
+    def factor(self, step, total):
+        return 0.5**step
+
+
+def test_a_schedule_of_ones_own_is_anything_with_a_factor():
+    own = experiment(schedule=Halving(), probes=[LearningRate()])
+    rates = train(own, device="cpu").learning_rate
+    np.testing.assert_allclose(rates / rates.lr, np.broadcast_to([1, 0.5, 0.25], rates.shape))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("schedule", "cosine", r"an object with factor\(\), such as Cosine\(\); got 'cosine'"),
+        ("optimizer", "adam", r"an object with init\(\) and update\(\), such as Adam\(\); got 'adam'"),
+        ("optimizer", Halving(), r"an object with init\(\) and update\(\), such as Adam\(\)"),
+    ],
+)
+def test_schedules_and_rules_that_are_none_are_said(field, value, allowed):
+    with pytest.raises(InputError, match=f"{field} must be {allowed}"):
+        experiment(**{field: value})
+
+
+def test_chosen_samples_need_the_full_batch():
+    with pytest.raises(InputError, match="batch_size must be None where a probe records chosen samples; got 2"):
+        experiment(probes=[Activations(full=True, samples=(0,))], batch_size=2)

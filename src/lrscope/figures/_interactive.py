@@ -94,7 +94,7 @@ def interactive_curves(summary: xr.Dataset, panels: str = "shape", log: bool = T
         title=axis_label(summary["mean"]),
         type="log" if log else "linear",
         exponentformat="none",
-        dtick="D2" if log else None,
+        dtick=1 if log else None,
     )
     each = len(figure.data) // len(labels)
     return figure.update_layout(updatemenus=[_menu(_choices(labels, each), 0)])
@@ -166,7 +166,8 @@ def _layer_axis(values: xr.DataArray) -> dict[str, Any]:
         "tickmode": "array",
         "tickvals": middles.tolist(),
         "ticktext": layers[starts].tolist(),
-        "title": {"text": "neuron"},
+        "tickangle": 0,
+        "title": {"text": "neurons by layer", "standoff": 12},
     }
     return grid | between | names | {"range": [-2, len(layers) + 1]}
 

@@ -42,7 +42,9 @@ class UpdateRule(Protocol):
 
 def numbers_of(rule: UpdateRule) -> dict[str, float]:
     """Return the numbers of a rule that a sweep may vary, e.g. momentum and weight decay."""
-    fields = ((field.name, getattr(rule, field.name)) for field in dataclasses.fields(rule))  # type: ignore[arg-type]
+    if not dataclasses.is_dataclass(rule):
+        return {}
+    fields = ((field.name, getattr(rule, field.name)) for field in dataclasses.fields(rule))
     return {name: value for name, value in fields if isinstance(value, float)}
 
 

@@ -33,14 +33,14 @@ class Activations(Probe):
         and its kin); if it has none, every module without children.
     full : record the outputs themselves, (sample, neuron) or (sample, neuron, position) for convolutions, instead of
         each neuron's mean, standard deviation, minimum, maximum and active share over the samples
-    samples : with `full`, only these samples of the batch
+    samples : with `full`, only these samples of the data, which must then be trained in full batches
     when : cadence; the end of every epoch by default
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     full: bool = False
-    samples: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    samples: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
     when: Every | LogSpaced | At = Every(1, "epoch")
     needs: ClassVar[frozenset[Need]] = frozenset({"activations"})
 

@@ -6,7 +6,7 @@ The only folder that knows uproot. The layout is described in ``docs/file-format
 from lrscope.store._files import record_files
 from lrscope.store._histograms import write_histograms
 from lrscope.store._reader import last_recorded, open_records
-from lrscope.store._state import load_state, remove_state, save_state
+from lrscope.store._state import load_state, save_state
 from lrscope.store._summary import FileSummary, TreeSummary, VariableSummary, summary
 from lrscope.store._writer import Writer, write
 
@@ -19,7 +19,6 @@ __all__ = [
     "load_state",
     "open_records",
     "record_files",
-    "remove_state",
     "save_state",
     "summary",
     "write",

@@ -69,9 +69,3 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} must be the state of a training; got a damaged file. Start the run anew.") from error
-
-
-def remove_state(paths: Paths) -> None:
-    """Remove every state beside the records at `paths`: the run is complete."""
-    for path in map(state_path, record_files(paths)):
-        path.unlink(missing_ok=True)

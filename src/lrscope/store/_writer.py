@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope.errors import InputError, StoreError, must_be
-from lrscope.records import standardised
+from lrscope.records import standardised, standardised_statistics
 from lrscope.store._histograms import distributions
 from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
@@ -24,7 +24,7 @@ from lrscope.store._rootfile import RootFile
 from lrscope.store._rows import Rows, rows_of
 from lrscope.store._state import save_state
 
-CAPTURED = ("values", "mean", "spread")
+CAPTURED = ("values", "spread")
 """Statistics of a layer that have a standardised version; one of extremes or fractions says nothing."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -200,12 +200,18 @@ def _copy_of_state(name: str, array: np.ndarray) -> np.ndarray:
 
 def with_standardised(block: xr.Dataset) -> xr.Dataset:
     """Return the block and behind it the standardised version of every captured quantity of a layer."""
-    captured = [
-        array
-        for array in block.data_vars.values()
-        if array.attrs.get("layer") and array.attrs.get("statistic") in CAPTURED
-    ]
-    return block.assign({str(array.name): array for array in map(standardised, captured)})
+    made: list[xr.DataArray] = []
+    statistics: dict[tuple[str, str], dict[str, xr.DataArray]] = {}
+    for array in block.data_vars.values():
+        layer, statistic = array.attrs.get("layer"), str(array.attrs.get("statistic"))
+        if layer and statistic in CAPTURED:
+            made.append(standardised(array))
+        elif layer:
+            statistics.setdefault((array.attrs["quantity"], layer), {})[statistic] = array
+    for of_layer in statistics.values():
+        if {"mean", "std"} <= set(of_layer):
+            made += standardised_statistics(of_layer)
+    return block.assign({str(array.name): array for array in made})
 
 
 def write(

@@ -2,7 +2,7 @@
 
 A step of one network is written as a pure function, lifted over the members with `torch.func.vmap`, and traced once
 into a graph of plain tensor operations. Running the graph instead of the transforms saves their overhead at every
-step: about a third of the time for the paper's autoencoder (see docs/benchmarks.md).
+step: about a third of the time for the paper's autoencoder.
 """
 
 import dataclasses

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import nn
 
 from lrscope.errors import InputError, must_be, unknown
-from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Linear, WarmUp, loss_function, numbers_of
+from lrscope.optim import Adam, Constant, loss_function, numbers_of
 from lrscope.probes import Loss, Probe
 from lrscope.specification import from_json, specification, to_json
 from lrscope.sweep import SEEDS, Sweep
@@ -53,8 +53,8 @@ class Experiment:
     model: Any
     sweep: Sweep
     loss: Any = "mse"
-    optimizer: SGD | Adam | AdamW = Adam()
-    schedule: Constant | Linear | Cosine | WarmUp = Constant()
+    optimizer: Any = Adam()
+    schedule: Any = Constant()
     epochs: Positive | None = None
     steps: Positive | None = None
     batch_size: Positive | None = None
@@ -78,10 +78,15 @@ class Experiment:
         if "lr" not in self.sweep.axes:
             raise must_be("sweep", "a grid with an axis lr", list(self.sweep.axes), "Give Sweep(lr=[0.001, 0.01]).")
         _check_model(self.model)
+        _check_has("optimizer", self.optimizer, ("init", "update"), "such as Adam()")
+        _check_has("schedule", self.schedule, ("factor",), "such as Cosine()")
         if not hasattr(self.data, "arrays") or isinstance(self.data, type):
             raise must_be("data", "a data set with arrays()", self.data)
         for axis, values in self.sweep.axes.items():
             self._check_axis(axis, values)
+        if self.batch_size and any(getattr(probe, "samples", None) for probe in self.probes):
+            remedy = "Each batch holds other samples: train with the full batch, or record Outputs()."
+            raise must_be("batch_size", "None where a probe records chosen samples", self.batch_size, remedy)
         return self
 
     def _check_axis(self, axis: str, values: Sequence[Any]) -> None:
@@ -117,6 +122,11 @@ class Experiment:
         """
         fields = {name: from_json(value) for name, value in form.items() if name not in ("class", *objects)}
         return cls(**fields, **objects)
+
+
+def _check_has(name: str, value: object, methods: tuple[str, ...], example: str) -> None:
+    if isinstance(value, type) or not all(callable(getattr(value, method, None)) for method in methods):
+        raise must_be(name, f"an object with {' and '.join(f'{method}()' for method in methods)}, {example}", value)
 
 
 def _check_model(model: Any) -> None:

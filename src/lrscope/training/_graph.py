@@ -2,7 +2,7 @@
 
 Tracing leaves much behind that costs time at every step: views that change nothing, values that nobody reads, and new
 memory for every pointwise operation, which on a CPU means cache misses. For the paper's autoencoder the rewriting here
-saves about a third of the time of a step (see docs/benchmarks.md).
+saves about a third of the time of a step.
 """
 
 import warnings

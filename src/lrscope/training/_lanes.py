@@ -30,7 +30,7 @@ def threads_for(lanes: int) -> Iterator[ThreadPoolExecutor]:
     threads = torch.get_num_threads()
     each = max(1, threads // lanes)
     with ThreadPoolExecutor(lanes, "lrscope-lane", initializer=_use, initargs=(each,)) as pool:
-        all_there = threading.Barrier(lanes)
+        all_there = threading.Barrier(lanes, timeout=60)
         wait([pool.submit(all_there.wait) for _ in range(lanes)])
         torch.set_num_threads(threads)  # what a thread sets for itself is also the default of all later threads
         yield pool

@@ -56,7 +56,7 @@ def build(factory: ModelFactory, seed: int, dtype: torch.dtype) -> nn.Module:
     ------
     InputError : the factory returns something that is not a module with parameters that can be trained.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         module = factory()
     if not isinstance(module, nn.Module):

@@ -1,0 +1,7 @@
+"""`python -m lrscope` is the command line."""
+
+import sys
+
+from lrscope.cli import main
+
+sys.exit(main())
