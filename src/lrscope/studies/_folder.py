@@ -20,13 +20,8 @@ _DESCRIPTION = "experiment.json"
 _PARTIAL = f".{_DESCRIPTION}.part"
 _RESULTS = ("records*.root", "histograms.root", "claims.json", "report.html")
 _PASSING = (
-    "records*.state.npz",
-    "*.root.part",
-    "records*.part",
-    _PARTIAL,
-    ".claims.json.*",
-    ".report.html.*",
-    "*/.*.*.[0-9]*",
+    *("records*.state.npz", "records*.part", "histograms.root.part", _PARTIAL),
+    *(".claims.json.*", ".report.html.*", "tables/.*.csv.*", "figures/.*.png.*", "figures/.*.svg.*"),
 )
 """What stands in the folder while it is written, and is left behind by what is killed."""
 _FOLDERS_OF_RESULTS = ("tables", "figures")

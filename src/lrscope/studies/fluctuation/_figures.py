@@ -26,7 +26,7 @@ def reconstructions(found: Results) -> Still:
 
 def interactive_reconstructions(found: Results) -> Interactive:
     """Return the same to zoom into, with a menu of shapes."""
-    outputs, targets, error = (array.isel(seed=0) for array in (found.outputs, found.targets, found.error))
+    outputs, targets, error = (_spiral_first(array) for array in (found.outputs, found.targets, found.error))
     figure = figures.interactive_reconstructions(outputs, targets, error)
     return Interactive("Reconstructions, to zoom into", "Choose a shape; drag to zoom, double-click to return.", figure)
 
@@ -51,7 +51,7 @@ def _histogram(found: Results, shape: str, quantity: str) -> Still:
 
 def interactive_fluctuation(found: Results) -> Interactive:
     """Return the fluctuation of every neuron, with menus of shape and quantity."""
-    values = {quantity.replace("_", " "): array.isel(seed=0) for quantity, array in found.fluctuation.items()}
+    values = {quantity.replace("_", " "): _spiral_first(array) for quantity, array in found.fluctuation.items()}
     caption = "Each point is a neuron: hover for its layer, number and value; choose shape and quantity."
     return Interactive("Every neuron", caption, figures.interactive_fluctuation(values))
 
@@ -94,7 +94,7 @@ def inactive(found: Results) -> Still:
     }
     caption = (
         f"Share of the neurons of each layer with a normalised fluctuation below {found.options.threshold:g}; "
-        "mean over shapes and seeds with its 95 % interval."
+        f"{_repetitions(found)}."
     )
     return Still("inactive", "Inactive neurons", caption, partial(figures.inactive_panels, summaries))
 
@@ -103,7 +103,7 @@ def dead(found: Results) -> Still:
     """Return the share of dead neurons of each layer over the steps, one line a rate, mean over the shapes."""
     share = _as_seeds(analysis.share(found.dead["dead"], "layer"))
     draw = partial(figures.curve_panels, analysis.over_seeds(share), panels="layer", log=False)
-    caption = "Share of the ReLU neurons that are zero on every sample, by layer; mean over shapes and seeds."
+    caption = f"Share of the ReLU neurons that are zero on every sample, by layer; {_repetitions(found)}."
     return Still("dead", "Dead neurons", caption, draw)
 
 
@@ -120,9 +120,23 @@ def _heat_map(values: xr.DataArray) -> Figure:
     return figures.figure_of(figures.heat_map(values))
 
 
+def _repetitions(found: Results) -> str:
+    """Say what is averaged, and what the interval is of."""
+    cases = found.error.sizes["shape"] * found.seeds
+    if cases == 1:
+        return "one shape, one seed"
+    return f"mean over the {cases} cases (shape, seed), and the 95 % interval of a mean of such cases"
+
+
 def _lowest(counts: xr.DataArray) -> xr.DataArray:
     total = counts.sum("bin", skipna=False)
     return (counts.isel(bin=0, drop=True) / total.where(total > 0)).transpose("part", "shape", "lr", ...)
+
+
+def _spiral_first(array: xr.DataArray) -> xr.DataArray:
+    """Return the networks of the first seed, the paper's main shape leading: a menu starts with it."""
+    shapes = sorted(array["shape"].values.tolist(), key=lambda shape: shape != "spiral")
+    return array.isel(seed=0).sel(shape=shapes)
 
 
 def _as_seeds(array: xr.DataArray) -> xr.DataArray:
