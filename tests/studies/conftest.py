@@ -65,7 +65,7 @@ class Ended:
 class Commands:
     """Runs command lines, each in a process of its own. A server forks them, so that PyTorch is imported once.
 
-    `setup` is Python code that runs before a command line.
+    `setup` is Python code that runs before a command line; so does `always`, before all of them.
     """
 
     SMALL_BLOCKS = "constants(BLOCK_BYTES=100_000)\n"
@@ -74,6 +74,7 @@ class Commands:
     """Set-up that leaves the report out."""
 
     def __init__(self, folder: Path) -> None:
+        self.always = ""
         self._printed = {name: folder / name for name in ("out", "err")}
         environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
@@ -84,7 +85,7 @@ class Commands:
         """Start `lrscope *arguments`; return the number of the process."""
         for path in self._printed.values():
             path.write_text("")
-        asked = {"arguments": [str(word) for word in arguments], "setup": setup}
+        asked = {"arguments": [str(word) for word in arguments], "setup": self.always + setup}
         asked |= {name: str(path) for name, path in self._printed.items()}
         self._server.stdin.write(json.dumps(asked) + "\n")
         self._server.stdin.flush()

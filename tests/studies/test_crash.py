@@ -28,6 +28,17 @@ fluctuation.findings = short
 """Set-up that leaves most figures out."""
 
 
+LANES = "import torch; torch.set_num_threads(2)\nconstants(CPU_BYTES=1)\n"
+"""Set-up that trains the networks one by one, two at a time."""
+
+
+@pytest.fixture(scope="module", params=[LANES, pytest.param("", marks=pytest.mark.long)], ids=["two lanes", "one lane"])
+def commands(commands, request):
+    commands.always = request.param
+    yield commands
+    commands.always = ""
+
+
 @pytest.fixture(scope="module")
 def told(commands, tmp_path_factory) -> Path:
     """Return the folder of a run that nobody disturbed, with a short report."""
@@ -48,27 +59,25 @@ def size(folder: Path) -> int:
 
 
 def check_whole_blocks(folder: Path, reference: xr.Dataset) -> int:
-    """Check that every file opens and holds, bit for bit, the first epochs of all networks; return how many."""
+    """Check that every file opens and holds, bit for bit, the first steps of each network; return how many in all."""
     files = sorted(folder.glob("records*.root"))
-    last = store.last_recorded(files).get("records", {}) if files else {}
+    last = store.last_recorded(files) if files else {}
     for file in files:
         assert store.summary(file).complete is False
-    if not last:
-        return 0
-    assert len(last) == NETWORKS
-    assert len(set(last.values())) == 1
-    check_same(store.open_records(folder), reference)
-    return last[0] + 1
+    if last:
+        check_same(store.open_records(folder), reference, last)
+    return sum(step + 1 for step in last.get("records", {}).values())
 
 
-def check_same(records: xr.Dataset, reference: xr.Dataset) -> None:
-    """Check that records are bit for bit those of the reference, as far as they go."""
+def check_same(records: xr.Dataset, reference: xr.Dataset, last: dict[str, dict[int, int]]) -> None:
+    """Check that records are bit for bit those of the reference, up to the last step of each tree and network."""
     assert set(records.data_vars) <= set(reference.data_vars)
     for name, array in records.data_vars.items():
-        dim = next(dim for dim in array.dims if str(dim).startswith("step"))
-        expected = reference[name].sel({dim: array[dim]})
-        assert array.dtype == expected.dtype
-        assert array.values.tobytes() == expected.values.tobytes(), name
+        dim = next(str(dim) for dim in array.dims if str(dim).startswith("step"))
+        assert array.dtype == reference[name].dtype
+        for member, step in last[f"records{dim.removeprefix('step')}"].items():
+            own, expected = (some.sel({"member": member, dim: slice(0, step)}) for some in (array, reference[name]))
+            assert own.values.tobytes() == expected.values.tobytes(), (name, member)
 
 
 def check_complete(folder: Path, reference: xr.Dataset) -> None:
@@ -77,7 +86,7 @@ def check_complete(folder: Path, reference: xr.Dataset) -> None:
     assert records.attrs["complete"] is True
     assert set(records.data_vars) == set(reference.data_vars)
     assert dict(records.sizes) == dict(reference.sizes)
-    check_same(records, reference)
+    check_same(records, reference, store.last_recorded(folder))
     labels, expected = (some.coords.to_dataset().drop_attrs(deep=False) for some in (records, reference))
     xr.testing.assert_identical(labels, expected)
     assert json.loads((folder / "experiment.json").read_text())["finished"] is True
@@ -144,7 +153,7 @@ def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(commands, referenc
     sentence = f"What was recorded is kept in {folder}. Go on with: lrscope {' '.join(arguments)} --resume"
     assert ended.err.splitlines()[-1] == f"lrscope: interrupted. {sentence}"
     assert "Traceback" not in ended.err
-    assert 0 < check_whole_blocks(folder, reference) < EPOCHS
+    assert 0 < check_whole_blocks(folder, reference) < NETWORKS * EPOCHS
     asked = commands.run(["report", folder])
     remedy = f"Go on with: lrscope {' '.join(arguments)} --resume"
     assert (
@@ -267,7 +276,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(comm
         assert sentence.startswith(f"lrscope: No space left on the disk while writing {folder}/records")
         assert sentence.endswith("Free some space and run again with --resume.")
         assert "Traceback" not in ended.err
-        assert 0 < check_whole_blocks(folder, reference) < EPOCHS
+        assert 0 < check_whole_blocks(folder, reference) < NETWORKS * EPOCHS
     disk.resize(10 * reference.attrs["bytes"])
     resumed(commands, folder, SHORT_REPORT)
     check_complete(folder, reference)

@@ -1,0 +1,23 @@
+"""Writing a report: in one process or in several, the same files."""
+
+import pytest
+
+from lrscope import store
+from lrscope.studies import _report as report
+from lrscope.studies import study
+
+
+@pytest.mark.long
+def test_figures_drawn_by_several_processes_are_the_same(finished, tmp_path, monkeypatch):
+    folder = finished("fluctuation")
+    options = {key: value for key, value in folder.description()["options"].items() if key != "class"}
+    module = study("fluctuation")
+    found = module.findings(store.open_records(folder.path), module.Options(**options))
+    items = found.chapters[-1].items
+    monkeypatch.setattr(report, "MANY", 1)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    pictures = report._drawn(tmp_path, items)
+    assert pictures
+    for file in tmp_path.iterdir():
+        assert file.read_bytes() == (folder.path / "figures" / file.name).read_bytes()
+    assert {file.stem for file in tmp_path.iterdir()} == set(pictures)
