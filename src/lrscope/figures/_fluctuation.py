@@ -112,7 +112,7 @@ def _histograms(rows: np.ndarray, fluctuation: xr.DataArray, counts: xr.DataArra
 def _mark_diverged(ax: Axes, of_lr: xr.DataArray, fluctuation: xr.DataArray) -> None:
     used = int(of_lr.coords.get("steps_used", xr.DataArray(0)))
     if used < int(fluctuation.coords.get("steps_used", xr.DataArray(0)).max()) or of_lr.isnull().all():
-        text = f"diverged after {used} recorded steps" if used > 1 else "diverged at once"
+        text = f"diverged after {used} recorded steps" if used > 1 else "fewer than two recorded steps"
         ax.text(0.5, 0.95, text, color=ALARM, ha="center", va="top", transform=ax.transAxes)
 
 
