@@ -72,6 +72,17 @@ class Commands:
     """Set-up that closes a block of records at each epoch."""
     NO_REPORT = "lrscope.studies.write_report = lambda folder: folder.report\n"
     """Set-up that leaves the report out."""
+    SHORT_REPORT = """
+import dataclasses
+from lrscope.studies import fluctuation
+findings = fluctuation.findings
+def short(records, options):
+    found = findings(records, options)
+    few = [chapter for chapter in found.chapters if chapter.title in ("Reconstructions", "Taking part", "Training")]
+    return dataclasses.replace(found, chapters=few)
+fluctuation.findings = short
+"""
+    """Set-up that leaves out most figures of the study `fluctuation`."""
 
     def __init__(self, folder: Path) -> None:
         self.always = ""

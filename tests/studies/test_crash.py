@@ -16,18 +16,6 @@ from lrscope import store
 
 RUN = ("run", "fluctuation", "--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--epochs", "30")
 EPOCHS, NETWORKS = 30, 4
-SHORT_REPORT = """
-import dataclasses
-from lrscope.studies import fluctuation
-findings = fluctuation.findings
-def short(records, options):
-    found = findings(records, options)
-    return dataclasses.replace(found, chapters=[found.chapters[0], found.chapters[3]])
-fluctuation.findings = short
-"""
-"""Set-up that leaves most figures out."""
-
-
 LANES = "import torch; torch.set_num_threads(2)\nconstants(CPU_BYTES=1)\n"
 """Set-up that trains the networks one by one, two at a time."""
 
@@ -43,7 +31,7 @@ def commands(commands, request):
 def told(commands, tmp_path_factory) -> Path:
     """Return the folder of a run that nobody disturbed, with a short report."""
     folder = tmp_path_factory.mktemp("told") / "run"
-    ended = commands.run([*RUN, "--out", folder], SHORT_REPORT)
+    ended = commands.run([*RUN, "--out", folder], commands.SHORT_REPORT)
     assert ended.code == 0, ended.err
     return folder
 
@@ -112,8 +100,9 @@ def kill_and_resume(commands, folder: Path, reference: xr.Dataset, random: np.ra
         killed(commands, folder, lambda bound=bound: size(folder) > bound, pause, resume=number > 0)
         check_whole_blocks(folder, reference)
         if json.loads((folder / "experiment.json").read_text())["finished"]:
-            return
-    resumed(commands, folder)
+            break  # the signal came too late
+    else:
+        resumed(commands, folder)
     check_complete(folder, reference)
 
 
@@ -209,10 +198,10 @@ def without_report(told: Path, folder: Path) -> Path:
 def kill_report(commands, told: Path, folder: Path, reference: xr.Dataset, pause: float) -> int:
     """Kill a report after some seconds and write it again; return the exit code of the first."""
     without_report(told, folder)
-    ended = commands.signalled(["report", folder], signal.SIGKILL, lambda: True, pause, SHORT_REPORT)
+    ended = commands.signalled(["report", folder], signal.SIGKILL, lambda: True, pause, commands.SHORT_REPORT)
     check_nothing_half_written(folder)
     check_complete(folder, reference)
-    again = commands.run(["report", folder], SHORT_REPORT)
+    again = commands.run(["report", folder], commands.SHORT_REPORT)
     assert again.code == 0, again.err
     check_report(folder, told)
     check_complete(folder, reference)
@@ -232,7 +221,10 @@ def test_a_report_that_was_killed_at_any_moment_is_written_again(commands, told,
 
 def test_ctrl_c_during_the_report_says_that_the_records_are_complete(commands, reference, tmp_path):
     folder = tmp_path / "run"
-    setup = SHORT_REPORT + "import signal; lrscope.studies._report.write_claims = lambda *_: os.kill(os.getpid(), 2)\n"
+    setup = (
+        commands.SHORT_REPORT
+        + "import signal; lrscope.studies._report.write_claims = lambda *_: os.kill(os.getpid(), 2)\n"
+    )
     ended = commands.run([*RUN, "--out", folder], setup)
     assert ended.code == 130
     sentence = f"The records are complete; write the report with: lrscope report {folder}"
@@ -268,17 +260,33 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(commands, reference, disk):
     folder, arguments = disk.path / "run", [*RUN, "--out", disk.path / "run"]
-    for share, words in ((0.3, []), (0.7, ["--resume"])):
-        disk.resize(int(share * reference.attrs["bytes"]))
-        ended = commands.run([*arguments, *words], commands.SMALL_BLOCKS)
-        assert (ended.code, ended.out) == (1, "")
-        *_bar, sentence = ended.err.splitlines()
-        assert sentence.startswith(f"lrscope: No space left on the disk while writing {folder}/records")
-        assert sentence.endswith("Free some space and run again with --resume.")
-        assert "Traceback" not in ended.err
-        assert 0 < check_whole_blocks(folder, reference) < NETWORKS * EPOCHS
+    disk.resize(int(0.6 * reference.attrs["bytes"]))
+    ended = commands.run(arguments, commands.SMALL_BLOCKS)
+    assert (ended.code, ended.out) == (1, "")
+    *_bar, sentence = ended.err.splitlines()
+    assert sentence.startswith(
+        f"lrscope: No space left on the disk while writing {folder}/records.root. Every block before"
+    )
+    assert sentence.endswith("Free some space and run again with --resume.")
+    assert "Traceback" not in ended.err
+    assert 0 < check_whole_blocks(folder, reference) < NETWORKS * EPOCHS
     disk.resize(10 * reference.attrs["bytes"])
-    resumed(commands, folder, SHORT_REPORT)
+    resumed(commands, folder, commands.SHORT_REPORT)
+    check_complete(folder, reference)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
+def test_a_disk_may_be_full_again_and_again(commands, reference, disk, seed):
+    folder, arguments = disk.path / "run", [*RUN, "--out", disk.path / "run"]
+    for share in sorted(np.random.default_rng(seed).uniform(0.02, 1, 3)):
+        disk.resize(int(share * reference.attrs["bytes"]))
+        ended = commands.run([*arguments, *(["--resume"] if folder.exists() else [])], commands.SMALL_BLOCKS)
+        assert (ended.code, ended.out) == (1, ""), ended.err
+        assert "Traceback" not in ended.err
+        check_whole_blocks(folder, reference)
+    disk.resize(10 * reference.attrs["bytes"])
+    resumed(commands, folder)
     check_complete(folder, reference)
 
 
@@ -298,14 +306,14 @@ def test_a_disk_that_is_full_during_the_report_keeps_the_records(commands, told,
     used = shutil.disk_usage(disk.path).used
     for room in (0, 32_768, 400_000):
         disk.resize(used + room)
-        ended = commands.run(["report", folder], SHORT_REPORT)
+        ended = commands.run(["report", folder], commands.SHORT_REPORT)
         assert (ended.code, ended.out) == (1, ""), ended.err
         assert "No space left on device" in ended.err
         assert len(ended.err.splitlines()) == 1, ended.err
         check_nothing_half_written(folder)
         check_complete(folder, reference)
     disk.resize(50 * 2**20)
-    assert commands.run(["report", folder], SHORT_REPORT).code == 0
+    assert commands.run(["report", folder], commands.SHORT_REPORT).code == 0
     check_report(folder, told)
     check_complete(folder, reference)
 
@@ -313,7 +321,7 @@ def test_a_disk_that_is_full_during_the_report_keeps_the_records(commands, told,
 def test_a_run_whose_report_finds_no_room_says_how_to_write_it_later(commands, reference, disk):
     disk.resize(int(1.1 * reference.attrs["bytes"]))
     folder = disk.path / "run"
-    ended = commands.run([*RUN, "--out", folder], SHORT_REPORT)
+    ended = commands.run([*RUN, "--out", folder], commands.SHORT_REPORT)
     assert (ended.code, ended.out) == (1, "")
     sentence = f"The records are complete; write the report with: lrscope report {folder}"
     assert ended.err.splitlines()[-1].endswith(sentence)

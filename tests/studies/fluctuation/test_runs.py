@@ -77,9 +77,8 @@ def test_an_odder_run_ends_well(chosen, tmp_path):
 
 def test_a_run_of_which_half_diverges_has_a_readable_report(commands, tmp_path, read):
     folder = tmp_path / "run"
-    ended = commands.run(
-        ["run", "fluctuation", "--shapes", "circle", "--lrs", "0.001", "1e6", "--epochs", "6", "--out", folder]
-    )
+    arguments = ["run", "fluctuation", "--shapes", "circle", "--lrs", "0.001", "1e6", "--epochs", "6", "--out", folder]
+    ended = commands.run(arguments, commands.SHORT_REPORT)
     assert (ended.code, ended.out) == (0, f"Report: {folder}/report.html\n")
     assert all(line.startswith("Training") for line in ended.err.splitlines())
     text = read(folder / "report.html")
