@@ -91,6 +91,7 @@ def unfinished(done) -> Path:
         (["--epochs", "0"], "epochs must be greater than or equal to 1; got '0'."),
         (["--epochs", "2.5"], "epochs must be a valid integer, unable to parse string as an integer; got '2.5'."),
         (["--epochs", "many"], "epochs must be a valid integer, unable to parse string as an integer; got 'many'."),
+        (["--epochs", "9" * 25], f"epochs must be less than or equal to 2147483647; got '{'9' * 25}'."),
         (["--seeds", "0"], "seeds must be greater than or equal to 1; got '0'."),
         (["--seeds", "-1"], "seeds must be greater than or equal to 1; got '-1'."),
         (["--samples", "0"], "samples must be greater than or equal to 1; got '0'."),

@@ -10,7 +10,7 @@ from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
 from lrscope.sweep import Sweep, parse_grid
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 @specification
