@@ -10,7 +10,7 @@ import numpy as np
 from lrscope.data import Shape
 from lrscope.models import Autoencoder
 from lrscope.probes import Biases, Gradients, Weights
-from lrscope.store import Writer, last_recorded, load_state, open_records, remove_state
+from lrscope.store import Writer, last_recorded, load_state, open_records
 from lrscope.training import Experiment, Sweep, stream, train
 
 FOLDER = Path("interrupted")
@@ -36,7 +36,6 @@ def main() -> None:
     with Writer(FOLDER / "records-1.root", after=after) as writer:
         for block in second:
             writer.extend(block, second.state)
-    remove_state(FOLDER)
 
     both, whole = open_records(FOLDER), train(experiment, device="cpu")
     last = both["loss"].isel(step=-1).values.reshape(2, 2)

@@ -56,12 +56,12 @@ def test_full_activations_need_batches_of_one_size():
         list(run(batch_size=4, probes=[Activations(full=True, when=every())]))
     assert str(caught.value) == (
         "activations_encoder_1 must be of the shape (4, 3) at every recorded step; got (2, 3). "
-        "Batches differ in size: choose samples, or when=every(1, 'epoch')."
+        "Batches differ in size: use the full batch, or when=every(1, 'epoch')."
     )
     (block,) = run(batch_size=4, probes=[Activations(full=True)])
     assert block.activations_encoder_1.sizes["sample_encoder_1"] == 2
-    (block,) = run(batch_size=4, probes=[Activations(full=True, samples=(1, 0), when=every())])
-    assert block.activations_encoder_1.shape == (2, 6, 2, 3)
+    (block,) = run(probes=[Activations(full=True, samples=(1, 0), when=every())])
+    assert block.activations_encoder_1.sizes["sample_encoder_1"] == 2
 
 
 def test_a_block_is_a_copy():

@@ -95,5 +95,5 @@ def _refuse_second(label: Variable, probe: Probe, known: Mapping[str, Variable])
 
 def _refuse_ragged(name: str, shape: torch.Size, first: torch.Size) -> None:
     if shape != first:
-        remedy = "Batches differ in size: choose samples, or when=every(1, 'epoch')."
+        remedy = "Batches differ in size: use the full batch, or when=every(1, 'epoch')."
         raise must_be(name, f"of the shape {tuple(first[1:])} at every recorded step", tuple(shape[1:]), remedy)
