@@ -1,4 +1,9 @@
-"""Small records of two learning rates and three seeds, of a network with two parts, where every value is known."""
+"""Small records of two learning rates and three seeds, of a network with two parts, where every value is known.
+
+Beside them experiment 1 of the study `stability` in plain NumPy: records of runs whose figures are published.
+"""
+
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,6 +14,7 @@ from lrscope.records import DIVERGED_AT, Variable, new_block
 LAYERS = {"encoder.0": (4, 2), "encoder.2": (2, 4), "decoder.0": (3, 1)}
 """Layer -> neurons, inputs."""
 STEPS = 7
+OF_NETWORK = ("gradient_norm", "gradient_angle", "sharpness", "stability_limit")
 
 
 def variables() -> dict[str, Variable]:
@@ -23,6 +29,12 @@ def variables() -> dict[str, Variable]:
             label = f"activations_{statistic}_{name}"
             found.append(Variable(label, "activations", "activation", statistic=statistic, dims=(neuron,), **of_layer))
     found += [Variable(name, name, name, dims=("sample", "output")) for name in ("outputs", "targets")]
+    found += [Variable(name, name, name) for name in OF_NETWORK]
+    for quantity in ("sharpness_share", "oscillation_share"):
+        for layer in LAYERS:
+            name, part = layer.replace(".", "_"), layer.split(".")[0]
+            label = Variable(f"{quantity}_{name}", quantity, quantity, dims=(f"neuron_{name}",), layer=layer, part=part)
+            found.append(label)
     return {variable.name: variable for variable in found}
 
 
@@ -39,6 +51,10 @@ def drawn(seed: int = 0, steps: int = STEPS) -> xr.Dataset:
     }
     values[DIVERGED_AT] = np.full((6, steps), -1, dtype=np.int64)
     values["loss"] = np.abs(values["loss"])
+    for name in values:
+        if name in OF_NETWORK or "_share_" in name:
+            values[name] = np.abs(values[name])
+    values["gradient_angle"] = np.minimum(60 * values["gradient_angle"], 180)
     for name in values:
         if "activations_max" in name:
             values[name] = np.abs(values[name])
@@ -71,3 +87,63 @@ def draw():
 @pytest.fixture
 def diverge():
     return diverged
+
+
+def targets(name: str, x: np.ndarray) -> np.ndarray:
+    return np.exp(x / 5) if name == "f1" else np.sin(x) * (25 - x * x)
+
+
+@cache
+def experiment_1(target: str, hidden: int, lr: float, steps: int) -> xr.Dataset:
+    """Return records (member, step) of a published run: error, norm and angle at each step, weights at each tenth."""
+    rng = np.random.default_rng(222337497072607291153223098371913928704)
+    x = np.stack([(rng.random(1000) - 0.5) * 10, np.ones(1000)])
+    y = targets(target, x[0])
+    rng = np.random.default_rng(36255793825986746149655859236796938907)
+    u, v = rng.normal(0, 0.01, (hidden - 1, 2)), rng.normal(0, 0.01, (1, hidden))
+    loss, norm, angle = (np.full(steps, np.nan) for _ in range(3))
+    kept, before = [], None
+    for step in range(steps):
+        if step % 10 == 0:
+            kept.append((u, v))
+        s = 1 / (1 + np.exp(-(u @ x)))
+        residual = (v[:, :-1] @ s + v[:, -1:])[0] - y
+        of_v = np.append(s @ residual, residual.sum())[None] / x.shape[1]
+        of_u = (residual * v[0, :-1, None] * s * (1 - s)) @ x.T / x.shape[1]
+        gradient = np.append(of_u, of_v)
+        loss[step], norm[step] = (residual**2).mean() / 2, np.linalg.norm(gradient)
+        unit = gradient / norm[step]
+        if before is not None:
+            angle[step] = np.degrees(2 * np.arctan2(np.linalg.norm(unit - before), np.linalg.norm(unit + before)))
+        before, u, v = unit, u - lr * of_u, v - lr * of_v
+    values = {"loss": loss, "gradient_norm": norm, "gradient_angle": angle, DIVERGED_AT: np.full(steps, -1)}
+    of_u, of_v = (np.stack(some) for some in zip(*kept, strict=True))
+    layers = {
+        "weights_hidden": (of_u[..., :1], ("neuron_hidden", "input_hidden")),
+        "biases_hidden": (of_u[..., 1], ("neuron_hidden",)),
+        "weights_output": (of_v[..., :-1], ("neuron_output", "input_output")),
+        "biases_output": (of_v[..., -1], ("neuron_output",)),
+    }
+    return labelled(values, layers, lr)
+
+
+def labelled(values: dict, layers: dict, lr: float) -> xr.Dataset:
+    """Return records of one member from arrays (step) and, by the layer's variable, arrays (step, ...) and dims."""
+    labels = {name: Variable(name, name, name) for name in values}
+    for name, (_, dims) in layers.items():
+        quantity, layer = name.split("_")
+        labels[name] = Variable(name, quantity, name, dims=dims, layer=layer, part=layer)
+    arrays = values | {name: array for name, (array, _) in layers.items()}
+    return new_block(
+        {name: array[None] for name, array in arrays.items()},
+        labels,
+        {"step": np.arange(len(values["loss"])), "step_every_10": np.arange(0, len(values["loss"]), 10)},
+        {"member": np.array([0]), "lr": np.array([lr])},
+        {"lr": {"long_name": "learning rate", "scale": "log"}},
+        {name: "step_every_10" if name in layers else "step" for name in arrays},
+    )
+
+
+@pytest.fixture(scope="session")
+def published():
+    return experiment_1

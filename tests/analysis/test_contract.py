@@ -12,6 +12,10 @@ from lrscope.analysis import (
     by_neuron,
     dead,
     fluctuation,
+    lead_times,
+    norm_growth,
+    onsets,
+    order_of_events,
     over_seeds,
     participation,
     reconstruction_error,
@@ -30,6 +34,10 @@ OF_RECORDS = {
     "reconstruction_error": lambda records: reconstruction_error(records),
     "binned": lambda records: binned(fluctuation(records, "weights")),
     "shares": lambda records: shares(binned(fluctuation(records, "biases"))),
+    "onsets": lambda records: onsets(records),
+    "lead_times": lambda records: lead_times(onsets(records)["onset"]),
+    "order_of_events": lambda records: order_of_events(onsets(records)["onset"]),
+    "norm_growth": lambda records: norm_growth(records, onsets(records)["valley"]),
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
 OF_RESULTS = {"arranged", "over_seeds", "total_variation", "best", "ordered", "agreement"}

@@ -6,7 +6,9 @@ also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` i
 """
 
 from lrscope.analysis._comparisons import agreement, best, ordered, shares, total_variation
+from lrscope.analysis._events import Thresholds
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
+from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
 from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._participation import dead, participation, share
 from lrscope.analysis._reconstruction import reconstruction_error
@@ -14,7 +16,9 @@ from lrscope.analysis._seeds import over_seeds
 from lrscope.analysis._spread import spread
 
 __all__ = [
+    "CRITERIA",
     "EDGES",
+    "Thresholds",
     "agreement",
     "arranged",
     "best",
@@ -22,6 +26,10 @@ __all__ = [
     "by_neuron",
     "dead",
     "fluctuation",
+    "lead_times",
+    "norm_growth",
+    "onsets",
+    "order_of_events",
     "ordered",
     "over_seeds",
     "participation",
