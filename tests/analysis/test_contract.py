@@ -8,10 +8,12 @@ from xarray.core import indexing
 
 import lrscope.analysis
 from lrscope.analysis import (
+    alarms,
     binned,
     by_neuron,
     dead,
     fluctuation,
+    judged,
     lead_times,
     norm_growth,
     onsets,
@@ -38,9 +40,11 @@ OF_RECORDS = {
     "lead_times": lambda records: lead_times(onsets(records)["onset"]),
     "order_of_events": lambda records: order_of_events(onsets(records)["onset"]),
     "norm_growth": lambda records: norm_growth(records, onsets(records)["valley"]),
+    "alarms": lambda records: alarms(records),
+    "judged": lambda records: judged(alarms(records), onsets(records)),
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
-OF_RESULTS = {"arranged", "over_seeds", "total_variation", "best", "ordered", "agreement"}
+OF_RESULTS = {"alarm_score", "arranged", "over_seeds", "total_variation", "best", "ordered", "agreement"}
 """Take no records; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)
 

@@ -6,6 +6,7 @@ also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` i
 """
 
 from lrscope.analysis._comparisons import agreement, best, ordered, shares, total_variation
+from lrscope.analysis._detector import AlarmRule, Detector, alarm_score, alarms, judged
 from lrscope.analysis._events import Thresholds
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
 from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
@@ -18,14 +19,19 @@ from lrscope.analysis._spread import spread
 __all__ = [
     "CRITERIA",
     "EDGES",
+    "AlarmRule",
+    "Detector",
     "Thresholds",
     "agreement",
+    "alarm_score",
+    "alarms",
     "arranged",
     "best",
     "binned",
     "by_neuron",
     "dead",
     "fluctuation",
+    "judged",
     "lead_times",
     "norm_growth",
     "onsets",

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope.analysis._events import FOUND, Thresholds, crossing, signs
-from lrscope.analysis._layers import before_divergence, dataset, labelled
+from lrscope.analysis._layers import before_divergence, dataset, labelled, recorded
 from lrscope.errors import must_be, unknown
 from lrscope.records import LOSS, step_dimension
 
@@ -77,7 +77,7 @@ def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFA
     Peeters, Experiment 1B (2025), section 2.1: first the angle grows, then the norm, then the error. Cohen et al.
     (arXiv 2103.00065) for the limit of the sharpness.
     """
-    series = [_until_divergence(records, name) for name in (error, NORM)] + [_recorded(records, GRADIENT_ANGLE)]
+    series = [_until_divergence(records, name) for name in (error, NORM)] + [recorded(records, GRADIENT_ANGLE)]
     dim = step_dimension(series[0])
     for array in series[1:]:
         if step_dimension(array) != dim:
@@ -181,7 +181,7 @@ def norm_growth(records: xr.Dataset, valley: xr.DataArray) -> xr.DataArray:
 
 def _crossing(records: xr.Dataset, found: xr.DataArray) -> xr.DataArray:
     """Return the step at which the sharpness crossed its limit (member)."""
-    sharpness, limit = _recorded(records, SHARPNESS), _recorded(records, LIMIT)
+    sharpness, limit = recorded(records, SHARPNESS), recorded(records, LIMIT)
     dim = step_dimension(sharpness)
     if step_dimension(limit) != dim:
         raise must_be(LIMIT, f"recorded at the steps of {SHARPNESS}", step_dimension(limit))
@@ -198,14 +198,7 @@ def _crossing(records: xr.Dataset, found: xr.DataArray) -> xr.DataArray:
     return crossed
 
 
-def _recorded(records: xr.Dataset, name: str) -> xr.DataArray:
-    if name not in records:
-        remedy = f"Record {name} with its probe."
-        raise must_be("records", f"records with {name}", sorted(map(str, records)), remedy)
-    return records[name].compute()
-
-
 def _until_divergence(records: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable that is infinite from the step on at which its member diverged."""
-    array = _recorded(records, name)
+    array = recorded(records, name)
     return array.where(before_divergence(records, array), np.inf)

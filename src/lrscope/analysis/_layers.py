@@ -148,6 +148,19 @@ def grouped(array: xr.DataArray, coordinate: str, reduction: Callable[[xr.DataAr
     return joined
 
 
+def recorded(records: xr.Dataset, name: str) -> xr.DataArray:
+    """Return a variable, read once.
+
+    Raises
+    ------
+    InputError : it was not recorded.
+    """
+    if name not in records:
+        remedy = f"Record {name} with its probe."
+        raise must_be("records", f"records with {name}", sorted(map(str, records)), remedy)
+    return records[name].compute()
+
+
 def before_divergence(records: xr.Dataset, array: xr.DataArray) -> xr.DataArray:
     """Tell for each member and step of `array` whether the member had not diverged yet (member, step)."""
     dim = step_dimension(array)
