@@ -8,10 +8,13 @@ from xarray.core import indexing
 
 import lrscope.analysis
 from lrscope.analysis import (
+    acceleration,
     alarms,
     binned,
     by_neuron,
+    carriers,
     dead,
+    duplicates,
     fluctuation,
     judged,
     lead_times,
@@ -23,6 +26,7 @@ from lrscope.analysis import (
     reconstruction_error,
     share,
     shares,
+    similarity,
     spread,
 )
 from lrscope.records import on_grid
@@ -42,6 +46,10 @@ OF_RECORDS = {
     "norm_growth": lambda records: norm_growth(records, onsets(records)["valley"]),
     "alarms": lambda records: alarms(records),
     "judged": lambda records: judged(alarms(records), onsets(records)),
+    "carriers": lambda records: carriers(records, onsets(records)["onset"].sel(criterion="error")),
+    "acceleration": lambda records: acceleration(records),
+    "similarity": lambda records: similarity(records, "encoder.0", "encoder.2"),
+    "duplicates": lambda records: duplicates(records, "encoder.0", threshold=0.7),
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
 OF_RESULTS = {"alarm_score", "arranged", "over_seeds", "total_variation", "best", "ordered", "agreement"}

@@ -5,8 +5,11 @@ result of another analysis. Variables are read one at a time. Results carry `lon
 also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` into (shape, lr, seed).
 """
 
+from lrscope.analysis._acceleration import acceleration
+from lrscope.analysis._carriers import carriers
 from lrscope.analysis._comparisons import agreement, best, ordered, shares, total_variation
 from lrscope.analysis._detector import AlarmRule, Detector, alarm_score, alarms, judged
+from lrscope.analysis._duplicates import duplicates, similarity
 from lrscope.analysis._events import Thresholds
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
 from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
@@ -22,6 +25,7 @@ __all__ = [
     "AlarmRule",
     "Detector",
     "Thresholds",
+    "acceleration",
     "agreement",
     "alarm_score",
     "alarms",
@@ -29,7 +33,9 @@ __all__ = [
     "best",
     "binned",
     "by_neuron",
+    "carriers",
     "dead",
+    "duplicates",
     "fluctuation",
     "judged",
     "lead_times",
@@ -42,6 +48,7 @@ __all__ = [
     "reconstruction_error",
     "share",
     "shares",
+    "similarity",
     "spread",
     "total_variation",
 ]
