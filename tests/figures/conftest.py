@@ -105,3 +105,106 @@ def activity(rng):
     values = rng.random((6, 10))
     attrs = {"long_name": "active share", "units": "1"}
     return xr.DataArray(values, dims=("step", "neuron"), coords={"step": step, **NEURONS}, attrs=attrs)
+
+
+STEP_ATTRS = {"long_name": "step", "units": "updates"}
+
+
+def one_run(rng, steps=60, lr=0.5, diverged=None):
+    """Records of one member of a network with two hidden neurons, or three with its bias."""
+
+    def of(dims, values, name, units="1"):
+        return xr.Variable(dims, values, {"long_name": name, "units": units})
+
+    every, each, slow = np.arange(steps), np.arange(0, steps, 2), np.arange(0, steps, 5)
+    fall = np.exp(-every / 20) * (1 + 0.1 * rng.random(steps))
+    turned = 180 * rng.random(steps)
+    turned[0] = np.nan
+    outputs = rng.random((len(slow), 9, 1))
+    data = {
+        "loss": of("step", fall, "training error"),
+        "held_out_loss": of("step", 1.2 * fall, "test error"),
+        "gradient_norm": of("step", fall + 0.1 * rng.random(steps), "gradient norm"),
+        "gradient_angle": of("step", turned, "angle between gradients", "degrees"),
+        "gradient_path": of(("step", "path_axis"), np.cumsum(rng.random((steps, 2)), 0), "gradient path"),
+        "learning_rate": of("step", np.full(steps, lr), "learning rate"),
+        "weights_hidden": of(("step_each", "neuron_hidden", "input_hidden"), rng.random((len(each), 2, 1)), "weights"),
+        "biases_hidden": of(("step_each", "neuron_hidden"), rng.random((len(each), 2)), "biases"),
+        "weights_output": of(("step_each", "neuron_output", "input_output"), rng.random((len(each), 1, 2)), "weights"),
+        "biases_output": of(("step_each", "neuron_output"), rng.random((len(each), 1)), "biases"),
+        "outputs": of(("step_slow", "sample", "output"), outputs, "output"),
+        "targets": of(("step_slow", "sample", "output"), np.zeros((len(slow), 9, 1)) + rng.random((9, 1)), "target"),
+        "inputs": of(("sample", "input"), rng.permutation(9).astype(float)[:, None], "input"),
+        "sharpness": of("step_slow", 2 + slow / 10, "sharpness"),
+        "stability_limit": of("step_slow", np.full(len(slow), 2 / lr), "2 / learning rate"),
+    }
+    along = {"step": every, "step_each": each, "step_slow": slow}
+    coords = {name: xr.Variable(name, values, STEP_ATTRS) for name, values in along.items()} | {"lr": lr}
+    run = xr.Dataset(data, coords)
+    if diverged is not None:
+        for name, array in run.data_vars.items():
+            dim = next((dim for dim in array.dims if str(dim).startswith("step")), None)
+            if dim is not None:
+                run[name] = array.where(array[dim] < diverged).assign_attrs(array.attrs)
+    return run
+
+
+@pytest.fixture
+def run(rng):
+    """Records of one member that did not diverge."""
+    return one_run(rng)
+
+
+@pytest.fixture
+def failed(rng):
+    """Records of one member that diverged at step 40."""
+    return one_run(rng, diverged=40)
+
+
+ONSETS = {"angle": 34, "gradient_norm": 36, "error": 41, "sharpness": 30, "oscillation": -1}
+
+
+@pytest.fixture
+def onsets():
+    """(criterion)"""
+    return xr.DataArray(list(ONSETS.values()), {"criterion": list(ONSETS)})
+
+
+@pytest.fixture
+def lead(rng):
+    """(target, signal, run)"""
+    coords = {"target": ["f1", "f2"], "signal": ["angle", "gradient_norm", "sharpness"]}
+    values = rng.integers(1, 40, (2, 3, 8)).astype(float)
+    values[0, 1, :3] = np.nan
+    attrs = {"long_name": "lead time", "units": "updates"}
+    return xr.DataArray(values, coords, ("target", "signal", "run"), attrs=attrs)
+
+
+@pytest.fixture
+def scores(rng, lead):
+    """(target, signal)"""
+    shares = {name: (("target", "signal"), rng.random((2, 3)), {"long_name": name}) for name in ("precision", "recall")}
+    return xr.Dataset(shares, {"target": lead["target"], "signal": lead["signal"]})
+
+
+@pytest.fixture
+def bench(rng):
+    """(controller, lr)"""
+    rates = xr.Variable("lr", [0.01, 0.1, 1.0, 10.0], {"long_name": "starting learning rate"})
+    error = 0.1 + rng.random((2, 4))
+    error[0, 3] = np.nan
+    data = {"final_error": error, "low": error / 2, "high": error * 2}
+    data |= {"diverged": np.isnan(error) * 1.0, "steps_to_target": 100 * error}
+    names = {"final_error": "final error", "diverged": "share diverged", "steps_to_target": "steps to the target"}
+    variables = {
+        name: (("controller", "lr"), values, {"long_name": names.get(name, name)}) for name, values in data.items()
+    }
+    return xr.Dataset(variables, {"controller": ["constant", "angle"], "lr": rates})
+
+
+@pytest.fixture
+def similarity(rng):
+    """(step, pair)"""
+    step = xr.Variable("step_each", np.arange(6) * 10, STEP_ATTRS)
+    coords = {"step_each": step, "pair": ["0, 1", "0, 2", "1, 2"]}
+    return xr.DataArray(rng.random((6, 3)), coords, ("step_each", "pair"), attrs={"long_name": "similarity"})

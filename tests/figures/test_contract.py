@@ -1,6 +1,7 @@
 """What every exported figure keeps: it returns what it promises, does not change its data, and can be saved."""
 
 import io
+from functools import partial
 
 import plotly.graph_objects as go
 import pytest
@@ -16,7 +17,7 @@ MEMBER = {"shape": "circle", "lr": 0.001}
 
 
 @pytest.fixture
-def every(fluctuation, counts, losses, shares, measured, published, points, error, activity):
+def every(fluctuation, counts, losses, shares, measured, published, points, error, activity, of_runs):
     """Name of each figure -> its function and arguments."""
     outputs, targets = points
     one = {"quantity": "weights", "part": "encoder"}
@@ -34,11 +35,40 @@ def every(fluctuation, counts, losses, shares, measured, published, points, erro
         "published_panels": (figures.published_panels, (measured, published)),
         "reconstruction": (figures.reconstruction, (outputs.sel(MEMBER), targets.sel(MEMBER))),
         "reconstructions": (figures.reconstructions, (outputs, targets, error)),
+        **of_runs,
+    }
+
+
+@pytest.fixture
+def of_runs(run, failed, onsets, lead, scores, bench, similarity):
+    """The same for figures of single runs, and of what was found in many."""
+    runs = {"steady": run, "diverged": failed}
+    near = {"zoom": (30, 45)}
+    steered = run.assign(rate_reason=("step", run["step"].values % 3))
+    return {
+        "configurations": (figures.configurations, (runs,)),
+        "controlled_rate": (partial(figures.controlled_rate, reasons={1: "raised", 2: "lowered"}), (steered,)),
+        "controller_bench": (figures.controller_bench, (bench,)),
+        "detector": (figures.detector, (lead, scores)),
+        "detector_scores": (figures.detector_scores, (scores,)),
+        "error_panels": (figures.error_panels, (runs,)),
+        "errors_by_rate": (figures.errors_by_rate, (runs,)),
+        "gradient_path": (figures.gradient_path, (run,)),
+        "gradient_paths": (partial(figures.gradient_paths, **near), (run,)),
+        "lead_times": (figures.lead_times, (lead,)),
+        "learned_function": (figures.learned_function, (run,)),
+        "learned_functions": (figures.learned_functions, (runs,)),
+        "neuron_pairs": (figures.neuron_pairs, (similarity, similarity > 0.5)),
+        "sharpness_panels": (figures.sharpness_panels, (run, onsets)),
+        "training_panels": (partial(figures.training_panels, onsets=onsets, **near), (run,)),
     }
 
 
 names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO_FIGURES))
-SINGLE = {"against_published", "curves", "heat_map", "inactive_shares", "reconstruction"}
+SINGLE = {
+    *("against_published", "curves", "heat_map", "inactive_shares", "reconstruction"),
+    *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
+}
 
 
 @names

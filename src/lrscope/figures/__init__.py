@@ -4,30 +4,53 @@ Functions of one picture take an optional `ax` and return the Axes; composed one
 read from `attrs`, colours from the learning rate, and members that diverged are marked. Each enters `style` by itself.
 """
 
+from lrscope.figures._configurations import configurations, error_panels, errors_by_rate
+from lrscope.figures._controllers import controlled_rate, controller_bench
 from lrscope.figures._curves import curve_panels, curves
+from lrscope.figures._detector import detector, detector_scores, lead_times
 from lrscope.figures._fluctuation import fluctuation_histogram
+from lrscope.figures._functions import learned_function, learned_functions
+from lrscope.figures._gradient_path import gradient_path, gradient_paths
 from lrscope.figures._heat import heat_map
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
+from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
 from lrscope.figures._published import against_published, published_panels
 from lrscope.figures._reconstruction import reconstruction, reconstructions
+from lrscope.figures._sharpness import sharpness_panels
 from lrscope.figures._style import colours, figure_of, style
+from lrscope.figures._training import training_panels
 
 __all__ = [
     "against_published",
     "colours",
+    "configurations",
+    "controlled_rate",
+    "controller_bench",
     "curve_panels",
     "curves",
+    "detector",
+    "detector_scores",
+    "error_panels",
+    "errors_by_rate",
     "figure_of",
     "fluctuation_histogram",
+    "gradient_path",
+    "gradient_paths",
     "heat_map",
     "inactive_panels",
     "inactive_shares",
     "interactive_curves",
     "interactive_fluctuation",
     "interactive_reconstructions",
+    "lead_times",
+    "learned_function",
+    "learned_functions",
+    "neuron_pairs",
     "published_panels",
     "reconstruction",
     "reconstructions",
+    "sharpness_panels",
     "style",
+    "training_panels",
 ]
