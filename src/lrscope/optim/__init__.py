@@ -1,22 +1,36 @@
 """How one network learns: update rules with the learning rate as an argument, losses, schedules of the step."""
 
+from lrscope.optim._angle import GradientAngle
+from lrscope.optim._controllers import Hypergradient, SharpnessCapped
+from lrscope.optim._feedback import Controller, Feedback, is_controller
 from lrscope.optim._losses import LOSSES, Loss, loss_function
-from lrscope.optim._rules import SGD, Adam, AdamW, Number, UpdateRule, numbers_of
+from lrscope.optim._reasons import REASONS
+from lrscope.optim._rules import SGD, Adam, AdamW, Number, Stability, UpdateRule, numbers_of
+from lrscope.optim._scheduler import GradientAngleLR
 from lrscope.optim._schedules import Constant, Cosine, Linear, Schedule, WarmUp
 
 __all__ = [
     "LOSSES",
+    "REASONS",
     "SGD",
     "Adam",
     "AdamW",
     "Constant",
+    "Controller",
     "Cosine",
+    "Feedback",
+    "GradientAngle",
+    "GradientAngleLR",
+    "Hypergradient",
     "Linear",
     "Loss",
     "Number",
     "Schedule",
+    "SharpnessCapped",
+    "Stability",
     "UpdateRule",
     "WarmUp",
+    "is_controller",
     "loss_function",
     "numbers_of",
 ]

@@ -7,6 +7,7 @@ Every number of a rule can be an axis of a sweep: it arrives in `numbers`, which
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 import torch
@@ -22,11 +23,26 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
+@dataclass(frozen=True)
+class Stability:
+    """Where an update rule becomes unstable.
+
+    Attributes
+    ----------
+    limit : the largest eigenvalue of the loss's Hessian, divided by `preconditioner`, that is still stable
+    preconditioner : (parameter) what the rule divides the gradient by, apart from the rate; None if by nothing
+    """
+
+    limit: Number
+    preconditioner: Tensor | None = None
+
+
 class UpdateRule(Protocol):
     """A rule that turns gradients into new parameters.
 
     ``init(parameters)`` returns its state, ``update(...)`` the new parameters and the new state; parameters and
-    gradients are vectors (parameter), `numbers` holds ``lr`` and every number of the rule.
+    gradients are vectors (parameter), `numbers` holds ``lr`` and every number of the rule. A rule may also have a
+    method ``stability(state, numbers)`` that returns its `Stability`, with the state behind the update.
     """
 
     def init(self, parameters: Tensor) -> State:
@@ -83,6 +99,18 @@ class SGD:
         direction = gradient + momentum * velocity if self.nesterov else velocity
         return parameters - lr * direction, {"velocity": velocity}
 
+    def stability(self, state: State, numbers: Mapping[str, Number]) -> Stability:  # noqa: ARG002  of other rules
+        """Return (2 + 2 momentum) / lr, or (2 + 2 momentum) / ((1 + 2 momentum) lr) of Nesterov, less the decay.
+
+        References
+        ----------
+        Cohen et al.: Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability
+        (arXiv 2103.00065), appendix B.
+        """
+        momentum = numbers["momentum"]
+        ahead = 1 + 2 * momentum if self.nesterov else 1.0
+        return Stability((2 + 2 * momentum) / (ahead * numbers["lr"]) - numbers["weight_decay"])
+
 
 @specification
 class Adam:
@@ -115,6 +143,15 @@ class Adam:
         gradient = _decayed(gradient, parameters, numbers["weight_decay"])
         return _adam(parameters, gradient, state, numbers)
 
+    def stability(self, state: State, numbers: Mapping[str, Number]) -> Stability:
+        """Return (2 + 2 beta1) / ((1 - beta1) lr) and what Adam divides by; weight decay is left out of account.
+
+        References
+        ----------
+        Cohen et al.: Adaptive Gradient Methods at the Edge of Stability (arXiv 2207.14484).
+        """
+        return _stability_of_adam(state, numbers)
+
 
 @specification
 class AdamW:
@@ -146,6 +183,15 @@ class AdamW:
         shrink = 1 - numbers["lr"] * numbers["weight_decay"]
         return _adam(parameters * _like(shrink, parameters), gradient, state, numbers)
 
+    def stability(self, state: State, numbers: Mapping[str, Number]) -> Stability:
+        """Return (2 + 2 beta1) / ((1 - beta1) lr) and what Adam divides by; weight decay is left out of account.
+
+        References
+        ----------
+        Cohen et al.: Adaptive Gradient Methods at the Edge of Stability (arXiv 2207.14484).
+        """
+        return _stability_of_adam(state, numbers)
+
 
 def _like(number: Number, vector: Tensor) -> Number:
     return number.to(vector.dtype) if isinstance(number, Tensor) else number
@@ -173,3 +219,10 @@ def _adam(parameters: Tensor, gradient: Tensor, state: State, numbers: Mapping[s
     correction = (1 - beta2**count).sqrt().to(parameters.dtype)
     updated = parameters - rate * (mean / (square.sqrt() / correction + _like(numbers["eps"], parameters)))
     return updated, {"mean": mean, "square": square, "count": count}
+
+
+def _stability_of_adam(state: State, numbers: Mapping[str, Number]) -> Stability:
+    beta1, square, count = numbers["beta1"], state["square"], state["count"]
+    root = (square / (1 - numbers["beta2"] ** count).to(square.dtype)).sqrt() + _like(numbers["eps"], square)
+    divisor = (1 - beta1**count).to(square.dtype) * root
+    return Stability((2 + 2 * beta1) / ((1 - beta1) * numbers["lr"]), divisor)

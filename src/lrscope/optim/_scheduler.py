@@ -1,0 +1,169 @@
+"""The learning rate driven by the gradient angle, for anyone's `torch.optim` loop."""
+
+import dataclasses
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lrscope.errors import InputError, must_be
+from lrscope.optim._angle import GradientAngle
+from lrscope.optim._reasons import REASONS
+
+
+class GradientAngleLR(LRScheduler):
+    """`GradientAngle` as a scheduler: wrap an optimizer, call ``step()`` behind each ``optimizer.step()``.
+
+    The rate of an update is chosen when its gradient is known, inside ``optimizer.step()`` and before the parameters
+    move (a step pre-hook; with a closure, behind it). So the rates are those of `GradientAngle` in an ensemble, and
+    the gradients may be cleared at any time behind ``optimizer.step()``. ``step()`` counts, as other schedulers do;
+    ``get_last_lr()`` is the rate of the update made last. One angle between the gradients of all parameters, one
+    factor for the own rates of all groups; a parameter without a gradient counts as zero. Reading the factor waits for
+    the device once a step; the state holds one gradient.
+
+    Parameters
+    ----------
+    optimizer : its rates are the given ones, and are overwritten; not for one that calls its closure several times
+    margin, raising, returning, trial, lowest, highest : as in `GradientAngle`
+    last_epoch : as in `torch.optim.lr_scheduler.LRScheduler`
+
+    Raises
+    ------
+    InputError : a number is out of bounds; or at ``optimizer.step()``, no parameter has a gradient, or the number of
+        parameters has changed.
+
+    Examples
+    --------
+    >>> weight = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+    >>> optimizer = torch.optim.SGD([weight], lr=100.0)
+    >>> scheduler = GradientAngleLR(optimizer)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     loss = (weight * weight).sum() / 2
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> bool(loss < 1e-6), scheduler.reasons[0], scheduler.reasons[2]
+    (True, 'trial step', 'raised: aligned')
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        margin: float = GradientAngle.margin,
+        raising: float = GradientAngle.raising,
+        returning: float = GradientAngle.returning,
+        trial: float = GradientAngle.trial,
+        lowest: float = GradientAngle.lowest,
+        highest: float = GradientAngle.highest,
+        last_epoch: int = -1,
+    ) -> None:
+        self._rule = GradientAngle(margin, raising, returning, trial, lowest, highest)
+        self._heard: dict[str, Tensor] = {}
+        self._factor = self._rule.trial
+        self._codes = bytearray()
+        super().__init__(optimizer, last_epoch)
+        optimizer.register_step_pre_hook(_listening(self))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the rate of each update was chosen, from the first update on; texts of `REASONS`."""
+        return tuple(REASONS[code] for code in self._codes)
+
+    @property
+    def last_reason(self) -> str | None:
+        """Why the rate of the last update was chosen; None before the first."""
+        return REASONS[self._codes[-1]] if self._codes else None
+
+    def get_lr(self) -> list[float | Tensor]:
+        """Return the rate of each group at the present factor."""
+        return [float(base) * self._factor for base in self.base_lrs]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to go on identically: tensors, numbers and lists of them."""
+        counted = {"base_lrs", "last_epoch", "_step_count", "_last_lr"}
+        return {
+            **{name: value for name, value in super().state_dict().items() if name in counted},
+            "rule": dataclasses.asdict(self._rule),
+            "heard": dict(self._heard),
+            "factor": self._factor,
+            "reasons": torch.tensor(list(self._codes), dtype=torch.uint8),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state, with its numbers."""
+        own = {"rule", "heard", "factor", "reasons"}
+        super().load_state_dict({name: value for name, value in state_dict.items() if name not in own})
+        self._rule = GradientAngle(**state_dict["rule"])
+        self._heard = dict(state_dict["heard"])
+        self._factor = state_dict["factor"]
+        self._codes = bytearray(state_dict["reasons"].tolist())
+
+    def _listen(self) -> None:
+        """Choose the rate of the update that is about to be made."""
+        gradient = _gradient(self.optimizer)
+        state = self._heard or self._rule.init(gradient)
+        if len(state["gradient"]) != len(gradient):
+            remedy = "Make a new scheduler when parameters are added."
+            raise must_be("parameters", f"{len(state['gradient'])} as before", len(gradient), remedy)
+        state = {name: value.to(gradient.device) for name, value in state.items()}
+        factor, reason, self._heard = self._rule.listen(state, gradient)
+        self._factor = float(factor)
+        self._codes.append(int(reason))
+        for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            _set_rate(group, rate)
+        self._last_lr = self.get_lr()
+
+
+def _listening(scheduler: GradientAngleLR) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]] | None]:
+    """Return a hook that lets the scheduler choose before the parameters move, as long as the scheduler lives."""
+    alive = weakref.ref(scheduler)
+
+    def listen() -> None:
+        living = alive()
+        if living is not None:
+            living._listen()
+
+    def before_step(
+        optimizer: Optimizer,  # noqa: ARG001  what PyTorch passes
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        given = args[1:]  # behind the optimizer itself
+        closure = given[0] if given else kwargs.get("closure")
+        if closure is None:
+            listen()
+            return None
+
+        def heard() -> Any:
+            loss = closure()
+            listen()
+            return loss
+
+        return (args[:1], {**kwargs, "closure": heard})
+
+    return before_step
+
+
+def _gradient(optimizer: Optimizer) -> Tensor:
+    """Return the gradients of all parameters of all groups as one vector (parameter), zero where there is none."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if all(parameter.grad is None for parameter in parameters):
+        raise InputError(
+            f"gradients must be there when optimizer.step() is called; all {len(parameters)} parameters have None. "
+            "Call loss.backward() before optimizer.step(), and zero_grad() before backward() or behind the step."
+        )
+    pieces = [torch.zeros_like(each) if each.grad is None else each.grad for each in parameters]
+    return torch.cat([piece.detach().reshape(-1) for piece in pieces])
+
+
+def _set_rate(group: dict[str, Any], rate: float | Tensor) -> None:
+    """Set the rate of a group, in place if it is a tensor, so that captured graphs see it."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
