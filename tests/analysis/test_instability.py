@@ -155,7 +155,8 @@ def test_the_sharpness_crosses_before_the_event_it_belongs_to():
     angle[260:] = 120
     loss[280:] *= 1.2 ** np.arange(120)
     assert crossing_at([3, 1, 3, 1, 2.1, 2.2, 1, 3], loss, angle) == 200
-    assert crossing_at([1, 1, 1, 1, 1, 1, 3, 3], loss, angle) == -1
+    assert crossing_at([1, 1, 1, 1, 1, 1, 3, 3], loss, angle) == 300
+    assert crossing_at([1, 1, 1, 1, 1, 1, 1, 3], loss, angle) == -1
     assert crossing_at([1, 1, 1, 1, 1, 3, 1, 1], loss, angle) == 250
     assert crossing_at([1, 1, 1, 1, np.nan, 3, np.nan, np.nan], loss, angle) == 250
 

@@ -46,7 +46,8 @@ def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFA
         against the one before.
     ``sharpness``
         the first recorded step of the spell above the limit that is under way at the onset of the angle, or that
-        follows it before the error has risen.
+        follows it by the first recorded step at which the error has risen. Recorded rarely, it comes late: by up to
+        the distance of two recorded steps.
 
     A divergence is a rise of the error. Lowest values below the resolution of the first error are taken for that.
 
