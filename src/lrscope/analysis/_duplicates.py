@@ -129,15 +129,24 @@ def _outgoing(weights: xr.DataArray, layer: str, neurons: int) -> xr.DataArray:
 
 def _alike(vectors: xr.DataArray, up_to: str) -> xr.DataArray:
     """Return the similarity (member, step, neuron, other) of vectors (member, step, neuron, element)."""
-    vectors = vectors.astype(float).transpose(..., NEURON, "element")
-    longest = abs(vectors).max([NEURON, "element"], skipna=False)
-    scaled = vectors / longest.where(longest > 0, 1.0)  # so that no square over- or underflows
-    squared = (scaled**2).sum("element", skipna=False)
-    product = abs(xr.dot(scaled, scaled.rename({NEURON: OTHER}), dim="element"))
-    others = squared.rename({NEURON: OTHER})
-    size = (squared + others) / 2 if up_to == SIGN else (squared * others) ** 0.5
-    alike: xr.DataArray = (product / size.where(size != 0, 1.0)).clip(0, 1)
-    return alike.transpose(..., NEURON, OTHER)
+    vectors = vectors.astype(float)
+    largest = abs(vectors).max("element", skipna=False)
+    scaled = vectors / largest.where(largest != 0, 1.0)  # first, so that no square over- or underflows
+    length = (scaled**2).sum("element", skipna=False) ** 0.5
+    unit = scaled / length.where(length != 0, 1.0)
+    alike: xr.DataArray = abs(xr.dot(unit, unit.rename({NEURON: OTHER}), dim="element"))
+    if up_to == SIGN:
+        alike = alike * _of_lengths(largest * length)
+    return alike.clip(0, 1).transpose(..., NEURON, OTHER)
+
+
+def _of_lengths(length: xr.DataArray) -> xr.DataArray:
+    """Return ``2 |a| |b| / (|a|² + |b|²)`` (member, step, neuron, other): the similarity of parallel vectors."""
+    other = length.rename({NEURON: OTHER})
+    longer = xr.where(length >= other, length, other)
+    ratio = xr.where(length >= other, other, length) / longer.where(longer != 0, 1.0)
+    similar: xr.DataArray = 2 * ratio / (1 + ratio**2)
+    return similar
 
 
 def _groups(alike: xr.DataArray, threshold: float) -> xr.DataArray:

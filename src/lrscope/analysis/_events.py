@@ -123,8 +123,8 @@ def signs(
 def crossing(sharpness: Series, limit: Series, steps: NDArray[np.integer], start: int, peak: int) -> int:
     """Return the first recorded step of the spell above the limit that belongs to the event; -1 if there is none.
 
-    A recorded value holds until the next, and the first one behind the peak still belongs to the event. Without an event it is the first spell that began below the limit, or the
-    first step where all lie above.
+    A recorded value holds until the next, and the first one behind the peak still belongs to the event. Without an
+    event it is the first spell that began below the limit, or the first step where all lie above.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def crossing(sharpness: Series, limit: Series, steps: NDArray[np.integer], start
     """
     above = sharpness > limit
     ends = np.append(steps[1:], np.iinfo(np.int64).max)
-    last = steps[min(np.searchsorted(steps, peak), len(steps) - 1)]
+    last = steps[min(int(np.searchsorted(steps, peak)), len(steps) - 1)]
     found = spells(above, 1)
     if start == NEVER:
         wanted = [spell for spell in found if spell[0] > 0 or above.all()]
