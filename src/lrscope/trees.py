@@ -45,3 +45,17 @@ def flatten(tree: Mapping[str, Tensor]) -> Tensor:
 def norm(vector: Tensor) -> Tensor:
     """Return the Euclidean norm of a vector (parameter)."""
     return vector.square().sum().sqrt()
+
+
+def angle(one: Tensor, other: Tensor) -> Tensor:
+    """Return the angle between two vectors (parameter) in degrees, 0 to 180; NaN where one of them is zero.
+
+    By half angles: the arc cosine of the scalar product, which cannot tell angles below 1e-6 degrees (0.03 in
+    float32) from zero, loses the small ones.
+
+    References
+    ----------
+    Kahan: How Futile are Mindless Assessments of Roundoff in Floating-Point Computation? (2006), section 12.
+    """
+    one, other = one / norm(one), other / norm(other)
+    return torch.rad2deg(2 * torch.atan2(norm(one - other), norm(one + other)))

@@ -40,7 +40,11 @@ class Arrays:
 
 
 class DataSet(Protocol):
-    """Anything with a method that returns the samples."""
+    """Anything with a method that returns the samples.
+
+    It may also have a method ``held_out()`` that returns `Arrays` of other samples, which are never trained on, or
+    None.
+    """
 
     def arrays(self) -> Arrays:
         """Return inputs and targets."""
@@ -54,6 +58,7 @@ class Samples:
     ----------
     inputs, targets : (sample, ...)
     name : how the data is called in the report
+    held_out : inputs and targets of other samples, which are never trained on
 
     Examples
     --------
@@ -61,17 +66,32 @@ class Samples:
     (3, 2)
     """
 
-    def __init__(self, inputs: np.ndarray, targets: np.ndarray, name: str = "samples") -> None:
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        name: str = "samples",
+        held_out: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> None:
         self._arrays = Arrays(np.asarray(inputs), np.asarray(targets))
+        self._held_out = Arrays(*map(np.asarray, held_out)) if held_out else None
         self.name = name
 
     def arrays(self) -> Arrays:
         """Return the arrays as they were given."""
         return self._arrays
 
+    def held_out(self) -> Arrays | None:
+        """Return the samples held out, as they were given; None if there are none."""
+        return self._held_out
+
     def __json__(self) -> dict[str, Any]:
-        both = (
-            np.ascontiguousarray(self._arrays.inputs).tobytes() + np.ascontiguousarray(self._arrays.targets).tobytes()
-        )
-        shapes = {"inputs": list(self._arrays.inputs.shape), "targets": list(self._arrays.targets.shape)}
-        return {"name": self.name, **shapes, "sha256": hashlib.sha256(both).hexdigest()}
+        held_out = {"held_out": _described(self._held_out)} if self._held_out else {}
+        return {"name": self.name, **_described(self._arrays), **held_out}
+
+
+def _described(arrays: Arrays) -> dict[str, Any]:
+    """Return the shapes and the checksum of inputs and targets."""
+    both = {"inputs": arrays.inputs, "targets": arrays.targets}
+    content = b"".join(np.ascontiguousarray(array).tobytes() for array in both.values())
+    return {name: list(array.shape) for name, array in both.items()} | {"sha256": hashlib.sha256(content).hexdigest()}

@@ -5,5 +5,6 @@ an experiment can be written down.
 """
 
 from lrscope.models._autoencoder import Autoencoder
+from lrscope.models._perceptron import Perceptron
 
-__all__ = ["Autoencoder"]
+__all__ = ["Autoencoder", "Perceptron"]

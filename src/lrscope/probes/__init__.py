@@ -7,30 +7,40 @@ generator and changes nothing: recording never changes training.
 
 from lrscope.probes._activations import Activations
 from lrscope.probes._cadence import At, Cadence, Every, LogSpaced, at, every, log_spaced
-from lrscope.probes._moment import Moment, Need, Probe, State
+from lrscope.probes._directions import GradientAngle, GradientPath, Oscillation
+from lrscope.probes._moment import Curvature, Moment, Need, Probe, State
 from lrscope.probes._outputs import Outputs
 from lrscope.probes._parameters import Biases, Gradients, Weights
-from lrscope.probes._scalars import GradientNorm, LearningRate, Loss, UpdateSize
+from lrscope.probes._scalars import GradientNorm, HeldOutLoss, LearningRate, Loss, UpdateSize
+from lrscope.probes._sharpness import BatchSharpness, PreconditionedSharpness, Sharpness
 from lrscope.probes._structure import ROOT, Layer, Parameter, Structure, structure_of
 
 __all__ = [
     "ROOT",
     "Activations",
     "At",
+    "BatchSharpness",
     "Biases",
     "Cadence",
+    "Curvature",
     "Every",
+    "GradientAngle",
     "GradientNorm",
+    "GradientPath",
     "Gradients",
+    "HeldOutLoss",
     "Layer",
     "LearningRate",
     "LogSpaced",
     "Loss",
     "Moment",
     "Need",
+    "Oscillation",
     "Outputs",
     "Parameter",
+    "PreconditionedSharpness",
     "Probe",
+    "Sharpness",
     "State",
     "Structure",
     "UpdateSize",

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
@@ -11,8 +11,20 @@ from lrscope.probes._cadence import Cadence
 from lrscope.probes._structure import Structure
 from lrscope.records import Variable
 
-Need = Literal["activations", "activation_gradients", "evaluation"]
+Need = Literal["activations", "activation_gradients", "evaluation", "held_out"]
 State = dict[str, Tensor]
+
+
+class Curvature(Protocol):
+    """The second derivative of a loss at the parameters of a moment; computed when asked for, and only then."""
+
+    def product(self, vector: Tensor) -> Tensor:
+        """Return the Hessian times a vector (parameter)."""
+        ...
+
+    def matrix(self) -> Tensor:
+        """Return the Hessian (parameter, parameter)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,14 @@ class Moment:
     gradient, update : vectors (parameter); the update is the one that follows
     activations, activation_gradients : path of a layer -> output (sample, ...) and the loss's gradient for it;
         empty unless a probe needs them
-    outputs, targets : (sample, ...) of the whole data set in evaluation mode; None unless a probe needs them
+    inputs, outputs, targets : (sample, ...) of the whole data set in evaluation mode; None unless a probe needs
+        ``evaluation``
+    held_out_loss : scalar, of the samples held out, in evaluation mode; None unless a probe needs ``held_out``
+    curvature, batch_curvature : of the loss of the whole data set, and of the step's batch
+    stability_limit : scalar, what the largest eigenvalue of the Hessian, divided by `preconditioner` where there is
+        one, must stay below for this update rule at this rate; NaN for a rule that does not say
+    preconditioner : (parameter) what the rule divides the gradient by; None if by nothing
+    rate_reason : scalar, why the learning rate is what it is: a number in `lrscope.optim.REASONS`
     """
 
     structure: Structure
@@ -40,8 +59,15 @@ class Moment:
     update: Tensor
     activations: Mapping[str, Tensor] = field(default_factory=dict)
     activation_gradients: Mapping[str, Tensor] = field(default_factory=dict)
+    inputs: Tensor | None = None
     outputs: Tensor | None = None
     targets: Tensor | None = None
+    held_out_loss: Tensor | None = None
+    curvature: Curvature | None = None
+    batch_curvature: Curvature | None = None
+    stability_limit: Tensor | None = None
+    preconditioner: Tensor | None = None
+    rate_reason: Tensor | None = None
 
 
 class Probe(ABC):
@@ -66,6 +92,18 @@ class Probe(ABC):
     def init(self, parameters: Mapping[str, Tensor]) -> State:  # noqa: ARG002  most probes remember nothing
         """Return what the probe carries from one measured step to the next; nothing by default."""
         return {}
+
+    def follow(self, state: State, moment: Moment) -> State:  # noqa: ARG002  most probes need not see every step
+        """Return the state after a step at which the probe does not measure; it is called only where overridden.
+
+        What it may use of the moment is what training computes anyway: parameters, gradients, update, loss, rate.
+        """
+        return state
+
+    @property
+    def follows(self) -> bool:
+        """Whether the probe must see every step, not only those at which it measures."""
+        return type(self).follow is not Probe.follow
 
     @abstractmethod
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:

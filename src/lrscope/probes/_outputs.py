@@ -19,22 +19,26 @@ class Outputs(Probe):
     Attributes
     ----------
     when : cadence
+    inputs : also record the inputs, flattened behind the sample
     """
 
     when: Every | LogSpaced | At = At((-1,))
+    inputs: bool = False
     needs: ClassVar[frozenset[Need]] = frozenset({"evaluation"})
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
-        """Return the labels of ``outputs`` (sample, output) and ``targets`` (the same, or sample, target)."""
+        """Return the labels of ``outputs`` (sample, output), ``targets`` (the same, or sample, target), ``inputs``."""
         of_target = "output" if structure.target_size == structure.output_size else "target"
-        return (
+        both = (
             Variable("outputs", "outputs", "output", dims=("sample", "output")),
             Variable("targets", "targets", "target", dims=("sample", of_target)),
         )
+        return (*both, Variable("inputs", "inputs", "input", dims=("sample", "input"))) if self.inputs else both
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return outputs and targets, flattened behind the sample."""
-        if moment.outputs is None or moment.targets is None:
+        if moment.outputs is None or moment.targets is None or moment.inputs is None:
             raise InputError("Outputs must be measured with an evaluation of the data; the moment has none.")
-        both = {"outputs": moment.outputs, "targets": moment.targets}
-        return {name: tensor.reshape(tensor.shape[0], -1) for name, tensor in both.items()}, state
+        found = {"outputs": moment.outputs, "targets": moment.targets}
+        found |= {"inputs": moment.inputs} if self.inputs else {}
+        return {name: tensor.reshape(tensor.shape[0], -1) for name, tensor in found.items()}, state

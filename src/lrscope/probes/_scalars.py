@@ -1,10 +1,14 @@
 """One number a step: loss, learning rate, norm of the gradient, size of the update."""
 
+from typing import ClassVar
+
+import torch
 from torch import Tensor
 
 from lrscope import trees
+from lrscope.errors import InputError
 from lrscope.probes._cadence import At, Every, LogSpaced
-from lrscope.probes._moment import Moment, Probe, State
+from lrscope.probes._moment import Moment, Need, Probe, State
 from lrscope.probes._structure import Structure
 from lrscope.records import LOSS, Variable
 from lrscope.specification import specification
@@ -26,18 +30,45 @@ class Loss(Probe):
 
 
 @specification
-class LearningRate(Probe):
-    """The learning rate of the update that follows the step."""
+class HeldOutLoss(Probe):
+    """The loss of the samples that the data holds out from training, in evaluation mode."""
 
     when: Every | LogSpaced | At = Every()
+    needs: ClassVar[frozenset[Need]] = frozenset({"held_out"})
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the label of ``learning_rate``."""
-        return (Variable("learning_rate", "learning_rate", "learning rate"),)
+        """Return the label of ``held_out_loss``."""
+        return (Variable("held_out_loss", "held_out_loss", "loss of held-out samples"),)
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
-        """Return the learning rate."""
-        return {"learning_rate": moment.learning_rate}, state
+        """Return the loss."""
+        if moment.held_out_loss is None:
+            raise InputError("HeldOutLoss must be measured with samples held out; the moment has none.")
+        return {"held_out_loss": moment.held_out_loss}, state
+
+
+@specification
+class LearningRate(Probe):
+    """The learning rate of the update that follows the step and, on request, why it is what it is.
+
+    Attributes
+    ----------
+    reasons : also record ``rate_reason``, a number in `lrscope.optim.REASONS`, for rates that listen to the training
+    """
+
+    when: Every | LogSpaced | At = Every()
+    reasons: bool = False
+
+    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
+        """Return the labels of ``learning_rate`` and ``rate_reason``."""
+        rate = Variable("learning_rate", "learning_rate", "learning rate")
+        return (rate, Variable("rate_reason", "rate_reason", "reason of the rate")) if self.reasons else (rate,)
+
+    def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
+        """Return the learning rate and the reason."""
+        reason = torch.zeros_like(moment.loss, dtype=torch.int64) if moment.rate_reason is None else moment.rate_reason
+        values = {"learning_rate": moment.learning_rate, "rate_reason": reason}
+        return {label.name: values[label.name] for label in self.labels(moment.structure)}, state
 
 
 @specification

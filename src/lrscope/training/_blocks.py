@@ -47,19 +47,19 @@ class Gatherer:
         self._steps: dict[str, list[int]] = {}
         self.nbytes = 0
 
-    def add(self, step: int, due: tuple[int, ...], values: Mapping[str, Tensor]) -> None:
-        """Take what the due probes measured at a step, name -> (member, ...)."""
+    def add(self, steps: range, due: tuple[int, ...], values: Mapping[str, Tensor]) -> None:
+        """Take what the due probes measured at each of some steps, name -> (step, member, ...)."""
         dims = {self._table.dims[number] for number in due}
         for dim in dims:
-            self._steps.setdefault(dim, []).append(step)
+            self._steps.setdefault(dim, []).extend(steps)
         for name, value in values.items():
             if self._dim_of[name] in dims:
-                _refuse_ragged(name, value.shape, self._shapes.setdefault(name, value.shape))
+                _refuse_ragged(name, value.shape[1:], self._shapes.setdefault(name, value.shape[1:]))
                 self._values.setdefault(name, []).append(value)
                 self.nbytes += value.nbytes
 
     def bytes_of_run(self, values: Mapping[str, Tensor]) -> int:
-        """Return the size of the records of a whole run with values like these, uncompressed."""
+        """Return the size of the records of a whole run with values (member, ...) like these, uncompressed."""
         return sum(value.nbytes * len(self._table.steps[self._dim_of[name]]) for name, value in values.items())
 
     def block(self, members: Members, sweep: Sweep, diverged_at: np.ndarray) -> xr.Dataset:
@@ -69,7 +69,9 @@ class Gatherer:
         ----------
         diverged_at : (member) first step that was not finite; -1 if there was none yet
         """
-        arrays = {name: torch.stack(values, 1).cpu().numpy() for name, values in self._values.items()}
+        arrays = {
+            name: torch.cat(values).movedim(0, 1).contiguous().cpu().numpy() for name, values in self._values.items()
+        }
         steps = {dim: np.array(numbers, dtype=np.int64) for dim, numbers in self._steps.items()}
         self._clear()
         if (diverged_at >= 0).any():

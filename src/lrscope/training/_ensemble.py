@@ -9,27 +9,30 @@ import dataclasses
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.func import vmap
+from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from lrscope.errors import InputError
-from lrscope.optim import Number, UpdateRule
-from lrscope.probes import Moment, Probe
+from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
+from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
-from lrscope.training._graph import simplified, without_python
+from lrscope.training._compiled import Repetition, compiled, decompositions
+from lrscope.training._graph import leaves, simplified, without_python
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
+from lrscope.training._plan import Tensors
 from lrscope.training._tape import Tree
 
 State = dict[str, Any]
 Values = dict[str, Tensor]
 Step = Callable[..., tuple[State, Values]]
-
+Traced = TypeVar("Traced")
 
 _TRACING = threading.Lock()
 """PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
@@ -39,14 +42,15 @@ class Graphs:
     """Traced steps, by what they depend on. Ensembles of the same network, rule and probes share them."""
 
     def __init__(self) -> None:
-        self._traced: dict[object, Step] = {}
+        self._traced: dict[object, Any] = {}
 
-    def get(self, key: object, trace: Callable[[], Step]) -> Step:
+    def get(self, key: object, trace: Callable[[], Traced]) -> Traced:
         """Return the step of a key, traced if it is the first."""
         with _TRACING:
             if key not in self._traced:
                 self._traced[key] = trace()
-            return self._traced[key]
+            found: Traced = self._traced[key]
+            return found
 
 
 @dataclass(frozen=True)
@@ -72,49 +76,68 @@ class Clock:
     scale: Tensor
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What happens at each step, written for one network.
+
+    Attributes
+    ----------
+    rule : the update rule
+    constants : its numbers that are the same for all members
+    controller : chooses the learning rate of each step; None if it is the member's own, times the schedule's factor
+    probes : what may be measured
+    """
+
+    rule: UpdateRule
+    constants: Mapping[str, float]
+    controller: Controller | None
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True)
+class Offered:
+    """The samples of one network: of the step's batch, of the whole data set, and those held out."""
+
+    batch: Batch
+    data: Batch
+    held_out: Batch | None = None
+
+
 class Ensemble:
     """The members that are trained together: one network, many parameter vectors.
 
     Parameters
     ----------
-    network, rule, probes : written for one network
-    constants : numbers of the rule that are the same for all members
+    network, recipe : written for one network
     columns : numbers and seeds that are each member's own
     data : the whole data set, (sample, ...) if shared by all members, (member, sample, ...) if each has its own
     shared : which of the two
-    graphs : of ensembles of the same network, rule and probes; those traced here are added
+    graphs : of ensembles of the same network and recipe; those traced here are added
     """
 
     def __init__(
-        self,
-        network: Network,
-        rule: UpdateRule,
-        probes: Sequence[Probe],
-        constants: Mapping[str, float],
-        columns: Columns,
-        data: Batch,
-        shared: bool,
-        graphs: Graphs,
+        self, network: Network, recipe: Recipe, columns: Columns, data: Tensors, shared: bool, graphs: Graphs
     ) -> None:
         self._network = network
-        self._rule = rule
-        self._probes = tuple(probes)
-        self._constants = dict(constants)
+        self._recipe = recipe
         self._columns = columns
-        self._data = data
+        self._data = _tree(data.learned)
+        self._held_out = _tree(data.held_out) if data.held_out else {}
         self._data_dim = None if shared else 0
         self._graphs = graphs
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
         members = len(parameters)
+        controller, tree = self._recipe.controller, self._network.layout.tree
         return {
             "parameters": parameters,
             "buffers": buffers,
-            "rule": vmap(self._rule.init)(parameters),
+            "rule": vmap(self._recipe.rule.init)(parameters),
+            "controller": vmap(controller.init)(parameters) if controller else {},
             "probes": {
-                str(number): vmap(lambda vector, probe=probe: probe.init(self._network.layout.tree(vector)))(parameters)
-                for number, probe in enumerate(self._probes)
+                str(number): vmap(lambda vector, probe=probe: probe.init(tree(vector)))(parameters)
+                for number, probe in enumerate(self._recipe.probes)
             },
             DIVERGED_AT: torch.full((members,), -1, dtype=torch.int64, device=parameters.device),
         }
@@ -131,62 +154,98 @@ class Ensemble:
         order : (member, sample) indices of each member's batch; None for the full batch
         """
         batch, batch_dim = self._batch(order)
-        device = state["parameters"].device
-        now = torch.tensor(step, dtype=torch.int64, device=device)
-        scale = torch.tensor(factor, dtype=torch.float64, device=device)
-        arguments = (state, dict(self._columns.numbers), self._columns.noise_seed, now, scale, batch, self._data_tree())
+        arguments = self._arguments(state, step, factor, batch)
         key = (due, len(state["parameters"]), tuple(batch["inputs"].shape), batch_dim, self._data_dim)
-        run = self._graphs.get(key, lambda: self._traced(due, batch_dim, arguments))
+        run = self._graphs.get(key, lambda: self._program(due, batch_dim, arguments))
         with torch.no_grad():
             return run(*arguments)
 
+    def steps(
+        self, state: State, first: int, factors: Sequence[float], due: tuple[int, ...]
+    ) -> tuple[State, Values] | None:
+        """Return the state after several steps with the full batch, and what was measured, (step, member, ...).
+
+        They run as one compiled program, whose rounding may differ from that of single steps. None if it cannot be
+        compiled here.
+
+        Parameters
+        ----------
+        first : number of the first step
+        factors : of each member's learning rate at each step
+        due : numbers of the probes that measure, at each of the steps
+        """
+        arguments = self._arguments(state, first, factors, self._data)
+        key = (len(factors), due, len(state["parameters"]), tuple(self._data["inputs"].shape), self._data_dim)
+        run = self._graphs.get(key, lambda: self._compiled(due, len(factors), arguments))
+        with torch.no_grad():
+            return run(*arguments) if run else None
+
+    def _arguments(self, state: State, step: int, factor: float | Sequence[float], batch: Tree) -> tuple[Any, ...]:
+        """Return what a traced step takes, in the order of `_lifted`."""
+        device = state["parameters"].device
+        now = torch.tensor(step, dtype=torch.int64, device=device)
+        scale = torch.tensor(factor, dtype=torch.float64, device=device)
+        clock = self._columns.noise_seed, now, scale
+        return state, dict(self._columns.numbers), clock, batch, self._data, self._held_out
+
     def _batch(self, order: Tensor | None) -> tuple[Tree, int | None]:
         if order is None:
-            return self._data_tree(), self._data_dim
+            return self._data, self._data_dim
         rows = order if self._data_dim is None else (torch.arange(len(order), device=order.device)[:, None], order)
-        return {"inputs": self._data.inputs[rows], "targets": self._data.targets[rows]}, 0
+        return {name: tensor[rows] for name, tensor in self._data.items()}, 0
 
-    def _data_tree(self) -> Tree:
-        return {"inputs": self._data.inputs, "targets": self._data.targets}
-
-    def _traced(
-        self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]
-    ) -> Callable[..., tuple[State, Values]]:
+    def _lifted(self, due: tuple[int, ...], batch_dim: int | None) -> Step:
         def one(
-            state: State, numbers: Tree, seed: Tensor, step: Tensor, scale: Tensor, batch: Tree, data: Tree
+            state: State, numbers: Tree, clock: tuple[Tensor, ...], batch: Tree, data: Tree, held_out: Tree
         ) -> tuple[State, Values]:
-            return self._step_of_one(due, state, numbers, Clock(seed, step, scale), Batch(**batch), Batch(**data))
+            offered = Offered(Batch(**batch), Batch(**data), Batch(**held_out) if held_out else None)
+            return self._step_of_one(due, state, numbers, Clock(*clock), offered)
 
-        lifted = vmap(one, in_dims=(0, 0, 0, None, None, batch_dim, self._data_dim))
-        try:
-            graph = simplified(make_fx(lifted)(*arguments))
-        except (RuntimeError, ValueError, TypeError) as error:
-            remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
-            raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
+        return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
+
+    def _program(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
+        graph = simplified(_traced(self._lifted(due, batch_dim), arguments))
         return without_python(graph, arguments) if self._columns.noise_seed.device.type == "cpu" else graph
 
+    def _compiled(self, due: tuple[int, ...], count: int, arguments: tuple[Any, ...]) -> Step | None:
+        state, numbers, (seed, first, factors), *data = arguments
+        single = (state, numbers, (seed, first, factors[0]), *data)
+        graph = _traced(self._lifted(due, self._data_dim), single, decompositions())
+        before = len(leaves((state, numbers, seed)))
+        return compiled(graph, single, arguments, Repetition(count, step=before, scale=before + 1))
+
     def _step_of_one(
-        self, due: tuple[int, ...], state: State, numbers: Tree, clock: Clock, batch: Batch, data: Batch
+        self, due: tuple[int, ...], state: State, numbers: Tree, clock: Clock, offered: Offered
     ) -> tuple[State, Values]:
         """One step of one network: no tensor in here has a member dimension."""
-        probes = {number: self._probes[number] for number in due}
-        needs = frozenset(need for probe in probes.values() for need in probe.required())
+        needs = frozenset(need for number in due for need in self._recipe.probes[number].required())
         parameters, buffers = state["parameters"], state["buffers"]
-        result = self._network.forward_back(parameters, buffers, batch, mix(clock.seed) + clock.step, needs)
-        rate = numbers["lr"] * clock.scale
-        all_numbers: dict[str, Number] = {**self._constants, **numbers, "lr": rate}
-        updated, rule = self._rule.update(parameters, result.gradient, state["rule"], all_numbers)
+        key = mix(clock.seed) + clock.step
+        result = self._network.forward_back(parameters, buffers, offered.batch, key, needs)
+        rate, reason, control = self._rate(state, numbers["lr"], clock, result, offered.batch)
+        all_numbers: dict[str, Number] = {**self._recipe.constants, **numbers, "lr": rate}
+        updated, rule = self._recipe.rule.update(parameters, result.gradient, state["rule"], all_numbers)
         diverged_at = _first_not_finite(result, clock.step, state[DIVERGED_AT])
         alive = diverged_at < 0
         kept = torch.where(alive, updated, parameters)
         kept_buffers = {name: torch.where(alive, fresh, buffers[name]) for name, fresh in result.buffers.items()}
         moment = self._moment(parameters, kept, rate, result)
-        if "evaluation" in needs:
-            outputs = self._network.evaluate(parameters, buffers, data.inputs)
-            moment = dataclasses.replace(moment, outputs=outputs, targets=data.targets)
-        values, memories = _measured(probes, state["probes"], moment)
-        after = {"parameters": kept, "buffers": kept_buffers, "rule": rule, "probes": memories}
-        return {**after, DIVERGED_AT: diverged_at}, {**values, DIVERGED_AT: diverged_at}
+        moment = dataclasses.replace(moment, rate_reason=reason, **self._stability(rule, all_numbers))
+        moment = dataclasses.replace(moment, **self._evaluated(parameters, buffers, offered, key, needs))
+        values, memories = self._measured(due, state["probes"], moment)
+        after = {"parameters": kept, "buffers": kept_buffers, "rule": rule, "controller": control, "probes": memories}
+        return _ordered({**after, DIVERGED_AT: diverged_at}, state), {**values, DIVERGED_AT: diverged_at}
+
+    def _rate(
+        self, state: State, lr: Tensor, clock: Clock, result: Pass, batch: Batch
+    ) -> tuple[Tensor, Tensor | None, State]:
+        """Return the learning rate of the update, its reason, and the state of the controller."""
+        if self._recipe.controller is None:
+            return lr * clock.scale, None, {}
+        parameters, key = state["parameters"], mix(clock.seed) + clock.step
+        curvature = self._network.curvature(parameters, state["buffers"], batch, key)
+        feedback = Feedback(lr, clock.step, result.loss, parameters, result.gradient, curvature.product)
+        return self._recipe.controller.control(state["controller"], feedback)
 
     def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: Pass) -> Moment:
         tree = self._network.layout.tree
@@ -202,21 +261,64 @@ class Ensemble:
             activation_gradients=result.activation_gradients,
         )
 
+    def _stability(self, rule: State, numbers: Mapping[str, Number]) -> dict[str, Any]:
+        """Return the fields of a moment that say when the rule is stable."""
+        if not hasattr(self._recipe.rule, "stability"):
+            return {}
+        found: Stability = self._recipe.rule.stability(rule, numbers)
+        return {"stability_limit": found.limit, "preconditioner": found.preconditioner}
+
+    def _evaluated(
+        self, parameters: Tensor, buffers: Tree, offered: Offered, key: Tensor, needs: frozenset[Need]
+    ) -> dict[str, Any]:
+        """Return the fields of a moment that take more than the step itself, as far as they are needed."""
+        network, data, held_out = self._network, offered.data, offered.held_out
+        curved = (network.curvature(parameters, buffers, batch, key) for batch in (data, offered.batch))
+        fields: dict[str, Any] = dict(zip(("curvature", "batch_curvature"), curved, strict=True))
+        if "evaluation" in needs:
+            outputs = network.evaluate(parameters, buffers, data.inputs)
+            fields |= {"inputs": data.inputs, "outputs": outputs, "targets": data.targets}
+        if "held_out" in needs and held_out:
+            outputs = network.evaluate(parameters, buffers, held_out.inputs)
+            fields |= {"held_out_loss": network.loss_of(outputs, held_out.targets)}
+        return fields
+
+    def _measured(self, due: tuple[int, ...], states: State, moment: Moment) -> tuple[Values, State]:
+        values: Values = {}
+        states = dict(states)
+        for number, probe in enumerate(self._recipe.probes):
+            if number in due:
+                measured, states[str(number)] = probe.measure(states[str(number)], moment)
+                values |= measured
+            elif probe.follows:
+                states[str(number)] = probe.follow(states[str(number)], moment)
+        return values, states
+
+
+def _traced(lifted: Step, arguments: tuple[Any, ...], decompositions: Mapping[Any, Any] | None = None) -> GraphModule:
+    try:
+        return make_fx(lifted, decomposition_table=dict(decompositions or {}))(*arguments)
+    except (RuntimeError, ValueError, TypeError) as error:
+        remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
+        raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
+
+
+def _tree(batch: Batch) -> Tree:
+    return {"inputs": batch.inputs, "targets": batch.targets}
+
+
+def _ordered(state: State, like: State) -> State:
+    """Return a state with its entries in the order of another, as a program that runs again and again needs it."""
+    return {
+        name: _ordered(state[name], value) if isinstance(value, dict) else state[name] for name, value in like.items()
+    }
+
 
 def _first_not_finite(result: Pass, step: Tensor, before: Tensor) -> Tensor:
     """Return the first step with a loss or gradient that is not finite, -1 if there was none yet."""
     # 0 times a number is 0 unless it is not finite; the sum takes fewer passes over the gradient than `isfinite`.
     finite = torch.isfinite(result.loss) & ((result.gradient * 0).sum() == 0)
     return torch.where((before < 0) & ~finite, step, before)
-
-
-def _measured(probes: Mapping[int, Probe], states: State, moment: Moment) -> tuple[Values, State]:
-    values: Values = {}
-    states = dict(states)
-    for number, probe in probes.items():
-        measured, states[str(number)] = probe.measure(states[str(number)], moment)
-        values |= measured
-    return values, states
 
 
 def to_arrays(state: State, prefix: str = "") -> dict[str, np.ndarray]:

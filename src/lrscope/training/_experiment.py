@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import nn
 
 from lrscope.errors import InputError, must_be, unknown
-from lrscope.optim import Adam, Constant, loss_function, numbers_of
+from lrscope.optim import Adam, Constant, is_controller, loss_function, numbers_of
 from lrscope.probes import Loss, Probe
 from lrscope.specification import from_json, specification, to_json
 from lrscope.sweep import SEEDS, Sweep
@@ -29,7 +29,8 @@ class Experiment:
     sweep : the grid; it must have an axis ``lr``
     loss : a name of `lrscope.optim.LOSSES` or a function of outputs and targets
     optimizer : the update rule
-    schedule : the course of the learning rate, a factor of each member's own
+    schedule : the course of the learning rate: a factor of each member's own at every step, or a controller of
+        `lrscope.optim` that listens to the training
     epochs, steps : how long; give one of the two
     batch_size : samples a step, None for all; each member goes through the data in its own order
     probes : what to measure; the loss is always measured
@@ -79,9 +80,12 @@ class Experiment:
             raise must_be("sweep", "a grid with an axis lr", list(self.sweep.axes), "Give Sweep(lr=[0.001, 0.01]).")
         _check_model(self.model)
         _check_has("optimizer", self.optimizer, ("init", "update"), "such as Adam()")
-        _check_has("schedule", self.schedule, ("factor",), "such as Cosine()")
+        if not is_controller(self.schedule):
+            _check_has("schedule", self.schedule, ("factor",), "such as Cosine()")
         if not hasattr(self.data, "arrays") or isinstance(self.data, type):
             raise must_be("data", "a data set with arrays()", self.data)
+        if any("held_out" in probe.required() for probe in self.probes) and not _holds_out(self.data):
+            raise must_be("data", "a data set that holds samples out, for a probe that measures them", self.data)
         for axis, values in self.sweep.axes.items():
             self._check_axis(axis, values)
         if self.batch_size and any(getattr(probe, "samples", None) for probe in self.probes):
@@ -122,6 +126,10 @@ class Experiment:
         """
         fields = {name: from_json(value) for name, value in form.items() if name not in ("class", *objects)}
         return cls(**fields, **objects)
+
+
+def _holds_out(data: Any) -> bool:
+    return hasattr(data, "held_out") and data.held_out() is not None
 
 
 def _check_has(name: str, value: object, methods: tuple[str, ...], example: str) -> None:

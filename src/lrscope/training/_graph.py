@@ -6,7 +6,7 @@ saves about a third of the time of a step.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.passes.shape_prop import TensorMetadata
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 _ATEN = torch.ops.aten
 _RESHAPING = (_ATEN.view.default, _ATEN._unsafe_view.default, _ATEN.expand.default)
@@ -68,21 +67,39 @@ def without_python(module: GraphModule, arguments: tuple[Any, ...]) -> Callable[
     ----------
     arguments : trees of tensors as the graph will be given
     """
-    leaves, form = tree_flatten(arguments)
-    results: list[TreeSpec] = []
+    results: list[Any] = []
 
     def flat(*tensors: Tensor) -> tuple[Tensor, ...]:
-        outputs, shape = tree_flatten(module(*tree_unflatten(tensors, form)))
-        results.append(shape)
-        return tuple(outputs)
+        results.append(module(*filled(arguments, iter(tensors))))
+        return tuple(leaves(results[0]))
 
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore", DeprecationWarning)
-            program = torch.jit.trace(flat, tuple(leaves), check_trace=False)
+            program = torch.jit.trace(flat, tuple(leaves(arguments)), check_trace=False)
     except (AttributeError, RuntimeError):
         return module
-    return lambda *trees: tree_unflatten(program(*tree_flatten(trees)[0]), results[0])
+    return lambda *trees: filled(results[0], iter(program(*leaves(trees))))
+
+
+def leaves(tree: Any) -> list[Tensor]:
+    """Return the tensors of a tree of tuples and dictionaries, in order.
+
+    PyTorch's own function for this does more, and takes a fifth of a step of a small network.
+    """
+    if isinstance(tree, Tensor):
+        return [tree]
+    children = tree.values() if isinstance(tree, dict) else tree
+    return [leaf for child in children for leaf in leaves(child)]
+
+
+def filled(form: Any, tensors: Iterator[Tensor]) -> Any:
+    """Return a tree of the form of another, with the given tensors in order."""
+    if isinstance(form, Tensor):
+        return next(tensors)
+    if isinstance(form, dict):
+        return {name: filled(child, tensors) for name, child in form.items()}
+    return tuple(filled(child, tensors) for child in form)
 
 
 def _drop_idle(graph: Graph) -> None:

@@ -12,14 +12,24 @@ import xarray as xr
 
 from lrscope import records
 from lrscope.errors import must_be
-from lrscope.optim import loss_function, numbers_of
+from lrscope.optim import is_controller, loss_function, numbers_of
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import Gatherer
-from lrscope.training._ensemble import Columns, Ensemble, Graphs, State, from_arrays, to_arrays
+from lrscope.training._ensemble import Columns, Ensemble, Graphs, Recipe, State, Values, from_arrays, to_arrays
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._lanes import lanes_of, threads_for
 from lrscope.training._network import Network, build, initial_tree
-from lrscope.training._plan import Members, Orders, Timetable, chunked, fitting, timetable
+from lrscope.training._plan import (
+    COMPILED_FROM,
+    Members,
+    Orders,
+    Timetable,
+    chunked,
+    fitting,
+    stride_length,
+    strides,
+    timetable,
+)
 
 Checkpoint = Mapping[str, np.ndarray]
 Arrived = tuple[xr.Dataset, int, dict[str, np.ndarray]]
@@ -109,6 +119,7 @@ class Stream(Iterator[xr.Dataset]):
         self._chunks = list(chunked(experiment, device, *cut))
         self._lanes = min(len(self._chunks), lanes_of(device))
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
+        self._strides = [self._stride_of(table) for table in self._tables]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
         self._gatherers = [Gatherer(experiment.probes, self._network.structure, table) for table in self._tables]
         self._graphs = Graphs()
@@ -198,22 +209,51 @@ class Stream(Iterator[xr.Dataset]):
         members, table, gatherer = self._chunks[number], self._tables[number], self._gatherers[number]
         orders = self._orders(members, table)
         born = time.monotonic()
-        for step in range(self._first_step(number), table.total):
+        for stride in strides(table, self._strides[number], self._first_step(number)):
             if self._stopping and not gatherer.nbytes:
                 return
-            factor = self.experiment.schedule.factor(step, table.total)
-            order = orders.at(step).to(self._device) if self.experiment.batch_size else None
-            due = table.due(step)
-            state, values = ensemble.step(state, step, factor, due, order)
-            gatherer.add(step, due, values)
-            self._count(len(members))
+            due = table.due(stride.start)
+            factors = [self._factor(step, table.total) for step in stride]
+            state, values = self._advanced(ensemble, state, stride, factors, due, orders)
+            gatherer.add(stride, due, values)
+            self._count(len(members) * len(stride))
             full = gatherer.nbytes >= BLOCK_BYTES // self._lanes or time.monotonic() - born > BLOCK_SECONDS
-            if gatherer.nbytes and (full or self._stopping or step == table.total - 1):
+            if gatherer.nbytes and (full or self._stopping or stride.stop == table.total):
                 block = gatherer.block(members, self.experiment.sweep, state[DIVERGED_AT].cpu().numpy())
-                yield block, number, {"step": np.array(step + 1)} | to_arrays(state)
+                yield block, number, {"step": np.array(stride.stop)} | to_arrays(state)
                 born = time.monotonic()
             if self._stopping:
                 return
+
+    def _advanced(
+        self,
+        ensemble: Ensemble,
+        state: State,
+        stride: range,
+        factors: list[float],
+        due: tuple[int, ...],
+        orders: Orders,
+    ) -> tuple[State, Values]:
+        """Return the state behind a stride, and what was measured in it, (step, member, ...)."""
+        together = ensemble.steps(state, stride.start, factors, due) if len(stride) > 1 else None
+        if together:
+            return together
+        measured = []
+        for step, factor in zip(stride, factors, strict=True):
+            order = orders.at(step).to(self._device) if self.experiment.batch_size else None
+            state, values = ensemble.step(state, step, factor, due, order)
+            measured.append(values)
+        return state, {name: torch.stack([values[name] for values in measured]) for name in measured[0]}
+
+    def _factor(self, step: int, total: int) -> float:
+        """Return the factor of the learning rate; a controller has its own way to it."""
+        schedule = self.experiment.schedule
+        return 1.0 if is_controller(schedule) else schedule.factor(step, total)
+
+    def _stride_of(self, table: Timetable) -> int:
+        """Return how many steps are taken at a time: long trainings on a CPU are compiled."""
+        compiling = table.total >= COMPILED_FROM and not self.experiment.batch_size and self._device.type == "cpu"
+        return stride_length(table) if compiling else 1
 
     def _count(self, networks: int) -> None:
         with self._counting:
@@ -239,16 +279,8 @@ class Stream(Iterator[xr.Dataset]):
     def _started(self, number: int) -> tuple[Ensemble, State]:
         """Return a chunk's ensemble and its state: fresh, or as the checkpoint has it."""
         experiment, members = self.experiment, self._chunks[number]
-        ensemble = Ensemble(
-            self._network,
-            experiment.optimizer,
-            experiment.probes,
-            numbers_of(experiment.optimizer),
-            _columns(experiment, members, self._device),
-            members.data,
-            members.shared,
-            self._graphs,
-        )
+        columns = _columns(experiment, members, self._device)
+        ensemble = Ensemble(self._network, _recipe(experiment), columns, members.data, members.shared, self._graphs)
         state = ensemble.initial_state(*_initial(experiment, members, self._device))
         if not self._first_step(number):
             return ensemble, state
@@ -300,6 +332,11 @@ def _initial(
     vectors, buffers = zip(*(by_seed[int(seed)] for seed in seeds), strict=True)
     stacked = {name: torch.stack([one[name] for one in buffers]).to(device) for name in buffers[0]}
     return torch.stack(vectors).to(device), stacked
+
+
+def _recipe(experiment: Experiment) -> Recipe:
+    controller = experiment.schedule if is_controller(experiment.schedule) else None
+    return Recipe(experiment.optimizer, numbers_of(experiment.optimizer), controller, experiment.probes)
 
 
 def _columns(experiment: Experiment, members: Members, device: torch.device) -> Columns:

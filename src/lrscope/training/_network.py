@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value
+from torch.func import functional_call, grad, grad_and_value, hessian, jvp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
@@ -47,6 +47,30 @@ class Pass:
     buffers: Tree
     activations: Tree
     activation_gradients: Tree
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The second derivative of a loss at some parameters.
+
+    Attributes
+    ----------
+    loss : of a vector (parameter), a scalar
+    parameters : (parameter)
+    """
+
+    loss: Callable[[Tensor], Tensor]
+    parameters: Tensor
+
+    def product(self, vector: Tensor) -> Tensor:
+        """Return the Hessian times a vector (parameter), exactly: the derivative of the gradient along it."""
+        product: Tensor = jvp(grad(self.loss), (self.parameters,), (vector,))[1]
+        return product
+
+    def matrix(self) -> Tensor:
+        """Return the Hessian (parameter, parameter)."""
+        matrix: Tensor = hessian(self.loss)(self.parameters)
+        return matrix
 
 
 def build(factory: ModelFactory, seed: int, dtype: torch.dtype) -> nn.Module:
@@ -96,6 +120,21 @@ class Network:
         with sdpa_kernel(SDPBackend.MATH):
             outputs: Tensor = functional_call(self._evaluating, {**self.layout.tree(parameters), **buffers}, (inputs,))
         return outputs
+
+    def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of outputs (sample, ...) and targets."""
+        return self._loss(outputs, targets)
+
+    def curvature(self, parameters: Tensor, buffers: Tree, batch: Batch, key: Tensor) -> Curvature:
+        """Return the second derivative of the loss of a batch in training mode, with the noise of `key`."""
+
+        def loss(vector: Tensor) -> Tensor:
+            fresh = {name: buffer.clone() for name, buffer in buffers.items()}
+            with MemberNoise(key), sdpa_kernel(SDPBackend.MATH):
+                outputs = functional_call(self._training, {**self.layout.tree(vector), **fresh}, (batch.inputs,))
+            return self._loss(outputs, batch.targets)
+
+        return Curvature(loss, parameters)
 
     def forward_back(
         self, parameters: Tensor, buffers: Tree, batch: Batch, key: Tensor, needs: frozenset[Need]

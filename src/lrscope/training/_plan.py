@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +21,33 @@ from lrscope.training._network import Batch
 CPU_BYTES = 10 * 2**20
 """Working set of a chunk on a CPU: 12 of the paper's autoencoders. Larger ones fall out of the cache while activations
 are recorded, smaller ones spend their time between the operations."""
+COMPILED_FROM = 20_000
+"""Trainings of at least so many steps are compiled: with fewer it does not pay."""
+LENGTHS = range(5, 9)
+"""Steps in a compiled program: with fewer its call costs too much, with more compiling takes longer."""
 GPU_SHARE = 0.4
 """Share of a GPU's free memory that a chunk may take."""
 
-_Numbered = tuple[int, Batch]
+
+@dataclass(frozen=True)
+class Tensors:
+    """What networks learn from, and what is held out from them, if anything is.
+
+    Attributes
+    ----------
+    learned, held_out : (sample, ...); with a dimension for the members before if each has its own
+    """
+
+    learned: Batch
+    held_out: Batch | None = None
+
+    def shapes(self) -> tuple[torch.Size, ...]:
+        """Return the shapes of all tensors."""
+        both = [self.learned] + ([self.held_out] if self.held_out else [])
+        return tuple(tensor.shape for batch in both for tensor in (batch.inputs, batch.targets))
+
+
+_Numbered = tuple[int, Tensors]
 
 
 @dataclass(frozen=True)
@@ -33,12 +57,12 @@ class Members:
     Attributes
     ----------
     columns : ``member``, every axis of the sweep, ``init_seed``, ``order_seed``, ``noise_seed``; one entry a member
-    data : (sample, ...) if `shared`, else (member, sample, ...)
+    data : tensors (sample, ...) if `shared`, else (member, sample, ...)
     shared : whether all members learn from the same samples
     """
 
     columns: dict[str, np.ndarray]
-    data: Batch
+    data: Tensors
     shared: bool
 
     def __len__(self) -> int:
@@ -47,16 +71,13 @@ class Members:
     @property
     def samples(self) -> int:
         """Samples that each member learns from."""
-        return self.data.inputs.shape[0 if self.shared else 1]
+        return self.data.learned.inputs.shape[0 if self.shared else 1]
 
     def example(self, samples: int) -> Batch:
         """Return the first samples of the first member."""
-        inputs, targets = self.data.inputs, self.data.targets
-        return (
-            Batch(inputs[:samples], targets[:samples])
-            if self.shared
-            else Batch(inputs[0, :samples], targets[0, :samples])
-        )
+        both = self.data.learned.inputs, self.data.learned.targets
+        inputs, targets = both if self.shared else (tensor[0] for tensor in both)
+        return Batch(inputs[:samples], targets[:samples])
 
 
 def columns_of(experiment: Experiment) -> dict[str, np.ndarray]:
@@ -70,7 +91,7 @@ def columns_of(experiment: Experiment) -> dict[str, np.ndarray]:
 def _groups(experiment: Experiment, columns: dict[str, np.ndarray], device: torch.device) -> list[list[_Numbered]]:
     """Return the members grouped by the shapes of their data: pairs of their number and their data."""
     axes = [axis for axis in experiment.sweep.axes if axis in experiment.data_fields()]
-    sets: dict[tuple[Any, ...], Batch] = {}
+    sets: dict[tuple[Any, ...], Tensors] = {}
     by_shape: dict[tuple[Any, ...], list[_Numbered]] = {}
     keys = list(zip(*(columns[axis].tolist() for axis in axes), strict=True)) or [()] * len(columns[MEMBER])
     for number, key in enumerate(keys):
@@ -79,8 +100,7 @@ def _groups(experiment: Experiment, columns: dict[str, np.ndarray], device: torc
                 dataclasses.replace(experiment.data, **dict(zip(axes, key, strict=True))) if axes else experiment.data
             )
             sets[key] = _tensors(data, experiment, device)
-        shapes = (sets[key].inputs.shape, sets[key].targets.shape)
-        by_shape.setdefault(shapes, []).append((number, sets[key]))
+        by_shape.setdefault(sets[key].shapes(), []).append((number, sets[key]))
     return list(by_shape.values())
 
 
@@ -108,21 +128,31 @@ def fitting(device: torch.device, bytes_each: int) -> int:
     return max(1, _working_bytes(device) // max(bytes_each, 1))
 
 
-def _members(columns: dict[str, np.ndarray], sets: list[Batch]) -> Members:
+def _members(columns: dict[str, np.ndarray], sets: list[Tensors]) -> Members:
     if all(one is sets[0] for one in sets):
         return Members(columns, sets[0], True)
-    inputs, targets = (torch.stack([getattr(one, name) for one in sets]) for name in ("inputs", "targets"))
-    return Members(columns, Batch(inputs, targets), False)
+    held_out = [one.held_out for one in sets if one.held_out]
+    learned = _stacked([one.learned for one in sets])
+    return Members(columns, Tensors(learned, _stacked(held_out) if held_out else None), False)
+
+
+def _stacked(batches: list[Batch]) -> Batch:
+    return Batch(*(torch.stack([getattr(one, name) for one in batches]) for name in ("inputs", "targets")))
 
 
 def _working_bytes(device: torch.device) -> int:
     return int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE) if device.type == "cuda" else CPU_BYTES
 
 
-def _tensors(data: DataSet, experiment: Experiment, device: torch.device) -> Batch:
+def _tensors(data: DataSet, experiment: Experiment, device: torch.device) -> Tensors:
     arrays: Arrays = data.arrays()
     if experiment.batch_size and experiment.batch_size > len(arrays.inputs):
         raise must_be("batch_size", f"at most the {len(arrays.inputs)} samples", experiment.batch_size)
+    held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
+    return Tensors(_batch(arrays, experiment, device), _batch(held_out, experiment, device) if held_out else None)
+
+
+def _batch(arrays: Arrays, experiment: Experiment, device: torch.device) -> Batch:
     return Batch(*(_tensor(array, experiment.dtype, device) for array in (arrays.inputs, arrays.targets)))
 
 
@@ -181,6 +211,35 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
         dims[number] = same[0] if same else (STEP if not steps else f"{STEP}_{when.label}")
         steps[dims[number]] = due
     return Timetable(total, per_epoch, dict(sorted(dims.items())), steps)
+
+
+def strides(table: Timetable, length: int, first: int = 0) -> Iterator[range]:
+    """Yield the steps of a training in strides: of `length` steps where the same probes are due at all, else of one.
+
+    Parameters
+    ----------
+    first : a step where a stride begins; the strides behind it are the same as those of a training from step 0
+    """
+    changes = _changes(table)
+    for start, stop in itertools.pairwise([0, *changes[changes > 0], table.total]):
+        whole = start + (stop - start) // length * length
+        cuts = [*range(start, whole, length), *range(whole, stop), stop]
+        yield from (range(*pair) for pair in itertools.pairwise(cuts) if pair[0] >= first)
+
+
+def _changes(table: Timetable) -> np.ndarray:
+    """Return the steps, ascending, at which other probes are due than at the step before."""
+    due = np.zeros((len(table.steps), table.total + 1), dtype=bool)
+    for row, steps in zip(due, table.steps.values(), strict=True):
+        row[steps] = True
+    return 1 + np.flatnonzero((due[:, 1:-1] != due[:, :-2]).any(axis=0))
+
+
+def stride_length(table: Timetable) -> int:
+    """Return how long strides are, so that as few steps as possible are left over for single ones."""
+    starts = np.r_[0, _changes(table), table.total]
+    left_over = {length: int((np.diff(starts) % length).sum()) for length in LENGTHS}
+    return min(reversed(LENGTHS), key=lambda length: left_over[length])
 
 
 def _is_loss(probe: Probe) -> bool:

@@ -1,0 +1,166 @@
+"""How curved the loss is where the training stands: the largest eigenvalue of its Hessian, against what is stable."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from lrscope import trees
+from lrscope.errors import InputError
+from lrscope.probes._cadence import At, Every, LogSpaced
+from lrscope.probes._eigenvalues import Product, largest_by_lanczos, largest_of_matrix, some_direction
+from lrscope.probes._moment import Curvature, Moment, Probe, State
+from lrscope.probes._neurons import share_labels, shares
+from lrscope.probes._structure import Structure
+from lrscope.records import Variable
+from lrscope.specification import specification
+
+EVERY_EPOCH = Every(1, "epoch")
+Iterations = Annotated[int, Field(ge=2)]
+
+
+@specification
+class Sharpness(Probe):
+    """The largest eigenvalue of the Hessian of the loss of the whole data set, and the limit below which it is stable.
+
+    Plain gradient descent is stable as long as ``sharpness`` stays below ``stability_limit`` = 2 / lr; with Polyak's
+    momentum the limit is (2 + 2 momentum) / lr, with Nesterov's (2 + 2 momentum) / ((1 + 2 momentum) lr). For rules
+    that divide the gradient, such as Adam, the limit is NaN: see `PreconditionedSharpness`. With minibatches it is
+    the sharpness of the batch that sits at the limit: see `BatchSharpness`. ``sharpness_share_<layer>`` (neuron) are
+    each neuron's shares of the eigenvector, by squared length.
+
+    Attributes
+    ----------
+    exact_up_to : networks with at most so many parameters get the exact eigenvalue of the whole Hessian, larger ones
+        that of Lanczos' iteration, which starts where the last measurement ended
+    iterations : of Lanczos, each the cost of about three gradients
+    when : cadence; the end of every epoch by default
+
+    References
+    ----------
+    Cohen et al.: Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability (arXiv 2103.00065).
+    """
+
+    exact_up_to: Annotated[int, Field(ge=0)] = 128
+    iterations: Iterations = 32
+    when: Every | LogSpaced | At = EVERY_EPOCH
+
+    def labels(self, structure: Structure) -> tuple[Variable, ...]:
+        """Return the labels of ``sharpness``, ``stability_limit`` and each layer's ``sharpness_share_<layer>``."""
+        return (
+            Variable("sharpness", "sharpness", "sharpness"),
+            Variable("stability_limit", "stability_limit", "limit of stability"),
+            *share_labels("sharpness_share", "share of the sharpest direction", structure),
+        )
+
+    def init(self, parameters: Mapping[str, Tensor]) -> State:
+        """Return the direction with which the first iteration starts."""
+        return {"direction": some_direction(trees.flatten(parameters))}
+
+    def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
+        """Return the largest eigenvalue, the limit, and the shares of the neurons."""
+        curvature = _given(moment.curvature, "Sharpness")
+        value, direction = _largest(curvature, None, state["direction"], self.exact_up_to, self.iterations)
+        limit = _limit(moment)
+        values = {
+            "sharpness": value,
+            "stability_limit": limit if moment.preconditioner is None else torch.full_like(value, torch.nan),
+            **shares("sharpness_share", direction.square(), moment.structure),
+        }
+        return values, {"direction": torch.where(torch.isfinite(value), direction, state["direction"])}
+
+
+@specification
+class PreconditionedSharpness(Probe):
+    """The largest eigenvalue of the Hessian as the update rule sees it, and the limit below which it is stable.
+
+    Adam divides the gradient by a diagonal matrix P, so what counts is the largest eigenvalue of P^-1 H. At
+    equilibrium it sits at the limit of momentum as an average, (2 + 2 beta1) / ((1 - beta1) lr). For a rule that
+    divides by nothing it is the plain sharpness.
+
+    Attributes
+    ----------
+    exact_up_to, iterations, when : as in `Sharpness`
+
+    References
+    ----------
+    Cohen et al.: Adaptive Gradient Methods at the Edge of Stability (arXiv 2207.14484).
+    """
+
+    exact_up_to: Annotated[int, Field(ge=0)] = 128
+    iterations: Iterations = 32
+    when: Every | LogSpaced | At = EVERY_EPOCH
+
+    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
+        """Return the labels of ``preconditioned_sharpness`` and ``preconditioned_stability_limit``."""
+        name, limit = "preconditioned_sharpness", "preconditioned_stability_limit"
+        return (
+            Variable(name, name, "preconditioned sharpness"),
+            Variable(limit, limit, "limit of stability, preconditioned"),
+        )
+
+    def init(self, parameters: Mapping[str, Tensor]) -> State:
+        """Return the direction with which the first iteration starts."""
+        return {"direction": some_direction(trees.flatten(parameters))}
+
+    def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
+        """Return the largest eigenvalue and the limit."""
+        curvature = _given(moment.curvature, "PreconditionedSharpness")
+        divisor = moment.preconditioner
+        value, direction = _largest(curvature, divisor, state["direction"], self.exact_up_to, self.iterations)
+        values = {"preconditioned_sharpness": value, "preconditioned_stability_limit": _limit(moment)}
+        return values, {"direction": torch.where(torch.isfinite(value), direction, state["direction"])}
+
+
+@specification
+class BatchSharpness(Probe):
+    """How curved the loss of the step's batch is along its own gradient: g' H g / g' g with the batch's g and H.
+
+    For gradient descent with minibatches its mean over batches, weighted by g' g, sits at 2 / lr, while the sharpness
+    of the whole loss stays below. One step gives one batch; average over steps (``gradient_norm`` gives the weights).
+
+    References
+    ----------
+    Andreyev, Beneventano: Edge of Stochastic Stability (arXiv 2412.20553).
+    """
+
+    when: Every | LogSpaced | At = Every()
+
+    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
+        """Return the label of ``batch_sharpness``."""
+        return (Variable("batch_sharpness", "batch_sharpness", "sharpness of the batch along its gradient"),)
+
+    def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
+        """Return the curvature along the gradient."""
+        along = moment.gradient / trees.norm(moment.gradient)
+        curved = _given(moment.batch_curvature, "BatchSharpness").product(along)
+        return {"batch_sharpness": (along * curved).sum()}, state
+
+
+def _given(curvature: Curvature | None, name: str) -> Curvature:
+    if curvature is None:
+        raise InputError(f"{name} must be measured with the loss's second derivative; the moment has none.")
+    return curvature
+
+
+def _limit(moment: Moment) -> Tensor:
+    limit = moment.stability_limit
+    return torch.full_like(moment.loss, torch.nan) if limit is None else limit.to(moment.loss.dtype)
+
+
+def _largest(
+    curvature: Curvature, divisor: Tensor | None, start: Tensor, exact_up_to: int, iterations: int
+) -> tuple[Tensor, Tensor]:
+    """Return the largest eigenvalue and its eigenvector of D H D, with D**2 = 1 / divisor."""
+    scale = None if divisor is None else divisor.rsqrt()
+    if len(start) <= exact_up_to:
+        matrix = curvature.matrix()
+        return largest_of_matrix(matrix if scale is None else scale[:, None] * matrix * scale)
+
+    def scaled(vector: Tensor) -> Tensor:
+        return curvature.product(vector) if scale is None else scale * curvature.product(scale * vector)
+
+    product: Product = scaled
+    return largest_by_lanczos(product, start, min(iterations, len(start)))
