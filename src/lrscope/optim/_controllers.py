@@ -89,10 +89,11 @@ class SharpnessCapped:
         image = feedback.hessian_product(vector)
         value = (vector * image).sum()
         for _ in range(self.iterations):
-            beside = _unit(image - value * vector)
+            beside = _unit(_without(vector, _unit(_without(vector, image))))  # twice: rounding leaves some of it
             beside_image = feedback.hessian_product(beside)
             corner, below = (vector * beside_image).sum(), (beside * beside_image).sum()
             turn = torch.atan2(2 * corner, value - below) / 2  # diagonalises the 2 by 2 matrix in the plane of both
+            turn = torch.where(beside.square().sum() > 0.5, turn, 0.0)  # no residual: an eigenvector already
             vector, image = _turned(turn, vector, beside), _turned(turn, image, beside_image)
             value = (vector * image).sum()
         return value, _unit(vector)
@@ -100,6 +101,11 @@ class SharpnessCapped:
 
 def _turned(angle: Tensor, first: Tensor, second: Tensor) -> Tensor:
     return angle.cos() * first + angle.sin() * second
+
+
+def _without(direction: Tensor, vector: Tensor) -> Tensor:
+    """Return the part of a vector that is at right angles to a direction of length 1."""
+    return vector - (direction * vector).sum() * direction
 
 
 def _unit(vector: Tensor) -> Tensor:
