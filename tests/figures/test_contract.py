@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import lrscope.figures
 from lrscope import figures
 
-NO_FIGURES = {"colours", "figure_of", "style"}
+NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "run_film", "style"}
 MEMBER = {"shape": "circle", "lr": 0.001}
 
 
@@ -55,6 +55,7 @@ def of_runs(run, failed, onsets, lead, scores, bench, similarity):
         "errors_by_rate": (figures.errors_by_rate, (runs,)),
         "gradient_path": (figures.gradient_path, (run,)),
         "gradient_paths": (partial(figures.gradient_paths, **near), (run,)),
+        "interactive_run": (partial(figures.interactive_run, steps=[0, 35, 59], onsets=onsets), (run,)),
         "lead_times": (figures.lead_times, (lead,)),
         "learned_function": (figures.learned_function, (run,)),
         "learned_functions": (figures.learned_functions, (runs,)),

@@ -8,11 +8,14 @@ from lrscope.figures._configurations import configurations, error_panels, errors
 from lrscope.figures._controllers import controlled_rate, controller_bench
 from lrscope.figures._curves import curve_panels, curves
 from lrscope.figures._detector import detector, detector_scores, lead_times
+from lrscope.figures._film import Film, run_film
 from lrscope.figures._fluctuation import fluctuation_histogram
+from lrscope.figures._frames import frame_steps
 from lrscope.figures._functions import learned_function, learned_functions
 from lrscope.figures._gradient_path import gradient_path, gradient_paths
 from lrscope.figures._heat import heat_map
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
+from lrscope.figures._interactive_run import interactive_run
 from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
 from lrscope.figures._published import against_published, published_panels
@@ -22,6 +25,7 @@ from lrscope.figures._style import colours, figure_of, style
 from lrscope.figures._training import training_panels
 
 __all__ = [
+    "Film",
     "against_published",
     "colours",
     "configurations",
@@ -35,6 +39,7 @@ __all__ = [
     "errors_by_rate",
     "figure_of",
     "fluctuation_histogram",
+    "frame_steps",
     "gradient_path",
     "gradient_paths",
     "heat_map",
@@ -43,6 +48,7 @@ __all__ = [
     "interactive_curves",
     "interactive_fluctuation",
     "interactive_reconstructions",
+    "interactive_run",
     "lead_times",
     "learned_function",
     "learned_functions",
@@ -50,6 +56,7 @@ __all__ = [
     "published_panels",
     "reconstruction",
     "reconstructions",
+    "run_film",
     "sharpness_panels",
     "style",
     "training_panels",

@@ -1,6 +1,7 @@
 """What figures of one run share: colours of what is measured, lines that keep their spikes, axes of divergence."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,19 @@ def thinned(steps: np.ndarray, values: np.ndarray, points: int = POINTS) -> tupl
     return steps[kept], values[kept]
 
 
-def draw_line(ax: Axes, array: xr.DataArray, zoom: Range | None = None, end: float = np.inf, **look: Any) -> Line2D:
+def draw_line(
+    ax: Axes,
+    array: xr.DataArray,
+    zoom: Range | None = None,
+    end: float = np.inf,
+    points: int = POINTS,
+    **look: Any,
+) -> Line2D:
     """Draw a variable (step) as a line: all steps, or those from the first to the last of `zoom`, before `end`."""
     steps = array[step_dimension(array)].values
     first, last = zoom or (-np.inf, np.inf)
     shown = (steps >= first) & (steps <= last) & (steps < end)
-    steps, values = thinned(steps[shown], array.values.astype(float)[shown])
+    steps, values = thinned(steps[shown], array.values.astype(float)[shown], points)
     look = {"marker": "." if len(steps) == 1 else "", **look}
     (line,) = ax.plot(steps, values, **look)
     return line
@@ -113,17 +121,24 @@ def step_axis(ax: Axes, run: xr.Dataset, zoom: Range | None = None, ticks: int =
     ax.locator_params(axis="x", nbins=ticks, integer=True)
 
 
-def log_axis(ax: Axes) -> None:
-    """Give the lines of an Axes a logarithmic axis that a divergence does not stretch beyond reading."""
-    lines = [np.asarray(line.get_ydata(), dtype=float) for line in ax.lines]
+def log_range(lines: Sequence[np.ndarray]) -> tuple[float, float] | None:
+    """Return the ends of a logarithmic axis that a divergence does not stretch beyond reading; None without values."""
     known = [line[line > 0] for line in lines if (line > 0).any()]
     if not known:
-        return
-    low, high = (min(line.min() for line in known), max(min(line.max(), line[0] * SEEN) for line in known))
+        return None
+    low, high = min(line.min() for line in known), max(min(line.max(), line[0] * SEEN) for line in known)
     room = max((high / low) ** 0.05, 1.05)
-    ax.set_ylim(low / room, high * room)
+    return float(low / room), float(high * room)
+
+
+def log_axis(ax: Axes) -> None:
+    """Give the lines of an Axes a logarithmic axis, if anything is positive."""
+    ends = log_range([np.asarray(line.get_ydata(), dtype=float) for line in ax.lines])
+    if ends is None:
+        return
+    ax.set_ylim(*ends)
     ax.set_yscale("log")
-    if high / low > 15:
+    if ends[1] / ends[0] > 15:
         ax.yaxis.set(major_locator=LogLocator(numticks=7), minor_formatter=NullFormatter())
     else:
         ax.yaxis.set(major_locator=MaxNLocator(5), major_formatter="{x:g}", minor_locator=NullLocator())

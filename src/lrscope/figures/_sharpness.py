@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from lrscope.figures._events import Onsets, mark_divergence, mark_onsets
 from lrscope.figures._run import COLOURS, ERRORS, Range, draw_line, escaped, log_axis, step_axis, variable
 from lrscope.figures._style import INK, WIDTH, axis_label, new_figure, style
+from lrscope.records import step_dimension
 
 HEIGHT = 3.6
 """Inches."""
@@ -62,12 +63,19 @@ def sharpness_panel(run: xr.Dataset, ax: Axes, zoom: Range | None = None) -> Non
     """Draw sharpness and limit."""
     sharpness, limit = variable(run, "sharpness"), variable(run, "stability_limit")
     end, name = escaped(run), axis_label(sharpness)
-    curve = draw_line(ax, sharpness, zoom, end, color=COLOURS["sharpness"], linewidth=1.2, label=name)
+    draw_line(ax, sharpness, zoom, end, color=COLOURS["sharpness"], linewidth=1.2, label=name)
     dashes = (0, (5, 2))
-    edge = draw_line(ax, limit, zoom, end, color=INK, linewidth=0.9, linestyle=dashes, label=axis_label(limit))
+    draw_line(ax, limit, zoom, end, color=INK, linewidth=0.9, linestyle=dashes, label=axis_label(limit))
     step_axis(ax, run, zoom)
-    known = [np.asarray(line.get_ydata(), dtype=float) for line in (curve, edge)]
-    highest, limits = (values.max(initial=0.0) for values in known)
-    ax.set_ylim(0, 1.08 * min(max(highest, limits), HIGHEST * limits) or 1.0)
+    ax.set_ylim(0, sharpness_top(run))
     ax.set_ylabel(name)
     ax.legend(handlelength=1.8)
+
+
+def sharpness_top(run: xr.Dataset) -> float:
+    """Return the end of an axis for the sharpness: it shows the limit, and three times as much at most."""
+    sharpness, limit = (variable(run, name) for name in ("sharpness", "stability_limit"))
+    in_time = sharpness[step_dimension(sharpness)].values < escaped(run)
+    highest = sharpness.values[in_time & np.isfinite(sharpness.values)].max(initial=0.0)
+    limits = limit.values[np.isfinite(limit.values)].max(initial=0.0)
+    return float(1.1 * min(max(highest, limits), HIGHEST * limits)) or 1.0

@@ -6,6 +6,7 @@ asks the network for nothing, and the same report always gives the same bytes.
 """
 
 from lrscope.report._files import write_claims, write_picture, write_table
+from lrscope.report._film import write_film
 from lrscope.report._html import render, write_html
 from lrscope.report._parts import Claim, Interactive, Picture, Report, Section, Table, verdict
 
@@ -19,6 +20,7 @@ __all__ = [
     "render",
     "verdict",
     "write_claims",
+    "write_film",
     "write_html",
     "write_picture",
     "write_table",

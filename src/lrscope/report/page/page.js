@@ -12,6 +12,9 @@ const settings = {
 };
 let unpacked;
 
+// Plotly rejects a promise without a reason when a film is paused or its slider moved: nothing has failed.
+addEventListener("unhandledrejection", (event) => { if (event.reason === undefined) event.preventDefault(); });
+
 async function unpack() {
   const packed = Uint8Array.from(atob(library.textContent), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));

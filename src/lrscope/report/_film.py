@@ -1,0 +1,164 @@
+"""Films as files: MP4 where there is an ffmpeg, GIF where there is none. A file is there as a whole or not at all."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from lrscope.errors import StoreError, must_be
+
+try:
+    from imageio_ffmpeg import get_ffmpeg_exe
+except ImportError:  # the extra `film` is not installed
+    get_ffmpeg_exe = None
+
+CODECS = ("libx264", "libopenh264", "mpeg4")
+"""Of those that an ffmpeg has, the first is taken; browsers show the first two."""
+GIF_WIDTH = 840
+"""Pixels: GIF holds every frame nearly whole, so that it is made smaller."""
+GIF_COLOURS = 128
+LAST = 1.5
+"""Seconds that the last frame stays."""
+
+
+class Frames(Protocol):
+    """Whatever yields its pictures: a `lrscope.figures.Film`."""
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield (height, width, 3) bytes, all of one size."""
+
+
+def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
+    """Write a film, and return its path: ``<path>.mp4`` where there is an ffmpeg, else ``<path>.gif``.
+
+    An ffmpeg is one on the PATH, or that of the package imageio-ffmpeg (`pip install lrscope[film]`).
+
+    Parameters
+    ----------
+    path : without suffix; folders that are missing are made
+    film : of `lrscope.figures.run_film`
+    fps : frames a second, 1 to 60; a GIF knows hundredths of a second only, so that 25 is exact and 30 becomes 33
+
+    Raises
+    ------
+    InputError : `fps` is out of range.
+    StoreError : the file cannot be written, or ffmpeg fails; its own words are told.
+    """
+    if not 1 <= fps <= 60:
+        raise must_be("fps", "1 to 60 frames a second", fps)
+    program = ffmpeg()
+    path = Path(f"{path}.{'mp4' if program else 'gif'}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if program:
+                _mp4(program, partial, film, fps)
+            else:
+                _gif(partial, film, fps)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"{path} could not be written: {error.strerror or error}.") from error
+    return path
+
+
+def ffmpeg() -> str | None:
+    """Return the path of an ffmpeg: on the PATH, or of the package imageio-ffmpeg; None where there is neither."""
+    found = shutil.which("ffmpeg")
+    if found or get_ffmpeg_exe is None:
+        return found
+    try:
+        return str(get_ffmpeg_exe())
+    except RuntimeError:  # the package is there without its program, as on a platform that it does not know
+        return None
+
+
+def _mp4(program: str, path: Path, film: Frames, fps: int) -> None:
+    """Give the frames to ffmpeg as they come; what it says goes to a file, since a full pipe would stop it."""
+    frames = _held(film.frames(), fps)
+    first = next(frames)
+    height, width, _ = first.shape
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]
+    codec = _codec(program)
+    look = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    quality = ["-preset", "veryfast", "-crf", "21"] if codec == "libx264" else ["-q:v", "4"]
+    plain = ["-threads", "1", "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact"]
+    command = [program, "-y", "-v", "error", *source, "-c:v", codec, *look, *quality, *plain, "-f", "mp4", str(path)]
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said) as process:
+            broken = not _fed(process, first, frames)
+        if process.returncode or broken:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise StoreError(f"{path.name} could not be written: ffmpeg ({program}) failed: {words[-1]}.")
+
+
+def _fed(process: "subprocess.Popen[bytes]", first: np.ndarray, frames: Iterator[np.ndarray]) -> bool:
+    """Write all frames to a process; tell whether it took them."""
+    assert process.stdin is not None
+    try:
+        with process.stdin as stream:
+            stream.write(first.tobytes())
+            for frame in frames:
+                stream.write(frame.tobytes())
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _codec(program: str) -> str:
+    """Return the best codec that an ffmpeg has."""
+    listed = subprocess.run([program, "-v", "error", "-encoders"], capture_output=True, text=True, check=False)
+    known = {line.split()[1] for line in listed.stdout.splitlines() if len(line.split()) > 1}
+    found = [codec for codec in CODECS if codec in known]
+    if not found:
+        raise StoreError(
+            f"The ffmpeg {program} must have one of the encoders {', '.join(CODECS)}. Install another one."
+        )
+    return found[0]
+
+
+def _gif(path: Path, film: Frames, fps: int) -> None:
+    """Write an endless GIF; all frames share the colours of the first, the middle and the last."""
+    pictures = [_small(frame) for frame in film.frames()]
+    palette = _palette([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
+    indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    durations = [round(100 / fps) * 10] * (len(indexed) - 1) + [int(1000 * LAST)]
+    settings: dict[str, Any] = {"append_images": indexed[1:], "duration": durations, "loop": 0, "disposal": 1}
+    indexed[0].save(path, format="GIF", save_all=True, optimize=False, **settings)
+
+
+def _small(frame: np.ndarray) -> Image.Image:
+    picture = Image.fromarray(frame)
+    factor = min(1, GIF_WIDTH / picture.width)
+    return picture.resize((round(picture.width * factor), round(picture.height * factor)), Image.Resampling.BOX)
+
+
+def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Return a picture with the colours of several."""
+    together = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
+    palette = together.quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT)
+    colours = np.reshape(palette.getpalette() or [], (-1, 3))
+    colours[colours.sum(1).argmax()] = 255  # the paper stays white
+    palette.putpalette(colours.ravel().tolist())
+    return palette
+
+
+def _held(frames: Iterator[np.ndarray], fps: int) -> Iterator[np.ndarray]:
+    """Yield the frames, the last one as often as it takes to look at it."""
+    frame = None
+    for frame in frames:
+        yield frame
+    if frame is not None:
+        for _ in range(round(LAST * fps) - 1):
+            yield frame
