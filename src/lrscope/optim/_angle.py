@@ -19,6 +19,8 @@ from lrscope.specification import specification
 State = dict[str, Tensor]
 Share = Annotated[float, Field(gt=0, le=1)]
 Growth = Annotated[float, Field(gt=1, allow_inf_nan=False)]
+_ALIGNED = 0.1
+"""Change of the gradient, as a share of its length, that is no turn whatever it says: an angle of at most 6 degrees."""
 _SEARCH = 10.0
 """Growth a step from the trial to the given rate, until the gradient turns for the first time."""
 _DROP = 0.1
@@ -38,10 +40,10 @@ class GradientAngle:
     """A rate that rises while consecutive gradients stay aligned, and is lowered when they turn.
 
     The angle between the last two gradients and the ratio of their lengths give the last rate times the curvature that
-    its step met; the limit of stability is 2. Below twice the `margin` the rate is raised, fast up to the given rate
-    and slowly beyond it; above, it is lowered at once to the rate that would have met just that. The first step is a
-    trial at a small part of the given rate, from which the rate rises tenfold a step until it reaches the given one or
-    the gradient turns.
+    its step met; the limit of stability is 2. Below twice the `margin`, or while the gradient changes by less than a
+    tenth, the rate is raised, fast up to the given rate and slowly beyond it; above, it is lowered at once to the rate
+    that would have met just that. The first step is a trial at a small part of the given rate, from which the rate
+    rises tenfold a step until it reaches the given one or the gradient turns.
 
     With theta the angle and rho the new length over the old, last rate times curvature is
     ``(1 + rho² - 2 rho cos(theta)) / (1 - rho cos(theta))``: the mean of the Hessian's eigenvalues, each weighted with
@@ -52,8 +54,9 @@ class GradientAngle:
 
     The formula is exact for plain gradient descent on the full batch. With momentum the limit lies higher, so the
     rule is more careful than it must be. Adam's step is not along the gradient, and the rule only brakes: it tells
-    oscillation from progress, not how far the limit is. Differences between minibatches look like curvature: where
-    noise outweighs the gradient, the rate falls to its lower bound, so set `lowest` to what should be kept.
+    oscillation from progress, not how far the limit is. Differences between minibatches count as turns as soon as
+    they exceed a tenth of the gradient, and then halve the rate at each step, down to its lower bound: use large
+    batches, or set `lowest` to what should be kept.
 
     Attributes
     ----------
@@ -96,7 +99,7 @@ class GradientAngle:
     def listen(self, state: State, gradient: Tensor) -> Heard:
         """Return the factor of the given rate for the update that this gradient (parameter) makes."""
         before = state["factor"]
-        met = met_curvature(state["gradient"], gradient)
+        met = _told_by(state["gradient"], gradient)
         reach = self._reach(before, state["searching"])
         lowered = torch.maximum(before * (2 * self.margin) / met, before * _DROP)
         wanted = torch.where(met * reach < before * (2 * self.margin), reach, torch.minimum(lowered, reach))
@@ -122,8 +125,20 @@ def met_curvature(before: Tensor, after: Tensor) -> Tensor:
     Never negative: 0 where the step met negative curvature or the gradient stayed as it was; NaN if the gradient
     `before` was zero.
     """
-    scale = before.abs().amax()
-    old, new = (before / scale).to(torch.float64), (after / scale).to(torch.float64)
-    change = old - new
+    old, change = _triangle(before, after)
     along = (change * old).sum()
     return torch.where(along > 0, change.square().sum() / along, along * 0)
+
+
+def _told_by(before: Tensor, after: Tensor) -> Tensor:
+    """Return the curvature met, 0 if the gradient has hardly changed: rounding and noise would speak instead."""
+    old, change = _triangle(before, after)
+    hardly = change.square().sum() < _ALIGNED**2 * old.square().sum()
+    return torch.where(hardly, 0.0, met_curvature(before, after))
+
+
+def _triangle(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first of two gradients and what was taken from it, float64, in units of its largest element."""
+    scale = before.abs().amax()
+    old, new = (before / scale).to(torch.float64), (after / scale).to(torch.float64)
+    return old, old - new

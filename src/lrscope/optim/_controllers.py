@@ -28,7 +28,7 @@ class Hypergradient:
 
     References
     ----------
-    Baydin et al.: Online Learning Rate Adaptation with Hypergradient Descent (arXiv 1703.04782), equation 8.
+    Baydin et al.: Online Learning Rate Adaptation with Hypergradient Descent (arXiv 1703.04782).
     """
 
     strength: Annotated[float, Field(gt=0, lt=1)] = 0.02
