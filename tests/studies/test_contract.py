@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 from lrscope import store
 from lrscope.report import Claim, Interactive
@@ -48,8 +49,13 @@ def options_of(folder: Folder):
 
 
 @pytest.fixture(scope="module")
-def found(name, folder) -> Findings:
-    return study(name).findings(store.open_records(folder.path), options_of(folder))
+def records(folder) -> dict[str, xr.Dataset]:
+    return {each: store.open_records(folder.records(each)) for each in folder.description()["experiments"]}
+
+
+@pytest.fixture(scope="module")
+def found(name, folder, records) -> Findings:
+    return study(name).findings(records, options_of(folder))
 
 
 def files(folder: Path, kind: str) -> dict[str, bytes]:
@@ -59,7 +65,8 @@ def files(folder: Path, kind: str) -> dict[str, bytes]:
 def test_the_folder_holds_what_the_design_says(folder, found):
     items = [item for chapter in found.chapters for item in chapter.items]
     stills, tables = ([item.name for item in items if isinstance(item, kind)] for kind in (Still, Listed))
-    expected = {"records.root", "experiment.json", "claims.json", "report.html"}
+    expected = {"experiment.json", "claims.json", "report.html"}
+    expected |= {file.name for each in folder.description()["experiments"] for file in folder.records(each)}
     expected |= {f"tables/{table}.csv" for table in tables}
     expected |= {f"figures/{still}.{kind}" for still in stills for kind in ("png", "svg")}
     expected |= {"histograms.root"} if found.histograms else set()
@@ -78,28 +85,29 @@ def test_the_description_says_what_ran_where_and_how(name, folder):
     assert description == {**folder.description()}
 
 
-def test_the_experiment_is_rebuilt_from_the_description(name, folder):
+def test_the_experiments_are_rebuilt_from_the_description(name, folder):
     description = folder.description()
-    rebuilt = Experiment.from_json(description["experiment"])
-    assert rebuilt == study(name).experiment(options_of(folder))
-    assert rebuilt.to_json() == description["experiment"]
-    assert len(rebuilt.sweep) == 4
+    rebuilt = {each: Experiment.from_json(form) for each, form in description["experiments"].items()}
+    assert rebuilt == study(name).experiments(options_of(folder))
+    assert {each: experiment.to_json() for each, experiment in rebuilt.items()} == description["experiments"]
     assert to_json(options_of(folder)) == description["options"]
 
 
-def test_the_records_are_complete_and_carry_their_description(folder):
-    records = store.open_records(folder.path)
-    assert records.attrs["complete"] is True
-    assert records.sizes["member"] == 4
+def test_the_records_are_complete_and_carry_their_description(folder, records):
     description = folder.description()
-    assert records.attrs["metadata"] == {**description, "finished": False}
+    for each, form in description["experiments"].items():
+        assert records[each].attrs["complete"] is True
+        assert records[each].sizes["member"] == len(Experiment.from_json(form).sweep)
+        own = {**description, "finished": False, "experiment": form}
+        assert records[each].attrs["metadata"] == {key: own[key] for key in own if key != "experiments"}
 
 
 def test_the_options_are_documented_and_have_defaults(name):
     chosen = study(name).Options()
     assert study(name).Options.__doc__
     assert dataclasses.fields(chosen)
-    assert Experiment.from_json(study(name).experiment(chosen).to_json()) == study(name).experiment(chosen)
+    for experiment in study(name).experiments(chosen).values():
+        assert Experiment.from_json(experiment.to_json()) == experiment
 
 
 def test_the_claims_have_all_their_fields(folder, found):

@@ -11,7 +11,7 @@ from lrscope.studies import Folder
 DESCRIPTION = {
     "study": "fluctuation",
     "options": {"epochs": 3},
-    "experiment": {"class": "lrscope.training.Experiment"},
+    "experiments": {"records": {"class": "lrscope.training.Experiment"}},
     "command": "lrscope run fluctuation",
     "versions": {"lrscope": "0.1.0"},
     "machine": {},
@@ -81,15 +81,15 @@ def test_a_run_killed_while_it_replaces_another_can_be_started_again(begun, monk
 def test_files_of_a_resume_are_numbered(begun):
     taken = []
     for _ in range(3):
-        taken.append(begun.next_records().name)
-        begun.next_records().write_text("x")
+        taken.append(begun.next_records("records").name)
+        begun.next_records("records").write_text("x")
     assert taken == ["records.root", "records-1.root", "records-2.root"]
 
 
 def test_options_that_differ_are_named(begun):
-    begun.check_resumable("fluctuation", {"epochs": 3}, DESCRIPTION["experiment"])
+    begun.check_resumable("fluctuation", {"epochs": 3}, DESCRIPTION["experiments"])
     with pytest.raises(InputError, match=r"epochs was 3, is 4, noise was None, is 0\.1"):
-        begun.check_resumable("fluctuation", {"epochs": 4, "noise": 0.1}, DESCRIPTION["experiment"])
+        begun.check_resumable("fluctuation", {"epochs": 4, "noise": 0.1}, DESCRIPTION["experiments"])
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

@@ -3,8 +3,8 @@
 import pytest
 
 from lrscope import store
+from lrscope.studies import ONLY, study
 from lrscope.studies import _report as report
-from lrscope.studies import study
 
 
 @pytest.mark.long
@@ -12,7 +12,7 @@ def test_figures_drawn_by_several_processes_are_the_same(finished, tmp_path, mon
     folder = finished("fluctuation")
     options = {key: value for key, value in folder.description()["options"].items() if key != "class"}
     module = study("fluctuation")
-    found = module.findings(store.open_records(folder.path), module.Options(**options))
+    found = module.findings({ONLY: store.open_records(folder.path)}, module.Options(**options))
     items = found.chapters[-1].items
     monkeypatch.setattr(report, "MANY", 1)
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)

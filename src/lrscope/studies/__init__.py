@@ -1,9 +1,9 @@
 """The reproducible experiments: a question, the experiment that asks it, what was found, and what was published.
 
 A study is a folder with three names: ``Options`` (a specification; its fields are the command line's options),
-``experiment(options)`` and ``findings(records, options)``. `run` trains it into a `Folder`, `write_report` tells from
-the records what was found. Only ``experiment``, `run` and `cost` need PyTorch, and it is imported when one of them is
-used.
+``experiments(options)`` and ``findings(records, options)``; the latter two speak of experiments and of their records by
+name, `ONLY` where there is one. `run` trains them into a `Folder`, `write_report` tells from the records what was
+found. Only ``experiments``, `run` and `cost` need PyTorch, and it is imported when one of them is used.
 """
 
 import importlib
@@ -11,13 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from lrscope.studies._catalogue import STUDIES, study
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
-from lrscope.studies._folder import Folder
+from lrscope.studies._folder import ONLY, Folder
 from lrscope.studies._report import write_report
 
 if TYPE_CHECKING:
     from lrscope.studies._run import cost, run
 
-__all__ = ["STUDIES", "Chapter", "Findings", "Folder", "Listed", "Still", "cost", "run", "study", "write_report"]
+__all__ = [
+    "ONLY",
+    "STUDIES",
+    "Chapter",
+    "Findings",
+    "Folder",
+    "Listed",
+    "Still",
+    "cost",
+    "run",
+    "study",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

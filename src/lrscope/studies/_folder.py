@@ -2,6 +2,7 @@
 
 import errno
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -28,12 +29,14 @@ _FOLDERS_OF_RESULTS = ("tables", "figures")
 _FIELDS = {
     "study": str,
     "options": dict,
-    "experiment": dict,
+    "experiments": dict,
     "command": str,
     "versions": dict,
     "machine": dict,
     "finished": bool,
 }
+ONLY = "records"
+"""Name of the experiment of a study that has one only."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -54,7 +57,7 @@ class Folder:
         return self.path / "report.html"
 
     def description(self) -> dict[str, Any]:
-        """Return ``experiment.json``: study, options, experiment, command, versions, machine, finished.
+        """Return ``experiment.json``: study, options, experiments by name, command, versions, machine, finished.
 
         Raises
         ------
@@ -99,8 +102,8 @@ class Folder:
             remedy = "Give another --out or --overwrite" + ("." if held["finished"] else ", or --resume to go on.")
             raise InputError(f"out must be a new folder; {self.path} holds results of {study} already. {remedy}")
 
-    def check_resumable(self, study: str, options: Mapping[str, Any], experiment: Mapping[str, Any]) -> None:
-        """Make sure that there is an unfinished run of the same study, with the same options and experiment.
+    def check_resumable(self, study: str, options: Mapping[str, Any], experiments: Mapping[str, Any]) -> None:
+        """Make sure that there is an unfinished run of the same study, with the same options and experiments.
 
         Raises
         ------
@@ -112,9 +115,11 @@ class Folder:
         differing = _differences(held["options"], options)
         if differing:
             raise InputError(f"--resume must have the options of the run; {differing}. Give the same options again.")
-        if held["experiment"] != experiment:
+        if held["experiments"] != experiments:
             remedy = f"Install lrscope {held['versions'].get('lrscope')} to go on, or start anew with --overwrite."
-            raise InputError(f"--resume must continue the same experiment; this lrscope makes another of it. {remedy}")
+            raise InputError(
+                f"--resume must continue the same experiments; this lrscope makes others of them. {remedy}"
+            )
         if held["finished"]:
             remedy = f"Its report is written again by `lrscope report {self.path}`."
             raise InputError(
@@ -169,11 +174,18 @@ class Folder:
         finally:
             partial.unlink(missing_ok=True)
 
-    def next_records(self) -> Path:
-        """Return the file that a run writes now: ``records.root``, or ``records-1.root`` after a resume."""
-        taken = {file.name for file in self.path.glob("records*.root")}
-        names = ("records.root", *(f"records-{number}.root" for number in range(1, len(taken) + 2)))
-        return next(self.path / name for name in names if name not in taken)
+    def records(self, experiment: str) -> list[Path]:
+        """Return the files with the records of an experiment that are there, in the order in which they were written.
+
+        Those of the experiment `records` are ``records.root`` and, after a resume, ``records-1.root``; those of any
+        other ``records-<experiment>.root`` and ``records-<experiment>-1.root``.
+        """
+        names = (self.path / name for name in _record_names(experiment))
+        return list(itertools.takewhile(Path.exists, names))
+
+    def next_records(self, experiment: str) -> Path:
+        """Return the file that a run writes now: the first of an experiment's that is not there."""
+        return self.path / next(itertools.islice(_record_names(experiment), len(self.records(experiment)), None))
 
     @contextmanager
     def _as_sentences(self) -> Iterator[None]:
@@ -187,6 +199,12 @@ class Folder:
                 raise StoreError(f"No space left on the disk of {self.path}. Free some space and try again.") from error
             found = f"{self.path} cannot: {error.strerror}"
             raise InputError(f"out must be a folder that can be written; {found}. Give another --out.") from error
+
+
+def _record_names(experiment: str) -> Iterator[str]:
+    stem = ONLY if experiment == ONLY else f"{ONLY}-{experiment}"
+    yield f"{stem}.root"
+    yield from (f"{stem}-{number}.root" for number in itertools.count(1))
 
 
 def _damaged(file: Path) -> InputError:

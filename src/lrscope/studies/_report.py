@@ -43,7 +43,8 @@ def write_report(folder: Folder) -> Path:
         raise InputError(f"{folder.path} must hold a finished run; got one that was interrupted, or goes on. {remedy}")
     asked = study(description["study"])
     chosen = {name: value for name, value in description["options"].items() if name != "class"}
-    findings: Findings = asked.findings(store.open_records(folder.path), asked.Options(**chosen))
+    records = {name: store.open_records(folder.records(name)) for name in description["experiments"]}
+    findings: Findings = asked.findings(records, asked.Options(**chosen))
     if findings.histograms:
         store.write_histograms(folder.path / "histograms.root", findings.histograms)
     write_claims(folder.path / "claims.json", findings.claims)
@@ -82,13 +83,14 @@ def _shown(item: Listed | Interactive) -> Table | Interactive:
 
 
 def _page(findings: Findings, sections: list[Section], description: Mapping[str, Any]) -> Report:
+    experiments = description["experiments"]
     return Report(
         title=findings.title,
         question=findings.question,
         summary=findings.summary,
         claims=findings.claims,
         sections=sections,
-        experiment=description["experiment"],
+        experiment=next(iter(experiments.values())) if len(experiments) == 1 else experiments,
         command=description["command"],
         metadata={**description["versions"], **description["machine"]},
     )

@@ -1,19 +1,19 @@
 """A study from its options to its records: train, and write while training. The half that needs PyTorch."""
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 
 from lrscope import store
-from lrscope.errors import InputError
 from lrscope.specification import to_json
 from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder, machine, versions
-from lrscope.training import Estimate, Stream, estimate, stream
+from lrscope.training import Estimate, Experiment, Stream, estimate, stream
 
 
 def run(
@@ -44,17 +44,17 @@ def run(
     InputError : something is not allowed; nothing has been written.
     StoreError : the disk is full; what was recorded before is kept, and `resume` goes on with it.
     """
-    chosen, experiment = to_json(options), study(name).experiment(options)
-    form = experiment.to_json()
+    chosen, experiments = to_json(options), study(name).experiments(options)
+    forms = {each: experiment.to_json() for each, experiment in experiments.items()}
     if resume:
-        folder.check_resumable(name, chosen, form)
+        folder.check_resumable(name, chosen, forms)
     else:
         folder.check_new(name, overwrite)
-    training = stream(experiment, device=device, checkpoint=_checkpoint(folder) if resume else None, progress=progress)
+    trainings = _trainings(experiments, folder, device, resume, progress)
     description = {
         "study": name,
         "options": chosen,
-        "experiment": form,
+        "experiments": forms,
         "command": command,
         "versions": versions(),
         "machine": {**machine(), "device": _device_name(device), "threads": str(torch.get_num_threads())},
@@ -62,37 +62,83 @@ def run(
     }
     if not resume:
         folder.begin(description)
-    _record(training, folder, description, bool(getattr(options, "standardised", False)))
-    if training.finished:
-        folder.finish(description)
-    return training.finished
+    for each, training in trainings.items():
+        if not training.finished:
+            _record(training, folder, each, description)
+        if not training.finished:
+            return False
+    folder.finish(description)
+    return True
+
+
+def _trainings(
+    experiments: Mapping[str, Experiment],
+    folder: Folder,
+    device: str,
+    resume: bool,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Stream]:
+    """Return the trainings of all experiments, each where it stands; together they tell one progress."""
+    counted = _Together(progress) if progress else None
+    trainings = {}
+    for name, experiment in experiments.items():
+        checkpoint = _checkpoint(folder.records(name)) if resume else None
+        told = counted.part(name) if counted else None
+        trainings[name] = stream(experiment, device=device, checkpoint=checkpoint, progress=told)
+        if counted:
+            counted.add(name, trainings[name])
+    return trainings
+
+
+class _Together:
+    """The progress of several trainings as one."""
+
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
+        self._progress = progress
+        self._done: dict[str, int] = {}
+        self._total = 0
+
+    def add(self, name: str, training: Stream) -> None:
+        """Count a training, as far as it is done."""
+        self._done[name] = training.done
+        self._total += training.total
+
+    def part(self, name: str) -> Callable[[int, int], None]:
+        """Return what one training calls after every step."""
+
+        def told(done: int, _total: int) -> None:
+            self._done[name] = done
+            self._progress(sum(self._done.values()), self._total)
+
+        return told
 
 
 def cost(name: str, options: Any, device: str = "auto") -> Estimate:
     """Return what a run will cost, from a few steps of it; nothing is written."""
-    return estimate(study(name).experiment(options), device=device)
+    each = [estimate(experiment, device=device) for experiment in study(name).experiments(options).values()]
+    return sum(each[1:], each[0])
 
 
-def _checkpoint(folder: Folder) -> Mapping[str, Any] | None:
-    """Return the newest state of an interrupted run; None if it was interrupted before its first block."""
-    try:
-        return store.load_state(folder.path)
-    except InputError:
-        if any(folder.path.glob("records*.state.npz")):
-            raise
+def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
+    """Return the newest state of an interrupted training; None if it was interrupted before its first block."""
+    if not any(file.with_suffix(".state.npz").exists() for file in files):
         return None
+    return store.load_state(files)
 
 
 class _StoppedError(Exception):
     """Leaves the file of records as it is, without the sign that it is complete."""
 
 
-def _record(training: Stream, folder: Folder, description: Mapping[str, Any], standardised: bool) -> None:
-    earlier = list(folder.path.glob("records*.root"))
+def _record(training: Stream, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
+    earlier = folder.records(experiment)
     after = store.last_recorded(earlier) if earlier else None
+    standardised = bool(description["options"].get("standardised", False))
+    own = {name: value for name, value in description.items() if name != "experiments"}
+    own |= {"experiment": description["experiments"][experiment]}
     with (
         suppress(_StoppedError),
-        store.Writer(folder.next_records(), description, after=after, standardised=standardised) as writer,
+        store.Writer(folder.next_records(experiment), own, after=after, standardised=standardised) as writer,
         _interrupts_stop(training),
     ):
         for block in training:

@@ -23,7 +23,7 @@ from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
 from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
 from lrscope.training._compiled import Repetition, compiled, decompositions
-from lrscope.training._graph import leaves, simplified, without_python
+from lrscope.training._graph import filled, leaves, simplified, without_python
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
@@ -130,7 +130,7 @@ class Ensemble:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
         members = len(parameters)
         controller, tree = self._recipe.controller, self._network.layout.tree
-        return {
+        state = {
             "parameters": parameters,
             "buffers": buffers,
             "rule": vmap(self._recipe.rule.init)(parameters),
@@ -141,6 +141,8 @@ class Ensemble:
             },
             DIVERGED_AT: torch.full((members,), -1, dtype=torch.int64, device=parameters.device),
         }
+        own_memory: State = filled(state, (leaf.contiguous() for leaf in leaves(state)))
+        return own_memory
 
     def step(
         self, state: State, step: int, factor: float, due: tuple[int, ...], order: Tensor | None

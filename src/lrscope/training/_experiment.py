@@ -161,15 +161,22 @@ class Estimate:
     members, steps : networks, and steps of each
     record_bytes : size of the records, uncompressed
     seconds : of training, from a few measured steps on this machine
+    several : whether it is of several trainings, of different lengths
     """
 
     members: int
     steps: int
     record_bytes: int
     seconds: float
+    several: bool = False
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        """Return the cost of both, one after the other."""
+        members, steps = self.members + other.members, max(self.steps, other.steps)
+        return Estimate(members, steps, self.record_bytes + other.record_bytes, self.seconds + other.seconds, True)
 
     def __str__(self) -> str:
+        steps = f"up to {self.steps} steps" if self.several else f"{self.steps} steps each"
         return (
-            f"{self.members} networks, {self.steps} steps each: {self.record_bytes / 1e6:.0f} MB of records, "
-            f"about {self.seconds:.0f} s"
+            f"{self.members} networks, {steps}: {self.record_bytes / 1e6:.0f} MB of records, about {self.seconds:.0f} s"
         )

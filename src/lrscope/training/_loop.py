@@ -20,6 +20,7 @@ from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._lanes import lanes_of, threads_for
 from lrscope.training._network import Network, build, initial_tree
 from lrscope.training._plan import (
+    COMPILED_BYTES,
     COMPILED_FROM,
     Members,
     Orders,
@@ -119,7 +120,11 @@ class Stream(Iterator[xr.Dataset]):
         self._chunks = list(chunked(experiment, device, *cut))
         self._lanes = min(len(self._chunks), lanes_of(device))
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
-        self._strides = [self._stride_of(table) for table in self._tables]
+        compilable = bytes_each <= COMPILED_BYTES and not experiment.batch_size and device.type == "cpu"
+        self._strides = [
+            stride_length(table) if compilable and table.total * (len(members) + 1) >= COMPILED_FROM else 1
+            for members, table in zip(self._chunks, self._tables, strict=True)
+        ]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
         self._gatherers = [Gatherer(experiment.probes, self._network.structure, table) for table in self._tables]
         self._graphs = Graphs()
@@ -139,6 +144,11 @@ class Stream(Iterator[xr.Dataset]):
     def finished(self) -> bool:
         """Whether every member has taken its last step and its records have been handed out."""
         return all(self._first_step(number) == table.total for number, table in enumerate(self._tables))
+
+    @property
+    def done(self) -> int:
+        """Networks times steps that are done; of ``total``."""
+        return self._done
 
     def stop(self) -> None:
         """Ask the training to end: the blocks in hand come out, then no more."""
@@ -249,11 +259,6 @@ class Stream(Iterator[xr.Dataset]):
         """Return the factor of the learning rate; a controller has its own way to it."""
         schedule = self.experiment.schedule
         return 1.0 if is_controller(schedule) else schedule.factor(step, total)
-
-    def _stride_of(self, table: Timetable) -> int:
-        """Return how many steps are taken at a time: long trainings on a CPU are compiled."""
-        compiling = table.total >= COMPILED_FROM and not self.experiment.batch_size and self._device.type == "cpu"
-        return stride_length(table) if compiling else 1
 
     def _count(self, networks: int) -> None:
         with self._counting:

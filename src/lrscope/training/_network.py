@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, grad_and_value, hessian, jvp
+from torch.func import functional_call, grad, grad_and_value, jacrev
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
@@ -51,7 +51,9 @@ class Pass:
 
 @dataclass(frozen=True)
 class Curvature:
-    """The second derivative of a loss at some parameters.
+    """The second derivative of a loss at some parameters, backwards through the gradient.
+
+    Forwards through it would cost the same, and PyTorch has no forward derivative of its own mean squared error.
 
     Attributes
     ----------
@@ -64,12 +66,12 @@ class Curvature:
 
     def product(self, vector: Tensor) -> Tensor:
         """Return the Hessian times a vector (parameter), exactly: the derivative of the gradient along it."""
-        product: Tensor = jvp(grad(self.loss), (self.parameters,), (vector,))[1]
+        product: Tensor = vjp(grad(self.loss), self.parameters)[1](vector)[0]  # the Hessian is symmetric
         return product
 
     def matrix(self) -> Tensor:
         """Return the Hessian (parameter, parameter)."""
-        matrix: Tensor = hessian(self.loss)(self.parameters)
+        matrix: Tensor = jacrev(grad(self.loss))(self.parameters)
         return matrix
 
 

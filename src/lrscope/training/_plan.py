@@ -21,8 +21,10 @@ from lrscope.training._network import Batch
 CPU_BYTES = 10 * 2**20
 """Working set of a chunk on a CPU: 12 of the paper's autoencoders. Larger ones fall out of the cache while activations
 are recorded, smaller ones spend their time between the operations."""
-COMPILED_FROM = 20_000
-"""Trainings of at least so many steps are compiled: with fewer it does not pay."""
+COMPILED_FROM = 80_000
+"""A chunk is compiled from so many steps on, times its members and one more: with fewer it does not pay."""
+COMPILED_BYTES = 512 * 2**10
+"""Networks that need more each while they train are not compiled: their operations are worth their calls."""
 LENGTHS = range(5, 9)
 """Steps in a compiled program: with fewer its call costs too much, with more compiling takes longer."""
 GPU_SHARE = 0.4

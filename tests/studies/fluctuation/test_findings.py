@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lrscope.records import MEMBER
+from lrscope.studies import ONLY
 from lrscope.studies.fluctuation import Options, findings
 from lrscope.studies.fluctuation import _tables as tables
 from lrscope.studies.fluctuation._findings import _active, _histograms, _summary
@@ -156,7 +157,7 @@ def test_the_order_of_the_members_does_not_matter(plan):
     chosen = Options(shapes=("spiral", "circle"), lrs=(0.01, 0.0001), seeds=2)
     records = some.records()
     order = np.random.default_rng(0).permutation(records.sizes[MEMBER])
-    one, other = (findings(some, chosen) for some in (records, records.isel(member=order)))
+    one, other = (findings({ONLY: some}, chosen) for some in (records, records.isel(member=order)))
     assert one.summary == other.summary
     assert one.claims == other.claims
     rows = [
@@ -173,7 +174,7 @@ def test_the_order_of_the_members_does_not_matter(plan):
 
 def test_every_text_of_the_findings_is_one_for_people(plan):
     some = plan(shapes=("circle", "spiral"), lrs=(1e-5, 1e6), seeds=2, diverged=lambda place: place[1] == 1e6)
-    found = findings(some.records(), Options(shapes=("circle", "spiral"), lrs=(1e-5, 1e6), seeds=2))
+    found = findings({ONLY: some.records()}, Options(shapes=("circle", "spiral"), lrs=(1e-5, 1e6), seeds=2))
     texts = [*found.summary, *(str(dataclasses.astuple(claim)) for claim in found.claims)]
     texts += [
         item.title + item.caption for chapter in found.chapters for item in chapter.items if hasattr(item, "caption")

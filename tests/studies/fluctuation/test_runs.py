@@ -10,7 +10,7 @@ import pytest
 
 from lrscope import store
 from lrscope.report import Interactive
-from lrscope.studies import Folder, Listed, Still, run
+from lrscope.studies import ONLY, Folder, Listed, Still, run
 from lrscope.studies.fluctuation import Options, findings
 
 ODD = {
@@ -42,7 +42,7 @@ def check_run(options: Options, folder: Folder) -> None:
     assert run("fluctuation", options, folder, command="lrscope run fluctuation", device="cpu")
     records = store.open_records(folder.path)
     assert records.sizes["member"] == len(options.shapes) * len(options.lrs) * options.seeds
-    found = findings(records, options)
+    found = findings({ONLY: records}, options)
     texts = [*found.summary]
     for claim in found.claims:
         texts += [str(value) for value in (claim.measured, claim.note, claim.agree) if value is not None]

@@ -12,13 +12,13 @@ from lrscope.studies.fluctuation._findings import findings
 from lrscope.studies.fluctuation._options import Options
 
 if TYPE_CHECKING:
-    from lrscope.studies.fluctuation._experiment import experiment
+    from lrscope.studies.fluctuation._experiment import experiments
 
-__all__ = ["Options", "experiment", "findings"]
+__all__ = ["Options", "experiments", "findings"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return `experiment`, which needs PyTorch, when it is asked for."""
-    if name != "experiment":
+    """Return `experiments`, which need PyTorch, when it is asked for."""
+    if name != "experiments":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module("lrscope.studies.fluctuation._experiment").experiment
+    return importlib.import_module("lrscope.studies.fluctuation._experiment").experiments

@@ -15,14 +15,15 @@ from lrscope.probes import (
     Weights,
     every,
 )
+from lrscope.studies._folder import ONLY
 from lrscope.studies.fluctuation._options import Options
 from lrscope.training import Experiment, Sweep
 
 
-def experiment(options: Options) -> Experiment:
+def experiments(options: Options) -> dict[str, Experiment]:
     """Return the paper's experiment: the autoencoder, Adam, mean squared error, everything recorded every epoch."""
     epoch = every(1, "epoch")
-    return Experiment(
+    paper = Experiment(
         data=Shape(options.shapes[0], samples=options.samples, noise=options.noise, rotation=options.rotation),
         model=Autoencoder(),
         loss="mse",
@@ -42,3 +43,4 @@ def experiment(options: Options) -> Experiment:
             Outputs(),
         ),
     )
+    return {ONLY: paper}

@@ -1,5 +1,6 @@
 """What the study found, put together: claims, chapters, and a summary in plain words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import hist
@@ -9,6 +10,7 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.records import on_grid
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
+from lrscope.studies._folder import ONLY
 from lrscope.studies.fluctuation import _figures as pictures
 from lrscope.studies.fluctuation import _tables as tables
 from lrscope.studies.fluctuation._claims import claims
@@ -26,13 +28,19 @@ FLUCTUATION = (
 )
 
 
-def findings(records: xr.Dataset, options: Options) -> Findings:
+def findings(by_name: Mapping[str, xr.Dataset], options: Options) -> Findings:
     """Return what the records of a run show: claims, tables, figures and a summary in plain words.
+
+    Parameters
+    ----------
+    by_name : the records of the one experiment, `ONLY`
+    options : of the run
 
     Raises
     ------
     InputError : the records lack a quantity that the study needs.
     """
+    records = by_name[ONLY]
     found = results(records, options)
     return Findings(
         title=TITLE,
