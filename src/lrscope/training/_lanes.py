@@ -24,11 +24,10 @@ def lanes_of(device: torch.device) -> int:
 
 
 @contextmanager
-def threads_for(lanes: int) -> Iterator[ThreadPoolExecutor]:
-    """Provide a thread a lane; PyTorch's threads are dealt to them, and the caller keeps its own number."""
+def threads_for(lanes: int, each: int) -> Iterator[ThreadPoolExecutor]:
+    """Provide a thread a lane, which uses `each` of PyTorch's threads; the caller keeps its own number."""
     _keep_freed_memory()
     threads = torch.get_num_threads()
-    each = max(1, threads // lanes)
     with ThreadPoolExecutor(lanes, "lrscope-lane", initializer=_use, initargs=(each,)) as pool:
         all_there = threading.Barrier(lanes, timeout=60)
         wait([pool.submit(all_there.wait) for _ in range(lanes)])

@@ -22,6 +22,7 @@ from lrscope.training._network import Network, build, initial_tree
 from lrscope.training._plan import (
     COMPILED_BYTES,
     COMPILED_FROM,
+    SMALL_BYTES,
     Members,
     Orders,
     Timetable,
@@ -119,6 +120,8 @@ class Stream(Iterator[xr.Dataset]):
         cut = int(self._state["chunk_size"]), bytes_each, int(self._state["chunks_at_least"])
         self._chunks = list(chunked(experiment, device, *cut))
         self._lanes = min(len(self._chunks), lanes_of(device))
+        largest = max(map(len, self._chunks)) * bytes_each
+        self._threads = 1 if largest <= SMALL_BYTES else max(1, torch.get_num_threads() // self._lanes)
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
         compilable = bytes_each <= COMPILED_BYTES and not experiment.batch_size and device.type == "cpu"
         self._strides = [
@@ -161,7 +164,7 @@ class Stream(Iterator[xr.Dataset]):
         """Return what the whole run will cost, from `steps` steps of the first chunk of each kind of data."""
         kinds: dict[tuple[torch.Size, ...], tuple[float, float]] = {}
         record_bytes, seconds = 0.0, 0.0
-        with threads_for(self._lanes) as pool:
+        with threads_for(self._lanes, self._threads) as pool:
             for number, members in enumerate(self._chunks):
                 one = members.example(1)
                 shapes = (one.inputs.shape, one.targets.shape, torch.Size([members.samples]))
@@ -197,7 +200,7 @@ class Stream(Iterator[xr.Dataset]):
         """Train the chunks, some at a time, and yield their blocks in turn."""
         waiting = [number for number, table in enumerate(self._tables) if self._first_step(number) < table.total]
         training = (self._blocks_of(number, *self._started(number)) for number in waiting)
-        with threads_for(self._lanes) as pool:
+        with threads_for(self._lanes, self._threads) as pool:
             try:
                 first = islice(training, self._lanes)
                 active = deque((blocks, pool.submit(next, blocks, None)) for blocks in first)

@@ -21,11 +21,13 @@ from lrscope.training._network import Batch
 CPU_BYTES = 10 * 2**20
 """Working set of a chunk on a CPU: 12 of the paper's autoencoders. Larger ones fall out of the cache while activations
 are recorded, smaller ones spend their time between the operations."""
+SMALL_BYTES = 2**20
+"""Chunks that need less while they train use one thread: sharing their operations takes longer than doing them."""
 COMPILED_FROM = 80_000
 """A chunk is compiled from so many steps on, times its members and one more: with fewer it does not pay."""
 COMPILED_BYTES = 512 * 2**10
 """Networks that need more each while they train are not compiled: their operations are worth their calls."""
-LENGTHS = range(5, 9)
+LENGTHS = range(5, 8)
 """Steps in a compiled program: with fewer its call costs too much, with more compiling takes longer."""
 GPU_SHARE = 0.4
 """Share of a GPU's free memory that a chunk may take."""
@@ -120,9 +122,15 @@ def chunked(
     columns = columns_of(experiment)
     for group in _groups(experiment, columns, device):
         limit = min(chunk_size or fitting(device, bytes_each), math.ceil(len(group) / lanes))
-        for piece in np.array_split(np.arange(len(group)), math.ceil(len(group) / limit)):
+        for piece in np.array_split(np.arange(len(group)), _pieces(len(group), limit)):
             numbers, sets = zip(*(group[position] for position in piece), strict=True)
             yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(sets))
+
+
+def _pieces(members: int, limit: int) -> int:
+    """Return into how many pieces to cut: into equal ones, which share their programs, if that takes few more."""
+    least = math.ceil(members / limit)
+    return next((pieces for pieces in range(least, 2 * least) if members % pieces == 0), least)
 
 
 def fitting(device: torch.device, bytes_each: int) -> int:

@@ -10,7 +10,7 @@ ALARM_LRS = {
     "f2": (0.04, 0.06, 0.07, 0.08, 0.09, 0.1, 0.12, 0.14, 0.16, 0.2),
 }
 ALARM_EPOCHS = 2000
-BENCH_SEEDS = 8
+BENCH_SEEDS = 4
 BENCH_LRS = tuple(round(10 ** (exponent / 2), 6) for exponent in range(-6, 5))
 """Starting rates of the bench: 0.001 to 100, two a decade."""
 BENCH_EPOCHS = {"f1": 1000, "f2": 1200}
@@ -40,15 +40,15 @@ class Configuration:
     film: bool = False
 
 
-FIGURE_1 = Configuration("f1-h3", "f1", 3, (1.0,), 1000, film=True)
-FIGURE_1_OF_F2 = Configuration("f2-h8", "f2", 8, (0.1,), 1200, film=True)
+FIGURE_1 = Configuration("f1-h3", "f1", 3, (1.0,), 1000, cadence=2, film=True)
+FIGURE_1_OF_F2 = Configuration("f2-h8", "f2", 8, (0.1,), 1200, cadence=2, film=True)
 FIGURE_3 = Configuration("f1-h2-long", "f1", 2, (0.2, 0.3, 0.4), 50_000, cadence=100)
 FIGURE_4 = Configuration("f1-h3-long", "f1", 3, (0.2, 0.4), 50_000, cadence=100)
 FIGURE_5 = Configuration("f2-h20-long", "f2", 20, (0.05,), 40_000, cadence=100)
-FIGURE_6 = Configuration("f1-h3-slow", "f1", 3, (0.1,), 1000)
-FIGURE_6_SCALED = Configuration("f1-h3-scaled", "f1", 3, (0.1,), 1000, init_scale=10.0)
-TENTH_OF_F1 = Configuration("f1-h3-tenth", "f1", 3, (0.1,), 10_000, cadence=20)
-TENTH_OF_F2 = Configuration("f2-h8-tenth", "f2", 8, (0.01,), 12_000, cadence=20)
+FIGURE_6 = Configuration("f1-h3-slow", "f1", 3, (0.1,), 1000, cadence=10)
+FIGURE_6_SCALED = Configuration("f1-h3-scaled", "f1", 3, (0.1,), 1000, init_scale=10.0, cadence=10)
+TENTH_OF_F1 = Configuration("f1-h3-tenth", "f1", 3, (0.1,), 10_000, cadence=100)
+TENTH_OF_F2 = Configuration("f2-h8-tenth", "f2", 8, (0.01,), 12_000, cadence=100)
 
 SOURCE = (
     *(FIGURE_1, FIGURE_1_OF_F2, FIGURE_3, FIGURE_4, FIGURE_5, FIGURE_6, FIGURE_6_SCALED),
@@ -70,7 +70,7 @@ def configurations(options: Options) -> tuple[Configuration, ...]:
             tuple(float(lr) for lr in options.lrs or FIGURE_1.lrs),
             epochs,
             options.init_scale or 1.0,
-            cadence=max(1, epochs // 1000),
+            cadence=max(1, epochs // 500),
             film=True,
         ),
     )

@@ -12,13 +12,11 @@ from lrscope.studies.stability._options import Options
 from lrscope.studies.stability._ways import CONSTANT, GUIDED, WAYS
 from lrscope.training import Experiment, Sweep
 
-_SNAPSHOTS = 400
-"""Recorded outputs of a run that becomes a film, about."""
 _WAYS: dict[str, dict[str, Any]] = {
     CONSTANT: {},
     "cosine": {"schedule": optim.Cosine()},
     "hypergradient": {"schedule": optim.Hypergradient()},
-    "sharpness-capped": {"schedule": optim.SharpnessCapped()},
+    "sharpness-capped": {"schedule": optim.SharpnessCapped(iterations=1)},
     "Adam": {"optimizer": optim.Adam()},
     GUIDED: {"schedule": optim.GradientAngle()},
 }
@@ -39,15 +37,15 @@ def experiments(options: Options) -> dict[str, Experiment]:
 def _configured(chosen: Configuration, seeds: int) -> Experiment:
     """Return the experiment of a configuration: error, norm and angle at every step, the rest at its cadence."""
     seldom = every(chosen.cadence)
-    snapshots = every(max(1, chosen.epochs // _SNAPSHOTS)) if chosen.film else at(-1)
     measured: list[Probe] = [
-        *(probes.Loss(), probes.HeldOutLoss(), probes.GradientNorm(), probes.GradientAngle(), probes.GradientPath()),
+        *(probes.Loss(), probes.HeldOutLoss(), probes.GradientNorm(), probes.GradientAngle()),
+        *([probes.GradientPath()] if chosen.film else []),
         probes.LearningRate(when=seldom),
         probes.UpdateSize(when=seldom),
         probes.Sharpness(when=seldom),
         probes.Oscillation(when=seldom),
         *(probes.Weights(when=seldom), probes.Biases(when=seldom)),
-        probes.Outputs(when=snapshots, inputs=True),
+        probes.Outputs(when=seldom if chosen.film else at(-1), inputs=True),
     ]
     return _experiment(chosen, seeds, measured)
 
