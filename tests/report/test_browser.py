@@ -4,9 +4,12 @@ import json
 import shutil
 import time
 
+import numpy as np
 import pytest
+import xarray as xr
 
-from lrscope.report import write_html
+from lrscope.figures import interactive_run
+from lrscope.report import Interactive, Report, Section, write_html
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
@@ -113,6 +116,74 @@ def test_nothing_offers_to_send_the_data_away(opened):
     offered = {button.get_attribute("data-title") or "" for button in find(opened, ".modebar-btn")}
     assert "Zoom" in offered
     assert not any(word in offer.lower() for offer in offered for word in ("share", "cloud", "chart studio"))
+
+
+def a_run():
+    """Records of one member whose every value is a function of its step."""
+    step = np.arange(40)
+    along = {"gradient_path": ["path_axis"], "weights_hidden": ["neuron_hidden", "input_hidden"]}
+    along |= {"biases_hidden": ["neuron_hidden"], "weights_output": ["neuron_output", "input_output"]}
+    along |= {"biases_output": ["neuron_output"], "outputs": ["sample", "output"], "targets": ["sample", "output"]}
+    scalars = ("loss", "held_out_loss", "gradient_norm", "gradient_angle", "sharpness", "stability_limit")
+    sizes = {"path_axis": 2, "neuron_hidden": 2, "input_output": 2, "sample": 5}
+    data = {}
+    for place, name in enumerate((*scalars, *along)):
+        dims = along.get(name, [])
+        shape = [sizes.get(dim, 1) for dim in dims]
+        data[name] = (("step", *dims), np.multiply.outer(step + place + 1.0, np.ones(shape)))
+    return xr.Dataset(data | {"inputs": (("sample", "input"), np.arange(5.0)[:, None])}, {"step": step})
+
+
+@pytest.fixture
+def played(browser, tmp_path):
+    """A page with the run, drawn, that does not glide under the pointer while it scrolls."""
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    features = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    shown = Interactive("Run", "", interactive_run(a_run(), range(40)))
+    page = Report("Run", "", [], [], [Section("Run", "", [shown])], {}, "lrscope run stability")
+    browser.get(write_html(tmp_path / "report.html", page).as_uri())
+    read_to_the_end(browser)
+    return browser
+
+
+def shown_steps(browser):
+    """Return the steps at which the dots of the single lines stand: norm, angle, sharpness."""
+    return browser.execute_script(
+        """
+        const figure = document.querySelector('.js-plotly-plot');
+        return figure._fullData.slice(-5, -2).map((dots) => dots.x[0]);
+        """
+    )
+
+
+def chosen_step(browser):
+    return int(find(browser, ".slider-label")[0].text.removeprefix("step "))
+
+
+def test_the_slider_moves_everything(played):
+    assert shown_steps(played) == [0, 0, 0]
+    before = find(played, ".interactive .card")[0].screenshot_as_base64
+    rail = find(played, ".slider-rail-touch-rect")[0]
+    webdriver.ActionChains(played).move_to_element_with_offset(rail, 10, 0).click().perform()
+    until(lambda: chosen_step(played) > 15)
+    step = chosen_step(played)
+    until(lambda: shown_steps(played) == [step] * 3)
+    assert find(played, ".interactive .card")[0].screenshot_as_base64 != before
+
+
+def test_the_run_plays_until_it_is_paused_without_a_complaint(played):
+    played.get_log("browser")
+    play, pause = find(played, ".updatemenu-button")
+    played.execute_script("arguments[0].scrollIntoView({ block: 'center' })", play)
+    webdriver.ActionChains(played).click(play).perform()
+    until(lambda: chosen_step(played) > 3)
+    webdriver.ActionChains(played).click(pause).perform()
+    time.sleep(0.2)
+    stopped = chosen_step(played)
+    time.sleep(0.4)
+    assert chosen_step(played) == stopped < 39
+    assert [entry for entry in played.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
 
 
 @pytest.mark.parametrize("width", [360, 800, 1400])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from lrscope.errors import must_be
 from lrscope.figures._events import Onsets, mark_divergence, mark_onset
 from lrscope.figures._functions import learned_function
 from lrscope.figures._panels import one_legend, panel_grid
-from lrscope.figures._run import draw_line, last_known, log_axis, step_axis, variable
+from lrscope.figures._run import draw_line, escaped, log_axis, step_axis, variable
 from lrscope.figures._style import WIDTH, axis_label, colours, new_axes, new_figure, rate_marks, style
 from lrscope.figures._training import LEGEND, error_panel, run_legend, weights_panel
 
@@ -47,7 +48,7 @@ def error_panels(
             error_panel(run, ax)
             mark_onset(ax, (onsets or {}).get(title), "error")
             ax.set_title(title)
-        _same_range([ax for ax, run in zip(axes, runs.values(), strict=True) if last_known(run) is None])
+        _same_range([ax for ax, run in zip(axes, runs.values(), strict=True) if np.isinf(escaped(run))])
         for place, ax in enumerate(axes):
             ax.set(ylabel=ax.get_ylabel() if place % columns == 0 else "")
         one_legend(figure, run_legend(next(iter(runs.values())), weights=False), left_over)
@@ -120,7 +121,7 @@ def configurations(runs: Mapping[str, xr.Dataset], onsets: Mapping[str, Onsets] 
         for row, (title, run) in zip(grid, runs.items(), strict=True):
             _configuration(run, list(row), (onsets or {}).get(title))
             row[0].set_title(title)
-        _same_range([row[0] for row, run in zip(grid, runs.values(), strict=True) if last_known(run) is None])
+        _same_range([row[0] for row, run in zip(grid, runs.values(), strict=True) if np.isinf(escaped(run))])
         for ax in grid[:, :3].flat:
             ax.locator_params(axis="x", nbins=3 if columns == 4 else 5)
         most = max(runs.values(), key=lambda run: variable(run, "weights_hidden").sizes["neuron_hidden"])

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from lrscope.errors import StoreError, must_be
+from lrscope.errors import InputError, StoreError, must_be
 
 try:
     from imageio_ffmpeg import get_ffmpeg_exe
@@ -47,7 +47,7 @@ def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
 
     Raises
     ------
-    InputError : `fps` is out of range.
+    InputError : `fps` is out of range, or the film has no frame.
     StoreError : the file cannot be written, or ffmpeg fails; its own words are told.
     """
     if not 1 <= fps <= 60:
@@ -66,8 +66,6 @@ def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        if isinstance(error, StoreError):
-            raise
         raise StoreError(f"{path} could not be written: {error.strerror or error}.") from error
     return path
 
@@ -86,7 +84,9 @@ def ffmpeg() -> str | None:
 def _mp4(program: str, path: Path, film: Frames, fps: int) -> None:
     """Give the frames to ffmpeg as they come; what it says goes to a file, since a full pipe would stop it."""
     frames = _held(film.frames(), fps)
-    first = next(frames)
+    first = next(frames, None)
+    if first is None:
+        raise InputError("film must be one frame or more; got none.")
     height, width, _ = first.shape
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]
     codec = _codec(program)
@@ -100,7 +100,7 @@ def _mp4(program: str, path: Path, film: Frames, fps: int) -> None:
         if process.returncode or broken:
             said.seek(0)
             words = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise StoreError(f"{path.name} could not be written: ffmpeg ({program}) failed: {words[-1]}.")
+            raise OSError(f"ffmpeg ({program}) failed: {words[-1]}")
 
 
 def _fed(process: "subprocess.Popen[bytes]", first: np.ndarray, frames: Iterator[np.ndarray]) -> bool:
@@ -122,15 +122,15 @@ def _codec(program: str) -> str:
     known = {line.split()[1] for line in listed.stdout.splitlines() if len(line.split()) > 1}
     found = [codec for codec in CODECS if codec in known]
     if not found:
-        raise StoreError(
-            f"The ffmpeg {program} must have one of the encoders {', '.join(CODECS)}. Install another one."
-        )
+        raise OSError(f"the ffmpeg {program} has none of the encoders {', '.join(CODECS)}; install another one")
     return found[0]
 
 
 def _gif(path: Path, film: Frames, fps: int) -> None:
     """Write an endless GIF; all frames share the colours of the first, the middle and the last."""
     pictures = [_small(frame) for frame in film.frames()]
+    if not pictures:
+        raise InputError("film must be one frame or more; got none.")
     palette = _palette([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     durations = [round(100 / fps) * 10] * (len(indexed) - 1) + [int(1000 * LAST)]
