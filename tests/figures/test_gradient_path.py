@@ -21,6 +21,16 @@ def test_red_dots_stand_where_the_steps_are_multiples(run):
     np.testing.assert_array_equal(np.transpose(dots.get_data()), run["gradient_path"].sel(step=[0, 20, 40]))
 
 
+def test_a_long_run_has_few_dots(run):
+    steps = np.arange(50_000)
+    long = run.drop_dims("step").assign_coords(step=("step", steps, run["step"].attrs))
+    long["loss"] = ("step", np.ones(50_000))
+    long["gradient_path"] = (("step", "path_axis"), np.stack([steps, steps % 2], 1), {"long_name": "gradient path"})
+    dots = by_label(gradient_path(long))["every 5000 iterations"]
+    assert dots.get_xdata().tolist() == list(range(0, 50_000, 5000))
+    assert "every 100 iterations" in by_label(gradient_path(long.isel(step=slice(0, 2000))))
+
+
 def test_the_zoom_has_an_arrow_a_step_and_its_length(run):
     ax = gradient_path(run, (30, 45))
     arrows = ax.collections[1]

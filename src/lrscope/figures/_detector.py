@@ -168,7 +168,7 @@ def _curved(ax: Axes, values: np.ndarray) -> None:
 def _name_group(ax: Axes, name: str, place: int, signals: int) -> None:
     """Write the name of a target beside its rows, and a line above them."""
     ax.annotate(
-        sentence(name), (0, place * signals + (signals - 1) / 2), (-74, 0), xycoords=("axes fraction", "data"),
+        sentence(name), (0, place * signals + (signals - 1) / 2), (-80, 0), xycoords=("axes fraction", "data"),
         textcoords="offset points", ha="center", va="center", fontweight="bold", color=INK,
     )  # fmt: skip
     if place:

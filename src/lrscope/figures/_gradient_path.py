@@ -12,15 +12,16 @@ from lrscope.errors import must_be
 from lrscope.figures._run import Range, escaped, variable
 from lrscope.figures._style import ALARM, ORDERED, SOFT, WIDTH, axis_label, figure_of, new_axes, new_figure, style
 
-EVERY = 100
-"""Steps from a red dot to the next."""
+EVERY = (100, 200, 500, 1000, 2000, 5000, 10_000)
+"""Steps from a red dot to the next: as in the source, or for long runs the first that leaves few enough dots."""
+DOTS = 20
 ARROWS = 80
 """So many arrows have heads; more would hide each other."""
 LOWEST = {"gradient_norm": ("x", "lowest gradient norm"), "loss": ("+", "lowest training error")}
 
 
 def gradient_path(
-    run: xr.Dataset, zoom: Range | None = None, every: int = EVERY, bar: bool = True, ax: Axes | None = None
+    run: xr.Dataset, zoom: Range | None = None, every: int | None = None, bar: bool = True, ax: Axes | None = None
 ) -> Axes:
     """Draw the path of the gradients: all of it, or the arrows of some steps.
 
@@ -30,7 +31,7 @@ def gradient_path(
         ``gradient_norm`` and ``loss``
     zoom : first and last step: draws arrows, and red crosses where gradient norm and training error are lowest in it;
         without it the whole path is drawn
-    every : steps from a red dot to the next, on the whole path
+    every : steps from a red dot to the next, on the whole path; 100 by default, more in runs of over 2000 steps
     bar : a colour bar that names the steps
     ax : to draw into; a new one by default
 
@@ -66,7 +67,7 @@ def gradient_path(
     return ax
 
 
-def gradient_paths(run: xr.Dataset, zoom: Range, every: int = EVERY) -> Figure:
+def gradient_paths(run: xr.Dataset, zoom: Range, every: int | None = None) -> Figure:
     """Draw `gradient_path` of a whole run, and beside it the zoom on some of its steps.
 
     Parameters
@@ -103,7 +104,8 @@ def _path(run: xr.Dataset, zoom: Range | None) -> tuple[np.ndarray, np.ndarray]:
     return steps[shown], ends[shown]
 
 
-def _dots(ax: Axes, steps: np.ndarray, ends: np.ndarray, every: int) -> None:
+def _dots(ax: Axes, steps: np.ndarray, ends: np.ndarray, every: int | None) -> None:
+    every = every or next((gap for gap in EVERY if len(steps) <= DOTS * gap + 1), EVERY[-1])
     chosen = (steps % every == 0) & (steps >= 0)
     look: dict[str, Any] = {"color": ALARM, "markersize": 3, "linestyle": "none", "zorder": 3}
     ax.plot(*ends[chosen].T, "o", label=f"every {every} iterations", **look)

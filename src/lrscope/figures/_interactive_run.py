@@ -21,7 +21,7 @@ from lrscope.figures._training import NAMES
 from lrscope.figures._weights import Weight, hidden_weights, output_weights
 from lrscope.records import step_dimension
 
-HEIGHT = 860
+HEIGHT = 900
 """Pixels."""
 LINE, WEIGHT_LINE, SAMPLES = 600, 240, 160
 """Points of a line, of the line of one of many weights, of the learned function: all of it is text in the page."""
@@ -39,10 +39,10 @@ TITLES = {
     "sharpness": "sharpness",
     "path": "gradient path",
     "norm": "gradient norm",
-    "hidden": "weights U of the hidden layer",
-    "closeup": "its last arrows",
-    "angle": "angle between gradients [degrees]",
-    "output": "weights V of the output",
+    "hidden": "weights U",
+    "closeup": "last arrows",
+    "angle": "angle [degrees]",
+    "output": "weights V",
 }
 CRITERIA = {"error": "error", "norm": "gradient norm", "angle": "angle", "sharpness": "sharpness"}
 """Panel -> the sign of instability that it shows."""
@@ -103,7 +103,7 @@ def interactive_run(run: xr.Dataset, steps: Sequence[int] | np.ndarray, onsets: 
     _axes(figure, run, function, path)
     _mark(figure, run, onsets)
     return figure.update_layout(
-        _LAYOUT | {"height": HEIGHT, "margin": {"l": 50, "r": 15, "t": 70, "b": 40}}
+        _LAYOUT | {"height": HEIGHT, "margin": {"l": 50, "r": 15, "t": 70, "b": 130}}
     ).update_layout(sliders=[_slider(chosen)], updatemenus=[_buttons()], hovermode="closest")
 
 
@@ -210,7 +210,7 @@ def _whole(steps: Sequence[int] | np.ndarray) -> np.ndarray:
 def _axes(figure: go.Figure, run: xr.Dataset, function: Functions, path: Path) -> None:
     steps = run["step"].values
     last = steps[-1] if last_known(run) is None else min(steps[-1], 1.3 * escaped(run) + 5)
-    figure.update_xaxes(**_AXIS, range=[int(steps[0]), float(last)])
+    figure.update_xaxes(**_AXIS, range=[int(steps[0]), float(last)], nticks=5, tickangle=0)
     figure.update_yaxes(**_AXIS)
     for panel in ("error", "norm"):
         low, high = _decades(figure, panel)
@@ -260,7 +260,7 @@ def _slider(steps: np.ndarray) -> dict[str, Any]:
     """Return the slider; moving it shows a frame at once."""
     at_once = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     stops = [{"label": str(step), "method": "animate", "args": [[str(step)], at_once]} for step in steps]
-    place = {"x": 0.16, "len": 0.84, "y": -0.035, "pad": {"t": 20}}
+    place = {"x": 0, "len": 1, "y": -0.035, "pad": {"t": 20}}
     shown = {"prefix": "step ", "xanchor": "left", "font": {"size": 14, "color": INK}}
     look = {
         "bgcolor": FAINT,
@@ -277,5 +277,5 @@ def _buttons() -> dict[str, Any]:
     play = {"label": "Play", "method": "animate", "args": [None, moving | {"transition": {"duration": 0}}]}
     still = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     pause = {"label": "Pause", "method": "animate", "args": [[None], still]}
-    place = {"x": 0, "xanchor": "left", "y": -0.035, "yanchor": "top", "pad": {"t": 20}}
+    place = {"x": 0, "xanchor": "left", "y": -0.035, "yanchor": "top", "pad": {"t": 85}}
     return {"type": "buttons", "direction": "left", "showactive": False, "buttons": [play, pause]} | place

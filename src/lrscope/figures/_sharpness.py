@@ -65,7 +65,7 @@ def sharpness_panel(run: xr.Dataset, ax: Axes, zoom: Range | None = None) -> Non
     end, name = escaped(run), axis_label(sharpness)
     draw_line(ax, sharpness, zoom, end, color=COLOURS["sharpness"], linewidth=1.2, label=name)
     dashes = (0, (5, 2))
-    draw_line(ax, limit, zoom, end, color=INK, linewidth=0.9, linestyle=dashes, label=axis_label(limit))
+    draw_line(ax, limit, zoom, color=INK, linewidth=0.9, linestyle=dashes, label=axis_label(limit))
     step_axis(ax, run, zoom)
     ax.set_ylim(0, sharpness_top(run))
     ax.set_ylabel(name)
