@@ -44,3 +44,28 @@ def test_stop_and_go_on(example):
     assert printed.splitlines() == ["stopped behind step 29", "went on to step 59; as if never stopped: True"]
     assert [path.name for path in sorted(Path("interrupted").glob("*.root"))] == ["records-1.root", "records.root"]
     assert np.isfinite(open_records("interrupted")["loss"].values).all()
+
+
+def test_watch_for_instability(example):
+    printed = example("watch_for_instability.py")
+    onsets, leads = (re.findall(r"^0\.16 +(.*)$", printed, re.MULTILINE)[place].split() for place in (0, 1))
+    sharpness, angle, norm, oscillation, error = map(int, onsets)
+    assert 0 <= sharpness < angle < norm < error
+    assert angle < oscillation < error
+    assert [float(lead) for lead in leads] == [error - sign for sign in (sharpness, angle, norm, oscillation)]
+    assert re.search(r"^0\.10?( +-1){5}$", printed, re.MULTILINE)
+    first_alarm = int(re.search(r"alarms at \[\s*(\d+)", printed)[1])
+    assert angle <= first_alarm < error
+    shares = [float(word) for word in re.search(r"^\[([^\]]*)\]$", printed, re.MULTILINE)[1].split()]
+    assert len(shares) == 9
+    assert sum(shares) == pytest.approx(1, abs=0.05)  # nine numbers, rounded to two digits each
+
+
+def test_let_the_rate_listen(example):
+    printed = example("let_the_rate_listen.py")
+    losses = re.findall(r"constant +(\S+), listening +(\S+)", printed)
+    assert len(losses) == 3
+    constant, listening = np.array(losses, dtype=float).T
+    assert (listening < 0.01).all()
+    assert not (constant < listening).any()
+    assert "raised: aligned" in printed
