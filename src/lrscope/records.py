@@ -32,6 +32,18 @@ VALUES = "values"
 SPREAD = "spread"
 STANDARDISED = "standardised"
 OUTCOMES = ("converged", "not improved", "diverged")
+RATE_REASONS = (
+    "unchanged",
+    "trial step",
+    "raised: aligned",
+    "lowered: turned",
+    "held at its lower bound",
+    "held at its upper bound",
+    "unchanged: gradient not finite",
+    "lowered: too sharp",
+    "raised: less sharp",
+)
+"""What the numbers of the variable ``rate_reason`` mean."""
 LAST_LOSSES = 20
 """How many of the last recorded losses are averaged to tell a converged member (Sohl-Dickstein, 2402.06184)."""
 

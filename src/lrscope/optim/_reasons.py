@@ -3,17 +3,9 @@
 import torch
 from torch import Tensor
 
-REASONS = (
-    "unchanged",
-    "trial step",
-    "raised: aligned",
-    "lowered: turned",
-    "held at its lower bound",
-    "held at its upper bound",
-    "unchanged: gradient not finite",
-    "lowered: too sharp",
-    "raised: less sharp",
-)
+from lrscope.records import RATE_REASONS
+
+REASONS = RATE_REASONS
 """Texts of the recorded codes: ``REASONS[code]``. Raised and lowered are meant against the update before."""
 
 UNCHANGED, TRIAL, RAISED, LOWERED, LOWEST, HIGHEST, NOT_FINITE, SHARPER, LESS_SHARP = range(len(REASONS))

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lrscope.studies._catalogue import STUDIES, study
-from lrscope.studies._findings import Chapter, Findings, Listed, Still
+from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import ONLY, Folder
 from lrscope.studies._report import write_report
 
@@ -24,6 +24,7 @@ __all__ = [
     "Findings",
     "Folder",
     "Listed",
+    "Moving",
     "Still",
     "cost",
     "run",

@@ -7,6 +7,7 @@ from typing import Any
 import hist
 from matplotlib.figure import Figure
 
+from lrscope.figures import Film
 from lrscope.report import Claim, Interactive, Table
 
 
@@ -21,6 +22,14 @@ class Still:
     title: str
     caption: str
     draw: Callable[[], Figure]
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A film and the name of its file; it is not part of the page. `draw` must be picklable, as that of a `Still`."""
+
+    name: str
+    draw: Callable[[], Film]
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class Findings:
     summary : in plain words, one text a paragraph
     claims : each statement of the source, checked
     chapters : what is shown
+    films : written beside the figures
     histograms : name -> histogram, for ``histograms.root``
     """
 
@@ -59,4 +69,5 @@ class Findings:
     summary: Sequence[str]
     claims: Sequence[Claim]
     chapters: Sequence[Chapter]
+    films: Sequence[Moving] = ()
     histograms: Mapping[str, hist.Hist[Any]] = field(default_factory=dict)

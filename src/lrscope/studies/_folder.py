@@ -23,6 +23,7 @@ _RESULTS = ("records*.root", "histograms.root", "claims.json", "report.html")
 _PASSING = (
     *("records*.state.npz", "records*.part", "histograms.root.part", _PARTIAL),
     *(".claims.json.*", ".report.html.*", "tables/.*.csv.*", "figures/.*.png.*", "figures/.*.svg.*"),
+    *("figures/.*.mp4.*", "figures/.*.gif.*"),
 )
 """What stands in the folder while it is written, and is left behind by what is killed."""
 _FOLDERS_OF_RESULTS = ("tables", "figures")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from lrscope import store
 from lrscope.errors import InputError
+from lrscope.figures import Film
 from lrscope.report import (
     Interactive,
     Picture,
@@ -16,17 +17,17 @@ from lrscope.report import (
     Section,
     Table,
     write_claims,
+    write_film,
     write_html,
     write_picture,
     write_table,
 )
 from lrscope.studies._catalogue import study
-from lrscope.studies._findings import Chapter, Findings, Listed, Still
+from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import Folder
 
 MANY = 12
 """Figures from which on it pays to draw them in several processes."""
-Item = Still | Listed | Interactive
 
 
 def write_report(folder: Folder) -> Path:
@@ -48,18 +49,20 @@ def write_report(folder: Folder) -> Path:
     if findings.histograms:
         store.write_histograms(folder.path / "histograms.root", findings.histograms)
     write_claims(folder.path / "claims.json", findings.claims)
-    pictures = _drawn(folder.path / "figures", [item for chapter in findings.chapters for item in chapter.items])
+    items = [item for chapter in findings.chapters for item in chapter.items]
+    pictures = _drawn(folder.path / "figures", [item for item in items if isinstance(item, Still)], findings.films)
     sections = [_written(folder.path, chapter, pictures) for chapter in findings.chapters]
     page = write_html(folder.report, _page(findings, sections, description))
     folder.tidy()
     return page
 
 
-def _drawn(path: Path, items: Sequence[Item]) -> dict[str, Picture]:
-    """Draw and write the stills, on all cores if there are many; return them as pictures of the page, by name."""
-    stills = [item for item in items if isinstance(item, Still)]
+def _drawn(path: Path, stills: Sequence[Still], films: Sequence[Moving]) -> dict[str, Picture]:
+    """Draw and write stills and films, on all cores if there are many; return the stills as pictures of the page."""
     jobs = joblib.cpu_count() if len(stills) >= MANY else 1
-    files = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_draw)(path, still.name, still.draw) for still in stills)
+    drawing = [joblib.delayed(_filmed)(path, film.name, film.draw) for film in films]
+    drawing += [joblib.delayed(_draw)(path, still.name, still.draw) for still in stills]
+    files = joblib.Parallel(n_jobs=jobs)(drawing)[len(films) :]
     return {
         still.name: Picture.from_files(still.title, still.caption, svg, png)
         for still, (png, svg) in zip(stills, files, strict=True)
@@ -68,6 +71,10 @@ def _drawn(path: Path, items: Sequence[Item]) -> dict[str, Picture]:
 
 def _draw(path: Path, name: str, draw: Callable[[], Figure]) -> tuple[Path, Path]:
     return write_picture(path, name, draw())
+
+
+def _filmed(path: Path, name: str, draw: Callable[[], Film]) -> Path:
+    return write_film(path / name, draw())
 
 
 def _written(path: Path, chapter: Chapter, pictures: Mapping[str, Picture]) -> Section:

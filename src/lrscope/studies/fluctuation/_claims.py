@@ -6,10 +6,10 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.report import Claim
+from lrscope.studies._words import at_rates, counted, percent, rate
 from lrscope.studies.fluctuation._published import LIMITS, LRS, QUANTITIES
 from lrscope.studies.fluctuation._results import Results
 from lrscope.studies.fluctuation._statements import GRADIENTS, STATEMENTS, Statement, taking_part
-from lrscope.studies.fluctuation._words import at_rates, counted, percent, rate
 
 PAPER = "Pareek et al. 2025"
 MAJORITY = "more than half of the cases"

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from lrscope import analysis, figures
 from lrscope.report import Interactive
 from lrscope.studies._findings import Still
+from lrscope.studies._words import rate
 from lrscope.studies.fluctuation._published import QUANTITIES
 from lrscope.studies.fluctuation._results import Results
-from lrscope.studies.fluctuation._words import rate
 
 HEAT_STEPS = 400
 """Columns of the heat map at most."""

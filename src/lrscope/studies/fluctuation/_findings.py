@@ -11,13 +11,13 @@ from lrscope import analysis
 from lrscope.records import on_grid
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
 from lrscope.studies._folder import ONLY
+from lrscope.studies._words import at_rates, counted, percent, rate, short
 from lrscope.studies.fluctuation import _figures as pictures
 from lrscope.studies.fluctuation import _tables as tables
 from lrscope.studies.fluctuation._claims import claims
 from lrscope.studies.fluctuation._options import Options
 from lrscope.studies.fluctuation._published import QUANTITIES
 from lrscope.studies.fluctuation._results import Results, results
-from lrscope.studies.fluctuation._words import at_rates, counted, percent, rate, short
 
 TITLE = "Neuronal fluctuations: learning rates against participating neurons"
 QUESTION = "Which neurons take part in learning, and how does that depend on the learning rate?"
