@@ -8,12 +8,13 @@ step, and the sharpness, the weights and who carries the oscillation beside them
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lrscope.studies.stability._findings import findings
 from lrscope.studies.stability._options import Options
 
 if TYPE_CHECKING:
     from lrscope.studies.stability._experiments import experiments
 
-__all__ = ["Options", "experiments"]
+__all__ = ["Options", "experiments", "findings"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,191 @@
+"""What the study found, put together: claims, chapters, films, and a summary in plain words."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
+from lrscope.studies._words import counted, percent, short
+from lrscope.studies.stability import _configurations as grids
+from lrscope.studies.stability import _figures as pictures
+from lrscope.studies.stability import _tables as tables
+from lrscope.studies.stability._claims import claims
+from lrscope.studies.stability._options import Options
+from lrscope.studies.stability._results import Results, Trained, results
+from lrscope.studies.stability._ways import GUIDED
+
+TITLE = "Stability: when and why training suddenly starts to oscillate"
+QUESTION = "When and why does training suddenly start to oscillate, and what announces it?"
+SIGNS = (
+    "Signs of instability, each with the step at which it began: the sharpness (largest eigenvalue of the Hessian) "
+    "crosses 2 / lr, the angle between consecutive gradients leaves its calm, the gradient's norm leaves its lowest "
+    "value, the gradient turns round at every step, the error rises."
+)
+
+
+def findings(by_name: Mapping[str, xr.Dataset], options: Options) -> Findings:
+    """Return what the records of a run show: claims, tables, figures, films and a summary in plain words.
+
+    Parameters
+    ----------
+    by_name : the records of the experiments, see `_experiments.experiments`
+    options : of the run
+
+    Raises
+    ------
+    InputError : the records lack a quantity that the study needs.
+    """
+    found = results(by_name, options)
+    return Findings(TITLE, QUESTION, _summary(found), claims(found), _chapters(found), _films(found))
+
+
+def _summary(found: Results) -> list[str]:
+    networks = sum(len(list(trained.members())) for trained in found.trained.values())
+    unstable = [(trained, lr) for trained, lr in _first_seeds(found) if trained.onset("error", lr) >= 0]
+    diverged = sum(int((trained.outcome["outcome"] == "diverged").sum()) for trained in found.trained.values())
+    what = (
+        f"{counted(networks, 'perceptron')} learned a function of one variable by gradient descent. Of those of seed "
+        f"0, {len(unstable)} of {len(list(_first_seeds(found)))} became unstable."
+    )
+    if diverged:
+        what += f" {counted(diverged, 'network')} diverged: the table of networks says at which step."
+    texts = [what, *(_warning(*each) for each in unstable[:1])]
+    return [*texts, *_alarms(found), *_ways(found)]
+
+
+def _warning(trained: Trained, lr: float) -> str:
+    """Say in which order the signs came in one network, and how long before the error."""
+    onsets = {sign: step for sign, step in trained.of_member(lr).items() if step >= 0}
+    error = onsets.pop("error")
+    before = sorted(onsets.items(), key=lambda item: item[1])
+    listed = ", ".join(f"{sign.replace('_', ' ')} {error - step} steps before" for sign, step in before)
+    return f"In {pictures.label(trained, lr)} the error rises from step {error} on. It was announced: {listed}."
+
+
+def _alarms(found: Results) -> list[str]:
+    if found.alarms is None:
+        return []
+    scores = found.alarms.scores
+    words = []
+    for target in scores["target"].values.tolist():
+        here = scores.sel(target=target, signal="angle")
+        lead = float(here["lead"].sel(quantile=0.5))
+        words.append(
+            f"on {target} it announces {percent(float(here['recall']))} of the rises, {percent(float(here['precision']))} "
+            f"of its alarms are right, and half of them come {short(lead, 2)} steps ahead or more"
+        )
+    return [
+        f"As an alarm that knows only the past, the angle above 45 degrees is the best single sign: {'; '.join(words)}."
+    ]
+
+
+def _ways(found: Results) -> list[str]:
+    if found.bench is None:
+        return []
+    diverged = found.bench["diverged"].mean(["target", "lr"])
+    listed = ", ".join(
+        f"{way} {percent(float(diverged.sel(controller=way)))}" for way in diverged["controller"].values.tolist()
+    )
+    return [
+        f"Over starting rates from 0.001 to 100, this share of the networks diverged, by the way the rate is chosen: {listed}. The rate driven by the {GUIDED} is described in the last chapter but one."
+    ]
+
+
+def _chapters(found: Results) -> list[Chapter]:
+    chapters = [_films_chapter(found), _onset_chapter(found)]
+    if found.options.published:
+        chapters += [_rates_chapter(found), _neurons_chapter(found), _alarm_chapter(found), _ways_chapter(found)]
+    else:
+        chapters += [_configuration_chapter(found)]
+    return [*chapters, Chapter("Every network", "", [tables.summary(found)])]
+
+
+def _films_chapter(found: Results) -> Chapter:
+    names = ", ".join(f"figures/{film.name}" for film in _films(found))
+    text = f"The same as films, in the folder of this page: {names} (mp4, or gif where there is no ffmpeg)."
+    return Chapter("Step by step", text, [pictures.interactive(trained, lr) for trained, lr in _filmed(found)])
+
+
+def _onset_chapter(found: Results) -> Chapter:
+    items: list[Still | None] = []
+    for trained, lr in _filmed(found):
+        items += [pictures.training(trained, lr), pictures.path(trained, lr), pictures.sharpness(trained, lr)]
+    return Chapter("How instability begins", SIGNS, [item for item in items if item is not None])
+
+
+def _configuration_chapter(found: Results) -> Chapter:
+    (trained,) = found.trained.values()
+    items: list[Still | Listed] = [
+        pictures.errors(trained, "errors", "Errors"),
+        pictures.functions(found),
+        pictures.guided(trained, _filmed(found)[0][1]),
+        tables.changes(found),
+        tables.duplicates(found),
+    ]
+    return Chapter("The learning rates", "", items)
+
+
+def _rates_chapter(found: Results) -> Chapter:
+    third = found.trained[grids.FIGURE_3.name]
+    text = "A smaller rate learns more slowly, and stays stable for longer than it is slower."
+    longest = [pictures.sharpness(third, lr) for lr in (0.3, 0.4)]
+    return Chapter("Smaller rates", text, [pictures.errors(third, "figure_3", "Three rates, figure 3"), *longest])
+
+
+def _neurons_chapter(found: Results) -> Chapter:
+    fourth, fifth = found.trained[grids.FIGURE_4.name], found.trained[grids.FIGURE_5.name]
+    slow, scaled = found.trained[grids.FIGURE_6.name], found.trained[grids.FIGURE_6_SCALED.name]
+    items: list[Still | Listed] = [
+        pictures.rows([(fourth, 0.2), (fourth, 0.4)], "figure_4", "Two rates, figure 4", "Error, weights, function."),
+        pictures.duplicates(fourth, 0.4),
+        pictures.rows([(fifth, 0.05)], "figure_5", "More neurons, figure 5", "Error, weights, learned function."),
+        pictures.duplicates(fifth, 0.05),
+        pictures.rows(
+            [(slow, 0.1), (scaled, 0.1)], "figure_6", "Larger initial weights, figure 6", "Error, weights, function."
+        ),
+        pictures.functions(found),
+        tables.duplicates(found),
+    ]
+    return Chapter("Duplicate neurons", "", items)
+
+
+def _alarm_chapter(found: Results) -> Chapter:
+    assert found.alarms is not None
+    text = (
+        "An alarm sees the past only. Each sign is tried over a grid of learning rates and seeds: does an alarm come "
+        "before the error rises, and does the error rise behind an alarm?"
+    )
+    return Chapter("The alarm", text, [pictures.alarm(found), tables.alarm(found.alarms)])
+
+
+def _ways_chapter(found: Results) -> Chapter:
+    text = (
+        "A rate driven by the angle between consecutive gradients: it is raised while they stay aligned, and lowered at "
+        "once to half of what the last step shows to be stable when they turn; the first step is a short trial. It is "
+        "compared with other ways to choose the rate, all with the same seeds and starting rates."
+    )
+    items: list[Still | Listed] = [pictures.guided(trained, lr) for trained, lr in _filmed(found)]
+    items += [pictures.bench(found, target) for target in grids.SIZES]
+    return Chapter("A rate that listens", text, [*items, tables.bench(found), tables.changes(found)])
+
+
+def _films(found: Results) -> list[Moving]:
+    return [pictures.film(trained, lr) for trained, lr in _filmed(found)]
+
+
+def _filmed(found: Results) -> list[tuple[Trained, float]]:
+    """Return the networks that become films: of each configuration that asks for it the one of the highest rate.
+
+    It is that of the highest rate at which it did not diverge, if there is one.
+    """
+    chosen = []
+    for trained in (each for each in found.trained.values() if each.configuration.film):
+        rates = [lr for lr, seed in trained.members() if seed == 0]
+        whole = [lr for lr in rates if int(trained.outcome["diverged_at"][trained.member(lr)]) < 0]
+        chosen.append((trained, float(np.max(whole or rates))))
+    return chosen
+
+
+def _first_seeds(found: Results) -> list[tuple[Trained, float]]:
+    return [(trained, lr) for trained in found.trained.values() for lr, seed in trained.members() if seed == 0]
