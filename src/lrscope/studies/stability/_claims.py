@@ -277,10 +277,8 @@ def _guided(trained: Trained) -> Claim:
     assert trained.guided is not None
     (lr, _), guided = next(trained.members()), trained.guided.isel(member=0)
     names = {"loss": "training", "held_out_loss": "test"}
-    final, best = (
-        {error: of(error) for error in names}
-        for of in (lambda error: float(guided[error][-1]), lambda error: trained.lowest(error, lr)[0])
-    )
+    final = {error: float(guided[error][-1]) for error in names}
+    best = {error: trained.lowest(error, lr)[0] for error in names}
     late = int(analysis.onsets(trained.guided)["onset"].sel(criterion="error")[0])
     measured = "; ".join(
         f"{name} {short(final[error], 4)} against {short(best[error], 4)}" for error, name in names.items()

@@ -13,7 +13,6 @@ from lrscope.studies.stability import _tables as tables
 from lrscope.studies.stability._claims import claims
 from lrscope.studies.stability._options import Options
 from lrscope.studies.stability._results import Results, Trained, results
-from lrscope.studies.stability._ways import GUIDED
 
 TITLE = "Stability: when and why training suddenly starts to oscillate"
 QUESTION = "When and why does training suddenly start to oscillate, and what announces it?"
@@ -70,14 +69,13 @@ def _alarms(found: Results) -> list[str]:
     words = []
     for target in scores["target"].values.tolist():
         here = scores.sel(target=target, signal="angle")
-        lead = float(here["lead"].sel(quantile=0.5))
+        recall, precision = (percent(float(here[name])) for name in ("recall", "precision"))
+        lead = short(float(here["lead"].sel(quantile=0.5)), 2)
         words.append(
-            f"on {target} it announces {percent(float(here['recall']))} of the rises, {percent(float(here['precision']))} "
-            f"of its alarms are right, and half of them come {short(lead, 2)} steps ahead or more"
+            f"on {target} it announces {recall} of the rises, {precision} of its alarms are right, and half of them "
+            f"come {lead} steps ahead or more"
         )
-    return [
-        f"As an alarm that knows only the past, the angle above 45 degrees is the best single sign: {'; '.join(words)}."
-    ]
+    return [f"As an alarm that knows only the past, an angle above 45 degrees does best: {'; '.join(words)}."]
 
 
 def _ways(found: Results) -> list[str]:
@@ -89,6 +87,19 @@ def _ways(found: Results) -> list[str]:
     )
     return [
         f"Over starting rates from 0.001 to 100, this share of the networks diverged, by the way the rate is chosen: {listed}. The rate driven by the {GUIDED} is described in the last chapter but one."
+    ]
+
+
+def _chapters(found: Results) -> list[Chapter]:
+    chapters = [_films_chapter(found), _onset_chapter(found)]
+    if found.options.published:
+        chapters += [_rates_chapter(found), _neurons_chapter(found), _alarm_chapter(found), _ways_chapter(found)]
+    else:
+        chapters += [_configuration_chapter(found)]
+    first, last = grids.BENCH_LRS[0], grids.BENCH_LRS[-1]
+    return [
+        f"Over starting rates from {first:g} to {last:g}, this share of the networks diverged, by the way the rate is "
+        f"chosen: {listed}."
     ]
 
 
@@ -161,9 +172,9 @@ def _alarm_chapter(found: Results) -> Chapter:
 
 def _ways_chapter(found: Results) -> Chapter:
     text = (
-        "A rate driven by the angle between consecutive gradients: it is raised while they stay aligned, and lowered at "
-        "once to half of what the last step shows to be stable when they turn; the first step is a short trial. It is "
-        "compared with other ways to choose the rate, all with the same seeds and starting rates."
+        "A rate driven by the angle between consecutive gradients: it is raised while they stay aligned, and lowered "
+        "at once to half of what the last step shows to be stable when they turn; the first step is a short trial. It "
+        "is compared with other ways to choose the rate, all with the same seeds and starting rates."
     )
     items: list[Still | Listed] = [pictures.guided(trained, lr) for trained, lr in _filmed(found)]
     items += [pictures.bench(found, target) for target in grids.SIZES]

@@ -108,11 +108,10 @@ def changes(found: Results) -> Listed:
 
 def duplicates(found: Results) -> Listed:
     """Return when pairs of hidden neurons became duplicates and parted, one row a pair."""
-    rows = [
-        (each.configuration, each.lr, f"{each.one} and {each.other}")
-        + (_step(each.merged), _step(each.parted), _number(each.last))
-        for each in all_pairs(found)
-    ]
+    rows = []
+    for each in all_pairs(found):
+        when = _step(each.merged), _step(each.parted)
+        rows.append((each.configuration, each.lr, f"{each.one} and {each.other}", *when, _number(each.last)))
     columns = ("configuration", "lr", "neurons", "merged at step", "parted at step", "similarity at the end")
     note = "Duplicates: incoming weights and bias equal up to their sign, similarity 0.99 or more; seed 0."
     return Listed("duplicates", Table("Duplicate neurons", columns, rows, note))
