@@ -82,20 +82,8 @@ def _ways(found: Results) -> list[str]:
     if found.bench is None:
         return []
     diverged = found.bench["diverged"].mean(["target", "lr"])
-    listed = ", ".join(
-        f"{way} {percent(float(diverged.sel(controller=way)))}" for way in diverged["controller"].values.tolist()
-    )
-    return [
-        f"Over starting rates from 0.001 to 100, this share of the networks diverged, by the way the rate is chosen: {listed}. The rate driven by the {GUIDED} is described in the last chapter but one."
-    ]
-
-
-def _chapters(found: Results) -> list[Chapter]:
-    chapters = [_films_chapter(found), _onset_chapter(found)]
-    if found.options.published:
-        chapters += [_rates_chapter(found), _neurons_chapter(found), _alarm_chapter(found), _ways_chapter(found)]
-    else:
-        chapters += [_configuration_chapter(found)]
+    shares = zip(diverged["controller"].values.tolist(), diverged.values.tolist(), strict=True)
+    listed = ", ".join(f"{way} {percent(share)}" for way, share in shares)
     first, last = grids.BENCH_LRS[0], grids.BENCH_LRS[-1]
     return [
         f"Over starting rates from {first:g} to {last:g}, this share of the networks diverged, by the way the rate is "
