@@ -67,9 +67,9 @@ def _of_one(lazily: xr.Dataset, target: str) -> xr.Dataset:
 
 def _labelled(found: xr.Dataset) -> xr.Dataset:
     names = {
-        "final_error": "training error at the end",
-        "diverged": "share of networks that diverged",
-        "steps_to_target": "steps to the target error",
+        "final_error": "training error",
+        "diverged": "share diverged",
+        "steps_to_target": "steps to target",
         "reached": "share of networks that reached it",
     }
     for name, long_name in names.items():

@@ -23,10 +23,10 @@ REASONS = {number: name for number, name in enumerate(RATE_REASONS) if name in _
 
 
 def label(trained: Trained, lr: float) -> str:
-    """Return what a network is called in titles, as in the source: (f1, 3, 1, 1000)."""
+    """Return what a network is called in titles, as in the source: target, hidden units, rate, iterations."""
     chosen = trained.configuration
-    scale = "" if chosen.init_scale == 1 else f", initial weights times {chosen.init_scale:g}"
-    return f"({chosen.target}, {chosen.hidden}, {rate(lr)}, {chosen.epochs}){scale}"
+    scale = "" if chosen.init_scale == 1 else f", start x{chosen.init_scale:g}"
+    return f"({chosen.target}, {chosen.hidden}, {rate(lr)}, {chosen.epochs}{scale})"
 
 
 def zoom_of(trained: Trained, lr: float) -> tuple[int, int] | None:
@@ -35,9 +35,9 @@ def zoom_of(trained: Trained, lr: float) -> tuple[int, int] | None:
     if error < 0:
         return None
     first = angle if 0 <= angle < error else error
-    margin = max(AROUND, error - first) // 2
+    margin = max(AROUND, error - first)
     last = int(trained.run(lr)["step"][-1])
-    return max(0, first - margin), min(last, error + margin)
+    return max(0, first - margin // 2), min(last, error + margin)
 
 
 def training(trained: Trained, lr: float) -> Still:

@@ -59,7 +59,19 @@ def _warning(trained: Trained, lr: float) -> str:
     error = onsets.pop("error")
     before = sorted(onsets.items(), key=lambda item: item[1])
     listed = ", ".join(f"{sign.replace('_', ' ')} {error - step} steps before" for sign, step in before)
-    return f"In {pictures.label(trained, lr)} the error rises from step {error} on. It was announced: {listed}."
+    announced = f"It was announced: {listed}." if listed else "Nothing announced it."
+    return f"In {pictures.label(trained, lr)} the error rises from step {error} on. {announced} {_carried(trained, lr)}"
+
+
+def _carried(trained: Trained, lr: float) -> str:
+    """Say which neurons hold most of the oscillation of one network."""
+    shares = trained.carriers(lr)
+    if shares is None or bool(shares["oscillation"].isnull().any()):
+        return ""
+    largest = shares["oscillation"].sortby(shares["oscillation"], ascending=False)[:3]
+    names = (f"{layer} {index}" for layer, index in zip(largest["layer"].values, largest["index"].values, strict=True))
+    listed = ", ".join(f"{name} {percent(share)}" for name, share in zip(names, largest.values.tolist(), strict=True))
+    return f"The oscillation is carried by these neurons most: {listed}."
 
 
 def _alarms(found: Results) -> list[str]:
@@ -107,9 +119,10 @@ def _films_chapter(found: Results) -> Chapter:
 
 
 def _onset_chapter(found: Results) -> Chapter:
-    items: list[Still | None] = []
+    items: list[Still | Listed | None] = []
     for trained, lr in _filmed(found):
         items += [pictures.training(trained, lr), pictures.path(trained, lr), pictures.sharpness(trained, lr)]
+    items += [tables.carriers(found)]
     return Chapter("How instability begins", SIGNS, [item for item in items if item is not None])
 
 

@@ -58,6 +58,24 @@ class Trained:
         chosen = self.onsets["onset"].isel({MEMBER: self.member(lr, seed)})
         return dict(zip(chosen["criterion"].values.tolist(), chosen.values.tolist(), strict=True))
 
+    def carriers(self, lr: float, seed: int = 0) -> xr.Dataset | None:
+        """Return who carries the instability of a member, at the onset of the angle, or of the error without one.
+
+        Returns
+        -------
+        Dataset (neuron) of each neuron's share of the sharpest direction, ``sharpness``, and of the part of the
+        update that oscillates, ``oscillation``; None without an onset
+        """
+        signs = (self.onset(sign, lr, seed) for sign in ("angle", "error"))
+        at = next((step for step in signs if step >= 0), None)
+        if at is None:
+            return None
+        member = self.records.isel({MEMBER: [self.member(lr, seed)]})
+        when = xr.DataArray([at], dims=MEMBER)
+        kinds = ("sharpness", "oscillation")
+        found = {kind: analysis.carriers(member, when, f"{kind}_share")["share"] for kind in kinds}
+        return xr.Dataset(found).isel({MEMBER: 0}, drop=True)
+
     def risen(self, lr: float, seed: int = 0) -> int:
         """Return the first step at which the test error had visibly risen: to 1.5 times its lowest; -1 for never."""
         return int(self.test_onsets["risen"].isel({MEMBER: self.member(lr, seed)}))

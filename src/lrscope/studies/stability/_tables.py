@@ -20,6 +20,9 @@ SUMMARY = (
     *("angle_onset_step", "gradient_norm_onset_step", "error_onset_step", "sharpness_crossing_step", "outcome"),
 )
 """Columns of ``summary.csv``."""
+KINDS = ("sharpness", "oscillation")
+CARRIES = 0.05
+"""A neuron with a smaller share does not carry the instability."""
 
 
 def summary(found: Results) -> Listed:
@@ -51,6 +54,27 @@ def outcome_of(trained: Trained, lr: float, seed: int) -> str:
     ended = trained.outcome.isel(member=trained.member(lr, seed))
     words = str(ended["outcome"].item())
     return f"{words} at step {int(ended['diverged_at'])}" if words == "diverged" else words
+
+
+def carriers(found: Results) -> Listed:
+    """Return who carries each instability of seed 0, one row a neuron that holds a twentieth of it or more."""
+    rows = []
+    for trained, lr in ((each, lr) for each in found.trained.values() for lr, seed in each.members() if seed == 0):
+        shares = trained.carriers(lr)
+        if shares is None:
+            continue
+        chosen = shares.isel(neuron=np.flatnonzero(np.maximum(*(shares[kind].values for kind in KINDS)) >= CARRIES))
+        for place in range(chosen.sizes["neuron"]):
+            one = chosen.isel(neuron=place)
+            name = f"{one['layer'].item()} {int(one['index'])}"
+            rows.append((trained.configuration.name, lr, name, *(_number(float(one[kind])) for kind in KINDS)))
+    columns = ("configuration", "lr", "neuron", "share of the sharpest direction", "share of the oscillation")
+    note = (
+        "At the first measurement behind the onset of the angle. The sharpest direction is the eigenvector of the "
+        "Hessian's largest eigenvalue, the oscillation the part of the update that turns back at every step; both are "
+        f"dealt to the neurons by squared length. Neurons below {CARRIES:.0%} of both are left out."
+    )
+    return Listed("carriers", Table("Which neurons carry the instability", columns, rows, note))
 
 
 def alarm(test: AlarmTest) -> Listed:
