@@ -2,10 +2,13 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from lrscope.probes import ROOT, Moment, structure_of
 
@@ -93,9 +96,41 @@ def moment_of() -> Callable[..., Moment]:
     return _moment_of
 
 
+@dataclass
+class Curved:
+    """The Hessian of the mean squared error in training mode, row by row: backward through backward."""
+
+    module: nn.Module
+    inputs: Tensor
+    targets: Tensor
+
+    @cached_property
+    def hessian(self) -> Tensor:
+        module = copy.deepcopy(self.module)
+        state = {name: tensor.detach().clone().requires_grad_() for name, tensor in module.named_parameters()}
+        loss = nn.functional.mse_loss(functional_call(module, state, (self.inputs,)), self.targets)
+        gradients = torch.autograd.grad(loss, list(state.values()), create_graph=True)
+        rows = [
+            torch.autograd.grad(one, list(state.values()), retain_graph=True, materialize_grads=True)
+            for one in torch.cat([gradient.reshape(-1) for gradient in gradients])
+        ]
+        return torch.stack([torch.cat([piece.reshape(-1) for piece in row]) for row in rows])
+
+    def product(self, vector: Tensor) -> Tensor:
+        return self.hessian @ vector
+
+    def matrix(self) -> Tensor:
+        return self.hessian
+
+
+HELD_OUT = 3
+"""The first so many samples stand for those held out."""
+
+
 def _moment_of(module: nn.Module, inputs: Tensor, targets: Tensor, lr: float = 0.1) -> Moment:
     """Return what plain PyTorch knows about one step of gradient descent on the mean squared error."""
-    evaluated = copy.deepcopy(module).eval()(inputs).detach()  # before the pass changes running statistics
+    before = copy.deepcopy(module)  # before the pass changes running statistics
+    evaluated = copy.deepcopy(module).eval()(inputs).detach()
     heard: dict[str, Tensor] = {}
     copies: dict[str, Tensor] = {}
 
@@ -133,8 +168,13 @@ def _moment_of(module: nn.Module, inputs: Tensor, targets: Tensor, lr: float = 0
         update=-lr * gradient,
         activations=copies,
         activation_gradients=_gradients(module, inputs, targets, heard),
+        inputs=inputs,
         outputs=evaluated,
         targets=targets,
+        held_out_loss=nn.functional.mse_loss(evaluated[:HELD_OUT], targets[:HELD_OUT]),
+        curvature=(curved := Curved(before, inputs, targets)),
+        batch_curvature=curved,
+        stability_limit=torch.tensor(2 / lr, dtype=torch.float64),
     )
 
 

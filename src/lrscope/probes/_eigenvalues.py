@@ -24,11 +24,21 @@ def some_direction(like: Tensor) -> Tensor:
 
 
 def largest_of_matrix(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the largest eigenvalue and its unit eigenvector of a symmetric matrix; NaN where it is not finite."""
-    finite = torch.isfinite(matrix).all()
-    symmetric = (matrix + matrix.mT) / 2
-    values, vectors = torch.linalg.eigh(torch.where(finite, symmetric, torch.zeros_like(symmetric)))
-    return torch.where(finite, values[-1], torch.nan), torch.where(finite, vectors[:, -1], torch.nan)
+    """Return the largest eigenvalue and its unit eigenvector of a symmetric matrix; NaN where it is not finite.
+
+    LAPACK gives up on some matrices whose elements differ by many powers of ten, in float32 even on Hessians of
+    ordinary networks, and PyTorch raises an error for it. So the work is done in float64, on elements of at most 1,
+    without those that are lost in the rounding of the largest.
+    """
+    wide = matrix.to(torch.float64)
+    finite = torch.isfinite(wide).all()
+    symmetric = torch.where(finite, wide / 2 + wide.mT / 2, torch.zeros_like(wide))
+    largest = symmetric.abs().max()
+    scaled = symmetric / torch.where(largest > 0, largest, torch.ones_like(largest))
+    kept = torch.where(scaled.abs() > torch.finfo(torch.float64).eps, scaled, torch.zeros_like(scaled))
+    values, vectors = torch.linalg.eigh(kept)
+    found = torch.where(finite, values[-1] * largest, torch.nan), torch.where(finite, vectors[:, -1], torch.nan)
+    return found[0].to(matrix.dtype), found[1].to(matrix.dtype)
 
 
 def largest_by_lanczos(product: Product, start: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
@@ -53,9 +63,19 @@ def largest_by_lanczos(product: Product, start: Tensor, iterations: int) -> tupl
         images.append(product(basis[-1]))
         basis.append(_next(images[-1], torch.stack(basis)))
     frame, image = torch.stack(basis[:-1]), torch.stack(images)
-    value, inner = largest_of_matrix(frame @ image.mT)
+    value, inner = largest_of_matrix(_without_lost(frame @ image.mT, frame))
     direction = inner @ frame
     return value, direction / trees.norm(direction)
+
+
+def _without_lost(inner: Tensor, frame: Tensor) -> Tensor:
+    """Return the matrix in the frame, with vectors of the frame that are zero far below its eigenvalues.
+
+    A frame that spans all that the start can reach ends with zeros; they would add an eigenvalue of 0.
+    """
+    lost = frame.square().sum(1) == 0
+    below = inner[0, 0] - 2 * inner.abs().max() - torch.finfo(inner.dtype).tiny
+    return inner + torch.diag(torch.where(lost, below, torch.zeros_like(below)))
 
 
 def _next(image: Tensor, frame: Tensor) -> Tensor:

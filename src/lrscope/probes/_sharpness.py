@@ -29,7 +29,7 @@ class Sharpness(Probe):
     momentum the limit is (2 + 2 momentum) / lr, with Nesterov's (2 + 2 momentum) / ((1 + 2 momentum) lr). For rules
     that divide the gradient, such as Adam, the limit is NaN: see `PreconditionedSharpness`. With minibatches it is
     the sharpness of the batch that sits at the limit: see `BatchSharpness`. ``sharpness_share_<layer>`` (neuron) are
-    each neuron's shares of the eigenvector, by squared length.
+    each neuron's shares of the eigenvector, by squared length; where several directions are equally sharp, of one.
 
     Attributes
     ----------
