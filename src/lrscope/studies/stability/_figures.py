@@ -23,10 +23,10 @@ REASONS = {number: name for number, name in enumerate(RATE_REASONS) if name in _
 
 
 def label(trained: Trained, lr: float) -> str:
-    """Return what a network is called in titles, as in the source: target, hidden units, rate, iterations."""
+    """Return what a network is called in titles: target, hidden units, rate, iterations, factor of the start."""
     chosen = trained.configuration
-    scale = "" if chosen.init_scale == 1 else f", start x{chosen.init_scale:g}"
-    return f"({chosen.target}, {chosen.hidden}, {rate(lr)}, {chosen.epochs}{scale})"
+    scale = "" if chosen.init_scale == 1 else f" \N{MULTIPLICATION SIGN}{chosen.init_scale:g}"
+    return f"({chosen.target}, {chosen.hidden}, {rate(lr)}, {chosen.epochs}){scale}"
 
 
 def zoom_of(trained: Trained, lr: float) -> tuple[int, int] | None:
@@ -112,7 +112,9 @@ def guided(trained: Trained, lr: float) -> Still:
     """Return the rate that the gradient's angle chose, and the error under it."""
     assert trained.guided is not None
     chosen = trained.guided.isel(member=trained.member(lr))
-    draw = partial(figures.controlled_rate, chosen.drop_vars(["outputs", "targets", "inputs"]), REASONS)
+    given = set(chosen["rate_reason"].values.tolist())
+    reasons = {number: name for number, name in REASONS.items() if number in given}
+    draw = partial(figures.controlled_rate, chosen.drop_vars(["outputs", "targets", "inputs"]), reasons)
     caption = "The learning rate chosen by the gradient's angle, with the reason of each change, and the error below."
     name = _name("guided", trained, lr)
     return Still(name, f"{label(trained, lr)}, its rate driven by the gradient's angle", caption, draw)
