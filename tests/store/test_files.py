@@ -5,7 +5,7 @@ import pytest
 import uproot
 
 from lrscope.errors import InputError, StoreError
-from lrscope.store import last_recorded, load_state, open_records, record_files, summary
+from lrscope.store import Writer, last_recorded, load_state, open_records, record_files, summary
 
 READERS = [open_records, last_recorded, summary]
 
@@ -88,6 +88,50 @@ def test_a_file_that_vanished_after_opening_says_so(written):
 def test_a_folder_without_records(tmp_path):
     with pytest.raises(InputError, match=r"holds no records\*\.root. Give the folder that a run has written"):
         open_records(tmp_path)
+
+
+@pytest.fixture
+def several(written, tmp_path):
+    """Return a folder with the records of three experiments, one of them gone on with."""
+    folder = tmp_path / "several"
+    folder.mkdir()
+    for name in ("records-f1-h3-1.root", "records-f1-h3.root", "records-slow.root", "records.root"):
+        (folder / name).write_bytes(written.read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("read", [open_records, last_recorded])
+def test_a_folder_with_several_experiments_names_them(read, several):
+    with pytest.raises(InputError) as error:
+        read(several)
+    remedy = f"Give the files of one of them, for example {several}/records.root."
+    allowed = f"{several} must hold the records of one experiment"
+    assert str(error.value) == f"{allowed}; got those of records, f1-h3, slow. {remedy}"
+
+
+def test_a_summary_of_a_folder_names_its_files(several):
+    with pytest.raises(InputError) as error:
+        summary(several)
+    names = "records.root, records-f1-h3.root, records-f1-h3-1.root, records-slow.root"
+    assert str(error.value) == f"{several} must be a file of records; got a folder. Give one of {names} in it."
+
+
+def test_files_of_one_of_several_experiments_are_a_folders_as_long_as_there_is_no_other(several):
+    for name in ("records.root", "records-slow.root"):
+        (several / name).unlink()
+    assert [file.name for file in record_files(several)] == ["records-f1-h3.root", "records-f1-h3-1.root"]
+
+
+def test_files_of_different_experiments_are_not_joined(tmp_path, block):
+    files = [tmp_path / f"{name}.root" for name in ("slow", "fast", "fast-1")]
+    for file, lr in zip(files, (0.1, 1.0, 1.0), strict=True):
+        with Writer(file, {"experiment": {"lr": lr}}) as writer:
+            writer.extend(block(0))
+    assert open_records(files[1:]).sizes["step"] == open_records(files[0]).sizes["step"]
+    with pytest.raises(InputError) as error:
+        open_records(files)
+    sentence = f"{files[1]} must continue {files[0]}; got another experiment. Open them one by one."
+    assert str(error.value) == sentence
 
 
 def test_no_paths(tmp_path):

@@ -19,7 +19,7 @@ def record_files(paths: Paths) -> list[Path]:
 
     Raises
     ------
-    InputError : nothing is there.
+    InputError : nothing is there, or a folder has the records of several experiments.
     """
     if not isinstance(paths, (str, PathLike)):
         files = [file for path in paths for file in record_files(path)]
@@ -35,10 +35,27 @@ def record_files(paths: Paths) -> list[Path]:
 
 
 def _of_folder(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("records*.root"), key=_natural)
-    if not files:
+    by_experiment: dict[str, list[Path]] = {}
+    for file in files_in(folder):
+        by_experiment.setdefault(_experiment_of(file), []).append(file)
+    if not by_experiment:
         raise InputError(f"{folder} holds no records*.root. Give the folder that a run has written.")
-    return files
+    if len(by_experiment) > 1:
+        remedy = f"Give the files of one of them, for example {next(iter(by_experiment.values()))[0]}."
+        raise InputError(
+            f"{folder} must hold the records of one experiment; got those of {', '.join(by_experiment)}. {remedy}"
+        )
+    return next(iter(by_experiment.values()))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the ``records*.root`` of a folder in natural order, whatever experiment they are of."""
+    return sorted(folder.glob("records*.root"), key=_natural)
+
+
+def _experiment_of(file: Path) -> str:
+    """Return the name of an experiment: that of ``records-quick.root`` and ``records-quick-1.root`` is `quick`."""
+    return re.sub(r"-\d+$", "", file.stem).removeprefix("records-")
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -57,6 +74,13 @@ def check_magic(path: Path) -> None:
         raise InputError(f"{path} must be a file of records; got an empty file. Remove it.")
     if head != MAGIC:
         raise InputError(f"{path} must be a ROOT file; got something else. Give a records*.root of a run.")
+
+
+def no_file(path: Path) -> InputError:
+    """Return the error for a path at which there is no file: nothing, or a folder, whose files are named."""
+    names = [file.name for file in files_in(path)] if path.is_dir() else []
+    got, remedy = ("a folder", f"one of {', '.join(names)} in it") if names else ("none", "a records*.root of a run")
+    return InputError(f"{path} must be a file of records; got {got}. Give {remedy}.")
 
 
 def unreadable(path: Path, error: OSError) -> StoreError:

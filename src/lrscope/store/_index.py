@@ -16,7 +16,7 @@ import uproot
 from lrscope.errors import InputError, LrscopeError
 from lrscope.records import MEMBER, STEP
 from lrscope.store._baskets import Baskets, Kind, read_into, read_texts
-from lrscope.store._files import check_magic, damaged, foreign
+from lrscope.store._files import check_magic, damaged, foreign, no_file
 from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TreeLabels, has_branch, labels_from_json, tree_name
 
 
@@ -70,7 +70,7 @@ def scan(path: Path) -> FileIndex:
     InputError : no such file; not ROOT; not of lrscope; cut off.
     """
     if not path.is_file():
-        raise InputError(f"{path} must be a file of records; got none. Give a records*.root of a run.")
+        raise no_file(path)
     check_magic(path)
     try:
         with uproot.open(path) as file:

@@ -36,9 +36,11 @@ def open_records(paths: Paths) -> xr.Dataset:
 
     Raises
     ------
-    InputError : a file is missing, not ROOT, not of lrscope, cut off, or holds other variables than the first.
+    InputError : a file is missing, not ROOT, not of lrscope, cut off, or holds other variables than the first, or the
+        files are of several experiments.
     """
     files = [scan(path) for path in record_files(paths)]
+    _check_one_experiment(files)
     joined = [_join(trees) for trees in _by_name(files).values()]
     if not any(len(tree.members) for tree in joined):
         raise InputError(f"{files[-1].path} must hold at least one block; got none. Run again from the beginning.")
@@ -49,6 +51,18 @@ def open_records(paths: Paths) -> xr.Dataset:
         records = records.assign(variables).assign_coords(coords)
     attrs = {"metadata": files[0].metadata, "complete": files[-1].complete}
     return records.assign_attrs({**joined[0].labels.attrs, **attrs})
+
+
+def _check_one_experiment(files: list[FileIndex]) -> None:
+    """Make sure that files continue each other: those that a study writes say of which experiment they are."""
+    told = [file for file in files if _EXPERIMENT in file.metadata]
+    for file in told[1:]:
+        if file.metadata[_EXPERIMENT] != told[0].metadata[_EXPERIMENT]:
+            raise InputError(f"{file.path} must continue {told[0].path}; got another experiment. Open them one by one.")
+
+
+_EXPERIMENT = "experiment"
+"""Entry of the metadata by which files that do not belong together are told from each other, if they have it."""
 
 
 def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
@@ -195,8 +209,10 @@ class StoredArray(BackendArray):
         self.shape = (*table.shape, *label.shape)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        parts = zip(key.tuple, self.shape, strict=True)
+        plain = type(key)(tuple(slice(0) if _is_empty(part, size) else part for part, size in parts))
         read: np.ndarray = indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+            plain, self.shape, indexing.IndexingSupport.OUTER, self._read
         )
         return read
 
@@ -205,3 +221,8 @@ class StoredArray(BackendArray):
         entries = np.asarray(self._table[member][..., step])
         values = self._tree.read(self._name, entries.ravel(), tuple(behind))
         return values.reshape((*entries.shape, *values.shape[1:]))
+
+
+def _is_empty(part: object, size: int) -> bool:
+    """Return whether an index is a slice of nothing: one that runs backwards is too much for xarray's adapter."""
+    return isinstance(part, slice) and not len(range(*part.indices(size)))
