@@ -139,8 +139,9 @@ def test_cuda_without_a_gpu_is_one_sentence(refused):
     ("words", "sentence"),
     [
         (["rum"], "command must be one of run, report, inspect, list; got 'rum'. Did you mean 'run'?"),
-        (["run"], "STUDY must be one of fluctuation; got none. Write for example: lrscope run fluctuation"),
-        (["run", "fluctation"], "study must be one of fluctuation; got 'fluctation'. Did you mean 'fluctuation'?"),
+        (["run"], "STUDY must be one of fluctuation, stability; got none. Write for example: lrscope run fluctuation"),
+        (["run", "fluctation"], "study must be one of fluctuation, stability; got 'fluctation'. "
+         "Did you mean 'fluctuation'?"),
         (["list", "all"], "lrscope list takes no arguments; got all."),
         (["report"], "lrscope report takes one folder; got none. See lrscope report --help."),
         (["report", "a", "b c"], "lrscope report takes one folder; got a 'b c'. See lrscope report --help."),
@@ -183,7 +184,10 @@ def test_a_folder_of_another_study_is_left_alone(refused, done):
     )
     sentence = refused(*RUN, *SHORT, "--out", done, "--resume")
     assert sentence == f"--resume must continue the study fluctuation; {done} holds results of logits."
-    assert refused("report", done) == "study must be one of fluctuation; got 'logits'."
+    assert (
+        refused("report", done)
+        == "study must be one of fluctuation, stability; got 'logits'. Did you mean 'stability'?"
+    )
 
 
 def test_results_are_replaced_only_on_request(refused, done, monkeypatch, capsys):
@@ -239,10 +243,10 @@ def test_a_resume_with_other_options_names_them(refused, unfinished):
 
 def test_a_resume_of_another_experiment_is_refused(refused, unfinished):
     description = json.loads((unfinished / "experiment.json").read_text())
-    description["experiment"]["dtype"] = "float64"
+    description["experiments"]["records"]["dtype"] = "float64"
     (unfinished / "experiment.json").write_text(json.dumps(description))
     sentence = refused(*RUN, *SHORT, "--out", unfinished, "--resume")
-    assert sentence.startswith("--resume must continue the same experiment; this lrscope makes another of it.")
+    assert sentence.startswith("--resume must continue the same experiments; this lrscope makes others of them.")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"study": "fluctuation", "options": []}'])
@@ -269,7 +273,8 @@ def test_records_that_cannot_be_read_are_one_sentence(refused, done):
     file.write_text("step,loss\n")
     assert refused("inspect", file) == f"{file} must be a ROOT file; got something else. Give a records*.root of a run."
     file.unlink()
-    assert refused("report", done) == f"{done} holds no records*.root. Give the folder that a run has written."
+    remedy = "Give a folder with everything that its run has written."
+    assert refused("report", done) == f"{done} must hold records.root; it has none. {remedy}"
 
 
 def test_a_run_says_where_its_report_is(done, monkeypatch, capsys):

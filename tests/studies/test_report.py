@@ -16,7 +16,7 @@ def test_figures_drawn_by_several_processes_are_the_same(finished, tmp_path, mon
     items = found.chapters[-1].items
     monkeypatch.setattr(report, "MANY", 1)
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
-    pictures = report._drawn(tmp_path, items)
+    pictures = report._drawn(tmp_path, items, [])
     assert pictures
     for file in tmp_path.iterdir():
         assert file.read_bytes() == (folder.path / "figures" / file.name).read_bytes()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import xarray as xr
 from matplotlib.figure import Figure
 
 from lrscope import store
@@ -44,7 +45,7 @@ def write_report(folder: Folder) -> Path:
         raise InputError(f"{folder.path} must hold a finished run; got one that was interrupted, or goes on. {remedy}")
     asked = study(description["study"])
     chosen = {name: value for name, value in description["options"].items() if name != "class"}
-    records = {name: store.open_records(folder.records(name)) for name in description["experiments"]}
+    records = {name: _opened(folder, name) for name in description["experiments"]}
     findings: Findings = asked.findings(records, asked.Options(**chosen))
     if findings.histograms:
         store.write_histograms(folder.path / "histograms.root", findings.histograms)
@@ -55,6 +56,14 @@ def write_report(folder: Folder) -> Path:
     page = write_html(folder.report, _page(findings, sections, description))
     folder.tidy()
     return page
+
+
+def _opened(folder: Folder, experiment: str) -> xr.Dataset:
+    files = folder.records(experiment)
+    if not files:
+        remedy = "Give a folder with everything that its run has written."
+        raise InputError(f"{folder.path} must hold {folder.next_records(experiment).name}; it has none. {remedy}")
+    return store.open_records(files)
 
 
 def _drawn(path: Path, stills: Sequence[Still], films: Sequence[Moving]) -> dict[str, Picture]:
