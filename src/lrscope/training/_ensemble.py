@@ -124,6 +124,8 @@ class Ensemble:
         self._data = _tree(data.learned)
         self._held_out = _tree(data.held_out) if data.held_out else {}
         self._data_dim = None if shared else 0
+        offered = [*self._data.values(), *self._held_out.values()]
+        self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in offered)
         self._graphs = graphs
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
@@ -157,7 +159,7 @@ class Ensemble:
         """
         batch, batch_dim = self._batch(order)
         arguments = self._arguments(state, step, factor, batch)
-        key = (due, len(state["parameters"]), tuple(batch["inputs"].shape), batch_dim, self._data_dim)
+        key = (self._kind, due, tuple(batch["inputs"].shape), batch_dim)
         run = self._graphs.get(key, lambda: self._program(due, batch_dim, arguments))
         with torch.no_grad():
             return run(*arguments)
@@ -177,7 +179,7 @@ class Ensemble:
         due : numbers of the probes that measure, at each of the steps
         """
         arguments = self._arguments(state, first, factors, self._data)
-        key = (len(factors), due, len(state["parameters"]), tuple(self._data["inputs"].shape), self._data_dim)
+        key = (self._kind, due, len(factors))
         run = self._graphs.get(key, lambda: self._compiled(due, len(factors), arguments))
         with torch.no_grad():
             return run(*arguments) if run else None
