@@ -1,6 +1,7 @@
 """The study `stability`: its longest run against NumPy, and a grid of learning rates against one run for each."""
 
 import importlib.util
+import os
 import statistics
 import tempfile
 import time
@@ -40,23 +41,27 @@ def page() -> str:
     with tempfile.TemporaryDirectory() as cache:
         measured = measure(_cases(), ROUNDS, {**ONE_CORE, "TORCHINDUCTOR_CACHE_DIR": cache})
     _refuse_different(measured)
+    busy, cores = os.getloadavg()[1], os.cpu_count()
     return f"""## The study `stability`: f1, learning rate {LR}, 1000 points in full batches, float64
 
 Training error, test error, gradient norm and angle at every iteration, unless it says otherwise. Processor time of
 an iteration with one thread, behind the first iterations; ratios within a round, medians of {ROUNDS} rounds.
+While this was measured, {busy:.1f} processes wanted the machine's {cores} cores (load average of 5 minutes): above the
+number of cores, only processor times mean something, and the row of 2 threads says nothing about 2 free cores.
 
 {_single(measured)}
 
 lrscope must take at most 0.50 of NumPy with the same measurements. The seconds before the first iteration are those
-of building, tracing and compiling: in the first round with an empty cache of the compiler, behind it in the others.
+of building, tracing and compiling, on the clock: first with an empty cache of the compiler (which h = 2, measured
+before h = 3, also pays to fill with what all programs share), then with the cache of the round before.
 lrscope compiles runs of {LONG} iterations, as here, and traces those of {SHORT}.
 
 ### A grid of 16 learning rates, h = 3, {LONG} iterations
 
 {_grid(measured)}
 
-The grid must take less than 0.25 of 16 runs one after the other. For whole runs the first of the 16 compiles and the
-others find its program in the compiler's cache; the grid compiles its own.
+The grid must take less than 0.25 of 16 runs one after the other. Whole runs: the first of the 16 as in the first
+round, the others as in later rounds; the grid as in the first.
 """
 
 
