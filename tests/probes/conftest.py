@@ -98,29 +98,28 @@ def moment_of() -> Callable[..., Moment]:
 
 @dataclass
 class Curved:
-    """The Hessian of the mean squared error in training mode, row by row: backward through backward."""
+    """The second derivative of the mean squared error in training mode: backward through backward."""
 
     module: nn.Module
     inputs: Tensor
     targets: Tensor
 
     @cached_property
-    def hessian(self) -> Tensor:
-        module = copy.deepcopy(self.module)
-        state = {name: tensor.detach().clone().requires_grad_() for name, tensor in module.named_parameters()}
-        loss = nn.functional.mse_loss(functional_call(module, state, (self.inputs,)), self.targets)
+    def _derivatives(self) -> tuple[list[Tensor], Tensor]:
+        """Return the parameters, and the gradient as a vector that can be differentiated again."""
+        state = {name: tensor.detach().clone().requires_grad_() for name, tensor in self.module.named_parameters()}
+        loss = nn.functional.mse_loss(functional_call(self.module, state, (self.inputs,)), self.targets)
         gradients = torch.autograd.grad(loss, list(state.values()), create_graph=True)
-        rows = [
-            torch.autograd.grad(one, list(state.values()), retain_graph=True, materialize_grads=True)
-            for one in torch.cat([gradient.reshape(-1) for gradient in gradients])
-        ]
-        return torch.stack([torch.cat([piece.reshape(-1) for piece in row]) for row in rows])
+        return list(state.values()), torch.cat([gradient.reshape(-1) for gradient in gradients])
 
     def product(self, vector: Tensor) -> Tensor:
-        return self.hessian @ vector
+        parameters, gradient = self._derivatives
+        rows = torch.autograd.grad(gradient, parameters, vector, retain_graph=True, materialize_grads=True)
+        return torch.cat([row.reshape(-1) for row in rows])
 
     def matrix(self) -> Tensor:
-        return self.hessian
+        _, gradient = self._derivatives
+        return torch.stack([self.product(direction) for direction in torch.eye(len(gradient), dtype=gradient.dtype)])
 
 
 HELD_OUT = 3

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lrscope.data import Arrays, Samples, Shape
+from lrscope.data import Arrays, Function, Samples, Shape
 from lrscope.errors import InputError
 from lrscope.probes import Activations, Loss, Outputs, Weights, at, every, log_spaced
 from lrscope.training import Experiment, Sweep, batch_order
-from lrscope.training._plan import Orders, chunked, timetable
+from lrscope.training._plan import LENGTHS, Orders, chunked, stride_length, strides, timetable
 
 CPU = torch.device("cpu")
 
@@ -145,3 +145,62 @@ def test_a_probe_that_never_measures_is_said():
         "a probe with cadence every_1_epoch must measure at least once in 5 steps. "
         "Choose another cadence, for example when=every(1)."
     )
+
+
+cadences = st.one_of(
+    st.integers(1, 12).map(every),
+    st.integers(2, 6).map(log_spaced),
+    st.sets(st.integers(0, 9), min_size=1).map(lambda steps: at(*steps)),
+)
+tables = st.builds(
+    lambda total, one, other: timetable(experiment(steps=total, probes=[Loss(when=one), Weights(when=other)]), 10),
+    st.integers(10, 80), cadences, cadences,
+)  # fmt: skip
+
+
+@given(tables, st.integers(1, 9))
+def test_strides_take_each_step_once_and_measure_the_same_all_along(table, length):
+    cut = list(strides(table, length))
+    assert [step for stride in cut for step in stride] == list(range(table.total))
+    assert {len(stride) for stride in cut} <= {1, length}
+    assert all(table.due(step) == table.due(stride.start) for stride in cut for step in stride)
+
+
+@given(tables, st.integers(1, 9), st.integers(0, 79))
+def test_strides_may_begin_anywhere(table, length, first):
+    """At a step where one begins they go on as from the start; in the middle of one they go on step by step."""
+    rest = list(strides(table, length, first))
+    assert [step for stride in rest for step in stride] == list(range(first, table.total))
+    whole = list(strides(table, length))
+    assert [stride for stride in rest if len(stride) > 1] == [s for s in whole if s.start >= first and len(s) > 1]
+    if any(stride.start == first for stride in whole):
+        assert rest == [stride for stride in whole if stride.start >= first]
+
+
+@given(tables)
+def test_no_other_length_leaves_fewer_steps_over(table):
+    def left_over(length):
+        return sum(len(stride) == 1 for stride in strides(table, length))
+
+    assert left_over(stride_length(table)) == min(map(left_over, LENGTHS))
+
+
+def test_data_that_differ_in_what_they_hold_out_are_apart():
+    sweep = Sweep(lr=[0.1], target=["f1", "f2"], test_samples=[3, 5])
+    whole = experiment(data=Function(samples=4), model=lambda: nn.Linear(1, 1), sweep=sweep)
+    chunks = list(chunked(whole, CPU, None, 1000))
+    assert [members.data.held_out.inputs.shape for members in chunks] == [(2, 3, 1), (2, 5, 1)]
+    for members in chunks:
+        for row, (target, samples) in enumerate(
+            zip(members.columns["target"], members.columns["test_samples"], strict=True)
+        ):
+            held_out = Function(str(target), samples=4, test_samples=int(samples)).held_out()
+            assert np.allclose(members.data.held_out.targets[row], held_out.targets)
+
+
+def test_samples_that_all_members_share_are_held_out_once():
+    (members,) = chunked(
+        experiment(data=Function(samples=4, test_samples=3), model=lambda: nn.Linear(1, 1)), CPU, None, 9
+    )
+    assert members.shared
+    assert members.data.held_out.inputs.shape == (3, 1)

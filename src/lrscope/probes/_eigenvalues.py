@@ -18,7 +18,7 @@ FRESH = 0.1
 def some_direction(like: Tensor) -> Tensor:
     """Return a unit vector that looks random and is always the same, of the size and type of `like`."""
     number = torch.arange(1, len(like) + 1, dtype=torch.float64, device=like.device)
-    scattered = torch.frac(torch.sin(number * 12.9898) * 43758.5453) - 0.5
+    scattered = torch.remainder(torch.sin(number * 12.9898) * 43758.5453, 1) - 0.5
     direction = scattered.to(like.dtype)
     return direction / trees.norm(direction)
 

@@ -228,13 +228,16 @@ def strides(table: Timetable, length: int, first: int = 0) -> Iterator[range]:
 
     Parameters
     ----------
-    first : a step where a stride begins; the strides behind it are the same as those of a training from step 0
+    first : the step to begin with; the strides behind it are the same as those of a training from step 0, and one
+        that begins before it (the training was cut into others, on a GPU for example) is left in single steps
     """
     changes = _changes(table)
     for start, stop in itertools.pairwise([0, *changes[changes > 0], table.total]):
         whole = start + (stop - start) // length * length
         cuts = [*range(start, whole, length), *range(whole, stop), stop]
-        yield from (range(*pair) for pair in itertools.pairwise(cuts) if pair[0] >= first)
+        for pair in itertools.pairwise(cuts):
+            steps = range(max(pair[0], first), pair[1])
+            yield from [steps] if pair[0] >= first else (range(step, step + 1) for step in steps)
 
 
 def _changes(table: Timetable) -> np.ndarray:
