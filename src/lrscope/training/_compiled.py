@@ -8,7 +8,7 @@ seconds and a C++ compiler.
 
 import importlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from torch._functorch.compile_utils import fx_graph_cse
 from torch.fx import Graph, GraphModule, Node
 
-from lrscope.training._graph import filled, leaves
+from lrscope.training._graph import leaves
 
 _ATEN = torch.ops.aten
 _COSTLY = (_ATEN.sigmoid.default, _ATEN.tanh.default, _ATEN.exp.default, _ATEN.erf.default)
@@ -49,9 +49,25 @@ class Repetition:
     scale: int
 
 
+@dataclass(frozen=True)
+class Program:
+    """Several steps, compiled.
+
+    Attributes
+    ----------
+    run : from flat arguments to flat results, the state first
+    form : (state, values), a tree like the results of one step
+    repetition : of the step
+    """
+
+    run: Any
+    form: Any
+    repetition: Repetition
+
+
 def compiled(
     module: GraphModule, single: tuple[Any, ...], arguments: tuple[Any, ...], repetition: Repetition
-) -> Callable[..., Any] | None:
+) -> Program | None:
     """Return several steps as one compiled program, made of the graph of one; None where there is no C++ compiler.
 
     Parameters
@@ -60,27 +76,23 @@ def compiled(
     single : arguments as it was traced with
     arguments : as the program will be given: the same, with one factor of the rate for each step
 
-    Returns
-    -------
-    program : from the arguments to (state, values); values have a dimension for the steps in front
-
     Warns
     -----
     RuntimeWarning : the compiler refuses the graph; the reason is named, and None returned.
     """
-    results, errors = module(*single), _compiler("exc")
+    form, errors = module(*single), _compiler("exc")
     try:
         _compiler("cpp_builder").get_cpp_compiler()
         with _compiler("config").patch(_OPTIONS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = _compiler("compile_fx").compile_fx_inner(_unrolled(module, single, repetition), leaves(arguments))
+            run = _compiler("compile_fx").compile_fx_inner(_unrolled(module, single, repetition), leaves(arguments))
     except errors.InvalidCxxCompiler:
         return None
     except errors.InductorError as error:
         reason = str(error).strip().partition("\n")[0]
         warnings.warn(f"the steps could not be compiled and run one by one: {reason}", RuntimeWarning, stacklevel=2)
         return None
-    return lambda *trees: filled(results, iter(program(leaves(trees))))
+    return Program(run, form, repetition)
 
 
 def _unrolled(module: GraphModule, single: tuple[Any, ...], repetition: Repetition) -> GraphModule:

@@ -22,11 +22,12 @@ from lrscope.errors import InputError
 from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
 from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
-from lrscope.training._compiled import Repetition, compiled, decompositions
+from lrscope.training._compiled import Program, Repetition, compiled, decompositions
 from lrscope.training._graph import filled, leaves, simplified, without_python
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
+from lrscope.training._replay import Replay
 from lrscope.training._tape import Tree
 
 State = dict[str, Any]
@@ -51,6 +52,11 @@ class Graphs:
                 self._traced[key] = trace()
             found: Traced = self._traced[key]
             return found
+
+    def alone(self, make: Callable[[], Traced]) -> Traced:
+        """Return what is made while nothing is traced, and nothing else is made."""
+        with _TRACING:
+            return make()
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,7 @@ class Ensemble:
         offered = [*self._data.values(), *self._held_out.values()]
         self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in offered)
         self._graphs = graphs
+        self._replays: dict[tuple[tuple[int, ...], int], Replay | None] = {}
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
@@ -165,7 +172,7 @@ class Ensemble:
             return run(*arguments)
 
     def steps(
-        self, state: State, first: int, factors: Sequence[float], due: tuple[int, ...]
+        self, state: State, first: int, factors: Sequence[float], due: tuple[int, ...], count: int
     ) -> tuple[State, Values] | None:
         """Return the state after several steps with the full batch, and what was measured, (step, member, ...).
 
@@ -177,12 +184,15 @@ class Ensemble:
         first : number of the first step
         factors : of each member's learning rate at each step
         due : numbers of the probes that measure, at each of the steps
+        count : steps of the program; those to be taken are a multiple
         """
-        arguments = self._arguments(state, first, factors, self._data)
-        key = (self._kind, due, len(factors))
-        run = self._graphs.get(key, lambda: self._compiled(due, len(factors), arguments))
         with torch.no_grad():
-            return run(*arguments) if run else None
+            if (due, count) not in self._replays:
+                arguments = self._arguments(state, first, factors[:count], self._data)
+                program = self._graphs.get((self._kind, due, count), lambda: self._compiled(due, count, arguments))
+                self._replays[due, count] = self._graphs.alone(lambda: Replay(program, arguments)) if program else None
+            replay = self._replays[due, count]
+            return replay.run(state, first, factors) if replay else None
 
     def _arguments(self, state: State, step: int, factor: float | Sequence[float], batch: Tree) -> tuple[Any, ...]:
         """Return what a traced step takes, in the order of `_lifted`."""
@@ -211,7 +221,7 @@ class Ensemble:
         graph = simplified(_traced(self._lifted(due, batch_dim), arguments))
         return without_python(graph, arguments) if self._columns.noise_seed.device.type == "cpu" else graph
 
-    def _compiled(self, due: tuple[int, ...], count: int, arguments: tuple[Any, ...]) -> Step | None:
+    def _compiled(self, due: tuple[int, ...], count: int, arguments: tuple[Any, ...]) -> Program | None:
         state, numbers, (seed, first, factors), *data = arguments
         single = (state, numbers, (seed, first, factors[0]), *data)
         graph = _traced(self._lifted(due, self._data_dim), single, decompositions())

@@ -28,6 +28,7 @@ from lrscope.training._plan import (
     Timetable,
     chunked,
     fitting,
+    saved,
     stride_length,
     strides,
     timetable,
@@ -125,7 +126,7 @@ class Stream(Iterator[xr.Dataset]):
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
         compilable = bytes_each <= COMPILED_BYTES and not experiment.batch_size and device.type == "cpu"
         self._strides = [
-            stride_length(table) if compilable and table.total * (len(members) + 1) >= COMPILED_FROM else 1
+            stride_length(table) if compilable and saved(table.total, len(members), bytes_each) >= COMPILED_FROM else 1
             for members, table in zip(self._chunks, self._tables, strict=True)
         ]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
@@ -221,13 +222,14 @@ class Stream(Iterator[xr.Dataset]):
         """Train one chunk and yield its blocks, each with the state of the chunk behind it."""
         members, table, gatherer = self._chunks[number], self._tables[number], self._gatherers[number]
         orders = self._orders(members, table)
-        born = time.monotonic()
-        for stride in strides(table, self._strides[number], self._first_step(number)):
+        born, length = time.monotonic(), self._strides[number]
+        for stride in strides(table, length, self._first_step(number)):
             if self._stopping and not gatherer.nbytes:
                 return
             due = table.due(stride.start)
             factors = [self._factor(step, table.total) for step in stride]
-            state, values = self._advanced(ensemble, state, stride, factors, due, orders)
+            compiled = ensemble.steps(state, stride.start, factors, due, length) if len(stride) > 1 else None
+            state, values = compiled or self._one_by_one(ensemble, state, stride, factors, due, orders)
             gatherer.add(stride, due, values)
             self._count(len(members) * len(stride))
             full = gatherer.nbytes >= BLOCK_BYTES // self._lanes or time.monotonic() - born > BLOCK_SECONDS
@@ -238,7 +240,7 @@ class Stream(Iterator[xr.Dataset]):
             if self._stopping:
                 return
 
-    def _advanced(
+    def _one_by_one(
         self,
         ensemble: Ensemble,
         state: State,
@@ -248,9 +250,6 @@ class Stream(Iterator[xr.Dataset]):
         orders: Orders,
     ) -> tuple[State, Values]:
         """Return the state behind a stride, and what was measured in it, (step, member, ...)."""
-        together = ensemble.steps(state, stride.start, factors, due) if len(stride) > 1 else None
-        if together:
-            return together
         measured = []
         for step, factor in zip(stride, factors, strict=True):
             order = orders.at(step).to(self._device) if self.experiment.batch_size else None

@@ -23,12 +23,16 @@ CPU_BYTES = 10 * 2**20
 are recorded, smaller ones spend their time between the operations."""
 SMALL_BYTES = 2**20
 """Chunks that need less while they train use one thread: sharing their operations takes longer than doing them."""
-COMPILED_FROM = 80_000
-"""A chunk is compiled from so many steps on, times its members and one more: with fewer it does not pay."""
+COMPILED_FROM = 6.0
+"""A chunk is compiled if that saves about so many seconds, which is what compiling takes: see `saved`."""
 COMPILED_BYTES = 512 * 2**10
 """Networks that need more each while they train are not compiled: their operations are worth their calls."""
 LENGTHS = range(5, 8)
 """Steps in a compiled program: with fewer its call costs too much, with more compiling takes longer."""
+ROUNDS = 50
+"""How often a compiled program runs at most before its results are handed out."""
+CALLS, PER_KIB = 100e-6, 1e-6
+"""Seconds that a step costs more if it is not compiled: for its calls, and for each KiB of each member."""
 GPU_SHARE = 0.4
 """Share of a GPU's free memory that a chunk may take."""
 
@@ -224,7 +228,7 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
 
 
 def strides(table: Timetable, length: int, first: int = 0) -> Iterator[range]:
-    """Yield the steps of a training in strides: of `length` steps where the same probes are due at all, else of one.
+    """Yield the steps of a training in strides: of one, or of multiples of `length` where the same probes are due.
 
     Parameters
     ----------
@@ -234,7 +238,7 @@ def strides(table: Timetable, length: int, first: int = 0) -> Iterator[range]:
     changes = _changes(table)
     for start, stop in itertools.pairwise([0, *changes[changes > 0], table.total]):
         whole = start + (stop - start) // length * length
-        cuts = [*range(start, whole, length), *range(whole, stop), stop]
+        cuts = [*range(start, whole, length * ROUNDS if length > 1 else 1), *range(whole, stop), stop]
         for pair in itertools.pairwise(cuts):
             steps = range(max(pair[0], first), pair[1])
             yield from [steps] if pair[0] >= first else (range(step, step + 1) for step in steps)
@@ -246,6 +250,11 @@ def _changes(table: Timetable) -> np.ndarray:
     for row, steps in zip(due, table.steps.values(), strict=True):
         row[steps] = True
     return 1 + np.flatnonzero((due[:, 1:-1] != due[:, :-2]).any(axis=0))
+
+
+def saved(steps: int, members: int, bytes_each: int) -> float:
+    """Return about how many seconds compiling saves, as far as is known before."""
+    return steps * (CALLS + members * bytes_each / 2**10 * PER_KIB)
 
 
 def stride_length(table: Timetable) -> int:
