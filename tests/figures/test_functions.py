@@ -38,6 +38,12 @@ def test_a_diverged_run_says_so(failed):
     assert list(lines(ax)) == ["target"]
 
 
+def test_a_diverged_run_may_have_lost_its_inputs_too(failed):
+    nothing = {name: failed[name].isel(step_slow=slice(-1, None)) * np.nan for name in ("outputs", "targets")}
+    ax = learned_function(failed.assign(**nothing, inputs=failed["inputs"] * np.nan))
+    assert [text.get_text() for text in ax.texts] == ["diverged"]
+
+
 def test_a_panel_for_each_run(run, failed):
     figure = learned_functions({"lr 0.2": run, "lr 2": failed}, columns=2)
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["lr 0.2", "lr 2"]

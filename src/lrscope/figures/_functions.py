@@ -54,7 +54,8 @@ def learned_function(run: xr.Dataset, step: int | None = None, legend: bool = Tr
         else:
             ax.text(0.5, 0.5, "diverged", color=ALARM, ha="center", va="center", transform=ax.transAxes)
         ax.set(xlabel=axis_label(variable(run, "inputs")), ylabel=axis_label(variable(run, "outputs")))
-        ax.set_xlim(inputs[0], inputs[-1])
+        if np.isfinite(inputs).all():  # of a network that diverged not even the inputs are known
+            ax.set_xlim(inputs[0], inputs[-1])
         ax.set_title(f"step {known[place]}", loc="right", fontsize=7, fontweight="normal", color=SOFT)
         if legend:
             ax.legend(handlelength=1.2)
