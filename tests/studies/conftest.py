@@ -1,5 +1,6 @@
 """What the tests of the studies share: small runs, and command lines in processes of their own that may be killed."""
 
+import html
 import json
 import os
 import re
@@ -18,12 +19,14 @@ from lrscope.studies import Folder, run, study, write_report
 SOURCE = Path(__file__).parents[2] / "src"
 SMALL: dict[str, dict[str, Any]] = {
     "fluctuation": {"shapes": ("circle",), "lrs": (0.001, 0.01), "seeds": 2, "epochs": 8},
+    "stability": {"target": "f2", "hidden": 4, "lrs": (0.3, 1.0), "seeds": 2, "epochs": 80},
 }
 """Study -> options of a grid of 2 by 2 networks that learn for a moment."""
 
 SERVER = """
 import json, os, sys, traceback
-import lrscope.cli, lrscope.studies, lrscope.studies._run, lrscope.studies.fluctuation._experiment
+import lrscope.cli, lrscope.studies, lrscope.studies._run
+import lrscope.studies.fluctuation._experiment, lrscope.studies.stability._experiments
 
 def constants(**values):
     for name, value in values.items():
@@ -165,4 +168,4 @@ def read() -> Callable[[Path], str]:
 
 def _read(page: Path) -> str:
     without = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]*>", " ", without).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", without)).split())

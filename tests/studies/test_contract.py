@@ -15,6 +15,7 @@ import xarray as xr
 
 from lrscope import store
 from lrscope.report import Claim, Interactive
+from lrscope.report._film import ffmpeg
 from lrscope.specification import to_json
 from lrscope.studies import STUDIES, Findings, Folder, Listed, Still, study
 from lrscope.training import Experiment
@@ -25,11 +26,12 @@ import sys
 from lrscope.cli import main
 from lrscope.studies import _report
 _report._draw = lambda path, name, draw: (path / f"{name}.png", path / f"{name}.svg")
+_report._filmed = lambda path, name, draw: path
 code = main(["report", sys.argv[1]])
 print(sorted({"torch", "lrscope.training"} & set(sys.modules)))
 sys.exit(code)
 """
-"""Writes a report again, the figures as they are."""
+"""Writes a report again, figures and films as they are."""
 
 
 @pytest.fixture(scope="module", params=STUDIES)
@@ -69,6 +71,7 @@ def test_the_folder_holds_what_the_design_says(folder, found):
     expected |= {file.name for each in folder.description()["experiments"] for file in folder.records(each)}
     expected |= {f"tables/{table}.csv" for table in tables}
     expected |= {f"figures/{still}.{kind}" for still in stills for kind in ("png", "svg")}
+    expected |= {f"figures/{film.name}.{'mp4' if ffmpeg() else 'gif'}" for film in found.films}
     expected |= {"histograms.root"} if found.histograms else set()
     assert {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()} == expected
     assert tables
@@ -115,7 +118,7 @@ def test_the_claims_have_all_their_fields(folder, found):
     fields = [field.name for field in dataclasses.fields(Claim)]
     assert {"id", "source", "statement", "published", "measured", "tolerance", "holds"} <= set(fields)
     assert [list(claim) for claim in written] == [fields] * len(found.claims)
-    assert len({claim["id"] for claim in written}) == len(written) > 0
+    assert len({claim["id"] for claim in written}) == len(written)
     for claim in written:
         assert claim["holds"] in (True, False, None)
         assert claim["statement"]

@@ -7,7 +7,7 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.report import Claim
-from lrscope.studies._words import percent, short
+from lrscope.studies._words import NOTHING, percent, short
 from lrscope.studies.stability import _configurations as grids
 from lrscope.studies.stability._duplicates import pairs_of
 from lrscope.studies.stability._figures import faster, label
@@ -54,6 +54,11 @@ def _claim(id: str, place: str, statement: str, **fields: object) -> Claim:
     return Claim(id, f"{SOURCE}, {place}", statement, **values)  # type: ignore[arg-type]
 
 
+def _number(value: float, digits: int = 4) -> float | str:
+    """Return a number with so many significant digits; what stands for one where there is none."""
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else NOTHING
+
+
 def _sudden(trained: Trained) -> Iterator[Claim]:
     """The run of figure 1: aligned and falling for hundreds of steps, then a sudden rise."""
     run = trained.run(1.0).sel(step=slice(30, 710))
@@ -94,14 +99,14 @@ def _stable(id: str, place: str, trained: Trained, lr: float) -> Claim:
 
 def _final(id: str, place: str, trained: Trained, lr: float, published: float, unit: float) -> Claim:
     measured = trained.final("held_out_loss", lr)
-    half = abs(measured - published) <= unit / 2
-    note = "" if half else f"Rounded to the digits printed it would be {round(measured / unit) * unit:g}."
+    rounded = abs(measured - published) <= unit / 2 or not np.isfinite(measured)
+    note = "" if rounded else f"Rounded to the digits printed it would be {round(measured / unit) * unit:g}."
     return _claim(
         id,
         place,
         f"{label(trained, lr)}: final test error {published:g}",
         published=published,
-        measured=float(f"{measured:.4g}"),
+        measured=_number(measured),
         tolerance=f"{unit:g}, one unit of the last digit printed",
         holds=abs(measured - published) <= unit,
         note=note,
@@ -134,7 +139,7 @@ def _growth(trained: Trained) -> Claim:
         "section 2.1",
         "the gradient's norm gets about 600 times bigger",
         published=600,
-        measured=round(growth),
+        measured=_number(growth, 3),
         tolerance="10%",
         holds=abs(growth - 600) <= 60,
         note="Largest norm behind the lowest one, over the lowest.",
@@ -151,7 +156,7 @@ def _delay(trained: Trained) -> Claim:
         "section 2.2",
         "a rate smaller by a factor of 1.33 slows learning by 1.33, but lets it be stable 3.77 times as long",
         published=[1.33, 3.77],
-        measured=[round(slower, 3), round(delay, 2)],
+        measured=[_number(slower), _number(delay, 3)],
         tolerance="the delay is larger than the slowing",
         holds=delay > slower,
         note="Slowing: steps to the training error that the faster has half way to its onset.",
@@ -160,6 +165,8 @@ def _delay(trained: Trained) -> Claim:
 
 def _slower(trained: Trained, slow: float, fast: float) -> float:
     half_way = trained.risen(fast) // 2
+    if half_way <= 0:
+        return float("nan")
     level = float(trained.run(fast)["loss"].sel(step=half_way))
     reached = np.flatnonzero(trained.run(slow)["loss"].values <= level)
     return float(reached[0]) / half_way if len(reached) else float("nan")
@@ -171,7 +178,7 @@ def _tenth(by_name: dict[str, Trained], whole: Trained, tenth: grids.Configurati
     curve, slow_curve = (each.run(lr)["loss"] for each, lr in ((whole, fast), (by_name[tenth.name], slow)))
     onset = whole.onset("angle", fast)
     before = curve.sel(step=slice(onset // 10, onset))
-    apart = float(abs(slow_curve.sel(step=10 * before["step"]).values / before - 1).max())
+    apart = _apart(slow_curve.reindex(step=10 * before["step"].values).values, before.values)
     stable = by_name[tenth.name].onset("error", slow) < 0
     return _claim(
         f"tenth-{tenth.target}",
@@ -185,11 +192,16 @@ def _tenth(by_name: dict[str, Trained], whole: Trained, tenth: grids.Configurati
     )
 
 
+def _apart(values: np.ndarray, others: np.ndarray) -> float:
+    """Return by which share two curves differ at most; NaN where there is nothing to compare."""
+    return float(np.max(abs(values / others - 1))) if len(others) else float("nan")
+
+
 def _figure_4(trained: Trained) -> Iterator[Claim]:
     place = "section 3.1, figure 4"
     yield _final("final-3-0.2", place, trained, 0.2, 1.17e-4, 1e-6)
     error = trained.run(0.2)["held_out_loss"]
-    before, last = float(error[-1001]), float(error[-1])
+    before, last = error.values[-1001:][[0, -1]].tolist()
     yield _claim(
         "still-falling",
         place,
@@ -275,11 +287,12 @@ def _similarity(trained: Trained) -> float:
 def _guided(trained: Trained) -> Claim:
     """The source's idea: raise the rate while the angle stays small, lower it when it grows."""
     assert trained.guided is not None
-    (lr, _), guided = next(trained.members()), trained.guided.isel(member=0)
+    lr, seed = next(trained.members())
+    guided = trained.guided.isel(member=[trained.member(lr, seed)])
     names = {"loss": "training", "held_out_loss": "test"}
-    final = {error: float(guided[error][-1]) for error in names}
+    final = {error: float(guided[error][0, -1]) for error in names}
     best = {error: trained.lowest(error, lr)[0] for error in names}
-    late = int(analysis.onsets(trained.guided)["onset"].sel(criterion="error")[0])
+    late = int(analysis.onsets(guided)["onset"].sel(criterion="error")[0])
     measured = "; ".join(
         f"{name} {short(final[error], 4)} against {short(best[error], 4)}" for error, name in names.items()
     )

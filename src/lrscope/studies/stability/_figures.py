@@ -50,10 +50,10 @@ def training(trained: Trained, lr: float) -> Still:
 
 
 def path(trained: Trained, lr: float) -> Still | None:
-    """Return figure 2, the gradients as a path in a plane; None if the path was not recorded, or has no onset."""
+    """Return figure 2, the gradients as a path in a plane; None if there is none, or no onset."""
     zoom = zoom_of(trained, lr)
     run = trained.run(lr)
-    if zoom is None or "gradient_path" not in run:
+    if zoom is None or "gradient_path" not in run or int(run["diverged_at"][-1]) == 0:
         return None
     chosen = run[["gradient_path", "gradient_norm", "loss", "diverged_at"]]
     draw = partial(figures.gradient_paths, chosen, zoom)

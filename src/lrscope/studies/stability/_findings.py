@@ -104,7 +104,7 @@ def _ways(found: Results) -> list[str]:
 
 
 def _chapters(found: Results) -> list[Chapter]:
-    chapters = [_films_chapter(found), _onset_chapter(found)]
+    chapters = [*([_films_chapter(found)] if _moving(found) else []), _onset_chapter(found)]
     if found.options.published:
         chapters += [_rates_chapter(found), _neurons_chapter(found), _alarm_chapter(found), _ways_chapter(found)]
     else:
@@ -115,7 +115,7 @@ def _chapters(found: Results) -> list[Chapter]:
 def _films_chapter(found: Results) -> Chapter:
     names = ", ".join(f"figures/{film.name}" for film in _films(found))
     text = f"The same as films, in the folder of this page: {names} (mp4, or gif where there is no ffmpeg)."
-    return Chapter("Step by step", text, [pictures.interactive(trained, lr) for trained, lr in _filmed(found)])
+    return Chapter("Step by step", text, [pictures.interactive(trained, lr) for trained, lr in _moving(found)])
 
 
 def _onset_chapter(found: Results) -> Chapter:
@@ -183,7 +183,12 @@ def _ways_chapter(found: Results) -> Chapter:
 
 
 def _films(found: Results) -> list[Moving]:
-    return [pictures.film(trained, lr) for trained, lr in _filmed(found)]
+    return [pictures.film(trained, lr) for trained, lr in _moving(found)]
+
+
+def _moving(found: Results) -> list[tuple[Trained, float]]:
+    """Return those of `_filmed` that made a step: what diverges before it has nothing to show."""
+    return [(trained, lr) for trained, lr in _filmed(found) if trained.outcome["diverged_at"][trained.member(lr)] != 0]
 
 
 def _filmed(found: Results) -> list[tuple[Trained, float]]:

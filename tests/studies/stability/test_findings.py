@@ -1,0 +1,77 @@
+"""Whatever becomes of the networks, everything is told, listed and drawn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from lrscope.report import Claim, Interactive
+from lrscope.studies import Chapter, Findings, Listed, Still
+from lrscope.studies.stability import Options, findings
+
+
+def items(found: Findings, kind: type) -> list:
+    return [item for chapter in found.chapters for item in chapter.items if isinstance(item, kind)]
+
+
+def check_drawn(found: Findings) -> None:
+    """Check that every figure and film can be drawn."""
+    for still in items(found, Still):
+        figure = still.draw()
+        assert figure.axes, still.name
+        figure.set_dpi(30)
+        figure.canvas.draw()
+        plt.close(figure)
+    for film in found.films:
+        shapes = {frame.shape for frame in film.draw().frames()}
+        assert len(shapes) == 1, film.name
+
+
+def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(changed):
+    found = findings(changed, Options(seeds=2))
+    check_drawn(found)
+    assert [chapter.title for chapter in found.chapters][-5:] == [
+        *("Smaller rates", "Duplicate neurons", "The alarm", "A rate that listens", "Every network"),
+    ]
+    words = " ".join([*found.summary, *(str(claim) for claim in found.claims)])
+    assert " nan" not in words
+    assert "None " not in words
+    assert all(isinstance(claim, Claim) and claim.holds in (True, False, None) for claim in found.claims)
+    assert len({claim.id for claim in found.claims}) == len(found.claims) > 20
+    for listed in items(found, Listed):
+        assert {len(row) for row in listed.table.rows} <= {len(listed.table.columns)}, listed.name
+        numbers = [cell for row in listed.table.rows for cell in row if isinstance(cell, float)]
+        assert np.isfinite(numbers).all(), listed.name
+
+
+def test_all_figures_of_the_source_are_there(shortly):
+    found = findings(shortly, Options(seeds=2))
+    names = {still.name for still in items(found, Still)}
+    assert {"training_f1-h3", "training_f2-h8", "gradient_path_f1-h3", "gradient_path_f2-h8"} <= names
+    assert {"figure_3", "figure_4", "figure_5", "figure_6", "functions", "sharpness_f1-h3", "sharpness_f2-h8"} <= names
+    assert {"alarm", "controllers_f1", "controllers_f2", "guided_f1-h3", "guided_f2-h8"} <= names
+    assert [film.name for film in found.films] == ["film_f1-h3", "film_f2-h8"]
+    assert len(items(found, Interactive)) == 2
+    assert {listed.name for listed in items(found, Listed)} >= {"summary", "alarm", "controllers", "duplicates"}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"target": "f1", "hidden": 2, "lrs": (0.1,), "epochs": 1},
+        {"target": "f2", "hidden": 2, "lrs": (0.1, 1e6), "epochs": 2, "seeds": 2},
+        {"target": "f1", "hidden": 3, "lrs": (1e300,), "epochs": 30},
+        {"target": "f2", "hidden": 4, "lrs": (0.1,), "epochs": 20, "init_scale": 1e200},
+    ],
+    ids=["one step", "two steps", "diverged behind a step", "diverged at once"],
+)
+def test_a_run_of_ones_own_may_be_as_short_or_wild_as_one_likes(train_all, monkeypatch, chosen):
+    monkeypatch.setattr("lrscope.studies.stability._figures.FRAMES", 2)
+    options = Options(**chosen)
+    found = findings(train_all(options), options)
+    check_drawn(found)
+    assert found.claims == []
+    assert all(isinstance(chapter, Chapter) and chapter.items for chapter in found.chapters)
+    networks = len(options.lrs) * options.seeds
+    assert found.summary[0].startswith(f"{networks} perceptron")
+    (summary,) = (listed for listed in items(found, Listed) if listed.name == "summary")
+    assert len(summary.table.rows) == networks
