@@ -27,7 +27,7 @@ COMPILED_FROM = 6.0
 """A chunk is compiled if that saves about so many seconds, which is what compiling takes: see `saved`."""
 COMPILED_BYTES = 512 * 2**10
 """Networks that need more each while they train are not compiled: their operations are worth their calls."""
-LENGTHS = range(5, 8)
+LENGTHS = range(3, 6)
 """Steps in a compiled program: with fewer its call costs too much, with more compiling takes longer."""
 ROUNDS = 50
 """How often a compiled program runs at most before its results are handed out."""

@@ -12,10 +12,13 @@ from lrscope.studies.stability import _configurations as grids
 from lrscope.studies.stability._duplicates import pairs_of
 from lrscope.studies.stability._figures import faster, label
 from lrscope.studies.stability._results import Results, Trained
+from lrscope.studies.stability._ways import GUIDED
 
 SOURCE = "Peeters 2025, experiment 1B"
 ONSET = 0.03
 """Onsets may differ by this share of the published step."""
+SLOWER = 0.25
+"""By how much the rate driven by the angle may be slower than the fastest other way."""
 ALIGNED = 10.0
 """Degrees: updates with smaller angles count as almost aligned."""
 SIGNS = ("angle", "gradient_norm", "error")
@@ -46,6 +49,7 @@ def claims(found: Results) -> list[Claim]:
         _final("final-scaled", "section 3.3, figure 6", scaled, 0.1, 0.0066, 1e-4),
         _differ(slow, scaled),
         *(_guided(each) for each in (first, second)),
+        *_compared(found),
     ]
 
 
@@ -307,3 +311,36 @@ def _guided(trained: Trained) -> Claim:
         holds=late < 0 and all(final[error] < best[error] for error in names),
         note="Error at the end with the driven rate, against the lowest that the constant rate ever reached.",
     )
+
+
+def _compared(found: Results) -> Iterator[Claim]:
+    """The rate driven by the angle against every other way to choose it, over the starting rates of the bench."""
+    assert found.bench is not None
+    place = "section 2.1, an idea"
+    diverged = found.bench["diverged"].mean(["target", "lr"])
+    ours, others = float(diverged.sel(controller=GUIDED)), diverged.drop_sel(controller=GUIDED)
+    as_good = [str(way) for way in others["controller"].values[others.values <= ours]]
+    yield _claim(
+        "bench-diverged",
+        place,
+        "over all starting rates, a rate driven by the gradient's angle diverges in fewer networks than any other way",
+        published="not tried",
+        measured=f"{percent(ours)} against {percent(float(others.min()))} to {percent(float(others.max()))}",
+        tolerance="no other way diverges in fewer",
+        holds=ours <= float(others.min()),
+        note=f"As few: {', '.join(as_good)}." if as_good else "",
+    )
+    for target in found.bench["target"].values.tolist():
+        fastest = found.bench["steps_to_target"].sel(target=target).min("lr")
+        ours, others = float(fastest.sel(controller=GUIDED)), fastest.drop_sel(controller=GUIDED)
+        best = float(others.min())
+        yield _claim(
+            f"bench-steps-{target}",
+            place,
+            f"on {target}, at its best starting rate it is not slower to the target error than any other way at its own",
+            published="not tried",
+            measured=f"{short(ours)} against {short(best)} steps",
+            tolerance=f"{SLOWER:.0%}",
+            holds=ours <= (1 + SLOWER) * best,
+            note="Mean over the seeds; networks that miss the target count with all steps.",
+        )

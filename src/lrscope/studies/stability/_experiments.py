@@ -68,14 +68,14 @@ def _alarm(target: str) -> Experiment:
 
 def _bench(target: str, way: str) -> Experiment:
     name, epochs = grids.bench_name(target, way), grids.BENCH_EPOCHS[target]
-    chosen = Configuration(name, target, grids.SIZES[target], grids.BENCH_LRS, epochs)
+    chosen = Configuration(name, target, grids.SIZES[target], grids.BENCH_LRS, epochs, samples=grids.BENCH_SAMPLES)
     measured: list[Probe] = [probes.Loss(), probes.HeldOutLoss(when=at(-1))]
     return _experiment(chosen, grids.BENCH_SEEDS, measured, **_WAYS[way])
 
 
 def _experiment(chosen: Configuration, seeds: int, measured: list[Probe], **changes: Any) -> Experiment:
     fields: dict[str, Any] = {
-        "data": Function(chosen.target),
+        "data": Function(chosen.target, samples=chosen.samples),
         "model": Perceptron(chosen.hidden, chosen.init_scale),
         "sweep": Sweep(lr=chosen.lrs, seed=range(seeds)),
         "loss": "half_mse",
