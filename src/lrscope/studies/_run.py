@@ -63,7 +63,7 @@ def run(
     if not resume:
         folder.begin(description)
     for each, training in trainings.items():
-        if not training.finished:
+        if not (training.finished and _complete(folder.records(each))):
             _record(training, folder, each, description)
         if not training.finished:
             return False
@@ -124,6 +124,11 @@ def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
     if not any(file.with_suffix(".state.npz").exists() for file in files):
         return None
     return store.load_state(files)
+
+
+def _complete(files: Sequence[Path]) -> bool:
+    """Return whether records were closed; killed behind their last block, they have everything but the sign of it."""
+    return bool(files) and store.summary(files[-1]).complete
 
 
 class _StoppedError(Exception):

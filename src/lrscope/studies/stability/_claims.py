@@ -337,7 +337,7 @@ def _compared(found: Results) -> Iterator[Claim]:
         yield _claim(
             f"bench-steps-{target}",
             place,
-            f"on {target} it is at most a quarter slower to the target error than any other way, each at its best start",
+            f"on {target} it is at most a quarter slower to the target than any other way, each at its best start",
             published="not tried",
             measured=f"{short(ours)} against {short(best)} steps",
             tolerance=f"{SLOWER:.0%}",
