@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-OUT ?= results/fluctuation
+STUDY ?= fluctuation
+OUT ?= results/$(STUDY)
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ WANTED := pyproject.toml constraints.txt
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make study      train the default study into $(OUT) and say where its report is"
+	@echo "make study      train a study (STUDY=fluctuation or stability) and say where its report is"
 	@echo "                again: make study ARGS=--overwrite; after an interruption: make study ARGS=--resume"
 	@echo "make test       run the tests (a few minutes); make test-long runs the long ones"
 	@echo "make lint       ruff, mypy --strict, import contracts; make format repairs what ruff can"
@@ -23,7 +24,7 @@ help:
 	@echo "make clean      remove $(VENV) and the caches"
 
 study: $(VENV)/installed
-	@$(BIN)/lrscope run fluctuation --out $(OUT) $(ARGS)
+	@$(BIN)/lrscope run $(STUDY) --out $(OUT) $(ARGS)
 
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest --quiet

@@ -60,8 +60,9 @@ lrscope compiles runs of {LONG} iterations, as here, and traces those of {SHORT}
 
 {_grid(measured)}
 
-The grid must take less than 0.25 of 16 runs one after the other. Whole runs: the first of the 16 as in the first
-round, the others as in later rounds; the grid as in the first.
+The grid must take less than 0.25 of 16 runs one after the other. A compiled run is bound by the sigmoids of its 1000
+points; 16 networks need 16 times as many, so behind compiling the ratio cannot be much below 0.25 on two cores.
+Whole runs: the first of the 16 as in the first round, the others as in later rounds; the grid as in the first.
 """
 
 
