@@ -19,7 +19,7 @@ from lrscope.studies import Folder, run, study, write_report
 SOURCE = Path(__file__).parents[2] / "src"
 SMALL: dict[str, dict[str, Any]] = {
     "fluctuation": {"shapes": ("circle",), "lrs": (0.001, 0.01), "seeds": 2, "epochs": 8},
-    "stability": {"target": "f2", "hidden": 4, "lrs": (0.3, 1.0), "seeds": 2, "epochs": 80},
+    "stability": {"target": "f2", "hidden": 8, "lrs": (0.3, 1.0), "seeds": 2, "epochs": 30},
 }
 """Study -> options of a grid of 2 by 2 networks that learn for a moment."""
 

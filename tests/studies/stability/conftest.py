@@ -40,9 +40,10 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
 
 
 def cut_short(chosen: Configuration) -> Configuration:
-    if chosen.epochs <= grids.FIGURE_1_OF_F2.epochs:
-        return chosen
-    return dataclasses.replace(chosen, epochs=SHORT, cadence=5)
+    """Return the configuration with fewer steps, if they are many, and with fewer measurements of what takes long."""
+    if chosen.epochs > grids.FIGURE_1_OF_F2.epochs:
+        return dataclasses.replace(chosen, epochs=SHORT, cadence=5)
+    return chosen if chosen == grids.FIGURE_1 else dataclasses.replace(chosen, cadence=50)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,12 @@ def shortly(trained_shortly, monkeypatch) -> Iterator[dict[str, xr.Dataset]]:
     """Return the records of all experiments of the default study, some cut short; the study knows them as short."""
     shorten(monkeypatch)
     return {name: records.copy() for name, records in trained_shortly.items()}
+
+
+@pytest.fixture(scope="session")
+def recording() -> Callable[[dict[str, Experiment]], dict[str, xr.Dataset]]:
+    """Return the function that gives the records of experiments."""
+    return recorded
 
 
 @pytest.fixture(scope="session")
