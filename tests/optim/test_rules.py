@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import optim
 
@@ -70,3 +70,81 @@ def test_what_cannot_be_is_said(make, sentence):
     with pytest.raises(InputError) as caught:
         make()
     assert str(caught.value) == sentence
+
+
+def descend(rule, hessian, lr, steps, held=lambda state: state):
+    """Return the distance from the minimum, in units of the first, of a rule on p H p / 2; `held` keeps a state."""
+    parameters = torch.full((len(hessian),), 1e-9, dtype=torch.float64)
+    numbers = {**numbers_of(rule), "lr": torch.tensor(lr, dtype=torch.float64)}
+    state, distances = rule.init(parameters), []
+    for _ in range(steps):
+        parameters, state = rule.update(parameters, hessian @ parameters, held(state), numbers)
+        distances.append(float(parameters.norm()))
+    return np.array(distances) / distances[0]
+
+
+momenta = st.floats(0.01, 0.95)
+DESCENTS = {
+    "plain": lambda momentum: SGD(),
+    "Polyak": lambda momentum: SGD(momentum=momentum),
+    "Nesterov": lambda momentum: SGD(momentum=momentum, nesterov=True),
+    "decay": lambda momentum: SGD(momentum=momentum, weight_decay=0.5),
+}
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+@settings(max_examples=6)
+@given(momentum=momenta, sharpness=st.floats(0.1, 100), lr=st.floats(1e-3, 1))
+def test_descent_is_stable_up_to_its_limit_and_not_beyond(name, momentum, sharpness, lr):
+    """At a hundredth below the limit a quadratic is left behind, at a hundredth above it explodes."""
+    rule = DESCENTS[name](momentum)
+    numbers = {**numbers_of(rule), "lr": lr}
+    limit = rule.stability(rule.init(torch.ones(1)), numbers)
+    assert limit.preconditioner is None
+    decay = rule.weight_decay
+    for above, settles in ((0.99, True), (1.01, False)):
+        hessian = torch.eye(1, dtype=torch.float64) * ((limit.limit + decay) * above - decay)
+        distances = descend(rule, hessian, lr, 600)
+        assert (distances[-1] < 1e-2) == settles
+        assert (distances[-1] > 1e2) != settles
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+@settings(max_examples=6)
+@given(beta1=st.floats(0, 0.95), lr=st.floats(1e-4, 1), scales=st.tuples(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)))
+def test_adam_with_a_frozen_divisor_is_stable_up_to_its_limit_and_not_beyond(kind, beta1, lr, scales):
+    """Long after the start and with its mean square held fast, on a quadratic that is no multiple of the divisor."""
+    rule = kind(beta1=beta1, beta2=1 - 1e-16, weight_decay=0.0)
+    square = torch.tensor(scales, dtype=torch.float64) ** 2
+
+    def held(state):
+        return {**state, "square": square, "count": torch.tensor(1e18, dtype=torch.float64)}
+
+    numbers = {**numbers_of(rule), "lr": torch.tensor(lr, dtype=torch.float64)}
+    found = rule.stability(held(rule.init(square)), numbers)
+    assert torch.allclose(found.preconditioner, square.sqrt() + 1e-8, rtol=1e-12)
+    root = found.preconditioner.sqrt()
+    turned = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
+    for above, settles in ((0.99, True), (1.01, False)):
+        inner = turned @ torch.diag(torch.stack([found.limit * above, found.limit / 3])) @ turned.T
+        distances = descend(rule, root[:, None] * inner * root, lr, 600, held)
+        assert (distances[-1] < 1e-2) == settles
+        assert (distances[-1] > 1e2) != settles
+
+
+def test_adam_divides_by_what_bias_correction_makes_of_its_mean():
+    """One step from rest moves every parameter by the rate, so the divisor is the gradient's size over the mean's."""
+    rule, gradient = Adam(beta1=0.8, eps=0.0), torch.tensor([1e-3, -5.0, 2e4], dtype=torch.float64)
+    numbers = {**numbers_of(rule), "lr": torch.tensor(0.1, dtype=torch.float64)}
+    after, state = rule.update(torch.zeros_like(gradient), gradient, rule.init(gradient), numbers)
+    found = rule.stability(state, numbers)
+    assert torch.allclose(after, -0.1 * state["mean"] / found.preconditioner, rtol=1e-12)
+    assert float(found.limit) == pytest.approx(3.6 / (0.2 * 0.1))
+
+
+def test_limits_of_members_with_rates_of_their_own_are_their_own():
+    rates = torch.tensor([0.1, 0.2], dtype=torch.float64)
+    found = torch.func.vmap(
+        lambda lr: SGD(momentum=0.5).stability({}, {"momentum": 0.5, "weight_decay": 0.0, "lr": lr}).limit
+    )
+    assert found(rates).tolist() == [30, 15]

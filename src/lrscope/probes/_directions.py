@@ -94,7 +94,7 @@ class Oscillation(Probe):
     An update and the one before, u and w, are the sum and the difference of a drift (u + w) / 2 and an oscillation
     (u - w) / 2. ``oscillation`` is the share of the latter, by squared length: 0 where both updates are the same, 1
     where the second undoes the first. ``oscillation_share_<layer>`` (neuron) deals it to the neurons; all layers
-    together make 1. NaN at step 0.
+    together make 1. NaN at step 0; the shares also where nothing oscillates.
     """
 
     when: Every | LogSpaced | At = Every()

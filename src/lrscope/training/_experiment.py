@@ -84,8 +84,8 @@ class Experiment:
             _check_has("schedule", self.schedule, ("factor",), "such as Cosine()")
         if not hasattr(self.data, "arrays") or isinstance(self.data, type):
             raise must_be("data", "a data set with arrays()", self.data)
-        if any("held_out" in probe.required() for probe in self.probes) and not _holds_out(self.data):
-            raise must_be("data", "a data set that holds samples out, for a probe that measures them", self.data)
+        if self.needs_held_out() and not hasattr(self.data, "held_out"):
+            raise holds_nothing_out(self.data)
         for axis, values in self.sweep.axes.items():
             self._check_axis(axis, values)
         if self.batch_size and any(getattr(probe, "samples", None) for probe in self.probes):
@@ -102,6 +102,10 @@ class Experiment:
             raise unknown("an axis of the sweep", axis, known)
         for value in values if axis in owners else ():
             dataclasses.replace(owners[axis], **{axis: value})
+
+    def needs_held_out(self) -> bool:
+        """Tell whether a probe measures samples that the data holds out from training."""
+        return any("held_out" in probe.required() for probe in self.probes)
 
     def data_fields(self) -> list[str]:
         """Return the fields of the data that a sweep may vary."""
@@ -128,8 +132,9 @@ class Experiment:
         return cls(**fields, **objects)
 
 
-def _holds_out(data: Any) -> bool:
-    return hasattr(data, "held_out") and data.held_out() is not None
+def holds_nothing_out(data: Any) -> InputError:
+    """Return the error for data without held-out samples that a probe measures."""
+    return must_be("data", "a data set that holds samples out, for a probe that measures them", data)
 
 
 def _check_has(name: str, value: object, methods: tuple[str, ...], example: str) -> None:

@@ -15,7 +15,7 @@ from lrscope.data import Arrays, DataSet
 from lrscope.errors import InputError, must_be
 from lrscope.probes import Loss, Probe
 from lrscope.records import MEMBER, STEP
-from lrscope.training._experiment import Experiment
+from lrscope.training._experiment import Experiment, holds_nothing_out
 from lrscope.training._network import Batch
 
 CPU_BYTES = 10 * 2**20
@@ -163,6 +163,8 @@ def _tensors(data: DataSet, experiment: Experiment, device: torch.device) -> Ten
     if experiment.batch_size and experiment.batch_size > len(arrays.inputs):
         raise must_be("batch_size", f"at most the {len(arrays.inputs)} samples", experiment.batch_size)
     held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
+    if held_out is None and experiment.needs_held_out():
+        raise holds_nothing_out(data)
     return Tensors(_batch(arrays, experiment, device), _batch(held_out, experiment, device) if held_out else None)
 
 
