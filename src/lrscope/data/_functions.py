@@ -85,7 +85,12 @@ class Function:
 
     def _at(self, points: np.ndarray) -> Arrays:
         function = imported(self.target) if isinstance(self.target, str) else self.target
-        values = np.asarray(function(points), dtype=float)
+        try:
+            values = np.asarray(function(points), dtype=float)
+        except (TypeError, ValueError) as error:
+            raise must_be(
+                "target", "a function of an array of numbers, as NumPy's are", f"{function}: {error}"
+            ) from error
         if values.shape != points.shape or not np.isfinite(values).all():
             got = f"shape {values.shape}" if values.shape != points.shape else "values that are not finite"
             raise must_be("target", f"a function that gives a finite number for each of {len(points)} points", got)

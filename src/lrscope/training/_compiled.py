@@ -88,7 +88,7 @@ def compiled(
             run = _compiler("compile_fx").compile_fx_inner(_unrolled(module, single, repetition), leaves(arguments))
     except errors.InvalidCxxCompiler:
         return None
-    except errors.InductorError as error:
+    except (errors.InductorError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         warnings.warn(f"the steps could not be compiled and run one by one: {reason}", RuntimeWarning, stacklevel=2)
         return None

@@ -47,11 +47,12 @@ class Graphs:
 
     def get(self, key: object, trace: Callable[[], Traced]) -> Traced:
         """Return the step of a key, traced if it is the first."""
-        with _TRACING:
-            if key not in self._traced:
-                self._traced[key] = trace()
-            found: Traced = self._traced[key]
-            return found
+        if key not in self._traced:
+            with _TRACING:
+                if key not in self._traced:
+                    self._traced[key] = trace()
+        found: Traced = self._traced[key]
+        return found
 
     def alone(self, make: Callable[[], Traced]) -> Traced:
         """Return what is made while nothing is traced, and nothing else is made."""
@@ -280,7 +281,8 @@ class Ensemble:
         if not hasattr(self._recipe.rule, "stability"):
             return {}
         found: Stability = self._recipe.rule.stability(rule, numbers)
-        return {"stability_limit": found.limit, "preconditioner": found.preconditioner}
+        limit = torch.as_tensor(found.limit, dtype=torch.float64, device=self._columns.noise_seed.device)
+        return {"stability_limit": limit, "preconditioner": found.preconditioner}
 
     def _evaluated(
         self, parameters: Tensor, buffers: Tree, offered: Offered, key: Tensor, needs: frozenset[Need]

@@ -86,7 +86,7 @@ def stream(
     Parameters
     ----------
     checkpoint : the ``state`` of an earlier stream of the same experiment: training goes on behind it
-    progress : called after every step with the number of networks times steps that are done, and of all
+    progress : called after every step, or stride of steps, with the networks times steps that are done, and of all
     """
     if chunk_size is not None and (isinstance(chunk_size, bool) or chunk_size < 1):
         raise must_be("chunk_size", "a positive integer", chunk_size)

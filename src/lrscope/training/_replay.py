@@ -46,6 +46,7 @@ class Replay:
             self._outputs = list(self._program(list(self._inputs)))
         self._memory = calls  # keeps what the pointers point to
         self._kernels = _kernels(calls)
+        self._crossing = _crossing(self._inputs[: self._of_state], self._outputs[: self._of_state])
 
     def run(self, state: Any, first: int, factors: Sequence[float]) -> tuple[Any, Any]:
         """Return the state after some steps, a multiple of the program's, and values (step, member, ...).
@@ -65,8 +66,11 @@ class Replay:
         for number in range(rounds):
             self._scale.copy_(by_round[number])
             self._once()
-            torch._foreach_copy_(states, self._outputs[: self._of_state])
             torch._foreach_copy_(rows[number], self._outputs[self._of_state :])
+            after = self._outputs[: self._of_state]
+            for place in self._crossing:
+                after[place] = after[place].clone()
+            torch._foreach_copy_(states, after)
             self._step.add_(self._count)
         results = filled(self._form, iter([*(tensor.clone() for tensor in states), *kept]))
         return results[0], results[1]
@@ -77,6 +81,12 @@ class Replay:
             return
         for kernel, pointers in self._kernels:
             kernel(*pointers)
+
+
+def _crossing(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[int]:
+    """Return the places of results that are the memory of some input: copying the others would overwrite them."""
+    given = {tensor.untyped_storage().data_ptr() for tensor in inputs}
+    return [place for place, tensor in enumerate(outputs) if tensor.untyped_storage().data_ptr() in given]
 
 
 @contextmanager
@@ -110,13 +120,12 @@ def _kernels(calls: list[Call] | None) -> "list[tuple[Any, list[ctypes.c_void_p]
     """Return the calls as functions of the kernels' libraries, with pointers; None if one cannot be had like that."""
     if not calls or not all(isinstance(one, Tensor) for _, arguments in calls for one in arguments):
         return None
-    files = [getattr(getattr(kernel, "__self__", None), "__file__", None) for kernel, _ in calls]
-    if not all(files):
+    try:
+        functions = [_function(kernel.__self__.__file__) for kernel, _ in calls]  # type: ignore[attr-defined]
+    except (AttributeError, OSError):
         return None
-    return [
-        (_function(str(file)), [ctypes.c_void_p(one.data_ptr()) for one in arguments])
-        for file, (_, arguments) in zip(files, calls, strict=True)
-    ]
+    pointers = [[ctypes.c_void_p(one.data_ptr()) for one in arguments] for _, arguments in calls]
+    return list(zip(functions, pointers, strict=True))
 
 
 def _function(file: str) -> Any:

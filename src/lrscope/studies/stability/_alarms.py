@@ -80,7 +80,7 @@ def _runs(lead: xr.DataArray) -> xr.Dataset:
 
 
 def _labelled(lead: xr.DataArray) -> xr.DataArray:
-    lead.attrs = {"long_name": "steps from the alarm to the rise of the error", "units": "updates"}
+    lead.attrs = {"long_name": "steps of warning", "units": "updates"}
     return lead
 
 

@@ -111,8 +111,8 @@ def _final(id: str, place: str, trained: Trained, lr: float, published: float, u
         f"{label(trained, lr)}: final test error {published:g}",
         published=published,
         measured=_number(measured),
-        tolerance=f"{unit:g}, one unit of the last digit printed",
-        holds=abs(measured - published) <= unit,
+        tolerance="the digits printed, rounded or cut off",
+        holds=rounded or 0 <= measured - published < unit,
         note=note,
     )
 
@@ -130,9 +130,8 @@ def _order(id: str, place: str, trained: Trained, lr: float, within: tuple[int, 
         measured=", ".join(f"{sign.replace('_', ' ')} {step}" for sign, step in zip(SIGNS, steps, strict=True)),
         tolerance="the order" + (" and the range" if within else ""),
         holds=ordered and inside,
-        note="The sharpness crosses 2 / lr at step "
-        f"{trained.onset('sharpness', lr)}, before all of them; oscillation with period two from step "
-        f"{trained.onset('oscillation', lr)}.",
+        note=f"The sharpness crosses 2 / lr at step {trained.onset('sharpness', lr)}; oscillation with period two from "
+        f"step {trained.onset('oscillation', lr)}.",
     )
 
 
@@ -254,7 +253,7 @@ def _figure_5(trained: Trained) -> Iterator[Claim]:
         f"{label(trained, 0.05)}: the error falls faster from about iteration 15 000",
         published=15000,
         measured=fastest,
-        tolerance=f"{ONSET:.0%}",
+        tolerance=f"{ONSET:.0%}, of where it falls fastest",
         holds=abs(fastest - 15000) <= ONSET * 15000,
         note=f"Where the logarithm of the test error falls fastest; it begins to fall faster at step {begins}.",
     )

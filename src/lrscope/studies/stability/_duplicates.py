@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from lrscope import analysis
@@ -11,6 +12,8 @@ from lrscope.records import MEMBER, step_dimension
 from lrscope.studies.stability._results import Trained
 
 LAYER = "hidden"
+ALIKE = 0.99
+"""Two neurons of this similarity or more are duplicates."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,14 @@ class Pair:
 def pairs_of(trained: Trained) -> Iterator[Pair]:
     """Yield the pairs of a configuration's networks of seed 0 that ever were duplicates."""
     for lr in dict.fromkeys(lr for lr, _ in trained.members()):
-        records = _weights(trained, lr)
-        found, alike = analysis.duplicates(records, LAYER), analysis.similarity(records, LAYER)
-        last = alike.isel({step_dimension(alike): -1})
-        for one, other in itertools.combinations(range(found.sizes["neuron"]), 2):
-            merged, parted = (int(found[name][0, one, other]) for name in ("merged", "parted"))
-            if merged >= 0:
-                yield Pair(trained.configuration.name, lr, one, other, merged, parted, float(last[0, one, other]))
+        alike, together = similarities(trained, lr)
+        steps = alike[step_dimension(alike)].values
+        for place, (one, other) in enumerate(itertools.combinations(range(_neurons(trained)), 2)):
+            when = np.flatnonzero(together.isel(pair=place))
+            if len(when):
+                parted = int(steps[when[-1] + 1]) if when[-1] + 1 < len(steps) else -1
+                last = float(alike.isel(pair=place)[-1])
+                yield Pair(trained.configuration.name, lr, one, other, int(steps[when[0]]), parted, last)
 
 
 def similarities(trained: Trained, lr: float) -> tuple[xr.DataArray, xr.DataArray]:
@@ -53,16 +57,14 @@ def similarities(trained: Trained, lr: float) -> tuple[xr.DataArray, xr.DataArra
     -------
     two arrays (step, pair), the second true or false
     """
-    records = _weights(trained, lr)
+    records = trained.records.isel({MEMBER: [trained.member(lr)]})
     alike = analysis.similarity(records, LAYER).isel({MEMBER: 0})
-    group = analysis.duplicates(records, LAYER)["group"].isel({MEMBER: 0})
-    pairs = list(itertools.combinations(range(alike.sizes["neuron"]), 2))
+    pairs = list(itertools.combinations(range(_neurons(trained)), 2))
     names = xr.Variable("pair", [f"{one} and {other}" for one, other in pairs])
     first, second = (xr.DataArray([pair[place] for pair in pairs], dims="pair") for place in (0, 1))
     of_pairs = alike.isel(neuron=first, other=second).assign_coords(pair=names)
-    together = group.isel(neuron=first) == group.isel(neuron=second)
-    return of_pairs, together.assign_coords(pair=names)
+    return of_pairs, of_pairs >= ALIKE
 
 
-def _weights(trained: Trained, lr: float) -> xr.Dataset:
-    return trained.records.isel({MEMBER: [trained.member(lr)]})
+def _neurons(trained: Trained) -> int:
+    return int(trained.records.sizes[f"neuron_{LAYER}"])

@@ -57,8 +57,8 @@ def _warning(trained: Trained, lr: float) -> str:
     """Say in which order the signs came in one network, and how long before the error."""
     onsets = {sign: step for sign, step in trained.of_member(lr).items() if step >= 0}
     error = onsets.pop("error")
-    before = sorted(onsets.items(), key=lambda item: item[1])
-    listed = ", ".join(f"{sign.replace('_', ' ')} {error - step} steps before" for sign, step in before)
+    before = sorted((step, sign.replace("_", " ")) for sign, step in onsets.items() if step < error)
+    listed = ", ".join(f"{sign} {counted(error - step, 'step')} before" for step, sign in before)
     announced = f"It was announced: {listed}." if listed else "Nothing announced it."
     return f"In {pictures.label(trained, lr)} the error rises from step {error} on. {announced} {_carried(trained, lr)}"
 
@@ -87,7 +87,15 @@ def _alarms(found: Results) -> list[str]:
             f"on {target} it announces {recall} of the rises, {precision} of its alarms are right, and half of them "
             f"come {lead} steps ahead or more"
         )
-    return [f"As an alarm that knows only the past, an angle above 45 degrees does best: {'; '.join(words)}."]
+    return [f"As an alarm that knows only the past, the angle above 45 degrees: {'; '.join(words)}. {_best(scores)}"]
+
+
+def _best(scores: xr.Dataset) -> str:
+    """Say how good each sign is as an alarm."""
+    means = scores["f1"].fillna(0).mean("target")
+    pairs = sorted(zip(means.values.tolist(), means["signal"].values.tolist(), strict=True), reverse=True)
+    listed = ", ".join(f"{signal} {short(score, 2)}" for score, signal in pairs)
+    return f"Precision and recall together (F1, mean over the targets): {listed}."
 
 
 def _ways(found: Results) -> list[str]:
@@ -140,7 +148,7 @@ def _configuration_chapter(found: Results) -> Chapter:
 
 def _rates_chapter(found: Results) -> Chapter:
     third = found.trained[grids.FIGURE_3.name]
-    text = "A smaller rate learns more slowly, and stays stable for longer than it is slower."
+    text = "Does a smaller rate only learn more slowly, or does it also stay stable for longer than it is slower?"
     longest = [pictures.sharpness(third, lr) for lr in (0.3, 0.4)]
     return Chapter("Smaller rates", text, [pictures.errors(third, "figure_3", "Three rates, figure 3"), *longest])
 

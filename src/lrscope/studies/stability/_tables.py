@@ -30,7 +30,8 @@ def summary(found: Results) -> Listed:
     rows = [_row(trained, lr, seed) for trained in found.trained.values() for lr, seed in trained.members()]
     note = (
         "Errors are half the mean squared error; steps count updates from 0. An empty onset did not happen. Sharpness "
-        "is measured at some steps only, its crossing may be late by the distance of two."
+        "is measured at some steps only, its crossing may be late by the distance of two. Converged means finite, "
+        "with a last error below the first: a network may do so and have become unstable on its way."
     )
     return Listed("summary", Table("Every network", SUMMARY, rows, note))
 
@@ -109,8 +110,9 @@ def bench(found: Results) -> Listed:
         rows.append((target, way, lr, *(_number(float(here[name])) for name in names)))
     levels = ", ".join(f"{target} {error:g}" for target, error in TARGET_ERRORS.items())
     note = (
-        f"{grids.BENCH_SEEDS} seeds each; final error: median of those that did not diverge. Target errors: {levels}; "
-        "networks that miss theirs count with all steps. Diverged: not finite, or not below the first error at the end."
+        f"{grids.BENCH_SEEDS} seeds each, {grids.BENCH_SAMPLES} points; final error: median of those that did not "
+        f"diverge. Target errors: {levels}; networks that miss theirs count with all steps. Diverged: not finite, or "
+        "not below the first error at the end."
     )
     return Listed("controllers", Table("Ways to choose the rate", (*columns, "share that reached it"), rows, note))
 
