@@ -2,7 +2,7 @@
 
 For a network of a few neurons each operation of a step costs more to call than to compute, and a step has a hundred
 operations. PyTorch's compiler makes one loop nest of them, and several steps in a row make the call itself cheap: for
-the perceptron of experiment 1 a step takes about a fifth of the time of the traced graph. Compiling takes some
+the perceptron of experiment 1 a step takes a twentieth of the time of the traced graph or less. Compiling takes some
 seconds and a C++ compiler.
 """
 
