@@ -10,7 +10,9 @@ from torch import nn, optim
 from lrscope.data import Samples, Shape
 from lrscope.models import Autoencoder
 from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Linear, WarmUp
-from lrscope.probes import Biases, LearningRate, Loss, Weights, every
+from lrscope.probes import Biases, LearningRate, Loss, Probe, Weights, every
+from lrscope.records import Variable
+from lrscope.specification import specification
 from lrscope.training import Experiment, Sweep, stream, train
 
 RULES = {
@@ -168,6 +170,36 @@ class Fragile(nn.Module):
 
     def forward(self, inputs):
         return self.layers(inputs) ** 3
+
+
+@specification
+class Kept(Probe):
+    """The loss of the step before that was measured: two steps of one state, the same tensor at first."""
+
+    when: object = every(4)
+    name: str = "kept"
+
+    def labels(self, structure):
+        return (Variable(self.name, self.name, "loss measured before"),)
+
+    def init(self, parameters):
+        zero = next(iter(parameters.values())).new_zeros(())
+        return {"older": zero, "newer": zero}
+
+    def measure(self, state, moment):
+        return {self.name: state["older"]}, {"older": state["newer"], "newer": moment.loss}
+
+
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+def test_what_probes_remember_is_apart_even_where_it_was_once_the_same(seeds, cases):
+    """At step 12 both remember the loss of that step; from then on one of them goes on alone."""
+    probes = [Kept(when=every(3), name="third"), Kept(when=every(4), name="fourth")]
+    records = train(experiment_of(cases, "mlp", sweep=Sweep(lr=[0.05], seed=seeds), probes=probes), device="cpu")
+    loss = records.loss.values
+    for probe, count in zip(probes, (3, 4), strict=True):
+        found = records[probe.name].values
+        assert (found[..., :2] == 0).all()
+        assert np.array_equal(found[..., 2:], loss[..., ::count][..., :-2])
 
 
 def fragile(lrs, **fields):

@@ -151,8 +151,7 @@ class Ensemble:
             },
             DIVERGED_AT: torch.full((members,), -1, dtype=torch.int64, device=parameters.device),
         }
-        own_memory: State = filled(state, (leaf.contiguous() for leaf in leaves(state)))
-        return own_memory
+        return _apart(state)
 
     def step(
         self, state: State, step: int, factor: float, due: tuple[int, ...], order: Tensor | None
@@ -219,12 +218,13 @@ class Ensemble:
         return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
 
     def _program(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
+        arguments = (_apart(arguments[0]), *arguments[1:])
         graph = simplified(_traced(self._lifted(due, batch_dim), arguments))
         return without_python(graph, arguments) if self._columns.noise_seed.device.type == "cpu" else graph
 
     def _compiled(self, due: tuple[int, ...], count: int, arguments: tuple[Any, ...]) -> Program | None:
         state, numbers, (seed, first, factors), *data = arguments
-        single = (state, numbers, (seed, first, factors[0]), *data)
+        single = (_apart(state), numbers, (seed, first, factors[0]), *data)
         graph = _traced(self._lifted(due, self._data_dim), single, decompositions())
         before = len(leaves((state, numbers, seed)))
         return compiled(graph, single, arguments, Repetition(count, step=before, scale=before + 1))
@@ -317,6 +317,16 @@ def _traced(lifted: Step, arguments: tuple[Any, ...], decompositions: Mapping[An
     except (RuntimeError, ValueError, TypeError) as error:
         remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
         raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
+
+
+def _apart(state: State) -> State:
+    """Return a state in which each entry has memory of its own.
+
+    Two entries may be one tensor (the last gradient, remembered by two probes); a trace would take them for one for
+    all time.
+    """
+    copies: State = filled(state, (leaf.clone(memory_format=torch.contiguous_format) for leaf in leaves(state)))
+    return copies
 
 
 def _tree(batch: Batch) -> Tree:
