@@ -61,7 +61,7 @@ def similarities(trained: Trained, lr: float) -> tuple[xr.DataArray, xr.DataArra
     alike = analysis.similarity(records, LAYER).isel({MEMBER: 0})
     pairs = list(itertools.combinations(range(_neurons(trained)), 2))
     names = xr.Variable("pair", [f"{one} and {other}" for one, other in pairs])
-    first, second = (xr.DataArray([pair[place] for pair in pairs], dims="pair") for place in (0, 1))
+    first, second = (xr.DataArray(numbers, dims="pair") for numbers in np.array(pairs, dtype=int).reshape(-1, 2).T)
     of_pairs = alike.isel(neuron=first, other=second).assign_coords(pair=names)
     return of_pairs, of_pairs >= ALIKE
 
