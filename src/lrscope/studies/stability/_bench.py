@@ -21,7 +21,7 @@ def bench(by_name: Mapping[str, xr.Dataset]) -> xr.Dataset:
     Dataset (target, controller, lr)
         final_error : median over the seeds of the training error at the last step, of the networks that did not
             diverge; NaN if all did
-        low, high : lowest and highest of them
+        low, high : their lower and upper quartile
         diverged : share of the seeds that diverged: not finite, or not below the first error in the end
         steps_to_target : mean over the seeds of the first step with the target error or less; those that never
             reach it count with all steps; NaN where none does
@@ -56,8 +56,8 @@ def _of_one(lazily: xr.Dataset, target: str) -> xr.Dataset:
         return xr.Dataset(
             {
                 "final_error": grid["final"].median("seed"),
-                "low": grid["final"].min("seed"),
-                "high": grid["final"].max("seed"),
+                "low": grid["final"].quantile(0.25, "seed").drop_vars("quantile"),
+                "high": grid["final"].quantile(0.75, "seed").drop_vars("quantile"),
                 "diverged": grid["diverged"].mean("seed"),
                 "steps_to_target": grid["steps"].mean("seed").where(grid["reached"].any("seed")),
                 "reached": grid["reached"].mean("seed"),

@@ -132,7 +132,10 @@ def bench(found: Results, target: str) -> Still:
     """Return how each way to choose the rate does from each starting rate."""
     assert found.bench is not None
     draw = partial(figures.controller_bench, found.bench.sel(target=target, drop=True))
-    caption = "Error at the end, share of networks that diverged, and steps to the target error, by the starting rate."
+    caption = (
+        "Error at the end (median, and a band from quartile to quartile), share of networks that diverged, and mean "
+        "steps to the target error, by the starting rate."
+    )
     return Still(f"controllers_{target}", f"Ways to choose the rate on {target}", caption, draw)
 
 

@@ -101,7 +101,16 @@ def alarm(test: AlarmTest) -> Listed:
 def bench(found: Results) -> Listed:
     """Return how each way to choose the rate did, one row a target, way and starting rate."""
     assert found.bench is not None
-    columns = ("target", "way", "starting rate", "final error", "lowest", "highest", "diverged", "steps to target")
+    columns = (
+        "target",
+        "way",
+        "starting rate",
+        "final error",
+        "lower quartile",
+        "upper quartile",
+        "diverged",
+        "steps to target",
+    )
     names = ("final_error", "low", "high", "diverged", "steps_to_target", "reached")
     axes = [found.bench[axis].values.tolist() for axis in ("target", "controller", "lr")]
     rows = []
