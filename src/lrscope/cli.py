@@ -149,6 +149,7 @@ def _run(given: list[str]) -> int:
         example = f"Write for example: lrscope run {next(iter(STUDIES))}"
         raise InputError(f"STUDY must be one of {', '.join(STUDIES)}; got none. {example}")
     name, *rest = given
+    sys.path.insert(0, "")  # a target of one's own may lie in the folder where the command is given
     options, place = _parsed(study(name).Options, rest, f"lrscope run {name}")
     folder = Folder(place.out or Path("results") / name)
     if place.estimate:
