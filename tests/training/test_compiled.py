@@ -223,15 +223,17 @@ def test_minibatches_and_large_networks_are_not_compiled(compiling):
 
 
 class Deep(nn.Module):
-    """Layers wide enough for matrix products, with running statistics and dropout."""
+    """Layers wide enough for matrix products, with running statistics, dropout, and what writes over its inputs."""
 
     def __init__(self):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(3, 40, bias=False), nn.BatchNorm1d(40), nn.Tanh(), nn.Dropout(0.3))
+        self.layers = nn.Sequential(nn.Linear(3, 40, bias=False), nn.BatchNorm1d(40), nn.ReLU(True), nn.Dropout(0.3))
         self.last = nn.Linear(40, 2)
 
     def forward(self, inputs):
-        return self.last(self.layers(inputs))
+        outputs = self.last(self.layers(inputs))
+        outputs *= 2
+        return outputs
 
 
 def deep(**fields):
@@ -244,7 +246,7 @@ def deep(**fields):
 
 LONG = {
     "controller": lambda: perceptron(schedule=GradientAngle(), optimizer=SGD(momentum=0.5), sweep=Sweep(lr=[0.1, 0.2]),
-                                     probes=[LearningRate(reasons=True), Loss(), Weights(when=every(7))]),
+                                     steps=100, probes=[LearningRate(reasons=True), Loss(), Weights(when=every(7))]),
     "sharpness": lambda: perceptron(schedule=SharpnessCapped(), sweep=Sweep(lr=[0.1, 3.0]), steps=60,
                                     probes=[LearningRate(reasons=True), Sharpness(when=every(10)), UpdateSize()]),
     "Adam": lambda: perceptron(optimizer=Adam(), schedule=Cosine(), sweep=Sweep(lr=[0.01, 0.1]),

@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 from torch._functorch.compile_utils import fx_graph_cse
+from torch.func import functionalize
 from torch.fx import Graph, GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from lrscope.training._graph import leaves
 
@@ -81,6 +83,10 @@ def compiled(
     RuntimeWarning : the compiler refuses the graph; the reason is named, and None returned.
     """
     form, errors = module(*single), _compiler("exc")
+    module = _pure(module, single)
+    if any(_writes(node) for node in module.graph.nodes):
+        _say_refused("an operation writes over its arguments")
+        return None
     try:
         _compiler("cpp_builder").get_cpp_compiler()
         with _compiler("config").patch(_OPTIONS), warnings.catch_warnings():
@@ -89,10 +95,25 @@ def compiled(
     except errors.InvalidCxxCompiler:
         return None
     except (errors.InductorError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        warnings.warn(f"the steps could not be compiled and run one by one: {reason}", RuntimeWarning, stacklevel=2)
+        _say_refused(str(error).strip().partition("\n")[0])
         return None
     return Program(run, form, repetition)
+
+
+def _say_refused(reason: str) -> None:
+    warnings.warn(f"the steps could not be compiled and run one by one: {reason}", RuntimeWarning, stacklevel=3)
+
+
+def _pure(module: GraphModule, arguments: tuple[Any, ...]) -> GraphModule:
+    """Return the graph without operations that write over their arguments: the compiler takes them for pure."""
+    if not any(_writes(node) for node in module.graph.nodes):
+        return module
+    return make_fx(functionalize(module, remove="mutations"), decomposition_table=dict(decompositions()))(*arguments)
+
+
+def _writes(node: Node) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def _unrolled(module: GraphModule, single: tuple[Any, ...], repetition: Repetition) -> GraphModule:
