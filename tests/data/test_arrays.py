@@ -44,3 +44,33 @@ def test_a_single_number_is_no_sample():
 def test_what_is_no_number_is_refused():
     with pytest.raises(InputError, match=r"inputs and targets must be arrays of numbers; got types <U1 and float64\."):
         Samples(["a"], [1.0])
+
+
+def test_samples_may_hold_others_out():
+    both = np.arange(6.0).reshape(3, 2), np.zeros(3)
+    other = np.ones((2, 2)), np.ones(2)
+    arrays = Samples(*both, held_out=other).held_out()
+    assert arrays.inputs is other[0]
+    assert arrays.targets is other[1]
+    assert Samples(*both).held_out() is None
+
+
+def test_samples_held_out_are_described_beside_the_others():
+    both, other = (np.arange(6.0).reshape(3, 2), np.zeros(3)), (np.ones((2, 2)), np.ones(2))
+    form, bare = Samples(*both, held_out=other).__json__(), Samples(*both).__json__()
+    assert form["held_out"] == {key: value for key, value in Samples(*other).__json__().items() if key != "name"}
+    assert form["held_out"]["inputs"] == [2, 2]
+    assert {key: value for key, value in form.items() if key != "held_out"} == bare
+
+
+def test_samples_held_out_must_be_like_those_learned_from():
+    inputs, targets = np.zeros((3, 2)), np.zeros((3, 1))
+    with pytest.raises(InputError, match="the number of targets must be as many as the inputs, and at least one"):
+        Samples(inputs, targets, held_out=(np.zeros((2, 2)), np.zeros((3, 1))))
+    for other in ((np.zeros((2, 3)), np.zeros((2, 1))), (np.zeros((2, 2)), np.zeros(2))):
+        with pytest.raises(InputError) as caught:
+            Samples(inputs, targets, held_out=other)
+        shapes = " and ".join(str(array.shape) for array in other)
+        assert str(caught.value) == (
+            f"held_out must be samples of the shapes (2,) and (1,), like those learned from; got '{shapes}'."
+        )

@@ -53,7 +53,7 @@ def test_there_is_a_chunk_for_every_thread(threads):
 
 def test_threads_are_dealt_to_the_lanes_and_the_caller_keeps_its_own(threads):
     threads(4)
-    with threads_for(2) as pool:
+    with threads_for(2, each=2) as pool:
         assert [pool.submit(torch.get_num_threads).result() for _ in range(4)] == [2] * 4
         assert torch.get_num_threads() == 4
         threads(3)

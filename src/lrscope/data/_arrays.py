@@ -58,7 +58,11 @@ class Samples:
     ----------
     inputs, targets : (sample, ...)
     name : how the data is called in the report
-    held_out : inputs and targets of other samples, which are never trained on
+    held_out : inputs and targets of other samples, of the same shapes, which are never trained on
+
+    Raises
+    ------
+    InputError : no arrays of numbers, not as many targets as inputs, or samples of other shapes held out.
 
     Examples
     --------
@@ -75,6 +79,8 @@ class Samples:
     ) -> None:
         self._arrays = Arrays(np.asarray(inputs), np.asarray(targets))
         self._held_out = Arrays(*map(np.asarray, held_out)) if held_out else None
+        if self._held_out:
+            _refuse_other_shapes(self._arrays, self._held_out)
         self.name = name
 
     def arrays(self) -> Arrays:
@@ -88,6 +94,14 @@ class Samples:
     def __json__(self) -> dict[str, Any]:
         held_out = {"held_out": _described(self._held_out)} if self._held_out else {}
         return {"name": self.name, **_described(self._arrays), **held_out}
+
+
+def _refuse_other_shapes(learned: Arrays, held_out: Arrays) -> None:
+    """Raise an error where samples held out are not of the shapes of those learned from."""
+    wanted, got = ((one.inputs.shape[1:], one.targets.shape[1:]) for one in (learned, held_out))
+    if wanted != got:
+        allowed = f"samples of the shapes {wanted[0]} and {wanted[1]}, like those learned from"
+        raise must_be("held_out", allowed, f"{held_out.inputs.shape} and {held_out.targets.shape}")
 
 
 def _described(arrays: Arrays) -> dict[str, Any]:
