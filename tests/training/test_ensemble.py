@@ -5,15 +5,17 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from torch import nn, optim
 
 from lrscope.data import Samples, Shape
 from lrscope.models import Autoencoder
 from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Linear, WarmUp
 from lrscope.probes import Biases, LearningRate, Loss, Probe, Weights, every
-from lrscope.records import Variable
+from lrscope.records import Variable, concatenate
 from lrscope.specification import specification
 from lrscope.training import Experiment, Sweep, stream, train
+from lrscope.training import _loop as loop
 
 RULES = {
     "SGD": (SGD(), partial(optim.SGD)),
@@ -267,3 +269,72 @@ def test_a_network_that_starts_with_nan_diverges_at_step_0():
     inputs = np.full((4, 3), np.nan)
     experiment = Experiment(data=Samples(inputs, inputs), model=Fragile, sweep=Sweep(lr=[0.1]), steps=3)
     assert train(experiment, device="cpu").diverged_at.values.tolist() == [[0, 0, 0]]
+
+
+class Wandering:
+    """A controller of one's own: the rate swings by the step, the reason counts, the state remembers what it heard."""
+
+    def init(self, parameters):
+        zero = parameters.new_zeros(())
+        return {"calls": zero, "start": parameters * 1.0, "heard": zero + 0.0}
+
+    def control(self, state, feedback):
+        calls = state["calls"] + 1
+        curved = feedback.hessian_product(feedback.gradient)
+        rate = feedback.lr * (1 + torch.remainder(feedback.step, 3)) / 3 / (1 + curved.square().sum().sqrt())
+        heard = feedback.loss + feedback.gradient.square().sum() + (feedback.parameters - state["start"]).square().sum()
+        return rate, calls.to(torch.int64) % 4, {**state, "calls": calls, "heard": heard}
+
+
+def controlled(cases, **fields):
+    probes = [LearningRate(reasons=True), Weights(when=every())]
+    given = {"optimizer": SGD(momentum=0.5), "schedule": Wandering(), "steps": 10, "probes": probes}
+    return experiment_of(cases, "mlp", **given | fields)
+
+
+def test_a_controller_is_asked_once_a_step_of_each_member_and_its_rate_is_used(cases):
+    """Against a loop in plain PyTorch that asks the same controller of one network."""
+    (block,) = stream(controlled(cases), device="cpu")
+    model, data, _ = cases["mlp"]
+    inputs, targets = torch.from_numpy(data.arrays().inputs), torch.from_numpy(data.arrays().targets)
+    for row, (lr, seed) in enumerate((lr, seed) for lr in LRS for seed in SEEDS):
+        torch.manual_seed(seed)
+        module, rates = model().double(), []
+        optimizer = optim.SGD(module.parameters(), lr=lr, momentum=0.5)
+        parameters = list(module.parameters())
+        for step in range(10):
+            gradients = torch.autograd.grad(
+                nn.functional.mse_loss(module(inputs), targets), parameters, create_graph=True
+            )
+            whole = torch.cat([gradient.reshape(-1) for gradient in gradients])
+            curved = torch.autograd.grad(whole, parameters, whole.detach())
+            length = torch.cat([piece.reshape(-1) for piece in curved]).norm()
+            rates.append(float(lr * (1 + step % 3) / 3 / (1 + length)))
+            optimizer.param_groups[0]["lr"] = rates[-1]
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient.detach()
+            before = module.encoder[0].weight.detach().clone()
+            optimizer.step()
+            assert np.abs(block.weights_encoder_0[row, step].values - before.numpy()).max() < CLOSE
+        np.testing.assert_allclose(block.learning_rate[row], rates, rtol=1e-9)
+        assert block.rate_reason[row].values.tolist() == [step % 4 for step in range(1, 11)]
+
+
+def test_the_state_of_a_controller_is_in_the_checkpoint(cases, monkeypatch):
+    monkeypatch.setattr(loop, "BLOCK_BYTES", 4 * 100 * 8)
+    whole = list(stream(controlled(cases, batch_size=4), device="cpu"))
+    first = stream(controlled(cases, batch_size=4), device="cpu")
+    blocks = [next(first), next(first)]
+    step = int(first.state["chunk/0/step"])
+    assert 0 < step < 10
+    assert first.state["chunk/0/controller/calls"].tolist() == [step] * 4
+    assert (first.state["chunk/0/controller/heard"] > 0).all()
+    blocks += stream(controlled(cases, batch_size=4), device="cpu", checkpoint=first.state)
+    xr.testing.assert_identical(concatenate(blocks), concatenate(whole))
+
+
+def test_controllers_of_members_do_not_hear_each_other(cases):
+    together = train(controlled(cases), device="cpu")
+    alone = train(controlled(cases, sweep=Sweep(lr=[LRS[1]], seed=[SEEDS[1]])), device="cpu")
+    for name in ("loss", "learning_rate", "rate_reason"):
+        np.testing.assert_allclose(together[name][1, 1], alone[name][0, 0], rtol=1e-12)

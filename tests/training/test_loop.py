@@ -11,13 +11,18 @@ from lrscope import records
 from lrscope.data import Samples, Shape
 from lrscope.errors import InputError
 from lrscope.models import Autoencoder
+from lrscope.optim import GradientAngle as GradientAngleRate
 from lrscope.probes import (
     Activations,
+    GradientAngle,
     GradientNorm,
+    GradientPath,
     Gradients,
     LearningRate,
     Loss,
+    Oscillation,
     Outputs,
+    Sharpness,
     UpdateSize,
     Weights,
     at,
@@ -76,6 +81,18 @@ def test_a_resumed_run_has_the_same_records(kind, chunk_size, cases, small_block
     expected = records.concatenate(whole)
     for after in (1, len(whole) - 1):
         xr.testing.assert_identical(records.concatenate(resumed(experiment, after, chunk_size=chunk_size)), expected)
+
+
+def test_a_resumed_run_remembers_what_its_probes_and_controller_remembered(small_blocks):
+    seldom = [GradientPath(when=every(5)), Oscillation(when=every(4)), Sharpness(0, 2, when=every(4))]
+    experiment = full_batch(
+        probes=[GradientAngle(), *seldom], schedule=GradientAngleRate(), epochs=60, sweep=Sweep(lr=[1e-3, 1e-1])
+    )
+    whole = list(stream(experiment, device="cpu"))
+    assert len(whole) == 2
+    after = resumed(experiment, 1)
+    assert after[0].step[-1] == 36  # the path's next measurement is at 40
+    xr.testing.assert_identical(records.concatenate(after), records.concatenate(whole))
 
 
 def test_a_run_can_be_resumed_again_and_again(small_blocks):
