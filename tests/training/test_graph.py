@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.func import functional_call, grad_and_value
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from lrscope.training._graph import simplified
+from lrscope.training._graph import filled, leaves, simplified, without_python
 
 
 def targets(graph):
@@ -100,3 +102,57 @@ def test_derivatives_write_over_the_gradient_that_comes_in():
         return [grad_and_value(lambda w: (torch.relu(X @ w) @ torch.ones(5, 2)).square().sum())(weights)[0]]
 
     assert ATEN.threshold_backward.grad_input in targets(check(step, torch.ones(4, 5)))
+
+
+trees = st.recursive(
+    st.builds(torch.zeros, st.integers(0, 3)),
+    lambda children: (
+        st.lists(children, max_size=3).map(tuple) | st.dictionaries(st.text(max_size=2), children, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def form_of(tree):
+    """Return the tree with a mark in the place of each tensor."""
+    if isinstance(tree, torch.Tensor):
+        return "tensor"
+    if isinstance(tree, dict):
+        return [(name, form_of(child)) for name, child in tree.items()]
+    return tuple(form_of(child) for child in tree)
+
+
+@given(trees)
+def test_leaves_put_back_give_the_same_tree(tree):
+    """Names in the order in which they were set, as PyTorch's tracer has them."""
+    flat = leaves(tree)
+    numbered = [torch.full((), float(number)) for number in range(len(flat))]
+    back = filled(tree, iter(numbered))
+    assert form_of(back) == form_of(tree)
+    assert all(one is other for one, other in zip(leaves(back), numbered, strict=True))
+    assert all(one is other for one, other in zip(flat, torch.utils._pytree.tree_leaves(tree), strict=True))
+
+
+def test_outside_of_python_the_same_is_computed():
+    def step(state, batch):
+        return {"sum": state["sum"] + batch, "last": {"batch": batch}}, (state["sum"].sin(),)
+
+    arguments = {"sum": X, "last": {"batch": Y}}, Y
+    graph = make_fx(step)(*arguments)
+    program = without_python(graph, arguments)
+    assert program is not graph
+    for state in (arguments[0], {"sum": Y, "last": {"batch": X}}):
+        (after, values), (expected, wanted) = program(state, X), step(state, X)
+        assert list(after) == ["sum", "last"]
+        assert torch.equal(after["sum"], expected["sum"])
+        assert torch.equal(after["last"]["batch"], X)
+        assert torch.equal(values[0], wanted[0])
+
+
+def test_a_graph_that_is_refused_outside_of_python_runs_inside(monkeypatch):
+    def refuse(*arguments, **options):
+        raise RuntimeError("unsupported")
+
+    monkeypatch.setattr(torch.jit, "trace", refuse)
+    graph = make_fx(lambda x: (x + 1,))(X)
+    assert without_python(graph, (X,)) is graph

@@ -10,8 +10,9 @@ from torch import nn
 from lrscope.data import Samples
 from lrscope.errors import InputError
 from lrscope.optim import SGD
-from lrscope.probes import Activations, Biases, Weights, every
+from lrscope.probes import Activations, BatchSharpness, Biases, Weights, every
 from lrscope.training import Experiment, Sweep, stream, train
+from lrscope.training._network import Batch, Network, initial_tree
 
 DRAW = np.random.default_rng(0)
 CLASSES = DRAW.integers(0, 3, 6)
@@ -248,3 +249,56 @@ def test_layers_without_a_sample_in_front_are_not_recorded():
     assert "activations_mean_head" in block
     assert "activations_mean_each" not in block
     assert "weights_each" in block
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_the_second_derivative_of_any_module_is_the_slope_of_its_gradient(name):
+    """Along the gradient: g' H g / g' g, from the gradients at two points nearby."""
+    factory, inputs = WORKING[name]
+    fields = {"loss": "cross_entropy", "optimizer": SGD(), "steps": 1, "dtype": "float64", "probes": [BatchSharpness()]}
+    experiment = Experiment(data=Samples(inputs, CLASSES), model=factory, sweep=Sweep(lr=[0.1, 0.2]), **fields)
+    found = train(experiment, device="cpu").batch_sharpness
+    torch.manual_seed(0)
+    module = factory().double()
+    parameters = list(module.parameters())
+    start = [parameter.detach().clone() for parameter in parameters]
+
+    def gradient_at(shift):
+        with torch.no_grad():
+            for parameter, begin, along in zip(parameters, start, shift, strict=True):
+                parameter.copy_(begin + along)
+        loss = nn.functional.cross_entropy(module(torch.from_numpy(inputs)), torch.from_numpy(CLASSES))
+        return torch.autograd.grad(loss, parameters)
+
+    here = gradient_at([torch.zeros_like(begin) for begin in start])
+    length = torch.cat([piece.reshape(-1) for piece in here]).norm()
+    step = 1e-5 / length
+    ahead, behind = (gradient_at([sign * step * piece for piece in here]) for sign in (1, -1))
+    slopes = zip(here, ahead, behind, strict=True)
+    expected = sum((one * (front - back)).sum() for one, front, back in slopes) / (2 * step * length**2)
+    np.testing.assert_allclose(found, np.full((2, 1), expected.item()), rtol=1e-5, atol=1e-7)
+
+
+def test_the_second_derivative_sees_the_noise_and_the_statistics_of_training():
+    """Dropout's mask of the step, batch statistics: the Hessian belongs to the loss that is trained."""
+
+    def noisy():
+        return nn.Sequential(nn.Linear(4, 9), nn.BatchNorm1d(9), nn.Tanh(), nn.Dropout(0.5), nn.Linear(9, 4))
+
+    network = Network(noisy().double(), nn.functional.mse_loss, Batch(*[torch.from_numpy(FEATURES)] * 2))
+    parameters, buffers = initial_tree(noisy().double())
+    batch, key = Batch(*[torch.from_numpy(FEATURES)] * 2), torch.tensor(5)
+    curvature = network.curvature(parameters, buffers, batch, key)
+
+    def gradient(vector):
+        return network.forward_back(vector, buffers, batch, key, frozenset()).gradient
+
+    direction = torch.linspace(-1, 1, len(parameters), dtype=torch.float64)
+    step = 1e-6
+    slope = (gradient(parameters + step * direction) - gradient(parameters - step * direction)) / (2 * step)
+    product, matrix = curvature.product(direction), curvature.matrix()
+    assert torch.allclose(product, slope, rtol=1e-6, atol=1e-8)
+    assert torch.allclose(matrix @ direction, product, rtol=1e-10, atol=1e-12)
+    assert torch.allclose(matrix, matrix.T, atol=1e-12)
+    other = network.curvature(parameters, buffers, batch, key + 1).product(direction)
+    assert not torch.allclose(other, product, rtol=1e-2)
