@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from lrscope.probes._eigenvalues import largest_by_lanczos, largest_of_matrix, some_direction
 
 powers = arrays(np.float64, (6, 6), elements=st.floats(-30, 30))
-eigenvalues = st.lists(st.floats(-10, 10), min_size=2, max_size=10)
+eigenvalues = st.lists(st.floats(-10, 10).map(lambda value: round(value, 6)), min_size=2, max_size=10)
 
 
 def rotated(values, seed=0):
@@ -32,9 +32,8 @@ def test_elements_of_any_size_have_an_eigenvalue(exponents, empty, dtype):
     wild = np.sign(exponents) * 10.0**exponents
     symmetric = torch.from_numpy((wild + wild.T) * np.outer(empty, empty)).to(dtype)
     value, direction = largest_of_matrix(symmetric)
-    exact = np.linalg.eigvalsh(symmetric.double().numpy())[-1]
-    size = float(symmetric.abs().max())
-    assert abs(float(value) - exact) <= 20 * torch.finfo(dtype).eps * size
+    exact = np.linalg.eigvalsh(symmetric.double().numpy())
+    assert abs(float(value) - exact[-1]) <= 20 * torch.finfo(dtype).eps * abs(exact).max()
     assert float(direction.norm()) == pytest.approx(1, abs=1e-6)
     assert value.dtype == direction.dtype == dtype
 
