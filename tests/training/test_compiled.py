@@ -171,6 +171,7 @@ def test_a_resume_in_the_middle_of_a_compiled_training_has_the_same_records(whol
 
 
 @needs_compiler
+@pytest.mark.long
 def test_a_resume_with_single_steps_goes_on_compiled_at_the_next_stride(whole, compiling, single):
     """The training came from a machine without a compiler and stopped in the middle of a stride."""
     with pytest.MonkeyPatch.context() as patch:
