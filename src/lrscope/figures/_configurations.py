@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 
 from lrscope.errors import must_be
 from lrscope.figures._events import Onsets, mark_divergence, mark_onset
-from lrscope.figures._functions import learned_function
 from lrscope.figures._panels import one_legend, panel_grid
 from lrscope.figures._run import draw_line, escaped, log_axis, step_axis, variable
 from lrscope.figures._style import WIDTH, axis_label, colours, new_axes, new_figure, rate_marks, style
-from lrscope.figures._training import LEGEND, error_panel, run_legend, weights_panel
+from lrscope.figures._training import LEGEND, error_panel, run_legend, weights_and_function
 
 PANEL, ROW = 1.7, 1.75
 """Inches: height of a panel, of a row of panels."""
@@ -133,13 +132,7 @@ def configurations(runs: Mapping[str, xr.Dataset], onsets: Mapping[str, Onsets] 
 def _configuration(run: xr.Dataset, axes: list[Axes], onsets: Onsets | None) -> None:
     error_panel(run, axes[0])
     mark_onset(axes[0], onsets, "error")
-    weights_panel(run, axes[1], hidden=True)
-    weights_panel(run, axes[2], hidden=False)
-    for ax in axes[3:]:
-        if "outputs" in run:
-            learned_function(run, legend=False, ax=ax)
-        else:
-            ax.set_axis_off()
+    weights_and_function(run, axes[1:])
 
 
 def _same_range(axes: list[Axes]) -> None:

@@ -57,7 +57,7 @@ def training_panels(run: xr.Dataset, zoom: Range | None = None, onsets: Onsets |
         if zoom:
             error_panel(run, axes[6], zoom, log=False)
             mark_onset(axes[6], onsets, "error")
-        _weights_and_function(run, axes[7 if zoom else 3 :])
+        weights_and_function(run, axes[7 if zoom else 3 :])
         for ax, letter in zip(axes, "abcdefghi", strict=False):
             ax.set_title(f"({letter})" if ax.axison else "")
         function = not zoom and "outputs" in run
@@ -113,7 +113,8 @@ def _finish(ax: Axes, run: xr.Dataset, zoom: Range | None, log: bool) -> None:
     mark_divergence(ax, run)
 
 
-def _weights_and_function(run: xr.Dataset, axes: list[Axes]) -> None:
+def weights_and_function(run: xr.Dataset, axes: list[Axes]) -> None:
+    """Draw the weights of both layers and, on any further axes, the learned function if it was recorded."""
     weights_panel(run, axes[0], hidden=True)
     weights_panel(run, axes[1], hidden=False)
     for ax in axes[2:]:

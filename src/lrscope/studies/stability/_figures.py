@@ -74,7 +74,7 @@ def sharpness(trained: Trained, lr: float) -> Still:
 
 def functions(found: Results) -> Still:
     """Return what every configuration learned."""
-    runs = {label(trained, lr): _run(trained, lr) for trained, lr in _all(found)}
+    runs = {label(trained, lr): trained.run(lr) for trained, lr in _all(found)}
     chosen = {name: run[["outputs", "targets", "inputs", "diverged_at"]] for name, run in runs.items()}
     caption = "The learned function at the last step against the target, of each configuration."
     return Still("functions", "Learned functions", caption, partial(figures.learned_functions, chosen))
@@ -161,10 +161,6 @@ def faster(trained: Trained, lr: float) -> tuple[int, int]:
     """Return the steps at which the test error begins to fall faster, and falls fastest; -1 for never."""
     found = analysis.acceleration(trained.records.isel(member=[trained.member(lr)]), error="held_out_loss")
     return int(found["begins"][0]), int(found["steepest"][0])
-
-
-def _run(trained: Trained, lr: float) -> xr.Dataset:
-    return trained.run(lr)
 
 
 def _light(trained: Trained, lr: float) -> xr.Dataset:
