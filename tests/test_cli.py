@@ -12,7 +12,8 @@ import torch
 
 import lrscope
 import lrscope.studies
-from lrscope.cli import _first_sentences, main
+from lrscope.cli import main
+from lrscope.cli._options import _first_sentences
 from lrscope.studies import STUDIES
 
 SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"

@@ -109,11 +109,12 @@ def test_the_progress_of_a_resumed_run_begins_where_it_was(commands, told, tmp_p
     folder = tmp_path / "run"
     ended_at(commands, folder, 9, signal.SIGKILL)
     tell = """
-show = lrscope.cli._Bar.show
+import lrscope.cli._bar
+show = lrscope.cli._bar.Bar.show
 def said(bar, done, total):
     print(done, total)
     show(bar, done, total)
-lrscope.cli._Bar.show = said
+lrscope.cli._bar.Bar.show = said
 """
     ended = commands.run([*RUN, "--out", folder, "--resume"], SETUP + tell)
     assert ended.code == 0, ended.err

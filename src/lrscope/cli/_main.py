@@ -1,0 +1,82 @@
+"""Which command is meant, and what is said when it fails."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+
+from lrscope.cli._report import inspect, report
+from lrscope.cli._run import run
+from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
+from lrscope.errors import InputError, LrscopeError, unknown
+
+USAGE = """\
+usage: lrscope COMMAND ...
+
+What does the learning rate do to a neural network, neuron by neuron?
+
+  lrscope run STUDY [options] --out DIR   train a study, record everything, write its report
+  lrscope report DIR                      write the report of a run again from its records
+  lrscope inspect FILE.root               say what a file of records holds
+  lrscope list                            the studies and the questions they ask
+
+Add --help to a command for its options, to `lrscope run STUDY` for those of the study.
+"""
+LIST = """\
+usage: lrscope list
+
+Say which studies there are, and the questions they ask.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 (it failed), 2 (it was asked for something wrong), 130 (Ctrl-C)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _dispatch(given)
+        sys.stdout.flush()
+        return code
+    except SystemExit as end:  # tyro printed the help of a study
+        return int(end.code or 0)
+    except LrscopeError as error:
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted.")
+        return INTERRUPTED
+    except MemoryError as error:
+        say(f"there is not enough memory for this ({error}). Ask for fewer seeds, rates, samples or epochs.")
+        return 1
+    except BrokenPipeError:  # whoever read our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(given: list[str]) -> int:
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "run": run,
+        "report": report,
+        "inspect": inspect,
+        "list": _list,
+    }
+    if not given or given[0] in HELP:
+        return explained(USAGE)
+    if given[0] == "--version":
+        from lrscope import __version__
+
+        print(__version__)
+        return 0
+    if given[0] not in commands:
+        raise unknown("command", given[0], commands)
+    return commands[given[0]](given[1:])
+
+
+def _list(given: list[str]) -> int:
+    if given and given[0] in HELP:
+        return explained(LIST)
+    from lrscope.studies import STUDIES
+
+    if given:
+        raise InputError(f"lrscope list takes no arguments; got {shlex.join(given)}.")
+    print(listed(STUDIES))
+    return 0

@@ -1,0 +1,83 @@
+"""`lrscope report` and `lrscope inspect`: what a run found, and what a file holds."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lrscope.cli._words import HELP, explained, one_path
+
+if TYPE_CHECKING:
+    from lrscope.store import FileSummary, VariableSummary
+    from lrscope.studies import Folder
+
+REPORT = """\
+usage: lrscope report DIR
+
+Write tables, figures, claims and page of a finished run again from its records.
+
+  DIR   folder that `lrscope run` has written
+"""
+INSPECT = """\
+usage: lrscope inspect FILE.root
+
+Say what a file of records holds: axes, trees, variables, the command that wrote it; and whether it is complete.
+
+  FILE.root   a records*.root of a run
+"""
+
+
+def reported(folder: "Folder") -> None:
+    """Write the report of a run and say where it is."""
+    from lrscope.studies import write_report
+
+    with Console(stderr=True).status("Analysing and drawing"):
+        page = write_report(folder)
+    print(f"Report: {page}")
+
+
+def report(given: list[str]) -> int:
+    """Write the report of a run again; return the exit code."""
+    if given and given[0] in HELP:
+        return explained(REPORT)
+    from lrscope.studies import Folder
+
+    reported(Folder(one_path("lrscope report", "folder", given)))
+    return 0
+
+
+def inspect(given: list[str]) -> int:
+    """Say what a file holds; return the exit code."""
+    if given and given[0] in HELP:
+        return explained(INSPECT)
+    from lrscope.store import summary
+
+    _print_summary(summary(one_path("lrscope inspect", "file", given)))
+    return 0
+
+
+def _print_summary(found: "FileSummary") -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    state = "complete" if found.complete else "interrupted, or still being written"
+    console.print(Text.assemble((str(found.path), "bold"), f": {found.size_bytes / 1e6:.1f} MB, {state}"))
+    for axis, values in found.axes.items():
+        console.print(f"  {axis}: {', '.join(map(str, values))}", markup=False)
+    if "command" in found.metadata:
+        console.print(f"  written by: {found.metadata['command']}", markup=False)
+    for tree in found.trees:
+        steps = f"steps {tree.first_step} to {tree.last_step}" if tree.entries else "no entries"
+        console.print(
+            Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {tree.members} networks, {steps}")
+        )
+        console.print(_variables(tree.variables))
+
+
+def _variables(variables: "Sequence[VariableSummary]") -> Table:
+    table = Table("branch", "shape", "type", "what", box=None, pad_edge=False, header_style="italic")
+    for variable in variables:
+        shape = " x ".join(map(str, variable.shape)) or "number"
+        unit = "" if variable.units == "1" else f" [{variable.units}]"
+        table.add_row(variable.name, shape, variable.dtype, Text(variable.long_name + unit))
+    return table

@@ -1,0 +1,90 @@
+"""`lrscope run`: train a study, and write its report."""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from lrscope.cli._bar import Bar
+from lrscope.cli._options import parsed
+from lrscope.cli._report import reported
+from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
+from lrscope.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    from lrscope.studies import Folder
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how a study runs."""
+
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """folder for the results; results/fluctuation for the study fluctuation, by default"""
+    device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
+    """where to train; auto takes a GPU if there is one"""
+    resume: bool = False
+    """go on with an interrupted run in the folder"""
+    overwrite: bool = False
+    """replace the results of an earlier run of this study"""
+    estimate: bool = False
+    """only say how long it would take and how large the files would be"""
+
+
+def run(given: list[str]) -> int:
+    """Train a study and write its report; return the exit code."""
+    from lrscope.studies import STUDIES, Folder, study
+
+    if given and given[0] in HELP:
+        return explained(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{listed(STUDIES)}\n")
+    if not given:
+        example = f"Write for example: lrscope run {next(iter(STUDIES))}"
+        raise InputError(f"STUDY must be one of {', '.join(STUDIES)}; got none. {example}")
+    name, *rest = given
+    sys.path.insert(0, "")  # a target of one's own may lie in the folder where the command is given
+    options, place = parsed({"study": study(name).Options, "run": Place}, rest, f"lrscope run {name}")
+    folder = Folder(place.out or Path("results") / name)
+    if place.estimate:
+        from lrscope.studies import cost
+
+        print(f"{cost(name, options, place.device)}.")
+        return 0
+    command = shlex.join(["lrscope", "run", name, *(word for word in rest if word not in ("--resume", "--overwrite"))])
+    if not _trained(name, options, place, folder, command):
+        say(f"interrupted. What was recorded is kept in {folder.path}. Go on with: {command} --resume")
+        return INTERRUPTED
+    return _finished(folder)
+
+
+def _trained(name: str, options: Any, place: "Place", folder: "Folder", command: str) -> bool:
+    from lrscope.studies import run as train
+
+    if place.resume and place.overwrite:
+        raise InputError("--resume or --overwrite must be given, not both: one keeps what the other removes.")
+    with Bar() as bar:
+        return train(
+            name,
+            options,
+            folder,
+            command=command,
+            device=place.device,
+            resume=place.resume,
+            overwrite=place.overwrite,
+            progress=bar.show,
+        )
+
+
+def _finished(folder: "Folder") -> int:
+    """Write the report of a run; whatever goes wrong, its records are complete, and that is said."""
+    later = f"The records are complete; write the report with: lrscope report {shlex.quote(str(folder.path))}"
+    try:
+        reported(folder)
+    except StoreError as error:
+        raise StoreError(f"{error} {later}") from error
+    except KeyboardInterrupt:
+        say(f"interrupted. {later}")
+        return INTERRUPTED
+    return 0
