@@ -1,14 +1,14 @@
 """Functions of one variable at random points: what the small network of experiment 1 learns."""
 
-import importlib
 from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from lrscope._imported import checked_path, imported
 from lrscope.data._arrays import Arrays
-from lrscope.errors import InputError, must_be, unknown
+from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
 
 Target = Callable[[np.ndarray], np.ndarray]
@@ -84,7 +84,7 @@ class Function:
         return points
 
     def _at(self, points: np.ndarray) -> Arrays:
-        function = imported(self.target) if isinstance(self.target, str) else self.target
+        function = _function(self.target) if isinstance(self.target, str) else self.target
         try:
             values = np.asarray(function(points), dtype=float)
         except (TypeError, ValueError) as error:
@@ -105,29 +105,18 @@ def known_target(target: str | Target) -> str | Target:
     InputError : an unknown name; the nearest is given.
     """
     if isinstance(target, str) and target not in TARGETS:
-        module, colon, function = target.partition(":")
-        if not colon:
+        if ":" not in target:
             raise unknown("target", target, TARGETS)
-        if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
-            raise must_be("target", "a name or package.module:function", target)
+        checked_path("target", target, "a name or package.module:function")
     return target
 
 
-def imported(target: str) -> Target:
-    """Return the function of a name, or of ``package.module:function``.
-
-    Raises
-    ------
-    InputError : it cannot be imported.
-    """
+def _function(target: str) -> Target:
+    """Return the function of a name, or of ``package.module:function``."""
     if target in TARGETS:
         return TARGETS[target]
-    module, _, name = target.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"target must name a function that can be imported; got {target!r}: {error}.") from error
-    if not callable(function):
-        raise must_be("target", "a function", f"{target}, which is {type(function).__name__}")
-    found: Target = function
-    return found
+    found = imported("target", target, "a function")
+    if not callable(found):
+        raise must_be("target", "a function", f"{target}, which is {type(found).__name__}")
+    function: Target = found
+    return function

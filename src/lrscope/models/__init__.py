@@ -5,6 +5,8 @@ an experiment can be written down.
 """
 
 from lrscope.models._autoencoder import Autoencoder
+from lrscope.models._cnn import CNN
+from lrscope.models._imported import Imported
 from lrscope.models._perceptron import Perceptron
 
-__all__ = ["Autoencoder", "Perceptron"]
+__all__ = ["CNN", "Autoencoder", "Imported", "Perceptron"]

@@ -1,0 +1,50 @@
+"""Something of a user's, named by where to import it: ``package.module:name``."""
+
+import importlib
+from typing import Any
+
+from lrscope.errors import InputError, must_be
+
+
+def checked_path(field: str, path: str, allowed: str) -> str:
+    """Return a text if it has the form ``package.module:name``; nothing is imported.
+
+    Parameters
+    ----------
+    field : what the text was given as, for the error
+    allowed : what may be given, for the error: ``package.module:function``, say
+
+    Raises
+    ------
+    InputError : it has another form.
+    """
+    module, _, name = path.partition(":")
+    if not (name.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        raise must_be(field, allowed, path)
+    return path
+
+
+def imported(field: str, path: str, what: str) -> Any:
+    """Return the object that ``package.module:name`` names.
+
+    Parameters
+    ----------
+    field : what the text was given as, for the error
+    what : what it should be, for the error: ``a function``, say
+
+    Raises
+    ------
+    InputError : it cannot be imported; whatever the module raised is said.
+    """
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # the module is anybody's: it may fail in any way
+        said = str(error) if isinstance(error, ImportError | AttributeError) else told(error)
+        raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {said}.") from error
+
+
+def told(error: Exception) -> str:
+    """Return the kind of an error and its message on one line."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -1,0 +1,66 @@
+"""The handwritten digits that come with scikit-learn: images without a download."""
+
+import importlib
+
+import numpy as np
+from pydantic import model_validator
+
+from lrscope.data._arrays import Arrays
+from lrscope.data._images import Count, Images, Seed, Share, Split
+from lrscope.specification import specification
+
+_ALL = 1797
+_LARGEST = 16
+
+
+@specification
+class Digits:
+    """1797 images of handwritten digits, 8 by 8 grey pixels in 17 steps, and the digits 0 to 9 that they show.
+
+    Attributes
+    ----------
+    held_out_share : of the images, that is held out from training
+    split_seed : of the permutation by which images are held out and chosen
+    samples, held_out_samples : how many images to learn from and to hold out at most; None for all
+
+    Raises
+    ------
+    InputError : more samples than there are, or a share that leaves none on one side.
+
+    References
+    ----------
+    Alpaydin, Kaynak: Optical recognition of handwritten digits (UCI, 1998), the test set, as scikit-learn ships it.
+
+    Examples
+    --------
+    >>> Digits().arrays().inputs.shape, Digits().held_out().inputs.shape
+    ((1438, 1, 8, 8), (359, 1, 8, 8))
+    """
+
+    held_out_share: Share = 0.2
+    split_seed: Seed = 0
+    samples: Count | None = None
+    held_out_samples: Count | None = None
+
+    @model_validator(mode="after")
+    def _enough(self) -> "Digits":
+        self._split().learned(_ALL)
+        self._split().held_out(_ALL)
+        return self
+
+    def arrays(self) -> Arrays:
+        """Return images (sample, 1, 8, 8), float32 from 0 to 1, and digits (sample), int64, to learn from."""
+        return _images().arrays(self._split().learned(_ALL))
+
+    def held_out(self) -> Arrays:
+        """Return images and digits held out, in the same form."""
+        return _images().arrays(self._split().held_out(_ALL))
+
+    def _split(self) -> Split:
+        return Split(self.held_out_share, self.split_seed, self.samples, self.held_out_samples)
+
+
+def _images() -> Images:
+    # scikit-learn takes a second to import: only who uses the digits waits for it
+    bunch = importlib.import_module("sklearn.datasets").load_digits()
+    return Images(bunch.images[:, None].astype(np.uint8), bunch.target, _LARGEST)

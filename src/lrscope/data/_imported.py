@@ -1,0 +1,86 @@
+"""Data sets by the names that a command line knows, and a user's own by where to import them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrscope._imported import checked_path, imported, told
+from lrscope.data._arrays import Arrays, DataSet, Samples
+from lrscope.data._digits import Digits
+from lrscope.data._images import Split
+from lrscope.errors import InputError, must_be, unknown
+from lrscope.specification import class_name
+
+DATA_SETS = ("digits",)
+"""Names of the data sets that `data_set` knows."""
+_ALLOWED = "a data set, arrays (inputs, targets), or a function without arguments that returns one of them"
+
+
+def data_set(name: str, root: str | Path | None = None) -> DataSet:
+    """Return a data set by its name, or the one that stands at ``package.module:name``.
+
+    There may be a data set, a pair of arrays (inputs, targets), a pair of such pairs (those learned from, those held
+    out), or a function without arguments that returns one of them. Of a single pair of arrays a fifth is held out, by
+    the same permutation of seed 0 as the images are.
+
+    Parameters
+    ----------
+    name : one of `DATA_SETS`, or where to import one
+    root : folder of the files, for those that have files
+
+    Raises
+    ------
+    InputError : an unknown name (the nearest is given), a folder that is missing or not needed, something that cannot
+        be imported or is no data set.
+
+    Examples
+    --------
+    >>> data_set("digits") == Digits()
+    True
+    """
+    if name == "digits" or ":" in name:
+        if root is not None:
+            raise InputError(f"root must not be given with the data set {name}, which has no files; got {str(root)!r}.")
+        return Digits() if name == "digits" else _of_user(name)
+    raise unknown("data", name, [*DATA_SETS, "package.module:name"])
+
+
+def _of_user(path: str) -> DataSet:
+    checked_path("data", path, f"one of {', '.join(DATA_SETS)}, or package.module:name")
+    found = imported("data", path, _ALLOWED)
+    if callable(found) and not _is_data_set(found):
+        try:
+            found = found()
+        except Exception as error:  # the function is anybody's: it may fail in any way
+            raise must_be("data", _ALLOWED, f"{path}, which raised {told(error)}") from error
+    if _is_data_set(found):
+        return _written_down(found, path)
+    if not (isinstance(found, tuple | list) and len(found) == 2):
+        raise must_be("data", _ALLOWED, f"{path}, which is {type(found).__name__}")
+    first, second = found
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second) == 2:
+        return Samples(first[0], first[1], path, (second[0], second[1]))
+    return _of_arrays(np.asarray(first), np.asarray(second), path)
+
+
+def _is_data_set(found: Any) -> bool:
+    return hasattr(found, "arrays") and not isinstance(found, type)
+
+
+def _written_down(found: Any, path: str) -> DataSet:
+    """Return a data set that has a JSON form: itself, or its arrays, which are told by their checksum."""
+    if hasattr(found, "__json__") or class_name(type(found)).startswith("lrscope.data."):
+        data: DataSet = found
+        return data
+    arrays: Arrays = found.arrays()
+    held_out: Arrays | None = found.held_out() if hasattr(found, "held_out") else None
+    return Samples(arrays.inputs, arrays.targets, path, (held_out.inputs, held_out.targets) if held_out else None)
+
+
+def _of_arrays(inputs: np.ndarray, targets: np.ndarray, path: str) -> Samples:
+    """Return samples of which a share is held out, as of the digits."""
+    count = len(Arrays(inputs, targets).inputs)
+    split = Split(Digits().held_out_share, Digits().split_seed, None, None)
+    learned, held_out = split.learned(count), split.held_out(count)
+    return Samples(inputs[learned], targets[learned], path, (inputs[held_out], targets[held_out]))
