@@ -38,6 +38,22 @@ class Convolutional(nn.Module):
         return self.head(self.features(images).flatten(1))
 
 
+class Pooling(nn.Module):
+    """Convolutions with both kinds of pooling between them, overlapping or not, and running statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            *(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.Tanh(), nn.MaxPool2d(3, 1, 1)),
+            *(nn.AvgPool2d(2, 1), nn.Conv2d(4, 4, 2), nn.ReLU()),
+        )
+        self.fc = nn.Sequential(nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.fc(self.conv(images))
+
+
 class Normalised(nn.Module):
     """With running statistics.
 
@@ -79,6 +95,7 @@ def _images() -> Samples:
 CASES = {
     "mlp": (Small, _regression(), "mse"),
     "cnn": (Convolutional, _images(), "cross_entropy"),
+    "pooling": (Pooling, _images(), "cross_entropy"),
     "batch norm": (Normalised, _regression(), "mse"),
     "dropout": (Noisy, _regression(), "mse"),
 }

@@ -24,6 +24,7 @@ from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
 from lrscope.training._compiled import Program, Repetition, compiled, decompositions
 from lrscope.training._graph import filled, leaves, simplified, without_python
+from lrscope.training._images import channels_last
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
@@ -219,8 +220,10 @@ class Ensemble:
 
     def _program(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
         arguments = (_apart(arguments[0]), *arguments[1:])
-        graph = simplified(_traced(self._lifted(due, batch_dim), arguments))
-        return without_python(graph, arguments) if self._columns.noise_seed.device.type == "cpu" else graph
+        graph = _traced(self._lifted(due, batch_dim), arguments)
+        if self._columns.noise_seed.device.type != "cpu":
+            return simplified(graph)
+        return without_python(simplified(channels_last(graph, arguments)), arguments)
 
     def _compiled(self, due: tuple[int, ...], count: int, arguments: tuple[Any, ...]) -> Program | None:
         state, numbers, (seed, first, factors), *data = arguments
