@@ -18,6 +18,8 @@ from lrscope.analysis import (
     fluctuation,
     judged,
     lead_times,
+    life_events,
+    lives,
     norm_growth,
     onsets,
     order_of_events,
@@ -36,6 +38,8 @@ OF_RECORDS = {
     "fluctuation": lambda records: fluctuation(records, "activations"),
     "by_neuron": lambda records: by_neuron(records, "activations", "max"),
     "dead": lambda records: dead(records),
+    "lives": lambda records: lives(records, window=2),
+    "life_events": lambda records: life_events(lives(records)),
     "share": lambda records: share(dead(records)["dead"]),
     "reconstruction_error": lambda records: reconstruction_error(records),
     "binned": lambda records: binned(fluctuation(records, "weights")),
@@ -52,7 +56,17 @@ OF_RECORDS = {
     "duplicates": lambda records: duplicates(records, "encoder.0", threshold=0.7),
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
-OF_RESULTS = {"alarm_score", "arranged", "over_seeds", "total_variation", "best", "ordered", "agreement"}
+OF_RESULTS = {
+    "by_life",
+    "survival",
+    "alarm_score",
+    "arranged",
+    "over_seeds",
+    "total_variation",
+    "best",
+    "ordered",
+    "agreement",
+}
 """Take no records; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)
 

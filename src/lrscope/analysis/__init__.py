@@ -14,14 +14,17 @@ from lrscope.analysis._events import Thresholds
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
 from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
 from lrscope.analysis._layers import arranged, by_neuron
+from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
 from lrscope.analysis._participation import dead, participation, share
 from lrscope.analysis._reconstruction import reconstruction_error
 from lrscope.analysis._seeds import over_seeds
 from lrscope.analysis._spread import spread
+from lrscope.analysis._survival import survival
 
 __all__ = [
     "CRITERIA",
     "EDGES",
+    "LIFE_STATES",
     "AlarmRule",
     "Detector",
     "Thresholds",
@@ -32,6 +35,7 @@ __all__ = [
     "arranged",
     "best",
     "binned",
+    "by_life",
     "by_neuron",
     "carriers",
     "dead",
@@ -39,6 +43,8 @@ __all__ = [
     "fluctuation",
     "judged",
     "lead_times",
+    "life_events",
+    "lives",
     "norm_growth",
     "onsets",
     "order_of_events",
@@ -50,5 +56,6 @@ __all__ = [
     "shares",
     "similarity",
     "spread",
+    "survival",
     "total_variation",
 ]
