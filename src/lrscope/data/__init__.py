@@ -6,13 +6,17 @@ Nothing here needs torch.
 """
 
 from lrscope.data._arrays import Arrays, DataSet, Samples
+from lrscope.data._cifar import CIFAR10
 from lrscope.data._digits import Digits
 from lrscope.data._functions import TARGETS, Function, known_target
 from lrscope.data._imported import DATA_SETS, data_set
+from lrscope.data._mnist import MNIST
 from lrscope.data._shapes import SHAPES, Shape
 
 __all__ = [
+    "CIFAR10",
     "DATA_SETS",
+    "MNIST",
     "SHAPES",
     "TARGETS",
     "Arrays",

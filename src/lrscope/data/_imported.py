@@ -7,12 +7,14 @@ import numpy as np
 
 from lrscope._imported import checked_path, imported, told
 from lrscope.data._arrays import Arrays, DataSet, Samples
+from lrscope.data._cifar import CIFAR10
 from lrscope.data._digits import Digits
 from lrscope.data._images import Split
+from lrscope.data._mnist import MNIST
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import class_name
 
-DATA_SETS = ("digits",)
+DATA_SETS = ("digits", "mnist", "cifar10")
 """Names of the data sets that `data_set` knows."""
 _ALLOWED = "a data set, arrays (inputs, targets), or a function without arguments that returns one of them"
 
@@ -43,7 +45,12 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
         if root is not None:
             raise InputError(f"root must not be given with the data set {name}, which has no files; got {str(root)!r}.")
         return Digits() if name == "digits" else _of_user(name)
-    raise unknown("data", name, [*DATA_SETS, "package.module:name"])
+    if name not in DATA_SETS:
+        raise unknown("data", name, [*DATA_SETS, "package.module:name"])
+    if root is None:
+        remedy = f"Download them, for example with: lrscope data fetch {name} --root data"
+        raise must_be("root", f"the folder with the files of {name}", None, remedy)
+    return MNIST(root) if name == "mnist" else CIFAR10(root)
 
 
 def _of_user(path: str) -> DataSet:

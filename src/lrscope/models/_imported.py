@@ -1,5 +1,6 @@
 """A network of a user's own, named by where to import it."""
 
+import torch
 from pydantic import field_validator
 from torch import nn
 
@@ -38,7 +39,8 @@ class Imported:
 
     def __call__(self) -> nn.Module:
         """Return a new module."""
-        factory = imported("model", self.path, _FACTORY)
+        with torch.random.fork_rng(devices=()):  # what the module draws when it is imported is not the network's
+            factory = imported("model", self.path, _FACTORY)
         if isinstance(factory, nn.Module):
             remedy = "Name what makes the module: each network is a new one."
             raise must_be("model", _FACTORY, f"{self.path}, which is a module", remedy)

@@ -1,0 +1,85 @@
+"""MNIST from its IDX files in a folder; nothing is downloaded here."""
+
+from pathlib import Path
+
+from pydantic import field_validator
+
+from lrscope.data._arrays import Arrays
+from lrscope.data._files import check_classes, found
+from lrscope.data._idx import read_idx
+from lrscope.data._images import Count, Images, Seed, Share, Split
+from lrscope.errors import must_be
+from lrscope.specification import specification
+
+FOLDERS = ("", "MNIST/raw", "raw")
+"""Where the files may lie below the root; the second is torchvision's."""
+_LARGEST = 255
+
+
+@specification
+class MNIST:
+    """70 000 images of handwritten digits, 28 by 28 grey pixels, and the digits 0 to 9 that they show.
+
+    Other data in the same files (Fashion-MNIST, say) is read as well. Files may be gzipped or not, be called
+    ``train-images-idx3-ubyte`` or ``train-images.idx3-ubyte``, and lie in the folder or below it in ``MNIST/raw``.
+
+    Attributes
+    ----------
+    root : folder of the files
+    held_out_share : of the training images, that is held out; by default the standard test images are
+    split_seed : of the permutation by which images are held out and chosen
+    samples, held_out_samples : how many images to learn from and to hold out at most; None for all
+
+    Raises
+    ------
+    InputError : later, when files are read: one that is missing, has a wrong magic number or another size than its
+        header says, other labels than 0 to 9, as many labels as there are images are not there; more samples than
+        there are.
+
+    References
+    ----------
+    LeCun, Cortes, Burges: The MNIST database of handwritten digits (1998).
+    """
+
+    root: str | Path
+    held_out_share: Share | None = None
+    split_seed: Seed = 0
+    samples: Count | None = None
+    held_out_samples: Count | None = None
+
+    @field_validator("root")
+    @classmethod
+    def _as_text(cls, root: str | Path) -> str | Path:
+        return str(root)
+
+    def arrays(self) -> Arrays:
+        """Return images (sample, 1, 28, 28), float32 from 0 to 1, and digits (sample), int64, to learn from."""
+        images = _images(Path(self.root), "train")
+        return images.arrays(self._split().learned(len(images)))
+
+    def held_out(self) -> Arrays:
+        """Return images and digits held out, in the same form."""
+        images = _images(Path(self.root), "train" if self.held_out_share else "t10k")
+        return images.arrays(self._split().held_out(len(images)))
+
+    def _split(self) -> Split:
+        return Split(self.held_out_share, self.split_seed, self.samples, self.held_out_samples)
+
+
+def _images(root: Path, part: str) -> Images:
+    paths = [_path(root, f"{part}-{kind}") for kind in ("images-idx3", "labels-idx1")]
+    pixels, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
+    if len(pixels) != len(labels):
+        raise must_be(str(paths[1]), f"as many labels as {paths[0]} holds images, {len(pixels)}", len(labels))
+    check_classes(labels, str(paths[1]))
+    return Images(pixels[:, None], labels, _LARGEST)
+
+
+def _path(root: Path, name: str) -> Path:
+    """Return the path of a file such as ``train-images-idx3``."""
+    usual = f"{name}-ubyte"
+    path = found(root, FOLDERS, (usual, usual.replace("-idx", ".idx")))
+    if path is None:
+        remedy = f"Download the files with: lrscope data fetch mnist --root {root}"
+        raise must_be("root", f"a folder that holds {usual}, gzipped or not", str(root), remedy)
+    return path

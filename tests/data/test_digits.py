@@ -1,0 +1,98 @@
+"""scikit-learn's digits: the images as they are there, in a form for training, some held out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+import lrscope
+from lrscope.data import Digits
+from lrscope.errors import InputError
+from lrscope.specification import from_json, to_json
+
+
+def rows(arrays):
+    """Return each sample as bytes, to compare sets of them."""
+    flat = np.c_[arrays.inputs.reshape(len(arrays.inputs), -1), arrays.targets]
+    return sorted(row.tobytes() for row in flat)
+
+
+@settings(max_examples=20)
+@given(st.floats(0.01, 0.9), st.integers(0, 2**70))
+def test_learned_and_held_out_together_are_all_digits(share, seed):
+    bunch = load_digits()
+    everything = np.c_[(bunch.images / 16).astype(np.float32).reshape(1797, -1), bunch.target]
+    data = Digits(share, seed)
+    learned, held_out = data.arrays(), data.held_out()
+    assert len(held_out.inputs) == round(share * 1797)
+    assert sorted(rows(learned) + rows(held_out)) == sorted(row.tobytes() for row in everything)
+
+
+def test_the_form_is_that_of_images():
+    arrays = Digits().arrays()
+    assert (arrays.inputs.shape, arrays.targets.shape) == ((1438, 1, 8, 8), (1438,))
+    assert (arrays.inputs.dtype, arrays.targets.dtype) == (np.float32, np.int64)
+    assert (arrays.inputs.min(), arrays.inputs.max()) == (0, 1)
+    assert set(np.unique(arrays.inputs * 16)) == set(range(17))
+    assert arrays.inputs.flags.c_contiguous
+
+
+@given(st.integers(1, 1438), st.integers(1, 359), st.integers(0, 5))
+@settings(max_examples=20)
+def test_fewer_samples_are_the_first_of_all(samples, held_out_samples, seed):
+    few, everything = Digits(0.2, seed, samples, held_out_samples), Digits(0.2, seed)
+    assert np.array_equal(few.arrays().inputs, everything.arrays().inputs[:samples])
+    assert np.array_equal(few.arrays().targets, everything.arrays().targets[:samples])
+    assert np.array_equal(few.held_out().inputs, everything.held_out().inputs[:held_out_samples])
+
+
+def test_another_seed_holds_out_other_images():
+    first, second = (Digits(split_seed=seed).held_out() for seed in (0, 1))
+    assert rows(first) != rows(second)
+    assert rows(first) == rows(Digits().held_out())
+
+
+def test_json_brings_them_back():
+    data = Digits(0.3, 5, 100, None)
+    assert from_json(json.loads(json.dumps(to_json(data)))) == data
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"held_out_share": 0.0}, "held_out_share must be greater than 0; got 0.0."),
+        ({"held_out_share": 1.0}, "held_out_share must be less than 1; got 1.0."),
+        (
+            {"held_out_share": 1e-5},
+            "held_out_share must be a share that leaves some of 1797 images on either side; got 1e-05.",
+        ),
+        (
+            {"held_out_share": 0.9999},
+            "held_out_share must be a share that leaves some of 1797 images on either side; got 0.9999.",
+        ),
+        ({"samples": 0}, "samples must be greater than or equal to 1; got 0."),
+        ({"samples": 1439}, "samples must be at most the 1438 that there are; got 1439."),
+        ({"held_out_samples": 360}, "held_out_samples must be at most the 359 that there are; got 360."),
+        ({"split_seed": -1}, "split_seed must be greater than or equal to 0; got -1."),
+    ],
+)
+def test_what_cannot_be_is_said(fields, sentence):
+    with pytest.raises(InputError) as caught:
+        Digits(**fields)
+    assert str(caught.value) == sentence
+
+
+def test_scikit_learn_is_imported_by_those_who_use_the_digits_only():
+    code = "import sys, lrscope.data as d; d.Digits(); print('sklearn' in sys.modules); d.Digits().arrays(); "
+    code += "print('sklearn' in sys.modules, 'torch' in sys.modules)"
+    source = str(Path(lrscope.__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": source}
+    )
+    assert done.stdout.split() == ["False", "True", "False"]
