@@ -38,6 +38,7 @@ GROUPS = [
         Gradients(detail="spread", when=every()),
         LearningRate(reasons=True),
         Outputs(inputs=True, when=every()),
+        PreconditionedSharpness(of="batch", iterations=2, when=every()),
     ],
     [Gradients(of=("weights", "activations"), when=every()), Activations(include=("*",), when=every())],
     [Activations(include=("*",), full=True, when=every())],

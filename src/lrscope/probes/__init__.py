@@ -5,6 +5,7 @@ it declares in ``needs`` what of the moment is expensive to have, and only that 
 generator and changes nothing: recording never changes training.
 """
 
+from lrscope.probes._accuracy import Accuracy, HeldOutAccuracy
 from lrscope.probes._activations import Activations
 from lrscope.probes._cadence import At, Cadence, Every, LogSpaced, at, every, log_spaced
 from lrscope.probes._directions import GradientAngle, GradientPath, Oscillation
@@ -17,6 +18,7 @@ from lrscope.probes._structure import ROOT, Layer, Parameter, Structure, structu
 
 __all__ = [
     "ROOT",
+    "Accuracy",
     "Activations",
     "At",
     "BatchSharpness",
@@ -28,6 +30,7 @@ __all__ = [
     "GradientNorm",
     "GradientPath",
     "Gradients",
+    "HeldOutAccuracy",
     "HeldOutLoss",
     "Layer",
     "LearningRate",

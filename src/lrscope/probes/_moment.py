@@ -42,7 +42,9 @@ class Moment:
         empty unless a probe needs them
     inputs, outputs, targets : (sample, ...) of the whole data set in evaluation mode; None unless a probe needs
         ``evaluation``
-    held_out_loss : scalar, of the samples held out, in evaluation mode; None unless a probe needs ``held_out``
+    batch_outputs, batch_targets : (sample, ...) of the step's batch, in training mode
+    held_out_loss, held_out_outputs, held_out_targets : scalar and (sample, ...) of the samples held out, in evaluation
+        mode; None unless a probe needs ``held_out``
     curvature, batch_curvature : of the loss of the whole data set, and of the step's batch
     stability_limit : scalar, what the largest eigenvalue of the Hessian, divided by `preconditioner` where there is
         one, must stay below for this update rule at this rate; NaN for a rule that does not say
@@ -62,7 +64,11 @@ class Moment:
     inputs: Tensor | None = None
     outputs: Tensor | None = None
     targets: Tensor | None = None
+    batch_outputs: Tensor | None = None
+    batch_targets: Tensor | None = None
     held_out_loss: Tensor | None = None
+    held_out_outputs: Tensor | None = None
+    held_out_targets: Tensor | None = None
     curvature: Curvature | None = None
     batch_curvature: Curvature | None = None
     stability_limit: Tensor | None = None

@@ -1,7 +1,7 @@
 """How curved the loss is where the training stands: the largest eigenvalue of its Hessian, against what is stable."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -82,6 +82,8 @@ class PreconditionedSharpness(Probe):
 
     Attributes
     ----------
+    of : ``data``, of the loss of the whole data set, or ``batch``, of the step's batch, which costs as many times less
+        as there are batches and is larger on average
     exact_up_to, iterations, when : as in `Sharpness`
 
     References
@@ -89,6 +91,7 @@ class PreconditionedSharpness(Probe):
     Cohen et al.: Adaptive Gradient Methods at the Edge of Stability (arXiv 2207.14484).
     """
 
+    of: Literal["data", "batch"] = "data"
     exact_up_to: Annotated[int, Field(ge=0)] = 128
     iterations: Iterations = 32
     when: Every | LogSpaced | At = EVERY_EPOCH
@@ -107,7 +110,8 @@ class PreconditionedSharpness(Probe):
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the largest eigenvalue and the limit."""
-        curvature = _given(moment.curvature, "PreconditionedSharpness")
+        chosen = moment.curvature if self.of == "data" else moment.batch_curvature
+        curvature = _given(chosen, "PreconditionedSharpness")
         divisor = moment.preconditioner
         value, direction = _largest(curvature, divisor, state["direction"], self.exact_up_to, self.iterations)
         values = {"preconditioned_sharpness": value, "preconditioned_stability_limit": _limit(moment)}

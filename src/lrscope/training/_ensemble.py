@@ -275,6 +275,7 @@ class Ensemble:
             gradients=tree(result.gradient),
             gradient=result.gradient,
             update=kept - parameters,
+            batch_outputs=result.outputs,
             activations=result.activations,
             activation_gradients=result.activation_gradients,
         )
@@ -294,12 +295,14 @@ class Ensemble:
         network, data, held_out = self._network, offered.data, offered.held_out
         curved = (network.curvature(parameters, buffers, batch, key) for batch in (data, offered.batch))
         fields: dict[str, Any] = dict(zip(("curvature", "batch_curvature"), curved, strict=True))
+        fields |= {"batch_targets": offered.batch.targets}
         if "evaluation" in needs:
             outputs = network.evaluate(parameters, buffers, data.inputs)
             fields |= {"inputs": data.inputs, "outputs": outputs, "targets": data.targets}
         if "held_out" in needs and held_out:
             outputs = network.evaluate(parameters, buffers, held_out.inputs)
-            fields |= {"held_out_loss": network.loss_of(outputs, held_out.targets)}
+            loss = network.loss_of(outputs, held_out.targets)
+            fields |= {"held_out_loss": loss, "held_out_outputs": outputs, "held_out_targets": held_out.targets}
         return fields
 
     def _measured(self, due: tuple[int, ...], states: State, moment: Moment) -> tuple[Values, State]:

@@ -17,6 +17,8 @@ from lrscope.training._noise import MemberNoise
 from lrscope.training._tape import Tape, Tree
 from lrscope.trees import Layout, flatten
 
+EVALUATED = 256
+"""Samples that are evaluated at a time, unless batches are larger."""
 ModelFactory = Callable[[], nn.Module]
 _REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AttributeError)
 """What PyTorch raises when a module does not like its inputs."""
@@ -39,12 +41,14 @@ class Pass:
     loss : scalar
     gradient : (parameter)
     buffers : running statistics after the pass
+    outputs : (sample, ...) in training mode
     activations, activation_gradients : path -> (sample, ...); empty unless asked for
     """
 
     loss: Tensor
     gradient: Tensor
     buffers: Tree
+    outputs: Tensor
     activations: Tree
     activation_gradients: Tree
 
@@ -114,14 +118,18 @@ class Network:
         self._training = copy.deepcopy(module).train()
         self._evaluating = copy.deepcopy(module).eval()
         self._loss = loss
+        self._evaluated_at_once = max(len(example.inputs), EVALUATED)
         self.layout = Layout.of(trained_parameters(module))
         self.structure = self._explored(example)
 
     def evaluate(self, parameters: Tensor, buffers: Tree, inputs: Tensor) -> Tensor:
-        """Return the outputs (sample, ...) in evaluation mode."""
+        """Return the outputs (sample, ...) in evaluation mode, of so many samples at a time that they fit."""
+        tensors = {**self.layout.tree(parameters), **buffers}
         with sdpa_kernel(SDPBackend.MATH):
-            outputs: Tensor = functional_call(self._evaluating, {**self.layout.tree(parameters), **buffers}, (inputs,))
-        return outputs
+            outputs = [
+                functional_call(self._evaluating, tensors, (some,)) for some in inputs.split(self._evaluated_at_once)
+            ]
+        return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
     def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of outputs (sample, ...) and targets."""
@@ -153,16 +161,16 @@ class Network:
         nudges = self._no_nudges(batch, parameters) if "activation_gradients" in needs else {}
         listening = bool(needs & {"activations", "activation_gradients"})
 
-        def loss_of(vector: Tensor, nudges: Tree) -> tuple[Tensor, tuple[Tree, Tree]]:
+        def loss_of(vector: Tensor, nudges: Tree) -> tuple[Tensor, tuple[Tree, Tensor, Tree]]:
             fresh = {name: buffer.clone() for name, buffer in buffers.items()}
             with Tape(self._training, nudges, listening) as tape, MemberNoise(key), sdpa_kernel(SDPBackend.MATH):
                 outputs = functional_call(self._training, {**self.layout.tree(vector), **fresh}, (batch.inputs,))
-            return self._loss(outputs, batch.targets), (fresh, tape.outputs)
+            return self._loss(outputs, batch.targets), (fresh, outputs, tape.outputs)
 
-        (gradient, by_layer), (loss, (fresh, heard)) = grad_and_value(loss_of, argnums=(0, 1), has_aux=True)(
+        (gradient, by_layer), (loss, (fresh, outputs, heard)) = grad_and_value(loss_of, argnums=(0, 1), has_aux=True)(
             parameters, nudges
         )
-        return Pass(loss, gradient, fresh, heard, by_layer)
+        return Pass(loss, gradient, fresh, outputs, heard, by_layer)
 
     def _no_nudges(self, batch: Batch, like: Tensor) -> Tree:
         """Return zeros to add to each layer's output: the loss's gradient for them is that for the activation."""
