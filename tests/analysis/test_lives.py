@@ -134,6 +134,14 @@ def test_a_saturated_neuron_is_dead_within_bounds():
     assert state.values.tolist() == [ALIVE, DEAD, DEAD]
 
 
+def test_steps_and_neurons_keep_their_labels():
+    records = recorded(np.ones((4, 3, 2)), seeds=2)
+    found = lives(records, window=2)
+    for array in (found["state"], life_events(found)["deaths"], survival(on_grid(found))["mean"]):
+        assert array["step"].attrs == records["step"].attrs != {}
+    assert on_grid(found)["lr"].attrs["scale"] == "log"
+
+
 def test_the_window_is_checked():
     with pytest.raises(InputError, match="window must be 1 recorded step or more; got 0"):
         lives(recorded(np.ones((1, 2, 1))), window=0)

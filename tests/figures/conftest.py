@@ -208,3 +208,25 @@ def similarity(rng):
     step = xr.Variable("step_each", np.arange(6) * 10, STEP_ATTRS)
     coords = {"step_each": step, "pair": ["0, 1", "0, 2", "1, 2"]}
     return xr.DataArray(rng.random((6, 3)), coords, ("step_each", "pair"), attrs={"long_name": "similarity"})
+
+
+@pytest.fixture
+def survived(rng):
+    """(layer, lr, step), what `lrscope.analysis.survival` gives"""
+    step = xr.Variable("step", np.arange(0, 50, 10), STEP_ATTRS)
+    falling = 1 - np.cumsum(rng.random((2, 2, 5)), 2) / 6
+    coords = {"layer": ["0", "2"], "lr": [0.001, 0.1], "step": step}
+    attrs = {"long_name": "share of surviving neurons", "units": "1"}
+    return _with_labels(xr.DataArray(falling, dims=("layer", "lr", "step"), coords=coords, attrs=attrs))
+
+
+@pytest.fixture
+def histories():
+    """(step, neuron), what `lrscope.analysis.lives` gives of one network that diverged"""
+    values = np.ones((6, 10))
+    values[:2, 3], values[3:, 1], values[5:] = 0, 2, np.nan
+    step = xr.Variable("step", np.arange(6), STEP_ATTRS)
+    state = xr.DataArray(
+        values, dims=("step", "neuron"), coords={"step": step, **NEURONS}, attrs={"long_name": "state"}
+    )
+    return xr.Dataset({"state": state})

@@ -17,7 +17,7 @@ MEMBER = {"shape": "circle", "lr": 0.001}
 
 
 @pytest.fixture
-def every(fluctuation, counts, losses, shares, measured, published, points, error, activity, of_runs):
+def every(fluctuation, counts, losses, shares, measured, published, points, error, activity, of_runs, of_lives):
     """Name of each figure -> its function and arguments."""
     outputs, targets = points
     one = {"quantity": "weights", "part": "encoder"}
@@ -36,6 +36,18 @@ def every(fluctuation, counts, losses, shares, measured, published, points, erro
         "reconstruction": (figures.reconstruction, (outputs.sel(MEMBER), targets.sel(MEMBER))),
         "reconstructions": (figures.reconstructions, (outputs, targets, error)),
         **of_runs,
+        **of_lives,
+    }
+
+
+@pytest.fixture
+def of_lives(activity, survived, histories):
+    """The same for figures of the lives of neurons."""
+    return {
+        "activity_maps": (figures.activity_maps, ({"lr 0.1": activity},)),
+        "life_histories": (figures.life_histories, (histories,)),
+        "survival_curves": (figures.survival_curves, (survived.isel(layer=0, drop=True),)),
+        "survival_panels": (figures.survival_panels, (survived,)),
     }
 
 
@@ -69,6 +81,7 @@ names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO
 SINGLE = {
     *("against_published", "curves", "heat_map", "inactive_shares", "reconstruction"),
     *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
+    *("life_histories", "survival_curves"),
 }
 
 

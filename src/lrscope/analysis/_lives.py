@@ -144,7 +144,8 @@ def _silent(records: xr.Dataset, bounds: tuple[float, float] | None, tolerance: 
 
 
 def _none(active: xr.DataArray) -> xr.DataArray:
-    return xr.DataArray(xr.where(active == 0, 1.0, 0.0).where(active.notnull()))
+    silent: xr.DataArray = (active == 0).astype(np.float64)
+    return silent.where(active.notnull())
 
 
 def _states(silent: xr.DataArray, known: xr.DataArray, window: int) -> xr.DataArray:
@@ -152,7 +153,7 @@ def _states(silent: xr.DataArray, known: xr.DataArray, window: int) -> xr.DataAr
     born = (silent == 0).cumsum(dim) > 0
     gone = _long(silent == 1, known, window)
     state: xr.DataArray = xr.where(born, xr.where(gone, DEAD, ALIVE), NOT_BORN, keep_attrs=False)
-    return state.astype(np.float32).where(known).transpose(*silent.dims)
+    return state.astype(np.float32).where(known).transpose(*silent.dims).assign_coords(silent.coords)
 
 
 def _long(silent: xr.DataArray, known: xr.DataArray, window: int) -> xr.DataArray:

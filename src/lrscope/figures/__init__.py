@@ -4,6 +4,7 @@ Functions of one picture take an optional `ax` and return the Axes; composed one
 read from `attrs`, colours from the learning rate, and members that diverged are marked. Each enters `style` by itself.
 """
 
+from lrscope.figures._activity import activity_maps
 from lrscope.figures._configurations import configurations, error_panels, errors_by_rate
 from lrscope.figures._controllers import controlled_rate, controller_bench
 from lrscope.figures._curves import curve_panels, curves
@@ -16,6 +17,7 @@ from lrscope.figures._gradient_path import gradient_path, gradient_paths
 from lrscope.figures._heat import heat_map
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
 from lrscope.figures._interactive_run import interactive_run
+from lrscope.figures._lives import life_histories, survival_curves, survival_panels
 from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
 from lrscope.figures._published import against_published, published_panels
@@ -26,6 +28,7 @@ from lrscope.figures._training import training_panels
 
 __all__ = [
     "Film",
+    "activity_maps",
     "against_published",
     "colours",
     "configurations",
@@ -52,6 +55,7 @@ __all__ = [
     "lead_times",
     "learned_function",
     "learned_functions",
+    "life_histories",
     "neuron_pairs",
     "published_panels",
     "reconstruction",
@@ -59,5 +63,7 @@ __all__ = [
     "run_film",
     "sharpness_panels",
     "style",
+    "survival_curves",
+    "survival_panels",
     "training_panels",
 ]
