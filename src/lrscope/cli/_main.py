@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
+from lrscope.cli._data import data
 from lrscope.cli._report import inspect, report
 from lrscope.cli._run import run
 from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
@@ -18,6 +19,7 @@ What does the learning rate do to a neural network, neuron by neuron?
   lrscope run STUDY [options] --out DIR   train a study, record everything, write its report
   lrscope report DIR                      write the report of a run again from its records
   lrscope inspect FILE.root               say what a file of records holds
+  lrscope data fetch NAME --root DIR      download MNIST or CIFAR-10, and check it
   lrscope list                            the studies and the questions they ask
 
 Add --help to a command for its options, to `lrscope run STUDY` for those of the study.
@@ -57,6 +59,7 @@ def _dispatch(given: list[str]) -> int:
         "run": run,
         "report": report,
         "inspect": inspect,
+        "data": data,
         "list": _list,
     }
     if not given or given[0] in HELP:

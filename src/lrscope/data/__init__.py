@@ -2,12 +2,13 @@
 
 A data set is a frozen specification with one method, ``arrays()``, which returns `Arrays`: NumPy arrays of inputs
 and targets with the samples along the first dimension; some also hold samples out from training (``held_out()``).
-Nothing here needs torch.
+Nothing here needs torch, and nothing but `fetch` uses the network.
 """
 
 from lrscope.data._arrays import Arrays, DataSet, Samples
 from lrscope.data._cifar import CIFAR10
 from lrscope.data._digits import Digits
+from lrscope.data._fetch import fetch
 from lrscope.data._functions import TARGETS, Function, known_target
 from lrscope.data._imported import DATA_SETS, data_set
 from lrscope.data._mnist import MNIST
@@ -26,5 +27,6 @@ __all__ = [
     "Samples",
     "Shape",
     "data_set",
+    "fetch",
     "known_target",
 ]

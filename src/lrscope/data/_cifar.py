@@ -97,8 +97,8 @@ def _files(root: Path, names: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
     paths = [found(root, ("", FOLDER), (name,)) for name in names]
     archive = root / ARCHIVE
     if not any(paths) and archive.is_file():
-        members = _members(archive, names)
-        yield from ((f"{archive}: {FOLDER}/{name}", members[name]) for name in names)
+        unpacked = members(archive, names)
+        yield from ((f"{archive}: {FOLDER}/{name}", unpacked[name]) for name in names)
         return
     for name, path in zip(names, paths, strict=True):
         if path is None:
@@ -116,7 +116,7 @@ def _missing(root: Path, name: str) -> InputError:
     return must_be("root", allowed, got, remedy)
 
 
-def _members(archive: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+def members(archive: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     """Return the bytes of some members of the archive, by name; nothing is written, and no other member is looked at.
 
     They stand in any order, and going back in a packed file would unpack it again: one pass takes them all.

@@ -1,0 +1,155 @@
+"""Downloads of MNIST and CIFAR-10, when somebody asks for them; their checksums stand here.
+
+The checksums are those of the files that the authors published; every copy elsewhere must have them as well.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch  # type: ignore[import-untyped]
+
+from lrscope._imported import told
+from lrscope.data._cifar import ARCHIVE, FOLDER, TEST, TRAINING, members
+from lrscope.errors import LrscopeError, StoreError, must_be, unknown
+
+Show = Callable[[str, int, int], None]
+"""What is told how far a download is: file, bytes there, bytes of the whole, 0 if unknown."""
+_SECONDS = 30
+_CHUNK = 2**16
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where files come from.
+
+    Attributes
+    ----------
+    files : name -> SHA-256
+    servers : folders that hold them, the first that answers is taken
+    """
+
+    files: Mapping[str, str]
+    servers: tuple[str, ...]
+
+
+SOURCES = {
+    "mnist": Source(
+        {
+            "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+        ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
+    ),
+    "cifar10": Source(
+        {ARCHIVE: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+        ("https://www.cs.toronto.edu/~kriz",),
+    ),
+}
+
+
+def fetch(name: str, root: str | Path, url: str | None = None, show: Show | None = None) -> Path:
+    """Download the files of a data set into a folder, check them, and return the folder.
+
+    Files that are there and whole are not downloaded again. A file gets its name when its checksum is right, so that
+    none is ever there in part. Of CIFAR-10 the archive stays, and what it holds is written beside it.
+
+    Parameters
+    ----------
+    name : ``mnist`` or ``cifar10``
+    root : folder for the files; made if it is not there
+    url : folder on another server that holds the same files
+    show : called with file, bytes there and bytes of the whole, now and then
+
+    Raises
+    ------
+    InputError : an unknown name (the nearest is given), or another address than one of the web.
+    LrscopeError : no server answers, or none has the file with its checksum.
+    StoreError : the folder cannot be written.
+    """
+    if name not in SOURCES:
+        raise unknown("data", name, SOURCES)
+    source, folder = SOURCES[name], Path(root)
+    servers = source.servers if url is None else (_checked(url),)
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, checksum in source.files.items():
+            _fetch_file(file, checksum, folder, servers, show)
+        if name == "cifar10":
+            _unpack(folder)
+    except OSError as error:
+        raise StoreError(
+            f"{folder} cannot be written ({error.strerror or told(error)}). Give another --root."
+        ) from error
+    return folder
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise must_be("url", "the address of a folder, such as https://example.org/mnist", url)
+    return url.rstrip("/")
+
+
+def _fetch_file(file: str, checksum: str, folder: Path, servers: tuple[str, ...], show: Show | None) -> None:
+    """Have a file in a folder, from the first server that hands it out whole."""
+    answers = importlib.import_module("requests.exceptions")  # slow to import, like the rest of the web
+    failed = []
+    for server in servers:
+        downloader = pooch.HTTPDownloader(
+            progressbar=_Progress(file, show) if show else False,
+            chunk_size=_CHUNK,
+            timeout=_SECONDS,
+            headers={"Accept-Encoding": "identity"},  # unpacked on the way, a file would have another checksum
+        )
+        try:
+            pooch.retrieve(f"{server}/{file}", f"sha256:{checksum}", file, folder, downloader=downloader)
+            return
+        except ValueError:
+            failed.append(f"{server} (another file: its checksum is wrong)")
+        except answers.RequestException as error:
+            failed.append(f"{server} ({_reason(error)})")
+    remedy = "Nothing of it was kept. Check the network, or give another server with --url."
+    raise LrscopeError(f"{file} cannot be downloaded from {' or '.join(failed)}. {remedy}")
+
+
+def _reason(error: Exception) -> str:
+    """Return in a few words why there is no file."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"{response.status_code} {response.reason}"
+    return f"no answer, {type(error).__name__}"
+
+
+class _Progress:
+    """What pooch tells how far it is."""
+
+    def __init__(self, file: str, show: Show) -> None:
+        self._file, self._show = file, show
+        self._done = self.total = 0
+
+    def update(self, size: int) -> None:
+        """Count bytes; the last chunk may be smaller than it is said to be."""
+        self._done = min(self._done + size, self.total) if self.total else self._done + size
+        self._show(self._file, self._done, self.total)
+
+    def reset(self) -> None:
+        """Begin again: pooch counts the whole once more when it is there."""
+        self._done = 0
+
+    def close(self) -> None:
+        """Do nothing: who shows it ends it."""
+
+
+def _unpack(folder: Path) -> None:
+    """Write the files of the archive beside it, each at once: the names are ours, not the archive's."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    for name, raw in members(folder / ARCHIVE, TRAINING + TEST).items():
+        part = folder / FOLDER / f"{name}.part"
+        part.write_bytes(raw)
+        part.replace(folder / FOLDER / name)
