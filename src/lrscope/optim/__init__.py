@@ -7,7 +7,7 @@ from lrscope.optim._losses import LOSSES, Loss, loss_function
 from lrscope.optim._reasons import REASONS
 from lrscope.optim._rules import SGD, Adam, AdamW, Number, Stability, UpdateRule, numbers_of
 from lrscope.optim._scheduler import GradientAngleLR
-from lrscope.optim._schedules import Constant, Cosine, Linear, Schedule, WarmUp
+from lrscope.optim._schedules import Constant, Cosine, Exponential, Linear, Schedule, WarmUp
 
 __all__ = [
     "LOSSES",
@@ -18,6 +18,7 @@ __all__ = [
     "Constant",
     "Controller",
     "Cosine",
+    "Exponential",
     "Feedback",
     "GradientAngle",
     "GradientAngleLR",

@@ -55,6 +55,32 @@ class Cosine:
 
 
 @specification
+class Exponential:
+    """From 1 at the first step to `ratio` at the last, a constant factor a step: the rising rate of a range test.
+
+    Attributes
+    ----------
+    ratio : the last rate over the first
+
+    References
+    ----------
+    Smith: Cyclical Learning Rates for Training Neural Networks (arXiv 1506.01186), section 3.3, on a log scale as
+    fastai and torch-lr-finder do it.
+
+    Examples
+    --------
+    >>> [round(Exponential(100.0).factor(step, 3), 9) for step in range(3)]
+    [1.0, 10.0, 100.0]
+    """
+
+    ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    def factor(self, step: int, total: int) -> float:
+        """Return the factor at a step."""
+        return float(self.ratio ** (step / max(total - 1, 1)))
+
+
+@specification
 class WarmUp:
     """A straight rise to 1 over the first `steps`, then another schedule over the rest.
 

@@ -106,6 +106,8 @@ class Folder:
     def check_resumable(self, study: str, options: Mapping[str, Any], experiments: Mapping[str, Any]) -> None:
         """Make sure that there is an unfinished run of the same study, with the same options and experiments.
 
+        It may have more experiments: those that followed from the records of the first ones.
+
         Raises
         ------
         InputError : there is none; the options that differ are named.
@@ -116,7 +118,7 @@ class Folder:
         differing = _differences(held["options"], options)
         if differing:
             raise InputError(f"--resume must have the options of the run; {differing}. Give the same options again.")
-        if held["experiments"] != experiments:
+        if {name: held["experiments"].get(name) for name in experiments} != experiments:
             remedy = f"Install lrscope {held['versions'].get('lrscope')} to go on, or start anew with --overwrite."
             raise InputError(
                 f"--resume must continue the same experiments; this lrscope makes others of them. {remedy}"
@@ -143,6 +145,19 @@ class Folder:
             (self.path / _DESCRIPTION).unlink(missing_ok=True)  # last: until then the folder is known as ours
             self._describe(description)
 
+    def describe(self, description: Mapping[str, Any]) -> None:
+        """Write what the run is now, as a whole or not at all.
+
+        Raises
+        ------
+        StoreError : the disk is full; `--resume` does this again.
+        """
+        try:
+            self._describe(description)
+        except OSError as error:
+            file, remedy = self.path / _DESCRIPTION, "Check the folder and its disk, and run again with --resume."
+            raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
+
     def finish(self, description: Mapping[str, Any]) -> None:
         """Write that the run is complete, and remove what is needed only to go on with it.
 
@@ -150,12 +165,8 @@ class Folder:
         ------
         StoreError : the disk is full; `--resume` does this again.
         """
-        try:
-            self._describe({**description, "finished": True})
-            self.tidy()
-        except OSError as error:
-            file, remedy = self.path / _DESCRIPTION, "Check the folder and its disk, and run again with --resume."
-            raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
+        self.describe({**description, "finished": True})
+        self.tidy()
 
     def tidy(self) -> None:
         """Remove from a finished run what somebody left behind who was killed while writing."""

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import torch
@@ -44,13 +44,15 @@ def run(
     InputError : something is not allowed; nothing has been written.
     StoreError : the disk is full; what was recorded before is kept, and `resume` goes on with it.
     """
-    chosen, experiments = to_json(options), study(name).experiments(options)
+    asked, chosen = study(name), to_json(options)
+    experiments = asked.experiments(options)
     forms = {each: experiment.to_json() for each, experiment in experiments.items()}
     if resume:
         folder.check_resumable(name, chosen, forms)
     else:
         folder.check_new(name, overwrite)
-    trainings = _trainings(experiments, folder, device, resume, progress)
+    together = _Together(progress or (lambda _done, _total: None))
+    trainings = _trainings(experiments, folder, device, resume, together)
     description = {
         "study": name,
         "options": chosen,
@@ -62,13 +64,35 @@ def run(
     }
     if not resume:
         folder.begin(description)
+    while trainings:
+        if not _recorded(trainings, folder, description):
+            return False
+        more = _further(asked, options, folder, description)
+        trainings = _trainings(more, folder, device, resume, together)
+    folder.finish(description)
+    return True
+
+
+def _recorded(trainings: Mapping[str, Stream], folder: Folder, description: Mapping[str, Any]) -> bool:
+    """Train, and write the records; return whether all came to their end."""
     for each, training in trainings.items():
         if not (training.finished and _complete(folder.records(each))):
             _record(training, folder, each, description)
         if not training.finished:
             return False
-    folder.finish(description)
     return True
+
+
+def _further(asked: ModuleType, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Experiment]:
+    """Return the experiments that follow from the records so far, and describe them in the folder; often none."""
+    if not hasattr(asked, "further"):
+        return {}
+    records = {each: store.open_records(folder.records(each)) for each in description["experiments"]}
+    more: dict[str, Experiment] = asked.further(records, options)
+    if more:
+        description["experiments"] |= {each: experiment.to_json() for each, experiment in more.items()}
+        folder.describe(description)
+    return more
 
 
 def _trainings(
@@ -76,17 +100,14 @@ def _trainings(
     folder: Folder,
     device: str,
     resume: bool,
-    progress: Callable[[int, int], None] | None,
+    together: "_Together",
 ) -> dict[str, Stream]:
     """Return the trainings of all experiments, each where it stands; together they tell one progress."""
-    counted = _Together(progress) if progress else None
     trainings = {}
     for name, experiment in experiments.items():
         checkpoint = _checkpoint(folder.records(name)) if resume else None
-        told = counted.part(name) if counted else None
-        trainings[name] = stream(experiment, device=device, checkpoint=checkpoint, progress=told)
-        if counted:
-            counted.add(name, trainings[name])
+        trainings[name] = stream(experiment, device=device, checkpoint=checkpoint, progress=together.part(name))
+        together.add(name, trainings[name])
     return trainings
 
 
