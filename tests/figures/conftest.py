@@ -230,3 +230,48 @@ def histories():
         values, dims=("step", "neuron"), coords={"step": step, **NEURONS}, attrs={"long_name": "state"}
     )
     return xr.Dataset({"state": state})
+
+
+RATES = [0.0001, 0.001, 0.01, 0.1]
+
+
+def labelled(values, name, dims=("lr", "seed"), lrs=RATES, **coords):
+    """An array over the learning rates with a long name."""
+    known = {"lr": xr.Variable("lr", lrs, {"long_name": "learning rate", "scale": "log"})} | coords
+    return xr.DataArray(values, {dim: known[dim] for dim in dims if dim in known}, dims, attrs={"long_name": name})
+
+
+@pytest.fixture
+def outcomes_of_seeds(rng):
+    """(lr, seed) held-out losses of 6 seeds: the highest rate lost four of them, one was not trained at the lowest."""
+    values = np.array([[0.5], [0.1], [0.12], [2.0]]) * (1 + 0.1 * rng.random((4, 6)))
+    values[3, :4] = np.inf
+    values[0, 5] = np.nan
+    return labelled(values, "held-out loss", seed=np.arange(6))
+
+
+@pytest.fixture
+def accuracies(outcomes_of_seeds):
+    """(lr, seed)"""
+    finite = outcomes_of_seeds.where(np.isfinite(outcomes_of_seeds))
+    return (1 - finite / 4).assign_attrs(long_name="held-out accuracy")
+
+
+@pytest.fixture
+def recommended():
+    """(lr) of which the second and the third belong to the range."""
+    columns = {
+        "score": [0.52, 0.105, 0.125, 2.1],
+        "score_low": [0.5, 0.1, 0.12, np.nan],
+        "score_high": [0.55, 0.11, 0.13, np.nan],
+        "diverged": [0, 0, 0, 4],
+        "diverged_share": [0, 0, 0, 4 / 6],
+        "diverged_low": [0, 0, 0, 0.3],
+        "diverged_high": [0.4, 0.4, 0.4, 0.9],
+        "difference": [1.6, 0, 0.17, np.nan],
+        "difference_low": [1.4, 0, -0.01, np.nan],
+        "difference_high": [1.8, 0, 0.4, np.nan],
+        "plausible": [False, True, True, False],
+    }
+    table = xr.Dataset({name: labelled(values, name, ("lr",)) for name, values in columns.items()})
+    return table.assign(best=0.001, low=0.001, high=0.01, decided=False, at_edge="")

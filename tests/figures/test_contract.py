@@ -17,7 +17,9 @@ MEMBER = {"shape": "circle", "lr": 0.001}
 
 
 @pytest.fixture
-def every(fluctuation, counts, losses, shares, measured, published, points, error, activity, of_runs, of_lives):
+def every(
+    fluctuation, counts, losses, shares, measured, published, points, error, activity, of_runs, of_lives, of_rates
+):
     """Name of each figure -> its function and arguments."""
     outputs, targets = points
     one = {"quantity": "weights", "part": "encoder"}
@@ -37,6 +39,7 @@ def every(fluctuation, counts, losses, shares, measured, published, points, erro
         "reconstructions": (figures.reconstructions, (outputs, targets, error)),
         **of_runs,
         **of_lives,
+        **of_rates,
     }
 
 
@@ -77,9 +80,19 @@ def of_runs(run, failed, onsets, lead, scores, bench, similarity):
     }
 
 
+@pytest.fixture
+def of_rates(recommended, outcomes_of_seeds, accuracies):
+    """The same for figures over the learning rate."""
+    return {
+        "differences_by_rate": (figures.differences_by_rate, (recommended,)),
+        "outcome_by_rate": (figures.outcome_by_rate, (recommended, outcomes_of_seeds, accuracies)),
+    }
+
+
 names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO_FIGURES))
 SINGLE = {
     *("against_published", "curves", "heat_map", "inactive_shares", "reconstruction"),
+    "differences_by_rate",
     *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
     *("life_histories", "survival_curves"),
 }

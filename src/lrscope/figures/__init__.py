@@ -21,6 +21,7 @@ from lrscope.figures._lives import life_histories, survival_curves, survival_pan
 from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
 from lrscope.figures._published import against_published, published_panels
+from lrscope.figures._rates import differences_by_rate, outcome_by_rate
 from lrscope.figures._reconstruction import reconstruction, reconstructions
 from lrscope.figures._sharpness import sharpness_panels
 from lrscope.figures._style import colours, figure_of, style
@@ -38,6 +39,7 @@ __all__ = [
     "curves",
     "detector",
     "detector_scores",
+    "differences_by_rate",
     "error_panels",
     "errors_by_rate",
     "figure_of",
@@ -57,6 +59,7 @@ __all__ = [
     "learned_functions",
     "life_histories",
     "neuron_pairs",
+    "outcome_by_rate",
     "published_panels",
     "reconstruction",
     "reconstructions",

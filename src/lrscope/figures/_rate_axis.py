@@ -1,0 +1,228 @@
+"""What figures over the learning rate share: its axis, the place of each seed, the recommended range, who diverged."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from lrscope.errors import must_be
+from lrscope.figures._style import ALARM, INK, SOFT, axis_label, beside, colours, figure_of, value_label
+
+TAKEN, SHADE = "#1b8a7a", "#e2f0ec"
+"""What belongs to the recommended range; the area of the range."""
+TOP = 1.035
+"""Where members that diverged are marked: just above the panel."""
+ROOM = 0.3
+"""Decades on each side of a rate at most: what belongs to it stands within."""
+FILLED = 0.55
+"""Share of its room that the points of a rate fill."""
+LETTER = 0.06
+"""Inches: width of a letter of a tick."""
+NARROW, MIDDLE, WIDE = 2.0, 12.0, 1e3
+"""Factors over which values spread: below the first ticks are evenly spaced, then closer and wider, powers of ten."""
+
+
+def rates_of(array: xr.DataArray | xr.Dataset) -> np.ndarray:
+    """Return the learning rates of an array.
+
+    Raises
+    ------
+    InputError : one of them is not above 0: it has no place on a logarithmic axis.
+    """
+    rates = np.asarray(array["lr"].values, dtype=float).reshape(-1)
+    if not (rates > 0).all():
+        raise must_be("lr", "above 0", rates.min().item(), "Select the others with .sel().")
+    return rates
+
+
+def rate_text(lr: float) -> str:
+    """Return a learning rate with three digits.
+
+    Examples
+    --------
+    >>> rate_text(0.00031622776), rate_text(0.01), rate_text(3e-6)
+    ('0.000316', '0.01', '3e-6')
+    """
+    return value_label(float(f"{lr:.3g}"))
+
+
+def rooms(rates: np.ndarray) -> dict[float, float]:
+    """Return for each rate the decades on each side that are its own: up to the middle to its nearest neighbour.
+
+    Examples
+    --------
+    >>> {rate: round(room, 2) for rate, room in rooms(np.array([0.001, 0.002, 0.1])).items()}
+    {0.001: 0.15, 0.002: 0.15, 0.1: 0.3}
+    """
+    ordered = np.sort(rates)
+    gaps = np.r_[np.inf, np.diff(np.log10(ordered)), np.inf] / 2
+    return {rate: float(min(*gaps[place : place + 2], ROOM)) for place, rate in enumerate(ordered.tolist())}
+
+
+def places(lr: float, trained: np.ndarray, room: float) -> np.ndarray:
+    """Return where the points of the seeds of a rate stand, beside each other if there are several.
+
+    Parameters
+    ----------
+    trained : (seed) booleans; those that were not trained take no place: NaN
+    """
+    across = np.full(len(trained), np.nan)
+    across[trained] = lr * 10 ** beside(int(trained.sum()), 2 * room * FILLED)
+    return across
+
+
+def rate_axis(ax: Axes, array: xr.DataArray | xr.Dataset, ends: tuple[float, float] | None = None) -> None:
+    """Make the horizontal axis one of learning rates, with a tick at each; labels where they have room.
+
+    Parameters
+    ----------
+    array : with the coordinate ``lr``, whose label is read
+    ends : first and last rate of the axis; by default those of the array. Ticks are powers of ten if it is given
+    """
+    rates = np.sort(rates_of(array))
+    own = rooms(rates)
+    first, last = ends or (rates[0] / 10 ** (own[rates[0]] * 1.3), rates[-1] * 10 ** (own[rates[-1]] * 1.3))
+    ax.set_xscale("log")
+    ax.set_xlim(first, last)
+    ax.set_xlabel(axis_label(array["lr"]))
+    ax.xaxis.set(minor_locator=NullLocator(), minor_formatter=NullFormatter())
+    if ends:
+        ax.xaxis.set(major_locator=LogLocator(numticks=14), major_formatter=lambda lr, _: rate_text(lr))
+        return
+    ax.xaxis.set(major_locator=FixedLocator(rates.tolist()), major_formatter=_RateTicks())
+
+
+class _RateTicks(Formatter):
+    """Texts of learning rates; those that would touch another one are left out, long ones first.
+
+    How much room there is, is known only when the figure is drawn.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002
+        return rate_text(x)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        ax, texts = self._axes(), [rate_text(rate) for rate in values]
+        at = ax.transData.transform(np.c_[values, np.ones(len(texts))])[:, 0] / figure_of(ax).dpi
+        half = [(len(text) + 2) * LETTER / 2 for text in texts]
+        kept: list[int] = []
+        for place in sorted(range(len(texts)), key=lambda place: (len(texts[place]), place)):
+            if all(abs(at[place] - at[other]) >= half[place] + half[other] for other in kept):
+                kept.append(place)
+        return [text if place in kept else "" for place, text in enumerate(texts)]
+
+    def _axes(self) -> Axes:
+        axes: Axes = self.axis.axes  # type: ignore[union-attr]
+        return axes
+
+
+def nothing_known(ax: Axes, values: np.ndarray, why: str = "no finite outcome") -> bool:
+    """Say `why` in the middle of an Axes if no value is finite; return whether that is so."""
+    if np.isfinite(values).any():
+        return False
+    ax.set_yticks([])
+    look: dict[str, Any] = {"color": SOFT, "ha": "center", "va": "center", "backgroundcolor": "white"}
+    ax.text(0.5, 0.5, why, transform=ax.transAxes, gid="nothing", **look)
+    return True
+
+
+def value_axis(ax: Axes, values: np.ndarray) -> None:
+    """Make the vertical axis logarithmic where all known values are positive."""
+    ax.grid(axis="y")
+    if nothing_known(ax, values):
+        return
+    known = values[np.isfinite(values)]
+    if known.min() <= 0:
+        return
+    spread = max(float(known.max() / known.min()), 1.01)
+    ax.set_yscale("log")
+    ax.set_ylim(known.min() / spread**0.07, known.max() * spread**0.07)
+    ax.yaxis.set(minor_locator=NullLocator(), minor_formatter=NullFormatter())
+    if spread > WIDE:
+        ax.yaxis.set(major_locator=LogLocator(numticks=7))
+    elif spread < NARROW:
+        ax.yaxis.set(major_locator=MaxNLocator(5), major_formatter="{x:.3g}")
+    else:
+        subs = (1, 2, 5) if spread > MIDDLE else (1, 1.5, 2, 3, 5, 7)
+        ax.yaxis.set(major_locator=LogLocator(subs=subs, numticks=15), major_formatter="{x:g}")
+
+
+def shade_range(ax: Axes, recommended: xr.Dataset) -> None:
+    """Shade the recommended range: the room of its rates, of one alone or of many."""
+    low, high = float(recommended["low"]), float(recommended["high"])
+    own = rooms(rates_of(recommended))
+    if low in own and high in own:
+        ends = low / 10 ** own[low], high * 10 ** own[high]
+        ax.axvspan(*ends, color=SHADE, linewidth=0, zorder=0, gid="recommended range")
+
+
+def seed_points(ax: Axes, values: xr.DataArray, trained: xr.DataArray | None = None) -> None:
+    """Draw a point for each seed beside the others of its rate, in the colour of the rate; what is not finite is not.
+
+    Parameters
+    ----------
+    values : (lr, seed)
+    trained : (lr, seed) booleans, which of them take a place; by default those with a value
+    """
+    own, trained = rooms(rates_of(values)), values.notnull() if trained is None else trained
+    look: dict[str, Any] = {"markersize": 3.2, "markeredgewidth": 0, "alpha": 0.7, "zorder": 2}
+    for lr, colour in colours(values["lr"].values).items():
+        rate, of_rate = float(str(lr)), values.sel(lr=lr).values
+        across, known = places(rate, trained.sel(lr=lr).values, own[rate]), np.isfinite(of_rate)
+        ax.plot(across[known], of_rate[known], "o", color=colour, gid=f"seeds {rate_text(rate)}", **look)
+
+
+def mark_lost(ax: Axes, lost: xr.DataArray, trained: xr.DataArray, gid: str = "diverged") -> bool:
+    """Put a cross above the panel at the place of each seed that is lost; return whether there was one.
+
+    Parameters
+    ----------
+    lost, trained : (lr, seed) booleans
+    """
+    own, above = rooms(rates_of(lost)), ax.get_xaxis_transform()
+    look: dict[str, Any] = {"markersize": 3.5, "clip_on": False, "gid": gid, "transform": above}
+    for lr, colour in colours(lost["lr"].values).items():
+        rate = float(str(lr))
+        across = places(rate, trained.sel(lr=lr).values, own[rate])[lost.sel(lr=lr).values]
+        if len(across):
+            ax.plot(across, np.full(len(across), TOP), "x", color=colour, **look)
+    return bool(lost.any())
+
+
+def intervals(ax: Axes, parts: xr.Dataset, names: tuple[str, str, str], color: str = INK) -> None:
+    """Draw the centre of each rate with its interval.
+
+    Parameters
+    ----------
+    parts : Dataset (lr)
+    names : variables of the centre, of the low end and of the high end
+    """
+    rates, (centre, low, high) = rates_of(parts), (parts[name].values.astype(float) for name in names)
+    known = np.isfinite(centre)
+    ends = np.isfinite(low) & np.isfinite(high) & known
+    ax.vlines(rates[ends], low[ends], high[ends], color=color, linewidth=1.1, zorder=3)
+    ax.plot(rates[known], centre[known], "o", color=color, markersize=4, zorder=4, gid=names[0])
+
+
+def wrapped(label: str, letters: int) -> str:
+    """Return a label in lines of at most so many letters, for beside a low panel."""
+    return "\n".join(textwrap.wrap(label, letters, break_long_words=False))
+
+
+def legend_entries(*wanted: str) -> list[Line2D | Patch]:
+    """Return legend entries by name."""
+    none: dict[str, Any] = {"linestyle": "none"}
+    known: dict[str, Line2D | Patch] = {
+        "seed": Line2D([], [], color=SOFT, marker="o", markersize=3.2, markeredgewidth=0, label="a seed", **none),
+        "centre": Line2D([], [], color=INK, marker="o", markersize=4, linewidth=1.1, label="centre and interval"),
+        "best": Line2D([], [], color=TAKEN, marker="D", markersize=4.5, label="best", **none),
+        "range": Patch(color=SHADE, label="recommended range"),
+        "diverged": Line2D([], [], color=ALARM, marker="x", markersize=3.5, label="diverged", **none),
+    }
+    return [known[name] for name in wanted]

@@ -1,0 +1,178 @@
+"""What each learning rate led to: the outcome of every seed, who diverged, and which rates cannot be told apart."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import SymmetricalLogLocator
+
+from lrscope.figures._rate_axis import (
+    TAKEN,
+    intervals,
+    legend_entries,
+    mark_lost,
+    nothing_known,
+    rate_axis,
+    rate_text,
+    rates_of,
+    rooms,
+    seed_points,
+    shade_range,
+    value_axis,
+    wrapped,
+)
+from lrscope.figures._style import ALARM, INK, SOFT, WIDTH, axis_label, new_axes, new_figure, require, style
+
+SCORE = ("score", "score_low", "score_high")
+DIVERGED = ("diverged_share", "diverged_low", "diverged_high")
+DIFFERENCE = ("difference", "difference_low", "difference_high")
+
+FAR = 10
+"""Differences beyond this multiple of those of the recommended range bend the axis."""
+
+
+def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.DataArray | None = None) -> Figure:
+    """Draw the outcome of every seed at each learning rate, and the recommended range.
+
+    Parameters
+    ----------
+    recommended : Dataset (lr) of `lrscope.analysis.recommendation`: ``score`` and ``diverged_share`` with the ends of
+        their intervals, the scalars ``best``, ``low``, ``high``
+    scores : (lr, seed) last held-out loss; infinite for a member that diverged, NaN for one that was not trained
+    accuracy : (lr, seed) last held-out accuracy; a panel more
+
+    Returns
+    -------
+    Figure : panels over the same learning rates: loss, accuracy if given, share of members that diverged
+
+    Raises
+    ------
+    InputError : other dimensions, or a rate that is not above 0.
+    """
+    require("recommended", recommended, "lr")
+    require("scores", scores, "lr", "seed")
+    scores, trained = scores.transpose("lr", "seed"), scores.notnull()
+    with style():
+        heights = [2.2, *([] if accuracy is None else [1.1]), 0.55]
+        figure = new_figure(WIDTH, sum(heights) + 0.75)
+        upper, *middle, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+        for ax in (upper, *middle):
+            shade_range(ax, recommended)
+        seed_points(upper, scores, trained)
+        intervals(upper, recommended, SCORE)
+        _mark_best(upper, recommended)
+        value_axis(upper, np.r_[scores.values.ravel(), *(recommended[name].values for name in SCORE)])
+        upper.set_ylabel(axis_label(recommended["score"]))
+        for ax in middle:
+            _accuracy_panel(ax, accuracy, trained)
+        _diverged_panel(lower, recommended)
+        rate_axis(lower, recommended)
+        marked = mark_lost(upper, scores == np.inf, trained)
+        entries = legend_entries("seed", "centre", "best", "range", *(["diverged"] if marked else []))
+        figure.legend(handles=entries, loc="outside upper right", ncols=len(entries))
+        figure.align_ylabels()
+    return figure
+
+
+def differences_by_rate(recommended: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw how much worse than the best each learning rate is, paired by seed, and which cannot be told from it.
+
+    Parameters
+    ----------
+    recommended : Dataset (lr) of `lrscope.analysis.recommendation`: ``difference`` with the ends of its interval,
+        ``plausible``, the scalars ``best``, ``low``, ``high``
+    ax : to draw into; a new one by default
+
+    Returns
+    -------
+    Axes : rates of the recommended range are filled and green; a rate without a difference, since too many of its
+        members diverged, is a cross above the panel
+
+    Raises
+    ------
+    InputError : other dimensions, or a rate that is not above 0.
+    """
+    require("recommended", recommended, "lr")
+    with style():
+        ax = ax or new_axes(WIDTH * 0.6, 2.4)
+        shade_range(ax, recommended)
+        ax.axhline(0, color=INK, linewidth=0.7, zorder=1)
+        plausible = recommended["plausible"].values.astype(bool)
+        intervals(ax, recommended.isel(lr=~plausible), DIFFERENCE, color=SOFT)
+        intervals(ax, recommended.isel(lr=plausible), DIFFERENCE, color=TAKEN)
+        rate_axis(ax, recommended)
+        ax.set_ylabel(axis_label(recommended["difference"]))
+        ax.grid(axis="y")
+        _near_zero(ax, recommended)
+        lost = (recommended["diverged"] > 0) & (abs(recommended["difference"].fillna(np.inf)) == np.inf)
+        lost = lost.expand_dims(seed=1)
+        mark_lost(ax, lost, xr.ones_like(lost))
+    return ax
+
+
+def verdict(recommended: xr.Dataset) -> str:
+    """Return in a few words what is recommended.
+
+    Parameters
+    ----------
+    recommended : Dataset with the scalars ``best``, ``low``, ``high``, ``decided``, ``at_edge``
+
+    Examples
+    --------
+    >>> verdict(xr.Dataset({"best": 0.01, "low": 0.003, "high": 0.01, "decided": False, "at_edge": "upper"}))
+    'best 0.01, not told apart from 0.003 to 0.01; the grid ends here'
+    """
+    best, low, high = (float(recommended[name]) for name in ("best", "low", "high"))
+    if not np.isfinite(best):
+        return "no rate is recommended"
+    span = f", not told apart from {rate_text(low)} to {rate_text(high)}" if low < high else ""
+    return f"best {rate_text(best)}{span}" + ("; the grid ends here" if str(recommended["at_edge"].item()) else "")
+
+
+def _mark_best(ax: Axes, recommended: xr.Dataset) -> None:
+    """Mark the centre of the best rate, and say above the panel what is recommended."""
+    best = float(recommended["best"])
+    if np.isfinite(best):
+        height = float(recommended["score"].sel(lr=best))
+        ax.plot([best], [height], "D", color=TAKEN, markersize=5.5, zorder=5, gid="best")
+    ax.set_title(verdict(recommended), pad=12)
+
+
+def _near_zero(ax: Axes, recommended: xr.Dataset) -> None:
+    """Make the vertical axis linear around the recommended range and logarithmic beyond, where others lie far off."""
+    signed = np.stack([recommended[name].values.astype(float) for name in DIFFERENCE])
+    values, below = np.abs(signed), float(signed[np.isfinite(signed)].min(initial=0.0))
+    known = values[np.isfinite(values)]
+    near = values[:, recommended["plausible"].values.astype(bool)]
+    inner = near[np.isfinite(near)].max(initial=0.0) or known[known > 0].min(initial=np.inf)
+    if nothing_known(ax, values, "no rate to compare with") or known.max() < FAR * inner:
+        return
+    ax.set_yscale("symlog", linthresh=2 * inner)
+    ax.set_ylim(1.2 * below - 0.2 * inner, known.max() * 1.3)
+    ax.yaxis.set(major_locator=SymmetricalLogLocator(base=10, linthresh=2 * inner), major_formatter="{x:g}")
+
+
+def _accuracy_panel(ax: Axes, accuracy: xr.DataArray | None, trained: xr.DataArray) -> None:
+    if accuracy is None:
+        return
+    require("accuracy", accuracy, "lr", "seed")
+    seed_points(ax, accuracy, trained)
+    nothing_known(ax, accuracy.values)
+    ax.set_ylabel(axis_label(accuracy))
+    ax.grid(axis="y")
+
+
+def _diverged_panel(ax: Axes, recommended: xr.Dataset) -> None:
+    """Draw the share of diverged members as bars with intervals."""
+    rates, own = rates_of(recommended), rooms(rates_of(recommended))
+    half = np.array([own[rate] * 0.55 for rate in rates.tolist()])
+    left, right = rates / 10**half, rates * 10**half
+    share, low, high = (recommended[name].values.astype(float) for name in DIVERGED)
+    look: dict[str, Any] = {"color": ALARM, "alpha": 0.35, "linewidth": 0}
+    ax.bar(left, np.nan_to_num(share), width=right - left, align="edge", gid="diverged", **look)
+    ax.vlines(rates, low, high, color=ALARM, linewidth=1.1)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([0, 0.5, 1], ["0", "", "1"])
+    ax.set_ylabel(wrapped(axis_label(recommended["diverged_share"]), 8))

@@ -1,0 +1,170 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from lrscope.errors import InputError
+from lrscope.figures import colours, differences_by_rate, figure_of, outcome_by_rate
+
+TAKEN = "#1b8a7a"
+
+
+def marked(ax, gid):
+    return [line for line in ax.lines if line.get_gid() == gid]
+
+
+def labels(ax):
+    figure_of(ax).canvas.draw()
+    return [text.get_text() for text in ax.get_xticklabels()]
+
+
+def test_every_finite_seed_is_a_point_in_the_colour_of_its_rate(recommended, outcomes_of_seeds):
+    upper, _ = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    palette = colours(outcomes_of_seeds["lr"].values)
+    for lr, count in {0.0001: 5, 0.001: 6, 0.01: 6, 0.1: 2}.items():
+        (points,) = marked(upper, f"seeds {lr}")
+        of_rate = outcomes_of_seeds.sel(lr=lr)
+        np.testing.assert_array_equal(points.get_ydata(), of_rate.values[np.isfinite(of_rate)])
+        assert len(points.get_ydata()) == count
+        assert points.get_color() == palette[lr]
+
+
+def test_points_of_a_rate_stay_between_its_neighbours_and_around_it(recommended, outcomes_of_seeds):
+    upper, *_ = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    for lr in outcomes_of_seeds["lr"].values.tolist():
+        (points,) = marked(upper, f"seeds {lr}")
+        x = np.log10(points.get_xdata() / lr)
+        assert (np.abs(x) < 0.5).all()
+        assert len(np.unique(x)) == len(x)
+    (all_trained,) = marked(upper, "seeds 0.01")
+    assert np.log10(all_trained.get_xdata() / 0.01).sum() == pytest.approx(0)
+    (one_missing,) = marked(upper, "seeds 0.0001")
+    assert np.log10(one_missing.get_xdata() / 0.0001).sum() == pytest.approx(0)
+
+
+def test_each_diverged_seed_is_a_cross_above_the_panel(recommended, outcomes_of_seeds):
+    upper, *_ = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    (crosses,) = marked(upper, "diverged")
+    assert len(crosses.get_xdata()) == 4
+    assert (np.abs(np.log10(crosses.get_xdata() / 0.1)) < 0.5).all()
+    assert (crosses.get_ydata() > 1).all()
+    assert not crosses.get_clip_on()
+
+
+def test_intervals_are_those_given(recommended, outcomes_of_seeds):
+    upper, *_ = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    (bars,) = upper.collections
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    np.testing.assert_allclose(ends, [[0.5, 0.55], [0.1, 0.11], [0.12, 0.13]])  # the last rate has none
+
+
+def test_the_range_is_shaded_around_its_rates_and_no_other(recommended, outcomes_of_seeds, accuracies):
+    upper, middle, lower = outcome_by_rate(recommended, outcomes_of_seeds, accuracies).axes
+    for ax in (upper, middle):
+        (shade,) = [patch for patch in ax.patches if patch.get_gid() == "recommended range"]
+        left, right = shade.get_x(), shade.get_x() + shade.get_width()
+        assert 0.0001 < left < 0.001
+        assert 0.01 < right < 0.1
+    assert [patch for patch in lower.patches if patch.get_gid() == "recommended range"] == []
+
+
+def test_the_best_is_marked_at_its_centre_and_named(recommended, outcomes_of_seeds):
+    upper, *_ = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    (best,) = marked(upper, "best")
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (0.001, 0.105)
+    assert upper.get_title("left") == "best 0.001, not told apart from 0.001 to 0.01"
+
+
+def test_bars_are_the_shares_that_diverged(recommended, outcomes_of_seeds):
+    _, lower = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    np.testing.assert_allclose([bar.get_height() for bar in lower.patches], [0, 0, 0, 4 / 6])
+    middles = [np.sqrt(bar.get_x() * (bar.get_x() + bar.get_width())) for bar in lower.patches]
+    np.testing.assert_allclose(middles, recommended["lr"].values)
+    assert lower.get_ylim() == (0, 1)
+
+
+def test_axes_are_logarithmic_with_a_tick_at_each_rate(recommended, outcomes_of_seeds):
+    upper, lower = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    assert (upper.get_xscale(), upper.get_yscale()) == ("log", "log")
+    assert labels(lower) == ["0.0001", "0.001", "0.01", "0.1"]
+    assert lower.get_xlabel() == "learning rate"
+    np.testing.assert_array_equal(lower.get_xticks(), recommended["lr"].values)
+
+
+def test_labels_of_close_rates_give_way(recommended, outcomes_of_seeds):
+    close = np.array([0.001, 0.00102, 0.01, 0.1])
+    _, lower = outcome_by_rate(
+        recommended.assign_coords(lr=close).assign(low=0.001), outcomes_of_seeds.assign_coords(lr=close)
+    ).axes
+    assert labels(lower) == ["0.001", "", "0.01", "0.1"]
+
+
+@pytest.mark.parametrize("width", [3.5, 7.0])
+def test_labels_never_overlap(recommended, outcomes_of_seeds, width):
+    grid = np.geomspace(1e-6, 10, 15)
+    many = recommended.isel(lr=[0] * 15).assign_coords(lr=recommended["lr"].isel(lr=[0] * 15).copy(data=grid))
+    ax = Figure(figsize=(width, 2), layout="constrained").subplots()
+    differences_by_rate(many.assign(best=grid[3], low=grid[3], high=grid[4]), ax)
+    figure_of(ax).canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.get_xticklabels() if text.get_text()]
+    assert len(boxes) >= 5
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_a_grid_in_which_all_diverged_is_said_to_be_so(recommended, outcomes_of_seeds):
+    lost = outcomes_of_seeds.where(False, np.inf)
+    nothing = recommended.where(False).assign(best=np.nan, low=np.nan, high=np.nan, at_edge="", diverged_share=1.0)
+    nothing["diverged_share"] = recommended["score"].copy(data=np.ones(4))
+    nothing["plausible"], nothing["diverged"] = recommended["score"] < 0, recommended["diverged"] + 6
+    upper, middle, _ = outcome_by_rate(nothing, lost, lost.where(False)).axes
+    for ax in (upper, middle):
+        assert [text.get_text() for text in ax.texts] == ["no finite outcome"]
+    assert upper.get_title("left") == "no rate is recommended"
+    assert sum(len(line.get_xdata()) for line in marked(upper, "diverged")) == 24
+    assert [text.get_text() for text in differences_by_rate(nothing).texts] == ["no rate to compare with"]
+
+
+def test_one_rate_and_one_seed_are_drawn(recommended, outcomes_of_seeds):
+    one = recommended.isel(lr=[1]).assign(high=0.001)
+    upper, lower = outcome_by_rate(one, outcomes_of_seeds.isel(lr=[1], seed=[0])).axes
+    assert upper.get_title("left") == "best 0.001"
+    assert labels(lower) == ["0.001"]
+
+
+def test_an_optimum_at_the_end_of_the_grid_is_said(recommended, outcomes_of_seeds):
+    upper, *_ = outcome_by_rate(recommended.assign(at_edge="lower"), outcomes_of_seeds).axes
+    assert upper.get_title("left").endswith("the grid ends here")
+
+
+def test_rates_of_the_range_are_green(recommended):
+    ax = differences_by_rate(recommended)
+    others, taken = ax.lines[1:3]
+    np.testing.assert_array_equal(taken.get_xdata(), [0.001, 0.01])
+    np.testing.assert_array_equal(others.get_xdata(), [0.0001])
+    assert to_hex(taken.get_color()) == TAKEN != to_hex(others.get_color())
+    (lost,) = marked(ax, "diverged")
+    np.testing.assert_allclose(lost.get_xdata(), [0.1])
+
+
+def test_far_differences_bend_the_axis_near_ones_do_not(recommended):
+    assert differences_by_rate(recommended).get_yscale() == "linear"
+    far = recommended.assign(difference=recommended["difference"] * [1000, 1, 1, 1])
+    ax = differences_by_rate(far)
+    assert ax.get_yscale() == "symlog"
+    assert ax.get_ylim()[0] < -0.01 < 1600 < ax.get_ylim()[1]
+
+
+def test_a_rate_of_nought_has_no_place(recommended, outcomes_of_seeds):
+    nought = recommended.assign_coords(lr=[0.0, 0.001, 0.01, 0.1])
+    with pytest.raises(InputError, match=r"^lr must be above 0; got 0\.0\. Select the others"):
+        differences_by_rate(nought)
+
+
+def test_other_dimensions_are_refused(recommended, outcomes_of_seeds):
+    with pytest.raises(InputError, match=r"scores must be of dimensions \(lr, seed\)"):
+        outcome_by_rate(recommended, outcomes_of_seeds.expand_dims(shape=["a"]))
+    with pytest.raises(InputError, match=r"recommended must be of dimensions \(lr\)"):
+        differences_by_rate(xr.concat([recommended, recommended], "shape"))
