@@ -59,6 +59,8 @@ OF_RECORDS = {
 OF_RESULTS = {
     "by_life",
     "survival",
+    "final_scores",
+    "recommendation",
     "alarm_score",
     "arranged",
     "over_seeds",
@@ -67,7 +69,7 @@ OF_RESULTS = {
     "ordered",
     "agreement",
 }
-"""Take no records; their tests cover the order of seeds."""
+"""Take no records, or reduce the seeds; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)
 
 

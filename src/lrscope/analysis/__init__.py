@@ -16,7 +16,9 @@ from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, ons
 from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
 from lrscope.analysis._participation import dead, participation, share
+from lrscope.analysis._recommendation import recommendation
 from lrscope.analysis._reconstruction import reconstruction_error
+from lrscope.analysis._scores import final_scores
 from lrscope.analysis._seeds import over_seeds
 from lrscope.analysis._spread import spread
 from lrscope.analysis._survival import survival
@@ -40,6 +42,7 @@ __all__ = [
     "carriers",
     "dead",
     "duplicates",
+    "final_scores",
     "fluctuation",
     "judged",
     "lead_times",
@@ -51,6 +54,7 @@ __all__ = [
     "ordered",
     "over_seeds",
     "participation",
+    "recommendation",
     "reconstruction_error",
     "share",
     "shares",

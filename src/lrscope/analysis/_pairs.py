@@ -1,0 +1,103 @@
+"""Which learning rates cannot be told from the best one: each against every other, paired by seed."""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from lrscope.analysis._bootstrap import RESAMPLE, SEED, random_signs, student_quantile
+from lrscope.analysis._scores import LR
+
+OTHER = "other"
+ENOUGH_SEEDS = 8
+"""From so many common seeds on, critical values come from random signs; below, from Student's distribution."""
+TINY = 1e-12
+"""Standard errors below this are those of equal values."""
+
+
+def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
+    """Return for each rate how it differs from every rival, over the seeds that both have.
+
+    Parameters
+    ----------
+    ranks : (lr, seed) of `lrscope.analysis._scores.ranked`
+    rivals : (lr) bool, what the rates are compared with
+
+    Returns
+    -------
+    Dataset (lr, other)
+        mean, error : of the differences over the seeds; the standard error is NaN with fewer than two seeds
+        count : common seeds
+        compared : whether the two are compared: another rate, a rival, two common seeds or more
+    """
+    difference = ranks - _as_other(ranks)
+    count = difference.count(SEED)
+    error = (difference.std(SEED, ddof=1) / count.where(count >= 2) ** 0.5).clip(min=TINY)
+    different = difference[LR] != difference[OTHER]
+    compared = (count >= 2) & different & _as_other(rivals)
+    return xr.Dataset({"mean": difference.mean(SEED), "error": error, "count": count, "compared": compared})
+
+
+def _as_other(array: xr.DataArray) -> xr.DataArray:
+    return array.rename({LR: OTHER})
+
+
+def critical_values(
+    ranks: xr.DataArray, paired: xr.Dataset, confidence: float, resamples: int, seed: int
+) -> xr.DataArray:
+    """Return how many standard errors a rate must lie above another one to be told from it (lr, other).
+
+    If a rate is the best, none of its differences has a mean above zero. So it is told from the best where the largest
+    of its t-values is larger than chance makes it with the probability `confidence`, which is found by giving each
+    seed's differences, centred, a random sign (the wild bootstrap: Student's t anew for each choice of signs, exact
+    where they are symmetric). All comparisons of a rate share one probability of error, and each rate has its own;
+    the rate that is the best in truth is therefore among those not told from the best with the given confidence.
+    Pairs with fewer than 8 common seeds get Student's quantile, by Bonferroni.
+
+    References
+    ----------
+    Hsu: Simultaneous confidence intervals for all distances from the "best", Annals of Statistics 9 (1981).
+    Hansen, Lunde, Nason: The model confidence set, Econometrica 79 (2011).
+    Romano, Wolf: Stepwise multiple testing as formalized data snooping, Econometrica 73 (2005).
+    """
+    many = paired["compared"] & (paired["count"] >= ENOUGH_SEEDS)
+    comparisons = paired["compared"].sum(OTHER)
+    of_few = _student(paired["count"], (1 - confidence) / comparisons.where(comparisons > 0))
+    if not many.any():
+        return of_few
+    error_share = (1 - confidence) * many.sum(OTHER) / comparisons.where(comparisons > 0)
+    largest = _largest_of_signs(ranks, many, random_signs(ranks.sizes[SEED], resamples, seed))
+    critical: xr.DataArray = xr.where(many, _upper(largest, error_share), of_few)
+    return critical
+
+
+def _largest_of_signs(ranks: xr.DataArray, compared: xr.DataArray, signs: xr.DataArray) -> xr.DataArray:
+    """Return for each choice of signs the largest t-value of each rate (lr, resample)."""
+    difference = (ranks - _as_other(ranks)).where(compared)
+    centred = difference - difference.mean(SEED)
+    count = centred.count(SEED).where(compared)
+    mean = xr.dot(centred.fillna(0.0), signs, dim=SEED) / count
+    variance = (centred**2).mean(SEED) - mean**2
+    largest: xr.DataArray = (mean / ((variance / (count - 1)) ** 0.5).clip(min=TINY)).max(OTHER)
+    return largest
+
+
+def _upper(samples: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
+    """Return the value that is exceeded by at most that share of the samples (lr, resample), rate by rate."""
+    found: xr.DataArray = xr.apply_ufunc(_exceeded_by, samples, share, input_core_dims=[[RESAMPLE], []], vectorize=True)
+    return found
+
+
+def _exceeded_by(samples: NDArray[np.float64], share: float) -> float:
+    if not np.isfinite(share) or not share or np.isnan(samples).any():
+        return np.inf
+    return float(np.quantile(samples, 1 - share, method="higher"))
+
+
+def _student(count: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
+    """Return what Student's t exceeds with the probability `share` (lr), for differences of `count` seeds."""
+    found: xr.DataArray = xr.apply_ufunc(_student_of_one, count, share, vectorize=True)
+    return found
+
+
+def _student_of_one(count: int, share: float) -> float:
+    return student_quantile(1 - share, count - 1) if count >= 2 and np.isfinite(share) else np.inf

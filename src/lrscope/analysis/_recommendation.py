@@ -1,0 +1,225 @@
+"""Which learning rate, and how sure that is."""
+
+from statistics import NormalDist
+
+import numpy as np
+import xarray as xr
+
+from lrscope.analysis._bootstrap import (
+    RESAMPLE,
+    SEED,
+    check,
+    expanded_interval,
+    resampled_means,
+    share_interval,
+)
+from lrscope.analysis._pairs import OTHER, critical_values, pairs
+from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
+
+NEGLIGIBLE = 0.05
+"""A rate is not recommended if more than this share of its networks diverges, beyond doubt."""
+POWER = 0.8
+"""Probability with which as many seeds as are asked for tell the rates apart, if the differences are as they seem."""
+FORESEEABLE = 16
+"""More than so many times the seeds that there are is no foreseeable number."""
+
+
+def recommendation(
+    scores: xr.DataArray, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> xr.Dataset:
+    """Return the best learning rate, the range that cannot be told from it, and what is known of every rate.
+
+    Rates are compared by the mean over the seeds of the logarithm of their scores, paired by seed, where a network that
+    diverged counts as one with twice the largest finite score of the grid. The range contains the rate that is the best
+    in truth with the given confidence, also with few seeds (docs/recommendation.md says how that was measured). A rate
+    whose share of diverged networks lies above 5 %, beyond doubt (2 of 8, 1 of 3), belongs to the range only if that is
+    so of every rate.
+
+    Parameters
+    ----------
+    scores : (lr, seed) of `final_scores`: losses, the smaller the better; inf where a member diverged, NaN where none
+        was trained
+    confidence : of the range and of all intervals
+    resamples : bootstrap samples
+    seed : of the bootstrap: the same scores always give the same result
+
+    Returns
+    -------
+    Dataset
+        score, score_low, score_high : (lr) geometric mean over the seeds that did not diverge, and its bootstrap
+            interval; NaN where there are none, or fewer than two
+        members, diverged : (lr) networks trained, and how many of them diverged
+        diverged_share, diverged_low, diverged_high : (lr) and Wilson's interval for the probability
+        difference : (lr) mean of the logarithm of the ratio to the score of the best rate, diverged ones included; 0.1
+            means about 10 % worse. Where scores are negative, the difference itself
+        difference_low, difference_high : (lr) at least and at most so much worse than the best rate in truth; 0 at the
+            low end says that it may itself be the best
+        plausible : (lr) bool, it cannot be told from the best
+        probability_best : (lr) in how many of the resampled sets of seeds it is the best; equal ones share
+        best : the rate with the best score
+        low, high : smallest and largest plausible rate; NaN if all networks diverged
+        decided : bool, whether only one rate of several is plausible, by two seeds or more
+        at_edge : ``lower``, ``upper`` or ``both`` if the range reaches the end of the grid, so that the optimum may lie
+            outside; otherwise empty
+        seeds_needed : seeds for each rate that would tell the best from the others with a probability of 80 %, if the
+            differences are as they seem now; the number there is if decided; -1 if more than 16 times as many
+
+    Raises
+    ------
+    InputError : other dimensions than (lr, seed), a confidence that is not between 0 and 1, fewer than 100 resamples.
+
+    References
+    ----------
+    Hsu: Simultaneous confidence intervals for all distances from the "best", Annals of Statistics 9 (1981).
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).lognormal(0, 0.1, (3, 8))
+    >>> scores = xr.DataArray([[0.5], [0.2], [0.3]] * noise, coords={"lr": [0.001, 0.01, 0.1], "seed": range(8)})
+    >>> found = recommendation(scores)
+    >>> float(found.best), bool(found.decided), found.plausible.values.tolist()
+    (0.01, True, [False, True, False])
+    """
+    check(confidence, resamples)
+    ordered = check_scores(scores)
+    result = _of_each_rate(ordered, confidence, resamples, seed)
+    ranks = ranked(ordered)
+    candidates = _candidates(result)
+    means = ranks.mean(SEED).where(candidates)
+    best = means.fillna(np.inf).argmin(LR)
+    differences = _differences(ranks, candidates, best, (confidence, resamples, seed))
+    result = result.assign(differences.data_vars)
+    result["probability_best"] = _probability_best(ranks, candidates, resamples, seed)
+    result = result.assign(_decision(result, candidates, best))
+    result["seeds_needed"] = _seeds_needed(ranks, result, confidence)
+    return _labelled(result, scores)
+
+
+def _of_each_rate(scores: xr.DataArray, confidence: float, resamples: int, seed: int) -> xr.Dataset:
+    """Return what can be said of each rate alone."""
+    linear = is_linear(scores)
+    finite = ranked(scores).where(np.isfinite(scores))
+    means = resampled_means(finite, resamples, seed)
+    low, high = expanded_interval(means, finite.count(SEED), confidence)
+    members, diverged = scores.count(SEED), (scores == np.inf).sum(SEED)
+    share = diverged / members.where(members > 0)
+    share_low, share_high = share_interval(share, members, confidence)
+    return xr.Dataset(
+        {
+            "score": unranked(finite.mean(SEED), linear),
+            "score_low": unranked(low, linear),
+            "score_high": unranked(high, linear),
+            "members": members,
+            "diverged": diverged,
+            "diverged_share": share,
+            "diverged_low": share_low,
+            "diverged_high": share_high,
+        }
+    )
+
+
+def _candidates(result: xr.Dataset) -> xr.DataArray:
+    """Tell which rates may be recommended: some network did not diverge, and not too many did, unless so everywhere."""
+    ended = result["members"] > result["diverged"]
+    safe = ended & ~(result["diverged_low"] > NEGLIGIBLE)
+    return safe if safe.any() else ended
+
+
+def _differences(
+    ranks: xr.DataArray, candidates: xr.DataArray, best: xr.DataArray, how: tuple[float, int, int]
+) -> xr.Dataset:
+    """Return how much worse than the best each rate is, at least and at most, and whether it may be the best."""
+    paired = pairs(ranks, candidates)
+    margin = critical_values(ranks, paired, *how) * paired["error"]
+    lowest = (paired["mean"] - margin).where(paired["compared"]).max(OTHER)
+    highest = (paired["mean"] + margin).where(paired["compared"]).max(OTHER)
+    plausible = candidates & ~(lowest > 0)
+    difference = paired["mean"].isel({OTHER: best}, drop=True).clip(min=0.0).where(candidates.any())
+    return xr.Dataset(
+        {
+            "difference": difference,
+            "difference_low": lowest.fillna(0.0).clip(min=0.0).clip(max=difference),
+            "difference_high": xr.where(np.isfinite(highest), highest, np.nan).clip(min=difference),
+            "plausible": plausible,
+        }
+    )
+
+
+def _probability_best(ranks: xr.DataArray, candidates: xr.DataArray, resamples: int, seed: int) -> xr.DataArray:
+    means = resampled_means(ranks, resamples, seed).where(candidates)
+    first = means == means.min(LR)
+    return (first / first.sum(LR)).mean(RESAMPLE)
+
+
+def _decision(result: xr.Dataset, candidates: xr.DataArray, best: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Return the best rate, the range, and whether it is one rate and within the grid."""
+    rates, plausible, members = (result[name].drop_vars(LR) for name in (LR, "plausible", "members"))
+    known = bool(candidates.any())
+    found = {
+        "best": rates.isel({LR: best}).where(known),
+        "low": rates.where(plausible).min(LR),
+        "high": rates.where(plausible).max(LR),
+        "decided": (plausible.sum(LR) == 1) & (members.max(LR) >= 2) & (members.sizes[LR] >= 2),
+        "at_edge": xr.DataArray(_edge(plausible)),
+    }
+    return {name: array.drop_vars(LR, errors="ignore").drop_attrs() for name, array in found.items()}
+
+
+def _edge(plausible: xr.DataArray) -> str:
+    lower, upper = bool(plausible.isel({LR: 0})), bool(plausible.isel({LR: -1}))
+    return "both" if lower and upper else "lower" if lower else "upper" if upper else ""
+
+
+def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, confidence: float) -> xr.DataArray:
+    """Return the seeds at which the best rate would be told from all others that are plausible now."""
+    there = int(result["members"].max())
+    if result["decided"]:
+        return xr.DataArray(there)
+    if not result["plausible"].any() or there < 2:
+        return xr.DataArray(-1)
+    others = result["plausible"] & (result[LR] != result["best"])
+    difference = (ranks - ranks.sel({LR: result["best"]}, drop=True)).where(others)
+    comparisons = max(1, int(result["plausible"].sum()) - 1)
+    errors = NormalDist().inv_cdf(1 - (1 - confidence) / comparisons) + NormalDist().inv_cdf(POWER)
+    needed = (errors * difference.std(SEED, ddof=1) / abs(difference.mean(SEED))) ** 2
+    most = float(needed.where(others).max(skipna=True))
+    return xr.DataArray(max(there + 1, int(np.ceil(most))) if most <= FORESEEABLE * there else -1)
+
+
+NAMES = {
+    "score": "{}",
+    "score_low": "{}, low end of the interval",
+    "score_high": "{}, high end of the interval",
+    "difference": "{} to that of the best rate",
+    "difference_low": "{} to that of the best rate, at least",
+    "difference_high": "{} to that of the best rate, at most",
+    "members": "networks trained",
+    "diverged": "networks that diverged",
+    "diverged_share": "share of networks that diverged",
+    "diverged_low": "probability of divergence, at least",
+    "diverged_high": "probability of divergence, at most",
+    "plausible": "cannot be told from the best",
+    "probability_best": "share of resamples in which it is the best",
+    "best": "best learning rate",
+    "low": "smallest learning rate of the range",
+    "high": "largest learning rate of the range",
+    "decided": "only one rate is plausible",
+    "at_edge": "end of the grid that the range reaches",
+    "seeds_needed": "seeds that would decide",
+}
+
+
+def _labelled(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
+    name, units = str(scores.attrs.get("long_name", scores.name or "score")), scores.attrs.get("units", "1")
+    linear = is_linear(scores)
+    apart = f"difference of the {name}" if linear else f"log ratio of the {name}"
+    for key, text in NAMES.items():
+        differs, counted = key.startswith("difference"), key in ("members", "diverged", "seeds_needed")
+        own = units if key.startswith("score") or (differs and linear) else "1"
+        result[key].attrs = {
+            "long_name": text.format(apart if differs else name),
+            "units": "networks" if counted and key != "seeds_needed" else "seeds" if counted else own,
+        }
+    result[LR].attrs = {"long_name": "learning rate", "units": "1", "scale": "log", **scores[LR].attrs}
+    result.attrs = {"scale": "linear" if linear else "log"}
+    return result

@@ -1,0 +1,87 @@
+"""One number for each trained network, to rank learning rates by."""
+
+import numpy as np
+import xarray as xr
+
+from lrscope.analysis._bootstrap import SEED
+from lrscope.analysis._layers import recorded
+from lrscope.errors import must_be
+from lrscope.records import DIVERGED_AT, MEMBER, on_grid, step_dimension
+
+LR = "lr"
+PENALTY = 2.0
+"""A network that diverged counts as one whose loss is so many times the largest finite one of the grid."""
+
+
+def final_scores(records: xr.Dataset, quantity: str = "held_out_loss") -> xr.DataArray:
+    """Return the last recorded value of each member.
+
+    Parameters
+    ----------
+    records : records (member, step) or on the grid of the sweep (lr, seed, step)
+    quantity : name of the variable
+
+    Returns
+    -------
+    DataArray (lr, seed) : or whatever the axes of the sweep are, each ascending; inf where the member diverged, or its
+        last value is infinite; NaN where a combination was not trained
+
+    Raises
+    ------
+    InputError : the quantity was not recorded.
+    """
+    array = recorded(records, quantity)
+    dim = step_dimension(array)
+    known = array.notnull()
+    last = xr.where(known, xr.DataArray(np.arange(array.sizes[dim]), dims=dim), 0).max(dim)
+    score = array.astype(np.float64).isel({dim: last}).drop_vars(dim, errors="ignore")
+    score = score.where(known.any(dim))
+    if DIVERGED_AT in records:
+        diverged_at = recorded(records, DIVERGED_AT)
+        score = score.where(~(diverged_at.max(step_dimension(diverged_at)) >= 0), np.inf)
+    axes = list(records.attrs["axes"])
+    score.attrs = {"long_name": array.attrs["long_name"], "units": array.attrs.get("units", "1"), "axes": axes}
+    score = on_grid(score) if MEMBER in score.dims else score
+    return score.sortby([axis for axis in axes if axis in score.dims]).rename(quantity)
+
+
+def check_scores(scores: xr.DataArray) -> xr.DataArray:
+    """Return scores (lr, seed) with both axes ascending.
+
+    Raises
+    ------
+    InputError : other dimensions.
+    """
+    if set(scores.dims) != {LR, SEED}:
+        remedy = "Select one value of every other axis first, or combine the axes of the seeds."
+        raise must_be("scores", "an array with the dimensions lr and seed", scores.dims, remedy)
+    return scores.astype(np.float64).transpose(LR, SEED).sortby([LR, SEED])
+
+
+def is_linear(scores: xr.DataArray) -> bool:
+    """Tell whether scores are compared by their differences, not by their ratios: some are below zero."""
+    return bool((scores < 0).any())
+
+
+def ranked(scores: xr.DataArray) -> xr.DataArray:
+    """Return the logarithm of each score; that of a diverged member is above all others; NaN where not trained.
+
+    The logarithm, since losses differ by factors, and their noise does, too. A loss of zero counts as a tenth of the
+    smallest other one. Where a score is below zero, the scores themselves; one that diverged then lies above the
+    largest by as much as this lies above the smallest.
+    """
+    finite = scores.where(np.isfinite(scores))
+    if is_linear(scores):
+        worst = 2 * finite.max() - finite.min()
+        return scores.where(~(scores == np.inf), worst)
+    positive = finite.where(finite > 0)
+    smallest, largest = positive.min().fillna(1.0), positive.max().fillna(1.0)
+    filled = scores.where(~(scores == np.inf), largest * PENALTY)
+    logarithm: xr.DataArray = xr.apply_ufunc(np.log, filled.where(scores > 0, smallest / 10))
+    return logarithm.where(scores.notnull())
+
+
+def unranked(values: xr.DataArray, linear: bool) -> xr.DataArray:
+    """Return the scores of which `values` are the logarithms, or `values` themselves."""
+    scores: xr.DataArray = values if linear else xr.apply_ufunc(np.exp, values)
+    return scores

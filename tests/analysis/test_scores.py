@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from lrscope.analysis import final_scores
+from lrscope.errors import InputError
+from lrscope.records import on_grid
+
+
+@pytest.fixture
+def some(records, diverge):
+    """Return records of 2 rates and 3 seeds with held-out losses at every step; the fifth member diverged."""
+    held = records["loss"] * 2
+    held.attrs = {**records["loss"].attrs, "quantity": "held_out_loss", "long_name": "loss of held-out samples"}
+    return diverge(records.assign(held_out_loss=held), member=4, step=5)
+
+
+def test_the_score_is_the_last_value_and_infinite_where_a_member_diverged(some):
+    scores = final_scores(some)
+    assert scores.dims == ("lr", "seed")
+    assert scores.sel(lr=0.1, seed=1) == np.inf
+    last = on_grid(some)["held_out_loss"].isel(step=-1, drop=True)
+    np.testing.assert_allclose(scores.values[0], last.values[0])
+    assert scores.attrs["long_name"] == "loss of held-out samples"
+
+
+def test_members_and_grid_have_the_same_scores(some):
+    xr.testing.assert_identical(final_scores(some), final_scores(on_grid(some)))
+
+
+def test_the_order_of_members_does_not_matter(some):
+    xr.testing.assert_identical(final_scores(some.isel(member=[3, 5, 0, 4, 1, 2])), final_scores(some))
+
+
+def test_what_was_not_trained_has_no_score(some):
+    lacking = some.isel(member=[0, 1, 2, 3, 4])
+    for records in (lacking, on_grid(lacking)):
+        scores = final_scores(records)
+        assert scores.isnull().sum() == 1
+        assert scores.sel(lr=0.1, seed=2).isnull()
+
+
+def test_shorter_trainings_have_their_own_last_value(some):
+    loss = some["held_out_loss"].copy()
+    loss[{"member": 0, "step": slice(3, None)}] = np.nan
+    assert final_scores(some.assign(held_out_loss=loss)).values[0, 0] == pytest.approx(float(loss[0, 2]))
+
+
+def test_records_are_not_changed(some):
+    before = some.copy(deep=True)
+    final_scores(some)
+    xr.testing.assert_identical(some, before)
+
+
+def test_other_quantities_can_be_scores(some):
+    assert final_scores(some, "gradient_norm").name == "gradient_norm"
+    with pytest.raises(InputError, match="records must be records with held_out_accuracy; got"):
+        final_scores(some, "held_out_accuracy")
