@@ -146,6 +146,7 @@ class Report:
     experiment : the experiment's JSON form
     command : the line to type to get the same again
     metadata : versions, machine, dates: name -> text
+    again : what the command does
     """
 
     title: str
@@ -156,6 +157,7 @@ class Report:
     experiment: Mapping[str, Any]
     command: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    again: str = "This command trains the same networks again and writes this report."
 
 
 def verdict(claims: Sequence[Claim]) -> str:

@@ -50,12 +50,22 @@ def write_report(folder: Folder) -> Path:
     if findings.histograms:
         store.write_histograms(folder.path / "histograms.root", findings.histograms)
     write_claims(folder.path / "claims.json", findings.claims)
-    items = [item for chapter in findings.chapters for item in chapter.items]
-    pictures = _drawn(folder.path / "figures", [item for item in items if isinstance(item, Still)], findings.films)
-    sections = [_written(folder.path, chapter, pictures) for chapter in findings.chapters]
+    sections = written(folder.path, findings)
     page = write_html(folder.report, _page(findings, sections, description))
     folder.tidy()
     return page
+
+
+def written(path: Path, findings: Findings) -> list[Section]:
+    """Write the figures, films and tables of everything that was found into a folder; return it as sections of a page.
+
+    Raises
+    ------
+    StoreError : a file cannot be written.
+    """
+    items = [item for chapter in findings.chapters for item in chapter.items]
+    pictures = _drawn(path / "figures", [item for item in items if isinstance(item, Still)], findings.films)
+    return [_section(path, chapter, pictures) for chapter in findings.chapters]
 
 
 def _opened(folder: Folder, experiment: str) -> xr.Dataset:
@@ -86,7 +96,7 @@ def _filmed(path: Path, name: str, draw: Callable[[], Film]) -> Path:
     return write_film(path / name, draw())
 
 
-def _written(path: Path, chapter: Chapter, pictures: Mapping[str, Picture]) -> Section:
+def _section(path: Path, chapter: Chapter, pictures: Mapping[str, Picture]) -> Section:
     for item in chapter.items:
         if isinstance(item, Listed):
             write_table(path / "tables" / f"{item.name}.csv", item.table)
