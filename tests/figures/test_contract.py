@@ -44,11 +44,12 @@ def every(
 
 
 @pytest.fixture
-def of_lives(activity, survived, histories):
+def of_lives(activity, survived, histories, losses):
     """The same for figures of the lives of neurons."""
     return {
         "activity_maps": (figures.activity_maps, ({"lr 0.1": activity},)),
         "life_histories": (figures.life_histories, (histories,)),
+        "scalar_panels": (figures.scalar_panels, ({"loss": losses.sel(shape="circle")},)),
         "survival_curves": (figures.survival_curves, (survived.isel(layer=0, drop=True),)),
         "survival_panels": (figures.survival_panels, (survived,)),
     }

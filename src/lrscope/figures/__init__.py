@@ -23,6 +23,7 @@ from lrscope.figures._participation import inactive_panels, inactive_shares
 from lrscope.figures._published import against_published, published_panels
 from lrscope.figures._rates import differences_by_rate, outcome_by_rate
 from lrscope.figures._reconstruction import reconstruction, reconstructions
+from lrscope.figures._scalars import scalar_panels
 from lrscope.figures._sharpness import sharpness_panels
 from lrscope.figures._style import colours, figure_of, style
 from lrscope.figures._training import training_panels
@@ -64,6 +65,7 @@ __all__ = [
     "reconstruction",
     "reconstructions",
     "run_film",
+    "scalar_panels",
     "sharpness_panels",
     "style",
     "survival_curves",
