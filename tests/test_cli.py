@@ -139,7 +139,7 @@ def test_cuda_without_a_gpu_is_one_sentence(refused):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["rum"], "command must be one of run, report, inspect, data, list; got 'rum'. Did you mean 'run'?"),
+        (["rum"], "command must be one of run, report, inspect, data, export, list; got 'rum'. Did you mean 'run'?"),
         (["run"], "STUDY must be one of fluctuation, stability; got none. Write for example: lrscope run fluctuation"),
         (["run", "fluctation"], "study must be one of fluctuation, stability; got 'fluctation'. "
          "Did you mean 'fluctuation'?"),

@@ -1,18 +1,19 @@
 """What does the learning rate do to a network, neuron by neuron?
 
-=================  ==================================================================================
-`lrscope.training`  `Experiment`, `Sweep`, `train`, `stream`: grids of networks trained as one ensemble
-`lrscope.data`      what networks learn from: points along shapes, your own arrays
-`lrscope.models`    the networks of the studies
-`lrscope.optim`     update rules, losses and schedules, the learning rate an argument
-`lrscope.probes`    what to measure during training, and when
-`lrscope.records`   the waist: measurements as an `xarray.Dataset` with named dimensions
-`lrscope.store`     records in ROOT files, and back
-`lrscope.analysis`  records to smaller labelled arrays
-`lrscope.figures`   labelled arrays to figures
-`lrscope.report`    one HTML file that says what was found
-`lrscope.studies`   questions with their experiment, analyses, figures and published claims
-=================  ==================================================================================
+======================  ==================================================================================
+`lrscope.training`      `Experiment`, `Sweep`, `train`, `stream`: grids of networks trained as one ensemble
+`lrscope.data`          what networks learn from: points along shapes, images, your own arrays
+`lrscope.models`        the networks of the studies
+`lrscope.optim`         update rules, losses and schedules, the learning rate an argument
+`lrscope.probes`        what to measure during training, and when
+`lrscope.records`       the waist: measurements as an `xarray.Dataset` with named dimensions
+`lrscope.store`         records in ROOT files, and back
+`lrscope.analysis`      records to smaller labelled arrays
+`lrscope.figures`       labelled arrays to figures
+`lrscope.report`        one HTML file that says what was found
+`lrscope.integrations`  a recorder for your own loop; records for TensorBoard
+`lrscope.studies`       questions with their experiment, analyses, figures and published claims
+======================  ==================================================================================
 
 Each is imported when it is first used: reading and drawing records needs no PyTorch.
 """
@@ -28,6 +29,7 @@ __all__ = [
     "data",
     "errors",
     "figures",
+    "integrations",
     "models",
     "optim",
     "probes",

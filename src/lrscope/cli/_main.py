@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from lrscope.cli._data import data
+from lrscope.cli._export import export
 from lrscope.cli._report import inspect, report
 from lrscope.cli._run import run
 from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
@@ -20,6 +21,7 @@ What does the learning rate do to a neural network, neuron by neuron?
   lrscope report DIR                      write the report of a run again from its records
   lrscope inspect FILE.root               say what a file of records holds
   lrscope data fetch NAME --root DIR      download MNIST or CIFAR-10, and check it
+  lrscope export tensorboard DIR          write the records of a run as TensorBoard's event files
   lrscope list                            the studies and the questions they ask
 
 Add --help to a command for its options, to `lrscope run STUDY` for those of the study.
@@ -60,6 +62,7 @@ def _dispatch(given: list[str]) -> int:
         "report": report,
         "inspect": inspect,
         "data": data,
+        "export": export,
         "list": _list,
     }
     if not given or given[0] in HELP:

@@ -1,0 +1,39 @@
+"""For everybody's own training, and for the tools that people have.
+
+`export_tensorboard` writes records as TensorBoard's event files. What needs a library that lrscope does without is
+imported when it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lrscope.errors import InputError
+
+if TYPE_CHECKING:
+    from lrscope.integrations._tensorboard import export_tensorboard
+
+__all__ = ["export_tensorboard"]
+
+_FILES = {"export_tensorboard": "_tensorboard"}
+_EXTRAS = {"_tensorboard": "tensorboard"}
+"""File -> the library that it imports and lrscope does without; the extra is called like it."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name from the file that defines it.
+
+    Raises
+    ------
+    InputError : it needs a library that is not installed.
+    """
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    file = _FILES[name]
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{file}"), name)
+    except ModuleNotFoundError as error:
+        library = _EXTRAS.get(file)
+        if library is None or (error.name or "").partition(".")[0] != library:
+            raise
+        remedy = f"Write: pip install lrscope[{library}]"
+        raise InputError(f"{name} needs {library}, which is not installed. {remedy}") from None
