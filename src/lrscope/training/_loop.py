@@ -320,8 +320,12 @@ def _network(experiment: Experiment, device: torch.device) -> tuple[Network, int
     """Return the network, and the bytes that one member needs while it trains."""
     dtype = getattr(torch, experiment.dtype)
     module = build(experiment.model, 0, dtype).to(device)
-    example = next(chunked(experiment, device, 1, 1)).example(experiment.batch_size or 2**62)
+    members = next(chunked(experiment, device, 1, 1))
+    example = members.example(experiment.batch_size or 2**62)
     network = Network(module, loss_function(experiment.loss), example)
+    for batch in (members.data.learned, members.data.held_out):
+        if batch:
+            network.check_classes(batch.targets)
     outputs = sum(int(np.prod(layer.shape)) for layer in network.structure.layers) * len(example.inputs)
     parameters = sum(network.layout.sizes)
     return network, (outputs + 4 * parameters) * dtype.itemsize

@@ -19,6 +19,8 @@ from lrscope.trees import Layout, flatten
 
 EVALUATED = 256
 """Samples that are evaluated at a time, unless batches are larger."""
+IGNORED = -100
+"""The target of samples that PyTorch's cross-entropy leaves out."""
 ModelFactory = Callable[[], nn.Module]
 _REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AttributeError)
 """What PyTorch raises when a module does not like its inputs."""
@@ -172,6 +174,23 @@ class Network:
         )
         return Pass(loss, gradient, fresh, outputs, heard, by_layer)
 
+    def check_classes(self, targets: Tensor) -> None:
+        """Make sure that each class (sample) has an output, where the loss is a cross-entropy.
+
+        Raises
+        ------
+        InputError : the largest class is not below the number of outputs, or one is below 0.
+        """
+        if self._loss is not LOSSES["cross_entropy"] or targets.is_floating_point() or not targets.numel():
+            return
+        counted = targets[targets != IGNORED]
+        lowest, highest = (int(each) for each in (counted.min(), counted.max())) if len(counted) else (0, 0)
+        if lowest < 0:
+            raise must_be("targets", "classes 0, 1, ...", lowest)
+        if highest >= self._outputs[0]:
+            allowed = f"one number for each of the {highest + 1} classes of the targets"
+            raise must_be("the model's output for a sample", allowed, f"shape {self._outputs}")
+
     def _no_nudges(self, batch: Batch, like: Tensor) -> Tree:
         """Return zeros to add to each layer's output: the loss's gradient for them is that for the activation."""
         samples = batch.inputs.shape[0]
@@ -188,6 +207,7 @@ class Network:
             raise InputError(f"model and loss must accept {shapes}; {in_words(error)}") from error
         if loss.ndim:
             raise must_be("loss", "one number for a batch", f"a tensor of shape {tuple(loss.shape)}")
+        self._outputs = tuple(outputs.shape[1:])
         heard = {path: output for path, output in tape.outputs.items() if len(output) == len(example.inputs)}
         sizes = [tensor[0].numel() for tensor in (outputs, example.targets)]
         return structure_of(self._evaluating, heard, *sizes)

@@ -1,0 +1,209 @@
+"""The source's statements that can be checked, checked. Nothing here is decided in advance."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from lrscope import analysis
+from lrscope.report import Claim
+from lrscope.studies._words import at_rates, counted, percent, rate, short
+from lrscope.studies.sweep._options import PUBLISHED
+from lrscope.studies.sweep._results import LR, SEED, STEP, Results
+
+BLOG = "Santos, blog post"
+MAJORITY = "more than half of the seeds"
+WORDS = "stated in words"
+SLOW, GOOD, LARGE = PUBLISHED
+RISES, ROUGHER, QUARTER = 0.1, 2.0, 0.25
+"""Share of the epochs in which a smooth loss may rise; how many times rougher is unstable; what part is early."""
+SETTING = "The source: MNIST, 5 epochs (4690 updates), Adam, batches of 64."
+
+
+def claims(found: Results) -> list[Claim]:
+    """Return every claim: with the published value, the measured one, and whether it holds here."""
+    lacking = [f"lr {rate(lr)}" for lr in PUBLISHED if lr not in found.scores[LR]]
+    judged = [_judged(found, statement, lacking) for statement in STATEMENTS]
+    return [*judged, _diverges(found), _accuracy(found)]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement about the source's rates, judged seed by seed.
+
+    Attributes
+    ----------
+    id, section, words : of the claim
+    tolerance : what counts as agreement, in words
+    holds : the results -> (seed) 1, 0, or NaN where it cannot be told
+    measured : the results -> what was measured, in words
+    classes : whether it needs accuracies
+    """
+
+    id: str
+    section: str
+    words: str
+    tolerance: str
+    holds: Callable[[Results], xr.DataArray]
+    measured: Callable[[Results], str]
+    classes: bool = False
+
+
+def _judged(found: Results, statement: Statement, lacking: list[str]) -> Claim:
+    source = f"{BLOG}, {statement.section}"
+    tolerance = f"{statement.tolerance}, in {MAJORITY}"
+    if statement.classes and found.accuracy is None:
+        lacking = [*lacking, "classes"]
+    if lacking:
+        note = f"Needs {', '.join(lacking)}."
+        return Claim(statement.id, source, statement.words, WORDS, None, tolerance, None, note)
+    counts = analysis.agreement(statement.holds(found), SEED)
+    agree, count = int(counts["agree"]), int(counts["count"])
+    agreeing = f"{agree} of {counted(count, 'seed')}"
+    measured = statement.measured(found)
+    return Claim(
+        statement.id, source, statement.words, WORDS, measured, tolerance, agree * 2 > count, SETTING, agreeing
+    )
+
+
+def _of_source(array: xr.DataArray) -> xr.DataArray:
+    """Return an array at the source's rates, of the seeds that all of them have."""
+    chosen = array.sel({LR: list(PUBLISHED)})
+    behind = [dim for dim in chosen.dims if dim not in (LR, SEED)]
+    trained = chosen.notnull().any(behind).all(LR)
+    return chosen.isel({SEED: np.flatnonzero(trained.values)})
+
+
+def _best(found: Results) -> xr.DataArray:
+    scores = _of_source(found.scores)
+    others = scores.drop_sel({LR: GOOD}).min(LR)
+    good = scores.sel({LR: GOOD}, drop=True)
+    return (good < others).where(np.isfinite(good) | np.isfinite(others))
+
+
+def _best_measured(found: Results) -> str:
+    accuracy = _finite_mean(_of_source(found.scores))
+    told = f"held-out loss {at_rates(accuracy, short)}"
+    if found.accuracy is None:
+        return told
+    return f"accuracy {at_rates(_finite_mean(_of_source(found.accuracy)), _percent1)}; {told}"
+
+
+def _rising(found: Results) -> xr.DataArray:
+    """Return the share of the epochs in which the training loss rises (lr, seed)."""
+    loss = _of_source(found.curves["training loss"])
+    changes = loss.diff(STEP)
+    return (changes > 0).mean(STEP).where(changes.notnull().any(STEP))
+
+
+def _smooth(found: Results) -> xr.DataArray:
+    rising = _rising(found).sel({LR: GOOD}, drop=True)
+    return (rising <= RISES).where(rising.notnull())
+
+
+def _early(found: Results) -> xr.DataArray:
+    """Return after which part of the training 0.001 has the held-out loss that 0.0001 ends with (seed)."""
+    curves = _of_source(found.curves["held-out loss"])
+    slow, good = (curves.sel({LR: lr}, drop=True) for lr in (SLOW, GOOD))
+    target = slow.isel({STEP: -1}, drop=True)
+    there = (good <= target).any(STEP)
+    first = (good <= target).argmax(STEP)
+    return ((first + 1) / good.sizes[STEP]).where(there, np.inf).where(target.notnull())
+
+
+def _is_slow(found: Results) -> xr.DataArray:
+    early = _early(found)
+    return (early <= 0.5).where(early.notnull())
+
+
+def _not_made_up(found: Results) -> xr.DataArray:
+    early = _early(found)
+    return (early <= QUARTER).where(early.notnull())
+
+
+def _roughness(found: Results) -> xr.DataArray:
+    """Return the mean change of the held-out accuracy from epoch to epoch, in the second half (lr, seed)."""
+    accuracy = _of_source(found.curves["held-out accuracy"])
+    late = accuracy.isel({STEP: slice(accuracy.sizes[STEP] // 2, None)})
+    return abs(late.diff(STEP)).mean(STEP)
+
+
+def _unstable(found: Results) -> xr.DataArray:
+    roughness = _roughness(found)
+    large, good = (roughness.sel({LR: lr}, drop=True) for lr in (LARGE, GOOD))
+    ended = np.isfinite(_of_source(found.scores).sel({LR: LARGE}, drop=True))
+    return ((large > ROUGHER * good) | ~ended).where(good.notnull())
+
+
+STATEMENTS = (
+    Statement(
+        "best", "results", "0.001 ends best", "the lowest held-out loss of the three rates", _best, _best_measured
+    ),
+    Statement(
+        "smooth",
+        "results",
+        "at 0.001 the training curve is stable and smooth",
+        f"the mean training loss rises in at most {percent(RISES)} of the epochs",
+        _smooth,
+        lambda found: f"it rises in {at_rates(_rising(found).mean(SEED), percent)} of the epochs",
+    ),
+    Statement(
+        "slow",
+        "results",
+        "0.0001 is slow: the loss falls gradually",
+        "0.001 has the held-out loss that 0.0001 ends with in the first half",
+        _is_slow,
+        lambda found: f"0.001 has it after {percent(float(_early(found).median(SEED)))} of the epochs",
+    ),
+    Statement(
+        "not-made-up",
+        "reflections",
+        "a poorly chosen rate cannot be compensated by simply training longer",
+        f"0.001 after {percent(QUARTER)} of the epochs is as good as 0.0001 after all",
+        _not_made_up,
+        lambda found: f"it is after {percent(float(_early(found).median(SEED)))}",
+    ),
+    Statement(
+        "unstable",
+        "results",
+        "at 0.01 training is highly unstable: the accuracy oscillates",
+        f"the held-out accuracy changes {ROUGHER:g} times as much from epoch to epoch, in the second half, as at 0.001",
+        _unstable,
+        lambda found: f"mean change {at_rates(_roughness(found).mean(SEED), _percent1)}",
+        classes=True,
+    ),
+)
+
+
+def _diverges(found: Results) -> Claim:
+    """Whether any network at 0.01 diverged or ended no better than it began."""
+    words, source = "at 0.01 training sometimes diverges entirely", f"{BLOG}, results"
+    tolerance = "at least one network diverged, or ended with no lower loss than it began"
+    if LARGE not in found.scores[LR]:
+        return Claim("diverges", source, words, WORDS, None, tolerance, None, f"Needs lr {rate(LARGE)}.")
+    outcome = found.outcome["outcome"].sel({LR: LARGE})
+    trained = outcome.notnull()
+    failed = int(((outcome != "converged") & trained).sum())
+    measured = f"{failed} of {counted(int(trained.sum()), 'network')}"
+    return Claim("diverges", source, words, WORDS, measured, tolerance, failed > 0, SETTING)
+
+
+def _accuracy(found: Results) -> Claim:
+    """The accuracy on MNIST; other data have others."""
+    words, source, published, tolerance = "the accuracy at 0.001 is about 98 %", f"{BLOG}, results", 0.98, 0.01
+    if found.options.data != "mnist" or found.accuracy is None or GOOD not in found.accuracy[LR]:
+        note = "Needs MNIST and lr 0.001: --data mnist --root DIR."
+        return Claim("accuracy", source, words, published, None, tolerance, None, note)
+    measured = float(found.accuracy.sel({LR: GOOD}).mean())
+    return Claim(
+        "accuracy", source, words, published, round(measured, 4), tolerance, abs(measured - published) <= tolerance
+    )
+
+
+def _finite_mean(array: xr.DataArray) -> xr.DataArray:
+    return array.where(np.isfinite(array)).mean(SEED)
+
+
+def _percent1(share: float) -> str:
+    return f"{share:.1%}" if np.isfinite(share) else "none"

@@ -1,0 +1,159 @@
+"""The trainings of the study `sweep`: the grid, the range test, the crossed seeds, and what follows from the records."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from lrscope.data import DataSet, data_set
+from lrscope.errors import must_be
+from lrscope.models import CNN, Imported
+from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule
+from lrscope.probes import (
+    Accuracy,
+    Activations,
+    BatchSharpness,
+    Biases,
+    GradientAngle,
+    GradientNorm,
+    Gradients,
+    HeldOutAccuracy,
+    HeldOutLoss,
+    LearningRate,
+    Loss,
+    PreconditionedSharpness,
+    Probe,
+    UpdateSize,
+    Weights,
+    at,
+    every,
+)
+from lrscope.studies.sweep._options import Options
+from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, Round, next_round
+from lrscope.training import Experiment, Sweep
+
+RULES: Mapping[str, UpdateRule] = {
+    "adam": Adam(),
+    "adamw": AdamW(),
+    "sgd": SGD(),
+    "momentum": SGD(momentum=0.9),
+    "nesterov": SGD(momentum=0.9, nesterov=True),
+}
+SCHEDULES = {"constant": Constant(), "linear": Linear(), "cosine": Cosine()}
+LOWEST, HIGHEST, ITERATIONS = 1e-7, 10.0, 100
+"""Rates and steps of the range test, as fastai has them."""
+MOMENTS = 200
+"""How often the activations of a network are recorded, at most."""
+LANCZOS = 8
+SHARPNESS_SHARE = 0.2
+"""Share of the training's time that measuring the sharpness may take."""
+
+
+def experiments(options: Options) -> dict[str, Experiment]:
+    """Return the grid of rates and seeds, a range test of the same seeds, and crossed initialisations and orders.
+
+    Raises
+    ------
+    InputError : data or model cannot be had, or do not fit each other.
+    """
+    data = data_set(options.data, options.root)
+    common = _common(options, data)
+    seeds = range(options.seeds)
+    schedule = SCHEDULES[options.schedule]
+    rising = Exponential(HIGHEST / LOWEST)
+    made = {
+        GRID: _trained(options, common, Sweep(lr=options.lrs, seed=seeds)),
+        RANGE_TEST: Experiment(
+            **common,
+            sweep=Sweep(lr=[LOWEST], seed=seeds),
+            schedule=rising,
+            steps=ITERATIONS,
+            probes=(Loss(), LearningRate()),
+        ),
+    }
+    if options.crossed_seeds:
+        crossed = range(options.crossed_seeds)
+        made[CROSSED] = Experiment(
+            **common,
+            sweep=Sweep(lr=options.lrs, init_seed=crossed, order_seed=crossed),
+            schedule=schedule,
+            epochs=options.epochs,
+            probes=(Loss(when=every(1, "epoch")), HeldOutLoss(when=at(-1))),
+        )
+    return made
+
+
+def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Experiment]:
+    """Return the grid of the next round, if the data do not decide yet and the budget allows it."""
+    chosen: Round | None = next_round(records, options)
+    if chosen is None:
+        return {}
+    data = data_set(options.data, options.root)
+    return {chosen.name: _trained(options, _common(options, data), Sweep(lr=chosen.lrs, seed=chosen.seeds))}
+
+
+def _common(options: Options, data: DataSet) -> dict[str, Any]:
+    """Return what all experiments share."""
+    arrays = data.arrays()
+    classes = arrays.targets.dtype.kind in "iu"
+    loss = options.loss if options.loss != "auto" else "cross_entropy" if classes else "mse"
+    model = Imported(options.model) if options.model != "cnn" else _cnn(arrays.inputs, arrays.targets)
+    return {
+        "data": data,
+        "model": model,
+        "loss": loss,
+        "optimizer": RULES[options.optimizer],
+        "batch_size": min(options.batch_size, len(arrays.inputs)),
+    }
+
+
+def _cnn(inputs: np.ndarray, targets: np.ndarray) -> CNN:
+    """Return the source's network for images of this size."""
+    remedy = "Give a model of your own as package.module:function."
+    if inputs.ndim != 4 or min(inputs.shape[2:]) < 4:
+        allowed = "one for the data; cnn takes images (channel, height, width) of at least 4 by 4 pixels"
+        raise must_be("model", allowed, f"cnn for samples of shape {inputs.shape[1:]}", remedy)
+    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        got = f"cnn for targets {targets.shape[1:]} of {targets.dtype}"
+        raise must_be("model", "one for the data; cnn puts samples into classes", got, remedy)
+    channels, height, width = inputs.shape[1:]
+    return CNN(channels, height, width, int(targets.max()) + 1)
+
+
+def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Experiment:
+    """Return the training of a grid, with everything that is recorded of it."""
+    samples = len(common["data"].arrays().inputs)
+    per_epoch = math.ceil(samples / common["batch_size"])
+    return Experiment(
+        **common,
+        sweep=sweep,
+        schedule=SCHEDULES[options.schedule],
+        epochs=options.epochs,
+        probes=_probes(options, per_epoch, common["loss"] == "cross_entropy"),
+    )
+
+
+def _probes(options: Options, per_epoch: int, classes: bool) -> tuple[Probe, ...]:
+    epoch = every(1, "epoch")
+    moments = every(max(1, options.epochs * per_epoch // MOMENTS))
+    accuracies = (Accuracy(), HeldOutAccuracy(when=epoch)) if classes else ()
+    return (
+        *(Loss(), LearningRate(), GradientNorm(), GradientAngle(), UpdateSize(), HeldOutLoss(when=epoch), *accuracies),
+        *(Weights(detail="spread"), Biases(), Gradients(detail="spread"), Activations(when=moments)),
+        *_sharpness(options, per_epoch),
+    )
+
+
+def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
+    """Return the sharpness that belongs to the update rule, of batches, as often as its cost allows; or none."""
+    adaptive = options.optimizer.startswith("adam")
+    gradients = 3 * LANCZOS if adaptive else 3
+    apart = math.ceil(gradients / (SHARPNESS_SHARE * per_epoch))
+    if apart > options.epochs:
+        return ()
+    when = every(apart, "epoch")
+    return (
+        PreconditionedSharpness(of="batch", iterations=LANCZOS, when=when) if adaptive else BatchSharpness(when=when),
+    )

@@ -1,0 +1,4 @@
+"""x"""
+
+
+def findings(a, b): ...

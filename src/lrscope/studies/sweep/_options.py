@@ -1,0 +1,104 @@
+"""What can be chosen in the study `sweep`."""
+
+from typing import Annotated, Literal
+
+import tyro
+from pydantic import Field, field_validator, model_validator
+
+from lrscope.data import DATA_SETS
+from lrscope.errors import InputError, must_be, unknown
+from lrscope.specification import specification
+from lrscope.sweep import Sweep, parse_grid
+
+Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Few = Annotated[int, Field(ge=0, le=100)]
+PUBLISHED = (0.0001, 0.001, 0.01)
+"""The learning rates of the source."""
+
+
+@specification
+class Options:
+    """Train a network on images at several learning rates and many seeds, and recommend a rate with its evidence.
+
+    By default the network, the rates and the optimizer of the source on scikit-learn's digits, which need no download.
+    The source itself: --data mnist --root DIR --epochs 5 (after lrscope data fetch mnist --root DIR).
+    """
+
+    data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
+    """what to learn: digits, mnist, cifar10, or a data set of your own as package.module:name"""
+    root: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
+    """folder with the files of mnist or cifar10"""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME")] = "cnn"
+    """what learns: cnn (that of the source), or what makes an nn.Module, as package.module:function"""
+    loss: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
+    """loss function: cross_entropy for classes and mse for numbers, by default"""
+    lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = PUBLISHED
+    """learning rates: numbers, or start:stop:count"""
+    seeds: Positive = 8
+    """networks of each rate: seeds 0, 1, ... of initialisation and order of the data"""
+    epochs: Positive = 20
+    """passes through the data"""
+    batch_size: Positive = 64
+    """samples a step"""
+    optimizer: Annotated[
+        Literal["adam", "adamw", "sgd", "momentum", "nesterov"],
+        tyro.conf.arg(metavar="{adam,adamw,sgd,momentum,nesterov}"),
+    ] = "adam"
+    """update rule; momentum and nesterov are sgd with momentum 0.9"""
+    schedule: Annotated[Literal["constant", "linear", "cosine"], tyro.conf.arg(metavar="{constant,linear,cosine}")] = (
+        "constant"
+    )
+    """course of the learning rate over the training, down to 0 with linear and cosine"""
+    crossed_seeds: Few = 3
+    """initialisations, each with as many orders of the data, to tell their shares of the result apart; 0 for none"""
+    until_decided: bool = False
+    """go on until the data decide: extend the grid where the best rate is at its end, add seeds, refine around it"""
+    budget: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
+    """with until-decided: trainings of the grid in all at most; four times those of the first round, by default"""
+
+    @field_validator("data")
+    @classmethod
+    def _known_data(cls, data: str) -> str:
+        if data not in DATA_SETS and ":" not in data:
+            raise unknown("data", data, [*DATA_SETS, "package.module:name"])
+        return data
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        if model != "cnn" and ":" not in model:
+            raise unknown("model", model, ["cnn", "package.module:function"])
+        return model
+
+    @field_validator("lrs")
+    @classmethod
+    def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
+        rates = parse_grid("lrs", [str(lr) for lr in lrs])
+        if not rates:
+            raise must_be("lrs", "at least one learning rate", lrs, "Write for example --lrs 0.001 0.01.")
+        return tuple(sorted(Sweep(lr=rates).axes["lr"]))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Options":
+        if self.data not in ("mnist", "cifar10") and self.root is not None:
+            raise InputError(f"root must be given for mnist and cifar10 only; got {self.root!r} with {self.data}.")
+        if self.budget is not None and not self.until_decided:
+            raise InputError(f"budget must be given with --until-decided only; got {self.budget}.")
+        if self.budget is not None and self.budget < self.first_round:
+            allowed = f"at least the {self.first_round} trainings of the first round"
+            raise must_be("budget", allowed, self.budget, "Ask for fewer rates or seeds, or more budget.")
+        if self.crossed_seeds == 1:
+            raise must_be("crossed_seeds", "0, or at least 2 to compare", self.crossed_seeds)
+        return self
+
+    @property
+    def first_round(self) -> int:
+        """Trainings of the first round's grid."""
+        return len(self.lrs) * self.seeds
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of the grid in all at most."""
+        if not self.until_decided:
+            return self.first_round
+        return 4 * self.first_round if self.budget is None else self.budget
