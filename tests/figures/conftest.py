@@ -275,3 +275,65 @@ def recommended():
     }
     table = xr.Dataset({name: labelled(values, name, ("lr",)) for name, values in columns.items()})
     return table.assign(best=0.001, low=0.001, high=0.01, decided=False, at_edge="")
+
+
+@pytest.fixture
+def course(rng):
+    """(lr, step) of four rates over 60 steps, of which the last loses its seeds at steps 20 and 40."""
+    step = xr.Variable("step", np.arange(60), STEP_ATTRS)
+    fall = np.exp(-np.arange(60) / 15) * (1 + 0.1 * rng.random((4, 60)))
+    fall[3, 40:] = np.nan
+    parts = {"centre": fall, "low": fall * 0.9, "high": fall * 1.1}
+    table = xr.Dataset({name: labelled(values, "held-out loss", ("lr", "step")) for name, values in parts.items()})
+    members = np.full((4, 60), 2)
+    members[3, 20:], members[3, 40:] = 1, 0
+    return table.assign_coords(step=step).assign(members=(("lr", "step"), members))
+
+
+@pytest.fixture
+def tested():
+    """(seed, step) losses of two range tests, of which one stops early; (rule, seed) what two rules suggest."""
+    rates = np.geomspace(1e-5, 1, 30)
+    smoothed = np.stack([1 / (1 + rates * 100), 1.5 / (1 + rates * 80)])
+    smoothed[1, 25:] = np.nan
+    data = {
+        "smoothed": (("seed", "step"), smoothed, {"long_name": "smoothed loss"}),
+        "learning_rate": ("step", rates),
+        "suggestion": (("rule", "seed"), [[0.002, 0.05], [np.nan, 0.0002]]),
+    }
+    return xr.Dataset(data, {"seed": [0, 1], "rule": ["valley", "minimum / 10"]})
+
+
+@pytest.fixture
+def split():
+    """(source)"""
+    names = {"source": ["learning rate", "initialisation", "order of the data"]}
+    share = xr.Variable("source", [0.7, 0.2, np.nan], {"long_name": "share of the variance"})
+    return xr.Dataset({"share": share, "low": share - 0.1, "high": share + 0.1}, names)
+
+
+@pytest.fixture
+def found(rng):
+    """(lr, seed) steps to a target: the lowest rate never got there, one seed of the highest did not."""
+    steps = rng.integers(20, 500, (4, 6))
+    steps[0], steps[3, 2] = -1, -1
+    columns = {"reached": [0, 1, 1, 5 / 6], "median": [np.nan, 100, 90, 200], "low": [np.nan, 80, 70, 100]}
+    columns["high"] = [np.nan, 150, 100, np.nan]
+    table = xr.Dataset({name: labelled(np.array(values), name, ("lr",)) for name, values in columns.items()})
+    target = xr.DataArray(0.15, attrs={"long_name": "held-out loss"})
+    return table.assign(steps=labelled(steps, "steps to the target", seed=np.arange(6)), target=target)
+
+
+@pytest.fixture
+def insides(rng):
+    """(lr, seed) of four quantities, one with a centre and one with something to compare with."""
+    names = {
+        "gradient_angle": "gradient angle",
+        "dead_share": "share of dead neurons",
+        "gradient_norm": "gradient norm",
+    }
+    values = {name: labelled(rng.random((4, 6)) + 0.1, text, seed=np.arange(6)) for name, text in names.items()}
+    over = labelled(np.geomspace(0.1, 10, 24).reshape(4, 6), "sharpness over its limit", seed=np.arange(6))
+    over.attrs["reference"] = 1.0
+    table = xr.Dataset(values | {"sharpness_over_limit": over})
+    return table.assign(sharpness_over_limit_centre=labelled([0.2, 0.5, 1.5, 5.0], "", ("lr",)))

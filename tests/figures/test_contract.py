@@ -82,18 +82,24 @@ def of_runs(run, failed, onsets, lead, scores, bench, similarity):
 
 
 @pytest.fixture
-def of_rates(recommended, outcomes_of_seeds, accuracies):
+def of_rates(recommended, outcomes_of_seeds, accuracies, course, tested, split, found, insides):
     """The same for figures over the learning rate."""
     return {
         "differences_by_rate": (figures.differences_by_rate, (recommended,)),
+        "insides_by_rate": (figures.insides_by_rate, (insides,)),
         "outcome_by_rate": (figures.outcome_by_rate, (recommended, outcomes_of_seeds, accuracies)),
+        "range_test_over_truth": (figures.range_test_over_truth, (tested, recommended, outcomes_of_seeds)),
+        "rate_band_panels": (figures.rate_band_panels, ({"held-out loss": course},)),
+        "rate_bands": (figures.rate_bands, (course["centre"], course["low"], course["high"])),
+        "steps_to_target_by_rate": (figures.steps_to_target_by_rate, (found,)),
+        "variance_bars": (figures.variance_bars, (split,)),
     }
 
 
 names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO_FIGURES))
 SINGLE = {
     *("against_published", "curves", "heat_map", "inactive_shares", "reconstruction"),
-    "differences_by_rate",
+    *("differences_by_rate", "rate_bands", "steps_to_target_by_rate", "variance_bars"),
     *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
     *("life_histories", "survival_curves"),
 }

@@ -75,7 +75,7 @@ def test_the_best_is_marked_at_its_centre_and_named(recommended, outcomes_of_see
     upper, *_ = outcome_by_rate(recommended, outcomes_of_seeds).axes
     (best,) = marked(upper, "best")
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (0.001, 0.105)
-    assert upper.get_title("left") == "best 0.001, not told apart from 0.001 to 0.01"
+    assert upper.get_title("left") == "best 0.001, not told from others between 0.001 and 0.01"
 
 
 def test_bars_are_the_shares_that_diverged(recommended, outcomes_of_seeds):
@@ -136,7 +136,7 @@ def test_one_rate_and_one_seed_are_drawn(recommended, outcomes_of_seeds):
 
 def test_an_optimum_at_the_end_of_the_grid_is_said(recommended, outcomes_of_seeds):
     upper, *_ = outcome_by_rate(recommended.assign(at_edge="lower"), outcomes_of_seeds).axes
-    assert upper.get_title("left").endswith("the grid ends here")
+    assert upper.get_title("left").endswith(", at the lower end of the grid")
 
 
 def test_rates_of_the_range_are_green(recommended):

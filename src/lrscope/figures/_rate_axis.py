@@ -24,6 +24,8 @@ FILLED = 0.55
 """Share of its room that the points of a rate fill."""
 LETTER = 0.06
 """Inches: width of a letter of a tick."""
+LINEAR = ("accuracy", "share", "angle")
+"""Words of the names of quantities between two known ends."""
 NARROW, MIDDLE, WIDE = 2.0, 12.0, 1e3
 """Factors over which values spread: below the first ticks are evenly spaced, then closer and wider, powers of ten."""
 
@@ -153,6 +155,20 @@ def value_axis(ax: Axes, values: np.ndarray) -> None:
         ax.yaxis.set(major_locator=LogLocator(subs=subs, numticks=15), major_formatter="{x:g}")
 
 
+def spreads(array: xr.DataArray) -> bool:
+    """Tell whether values are told apart better on a logarithmic axis.
+
+    Its attribute ``scale`` decides (``log`` or ``linear``); without it shares, accuracies and angles are linear, and
+    positive values that spread over more than a factor of 5 are logarithmic.
+    """
+    if "scale" in array.attrs:
+        return bool(array.attrs["scale"] == "log")
+    if any(word in f"{array.attrs.get('long_name', '')} {array.name}" for word in LINEAR):
+        return False
+    known = array.values[np.isfinite(array.values)]
+    return len(known) > 0 and bool(known.min() > 0) and bool(known.max() > 5 * known.min())
+
+
 def shade_range(ax: Axes, recommended: xr.Dataset) -> None:
     """Shade the recommended range: the room of its rates, of one alone or of many."""
     low, high = float(recommended["low"]), float(recommended["high"])
@@ -208,6 +224,17 @@ def intervals(ax: Axes, parts: xr.Dataset, names: tuple[str, str, str], color: s
     ends = np.isfinite(low) & np.isfinite(high) & known
     ax.vlines(rates[ends], low[ends], high[ends], color=color, linewidth=1.1, zorder=3)
     ax.plot(rates[known], centre[known], "o", color=color, markersize=4, zorder=4, gid=names[0])
+
+
+def headline(text: str) -> str:
+    """Return a text with its first letter in upper case, whatever else it holds.
+
+    Examples
+    --------
+    >>> headline("held-out loss")
+    'Held-out loss'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def wrapped(label: str, letters: int) -> str:

@@ -55,14 +55,14 @@ def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.
     require("scores", scores, "lr", "seed")
     scores, trained = scores.transpose("lr", "seed"), scores.notnull()
     with style():
-        heights = [2.2, *([] if accuracy is None else [1.1]), 0.55]
+        heights = [2.2, *([] if accuracy is None else [1.1]), 0.65]
         figure = new_figure(WIDTH, sum(heights) + 0.75)
         upper, *middle, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         for ax in (upper, *middle):
             shade_range(ax, recommended)
         seed_points(upper, scores, trained)
         intervals(upper, recommended, SCORE)
-        _mark_best(upper, recommended)
+        mark_best(upper, recommended)
         value_axis(upper, np.r_[scores.values.ravel(), *(recommended[name].values for name in SCORE)])
         upper.set_ylabel(axis_label(recommended["score"]))
         for ax in middle:
@@ -87,8 +87,7 @@ def differences_by_rate(recommended: xr.Dataset, ax: Axes | None = None) -> Axes
 
     Returns
     -------
-    Axes : rates of the recommended range are filled and green; a rate without a difference, since too many of its
-        members diverged, is a cross above the panel
+    Axes : rates of the recommended range are green; a cross above the panel where members diverged
 
     Raises
     ------
@@ -103,11 +102,10 @@ def differences_by_rate(recommended: xr.Dataset, ax: Axes | None = None) -> Axes
         intervals(ax, recommended.isel(lr=~plausible), DIFFERENCE, color=SOFT)
         intervals(ax, recommended.isel(lr=plausible), DIFFERENCE, color=TAKEN)
         rate_axis(ax, recommended)
-        ax.set_ylabel(axis_label(recommended["difference"]))
+        ax.set_ylabel(wrapped(axis_label(recommended["difference"]), 34))
         ax.grid(axis="y")
         _near_zero(ax, recommended)
-        lost = (recommended["diverged"] > 0) & (abs(recommended["difference"].fillna(np.inf)) == np.inf)
-        lost = lost.expand_dims(seed=1)
+        lost = (recommended["diverged"] > 0).expand_dims(seed=1)
         mark_lost(ax, lost, xr.ones_like(lost))
     return ax
 
@@ -122,16 +120,19 @@ def verdict(recommended: xr.Dataset) -> str:
     Examples
     --------
     >>> verdict(xr.Dataset({"best": 0.01, "low": 0.003, "high": 0.01, "decided": False, "at_edge": "upper"}))
-    'best 0.01, not told apart from 0.003 to 0.01; the grid ends here'
+    'best 0.01, not told from others between 0.003 and 0.01, at the upper end of the grid'
     """
     best, low, high = (float(recommended[name]) for name in ("best", "low", "high"))
     if not np.isfinite(best):
         return "no rate is recommended"
-    span = f", not told apart from {rate_text(low)} to {rate_text(high)}" if low < high else ""
-    return f"best {rate_text(best)}{span}" + ("; the grid ends here" if str(recommended["at_edge"].item()) else "")
+    span = f", not told from others between {rate_text(low)} and {rate_text(high)}" if low < high else ""
+    told = ", told from all others" if bool(recommended["decided"]) else span
+    edge = {"": "", "both": ", at both ends of the grid"}
+    end = str(recommended["at_edge"].item())
+    return f"best {rate_text(best)}{told}{edge.get(end, f', at the {end} end of the grid')}"
 
 
-def _mark_best(ax: Axes, recommended: xr.Dataset) -> None:
+def mark_best(ax: Axes, recommended: xr.Dataset) -> None:
     """Mark the centre of the best rate, and say above the panel what is recommended."""
     best = float(recommended["best"])
     if np.isfinite(best):
@@ -175,4 +176,4 @@ def _diverged_panel(ax: Axes, recommended: xr.Dataset) -> None:
     ax.vlines(rates, low, high, color=ALARM, linewidth=1.1)
     ax.set_ylim(0, 1)
     ax.set_yticks([0, 0.5, 1], ["0", "", "1"])
-    ax.set_ylabel(wrapped(axis_label(recommended["diverged_share"]), 8))
+    ax.set_ylabel(wrapped(axis_label(recommended["diverged_share"]), 14))
