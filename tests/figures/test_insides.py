@@ -42,7 +42,7 @@ def test_a_target_that_nobody_reached_is_said_so(found):
 
 def test_a_panel_for_each_quantity_with_its_line_and_its_reference(insides):
     axes = {ax.get_title("left"): ax for ax in insides_by_rate(insides).axes}
-    assert list(axes) == ["Gradient angle", "Share of dead neurons", "Norm", "Sharpness over its limit"]
+    assert list(axes) == ["Gradient angle", "Share of dead neurons", "Gradient norm", "Sharpness over its limit"]
     over = axes["Sharpness over its limit"]
     (line,), (reference,) = marked(over, "centre"), marked(over, "reference")
     np.testing.assert_array_equal(line.get_ydata(), insides["sharpness_over_limit_centre"])
