@@ -144,6 +144,17 @@ def test_another_export_replaces_the_one_before(run, exported, tmp_path):
         assert path.read_bytes() == (out / path.relative_to(exported)).read_bytes()
 
 
+def test_members_that_are_no_longer_there_go_and_what_others_wrote_stays(run, exported, tmp_path):
+    for name in ("lr=7,seed=7", "lr=8,seed=8"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / _tensorboard._NAME).write_bytes(b"")
+    theirs = tmp_path / "lr=8,seed=8" / "events.out.tfevents.1.theirs"
+    theirs.write_bytes(b"")
+    export_tensorboard(run, tmp_path, 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*RUNS, "lr=8,seed=8"])
+    assert list(theirs.parent.iterdir()) == [theirs]
+
+
 def test_small_slabs_hold_the_same(run, records, exported, tmp_path, monkeypatch):
     read_bytes = []
 

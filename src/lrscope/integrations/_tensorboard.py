@@ -81,8 +81,19 @@ def _write(records: xr.Dataset, runs: list["_Run"], histograms: int) -> None:
         for members, steps, (arrays,) in _slabs(records, dim, (name,), chosen):
             for number, member in enumerate(members):
                 runs[member].append(steps, (_histogram_value(tag, array) for array in arrays[number]))
+    _remove_earlier(runs)
     for run in runs:
         run.finish()
+
+
+def _remove_earlier(runs: list["_Run"]) -> None:
+    """Remove what an earlier export wrote for members that are no longer there."""
+    now = {run.folder for run in runs}
+    for file in runs[0].folder.parent.glob(f"*/{_NAME}"):
+        if file.parent not in now:
+            file.unlink()
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
 
 
 @dataclass(frozen=True)
