@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pooch  # type: ignore[import-untyped]
+import pooch
 
 from lrscope._imported import told
 from lrscope.data._cifar import ARCHIVE, FOLDER, TEST, TRAINING, members

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
-from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary  # type: ignore[import-untyped]
-from tensorboard.plugins.hparams.summary_v2 import hparams_pb  # type: ignore[import-untyped]
-from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from lrscope.errors import StoreError, must_be
 from lrscope.records import MEMBER, VALUES, step_dimension

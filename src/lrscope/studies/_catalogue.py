@@ -9,6 +9,7 @@ from lrscope.errors import unknown
 STUDIES: Mapping[str, str] = {
     "fluctuation": "Which neurons take part in learning, and how does that depend on the learning rate?",
     "stability": "When and why does training suddenly start to oscillate, and what announces it?",
+    "sweep": "Which learning rate should I use, and how sure is that?",
 }
 """Name of each study -> the question it asks."""
 

@@ -26,7 +26,7 @@ _PASSING = (
     *("figures/.*.mp4.*", "figures/.*.gif.*"),
 )
 """What stands in the folder while it is written, and is left behind by what is killed."""
-_FOLDERS_OF_RESULTS = ("tables", "figures")
+_FOLDERS_OF_RESULTS = ("tables", "figures", "tensorboard")
 _FIELDS = {
     "study": str,
     "options": dict,

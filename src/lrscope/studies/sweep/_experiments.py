@@ -1,4 +1,4 @@
-"""The trainings of the study `sweep`: the grid, the range test, the crossed seeds, and what follows from the records."""
+"""The trainings of the study `sweep`: the grid, the range test, the crossed seeds, and what the records ask for."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,80 @@
-"""x"""
+"""What the study found, put together: claims, chapters, and a summary in plain words."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import xarray as xr
+
+from lrscope.report import Interactive
+from lrscope.studies._findings import Chapter, Findings, Listed, Still
+from lrscope.studies._words import counted
+from lrscope.studies.sweep import _figures as pictures
+from lrscope.studies.sweep import _tables as tables
+from lrscope.studies.sweep._claims import claims
+from lrscope.studies.sweep._options import Options
+from lrscope.studies.sweep._results import Results, results
+from lrscope.studies.sweep._summary import advice, evidence, insides, range_test, spread
+
+TITLE = "Which learning rate, and how sure is that?"
+QUESTION = "Which learning rate should I use, and how sure is that?"
 
 
-def findings(a, b): ...
+def findings(records: Mapping[str, xr.Dataset], options: Options) -> Findings:
+    """Return what the records of a run show: claims, tables, figures and a recommendation in plain words.
+
+    Parameters
+    ----------
+    records : of each experiment of the run
+    options : of the run
+
+    Raises
+    ------
+    InputError : the records lack a quantity that the study needs.
+    """
+    found = results(records, options)
+    return Findings(
+        title=TITLE,
+        question=QUESTION,
+        summary=[_what(found), *advice(found), *evidence(found), range_test(found), *spread(found), insides(found)],
+        claims=claims(found),
+        chapters=_chapters(found),
+    )
+
+
+def _what(found: Results) -> str:
+    sizes, options = found.scores.sizes, found.options
+    trained = int(found.scores.notnull().sum())
+    diverged = int((found.scores == math.inf).sum())
+    told = f"{diverged} of them diverged." if diverged else "None diverged."
+    return (
+        f"{counted(trained, 'network')} learned {options.data} at {counted(sizes['lr'], 'learning rate')} with "
+        f"{counted(sizes['seed'], 'seed')} for {counted(options.epochs, 'epoch')} "
+        f"({options.epochs * found.per_epoch} updates). {told}"
+    )
+
+
+def _chapters(found: Results) -> list[Chapter]:
+    more: Sequence[Listed] = [tables.rounds(found)] if found.options.until_decided else []
+    evidence: list[Still | Listed | Interactive] = [pictures.outcome(found), pictures.interactive(found)]
+    evidence += [pictures.differences(found), tables.rates(found), *more]
+    inside = [pictures.insides(found), tables.insides(found), pictures.activity(found), pictures.survival(found)]
+    split = found.split
+    return [
+        Chapter("Which learning rate", "", evidence),
+        Chapter("Course of the training", "", [pictures.curves(found), pictures.targets(found), tables.networks(found)]),
+        Chapter("Against the range test", RANGE_TEST, [pictures.range_test(found), tables.range_test(found)]),
+        *([] if split is None else [Chapter("What else decides", SPLIT, [pictures.variance(split), tables.variance(split)])]),
+        Chapter("Inside the networks", "", inside),
+        Chapter("Numbers of the curves", "", [tables.curves(found)], True),
+    ]
+
+
+RANGE_TEST = (
+    "The range test trains one network for 100 steps while the rate rises by a constant factor from 1e-7 to 10, and "
+    "reads a suggestion off the training loss. It was run for every seed, and its suggestions are held against what "
+    "whole trainings found."
+)
+SPLIT = (
+    "At every rate some initialisations were crossed with as many orders of the data, so that the outcome's variance "
+    "can be split: what is due to the rate, to the initialisation, to the order of the data, and to their interplay."
+)

@@ -41,7 +41,7 @@ class Round:
 
 def grids(records: Mapping[str, xr.Dataset]) -> list[xr.Dataset]:
     """Return the records of the grid's rounds, in their order."""
-    names = (GRID, *(f"round{number}" for number in itertools.count(2)))
+    names = itertools.chain([GRID], (f"round{number}" for number in itertools.count(2)))
     return [records[name] for name in itertools.takewhile(records.__contains__, names)]
 
 

@@ -30,8 +30,8 @@ def rates(found: Results) -> Listed:
         cells += [_number(row[name]) for name in ("difference", "difference_low", "difference_high")]
         rows.append((*cells, _number(row["probability_best"]), bool(row["plausible"])))
     note = (
-        "Held-out loss: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: mean log ratio "
-        "to the best rate, paired by seed, with simultaneous 95 % bounds; 0.1 is about 10 %."
+        "Held-out loss: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: mean log "
+        "ratio to the best rate, paired by seed, with simultaneous 95 % bounds; 0.1 is about 10 %."
     )
     return Listed("rates", Table("Every learning rate", columns, rows, note))
 

@@ -1,0 +1,114 @@
+"""The study's figures: which result is shown how."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from lrscope import analysis, figures
+from lrscope.report import Interactive
+from lrscope.studies._findings import Still
+from lrscope.studies._words import rate
+from lrscope.studies.sweep._results import LR, SEED, STEP, Results
+
+MAPS = 4
+"""Networks whose neurons are shown, at most."""
+
+
+def outcome(found: Results) -> Still:
+    """Return loss, accuracy and divergence against the learning rate, with the recommended range."""
+    draw = partial(figures.outcome_by_rate, found.recommended, found.scores, found.accuracy)
+    caption = (
+        "Every point is one network at the end of its training; lines with 95 % intervals are geometric means over the "
+        "seeds. Shaded: the rates that cannot be told from the best. Below: share of networks that diverged, with a "
+        "95 % interval."
+    )
+    return Still("outcome_by_rate", "Outcome against learning rate", caption, draw)
+
+
+def interactive(found: Results) -> Interactive:
+    """Return the same with what every network came to."""
+    outcome = found.outcome["outcome"]
+    figure = figures.interactive_rates(found.recommended, found.scores, found.accuracy, outcome)
+    return Interactive("Every network", "Hover for seed, loss, accuracy and outcome.", figure)
+
+
+def differences(found: Results) -> Still:
+    """Return how much worse than the best each rate is."""
+    caption = (
+        "Paired by seed, with bounds that hold for all rates together at 95 %: a rate whose lower bound is 0 may itself "
+        "be the best."
+    )
+    return Still("differences", "How much worse than the best", caption, partial(_one, "differences_by_rate", found.recommended))
+
+
+def curves(found: Results) -> Still:
+    """Return the source's figure: loss and accuracy over the training, on the data learned from and held out."""
+    quantities = {name: _banded(curve) for name, curve in found.curves.items()}
+    caption = (
+        "Means over the seeds with 95 % intervals; training: mean over the batches of each epoch, held out: at its end."
+    )
+    return Still("curves", "Course of the training", caption, partial(figures.rate_band_panels, quantities))
+
+
+def insides(found: Results) -> Still:
+    """Return what is found inside at the end, against the learning rate."""
+    caption = (
+        "Every point is one network, at the end: medians of the last epoch, neurons silent for an epoch (dead) or with "
+        "weights that barely moved (inactive), and, where it was measured, the sharpness of the last measured batch "
+        "over the limit of stability of the update rule."
+    )
+    return Still("insides", "Inside the networks", caption, partial(figures.insides_by_rate, found.insides))
+
+
+def activity(found: Results) -> Still:
+    """Return which share of the batch activates each neuron over the steps, a panel a rate."""
+    rates = sorted(found.active)
+    places = np.unique(np.linspace(0, len(rates) - 1, min(MAPS, len(rates))).round().astype(int))
+    chosen = {f"lr {rate(rates[place])}": found.active[rates[place]] for place in places}
+    caption = "Share of the batch that activates each ReLU neuron, of the network of the first seed at each rate."
+    return Still("activity", "Activity of every neuron", caption, partial(figures.activity_maps, chosen))
+
+
+def survival(found: Results) -> Still:
+    """Return how many neurons survive, by rate."""
+    caption = (
+        "Share of the ReLU neurons that are not dead for good, with 95 % intervals over the seeds. A neuron is dead "
+        "once no sample of the batches of a whole epoch activates it."
+    )
+    return Still("survival", "Survival of the neurons", caption, partial(_one, "survival_curves", found.survival))
+
+
+def range_test(found: Results) -> Still:
+    """Return the range test over what training found."""
+    draw = partial(figures.range_test_over_truth, found.tested, found.recommended, found.scores)
+    caption = (
+        "Above: smoothed loss while the rate rises, one line a seed, and what the rules of the tools suggest. Below: "
+        "the held-out loss that training at that rate ends with; shaded: the rates that cannot be told from the best."
+    )
+    return Still("range_test", "The range test over the trained truth", caption, draw)
+
+
+def variance(split: xr.Dataset) -> Still:
+    """Return what decides about the outcome."""
+    caption = "Shares of the variance of the logarithm of the last held-out loss, crossed design, with 95 % intervals."
+    return Still("variance", "What decides about the outcome", caption, partial(_one, "variance_bars", split))
+
+
+def targets(found: Results) -> Still:
+    """Return after how many steps the target is reached, by rate."""
+    caption = f"Steps until the held-out loss is {float(found.targets['target']):.3g}; crosses: not reached."
+    return Still("steps_to_target", "Steps to a target", caption, partial(_one, "steps_to_target_by_rate", found.targets))
+
+
+def _one(name: str, *results: xr.Dataset) -> Figure:
+    """Return the figure of one of the functions that draw into axes."""
+    return figures.figure_of(getattr(figures, name)(*results))
+
+
+def _banded(curve: xr.DataArray) -> xr.Dataset:
+    summary = analysis.over_seeds(curve).rename({"mean": "centre", "count": "members"})
+    parts: Sequence[str] = ("centre", "low", "high", "members")
+    return summary[list(parts)].transpose(LR, STEP)

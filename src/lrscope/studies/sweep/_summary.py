@@ -1,0 +1,143 @@
+"""The recommendation in plain words."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from lrscope.studies._words import counted, percent, rate, short
+from lrscope.studies.sweep._results import LR, SEED, Results
+
+
+def advice(found: Results) -> list[str]:
+    """Say which rate to use, which others cannot be told from it, and what would decide."""
+    recommended = found.recommended
+    if math.isnan(found.best):
+        return ["At no learning rate did a network come to the end, so none can be recommended: try smaller ones."]
+    plausible = [float(lr) for lr in recommended[LR].values[recommended["plausible"].values]]
+    loss = short(float(recommended["score"].sel({LR: found.best})))
+    accuracy = "" if found.accuracy is None else f", accuracy {_accuracy(found, found.best)}"
+    words = [f"Use a learning rate of {rate(found.best)}: it ends with the lowest held-out loss ({loss}{accuracy})."]
+    if bool(recommended["decided"]):
+        words.append("No other rate of the grid can be as good, with 95 % confidence.")
+    elif len(plausible) > 1:
+        words += _undecided(found, plausible)
+    return [" ".join([*words, _edge(found)]).strip()]
+
+
+def _undecided(found: Results, plausible: list[float]) -> list[str]:
+    seeds, needed = int(found.recommended["members"].max()), int(found.recommended["seeds_needed"])
+    words = [
+        f"The data do not decide: {_listed(plausible)} cannot be told apart with {counted(seeds, 'seed')} at 95 % "
+        "confidence."
+    ]
+    if needed > 0:
+        words.append(f"If the differences are as they seem, {needed} seeds each would tell them apart.")
+    else:
+        words.append("No foreseeable number of seeds would: whichever of them you take makes no difference that matters.")
+    epochs = int(found.more["epochs_needed"])
+    if epochs > 0:
+        words.append(f"Going on as now, {counted(epochs, 'epoch')} would tell them apart.")
+    return words
+
+
+def _edge(found: Results) -> str:
+    edge = str(found.recommended["at_edge"].item())
+    if not edge or found.recommended.sizes[LR] < 2:
+        return "" if found.recommended.sizes[LR] > 1 else "Only one rate was tried: nothing can be said of others."
+    words = {"lower": "smallest", "upper": "largest", "both": "smallest and the largest"}[edge]
+    remedy = "" if found.options.until_decided else " Try --until-decided, or a wider --lrs."
+    return f"The range reaches the {words} rate of the grid: the optimum may lie outside.{remedy}"
+
+
+def evidence(found: Results) -> list[str]:
+    """Say how sensitive the outcome is, how often training diverges, and how soon a target is reached."""
+    if math.isnan(found.best):
+        return []
+    return [" ".join(words for words in (_sensitivity(found), _divergence(found), _speed(found)) if words)]
+
+
+def _sensitivity(found: Results) -> str:
+    told = []
+    for side, words in (("lower", "half"), ("higher", "twice")):
+        ratio = float(found.sensitivity["ratio"].sel(side=side))
+        if math.isfinite(ratio):
+            told.append(f"{words} the rate ends with {_times(ratio)} the loss")
+    return f"Around it, {' and '.join(told)} (interpolated between the rates of the grid)." if told else ""
+
+
+def _times(ratio: float) -> str:
+    return f"{short(ratio, 2)} times"
+
+
+def _divergence(found: Results) -> str:
+    rows = found.recommended
+    failing = [float(lr) for lr in rows[LR].values if int(rows["diverged"].sel({LR: lr}))]
+    if not failing:
+        high = float(rows["diverged_high"].sel({LR: found.best}))
+        return f"Nothing diverged; at the best rate that still allows a probability of up to {percent(high)}."
+    told = [f"{int(rows['diverged'].sel({LR: lr}))} of {int(rows['members'].sel({LR: lr}))} at {rate(lr)}" for lr in failing]
+    return f"Training diverged in {_and(told)}."
+
+
+def _speed(found: Results) -> str:
+    fastest = found.targets["median"].where(found.targets["reached"] >= 0.5)
+    if not np.isfinite(fastest).any():
+        return ""
+    first = float(fastest[LR][int(fastest.fillna(np.inf).argmin(LR))])
+    steps, target = float(fastest.sel({LR: first})), float(found.targets["target"])
+    return f"A held-out loss of {short(target)} is reached first at {rate(first)}, after {short(steps)} steps (median)."
+
+
+def range_test(found: Results) -> str:
+    """Say how often the range test's suggestions fall into the range."""
+    inside = found.agreement["inside"]
+    told = [f"{percent(float(inside.sel(rule=rule)))} by {rule}" for rule in inside["rule"].values.tolist()]
+    return f"The range test's suggestion lies in the range found by training in {_and(told)} of the seeds."
+
+
+def spread(found: Results) -> list[str]:
+    """Say what the outcome's variance is due to."""
+    if found.split is None:
+        return []
+    share = found.split["share"]
+    known = [name for name in share["source"].values.tolist() if math.isfinite(float(share.sel(source=name)))]
+    told = [f"{percent(float(share.sel(source=name)))} to {name}" for name in known]
+    return [f"Of the variance of the outcome (its logarithm) over rates and seeds, {_and(told)} is due."] if told else []
+
+
+def insides(found: Results) -> str:
+    """Say what is found inside at the best rate and beside it."""
+    median = found.insides.median(SEED)
+    dead = f"dead neurons: {_by_rate(median['dead_share'], percent)}"
+    angle = f"angle between consecutive gradients: {_by_rate(median['gradient_angle'], _degrees)}"
+    words = [f"Inside, at the end: {dead}; {angle}"]
+    if "sharpness_ratio" in median and np.isfinite(median["sharpness_ratio"]).any():
+        words.append(f"sharpness of a batch over its limit of stability: {_by_rate(median['sharpness_ratio'], _two)}")
+    return "; ".join(words) + "."
+
+
+def _by_rate(values: xr.DataArray, write: object) -> str:
+    assert callable(write)
+    return ", ".join(f"{write(float(values.sel({LR: lr})))} at {rate(lr)}" for lr in values[LR].values.tolist())
+
+
+def _degrees(value: float) -> str:
+    return f"{value:.0f} degrees" if math.isfinite(value) else "unknown"
+
+
+def _two(value: float) -> str:
+    return short(value, 2)
+
+
+def _accuracy(found: Results, lr: float) -> str:
+    assert found.accuracy is not None
+    return f"{float(found.accuracy.sel({LR: lr}).mean()):.1%}"
+
+
+def _listed(rates: list[float]) -> str:
+    return _and([rate(lr) for lr in rates])
+
+
+def _and(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
