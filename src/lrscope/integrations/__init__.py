@@ -1,7 +1,8 @@
 """For everybody's own training, and for the tools that people have.
 
-`export_tensorboard` writes records as TensorBoard's event files. What needs a library that lrscope does without is
-imported when it is used.
+`Recorder` is a context manager for a PyTorch loop, with the probes and the files of lrscope; `export_tensorboard`
+writes records as TensorBoard's event files. Each is imported when it is used: the export needs no PyTorch, and nothing
+needs the libraries of the others.
 """
 
 import importlib
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from lrscope.errors import InputError
 
 if TYPE_CHECKING:
+    from lrscope.integrations._budget import Cost
+    from lrscope.integrations._recorder import Recorder
     from lrscope.integrations._tensorboard import export_tensorboard
 
-__all__ = ["export_tensorboard"]
+__all__ = ["Cost", "Recorder", "export_tensorboard"]
 
-_FILES = {"export_tensorboard": "_tensorboard"}
+_FILES = {"Cost": "_budget", "Recorder": "_recorder", "export_tensorboard": "_tensorboard"}
 _EXTRAS = {"_tensorboard": "tensorboard"}
 """File -> the library that it imports and lrscope does without; the extra is called like it."""
 

@@ -1,0 +1,88 @@
+"""What a Recorder holds on to: the model inside its wrappers, the optimiser's hook, the numbers that it is given."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lrscope.errors import must_be
+
+Hook = Callable[..., tuple[tuple[Any, ...], dict[str, Any]] | None]
+
+
+def before_update(method: Callable[[], None]) -> Hook:
+    """Return a hook for the moment before an update; where the gradients come from a closure, behind its first call.
+
+    The hook keeps nothing alive: once the owner of the method is gone it does nothing.
+    """
+    alive = weakref.WeakMethod(method)
+
+    def listen() -> None:
+        living = alive()
+        if living is not None:
+            with torch.no_grad():
+                living()
+
+    def before_step(
+        optimizer: Optimizer,  # noqa: ARG001  what PyTorch passes
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        given = args[1:]  # behind the optimizer itself
+        closure = given[0] if given else kwargs.get("closure")
+        if closure is None:
+            listen()
+            return None
+        calls = 0
+
+        def heard() -> Any:
+            nonlocal calls
+            loss, calls = closure(), calls + 1
+            if calls == 1:
+                listen()
+            return loss
+
+        return (args[:1], {**kwargs, "closure": heard})
+
+    return before_step
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the module inside of what compiles or distributes it."""
+    if not isinstance(model, nn.Module):
+        raise must_be("model", "an nn.Module", type(model).__name__)
+    inner = getattr(model, "_orig_mod", model)
+    if isinstance(inner, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        inner = inner.module
+    return inner
+
+
+def checked_optimizer(optimizer: Any) -> Optimizer:
+    """Return the optimiser, or raise an `InputError` for anything else."""
+    if not isinstance(optimizer, Optimizer):
+        remedy = "Give the one whose step() updates the model: it tells when an update is made."
+        raise must_be("optimizer", "a torch.optim.Optimizer", type(optimizer).__name__, remedy)
+    return optimizer
+
+
+def scalar(loss: Tensor | float) -> Tensor | float:
+    """Return a loss that is one number."""
+    if isinstance(loss, Tensor) and loss.numel() == 1:
+        return loss
+    if isinstance(loss, int | float | np.number) and not isinstance(loss, bool):
+        return float(loss)
+    got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else loss
+    raise must_be("loss", "one number", got, "Give the mean over the batch, for example.")
+
+
+def number(name: str, value: Any) -> float:
+    """Return a metric as a number."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return float(value.detach())
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        return float(value)
+    raise must_be(name, "one number", value)

@@ -1,0 +1,149 @@
+"""Rows and single values gathered into blocks of records, in memory that is used again.
+
+The arrays are in the byte order of the file, so that the thread that writes them need not turn them again; two sets of
+them take turns, one being filled while the other is written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from lrscope.integrations._layout import Column
+from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, missing, new_block
+from lrscope.sweep import Sweep
+
+BLOCK_BYTES = 24 * 2**20
+"""The records that are gathered are written when they reach this size ..."""
+BLOCK_SECONDS = 5.0
+"""... or this age, so that little is lost when the process is killed. Arrays much larger than this would be handed
+back to the system and fetched again, page by page, for each block."""
+_MOST_STEPS = 4096
+ENTRY = 48
+"""Bytes of member, step and labels of an entry, about."""
+
+
+@dataclass
+class Gathered:
+    """What was gathered of one step dimension since the last block.
+
+    Attributes
+    ----------
+    columns : variables that come as rows; their rows may be behind the steps
+    singles : variables that come one by one: label, shape and type
+    record_bytes : of one step
+    """
+
+    dim: str
+    columns: list[Column]
+    dtype: np.dtype
+    steps: list[int] = field(default_factory=list)
+    rows: int = 0
+    singles: dict[str, tuple[Variable, tuple[int, ...], np.dtype]] = field(default_factory=dict)
+    _sets: list[dict[str, np.ndarray]] = field(default_factory=lambda: [{}, {}])
+    _turn: int = 0
+
+    def __post_init__(self) -> None:
+        self.record_bytes = self._record_bytes()
+
+    def _record_bytes(self) -> int:
+        """Return the bytes of one step."""
+        rows = sum(column.stop - column.start for column in self.columns) * self.dtype.itemsize
+        return rows + sum(int(np.prod(shape)) * dtype.itemsize for _, shape, dtype in self.singles.values()) + ENTRY
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return self._sets[self._turn]
+
+    def capacity(self) -> int:
+        """Return how many steps a block may have."""
+        return max(1, min(_MOST_STEPS, BLOCK_BYTES // self.record_bytes))
+
+    def add_rows(self, rows: Tensor) -> None:
+        """Take rows (step, element) of the steps that have none yet."""
+        stop = self.rows + len(rows)
+        host = rows.cpu()
+        for column in self.columns:
+            array = self._array(column.label, column.shape, self.dtype)
+            array[0, self.rows : stop] = _arranged(host[:, column.start : column.stop], column)
+        self.rows = stop
+
+    def put(self, label: Variable, value: np.ndarray | float) -> None:
+        """Take a single value, of the last step."""
+        given = np.asarray(value)
+        if label.name not in self.singles:
+            self.singles[label.name] = label, given.shape, given.dtype
+            self.record_bytes = self._record_bytes()
+        self._array(*self.singles[label.name])[0, len(self.steps) - 1] = given
+
+    def _array(self, label: Variable, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Return the array (member, step, ...) of a variable; what is not written stays missing."""
+        arrays = self._arrays
+        if label.name not in arrays:
+            room = next((array.shape[1] for array in arrays.values()), self.capacity())
+            arrays[label.name] = np.full((1, room, *shape), missing(dtype), dtype.newbyteorder(">"))
+        return arrays[label.name]
+
+    def full(self) -> bool:
+        """Tell whether another step has no room."""
+        return len(self.steps) >= next((array.shape[1] for array in self._arrays.values()), 1)
+
+    def taken(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Variable]]:
+        """Return steps, arrays (member, step, ...) and labels, and begin anew in the other set."""
+        count = len(self.steps)
+        for single in self.singles.values():
+            self._array(*single)
+        steps = np.array(self.steps, np.int64)
+        arrays = {name: array[:, :count] for name, array in self._arrays.items()}
+        labels = {column.label.name: column.label for column in self.columns}
+        labels |= {name: label for name, (label, _, _) in self.singles.items()}
+        self.steps, self.rows, self._turn = [], 0, 1 - self._turn
+        for name, (_, _, dtype) in self.singles.items():
+            if name in self._arrays:
+                self._arrays[name].fill(missing(dtype))
+        return steps, arrays, labels
+
+
+def _arranged(rows: Tensor, column: Column) -> np.ndarray:
+    """Return a variable (step, ...) of its part of the rows (step, element)."""
+    one = column.parameter
+    if one is not None and one.inputs_first:
+        turned = torch.stack([one.by_neuron(row.reshape(one.shape)) for row in rows])
+        return np.asarray(turned.numpy())
+    return np.asarray(rows.numpy().reshape(len(rows), *column.shape))
+
+
+def block_of(
+    gathered: Mapping[str, Gathered], members: Mapping[str, np.ndarray], sweep: Sweep, diverged_at: int
+) -> xr.Dataset:
+    """Return what was gathered as a block (member, step, ...); values measured after a divergence become NaN."""
+    values: dict[str, np.ndarray] = {}
+    labels: dict[str, Variable] = {}
+    steps: dict[str, np.ndarray] = {}
+    dims: dict[str, str] = {}
+    for dim, one in gathered.items():
+        if not one.steps:
+            continue
+        steps[dim], arrays, own = one.taken()
+        values |= arrays
+        labels |= own
+        dims |= dict.fromkeys(arrays, dim)
+    if diverged_at >= 0:
+        _blank_after(diverged_at, values, steps, dims)
+    if STEP in steps:
+        found = np.where((diverged_at >= 0) & (steps[STEP] >= diverged_at), diverged_at, -1)
+        values[DIVERGED_AT], dims[DIVERGED_AT] = found[None], STEP
+        labels[DIVERGED_AT] = Variable(DIVERGED_AT, DIVERGED_AT, "first step that is not finite", "updates")
+    columns = {name: members[name] for name in (MEMBER, *sweep.axes)}
+    return new_block(values, labels, steps, columns, sweep.attrs(), dims)
+
+
+def _blank_after(
+    diverged_at: int, values: Mapping[str, np.ndarray], steps: Mapping[str, np.ndarray], dims: Mapping[str, str]
+) -> None:
+    for name, array in values.items():
+        if array.dtype.kind == "f":
+            array[:, steps[dims[name]] > diverged_at] = np.nan

@@ -1,0 +1,117 @@
+"""How often to record so that a budget of time and of bytes is kept, in a training whose length nobody knows.
+
+What is thinned is the cadence: of the steps that are due, every first, second, fourth, ... is recorded. Bytes are
+given out like this: half of them at the full cadence, half of what is left until the training is twice as long, half of
+what is left until it is twice as long again, and so on. So the budget is never used up, and each doubling of the
+training's length has its records.
+"""
+
+import math
+from dataclasses import dataclass
+
+WARM_UP = 8
+"""Records whose cost is remembered: the dearest of them is left out as a hiccup."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What recording has cost.
+
+    Attributes
+    ----------
+    seconds : in which the loop was held up, and of processor time behind it (compressing and writing)
+    loop_seconds : between the first step and the last
+    bytes : of the file, and of what is still to be written
+    steps, recorded : updates of the loop; steps with a record
+    skipped : calls of ``step`` behind which there was no update, such as those that a GradScaler leaves out
+    thinned : (step, factor) wherever the cadence was changed: from that step on every factor-th is recorded
+    """
+
+    seconds: float
+    loop_seconds: float
+    bytes: int
+    steps: int
+    recorded: int
+    skipped: int
+    thinned: tuple[tuple[int, int], ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the loop's time."""
+        return self.seconds / self.loop_seconds if self.loop_seconds else 0.0
+
+    def __str__(self) -> str:
+        thinned = f"; thinned to 1 in {self.thinned[-1][1]} from step {self.thinned[-1][0]} on" if self.thinned else ""
+        return (
+            f"{self.recorded} of {self.steps} steps recorded in {self.seconds:.2f} s, {self.share:.1%} of the "
+            f"loop's {self.loop_seconds:.1f} s, {self.bytes / 1e6:.1f} MB{thinned}."
+        )
+
+
+class Budget:
+    """Decides which of the steps that are due are recorded. It has no clock: it is told what was spent.
+
+    Parameters
+    ----------
+    share : of the loop's time; None for no limit
+    size : bytes; None for no limit
+    """
+
+    def __init__(self, share: float | None, size: int | None) -> None:
+        self._share, self._size = share, size
+        self._costs: list[float] = []
+        self._phase = 0
+        self._by_time = 1
+        self.factor = 1
+        self.thinned: list[tuple[int, int]] = []
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget at all."""
+        return self._share is not None or self._size is not None
+
+    def allows(self, spent: float, elapsed: float, used: int, record: int) -> bool:
+        """Tell whether another record may be made now.
+
+        Parameters
+        ----------
+        spent, elapsed : seconds of recording, and of the loop, so far
+        used, record : bytes of the records so far, and of one record
+        """
+        if self._size is not None and used + record > self._size:
+            return False
+        return self._share is None or spent <= self._share * elapsed
+
+    def note(self, step: int, cost: float, step_seconds: float, used: int) -> None:
+        """Take in what the record of a step has cost, and thin the cadence if it has to be.
+
+        Parameters
+        ----------
+        cost : seconds of this record
+        step_seconds : of a step of the loop by itself, on average
+        used : bytes of the records so far
+        """
+        self._costs = [*self._costs[1 - WARM_UP :], cost]
+        if self._size is not None:
+            while used >= self._size * (1 - 0.5 ** (self._phase + 1)) and self._phase < 40:
+                self._phase += 1
+        if self._share is not None and step_seconds > 0:
+            self._by_time = self._needed(step_seconds)
+        factor = max(self._by_time, _factor_of_phase(self._phase))
+        if factor != self.factor:
+            self.factor = factor
+            self.thinned.append((step + 1, factor))
+
+    def _needed(self, step_seconds: float) -> int:
+        """Return the power of two that keeps the share; one below the present one only if it keeps it easily."""
+        assert self._share is not None
+        usual = sorted(self._costs)[: max(1, len(self._costs) - 1)]
+        cost = sum(usual) / len(usual)
+        needed = cost * (1 - self._share) / (self._share * step_seconds)
+        factor = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 0 else 1
+        return factor if factor >= self._by_time or needed <= 0.7 * factor else self._by_time
+
+
+def _factor_of_phase(phase: int) -> int:
+    """Return 1, 2, 8, 32, ...: half the bytes of the phase before, in twice its steps."""
+    return 1 if phase == 0 else 2 * 4 ** (phase - 1)

@@ -1,0 +1,186 @@
+"""What the fast probes record of one step, as one row of numbers: where each variable stands in it.
+
+One row a step means one copy for all parameters, one for all gradients, and no Python for each of them. The other
+probes measure by themselves.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from lrscope.integrations._statistics import NAMES
+from lrscope.integrations._timetable import Group
+from lrscope.probes import (
+    Activations,
+    Biases,
+    GradientAngle,
+    GradientNorm,
+    Gradients,
+    Layer,
+    LearningRate,
+    Loss,
+    Parameter,
+    Probe,
+    Structure,
+    UpdateSize,
+    Weights,
+)
+from lrscope.records import VALUES, Variable
+
+SCALARS = ("loss", "norm", "minus", "plus", "size")
+"""Of each step: loss, length of the gradient, lengths of difference and sum of the unit gradients of this step and the
+one before, length of the update."""
+_OF_SCALAR = {"loss": "loss", "gradient_norm": "norm", "update_size": "size", "gradient_angle": "minus"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One variable: its label, its shape behind (member, step), and where it stands in the row."""
+
+    label: Variable
+    shape: tuple[int, ...]
+    start: int
+    parameter: Parameter | None = None
+
+    @cached_property
+    def stop(self) -> int:
+        """Where the next one begins."""
+        return self.start + _product(self.shape)
+
+
+@dataclass
+class Layout:
+    """The row.
+
+    Attributes
+    ----------
+    parameters, gradients : names of those that stand in it, in order, and where the first of them begins
+    layers : path -> where each of its statistics begins, and how many neurons it has
+    flat : where the statistics of all layers without positions begin together, and how many neurons these have
+    columns : step dimension -> variables
+    slow : step dimension -> probes that measure by themselves
+    rates : step dimensions at which the learning rates are recorded
+    """
+
+    structure: Structure
+    width: int = 0
+    starts: dict[str, int] = field(default_factory=dict)
+    layers: dict[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)
+    flat: tuple[int, int] = (0, 0)
+    columns: dict[str, list[Column]] = field(default_factory=dict)
+    slow: dict[str, tuple[Probe, ...]] = field(default_factory=dict)
+    rates: set[str] = field(default_factory=set)
+    angles: set[str] = field(default_factory=set)
+    measures_update: bool = False
+
+    @property
+    def size(self) -> int:
+        """Elements of all parameters."""
+        return sum(_product(one.shape) for one in self.structure.parameters)
+
+    def room(self, name: str, size: int) -> int:
+        """Return where something of so many elements begins, at the end of the row if it is not there yet."""
+        if name not in self.starts:
+            self.starts[name] = self.width
+            self.width += size
+        return self.starts[name]
+
+
+def layout_of(structure: Structure, groups: Iterable[Group]) -> Layout:
+    """Return where what the groups record stands in a row."""
+    layout = Layout(structure)
+    for name in SCALARS:
+        layout.room(name, 1)
+    for group in groups:
+        layout.columns[group.dim] = [column for probe in group.probes for column in _columns(layout, group, probe)]
+        layout.slow[group.dim] = tuple(probe for probe in group.probes if not is_fast(probe))
+    if any(layout.slow.values()):
+        layout.room("parameters", layout.size)
+        layout.room("gradients", layout.size)
+        layout.measures_update = True
+    if layout.angles:
+        layout.room("gradients", layout.size)
+    if layout.measures_update:
+        layout.room("parameters", layout.size)
+    return layout
+
+
+def is_fast(probe: Probe) -> bool:
+    """Tell whether what a probe measures is part of the row."""
+    kind = type(probe)
+    if isinstance(probe, Weights | Biases | Gradients):
+        whole = probe.detail == VALUES and "activations" not in getattr(probe, "of", ())
+        return whole and kind in (Weights, Biases, Gradients)
+    if isinstance(probe, Activations):
+        return kind is Activations and not probe.full
+    if isinstance(probe, LearningRate):
+        return kind is LearningRate and not probe.reasons
+    return kind in (Loss, GradientNorm, GradientAngle, UpdateSize)
+
+
+def _columns(layout: Layout, group: Group, probe: Probe) -> list[Column]:
+    if not is_fast(probe):
+        return []
+    if isinstance(probe, LearningRate):
+        layout.rates.add(group.dim)
+        return []
+    labels = probe.labels(layout.structure)
+    if isinstance(probe, Weights | Biases | Gradients):
+        return _of_parameters(layout, labels)
+    if isinstance(probe, Activations):
+        return _of_layers(layout, labels)
+    if isinstance(probe, GradientAngle):
+        layout.angles.add(group.dim)
+    layout.measures_update |= isinstance(probe, UpdateSize)
+    return [Column(label, (), layout.starts[_OF_SCALAR[label.name]]) for label in labels]
+
+
+def _of_parameters(layout: Layout, labels: Sequence[Variable]) -> list[Column]:
+    parameters = layout.structure.parameters
+    offsets: dict[tuple[str, bool], tuple[int, Parameter]] = {}
+    offset = 0
+    for one in parameters:
+        offsets[one.layer, one.is_bias] = offset, one
+        offset += _product(one.shape)
+    columns = []
+    for label in labels:
+        first = layout.room("gradients" if label.quantity.endswith("gradients") else "parameters", layout.size)
+        at, one = offsets[label.layer, label.quantity in ("biases", "bias_gradients")]
+        shape = tuple(one.by_neuron(torch.empty(one.shape, device="meta")).shape)
+        columns.append(Column(label, shape, first + at, one))
+    return columns
+
+
+def _of_layers(layout: Layout, labels: Sequence[Variable]) -> list[Column]:
+    """Place the statistics: of all flat layers the means side by side, then their deviations, and so on."""
+    layers = {one.path: one for one in layout.structure.layers}
+    recorded = [layers[path] for path in dict.fromkeys(label.layer for label in labels)]
+    flat = [one for one in recorded if len(one.shape) == 1]
+    layout.flat = (0, 0) if layout.layers else (layout.width, sum(one.shape[0] for one in flat))
+    _place(layout, flat)
+    for one in recorded:
+        if len(one.shape) > 1:
+            _place(layout, [one])
+    columns = []
+    for label in labels:
+        starts, neurons = layout.layers[label.layer]
+        columns.append(Column(label, (neurons,), starts[NAMES.index(label.statistic)]))
+    return columns
+
+
+def _place(layout: Layout, layers: Sequence[Layer]) -> None:
+    neurons = [one.shape[0] if one.channels_first or len(one.shape) == 1 else one.shape[-1] for one in layers]
+    offset = layout.width
+    for one, count in zip(layers, neurons, strict=True):
+        layout.layers[one.path] = tuple(offset + number * sum(neurons) for number in range(len(NAMES))), count
+        offset += count
+    layout.width += sum(neurons) * len(NAMES)
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size

@@ -1,0 +1,89 @@
+"""What the layers of somebody's model put out while it trains, heard by hooks.
+
+A hook returns nothing and writes to nothing that the model reads, so the training goes on as without it. Only passes
+of the training are heard: the model is in training mode and gradients are on. A pass begins when the model is called;
+of several passes before one update (gradient accumulation) the last is kept.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from lrscope.probes import ROOT
+
+Hear = Callable[[str, Tensor], None]
+"""What is done with the output (sample, ...) of a path, as soon as it is there."""
+
+
+class Listener:
+    """Tells outputs of the modules without children, in the order of their calls.
+
+    A module that is called again in one pass is heard again: ``encoder.relu``, ``encoder.relu:2``.
+
+    Parameters
+    ----------
+    model : without wrappers
+    hear : called with each output; what it takes along must be copied, the next module may write over it
+    """
+
+    def __init__(self, model: nn.Module, hear: Hear) -> None:
+        self._model = model
+        self._hear = hear
+        self._calls: dict[str, int] = {}
+        self._active = False
+        self._leaves = {path or ROOT: child for path, child in model.named_modules() if not any(child.children())}
+        self._handles: list[RemovableHandle] = []
+        self._stays = any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules())
+
+    @property
+    def active(self) -> bool:
+        """Whether the next pass is heard. A hook that nobody needs is taken away: even an idle one costs time.
+
+        Those of a compiled model stay, since they are part of what was compiled.
+        """
+        return self._active
+
+    @active.setter
+    def active(self, wanted: bool) -> None:
+        self._active = wanted
+        if wanted and not self._handles:
+            self._handles = [leaf.register_forward_hook(self._hook(path)) for path, leaf in self._leaves.items()]
+            self._handles.append(self._model.register_forward_pre_hook(self._on_start))
+        elif not wanted and not self._stays:
+            self.close()
+
+    def only(self, paths: set[str]) -> None:
+        """Leave alone all modules but these."""
+        modules = {path.partition(":")[0] for path in paths}
+        self._leaves = {path: leaf for path, leaf in self._leaves.items() if path in modules}
+        if self._handles and not self._stays:
+            self.close()
+
+    def close(self) -> None:
+        """Take all hooks away."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def begin(self) -> None:
+        """Count calls from one again."""
+        self._calls.clear()
+
+    def _on_start(self, _model: nn.Module, _inputs: object) -> None:
+        self._calls.clear()
+
+    def _hook(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            if self._active and self._model.training and torch.is_grad_enabled():
+                self._called(path, output)
+
+        return hook
+
+    def _called(self, path: str, output: object) -> None:
+        calls = self._calls[path] = self._calls.get(path, 0) + 1
+        if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
+            with torch.no_grad():
+                self._hear(path if calls == 1 else f"{path}:{calls}", output)

@@ -1,0 +1,359 @@
+"""A recorder for anybody's own training loop: the same probes, and the same files, as the ensembles have."""
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lrscope.errors import InputError
+from lrscope.integrations._attaching import before_update, checked_optimizer, number, scalar, unwrapped
+from lrscope.integrations._blocks import BLOCK_BYTES, BLOCK_SECONDS
+from lrscope.integrations._budget import Budget, Cost
+from lrscope.integrations._choice import chosen
+from lrscope.integrations._listening import Listener
+from lrscope.integrations._options import Options, Settings, settings_of
+from lrscope.integrations._sheet import Sheet
+from lrscope.integrations._slow import keep_gradient, wants_gradients
+from lrscope.integrations._timetable import groups_of
+from lrscope.probes import Activations, Every, Probe, structure_of
+from lrscope.records import MEMBER
+from lrscope.specification import to_json
+from lrscope.store import Writer
+from lrscope.sweep import Sweep
+
+PER_VARIABLE = 3000
+"""Bytes that closing the file adds for each variable: its distribution at the last step."""
+
+
+class Recorder:
+    """Records what happens inside a model while somebody's own loop trains it; a context manager.
+
+    Step ``k`` is the moment after ``k`` updates, as everywhere in lrscope: parameters and gradients are taken before
+    the update (by a hook of the optimiser), the activations are those of the last training pass before it, and
+    ``step`` gives the loss. Nothing of the training is changed: with and without a Recorder it is the same to the bit.
+
+    Parameters
+    ----------
+    model : any module; of a compiled or parallel one the module inside
+    path : of the ROOT file, which must not exist yet
+    optimizer : what updates the model; its hook tells when an update is made, and its groups the learning rates
+    probes : from `lrscope.probes`; weights, biases, gradients, activations, loss, rate, norm and angle of the gradient
+        and size of the update by default
+    when : cadence of all probes that are not given one of their own; every step by default
+    options : ``include`` and ``exclude`` (shell patterns of layers), ``time_budget`` (share of the loop's time, e.g.
+        0.05) and ``size_budget`` (``"200 MB"`` or bytes), which thin the cadence so that they are kept, ``labels``
+        (``{"seed": 3}``; ``lr`` is the optimiser's by default), ``steps_per_epoch`` for cadences by epochs,
+        ``compression``
+
+    Raises
+    ------
+    InputError : an argument that is not allowed, or a probe that needs what a foreign loop does not give.
+    StoreError : the file cannot be written; also from ``step``, when the disk is full: what was written stays.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from lrscope.store import open_records
+    >>> model = nn.Linear(3, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> with TemporaryDirectory() as folder:
+    ...     with Recorder(model, f"{folder}/mine.root", optimizer) as recorder:
+    ...         for _ in range(5):
+    ...             optimizer.zero_grad()
+    ...             loss = model(torch.ones(8, 3)).square().mean()
+    ...             loss.backward()
+    ...             optimizer.step()
+    ...             recorder.step(loss=loss)
+    ...     open_records(f"{folder}/mine.root")["weights_network"].sizes
+    Frozen({'member': 1, 'step': 5, 'neuron_network': 1, 'input_network': 3})
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        path: str | os.PathLike[str],
+        optimizer: Optimizer,
+        probes: Iterable[Probe] | None = None,
+        when: Any = Every(),  # noqa: B008  frozen
+        **options: Unpack[Options],
+    ) -> None:
+        self.settings = settings_of(options)
+        self._model, self._optimizer = unwrapped(model), checked_optimizer(optimizer)
+        self._probes = chosen(probes, when, self.settings)
+        self._groups = groups_of(self._probes)
+        self._sweep = _sweep(self._optimizer, self.settings)
+        self._members = self._sweep.members() | {MEMBER: np.array([_number_of(self._sweep)])}
+        self._budget = Budget(self.settings.time_budget, self.settings.size_budget)
+        self._writer = Writer(path, self._metadata(), compression=self.settings.compression)
+        self._sheet: Sheet | None = None
+        self._heard: list[tuple[str, Tensor]] = []
+        self._first_gradients: dict[str, Tensor] = {}
+        self._now, self._soon = self._due(0), self._due(1)
+        self._updates = self._recorded = self._skipped = 0
+        self._captured = self._updated = self._closed = False
+        self._rates: list[float] = []
+        self._spent = self._written = 0.0
+        self._began: float | None = None
+        self._block_began = self._ended = time.perf_counter()
+        self._bytes = 0
+        self._listener = Listener(self._model, self._hear)
+        self._handle = self._optimizer.register_step_pre_hook(before_update(self._before_update))
+        self._listener.active = True  # the first pass tells what the model is made of
+
+    def step(self, loss: Tensor | float, **metrics: Tensor | float) -> None:
+        """Say that a step of the loop is done: call it behind ``optimizer.step()``.
+
+        Parameters
+        ----------
+        loss : of the step's batch, before the update
+        metrics : other numbers of this step, such as ``accuracy``. Those that are given at the first step belong to
+            the cadence of the loss; others, and those named ``held_out_...``, are recorded whenever they are given.
+
+        Raises
+        ------
+        InputError : the loss is not one number.
+        StoreError : the file cannot be written. Nothing is recorded from then on; the loop may go on.
+        """
+        began = time.perf_counter()
+        if self._closed:
+            return
+        if not self._updated:
+            self._skipped += 1
+            self._listener.begin()
+            return
+        step, self._updated = self._updates, False
+        self._updates += 1
+        if self._captured or metrics:
+            self._complete(step, loss, metrics, began)
+        self._listener.begin()
+        self._plan()
+        now = self._ended = time.perf_counter()
+        self._spent += now - began
+        if self._sheet is not None and self._recorded and (self._sheet.full or self._old(now)):
+            self._flush()
+
+    def note(self, **metrics: Tensor | float) -> None:
+        """Record numbers measured now, with the parameters as they are behind the last update.
+
+        Unlike those given to ``step``, which belong to the parameters before the update: this is the place for the
+        loss of held-out samples, measured between two steps.
+        """
+        if not self._closed and self._sheet is not None:
+            for name, value in metrics.items():
+                self._sheet.note(self._updates, name, number(name, value))
+
+    @property
+    def cost(self) -> Cost:
+        """What recording has cost so far."""
+        loop = 0.0 if self._began is None else self._ended - self._began
+        return Cost(
+            seconds=self._spent + self._background(),
+            loop_seconds=loop,
+            bytes=self._used(),
+            steps=self._updates,
+            recorded=self._recorded,
+            skipped=self._skipped,
+            thinned=tuple(self._budget.thinned),
+        )
+
+    def close(self) -> None:
+        """Write what is left and complete the file; the model and the optimiser are as they were."""
+        if self._closed:
+            return
+        self._detach()
+        try:
+            self._flush()
+        finally:
+            self._finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._recorded or kind is None:
+            self.close()
+        else:
+            self._detach()
+            self._writer.__exit__(kind, error, traceback)
+
+    def _before_update(self) -> None:
+        """Take the step that is about to end: parameters and gradients belong together now."""
+        began = time.perf_counter()
+        if self._closed:
+            return
+        if self._updated:
+            self._detach()
+            raise InputError(
+                "recorder.step() must be called behind every optimizer.step(); got two updates without it. "
+                "Call recorder.step(loss=loss) once an update."
+            )
+        self._began = began if self._began is None else self._began
+        sheet = self._sheet or self._explored()
+        self._updated = True
+        self._captured = bool(self._now) or sheet.slow.follows
+        if self._captured:
+            self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
+            sheet.frames.capture(self._updates, getattr(self._optimizer, "grad_scale", None))
+        elif sheet.layout.angles & self._soon:
+            sheet.frames.remember(self._updates, getattr(self._optimizer, "grad_scale", None))
+        self._spent += time.perf_counter() - began
+
+    def _complete(self, step: int, loss: Tensor | float, metrics: dict[str, Tensor | float], began: float) -> None:
+        """Keep a step that was captured, and the numbers that came with it."""
+        assert self._sheet is not None
+        assert self._began is not None
+        numbers = {name: number(name, value) for name, value in metrics.items()}
+        self._sheet.begin(numbers)
+        if not self._captured:
+            self._sheet.complete_numbers(step, numbers)
+            return
+        spent = self._spent
+        numbers |= {"recording_seconds": spent, "training_seconds": began - self._began}
+        self._sheet.complete(step, self._now, scalar(loss), self._rates, numbers)
+        if self._now:
+            self._recorded += 1
+            self._account(step, spent + time.perf_counter() - began)
+
+    def _account(self, step: int, spent: float) -> None:
+        """Tell the budget what the record of a step has cost."""
+        assert self._began is not None
+        if self._budget.limited:
+            elapsed = time.perf_counter() - self._began
+            self._budget.note(step, spent - self._written, (elapsed - spent) / (step + 1), self._used())
+        self._written = spent
+
+    def _plan(self) -> None:
+        """Decide about the step behind the next one; an angle needs the gradient of the step before."""
+        self._now, self._soon = self._soon, self._due(self._updates + 1)
+        self._listener.active = bool(self._now)
+
+    def _due(self, step: int) -> frozenset[str]:
+        """Return the step dimensions that are recorded at a step."""
+        per_epoch, factor = self.settings.steps_per_epoch, self._budget.factor
+        due = frozenset(group.dim for group in self._groups if group.due(step, per_epoch, factor))
+        if not due or not self._budget.limited or self._sheet is None or self._began is None:
+            return due
+        record = self._sheet.bytes_of(due)
+        elapsed = time.perf_counter() - self._began
+        return (
+            due
+            if self._budget.allows(self._spent + self._background(), elapsed, self._used(), 3 * record)
+            else frozenset()
+        )
+
+    def _used(self) -> int:
+        """Return the bytes of the file, of what will be written, and of what closing the file adds."""
+        if self._sheet is None:
+            return self._bytes
+        closing = PER_VARIABLE * self._sheet.variables
+        return self._bytes + self._sheet.pending_bytes + closing
+
+    def _hear(self, path: str, output: Tensor) -> None:
+        began = time.perf_counter()
+        if self._sheet is None:
+            self._heard.append((path, output.detach().clone()))
+            if wants_gradients(self._probes):
+                keep_gradient(self._first_gradients, path, output)
+        else:
+            self._sheet.hear(path, output)
+        self._spent += time.perf_counter() - began
+
+    def _explored(self) -> Sheet:
+        """Return where everything is kept, once the first pass has told what the model is made of."""
+        first = dict(self._heard)
+        samples = len(next(iter(first.values()))) if first else 0
+        outputs = {path: torch.empty_like(one, device="meta") for path, one in first.items() if len(one) == samples}
+        structure = structure_of(self._model, outputs)
+        if not outputs and any(isinstance(probe, Activations) for probe in self._probes):
+            warnings.warn(_NOTHING_HEARD, RuntimeWarning, stacklevel=4)
+        named = dict(self._model.named_parameters())
+        sheet = self._sheet = Sheet(structure, self._groups, [named[one.name] for one in structure.parameters])
+        for path, output in self._heard:
+            sheet.hear(path, output)
+        self._heard.clear()
+        sheet.slow.gradients = self._first_gradients
+        if sheet.paths is not None:
+            self._listener.only(sheet.paths)
+        return sheet
+
+    def _old(self, now: float) -> bool:
+        assert self._sheet is not None
+        return now - self._block_began > BLOCK_SECONDS or self._sheet.pending_bytes >= BLOCK_BYTES
+
+    def _flush(self) -> None:
+        """Hand what was gathered to the thread that writes."""
+        began = time.perf_counter()
+        if self._sheet is not None and self._sheet.pending_bytes:
+            self._bytes += self._sheet.pending_bytes
+            try:
+                self._writer.extend(self._sheet.block(self._members, self._sweep))
+            except BaseException as error:
+                self._fail(error)
+                raise
+        self._block_began = time.perf_counter()
+        self._spent += self._block_began - began
+
+    def _fail(self, error: BaseException) -> None:
+        self._detach()
+        self._writer.__exit__(type(error), error, None)
+
+    def _detach(self) -> None:
+        self._closed = True
+        self._listener.close()
+        self._handle.remove()
+
+    def _finish(self) -> None:
+        if self._recorded:
+            self._writer.close()
+            self._bytes = self._writer.path.stat().st_size
+            return
+        error = InputError(
+            "the loop must take at least one step; got none. Call recorder.step(loss=loss) behind optimizer.step()."
+        )
+        self._writer.__exit__(type(error), error, None)
+        raise error
+
+    def _background(self) -> float:
+        """Return the processor time of the thread that writes, where the system tells it."""
+        return 0.0
+
+    def _metadata(self) -> dict[str, Any]:
+        return {
+            "recorder": {
+                "model": f"{type(self._model).__module__}.{type(self._model).__qualname__}",
+                "optimizer": type(self._optimizer).__name__,
+                "probes": to_json(self._probes),
+                "time_budget": self.settings.time_budget,
+                "size_budget": self.settings.size_budget,
+            }
+        }
+
+
+_NOTHING_HEARD = (
+    "no layer was heard: the model was compiled before the Recorder was made, or its parts were called in evaluation "
+    "mode. Activations are not recorded. Make the Recorder before the first call of the model."
+)
+
+
+def _sweep(optimizer: Optimizer, settings: Settings) -> Sweep:
+    """Return the grid of one member: the learning rate, and what the labels say."""
+    group = optimizer.param_groups[0]
+    labels = {"lr": float(group.get("initial_lr", group["lr"])), **settings.labels}
+    return Sweep(**{name: [value] for name, value in labels.items()})
+
+
+def _number_of(sweep: Sweep) -> int:
+    """Return the number of the member: its own for each combination of labels, so that files make a grid together."""
+    digest = hashlib.blake2b(json.dumps(sweep.__json__(), sort_keys=True).encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big")

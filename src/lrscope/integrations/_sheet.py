@@ -1,0 +1,183 @@
+"""Everything that is measured of one model, from the hooks to the block."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from lrscope.errors import InputError
+from lrscope.integrations._blocks import Gathered, block_of
+from lrscope.integrations._frame import Frames
+from lrscope.integrations._layout import layout_of
+from lrscope.integrations._slow import Given, Slow
+from lrscope.integrations._timetable import Group
+from lrscope.probes import Structure
+from lrscope.records import STEP, Variable
+from lrscope.sweep import Sweep
+
+_FREE = "held_out_"
+"""Numbers whose names begin like this are recorded whenever they are given."""
+_SECONDS = {
+    "recording_seconds": Variable("recording_seconds", "recording_seconds", "time spent on recording", "s"),
+    "training_seconds": Variable("training_seconds", "training_seconds", "time since the first step", "s"),
+}
+
+
+class Sheet:
+    """Takes one step after the other and hands out blocks.
+
+    Parameters
+    ----------
+    groups : probes by cadence
+    parameters : those of the structure, in its order
+    """
+
+    def __init__(self, structure: Structure, groups: Sequence[Group], parameters: Sequence[nn.Parameter]) -> None:
+        self.layout = layout_of(structure, groups)
+        self.frames = Frames(self.layout, parameters)
+        self.slow = Slow(self.layout)
+        _refuse_twice(self.layout.columns, self.slow)
+        self._dtype = np.dtype("float64" if self.frames.dtype == torch.float64 else "float32")
+        self.gathered = {
+            group.dim: Gathered(group.dim, self.layout.columns[group.dim], self._dtype) for group in groups
+        }
+        self._due: list[tuple[int, frozenset[str]]] = []
+        self._metrics: set[str] | None = None
+        self.diverged_at = -1
+
+    @property
+    def paths(self) -> set[str] | None:
+        """The layers whose outputs are needed; None for all."""
+        return None if self.slow else set(self.layout.layers)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of what is gathered and not yet part of a block."""
+        return sum(len(one.steps) * one.record_bytes for one in self.gathered.values())
+
+    @property
+    def full(self) -> bool:
+        """Tell whether some step dimension has no room for another step."""
+        return any(one.full() for one in self.gathered.values() if one.steps)
+
+    def bytes_of(self, due: Iterable[str]) -> int:
+        """Return the bytes of a record of these step dimensions."""
+        return sum(self.gathered[dim].record_bytes for dim in due)
+
+    def hear(self, path: str, output: Tensor) -> None:
+        """Take what a layer has put out."""
+        self.frames.hear(path, output)
+        if self.slow:
+            self.slow.hear(path, output)
+
+    def complete(
+        self, step: int, due: frozenset[str], loss: Tensor | float, rates: Sequence[float], numbers: Mapping[str, float]
+    ) -> None:
+        """Take what is known of a step behind its update, and keep it.
+
+        Parameters
+        ----------
+        due : step dimensions; none if the step was captured only for probes that follow every step
+        rates : of each group of the optimiser
+        numbers : metrics and seconds by name
+        """
+        self.frames.complete(loss)
+        for dim in due:
+            self.gathered[dim].steps.append(step)
+            for place, rate in enumerate(rates if dim in self.layout.rates else ()):
+                self.gathered[dim].put(_rate(place), np.float64(rate))
+        if self.slow:
+            self._measure(due, rates[0])
+        for name, number in numbers.items():
+            self._note(step, due, name, number)
+        if due:
+            self._due.append((step, due))
+            self.frames.used += 1
+        if self.frames.full:
+            self.spill()
+
+    def complete_numbers(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Take the numbers of a step that is not recorded: those that are recorded whenever they are given."""
+        for name, number in numbers.items():
+            self._note(step, frozenset(), name, number)
+
+    @property
+    def variables(self) -> int:
+        """How many variables there are."""
+        return sum(len(one.columns) + len(one.singles) for one in self.gathered.values()) + 1
+
+    def note(self, step: int, name: str, number: float) -> None:
+        """Keep a number that is recorded whenever it is given."""
+        dim = f"{STEP}_{name}"
+        own = self.gathered.setdefault(dim, Gathered(dim, [], self._dtype))
+        if own.steps[-1:] != [step]:
+            own.steps.append(step)
+        own.put(_number(name), np.float64(number))
+
+    def _note(self, step: int, due: frozenset[str], name: str, number: float) -> None:
+        if name in _SECONDS:
+            if STEP in due:
+                self.gathered[STEP].put(_SECONDS[name], np.float64(number))
+            return
+        if self._metrics is None or name not in self._metrics:
+            self.note(step, name, number)
+        elif STEP in due:
+            self.gathered[STEP].put(_number(name), np.float64(number))
+
+    def begin(self, numbers: Iterable[str]) -> None:
+        """Decide, at the first step, which numbers belong to the cadence of the loss: those that are there."""
+        if self._metrics is None:
+            self._metrics = {name for name in numbers if not name.startswith(_FREE)}
+
+    def _measure(self, due: frozenset[str], rate: float) -> None:
+        slot = self.frames.slot
+        assert slot.parameters is not None
+        assert slot.gradients is not None
+        number = torch.tensor(rate, dtype=torch.float64, device=slot.row.device)
+        given = Given(slot.scalars["loss"], number, slot.parameters, slot.gradients, self.frames.update)
+        for dim, label, value in self.slow.measure(due, given):
+            self.gathered[dim].put(label, value)
+
+    def spill(self) -> None:
+        """Sort the rows into variables."""
+        rows = self.frames.taken()
+        self._look_for_divergence(rows)
+        for dim, one in self.gathered.items():
+            own = [number for number, (_, due) in enumerate(self._due) if dim in due]
+            if own:
+                one.add_rows(rows if len(own) == len(rows) else rows[own])
+        self._due.clear()
+
+    def _look_for_divergence(self, rows: Tensor) -> None:
+        wrong = self.frames.not_finite(rows)
+        if self.diverged_at < 0 and wrong.any():
+            self.diverged_at = self._due[int(wrong.argmax())][0]
+
+    def block(self, members: Mapping[str, np.ndarray], sweep: Sweep) -> xr.Dataset:
+        """Return what was gathered since the last block."""
+        self.spill()
+        return block_of(self.gathered, members, sweep, self.diverged_at)
+
+
+@cache
+def _number(name: str) -> Variable:
+    return Variable(name, name, name.replace("_", " "))
+
+
+@cache
+def _rate(number: int) -> Variable:
+    if number == 0:
+        return Variable("learning_rate", "learning_rate", "learning rate")
+    return Variable(f"learning_rate_{number}", "learning_rate", f"learning rate of group {number}")
+
+
+def _refuse_twice(columns: Mapping[str, Sequence[object]], slow: Slow) -> None:
+    names = [column.label.name for own in columns.values() for column in own]  # type: ignore[attr-defined]
+    names += [name for labels in slow.labels.values() for name in labels]
+    for name in names:
+        if names.count(name) > 1:
+            remedy = "Let one probe measure all its layers, or choose other layers with include and exclude."
+            raise InputError(f"probes must record each variable once; got {name} again. {remedy}")
