@@ -264,6 +264,7 @@ def recommended():
         "score": [0.52, 0.105, 0.125, 2.1],
         "score_low": [0.5, 0.1, 0.12, np.nan],
         "score_high": [0.55, 0.11, 0.13, np.nan],
+        "members": [5, 6, 6, 6],
         "diverged": [0, 0, 0, 4],
         "diverged_share": [0, 0, 0, 4 / 6],
         "diverged_low": [0, 0, 0, 0.3],

@@ -87,6 +87,7 @@ def of_rates(recommended, outcomes_of_seeds, accuracies, course, tested, split, 
     return {
         "differences_by_rate": (figures.differences_by_rate, (recommended,)),
         "insides_by_rate": (figures.insides_by_rate, (insides,)),
+        "interactive_rates": (figures.interactive_rates, (recommended, outcomes_of_seeds, accuracies)),
         "outcome_by_rate": (figures.outcome_by_rate, (recommended, outcomes_of_seeds, accuracies)),
         "range_test_over_truth": (figures.range_test_over_truth, (tested, recommended, outcomes_of_seeds)),
         "rate_band_panels": (figures.rate_band_panels, ({"held-out loss": course},)),

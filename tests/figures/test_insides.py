@@ -19,6 +19,11 @@ def test_seeds_that_reached_the_target_are_points_the_others_crosses(found):
     assert [len(crosses.get_xdata()) for crosses in marked(ax, "not reached")] == [6, 1]
 
 
+def test_what_was_not_trained_has_no_cross(found):
+    ax = steps_to_target_by_rate(found, trained=found["steps"].seed < 4)
+    assert [len(crosses.get_xdata()) for crosses in marked(ax, "not reached")] == [4, 1]
+
+
 def test_the_target_is_named(found):
     ax = steps_to_target_by_rate(found)
     assert ax.get_title("left") == "Held-out loss 0.15, crosses did not reach it"

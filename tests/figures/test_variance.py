@@ -14,7 +14,7 @@ def test_a_bar_for_each_source_with_its_interval(split):
 
 def test_shares_are_written_beside_and_sources_named_from_the_top(split):
     ax = variance_bars(split)
-    assert [text.get_text() for text in ax.texts] == ["70%", "20%", "not known"]
+    assert [text.get_text() for text in ax.texts] == ["70%", "20%", "–"]
     assert [text.get_text() for text in ax.get_yticklabels()] == [
         "Learning rate",
         "Initialisation",

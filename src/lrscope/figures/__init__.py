@@ -18,6 +18,7 @@ from lrscope.figures._gradient_path import gradient_path, gradient_paths
 from lrscope.figures._heat import heat_map
 from lrscope.figures._insides import insides_by_rate, steps_to_target_by_rate
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
+from lrscope.figures._interactive_rates import interactive_rates
 from lrscope.figures._interactive_run import interactive_run
 from lrscope.figures._lives import life_histories, survival_curves, survival_panels
 from lrscope.figures._pairs import neuron_pairs
@@ -58,6 +59,7 @@ __all__ = [
     "insides_by_rate",
     "interactive_curves",
     "interactive_fluctuation",
+    "interactive_rates",
     "interactive_reconstructions",
     "interactive_run",
     "lead_times",

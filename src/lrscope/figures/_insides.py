@@ -27,13 +27,14 @@ CENTRE = "_centre"
 MEDIAN = ("median", "low", "high")
 
 
-def steps_to_target_by_rate(found: xr.Dataset, ax: Axes | None = None) -> Axes:
+def steps_to_target_by_rate(found: xr.Dataset, trained: xr.DataArray | None = None, ax: Axes | None = None) -> Axes:
     """Draw how many steps each seed took to a target at each learning rate, and how many of them reached it.
 
     Parameters
     ----------
     found : Dataset of `lrscope.analysis.steps_to_target`: ``steps`` (lr, seed), -1 where the target was not reached;
         ``reached`` (lr) share of the seeds; ``median``, ``low``, ``high`` (lr); the scalar ``target``
+    trained : (lr, seed) booleans, which combinations were trained at all; by default all of them
     ax : to draw into; a new one by default
 
     Returns
@@ -46,7 +47,7 @@ def steps_to_target_by_rate(found: xr.Dataset, ax: Axes | None = None) -> Axes:
     """
     require("steps", found["steps"], "lr", "seed")
     steps = found["steps"].transpose("lr", "seed").astype(float)
-    trained = steps.notnull()
+    trained = steps.notnull() & (xr.ones_like(steps, dtype=bool) if trained is None else trained)
     with style():
         ax = ax or new_axes(WIDTH * 0.6, 2.4)
         reached = steps.where(steps >= 0).assign_attrs(found["steps"].attrs)
@@ -57,7 +58,7 @@ def steps_to_target_by_rate(found: xr.Dataset, ax: Axes | None = None) -> Axes:
             value_axis(ax, np.where(known > 0, known, np.nan))
         rate_axis(ax, found)
         ax.set_ylabel(axis_label(found["steps"]))
-        mark_lost(ax, steps < 0, trained, gid="not reached")
+        mark_lost(ax, (steps < 0) & trained, trained, gid="not reached")
         name = axis_label(found["target"])
         ax.set_title(f"{headline(name)} {float(found['target']):.3g}, crosses did not reach it", pad=12)
     return ax

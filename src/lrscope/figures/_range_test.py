@@ -13,6 +13,7 @@ from lrscope.figures._rate_axis import (
     intervals,
     legend_entries,
     mark_lost,
+    range_ends,
     rate_axis,
     rates_of,
     seed_points,
@@ -42,7 +43,8 @@ def range_test_over_truth(
         (step) or (seed, step), ``suggestion`` (rule, seed), NaN where a rule has none
     recommended : Dataset (lr) of `lrscope.analysis.recommendation`
     scores : (lr, seed) last held-out loss of training at each rate; infinite for a member that diverged
-    agreement : Dataset (rule) with ``share`` of the suggestions inside the recommended range; written beside the rows
+    agreement : Dataset (rule) of `lrscope.analysis.range_test_agreement`: ``share`` of the suggestions inside the
+        range, written beside the rows, and the ends ``low`` and ``high`` of that range
 
     Returns
     -------
@@ -90,7 +92,8 @@ def _rates(tested: xr.Dataset) -> np.ndarray:
 def _suggestions(ax: Axes, suggestion: xr.DataArray, recommended: xr.Dataset, agreement: xr.Dataset | None) -> None:
     """Draw a row for each rule: a mark for each seed, filled green inside the recommended range."""
     rules = suggestion["rule"].values.tolist()
-    low, high = float(recommended["low"]), float(recommended["high"])
+    ends = range_ends(recommended) if agreement is None else (float(agreement["low"]), float(agreement["high"]))
+    low, high = ends or (np.nan, np.nan)
     look: dict[str, Any] = {"marker": "|", "markersize": 6, "linestyle": "none", "markeredgewidth": 1.1}
     for row, rule in enumerate(rules):
         given = suggestion.sel(rule=rule).values

@@ -169,12 +169,35 @@ def spreads(array: xr.DataArray) -> bool:
     return len(known) > 0 and bool(known.min() > 0) and bool(known.max() > 5 * known.min())
 
 
+def range_ends(recommended: xr.Dataset) -> tuple[float, float] | None:
+    """Return the ends of the recommended range, half-way to the next rate on either side; None if there is none.
+
+    Beyond an end of the grid it reaches as far as on the other side of that rate; around a rate that is alone, `ROOM`.
+
+    Parameters
+    ----------
+    recommended : Dataset (lr) with the scalars ``low`` and ``high``
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"low": 0.1, "high": 1.0}, {"lr": [0.01, 0.1, 1.0]})
+    >>> [round(end, 4) for end in range_ends(table)]
+    [0.0316, 3.1623]
+    """
+    rates = np.sort(rates_of(recommended))
+    inside = np.flatnonzero((rates >= float(recommended["low"])) & (rates <= float(recommended["high"])))
+    if not len(inside):
+        return None
+    places = np.log10(rates)
+    half = np.diff(places) / 2 if len(rates) > 1 else np.array([ROOM])
+    edges = np.r_[places[0] - half[0], places[:-1] + half if len(rates) > 1 else [], places[-1] + half[-1]]
+    return float(10 ** edges[inside[0]]), float(10 ** edges[inside[-1] + 1])
+
+
 def shade_range(ax: Axes, recommended: xr.Dataset) -> None:
-    """Shade the recommended range: the room of its rates, of one alone or of many."""
-    low, high = float(recommended["low"]), float(recommended["high"])
-    own = rooms(rates_of(recommended))
-    if low in own and high in own:
-        ends = low / 10 ** own[low], high * 10 ** own[high]
+    """Shade the recommended range."""
+    ends = range_ends(recommended)
+    if ends is not None:
         ax.axvspan(*ends, color=SHADE, linewidth=0, zorder=0, gid="recommended range")
 
 

@@ -24,7 +24,7 @@ def variance_bars(split: xr.Dataset, ax: Axes | None = None) -> Axes:
 
     Returns
     -------
-    Axes : a bar a source, the first on top, its share beside it
+    Axes : a bar a source, the first on top, its share beside it; a dash where it does not vary
 
     Raises
     ------
@@ -39,7 +39,7 @@ def variance_bars(split: xr.Dataset, ax: Axes | None = None) -> Axes:
         known = np.isfinite(low) & np.isfinite(high)
         ax.hlines(rows[known], low[known], high[known], color=INK, linewidth=1.1, zorder=3)
         for row, share in enumerate(shares.tolist()):
-            text = f"{share:.0%}" if np.isfinite(share) else "not known"
+            text = f"{share:.0%}" if np.isfinite(share) else "–"
             ax.text(1.01, row, text, va="center", ha="left", transform=ax.get_yaxis_transform())
         ax.set_yticks(rows, [headline(str(source)) for source in split["source"].values.tolist()])
         ax.tick_params(axis="y", length=0)
