@@ -18,7 +18,7 @@ def test_each_quantity_has_its_panel_scale_and_steps(two):
     figure = scalar_panels(two, log=["loss"], columns=2)
     loss, angle = figure.axes
     assert [ax.get_yscale() for ax in (loss, angle)] == ["log", "linear"]
-    assert [ax.get_title(loc="left") for ax in (loss, angle)] == ["Loss", "gradient angle [degrees]"]
+    assert [ax.get_title(loc="left") for ax in (loss, angle)] == ["Loss", "Gradient angle [degrees]"]
     np.testing.assert_array_equal(angle.lines[2].get_ydata(), two["gradient_angle"]["mean"].isel(lr=2))
 
 

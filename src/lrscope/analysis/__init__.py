@@ -15,7 +15,7 @@ from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
 from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
 from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
-from lrscope.analysis._norms import layer_norms
+from lrscope.analysis._norms import GRADIENTS, layer_norms
 from lrscope.analysis._participation import dead, participation, share
 from lrscope.analysis._recommendation import recommendation
 from lrscope.analysis._reconstruction import reconstruction_error
@@ -27,6 +27,7 @@ from lrscope.analysis._survival import survival
 __all__ = [
     "CRITERIA",
     "EDGES",
+    "GRADIENTS",
     "LIFE_STATES",
     "AlarmRule",
     "Detector",

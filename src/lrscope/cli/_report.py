@@ -1,6 +1,7 @@
 """`lrscope report` and `lrscope inspect`: what a run found, and what a file holds."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 
 REPORT = """\
 usage: lrscope report DIR
+       lrscope report FILE.root ...
 
-Write tables, figures, claims and page of a finished run again from its records.
+Write tables, figures, claims and page of a finished run again from its records; or tell what any file of records holds.
 
-  DIR   folder that `lrscope run` has written
+  DIR             folder that `lrscope run` has written
+  FILE.root ...   records of any training, or several files that continue each other; the page goes to FILE-report
 """
 INSPECT = """\
 usage: lrscope inspect FILE.root
@@ -39,11 +42,16 @@ def reported(folder: "Folder") -> None:
 
 
 def report(given: list[str]) -> int:
-    """Write the report of a run again; return the exit code."""
+    """Write the report of a run again, or that of files of records; return the exit code."""
     if given and given[0] in HELP:
         return explained(REPORT)
-    from lrscope.studies import Folder
+    from lrscope.studies import Folder, write_records_report
 
+    if given and all(word.endswith(".root") or Path(word).is_file() for word in given):
+        with Console(stderr=True).status("Reading, analysing and drawing"):
+            page = write_records_report(given)
+        print(f"Report: {page}")
+        return 0
     reported(Folder(one_path("lrscope report", "folder", given)))
     return 0
 

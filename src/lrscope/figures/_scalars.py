@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from lrscope.errors import must_be
 from lrscope.figures._curves import curves
 from lrscope.figures._panels import one_legend, panel_grid
-from lrscope.figures._style import ALARM, axis_label, colours, rate_marks, sentence, style
+from lrscope.figures._style import ALARM, axis_label, colours, rate_marks, style
 
 PANEL = 1.5
 """Inches: height of a panel."""
@@ -45,12 +45,17 @@ def scalar_panels(
         figure, axes, left_over = panel_grid(len(summaries), columns, PANEL)
         for ax, (name, summary) in zip(axes, summaries.items(), strict=True):
             curves(summary, diverged_at, name in log, legend=False, ax=ax)
-            ax.set_title(sentence(axis_label(summary["mean"])), fontsize=7.5, pad=8 if marked else 4)
+            ax.set_title(_title(summary["mean"]), fontsize=7.5, pad=8 if marked else 4)
             ax.set_ylabel("")
         marks = rate_marks(colours(summary["lr"].values)) + ([_cross()] if marked else [])
         if len(marks) > 1:
             one_legend(figure, marks, left_over)
     return figure
+
+
+def _title(array: xr.DataArray) -> str:
+    label = axis_label(array)
+    return label[:1].upper() + label[1:]
 
 
 def _cross() -> Line2D:

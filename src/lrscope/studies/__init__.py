@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lrscope.studies._catalogue import STUDIES, study
 from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import ONLY, Folder
+from lrscope.studies._recorded import write_records_report
 from lrscope.studies._report import write_report
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "cost",
     "run",
     "study",
+    "write_records_report",
     "write_report",
 ]
 

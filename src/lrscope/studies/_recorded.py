@@ -1,0 +1,104 @@
+"""From any file of records to its page: what happened inside the network, as far as it was recorded.
+
+The study's own report knows its question; this one takes what is there. What a chapter needs and was not recorded is
+named in one sentence.
+"""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrscope.errors import InputError
+from lrscope.report import Report, write_html
+from lrscope.studies import _recorded_chapters as chapters
+from lrscope.studies import _recorded_lives as lives
+from lrscope.studies import _recorded_movement as movement
+from lrscope.studies._findings import Chapter, Findings
+from lrscope.studies._recorded_summary import summary
+from lrscope.studies._recorded_view import View, opened
+from lrscope.studies._report import written
+
+QUESTION = "What happened inside the network while it learned?"
+AGAIN = "This command reads the records again and writes this report."
+CHAPTERS: Mapping[str, Callable[[View], Chapter | str]] = {
+    "Training": chapters.training,
+    "Gradients by layer": chapters.gradients,
+    "Fluctuations": movement.fluctuations,
+    "Taking part": movement.taking_part,
+    "Life of the neurons": lives.life,
+    "What was recorded": chapters.recorded,
+}
+"""Title -> what makes the chapter, or says in a sentence why there is none."""
+_RESULTS = ("figures/*.png", "figures/*.svg", "tables/*.csv")
+
+
+def write_records_report(files: Sequence[str | PathLike[str]]) -> Path:
+    """Write the report of a file of records, or of several that continue each other; return the page.
+
+    It goes to ``<first file without .root>-report/report.html``, with ``figures/`` and ``tables/`` beside it; those of
+    an earlier report are replaced. A file that was not closed is reported as far as it goes, and the page says so.
+
+    Parameters
+    ----------
+    files : written by a study, by `lrscope.store.write`, or by a recorder in a loop of one's own
+
+    Raises
+    ------
+    InputError : no file, or one that is missing, empty, not ROOT, not of lrscope, cut off, or without any records.
+    StoreError : a file cannot be read or written.
+    """
+    paths = [Path(file) for file in files]
+    if not paths:
+        raise InputError("files must be one file of records or more; got none.")
+    view = opened(paths)
+    with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
+        findings = recorded_findings(view)
+    folder = paths[0].with_name(f"{paths[0].stem}-report")
+    if (folder / "report.html").exists():
+        for pattern in _RESULTS:
+            for old in folder.glob(pattern):
+                old.unlink(missing_ok=True)
+    return write_html(folder / "report.html", _page(view, findings, written(folder, findings), paths))
+
+
+def recorded_findings(view: View) -> Findings:
+    """Return everything that the records tell: a chapter for each thing, and one for what is missing."""
+    made = {title: _attempted(title, make, view) for title, make in CHAPTERS.items()}
+    told = [chapter for chapter in made.values() if isinstance(chapter, Chapter)]
+    missing = [sentence for sentence in made.values() if isinstance(sentence, str)]
+    if missing:
+        told.append(Chapter("What is left out", "\n\n".join(missing)))
+    names = ", ".join(file.path.name for file in view.files)
+    return Findings(f"Records of {names}", QUESTION, summary(view), (), told)
+
+
+def _attempted(title: str, make: Callable[[View], Chapter | str], view: View) -> Chapter | str:
+    """Return a chapter, or in a sentence why there is none."""
+    try:
+        return make(view)
+    except InputError as error:  # recorded in a way that the analysis cannot use: layers at different steps, say
+        return f"{title} is left out: {error}"
+
+
+def _page(view: View, findings: Findings, sections: Sequence[Any], paths: Sequence[Path]) -> Report:
+    metadata = view.metadata
+    named = {**_texts(metadata.get("versions")), **_texts(metadata.get("machine"))}
+    return Report(
+        title=findings.title,
+        question=findings.question,
+        summary=findings.summary,
+        claims=(),
+        sections=sections,
+        experiment=metadata["experiment"] if isinstance(metadata.get("experiment"), Mapping) else {},
+        command=shlex.join(["lrscope", "report", *map(str, paths)]),
+        metadata=named,
+        again=AGAIN,
+    )
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in value.items()} if isinstance(value, Mapping) else {}

@@ -1,0 +1,80 @@
+"""Chapters of the report of any file of records. Each returns itself, or a sentence on why it is not there."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from lrscope import analysis, figures
+from lrscope.records import VALUES, on_grid, step_dimension
+from lrscope.report import Interactive
+from lrscope.studies import _recorded_tables as tables
+from lrscope.studies._findings import Chapter, Listed, Still
+from lrscope.studies._recorded_view import View, thinned
+from lrscope.studies._recorded_words import LAYERS, band, evenly, ordinal, read_of
+
+COLUMNS = 400
+"""Points of a curve to zoom into at most."""
+MENU = 6
+"""Curves that can be chosen to zoom into."""
+
+
+def training(view: View) -> Chapter | str:
+    """Show everything that is one number a step, and how every network ended."""
+    names = view.scalars()
+    if not names:
+        return "There are no curves: neither the loss nor any other number of the whole network was recorded."
+    arrays = {name: view.gridded(name) for name in names}
+    short = {name: thinned(array) for name, array in arrays.items()}
+    summaries = {name: analysis.over_seeds(array) for name, (array, _) in short.items()}
+    log = [name for name, array in arrays.items() if _spans(array)]
+    outcome = view.outcome()
+    draw = partial(figures.scalar_panels, summaries, None if outcome is None else outcome["diverged_at"], log)
+    still = Still("training", "Every recorded number of the network", f"Over the steps{band(view)}.", draw)
+    items: list[Still | Listed | Interactive] = [still]
+    if log:
+        items.append(_zoom({name: arrays[name] for name in log[:MENU]}))
+    most = max(every for _, every in short.values())
+    text = f"Of long records every {ordinal(most)} step is drawn." if most > 1 else ""
+    return Chapter("Training", text, [*items, tables.networks(view, arrays, outcome)])
+
+
+def gradients(view: View) -> Chapter | str:
+    """Show the norm of the gradient of each layer."""
+    recorded = [name for name in analysis.GRADIENTS if VALUES in view.statistics(name)]
+    if not recorded:
+        return "Gradients by layer are left out: their values were not recorded (with the probe Gradients)."
+    some, every = view.some(*recorded)
+    norms = on_grid(analysis.layer_norms(some, recorded)).assign_attrs(long_name="norm of the gradient")
+    shown = norms.isel(layer=evenly(norms.sizes["layer"], LAYERS))
+    short, again = thinned(shown)
+    summary = analysis.over_seeds(short)
+    of = " and ".join(name.replace("_", " ") for name in recorded)
+    caption = f"Norm of the {of} of each layer{band(view)}."
+    draw = partial(figures.curve_panels, summary, "layer")
+    still = Still("gradients", "Gradients by layer", caption, draw)
+    return Chapter("Gradients by layer", read_of(every * again), [still, tables.norms(norms)])
+
+
+def recorded(view: View) -> Chapter | str:
+    """Say what the files hold, at which steps, and what it has cost."""
+    return Chapter("What was recorded", tables.cost(view), [tables.quantities(view), tables.layers(view)])
+
+
+def _zoom(arrays: Mapping[str, xr.DataArray]) -> Interactive:
+    """Return the curves of one cadence with a menu."""
+    dim = step_dimension(next(iter(arrays.values())))
+    chosen = {name: thinned(array, COLUMNS)[0] for name, array in arrays.items() if dim in array.dims}
+    names = xr.DataArray([name.replace("_", " ") for name in chosen], dims="quantity", name="quantity")
+    joined = xr.concat(list(chosen.values()), names, coords="minimal", compat="override", combine_attrs="drop")
+    summary = analysis.over_seeds(joined.assign_attrs(long_name="value", units="1"))
+    return Interactive(
+        "Curves, to zoom into", "Choose a quantity; hover for values.", figures.interactive_curves(summary, "quantity")
+    )
+
+
+def _spans(array: xr.DataArray) -> bool:
+    """Tell what is easier to read on a logarithmic axis: positive, and over more than a factor of ten."""
+    finite = array.where(np.isfinite(array))
+    return bool(finite.min() > 0) and bool(finite.max() > 10 * finite.min())

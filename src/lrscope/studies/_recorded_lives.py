@@ -1,0 +1,94 @@
+"""The chapter on the lives of neurons in the report of any file of records."""
+
+from functools import partial
+from math import ceil
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from lrscope import analysis, figures
+from lrscope.records import on_grid, step_dimension
+from lrscope.studies import _recorded_tables as tables
+from lrscope.studies._findings import Chapter, Still
+from lrscope.studies._recorded_view import LR, SEED, View, thinned
+from lrscope.studies._recorded_words import LAYERS, band, chosen_rates, rate_text, read_of
+from lrscope.studies._words import percent
+
+COLUMNS = 400
+"""Columns of an image at most."""
+
+
+def life(view: View) -> Chapter | str:
+    """Show who is born, dies and comes back."""
+    if not view.has("activations"):
+        return "Dead neurons are left out: activations were not recorded (with the probe Activations)."
+    lives, every = view.lives
+    by = "layer" if len(set(lives["layer"].values.tolist())) <= LAYERS else "part"
+    stills = [_dead(view, lives, by), *_activity(view, lives)]
+    if bool((lives["ever_dead"] > 0).any()):
+        stills += [_survival(view, lives, by), _history(lives)]
+    window = int(lives.attrs["window"])
+    rule = "" if window == 1 else f" for {window} recorded steps in a row or more"
+    text = (
+        f"A neuron is born at the first recorded step at which a sample activates it, and dead while none does{rule}. "
+        f"Only the samples of the recorded batches count. {read_of(every)}"
+    )
+    return Chapter("Life of the neurons", text, [*stills, tables.lives(lives)])
+
+
+def _dead(view: View, lives: xr.Dataset, by: str) -> Still:
+    silent = (lives["state"] != 1).where(lives["state"].notnull()).assign_attrs(long_name="neurons without life")
+    short, _ = thinned(analysis.share(silent, by))
+    draw = partial(figures.curve_panels, analysis.over_seeds(short), by, log=False)
+    caption = f"Share of the neurons of each {by} that are dead, or not born yet{band(view)}."
+    return Still("dead", "Dead neurons", caption, draw)
+
+
+def _activity(view: View, lives: xr.Dataset) -> list[Still]:
+    """Return the activity of every neuron, for one network a rate; nothing where active shares were not recorded."""
+    if "active" not in view.statistics("activations"):
+        return []
+    some, _ = view.some("activations")
+    member = np.flatnonzero((some[SEED] == 0).values)
+    shares = on_grid(analysis.by_neuron(some.isel(member=member), "activations", "active")).isel({SEED: 0})
+    maps = {}
+    for place in chosen_rates(shares):
+        of_rate, _ = thinned(analysis.arranged(shares.isel({LR: place})), COLUMNS)
+        maps[_rate_title(lives.isel({LR: place, SEED: 0}))] = of_rate
+    which = ", of the first network of each learning rate" if view.networks > 1 else ""
+    caption = f"Share of the samples that activate each neuron{which}; in the titles: how many are dead at the end."
+    return [Still("activity", "Activity of every neuron", caption, partial(figures.activity_maps, maps))]
+
+
+def _rate_title(lives: xr.Dataset) -> str:
+    known = lives["dead_share"].notnull()
+    gone = float(((lives["died"] >= 0) & known).sum() / known.sum()) if bool(known.any()) else np.nan
+    return f"lr {rate_text(lives[LR].item())}: {percent(gone)} dead"
+
+
+def _survival(view: View, lives: xr.Dataset, by: str) -> Still:
+    summary = analysis.survival(lives, by)
+    dim = step_dimension(summary)
+    every = max(1, ceil(summary.sizes[dim] / COLUMNS))
+    draw = partial(figures.survival_panels, summary.isel({dim: slice(None, None, every)}), by)
+    band = "; bands: 95 % intervals, resampling networks" if view.networks > lives.sizes[LR] else ""
+    caption = f"Share of the neurons that have not died for good, by Kaplan and Meier{band}."
+    return Still("survival", "Survival", caption, draw)
+
+
+def _history(lives: xr.Dataset) -> Still:
+    """Return the history of the network in which most happened."""
+    events = (lives["deaths"] + lives["revivals"]).sum("neuron")
+    busiest = events.where(lives["dead_share"].notnull().any("neuron"), -1).argmax(...)
+    one = lives.isel({str(dim): int(place) for dim, place in busiest.items()})
+    dim = step_dimension(one)
+    short = one.isel({dim: slice(None, None, max(1, ceil(one.sizes[dim] / COLUMNS)))})
+    draw = partial(_life_histories, analysis.by_life(short))
+    which = f" (lr {rate_text(one[LR].item())}, repetition {one[SEED].item()})" if events.size > 1 else ""
+    caption = f"Every neuron of the network in which most died and came back{which}: a row each."
+    return Still("lives", "Life histories", caption, draw)
+
+
+def _life_histories(lives: xr.Dataset) -> Figure:
+    return figures.figure_of(figures.life_histories(lives))

@@ -1,0 +1,85 @@
+"""What a file of records tells, in plain words."""
+
+import numpy as np
+import xarray as xr
+
+from lrscope.errors import InputError
+from lrscope.records import LOSS
+from lrscope.studies._recorded_view import LR, View
+from lrscope.studies._recorded_words import rate_text
+from lrscope.studies._words import counted, percent, short
+
+FEW = 8
+"""Values of an axis that are listed."""
+
+
+def summary(view: View) -> list[str]:
+    """Return paragraphs: what the file holds, how the networks ended, how many neurons died."""
+    return [text for text in (_held(view), _open(view), _learned(view), _lived(view)) if text]
+
+
+def _held(view: View) -> str:
+    steps = [view.records[dim].values for dim in view.records.dims if str(dim).startswith("step")]
+    known = [values for values in steps if len(values) and values.dtype.kind in "iu"]
+    first, last = min(values[0] for values in known), max(values[-1] for values in known)
+    axes = "; ".join(f"{axis} {_listed(values)}" for axis, values in view.labels.items())
+    of = f" ({axes})" if axes else ""
+    return f"The records are of {counted(view.networks, 'network')}{of}, from step {first} to step {last}."
+
+
+def _listed(values: object) -> str:
+    distinct = list(dict.fromkeys(values))  # type: ignore[call-overload]
+    words = [rate_text(value) for value in distinct]
+    return ", ".join(words) if len(words) <= FEW else f"{words[0]} to {words[-1]}, {len(words)} values"
+
+
+def _open(view: View) -> str:
+    if view.complete:
+        return ""
+    return (
+        "The file is not complete: its training was interrupted, or still goes on. "
+        "This report tells what had been written."
+    )
+
+
+def _learned(view: View) -> str:
+    outcome = view.outcome()
+    if outcome is None:
+        return ""
+    loss = view.gridded(LOSS)
+    ends = outcome["outcome"].values.ravel()
+    trained = ends[[isinstance(end, str) for end in ends.tolist()]].tolist()
+    if len(trained) == 1:
+        return f"{_one(trained[0], loss)}"
+    words = {"converged": "ended with a lower loss than at the start", "not improved": "did not improve"}
+    counts = {end: trained.count(end) for end in dict.fromkeys(trained)}
+    if len(counts) == 1:
+        return f"All {len(trained)} networks {words.get(trained[0], trained[0])}."
+    return "Of the networks " + ", ".join(f"{count} {words.get(end, end)}" for end, count in counts.items()) + "."
+
+
+def _one(end: str, loss: xr.DataArray) -> str:
+    values = loss.values.ravel()
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return "Its loss was never a number."
+    went = f"The loss went from {short(float(finite[0]))} to {short(float(finite[-1]))}"
+    told = {"converged": ".", "not improved": ": it did not improve.", "diverged": ", and then the network diverged."}
+    return went + told.get(end, ".")
+
+
+def _lived(view: View) -> str:
+    """Say how many neurons are dead at the end; nothing where that was not recorded."""
+    if not view.has("activations"):
+        return ""
+    try:
+        lives, _ = view.lives
+    except InputError:  # the chapter on lives says why
+        return ""
+    known = lives["dead_share"].notnull()
+    dead = ((lives["died"] >= 0) & known).sum(["seed", "neuron"]) / known.sum(["seed", "neuron"])
+    if dead.sizes[LR] == 1:
+        count = int(((lives["died"] >= 0) & known).sum())
+        return f"At the end {count} of {int(known.sum())} recorded neurons were dead."
+    listed = ", ".join(f"{percent(float(value))} at {rate_text(value[LR].item())}" for value in dead)
+    return f"Neurons that were dead at the end: {listed}."
