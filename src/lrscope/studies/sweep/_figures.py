@@ -11,7 +11,7 @@ from lrscope import analysis, figures
 from lrscope.report import Interactive
 from lrscope.studies._findings import Still
 from lrscope.studies._words import rate
-from lrscope.studies.sweep._results import LR, SEED, STEP, Results
+from lrscope.studies.sweep._results import LR, STEP, Results
 
 MAPS = 4
 """Networks whose neurons are shown, at most."""
@@ -38,10 +38,11 @@ def interactive(found: Results) -> Interactive:
 def differences(found: Results) -> Still:
     """Return how much worse than the best each rate is."""
     caption = (
-        "Paired by seed, with bounds that hold for all rates together at 95 %: a rate whose lower bound is 0 may itself "
-        "be the best."
+        "Paired by seed, with bounds that hold for all rates together at 95 %: a rate whose lower bound is 0 may "
+        "itself be the best."
     )
-    return Still("differences", "How much worse than the best", caption, partial(_one, "differences_by_rate", found.recommended))
+    draw = partial(_one, "differences_by_rate", found.recommended)
+    return Still("differences", "How much worse than the best", caption, draw)
 
 
 def curves(found: Results) -> Still:
@@ -100,7 +101,8 @@ def variance(split: xr.Dataset) -> Still:
 def targets(found: Results) -> Still:
     """Return after how many steps the target is reached, by rate."""
     caption = f"Steps until the held-out loss is {float(found.targets['target']):.3g}; crosses: not reached."
-    return Still("steps_to_target", "Steps to a target", caption, partial(_one, "steps_to_target_by_rate", found.targets))
+    draw = partial(_one, "steps_to_target_by_rate", found.targets)
+    return Still("steps_to_target", "Steps to a target", caption, draw)
 
 
 def _one(name: str, *results: xr.Dataset) -> Figure:

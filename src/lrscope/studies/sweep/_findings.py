@@ -57,16 +57,22 @@ def _chapters(found: Results) -> list[Chapter]:
     more: Sequence[Listed] = [tables.rounds(found)] if found.options.until_decided else []
     evidence: list[Still | Listed | Interactive] = [pictures.outcome(found), pictures.interactive(found)]
     evidence += [pictures.differences(found), tables.rates(found), *more]
-    inside = [pictures.insides(found), tables.insides(found), pictures.activity(found), pictures.survival(found)]
+    inside: list[Still | Listed] = [pictures.insides(found), tables.insides(found)]
+    inside += [pictures.activity(found), pictures.survival(found)]
+    course: list[Still | Listed] = [pictures.curves(found), pictures.targets(found), tables.networks(found)]
     split = found.split
     return [
         Chapter("Which learning rate", "", evidence),
-        Chapter("Course of the training", "", [pictures.curves(found), pictures.targets(found), tables.networks(found)]),
+        Chapter("Course of the training", "", course),
         Chapter("Against the range test", RANGE_TEST, [pictures.range_test(found), tables.range_test(found)]),
-        *([] if split is None else [Chapter("What else decides", SPLIT, [pictures.variance(split), tables.variance(split)])]),
+        *([] if split is None else [_split(split)]),
         Chapter("Inside the networks", "", inside),
         Chapter("Numbers of the curves", "", [tables.curves(found)], True),
     ]
+
+
+def _split(split: xr.Dataset) -> Chapter:
+    return Chapter("What else decides", SPLIT, [pictures.variance(split), tables.variance(split)])
 
 
 RANGE_TEST = (

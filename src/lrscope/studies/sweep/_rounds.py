@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope import analysis
+from lrscope.records import Labelled
 from lrscope.studies._words import counted, rate
 from lrscope.studies.sweep._options import Options
 
@@ -45,13 +46,13 @@ def grids(records: Mapping[str, xr.Dataset]) -> list[xr.Dataset]:
     return [records[name] for name in itertools.takewhile(records.__contains__, names)]
 
 
-def together(rounds: list[xr.Dataset], of_round: Callable[[xr.Dataset], xr.DataArray]) -> xr.DataArray:
+def together(rounds: list[xr.Dataset], of_round: Callable[[xr.Dataset], Labelled]) -> Labelled:
     """Return what a function finds in each round on one grid (lr, seed, ...), NaN where nothing was trained."""
     found = [of_round(records) for records in rounds]
     whole = found[0]
     for more in found[1:]:
         whole = whole.combine_first(more)
-    ordered: xr.DataArray = whole.sortby(["lr", "seed"]).assign_attrs(found[0].attrs)
+    ordered: Labelled = whole.sortby(["lr", "seed"]).assign_attrs(found[0].attrs)
     ordered["lr"].attrs = found[0]["lr"].attrs
     return ordered
 

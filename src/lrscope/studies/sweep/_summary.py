@@ -1,12 +1,16 @@
 """The recommendation in plain words."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
 
-from lrscope.studies._words import counted, percent, rate, short
+from lrscope.studies._words import counted, percent, short
 from lrscope.studies.sweep._results import LR, SEED, Results
+
+SEEN = 0.01
+"""Shares of the variance below it are not told."""
 
 
 def advice(found: Results) -> list[str]:
@@ -16,8 +20,9 @@ def advice(found: Results) -> list[str]:
         return ["At no learning rate did a network come to the end, so none can be recommended: try smaller ones."]
     plausible = [float(lr) for lr in recommended[LR].values[recommended["plausible"].values]]
     loss = short(float(recommended["score"].sel({LR: found.best})))
-    accuracy = "" if found.accuracy is None else f", accuracy {_accuracy(found, found.best)}"
-    words = [f"Use a learning rate of {rate(found.best)}: it ends with the lowest held-out loss ({loss}{accuracy})."]
+    of_best = None if found.accuracy is None else float(found.accuracy.sel({LR: found.best}).mean())
+    accuracy = "" if of_best is None else f", accuracy {of_best:.1%}"
+    words = [f"Use a learning rate of {_rate(found.best)}: it ends with the lowest held-out loss ({loss}{accuracy})."]
     if bool(recommended["decided"]):
         words.append("No other rate of the grid can be as good, with 95 % confidence.")
     elif len(plausible) > 1:
@@ -34,7 +39,9 @@ def _undecided(found: Results, plausible: list[float]) -> list[str]:
     if needed > 0:
         words.append(f"If the differences are as they seem, {needed} seeds each would tell them apart.")
     else:
-        words.append("No foreseeable number of seeds would: whichever of them you take makes no difference that matters.")
+        words.append(
+            "No foreseeable number of seeds would: whichever of them you take makes no difference that matters."
+        )
     epochs = int(found.more["epochs_needed"])
     if epochs > 0:
         words.append(f"Going on as now, {counted(epochs, 'epoch')} would tell them apart.")
@@ -76,8 +83,12 @@ def _divergence(found: Results) -> str:
     if not failing:
         high = float(rows["diverged_high"].sel({LR: found.best}))
         return f"Nothing diverged; at the best rate that still allows a probability of up to {percent(high)}."
-    told = [f"{int(rows['diverged'].sel({LR: lr}))} of {int(rows['members'].sel({LR: lr}))} at {rate(lr)}" for lr in failing]
+    told = [f"{int(row['diverged'])} of {int(row['members'])} at {_rate(lr)}" for lr, row in _rows(rows, failing)]
     return f"Training diverged in {_and(told)}."
+
+
+def _rows(rows: xr.Dataset, rates: list[float]) -> list[tuple[float, xr.Dataset]]:
+    return [(lr, rows.sel({LR: lr})) for lr in rates]
 
 
 def _speed(found: Results) -> str:
@@ -86,12 +97,14 @@ def _speed(found: Results) -> str:
         return ""
     first = float(fastest[LR][int(fastest.fillna(np.inf).argmin(LR))])
     steps, target = float(fastest.sel({LR: first})), float(found.targets["target"])
-    return f"A held-out loss of {short(target)} is reached first at {rate(first)}, after {short(steps)} steps (median)."
+    return (
+        f"A held-out loss of {short(target)} is reached first at {_rate(first)}, after {short(steps)} steps (median)."
+    )
 
 
 def range_test(found: Results) -> str:
     """Say how often the range test's suggestions fall into the range."""
-    inside = found.agreement["inside"]
+    inside = found.agreement["share"]
     told = [f"{percent(float(inside.sel(rule=rule)))} by {rule}" for rule in inside["rule"].values.tolist()]
     return f"The range test's suggestion lies in the range found by training in {_and(told)} of the seeds."
 
@@ -101,14 +114,25 @@ def spread(found: Results) -> list[str]:
     if found.split is None:
         return []
     share = found.split["share"]
-    known = [name for name in share["source"].values.tolist() if math.isfinite(float(share.sel(source=name)))]
-    told = [f"{percent(float(share.sel(source=name)))} to {name}" for name in known]
-    return [f"Of the variance of the outcome (its logarithm) over rates and seeds, {_and(told)} is due."] if told else []
+    named = zip(share["source"].values.tolist(), share.values.tolist(), strict=True)
+    seen = sorted(((part, name) for name, part in named if part >= SEEN), reverse=True)
+    if not seen:
+        return []
+    told = _and([f"{percent(part)} is due to {_source(name)}" for part, name in seen])
+    return [f"Of the variance of the outcome (its logarithm) over these rates and seeds, {told}."]
+
+
+def _source(name: str) -> str:
+    if name == "rest":
+        return "what is left"
+    return f"the interplay of {name.replace(' × ', ' and ')}" if " × " in name else f"the {name}"
 
 
 def insides(found: Results) -> str:
-    """Say what is found inside at the best rate and beside it."""
-    median = found.insides.median(SEED)
+    """Say what is found inside at the best rate and at the ends of the grid."""
+    rates = found.scores[LR].values
+    shown = sorted({float(lr) for lr in (rates[0], found.best, rates[-1]) if math.isfinite(lr)})
+    median = found.insides.median(SEED).sel({LR: shown})
     dead = f"dead neurons: {_by_rate(median['dead_share'], percent)}"
     angle = f"angle between consecutive gradients: {_by_rate(median['gradient_angle'], _degrees)}"
     words = [f"Inside, at the end: {dead}; {angle}"]
@@ -117,9 +141,8 @@ def insides(found: Results) -> str:
     return "; ".join(words) + "."
 
 
-def _by_rate(values: xr.DataArray, write: object) -> str:
-    assert callable(write)
-    return ", ".join(f"{write(float(values.sel({LR: lr})))} at {rate(lr)}" for lr in values[LR].values.tolist())
+def _by_rate(values: xr.DataArray, write: Callable[[float], str]) -> str:
+    return ", ".join(f"{write(float(values.sel({LR: lr})))} at {_rate(lr)}" for lr in values[LR].values.tolist())
 
 
 def _degrees(value: float) -> str:
@@ -130,13 +153,13 @@ def _two(value: float) -> str:
     return short(value, 2)
 
 
-def _accuracy(found: Results, lr: float) -> str:
-    assert found.accuracy is not None
-    return f"{float(found.accuracy.sel({LR: lr}).mean()):.1%}"
+def _rate(lr: float) -> str:
+    """Return a learning rate for a sentence; tables have all its digits."""
+    return short(lr, 3)
 
 
 def _listed(rates: list[float]) -> str:
-    return _and([rate(lr) for lr in rates])
+    return _and([_rate(lr) for lr in rates])
 
 
 def _and(words: list[str]) -> str:

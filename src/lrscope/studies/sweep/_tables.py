@@ -74,7 +74,7 @@ def range_test(found: Results) -> Listed:
     for rule in found.agreement["rule"].values.tolist():
         suggestion, agree = found.tested["suggestion"].sel(rule=rule), found.agreement.sel(rule=rule)
         ends = [_number(of(SEED)) for of in (suggestion.median, suggestion.min, suggestion.max)]
-        rows.append((str(rule), *ends, percent(float(agree["inside"])), _number(agree["factor"])))
+        rows.append((str(rule), *ends, percent(float(agree["share"])), _number(agree["factor"])))
     return Listed("range_test", Table("What the range test suggests", columns, rows, "One test a seed."))
 
 
