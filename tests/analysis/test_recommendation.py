@@ -164,6 +164,13 @@ def test_few_seeds_are_compared_by_students_t():
     assert float(found.difference_high[1]) == pytest.approx(difference.mean() + 2.353363 * error)
 
 
+def test_differences_of_two_values_have_a_critical_value():
+    signs = (-1.0) ** np.arange(8)
+    found = recommendation(scores(np.exp([0.1 * signs, 0.05 - 0.1 * signs])))
+    assert found.difference_high.notnull().all()
+    assert found.plausible.all()
+
+
 def test_missing_combinations_are_compared_by_the_seeds_in_common():
     values = bowl(np.random.default_rng(10), curvature=1.0).values
     values[0, 2:], values[6] = NAN, NAN

@@ -17,12 +17,17 @@ from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
 from lrscope.analysis._norms import GRADIENTS, layer_norms
 from lrscope.analysis._participation import dead, participation, share
+from lrscope.analysis._progress import more_epochs
+from lrscope.analysis._range_test import range_test, range_test_agreement
 from lrscope.analysis._recommendation import recommendation
 from lrscope.analysis._reconstruction import reconstruction_error
 from lrscope.analysis._scores import final_scores
 from lrscope.analysis._seeds import over_seeds
+from lrscope.analysis._sensitivity import sensitivity
 from lrscope.analysis._spread import spread
 from lrscope.analysis._survival import survival
+from lrscope.analysis._targets import steps_to_target
+from lrscope.analysis._variance import variance_split
 
 __all__ = [
     "CRITERIA",
@@ -51,18 +56,24 @@ __all__ = [
     "lead_times",
     "life_events",
     "lives",
+    "more_epochs",
     "norm_growth",
     "onsets",
     "order_of_events",
     "ordered",
     "over_seeds",
     "participation",
+    "range_test",
+    "range_test_agreement",
     "recommendation",
     "reconstruction_error",
+    "sensitivity",
     "share",
     "shares",
     "similarity",
     "spread",
+    "steps_to_target",
     "survival",
     "total_variation",
+    "variance_split",
 ]

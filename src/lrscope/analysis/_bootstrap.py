@@ -16,13 +16,8 @@ ANGLES = 100_001
 """Points of the grid on which Student's distribution is integrated."""
 
 
-def check(confidence: float, resamples: int) -> None:
-    """Raise an error where an interval cannot be had.
-
-    Raises
-    ------
-    InputError : the confidence is not between 0 and 1, or there are fewer than 100 resamples.
-    """
+def check(confidence: float, resamples: int = 100) -> None:
+    """Raise an error for a confidence that is not between 0 and 1, or fewer than 100 resamples."""
     if not 0 < confidence < 1:
         raise must_be("confidence", "between 0 and 1", confidence)
     if resamples < 100:
@@ -109,6 +104,44 @@ def _quantile(samples: xr.DataArray, levels: xr.DataArray) -> xr.DataArray:
 def _of_one(samples: NDArray[np.float64], level: float) -> float:
     known = samples[np.isfinite(samples)]
     return float(np.quantile(known, level)) if len(known) and np.isfinite(level) else np.nan
+
+
+def median_interval(
+    values: xr.DataArray, confidence: float, resamples: int, seed: int
+) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Return the median over the seeds and both ends of its bootstrap interval.
+
+    Parameters
+    ----------
+    values : (..., seed), the seeds in ascending order; NaN are left out; infinite ones stay the largest
+
+    Returns
+    -------
+    median, low, high : (...) infinite where half of the values are; NaN where there are none, the ends also where there
+        is one
+    """
+    drawn = xr.apply_ufunc(
+        _median_of_one,
+        values,
+        kwargs={"confidence": confidence, "resamples": resamples, "seed": seed},
+        input_core_dims=[[SEED]],
+        output_core_dims=[["end"]],
+        vectorize=True,
+    )
+    median, low, high = (drawn.isel(end=place) for place in range(3))
+    return median, low, high
+
+
+def _median_of_one(values: NDArray[np.float64], confidence: float, resamples: int, seed: int) -> NDArray[np.float64]:
+    known = np.sort(values[~np.isnan(values)])
+    count = len(known)
+    if count < 2:
+        return np.array([known[0] if count else np.nan, np.nan, np.nan])
+    drawn = known[np.random.default_rng(seed).integers(0, count, (resamples, count))]
+    medians = xr.DataArray(drawn, dims=(RESAMPLE, SEED)).median(SEED).values
+    level = _level(count, confidence)
+    ends = np.quantile(medians, [level, 1 - level], method="inverted_cdf")
+    return np.array([np.median(known), *ends])
 
 
 def random_signs(count: int, resamples: int, seed: int) -> xr.DataArray:

@@ -76,7 +76,7 @@ def _largest_of_signs(ranks: xr.DataArray, compared: xr.DataArray, signs: xr.Dat
     centred = difference - difference.mean(SEED)
     count = centred.count(SEED).where(compared)
     mean = xr.dot(centred.fillna(0.0), signs, dim=SEED) / count
-    variance = (centred**2).mean(SEED) - mean**2
+    variance = ((centred**2).mean(SEED) - mean**2).clip(min=0.0)
     largest: xr.DataArray = (mean / ((variance / (count - 1)) ** 0.5).clip(min=TINY)).max(OTHER)
     return largest
 

@@ -39,10 +39,35 @@ def final_scores(records: xr.Dataset, quantity: str = "held_out_loss") -> xr.Dat
     if DIVERGED_AT in records:
         diverged_at = recorded(records, DIVERGED_AT)
         score = score.where(~(diverged_at.max(step_dimension(diverged_at)) >= 0), np.inf)
-    axes = list(records.attrs["axes"])
-    score.attrs = {"long_name": array.attrs["long_name"], "units": array.attrs.get("units", "1"), "axes": axes}
-    score = on_grid(score) if MEMBER in score.dims else score
-    return score.sortby([axis for axis in axes if axis in score.dims]).rename(quantity)
+    score.attrs = {"long_name": array.attrs["long_name"], "units": array.attrs.get("units", "1")}
+    if MEMBER in score.dims:
+        score = on_grid(score.assign_attrs(axes=records.attrs["axes"]))
+    axes = [str(axis) for axis in score.dims]
+    return score.assign_attrs(axes=axes).sortby([axis for axis in axes if axis in score.coords]).rename(quantity)
+
+
+def curves(records: xr.Dataset, quantity: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the course of a quantity on the grid, and its last values as `final_scores` has them.
+
+    Records that do not hold ``diverged_at`` show it by values that are missing at the end.
+
+    Returns
+    -------
+    course : (lr, seed, step)
+    scores : (lr, seed)
+
+    Raises
+    ------
+    InputError : the quantity was not recorded, or the axes are not lr and seed.
+    """
+    array, scores = recorded(records, quantity), final_scores(records, quantity)
+    if MEMBER in array.dims:
+        array = on_grid(array.assign_attrs(axes=records.attrs["axes"]))
+    check_scores(scores)
+    dim = step_dimension(array)
+    course = array.astype(np.float64).sortby([LR, SEED]).transpose(LR, SEED, dim)
+    unfinished = course.notnull().any(dim) & course.isel({dim: -1}, drop=True).isnull()
+    return course, scores.transpose(LR, SEED).where(~unfinished, np.inf)
 
 
 def check_scores(scores: xr.DataArray) -> xr.DataArray:

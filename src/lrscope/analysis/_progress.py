@@ -1,0 +1,146 @@
+"""Whether members are still improving at the end, and whether a longer training would change which rate is best."""
+
+import re
+
+import numpy as np
+import xarray as xr
+
+from lrscope.analysis._bootstrap import SEED, check, expanded_interval, resampled_means
+from lrscope.analysis._pairs import OTHER, critical_values, pairs
+from lrscope.analysis._scores import LR, curves, is_linear, ranked
+from lrscope.records import step_dimension
+
+LAST_SHARE = 1 / 3
+"""The trend is that of the last third of the training."""
+FORESEEABLE = 8.0
+"""A trend is prolonged to at most so many times the training."""
+FLAT = 1e-9
+"""A smaller trend is that of a loss that does not change, up to rounding."""
+OF_EPOCHS = re.compile(r"step_every_(\d+)_epoch")
+
+
+def more_epochs(
+    records: xr.Dataset,
+    recommended: xr.Dataset,
+    quantity: str = "held_out_loss",
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return whether the members were still improving at the end, and when more epochs would decide which rate is best.
+
+    The trend of a member is the slope, by least squares, of the logarithm of its loss over the logarithm of the step in
+    the last third of the training: a loss that falls as a power of the step is a straight line. Two rates whose trends
+    differ, beyond doubt, are prolonged until they can be told apart. That is no more than a prolonged line: schedules
+    that end, and losses that begin to rise, are not foreseen by it.
+
+    Parameters
+    ----------
+    records : (member, step) or (lr, seed, step), with `quantity`
+    recommended : of `recommendation`, of the scores of these records
+    quantity : name of the loss
+    confidence, resamples, seed : of the intervals
+
+    Returns
+    -------
+    Dataset
+        trend, trend_low, trend_high : (lr) mean slope over the seeds that did not diverge, with a bootstrap interval;
+            -0.5 means that the loss falls by the factor sqrt(2) when the training is doubled. Where losses are below
+            zero, of the loss itself
+        still_improving : (lr) bool, the trend is below zero beyond doubt
+        rising : (lr) bool, it is above zero beyond doubt, as with overfitting
+        overtakes : (lr) bool, this plausible rate would overtake the best one within 8 times the training
+        epochs : epochs trained
+        epochs_needed : epochs at which every plausible rate would be told from the best one, either way; those trained
+            if there is only one; -1 if that cannot be foreseen: some trends do not differ, or more than 8 times as many
+
+    Raises
+    ------
+    InputError : the quantity was not recorded, or the axes are not lr and seed.
+    """
+    check(confidence, resamples)
+    course, scores = curves(records, quantity)
+    slopes = _slopes(course).where(np.isfinite(scores))
+    low, high = expanded_interval(resampled_means(slopes, resamples, seed), slopes.count(SEED), confidence)
+    epochs = _epochs(course)
+    longer, overtakes = _told_apart(slopes, scores, recommended, (confidence, resamples, seed))
+    needed = int(np.ceil(epochs * longer)) if longer <= FORESEEABLE else -1
+    result = {
+        "trend": slopes.mean(SEED),
+        "trend_low": low,
+        "trend_high": high,
+        "still_improving": high < -FLAT,
+        "rising": low > FLAT,
+        "overtakes": overtakes,
+        "epochs": xr.DataArray(epochs),
+        "epochs_needed": xr.DataArray(needed),
+    }
+    return _labelled(xr.Dataset(result), course)
+
+
+def _epochs(course: xr.DataArray) -> int:
+    """Return the epochs trained, or the number of recorded values if these are not taken by epoch."""
+    dim = step_dimension(course)
+    by_epoch = OF_EPOCHS.fullmatch(dim)
+    return course.sizes[dim] * (int(by_epoch[1]) if by_epoch else 1)
+
+
+def _slopes(course: xr.DataArray) -> xr.DataArray:
+    """Return the slope of each member's loss, or its logarithm, over the logarithm of the step (lr, seed)."""
+    dim = step_dimension(course)
+    length = max(2, int(np.ceil(course.sizes[dim] * LAST_SHARE)))
+    late = course.isel({dim: slice(-length, None)})
+    values = ranked(late.where(np.isfinite(late)))
+    place: xr.DataArray = xr.apply_ufunc(np.log, values[dim].drop_vars(dim) + 1.0)
+    centred = place - place.mean(dim)
+    slope: xr.DataArray = (centred * values.drop_vars(dim)).sum(dim, skipna=False) / (centred**2).sum(dim)
+    return slope
+
+
+def _told_apart(
+    slopes: xr.DataArray, scores: xr.DataArray, recommended: xr.Dataset, how: tuple[float, int, int]
+) -> tuple[float, xr.DataArray]:
+    """Return after how many times the training the plausible rates are told apart, and which overtake the best."""
+    plausible, best = recommended["plausible"], float(recommended["best"])
+    rivals = plausible & (plausible[LR] != best)
+    if not plausible.any():
+        return np.inf, rivals
+    gap, margin = _gaps(scores, plausible, best, how)
+    drift = slopes - slopes.sel({LR: best}, drop=True)
+    low, high = expanded_interval(resampled_means(drift, how[1], how[2]), drift.count(SEED), how[0])
+    apart = ((low > FLAT) | (high < -FLAT)) & rivals
+    speed = drift.mean(SEED).where(apart)
+    wait = xr.where(speed > 0, (margin - gap) / speed, (margin + gap) / -speed)
+    overtakes = apart & (speed < 0) & (gap / -speed <= np.log(FORESEEABLE))
+    longest = float(np.exp(wait.where(rivals).fillna(np.inf).where(rivals).max())) if rivals.any() else 1.0
+    return longest, overtakes
+
+
+def _gaps(
+    scores: xr.DataArray, plausible: xr.DataArray, best: float, how: tuple[float, int, int]
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return how far each rate lies above the best one, and how far it must to be told from it (lr)."""
+    ranks = ranked(scores)
+    paired = pairs(ranks, plausible)
+    margin = (critical_values(ranks, paired, *how) * paired["error"]).sel({OTHER: best}, drop=True)
+    return paired["mean"].sel({OTHER: best}, drop=True).clip(min=0.0), margin
+
+
+def _labelled(result: xr.Dataset, course: xr.DataArray) -> xr.Dataset:
+    name, linear = course.attrs["long_name"], is_linear(course)
+    what = f"trend of the {name}" if linear else f"trend of the logarithm of the {name}"
+    unit = "epochs" if OF_EPOCHS.fullmatch(step_dimension(course)) else "recorded values"
+    names = {
+        "trend": (what, "1"),
+        "trend_low": (f"{what}, low end of the interval", "1"),
+        "trend_high": (f"{what}, high end of the interval", "1"),
+        "still_improving": ("still improving at the end", "1"),
+        "rising": ("rising at the end", "1"),
+        "overtakes": ("would overtake the best rate", "1"),
+        "epochs": ("epochs trained", unit),
+        "epochs_needed": ("epochs that would decide", unit),
+    }
+    for key, (long_name, units) in names.items():
+        result[key].attrs = {"long_name": long_name, "units": units}
+    return result

@@ -1,0 +1,170 @@
+"""How much of the outcome is due to the learning rate, the initial weights, and the order of the data."""
+
+from collections.abc import Hashable, Iterable
+from itertools import combinations
+
+import numpy as np
+import xarray as xr
+
+from lrscope.analysis._bootstrap import check, student_quantile
+from lrscope.analysis._scores import LR, ranked
+from lrscope.errors import must_be
+
+FACTORS = {LR: "learning rate", "init_seed": "initialisation", "order_seed": "order of the data"}
+SOURCE = "source"
+REST = "rest"
+
+
+def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Dataset:
+    """Return which share of the variance of the logarithm of the scores has which source.
+
+    The design is crossed with one network a cell. The components are those of the analysis of variance: the mean
+    squares of all effects are set equal to their expectations, which makes them unbiased (the rate's levels count as
+    drawn at random, which is what "due to this choice of rates" means). An estimate below zero is noise around zero and
+    counts as 0. Intervals are from leaving out one initialisation, and one order, at a time (the jackknife).
+
+    Parameters
+    ----------
+    scores : (lr, init_seed, order_seed) of `final_scores`; inf where a member diverged, which counts as twice the
+        largest finite score; rates with a combination that was not trained are left out. With one rate the shares are
+        those of the seeds alone
+    confidence : of the intervals
+
+    Returns
+    -------
+    Dataset (source) : learning rate, initialisation, order of the data, each two of them together (what one does
+        depends on the other), and the rest: all three together and everything that no seed decides
+        share, low, high : of the sum of all components, with an interval; NaN for sources that do not vary
+        component : estimated variance of the logarithm; may be below zero
+        cells, diverged : networks that were used, and how many of them diverged
+        rates : learning rates that were used
+
+    Raises
+    ------
+    InputError : other dimensions, fewer than two initialisations or orders, or no rate was trained completely.
+
+    References
+    ----------
+    Searle, Casella, McCulloch: Variance Components (1992), chapter 4.
+
+    Examples
+    --------
+    >>> values = np.exp([[[0.0, 0.1], [1.0, 1.1]], [[2.0, 2.1], [3.0, 3.1]]])
+    >>> split = variance_split(xr.DataArray(values, dims=("lr", "init_seed", "order_seed")))
+    >>> split.component.values.round(3).tolist()
+    [2.0, 0.5, 0.005, 0.0, 0.0, 0.0, 0.0]
+    """
+    check(confidence)
+    cells = _complete(scores)
+    ranks = ranked(cells)
+    components = _components(ranks)
+    share = _shares(components)
+    error = _jackknife(ranks)
+    freedom = min(ranks.sizes[name] for name in list(FACTORS)[1:]) - 1
+    reach = student_quantile((1 + confidence) / 2, freedom) * error
+    result = {
+        "share": share,
+        "low": (share - reach).clip(min=0.0),
+        "high": (share + reach).clip(max=1.0),
+        "component": components,
+        "cells": xr.DataArray(cells.size),
+        "diverged": (cells == np.inf).sum(),
+        "rates": xr.DataArray(cells.sizes[LR]),
+    }
+    return _labelled(xr.Dataset(result), scores)
+
+
+def _complete(scores: xr.DataArray) -> xr.DataArray:
+    """Return the scores of the rates at which every combination was trained.
+
+    Raises
+    ------
+    InputError : other dimensions, fewer than two initialisations or orders, or no such rate.
+    """
+    if set(scores.dims) != set(FACTORS):
+        remedy = "Train a sweep with the axes lr, init_seed and order_seed."
+        raise must_be("scores", f"an array with the dimensions {', '.join(FACTORS)}", scores.dims, remedy)
+    for name in list(FACTORS)[1:]:
+        if scores.sizes[name] < 2:
+            raise must_be(name, "two values or more", scores.sizes[name])
+    whole = scores.notnull().all(list(FACTORS)[1:]).values
+    if not whole.any():
+        raise must_be("scores", "complete for one learning rate at least", f"{int(scores.isnull().sum())} missing")
+    ordered = scores.astype(np.float64).isel({LR: np.flatnonzero(whole)}).transpose(*FACTORS)
+    return ordered.sortby([name for name in FACTORS if name in ordered.coords])
+
+
+def _subsets(names: Iterable[Hashable]) -> list[tuple[Hashable, ...]]:
+    """Return all subsets but the empty one, the smaller first."""
+    known = list(names)
+    return [some for size in range(1, len(known) + 1) for some in combinations(known, size)]
+
+
+def _components(ranks: xr.DataArray) -> xr.DataArray:
+    """Return the variance component of each effect (source); NaN where a factor has one level only."""
+    varied = [name for name in FACTORS if ranks.sizes[name] > 1]
+    squares = {some: _mean_square(ranks, some) for some in _subsets(varied)}
+    effects = _subsets(FACTORS)
+    found = [_component(ranks, squares, effect) if effect in squares else np.nan for effect in effects]
+    top = tuple(varied)
+    if top != tuple(FACTORS):  # with one rate, what both seeds do together is the rest
+        found[effects.index(tuple(FACTORS))] = found[effects.index(top)]
+        found[effects.index(top)] = np.nan
+    return xr.DataArray(found, coords={SOURCE: [_name(effect) for effect in effects]})
+
+
+def _name(effect: tuple[Hashable, ...]) -> str:
+    return REST if len(effect) == len(FACTORS) else " × ".join(FACTORS[str(name)] for name in effect)
+
+
+def _mean_square(ranks: xr.DataArray, effect: tuple[Hashable, ...]) -> float:
+    """Return the sum of squares of an effect, divided by its degrees of freedom."""
+    deviation = ranks.mean([name for name in FACTORS if name not in effect])
+    for name in effect:
+        deviation = deviation - deviation.mean([name])
+    freedom = np.prod([ranks.sizes[name] - 1 for name in effect])
+    return float((deviation**2).mean()) * ranks.size / float(freedom)
+
+
+def _component(ranks: xr.DataArray, squares: dict[tuple[Hashable, ...], float], effect: tuple[Hashable, ...]) -> float:
+    """Return the component of an effect: what the expected mean squares of all effects that contain it leave to it."""
+    larger = [some for some in squares if set(effect) <= set(some)]
+    total = sum((-1.0) ** (len(some) - len(effect)) * squares[some] for some in larger)
+    return float(total / np.prod([ranks.sizes[name] for name in FACTORS if name not in effect]))
+
+
+def _shares(components: xr.DataArray) -> xr.DataArray:
+    positive = components.clip(min=0.0)
+    total = positive.sum(SOURCE)
+    return positive / total.where(total > 0)
+
+
+def _jackknife(ranks: xr.DataArray) -> xr.DataArray:
+    """Return the standard error of the shares (source): initialisations and orders are left out one at a time."""
+    variance = xr.zeros_like(_components(ranks))
+    for name in list(FACTORS)[1:]:
+        count = ranks.sizes[name]
+        if count < 3:
+            return xr.full_like(variance, np.nan)
+        kept = [np.delete(np.arange(count), place) for place in range(count)]
+        shares = xr.concat([_shares(_components(ranks.isel({name: some}))) for some in kept], "left_out")
+        variance = variance + shares.var("left_out") * (count - 1)
+    return variance**0.5
+
+
+def _labelled(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
+    name = str(scores.attrs.get("long_name", scores.name or "score"))
+    names = {
+        "share": f"share of the variance of the logarithm of the {name}",
+        "low": "share of the variance, low end of the interval",
+        "high": "share of the variance, high end of the interval",
+        "component": f"variance of the logarithm of the {name}",
+        "cells": "networks used",
+        "diverged": "networks that diverged",
+        "rates": "learning rates used",
+    }
+    for key, long_name in names.items():
+        counted = key in ("cells", "diverged")
+        result[key].attrs = {"long_name": long_name, "units": "networks" if counted else "1"}
+    result[SOURCE].attrs = {"long_name": "source of the variance"}
+    return result
