@@ -21,8 +21,13 @@ RISES, ROUGHER, QUARTER = 0.1, 2.0, 0.25
 
 
 def claims(found: Results) -> list[Claim]:
-    """Return every claim: with the published value, the measured one, and whether it holds here."""
+    """Return every claim: with the published value, the measured one, and whether it holds here.
+
+    A run with one of the source's rates at most has nothing to say about them: no claims.
+    """
     lacking = [f"lr {rate(lr)}" for lr in PUBLISHED if lr not in found.scores[LR]]
+    if len(lacking) > 1:
+        return []
     judged = [_judged(found, statement, lacking) for statement in STATEMENTS]
     return [*judged, _diverges(found), _accuracy(found)]
 

@@ -15,7 +15,7 @@ from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import Results, results
 from lrscope.studies.sweep._summary import advice, evidence, insides, range_test, spread
 
-TITLE = "Which learning rate, and how sure is that?"
+TITLE = "A learning rate with its evidence"
 QUESTION = "Which learning rate should I use, and how sure is that?"
 
 

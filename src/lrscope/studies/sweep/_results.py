@@ -165,6 +165,7 @@ def _insides(there: list[xr.Dataset], lives: xr.Dataset, per_epoch: int, options
     """Return what is found inside at the end (lr, seed): medians over the last epoch, shares of neurons, sharpness."""
     found = {name: _late(_whole(there, name), per_epoch) for name in ("gradient_angle", "gradient_norm", "update_size")}
     dead = (lives["died"] >= 0).mean("neuron").where(lives["dead_share"].notnull().any("neuron"))
+    found["gradient_angle"].attrs["long_name"] = "gradient angle"
     found["dead_share"] = dead.assign_attrs(long_name="share of dead neurons", units="1")
     share = together(there, _inactive)
     found["inactive_share"] = share.assign_attrs(long_name="share of inactive neurons", units="1")

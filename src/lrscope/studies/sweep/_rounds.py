@@ -19,6 +19,8 @@ BEYOND = 2
 """Rates added at once beyond an end of the grid."""
 FINE = 2.1
 """Neighbouring rates are not refined if they are at most by this factor apart."""
+MORE = 1.5
+"""Seeds are added to at least so many times those that there are: fewer hardly change what can be told apart."""
 SPACING = math.sqrt(10)
 """Factor between the rates beyond a grid of one rate."""
 
@@ -112,7 +114,8 @@ def _more_seeds(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | 
     if len(plausible) < 2 or not len(there) < needed <= affordable:
         return None
     first = int(scores["seed"].max()) + 1
-    added = tuple(range(first, first + needed - len(there)))
+    wanted = min(max(needed, math.ceil(MORE * len(there))), affordable)
+    added = tuple(range(first, first + wanted - len(there)))
     told = " and ".join(map(rate, plausible)) if len(plausible) == 2 else counted(len(plausible), "rate")
     return plausible, added, f"{told} could not be told apart with {counted(len(there), 'seed')}"
 

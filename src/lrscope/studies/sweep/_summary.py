@@ -105,8 +105,10 @@ def _speed(found: Results) -> str:
 def range_test(found: Results) -> str:
     """Say how often the range test's suggestions fall into the range."""
     inside = found.agreement["share"]
-    told = [f"{percent(float(inside.sel(rule=rule)))} by {rule}" for rule in inside["rule"].values.tolist()]
-    return f"The range test's suggestion lies in the range found by training in {_and(told)} of the seeds."
+    told = [f"{rule} {percent(float(inside.sel(rule=rule)))}" for rule in inside["rule"].values.tolist()]
+    return (
+        f"How often what a range test suggests lies in the range that training found: {', '.join(told)} of the seeds."
+    )
 
 
 def spread(found: Results) -> list[str]:
