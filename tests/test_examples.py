@@ -2,11 +2,13 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lrscope.analysis import final_scores
 from lrscope.store import open_records
 
 FOLDER = Path(__file__).parents[1] / "examples"
@@ -69,3 +71,44 @@ def test_let_the_rate_listen(example):
     assert (listening < 0.01).all()
     assert not (constant < listening).any()
     assert "raised: aligned" in printed
+
+
+@pytest.fixture
+def rates(example, monkeypatch):
+    """Return what choosing a rate printed; the file that it wrote is the argument of the next example."""
+    printed = example("choose_a_rate.py")
+    monkeypatch.setattr(sys, "argv", ["example", "rates.root"])
+    return printed
+
+
+def test_choose_a_rate(rates):
+    table = {float(line[0]): line[1:] for line in map(str.split, rates.splitlines()) if line[0][0].isdigit()}
+    assert list(table) == [0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
+    found = dict(pair.split(": ") for pair in rates.splitlines()[-1].split(", "))
+    best = float(found["best"])
+    assert float(found["low"]) <= best <= float(found["high"])
+    assert float(table[best][0]) == min(float(columns[0]) for columns in table.values())
+    plausible = [rate for rate, columns in table.items() if columns[-1] == "True"]
+    assert plausible == [rate for rate in table if float(found["low"]) <= rate <= float(found["high"])]
+    assert not {0.001, 0.003, 1.0} & set(plausible)
+    assert found["decided"] == str(len(plausible) == 1)
+    assert Path("rates.png").stat().st_size > 1000
+
+
+def test_read_with_xarray(rates, example):
+    printed = example("read_with_xarray.py")
+    quartiles = re.findall(r"^0\.25 +(.*)$", printed, re.MULTILINE)
+    assert len(quartiles[0].split()) == 6
+    best = re.search(r"lowest at lr (\S+),", printed)[1]
+    assert 0 <= float(re.search(r"at step (\S+)", printed)[1]) < 250
+    assert best in rates
+    assert printed.count("converged") >= 5  # the largest rate hardly learns
+
+
+def test_read_with_uproot(rates, example):
+    printed = example("read_with_uproot.py")
+    means = {
+        float(lr): float(mean) for lr, mean in re.findall(r"^lr (\S+) +(\S+) over 8 seeds$", printed, re.MULTILINE)
+    }
+    scores = final_scores(open_records("rates.root"))
+    assert means == pytest.approx(dict(zip(scores["lr"].values, scores.mean("seed").values, strict=True)), abs=6e-4)

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from lrscope.errors import must_be
 from lrscope.figures._curves import curves
 from lrscope.figures._panels import panel_grid
-from lrscope.figures._rate_axis import headline, nothing_known, rate_text, spreads, value_axis
+from lrscope.figures._rate_axis import headline, nothing_known, rate_text, spreads, value_axis, wrapped
 from lrscope.figures._run import ESCAPED
 from lrscope.figures._style import INK, WIDTH, axis_label, colours, figure_of, new_axes, require, style
 from lrscope.records import step_dimension
@@ -85,7 +85,9 @@ def rate_band_panels(quantities: Mapping[str, xr.Dataset], columns: int = 2) -> 
             ax.set_title(headline(title))
         for place, ax in enumerate(axes):
             ax.set_xlabel(ax.get_xlabel() if place + columns >= len(axes) else "")
-            ax.set_ylabel("" if ax.get_ylabel().lower() == ax.get_title("left").lower() else ax.get_ylabel())
+            ax.set_ylabel(
+                "" if ax.get_ylabel().lower() == ax.get_title("left").lower() else wrapped(ax.get_ylabel(), 26)
+            )
         name_rates(figure, axes, next(iter(quantities.values()))["centre"], lost)
     return figure
 

@@ -19,6 +19,7 @@ from lrscope.figures._rate_axis import (
     seed_points,
     shade_range,
     value_axis,
+    wrapped,
 )
 from lrscope.figures._rates import SCORE, mark_best
 from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, beside, new_figure, require, style
@@ -79,7 +80,7 @@ def _tests(ax: Axes, tested: xr.Dataset) -> None:
     for rate, loss in zip(rates, losses, strict=True):
         ax.plot(rate, loss, color=SOFT, linewidth=0.7, alpha=0.7, gid="range test")
     value_axis(ax, losses)
-    ax.set_ylabel(axis_label(smoothed))
+    ax.set_ylabel(wrapped(axis_label(smoothed), 22))
     ax.set_title("range test: one run of a rising rate" + ("" if len(losses) == 1 else " for each seed"))
 
 
@@ -117,7 +118,7 @@ def _truth(ax: Axes, recommended: xr.Dataset, scores: xr.DataArray) -> bool:
     value_axis(ax, np.r_[scores.values.ravel(), *(recommended[name].values for name in SCORE)])
     mark_best(ax, recommended)
     ax.set_title(f"training: {ax.get_title('left')}", pad=12)
-    ax.set_ylabel(axis_label(recommended["score"]))
+    ax.set_ylabel(wrapped(axis_label(recommended["score"]), 24))
     return mark_lost(ax, scores == np.inf, trained)
 
 

@@ -262,7 +262,7 @@ def headline(text: str) -> str:
 
 def wrapped(label: str, letters: int) -> str:
     """Return a label in lines of at most so many letters, for beside a low panel."""
-    return "\n".join(textwrap.wrap(label, letters, break_long_words=False))
+    return "\n".join(textwrap.wrap(label, letters, break_long_words=False, break_on_hyphens=False))
 
 
 def legend_entries(*wanted: str) -> list[Line2D | Patch]:

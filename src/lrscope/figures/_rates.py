@@ -64,7 +64,7 @@ def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.
         intervals(upper, recommended, SCORE)
         mark_best(upper, recommended)
         value_axis(upper, np.r_[scores.values.ravel(), *(recommended[name].values for name in SCORE)])
-        upper.set_ylabel(axis_label(recommended["score"]))
+        upper.set_ylabel(wrapped(axis_label(recommended["score"]), 34))
         for ax in middle:
             _accuracy_panel(ax, accuracy, trained)
         _diverged_panel(lower, recommended)
@@ -161,7 +161,7 @@ def _accuracy_panel(ax: Axes, accuracy: xr.DataArray | None, trained: xr.DataArr
     require("accuracy", accuracy, "lr", "seed")
     seed_points(ax, accuracy, trained)
     nothing_known(ax, accuracy.values)
-    ax.set_ylabel(axis_label(accuracy))
+    ax.set_ylabel(wrapped(axis_label(accuracy), 18))
     ax.grid(axis="y")
 
 
