@@ -17,7 +17,7 @@ def curves(seeds=6, steps=STEPS):
     """Return rates (step) and noisy losses (seed, step) that fall and then rise."""
     rates = np.geomspace(1e-7, 10, steps)
     place = np.log10(rates)
-    clean = 2.3 - 1.8 / (1 + np.exp(-2 * (place + 3))) + np.exp(3 * (place - 0.2))
+    clean = 2.3 - 1.8 / (1 + np.exp(-2 * (place + 3))) + np.exp(6 * (place + 0.5))
     return rates, clean * np.random.default_rng(0).lognormal(0, 0.15, (seeds, steps))
 
 
