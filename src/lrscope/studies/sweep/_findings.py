@@ -45,7 +45,7 @@ def _what(found: Results) -> str:
     sizes, options = found.scores.sizes, found.options
     trained = int(found.scores.notnull().sum())
     diverged = int((found.scores == math.inf).sum())
-    told = f"{diverged} of them diverged." if diverged else "None diverged."
+    told = f"{diverged} of them diverged." if diverged else "No network diverged."
     return (
         f"{counted(trained, 'network')} learned {options.data} at {counted(sizes['lr'], 'learning rate')} with "
         f"{counted(sizes['seed'], 'seed')} for {counted(options.epochs, 'epoch')} "

@@ -106,9 +106,7 @@ def range_test(found: Results) -> str:
     """Say how often the range test's suggestions fall into the range."""
     inside = found.agreement["share"]
     told = [f"{rule} {percent(float(inside.sel(rule=rule)))}" for rule in inside["rule"].values.tolist()]
-    return (
-        f"How often what a range test suggests lies in the range that training found: {', '.join(told)} of the seeds."
-    )
+    return f"Share of the seeds whose range test suggests a rate of the range that training found: {', '.join(told)}."
 
 
 def spread(found: Results) -> list[str]:

@@ -64,7 +64,7 @@ def insides(found: Results) -> Listed:
     median = found.insides.median(SEED)
     rows = [(lr, *(_number(median[name].sel({LR: lr})) for name in names)) for lr in median[LR].values.tolist()]
     note = "Medians over the seeds; angle, norm and update of the last epoch. A neuron is dead if silent for an epoch."
-    return Listed("insides", Table("Inside the networks at the end", columns, rows, note))
+    return Listed("inside_by_rate", Table("Inside the networks at the end", columns, rows, note))
 
 
 def range_test(found: Results) -> Listed:
@@ -75,7 +75,7 @@ def range_test(found: Results) -> Listed:
         suggestion, agree = found.tested["suggestion"].sel(rule=rule), found.agreement.sel(rule=rule)
         ends = [_number(of(SEED)) for of in (suggestion.median, suggestion.min, suggestion.max)]
         rows.append((str(rule), *ends, percent(float(agree["share"])), _number(agree["factor"])))
-    return Listed("range_test", Table("What the range test suggests", columns, rows, "One test a seed."))
+    return Listed("range_test_rules", Table("What the range test suggests", columns, rows, "One test a seed."))
 
 
 def variance(split: xr.Dataset) -> Listed:
@@ -84,7 +84,7 @@ def variance(split: xr.Dataset) -> Listed:
     names = [str(name) for name in split["source"].values]
     rows = [(name, *(_number(split[each].sel(source=name)) for each in ("share", "low", "high"))) for name in names]
     note = "Shares of the variance of the logarithm of the last held-out loss, with 95 % intervals."
-    return Listed("variance", Table("What decides about the outcome", columns, rows, note))
+    return Listed("variance_shares", Table("What decides about the outcome", columns, rows, note))
 
 
 def rounds(found: Results) -> Listed:
@@ -106,7 +106,7 @@ def curves(found: Results) -> Listed:
     ]
     columns = ["lr", "epoch", "step", *names]
     return Listed(
-        "curves", Table("Course of the training", columns, rows, "Means over the seeds that did not diverge.")
+        "epochs", Table("Course of the training", columns, rows, "Means over the seeds that did not diverge.")
     )
 
 
