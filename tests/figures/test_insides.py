@@ -26,7 +26,7 @@ def test_what_was_not_trained_has_no_cross(found):
 
 def test_the_target_is_named(found):
     ax = steps_to_target_by_rate(found)
-    assert ax.get_title("left") == "Held-out loss 0.15, crosses did not reach it"
+    assert ax.get_title("left") == "target 0.15; crosses did not reach it"
     assert ax.get_yscale() == "log"
 
 

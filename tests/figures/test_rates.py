@@ -168,3 +168,18 @@ def test_other_dimensions_are_refused(recommended, outcomes_of_seeds):
         outcome_by_rate(recommended, outcomes_of_seeds.expand_dims(shape=["a"]))
     with pytest.raises(InputError, match=r"recommended must be of dimensions \(lr\)"):
         differences_by_rate(xr.concat([recommended, recommended], "shape"))
+
+
+@pytest.mark.parametrize("values", [[91.0], [0.1, 0.1001], [0.1, 0.25], [0.1, 0.9], [0.1, 30.0], [1e-6, 1e6]])
+def test_ticks_of_a_logarithmic_axis_are_readable(recommended, outcomes_of_seeds, values):
+    known = outcomes_of_seeds.copy(data=np.resize(values, (4, 6)))
+    flat = recommended.assign(
+        {name: recommended[name] * 0 + values[0] for name in ("score", "score_low", "score_high")}
+    )
+    upper, *_ = outcome_by_rate(flat, known).axes
+    figure_of(upper).canvas.draw()
+    low, high = upper.get_ylim()
+    inside = zip(upper.get_yticks(), upper.get_yticklabels(), strict=True)
+    texts = [text.get_text() for tick, text in inside if low <= tick <= high]
+    assert 2 <= len(texts) <= 8
+    assert len(set(texts)) == len(texts)

@@ -139,8 +139,8 @@ def _draw(ax: Axes, centre: xr.DataArray, low: xr.DataArray, high: xr.DataArray,
 
 def _in_view(lines: np.ndarray) -> np.ndarray:
     """Return the values (lr, step) that decide how far an axis goes: not those of a rate that escapes."""
-    first = lines[:, 0][np.isfinite(lines[:, 0])].max(initial=0.0)
-    return lines[lines <= ESCAPED * first] if first > 0 else lines
+    started = lines[:, 0][np.isfinite(lines[:, 0])]
+    return lines[lines <= ESCAPED * started.min()] if len(started) else lines
 
 
 def _evenly(steps: int) -> np.ndarray:

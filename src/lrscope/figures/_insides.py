@@ -17,11 +17,14 @@ from lrscope.figures._rate_axis import (
     seed_points,
     spreads,
     value_axis,
+    wrapped,
 )
 from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, new_axes, require, style
 
 PANEL = 1.6
 """Inches: height of a panel."""
+TITLE = 30
+"""Letters of a line above a panel."""
 CENTRE = "_centre"
 """End of the name of a variable (lr) that is the centre of another one."""
 MEDIAN = ("median", "low", "high")
@@ -59,8 +62,7 @@ def steps_to_target_by_rate(found: xr.Dataset, trained: xr.DataArray | None = No
         rate_axis(ax, found)
         ax.set_ylabel(axis_label(found["steps"]))
         mark_lost(ax, (steps < 0) & trained, trained, gid="not reached")
-        name = axis_label(found["target"])
-        ax.set_title(f"{headline(name)} {float(found['target']):.3g}, crosses did not reach it", pad=12)
+        ax.set_title(f"target {float(found['target']):.3g}; crosses did not reach it", pad=12)
     return ax
 
 
@@ -111,4 +113,4 @@ def _inside(ax: Axes, values: xr.DataArray, centre: xr.DataArray | None) -> None
     else:
         nothing_known(ax, values.values, "not measured")
         ax.grid(axis="y")
-    ax.set_title(headline(axis_label(values)))
+    ax.set_title(wrapped(headline(axis_label(values)), TITLE))

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from lrscope.figures._rate_axis import (
     TAKEN,
-    headline,
     intervals,
     legend_entries,
     mark_lost,
@@ -29,8 +28,10 @@ UPPER, ROW, LOWER = 1.5, 0.26, 1.7
 """Inches: height of the curves, of the suggestions of a rule, of what training found."""
 STACKED = 0.6
 """Share of its row over which the suggestions of a rule are spread."""
-BEYOND = 1.5
+BEYOND = 2.2
 """Factor between the outermost rates and the ends of the axis."""
+BELOW = 10
+"""Of a test that starts far below everything else, so much is shown."""
 
 
 def range_test_over_truth(
@@ -105,7 +106,7 @@ def _suggestions(ax: Axes, suggestion: xr.DataArray, recommended: xr.Dataset, ag
             share = float(agreement["share"].sel(rule=rule))
             text = f"{share:.0%} inside" if np.isfinite(share) else "–"
             ax.text(1.0, row, text, ha="right", va="center", transform=ax.get_yaxis_transform(), fontsize=6.5)
-    ax.set_yticks(range(len(rules)), [headline(str(rule)) for rule in rules])
+    ax.set_yticks(range(len(rules)), [str(rule) for rule in rules])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(rules) - 0.5, -0.5)
     ax.set_title("what each rule suggests")
@@ -123,7 +124,8 @@ def _truth(ax: Axes, recommended: xr.Dataset, scores: xr.DataArray) -> bool:
 
 
 def _ends(tested: xr.Dataset, recommended: xr.Dataset) -> tuple[float, float]:
-    """Return the ends of an axis that shows the rates of the tests and those of training."""
+    """Return the ends of an axis: training and suggestions with a decade below them, and all that the tests reached."""
     shown = np.where(tested["smoothed"].transpose("seed", ...).notnull(), _rates(tested), np.nan)
-    every = np.r_[shown.ravel(), rates_of(recommended)]
-    return float(np.nanmin(every)) / BEYOND, float(np.nanmax(every)) * BEYOND
+    known = [*(values[np.isfinite(values)] for values in (tested["suggestion"].values, shown)), rates_of(recommended)]
+    first = min(np.concatenate([known[0], known[2]])) / BELOW
+    return max(float(first), float(min(np.concatenate(known)) / BEYOND)), float(max(np.concatenate(known))) * BEYOND

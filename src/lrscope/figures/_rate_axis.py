@@ -28,6 +28,8 @@ LINEAR = ("accuracy", "share", "angle")
 """Words of the names of quantities between two known ends."""
 NARROW, MIDDLE, WIDE = 2.0, 12.0, 1e3
 """Factors over which values spread: below the first ticks are evenly spaced, then closer and wider, powers of ten."""
+LEAST = 1.03
+"""Factor between the outermost values and the ends of their axis, at least."""
 
 
 def rates_of(array: xr.DataArray | xr.Dataset) -> np.ndarray:
@@ -142,9 +144,10 @@ def value_axis(ax: Axes, values: np.ndarray) -> None:
     known = values[np.isfinite(values)]
     if known.min() <= 0:
         return
-    spread = max(float(known.max() / known.min()), 1.01)
+    spread = float(known.max() / known.min())
+    room = max(spread**0.07, LEAST)
     ax.set_yscale("log")
-    ax.set_ylim(known.min() / spread**0.07, known.max() * spread**0.07)
+    ax.set_ylim(known.min() / room, known.max() * room)
     ax.yaxis.set(minor_locator=NullLocator(), minor_formatter=NullFormatter())
     if spread > WIDE:
         ax.yaxis.set(major_locator=LogLocator(numticks=7))

@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from lrscope.figures._rate_axis import headline
+from lrscope.figures._rate_axis import headline, wrapped
 from lrscope.figures._style import INK, WIDTH, axis_label, new_axes, require, style
 
 BAR = "#5b3f8c"
@@ -43,7 +43,7 @@ def variance_bars(split: xr.Dataset, ax: Axes | None = None) -> Axes:
             ax.text(1.01, row, text, va="center", ha="left", transform=ax.get_yaxis_transform())
         ax.set_yticks(rows, [headline(str(source)) for source in split["source"].values.tolist()])
         ax.tick_params(axis="y", length=0)
-        ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel=axis_label(split["share"]))
+        ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel=wrapped(axis_label(split["share"]), 44))
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.grid(axis="x")
     return ax
