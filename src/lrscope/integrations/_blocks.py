@@ -72,12 +72,15 @@ class Gathered:
         self.rows = stop
 
     def put(self, label: Variable, value: np.ndarray | float) -> None:
-        """Take a single value, of the last step."""
-        given = np.asarray(value)
-        if label.name not in self.singles:
-            self.singles[label.name] = label, given.shape, given.dtype
-            self.record_bytes = self._record_bytes()
-        self._array(*self.singles[label.name])[0, len(self.steps) - 1] = given
+        """Take a single value, of the last step; a number is kept as float64."""
+        array = self._arrays.get(label.name)
+        if array is None:
+            given = np.asarray(value)
+            if label.name not in self.singles:
+                self.singles[label.name] = label, given.shape, given.dtype
+                self.record_bytes = self._record_bytes()
+            array = self._array(*self.singles[label.name])
+        array[0, len(self.steps) - 1] = value
 
     def _array(self, label: Variable, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Return the array (member, step, ...) of a variable; what is not written stays missing."""

@@ -4,18 +4,22 @@ Parameters and gradients are copied as a whole, each into its part of the row; l
 follow from it while it is in the cache.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._utils import _flatten_dense_tensors
 
 from lrscope.integrations._layout import SCALARS, Layout
 from lrscope.integrations._statistics import NAMES, Statistics
 
-RING_BYTES = 2**19
-"""Rows are kept until they have this size together, which a cache holds, and then sorted into variables at once."""
-_MOST_ROWS = 32
+RING_BYTES = 2**22
+"""Rows are kept until they have this size together, and then sorted into variables at once."""
+_MOST_ROWS = 128
+_FEW = 2**16
+"""Up to so many elements it is faster to let PyTorch flatten them, and to copy once more."""
 
 
 class Frames:
@@ -39,8 +43,9 @@ class Frames:
         self.used = 0
         self._slots = [_Slot(row, layout) for row in self.rows]
         self._statistics = Statistics([one for one in layout.structure.layers if one.path in layout.layers], self.dtype)
-        self._room = [torch.empty(layout.size, dtype=self.dtype, device=device) for _ in range(3)]
-        self._last_unit = -2
+        self._room = torch.empty(layout.size, dtype=self.dtype, device=device)
+        self._spares = [torch.empty_like(self._room), torch.empty_like(self._room)] if layout.angles else [self._room]
+        self._last = -2, self._room, 0.0
         self._views: list[Tensor] = []
         self._places: list[int] = []
 
@@ -64,18 +69,25 @@ class Frames:
         slot = self.slot
         if slot.parameters is not None:
             torch.cat(self._flat(), out=slot.parameters)
-        self._take_gradient(slot.gradients if slot.gradients is not None else self._room[0], scale)
-        gradient = slot.gradients if slot.gradients is not None else self._room[0]
+        gradient = slot.gradients if slot.gradients is not None else self._spare()
+        if gradient is self._last[1]:
+            self._last = self._last[0], self._spare().copy_(gradient), self._last[2]
+        self._take_gradient(gradient, scale)
         torch.linalg.vector_norm(gradient, out=slot.scalars["norm"])
         if self.layout.angles:
             self._turn(step, gradient, slot)
         self._statistics.finish(slot.layers, slot.flat)
 
     def remember(self, step: int, scale: Tensor | None) -> None:
-        """Keep the direction of the gradient of a step that is not recorded, for the angle of the next."""
-        self._take_gradient(self._room[0], scale)
-        torch.div(self._room[0], torch.linalg.vector_norm(self._room[0]), out=self._room[1])
-        self._last_unit = step
+        """Keep the gradient of a step that is not recorded, for the angle of the next."""
+        gradient = self._spare()
+        self._take_gradient(gradient, scale)
+        self._last = step, gradient, float(torch.linalg.vector_norm(gradient))
+
+    def _spare(self) -> Tensor:
+        """Return memory for a gradient, other than that of the last."""
+        self._spares.reverse()
+        return self._spares[0]
 
     def complete(self, loss: Tensor | float) -> None:
         """Write what is known only behind the update: the loss as it is given, and how far the parameters went."""
@@ -85,8 +97,8 @@ class Frames:
         else:
             slot.scalars["loss"].fill_(loss)
         if self.layout.measures_update and slot.parameters is not None:
-            self.update_into(self._room[0])
-            torch.linalg.vector_norm(self._room[0], out=slot.scalars["size"])
+            self.update_into(self._room)
+            torch.linalg.vector_norm(self._room, out=slot.scalars["size"])
 
     def update_into(self, out: Tensor) -> Tensor:
         """Return the update that has just been made (parameter)."""
@@ -97,14 +109,11 @@ class Frames:
     @property
     def update(self) -> Tensor:
         """The update that `complete` has measured."""
-        return self._room[0]
+        return self._room
 
     def taken(self) -> Tensor:
         """Return the rows that are filled, and begin with the first again."""
         rows = self.rows[: self.used]
-        minus, plus = (rows[:, self.layout.starts[name]] for name in ("minus", "plus"))
-        if self.layout.angles:
-            minus.copy_(torch.rad2deg(2 * torch.atan2(minus, plus)))
         self.used = 0
         return rows
 
@@ -119,17 +128,23 @@ class Frames:
         return np.asarray(wrong.cpu().numpy())
 
     def _turn(self, step: int, gradient: Tensor, slot: "_Slot") -> None:
-        """Measure how the gradient lies to the one before, by unit vectors, and remember it."""
-        last, new = self._room[1], self._room[2]
-        torch.div(gradient, slot.scalars["norm"], out=new)
-        if self._last_unit == step - 1:
-            room = self._room[0] if gradient is not self._room[0] else torch.empty_like(gradient)
-            torch.linalg.vector_norm(torch.sub(new, last, out=room), out=slot.scalars["minus"])
-            torch.linalg.vector_norm(torch.add(new, last, out=room), out=slot.scalars["plus"])
-        else:
-            slot.scalars["minus"].fill_(torch.nan)
-        self._room[1], self._room[2] = new, last
-        self._last_unit = step
+        """Measure how the gradient lies to the one before, and remember it.
+
+        Of difference and sum of the unit gradients, g / |g| - h / |h| and g / |g| + h / |h|, the smaller is computed:
+        the other follows from it, and the small one not from the other.
+        """
+        length = float(slot.scalars["norm"])
+        before, last, last_length = self._last
+        slot.scalars["angle"].fill_(torch.nan)
+        if before == step - 1 and length > 0 and last_length > 0:
+            together = float(torch.dot(gradient, last)) >= 0
+            ratio = length / last_length
+            room = torch.add(gradient, last, alpha=-ratio if together else ratio, out=self._room)
+            torch.linalg.vector_norm(room, out=slot.scalars["angle"])
+            near = min(float(slot.scalars["angle"]) / length, math.sqrt(2))
+            far = 2 * math.degrees(math.asin(near / 2))
+            slot.scalars["angle"].fill_(far if together else 180 - far)
+        self._last = step, gradient, length
 
     def _flat(self) -> list[Tensor]:
         """Return the parameters as vectors; views are made again where a parameter has got other memory."""
@@ -141,16 +156,15 @@ class Frames:
         return self._views
 
     def _take_gradient(self, out: Tensor, scale: Tensor | None) -> None:
+        """Write the gradients as one vector; zero where there is none, as for a layer that was not used."""
         gradients = [one.grad for one in self._parameters]
-        pieces = [
-            torch.zeros_like(one).reshape(-1)
-            if gradient is None
-            else gradient.to_dense().reshape(-1)
-            if gradient.is_sparse
-            else gradient.reshape(-1)
-            for one, gradient in zip(self._parameters, gradients, strict=True)
-        ]
-        torch.cat(pieces, out=out)
+        if any(gradient is None or gradient.is_sparse for gradient in gradients):
+            pairs = zip(gradients, self._parameters, strict=True)
+            gradients = [torch.zeros_like(one) if gradient is None else gradient.to_dense() for gradient, one in pairs]
+        if len(out) <= _FEW:
+            out.copy_(_flatten_dense_tensors(gradients))
+        else:
+            torch.cat([gradient.reshape(-1) for gradient in gradients if gradient is not None], out=out)
         if scale is not None:
             out.div_(scale)
 

@@ -29,10 +29,9 @@ from lrscope.probes import (
 )
 from lrscope.records import VALUES, Variable
 
-SCALARS = ("loss", "norm", "minus", "plus", "size")
-"""Of each step: loss, length of the gradient, lengths of difference and sum of the unit gradients of this step and the
-one before, length of the update."""
-_OF_SCALAR = {"loss": "loss", "gradient_norm": "norm", "update_size": "size", "gradient_angle": "minus"}
+SCALARS = ("loss", "norm", "angle", "size")
+"""Of each step: loss, length of the gradient, its angle to that of the step before, length of the update."""
+_OF_SCALAR = {"loss": "loss", "gradient_norm": "norm", "update_size": "size", "gradient_angle": "angle"}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Listener:
 
     def __init__(self, model: nn.Module, hear: Hear) -> None:
         self._model = model
-        self._hear = hear
+        self.hear = hear
         self._calls: dict[str, int] = {}
         self._active = False
         self._leaves = {path or ROOT: child for path, child in model.named_modules() if not any(child.children())}
@@ -76,14 +76,13 @@ class Listener:
         self._calls.clear()
 
     def _hook(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
+        model, calls = self._model, self._calls
+
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-            if self._active and self._model.training and torch.is_grad_enabled():
-                self._called(path, output)
+            if not (self._active and model.training and torch.is_grad_enabled()):
+                return
+            call = calls[path] = calls.get(path, 0) + 1
+            if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
+                self.hear(path if call == 1 else f"{path}:{call}", output)
 
         return hook
-
-    def _called(self, path: str, output: object) -> None:
-        calls = self._calls[path] = self._calls.get(path, 0) + 1
-        if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
-            with torch.no_grad():
-                self._hear(path if calls == 1 else f"{path}:{calls}", output)

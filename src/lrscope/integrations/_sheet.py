@@ -88,7 +88,7 @@ class Sheet:
         for dim in due:
             self.gathered[dim].steps.append(step)
             for place, rate in enumerate(rates if dim in self.layout.rates else ()):
-                self.gathered[dim].put(_rate(place), np.float64(rate))
+                self.gathered[dim].put(_rate(place), rate)
         if self.slow:
             self._measure(due, rates[0])
         for name, number in numbers.items():
@@ -115,17 +115,17 @@ class Sheet:
         own = self.gathered.setdefault(dim, Gathered(dim, [], self._dtype))
         if own.steps[-1:] != [step]:
             own.steps.append(step)
-        own.put(_number(name), np.float64(number))
+        own.put(_number(name), number)
 
     def _note(self, step: int, due: frozenset[str], name: str, number: float) -> None:
         if name in _SECONDS:
             if STEP in due:
-                self.gathered[STEP].put(_SECONDS[name], np.float64(number))
+                self.gathered[STEP].put(_SECONDS[name], number)
             return
         if self._metrics is None or name not in self._metrics:
             self.note(step, name, number)
         elif STEP in due:
-            self.gathered[STEP].put(_number(name), np.float64(number))
+            self.gathered[STEP].put(_number(name), number)
 
     def begin(self, numbers: Iterable[str]) -> None:
         """Decide, at the first step, which numbers belong to the cadence of the loss: those that are there."""

@@ -6,9 +6,8 @@ operation costs more than what it does. What is counted or compared is the same 
 another order, so mean and deviation agree up to rounding.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,50 +17,76 @@ from lrscope.probes import Layer
 NAMES = ("mean", "std", "min", "max", "active")
 """The statistics, in the order in which they are written."""
 _SMALL = 2**16
-"""Outputs of up to so many elements wait for each other."""
+"""Outputs (sample, neuron) of up to so many elements wait for each other."""
+_AT_ONCE = 2**18
+"""Elements of samples that are reduced at a time, so that they stay in the cache."""
 
 
-class Reducer:
-    """Takes the statistics of outputs, in memory that is there already."""
+class Columns:
+    """Statistics of the columns of matrices (sample, neuron), in memory that is there already."""
 
     def __init__(self) -> None:
         self._room = torch.empty(0)
 
-    def take(self, outputs: Tensor, dims: tuple[int, ...], into: Sequence[Tensor]) -> None:
-        """Write the statistics over some dimensions into vectors (neuron), in the order of `NAMES`.
-
-        Parameters
-        ----------
-        outputs : (sample, neuron) or (sample, neuron, position)
-        """
+    def take(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
+        """Write the statistics over the samples into vectors (neuron), in the order of `NAMES`."""
         mean, std, least, most, active = into
-        room = self._like(outputs)
-        torch.mean(outputs, dims, out=mean)
-        torch.amin(outputs, dims, out=least)
-        torch.amax(outputs, dims, out=most)
-        torch.sub(outputs, mean if len(dims) == 1 else mean[:, None], out=room)
-        torch.mean(room.mul_(room), dims, out=std)
+        room = self._room = _like(self._room, outputs)
+        torch.mean(outputs, 0, out=mean)
+        torch.amin(outputs, 0, out=least)
+        torch.amax(outputs, 0, out=most)
+        torch.sub(outputs, mean, out=room)
+        torch.mean(room.mul_(room), 0, out=std)
         std.sqrt_()
         torch.gt(outputs, 0, out=room)
-        torch.mean(room, dims, out=active)
-
-    def _like(self, outputs: Tensor) -> Tensor:
-        same = self._room.shape == outputs.shape and self._room.dtype == outputs.dtype
-        if not same or self._room.device != outputs.device:
-            self._room = torch.empty_like(outputs, memory_format=torch.contiguous_format)
-        return self._room
+        torch.mean(room, 0, out=active)
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    """An output, how often it had been written to when it was heard, and a copy if it will be written over."""
+class Positions:
+    """Statistics of outputs (sample, neuron, position): of each sample first, some samples at a time."""
 
-    output: Tensor
-    version: int
+    def __init__(self) -> None:
+        self._room = torch.empty(0)
+        self._of_samples = torch.empty(0)
 
-    @property
-    def overwritten(self) -> bool:
-        return self.output._version != self.version
+    def take(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
+        """Write the statistics over samples and positions into vectors (neuron), in the order of `NAMES`."""
+        samples, neurons, positions = outputs.shape
+        some = max(1, _AT_ONCE // (neurons * positions))
+        self._room = _like(self._room, outputs[:some])
+        self._of_samples = _like(self._of_samples, outputs.new_empty((len(NAMES), samples, neurons)))
+        for start in range(0, samples, some):
+            self._take_some(outputs[start : start + some], self._of_samples[:, start : start + some])
+        self._join(positions, into)
+
+    def _take_some(self, outputs: Tensor, into: Tensor) -> None:
+        mean, length, least, most, active = into.unbind()
+        room = self._room[: len(outputs)]
+        torch.mean(outputs, 2, out=mean)
+        torch.amin(outputs, 2, out=least)
+        torch.amax(outputs, 2, out=most)
+        torch.sub(outputs, mean[:, :, None], out=room)
+        torch.linalg.vector_norm(room, dim=2, out=length)
+        torch.gt(outputs, 0, out=room)
+        torch.mean(room, 2, out=active)
+
+    def _join(self, positions: int, into: Sequence[Tensor]) -> None:
+        """Join the samples: the variance is the mean of theirs, and the variance of their means."""
+        means, lengths, least, most, active = self._of_samples.unbind()
+        mean, std = into[:2]
+        torch.mean(means, 0, out=mean)
+        within = lengths.square_().mean(0).div_(positions)
+        torch.add(within, means.sub_(mean).square_().mean(0), out=std)
+        std.sqrt_()
+        torch.amin(least, 0, out=into[2])
+        torch.amax(most, 0, out=into[3])
+        torch.mean(active, 0, out=into[4])
+
+
+def _like(room: Tensor, wanted: Tensor) -> Tensor:
+    if room.shape == wanted.shape and room.dtype == wanted.dtype and room.device == wanted.device:
+        return room
+    return torch.empty_like(wanted, memory_format=torch.contiguous_format)
 
 
 class Statistics:
@@ -77,25 +102,27 @@ class Statistics:
         self._layers = {layer.path: layer for layer in layers}
         self._flat = [layer.path for layer in layers if len(layer.shape) == 1]
         self._dtype = dtype
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, tuple[Tensor, int]] = {}
         self._written_over: set[str] = set()
-        self._reducers = {path: Reducer() for path in self._layers}
-        self._whole = Reducer()
+        self._columns = {path: Columns() for path in self._layers}
+        self._positions = {path: Positions() for path in self._layers}
+        self._whole = Columns()
         self._joined = torch.empty(0, dtype=dtype)
         self.heard: set[str] = set()
 
     def hear(self, path: str, output: Tensor, into: Sequence[Tensor]) -> None:
         """Take an output (sample, ...) that the next module may write over."""
-        layer = self._layers.get(path)
-        if layer is None or output.ndim != len(layer.shape) + 1:
-            return
-        self.heard.add(path)
         if output.ndim == 2 and output.numel() <= _SMALL:
             kept = output.detach()
-            kept = kept.clone() if path in self._written_over else kept
-            self._waiting[path] = _Waiting(kept, kept._version)
+            if path in self._written_over:
+                kept = kept.clone()
+            self._waiting[path] = kept, kept._version
+        elif output.ndim != len(self._layers[path].shape) + 1:
+            return
         else:
-            self._take(path, output, into)
+            with torch.no_grad():
+                self._take(path, output, into)
+        self.heard.add(path)
 
     def finish(self, views: Mapping[str, Sequence[Tensor]], whole: Sequence[Tensor]) -> None:
         """Write the statistics of the outputs that are waiting; of layers that were not heard they are missing.
@@ -105,35 +132,28 @@ class Statistics:
         views : path -> five vectors (neuron)
         whole : five vectors (neuron) of all flat layers together
         """
-        for path in self._layers.keys() - self.heard:
-            for view in views[path]:
-                view.fill_(torch.nan)
-        outputs = {path: waiting.output for path, waiting in self._waiting.items() if not waiting.overwritten}
+        if len(self.heard) < len(self._layers):
+            _miss(views[path] for path in self._layers.keys() - self.heard)
+        outputs = {path: output for path, (output, version) in self._waiting.items() if output._version == version}
         together = bool(whole) and len(outputs) == len(self._flat)
         if together and len({(len(one), one.dtype) for one in outputs.values()}) == 1:
             self._take_whole([outputs[path] for path in self._flat], whole)
         else:
             for path, output in outputs.items():
                 self._take(path, output, views[path])
-        self._miss(views, outputs)
+        if len(outputs) < len(self._waiting):
+            late = self._waiting.keys() - outputs.keys()
+            self._written_over |= late  # copied from now on, and left out this once
+            _miss(views[path] for path in late)
         self._waiting.clear()
         self.heard.clear()
 
-    def _miss(self, views: Mapping[str, Sequence[Tensor]], found: Mapping[str, Tensor]) -> None:
-        """Copy from now on what was written over, and leave it out this once."""
-        if len(found) < len(self._waiting):
-            late = self._waiting.keys() - found.keys()
-            self._written_over |= late
-            for view in (view for path in late for view in views[path]):
-                view.fill_(torch.nan)
-
     def _take(self, path: str, output: Tensor, into: Sequence[Tensor]) -> None:
         layer, exact = self._layers[path], output.detach().to(self._dtype)
-        reducer = self._reducers[path]
         if exact.ndim > 2 and layer.channels_first:
-            reducer.take(exact.flatten(2), (0, 2), into)
+            self._positions[path].take(exact.flatten(2), into)
         else:
-            reducer.take(exact.reshape(-1, exact.shape[-1]), (0,), into)
+            self._columns[path].take(exact.reshape(-1, exact.shape[-1]), into)
 
     def _take_whole(self, outputs: list[Tensor], into: Sequence[Tensor]) -> None:
         """Reduce all flat layers as one (sample, neuron): on a CPU in one thread, there is too little for two."""
@@ -142,7 +162,12 @@ class Statistics:
             self._joined = torch.empty(shape, dtype=self._dtype, device=outputs[0].device)
         with _alone(outputs[0].device):
             torch.cat(outputs, 1, out=self._joined)
-            self._whole.take(self._joined, (0,), into)
+            self._whole.take(self._joined, into)
+
+
+def _miss(views: Iterable[Sequence[Tensor]]) -> None:
+    for view in (view for of_layer in views for view in of_layer):
+        view.fill_(torch.nan)
 
 
 @contextmanager
