@@ -58,7 +58,7 @@ def interactive_rates(
         figure.add_vrect(*ends, fillcolor=SHADE, line_width=0, layer="below", row=1, col=1)
     _axes(figure, recommended, scores)
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom"}
-    margin = {"l": 60, "r": 15, "t": 50, "b": 60}
+    margin = {"l": 60, "r": 15, "t": 80, "b": 60}
     return figure.update_layout(_LAYOUT | {"height": HEIGHT, "margin": margin, "legend": legend})
 
 
