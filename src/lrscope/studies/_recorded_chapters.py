@@ -12,10 +12,12 @@ from lrscope.report import Interactive
 from lrscope.studies import _recorded_tables as tables
 from lrscope.studies._findings import Chapter, Listed, Still
 from lrscope.studies._recorded_view import View, thinned
-from lrscope.studies._recorded_words import LAYERS, band, evenly, ordinal, read_of
+from lrscope.studies._recorded_words import band, few, of_all, ordinal, read_of
 
 COLUMNS = 400
 """Points of a curve to zoom into at most."""
+FAR = 1e9
+"""What spans more is not for zooming into: its axis would have too many labels."""
 MENU = 6
 """Curves that can be chosen to zoom into."""
 
@@ -26,15 +28,18 @@ def training(view: View) -> Chapter | str:
     if not names:
         return "There are no curves: neither the loss nor any other number of the whole network was recorded."
     arrays = {name: view.gridded(name) for name in names}
-    short = {name: thinned(array) for name, array in arrays.items()}
+    short = {name: thinned(few(array)) for name, array in arrays.items()}
     summaries = {name: analysis.over_seeds(array) for name, (array, _) in short.items()}
     log = [name for name, array in arrays.items() if _spans(array)]
     outcome = view.outcome()
-    draw = partial(figures.scalar_panels, summaries, None if outcome is None else outcome["diverged_at"], log)
-    still = Still("training", "Every recorded number of the network", f"Over the steps{band(view)}.", draw)
+    diverged_at = None if outcome is None else few(outcome["diverged_at"])
+    draw = partial(figures.scalar_panels, summaries, diverged_at, log)
+    caption = f"Over the steps{band(view)}.{of_all(next(iter(arrays.values())))}"
+    still = Still("training", "Every recorded number of the network", caption, draw)
     items: list[Still | Listed | Interactive] = [still]
-    if log:
-        items.append(_zoom({name: arrays[name] for name in log[:MENU]}))
+    zoomed = [name for name in log if not _spans(arrays[name], FAR)][:MENU]
+    if zoomed:
+        items.append(_zoom({name: few(arrays[name]) for name in zoomed}))
     most = max(every for _, every in short.values())
     text = f"Of long records every {ordinal(most)} step is drawn." if most > 1 else ""
     return Chapter("Training", text, [*items, tables.networks(view, arrays, outcome)])
@@ -47,11 +52,10 @@ def gradients(view: View) -> Chapter | str:
         return "Gradients by layer are left out: their values were not recorded (with the probe Gradients)."
     some, every = view.some(*recorded)
     norms = on_grid(analysis.layer_norms(some, recorded)).assign_attrs(long_name="norm of the gradient")
-    shown = norms.isel(layer=evenly(norms.sizes["layer"], LAYERS))
-    short, again = thinned(shown)
+    short, again = thinned(few(norms))
     summary = analysis.over_seeds(short)
     of = " and ".join(name.replace("_", " ") for name in recorded)
-    caption = f"Norm of the {of} of each layer{band(view)}."
+    caption = f"Norm of the {of} of each layer{band(view)}.{of_all(norms)}"
     draw = partial(figures.curve_panels, summary, "layer")
     still = Still("gradients", "Gradients by layer", caption, draw)
     return Chapter("Gradients by layer", read_of(every * again), [still, tables.norms(norms)])
@@ -74,7 +78,7 @@ def _zoom(arrays: Mapping[str, xr.DataArray]) -> Interactive:
     )
 
 
-def _spans(array: xr.DataArray) -> bool:
-    """Tell what is easier to read on a logarithmic axis: positive, and over more than a factor of ten."""
+def _spans(array: xr.DataArray, factor: float = 10) -> bool:
+    """Tell what is easier to read on a logarithmic axis: positive, and over more than a factor."""
     finite = array.where(np.isfinite(array))
-    return bool(finite.min() > 0) and bool(finite.max() > 10 * finite.min())
+    return bool(finite.min() > 0) and bool(finite.max() > factor * finite.min())

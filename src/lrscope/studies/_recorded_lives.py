@@ -12,7 +12,7 @@ from lrscope.records import on_grid, step_dimension
 from lrscope.studies import _recorded_tables as tables
 from lrscope.studies._findings import Chapter, Still
 from lrscope.studies._recorded_view import LR, SEED, View, thinned
-from lrscope.studies._recorded_words import LAYERS, band, chosen_rates, rate_text, read_of
+from lrscope.studies._recorded_words import MOST, band, evenly, few, of_all, rate_text, read_of
 from lrscope.studies._words import percent
 
 COLUMNS = 400
@@ -24,24 +24,35 @@ def life(view: View) -> Chapter | str:
     if not view.has("activations"):
         return "Dead neurons are left out: activations were not recorded (with the probe Activations)."
     lives, every = view.lives
-    by = "layer" if len(set(lives["layer"].values.tolist())) <= LAYERS else "part"
-    stills = [_dead(view, lives, by), *_activity(view, lives)]
+    stills = [_dead(view, lives), *_activity(view, lives)]
     if bool((lives["ever_dead"] > 0).any()):
-        stills += [_survival(view, lives, by), _history(lives)]
+        stills += [_survival(view, lives), _history(lives)]
     window = int(lives.attrs["window"])
     rule = "" if window == 1 else f" for {window} recorded steps in a row or more"
     text = (
         f"A neuron is born at the first recorded step at which a sample activates it, and dead while none does{rule}. "
-        f"Only the samples of the recorded batches count. {read_of(every)}"
+        f"Only the samples of the recorded batches count. {_signed(view)}{read_of(every)}"
     )
     return Chapter("Life of the neurons", text, [*stills, tables.lives(lives)])
 
 
-def _dead(view: View, lives: xr.Dataset, by: str) -> Still:
+def _signed(view: View) -> str:
+    """Say that layers whose activations go below 0 have no dead neurons in this sense; nothing where none does."""
+    some, _ = view.some("activations")
+    low = {str(array.attrs["layer"]): array for array in some.values() if array.attrs["statistic"] == "min"}
+    below = [layer for layer, array in low.items() if bool((array < 0).any())]
+    if not below:
+        return ""
+    which = "all recorded layers" if len(below) == len(low) else ", ".join(below)
+    return f"Activations of {which} go below 0; neurons that are not silent but saturated are not counted. "
+
+
+def _dead(view: View, lives: xr.Dataset) -> Still:
     silent = (lives["state"] != 1).where(lives["state"].notnull()).assign_attrs(long_name="neurons without life")
-    short, _ = thinned(analysis.share(silent, by))
-    draw = partial(figures.curve_panels, analysis.over_seeds(short), by, log=False)
-    caption = f"Share of the neurons of each {by} that are dead, or not born yet{band(view)}."
+    share = analysis.share(silent)
+    short, _ = thinned(few(share))
+    draw = partial(figures.curve_panels, analysis.over_seeds(short), "layer", log=False)
+    caption = f"Share of the neurons of each layer that are dead, or not born yet{band(view)}.{of_all(share)}"
     return Still("dead", "Dead neurons", caption, draw)
 
 
@@ -53,7 +64,7 @@ def _activity(view: View, lives: xr.Dataset) -> list[Still]:
     member = np.flatnonzero((some[SEED] == 0).values)
     shares = on_grid(analysis.by_neuron(some.isel(member=member), "activations", "active")).isel({SEED: 0})
     maps = {}
-    for place in chosen_rates(shares):
+    for place in evenly(shares.sizes[LR], MOST[LR]):
         of_rate, _ = thinned(analysis.arranged(shares.isel({LR: place})), COLUMNS)
         maps[_rate_title(lives.isel({LR: place, SEED: 0}))] = of_rate
     which = ", of the first network of each learning rate" if view.networks > 1 else ""
@@ -67,13 +78,13 @@ def _rate_title(lives: xr.Dataset) -> str:
     return f"lr {rate_text(lives[LR].item())}: {percent(gone)} dead"
 
 
-def _survival(view: View, lives: xr.Dataset, by: str) -> Still:
-    summary = analysis.survival(lives, by)
+def _survival(view: View, lives: xr.Dataset) -> Still:
+    summary = analysis.survival(lives, "layer")
     dim = step_dimension(summary)
     every = max(1, ceil(summary.sizes[dim] / COLUMNS))
-    draw = partial(figures.survival_panels, summary.isel({dim: slice(None, None, every)}), by)
+    draw = partial(figures.survival_panels, few(summary).isel({dim: slice(None, None, every)}))
     band = "; bands: 95 % intervals, resampling networks" if view.networks > lives.sizes[LR] else ""
-    caption = f"Share of the neurons that have not died for good, by Kaplan and Meier{band}."
+    caption = f"Share of the neurons that have not died for good, by Kaplan and Meier{band}.{of_all(summary)}"
     return Still("survival", "Survival", caption, draw)
 
 

@@ -8,12 +8,12 @@ import xarray as xr
 from lrscope import analysis, figures
 from lrscope.studies import _recorded_tables as tables
 from lrscope.studies._findings import Chapter, Still
-from lrscope.studies._recorded_view import LR, SEED, View
-from lrscope.studies._recorded_words import LAYERS, chosen_rates, interval, read_of
+from lrscope.studies._recorded_view import SEED, View
+from lrscope.studies._recorded_words import evenly, few, interval, of_all, read_of
 
 THRESHOLD = 0.1
 """A normalised fluctuation below it: inactive."""
-PARTS = 4
+PARTS = 3
 """Parts beside each other in a histogram."""
 
 
@@ -21,8 +21,8 @@ def fluctuations(view: View) -> Chapter | str:
     """Show the histogram of fluctuations of each quantity, for one network a rate."""
     moved, every = view.moved
     if not moved:
-        return _no_movement("Fluctuations")
-    stills = [still for quantity, values in moved.items() for still in _histograms(quantity, values)]
+        return _missing("Fluctuations are")
+    stills = [_histogram(quantity, values) for quantity, values in moved.items()]
     text = (
         "The fluctuation of a neuron is the variance over the recorded steps of the standard deviation of what belongs "
         "to it (its incoming weights, their gradients, its activations over the samples; the absolute value of its "
@@ -36,36 +36,32 @@ def taking_part(view: View) -> Chapter | str:
     """Show the share of inactive neurons of each layer."""
     moved, every = view.moved
     if not moved:
-        return _no_movement("Which neurons take part")
+        return _missing("Which neurons take part is")
     found = {name: analysis.participation(values, THRESHOLD, "layer") for name, values in moved.items()}
-    fewer = next(iter(found.values())).sizes["layer"] <= LAYERS
-    shown = found if fewer else {name: analysis.participation(values, THRESHOLD) for name, values in moved.items()}
-    by = "layer" if fewer else "part"
-    summaries = {
-        name.replace("_", " "): analysis.over_seeds(each["share"].isel({LR: chosen_rates(each)}))
-        for name, each in shown.items()
-    }
-    caption = f"Share of the neurons of each {by} with a normalised fluctuation below {THRESHOLD:g}{interval(view)}."
-    still = Still("inactive", "Inactive neurons", caption, partial(figures.inactive_panels, summaries, by))
+    shares = {name.replace("_", " "): few(each["share"]) for name, each in found.items()}
+    summaries = {name: analysis.over_seeds(share) for name, share in shares.items()}
+    largest = max((each["share"] for each in found.values()), key=lambda share: share.size)
+    caption = (
+        f"Share of the neurons of each layer with a normalised fluctuation below {THRESHOLD:g}{interval(view)}."
+        f"{of_all(largest)}"
+    )
+    still = Still("inactive", "Inactive neurons", caption, partial(figures.inactive_panels, summaries))
     return Chapter("Taking part", read_of(every), [still, tables.participation(found)])
 
 
-def _no_movement(what: str) -> str:
-    return f"{what} is left out: that takes weights, biases, gradients or activations of two recorded steps or more."
+def _missing(what: str) -> str:
+    return f"{what} left out: that takes weights, biases, gradients or activations of two recorded steps or more."
 
 
-def _histograms(quantity: str, values: xr.DataArray) -> list[Still]:
-    """Return the histograms of one network a rate, a few parts in each."""
-    first = values.isel({SEED: 0, LR: chosen_rates(values)})
-    parts = list(dict.fromkeys(first["part"].values.tolist()))
-    groups = [parts[start : start + PARTS] for start in range(0, len(parts), PARTS)]
+def _histogram(quantity: str, values: xr.DataArray) -> Still:
+    """Return the histogram of one network a rate; of many parts a few, evenly chosen."""
+    first = few(values).isel({SEED: 0})
+    parts = np.array(list(dict.fromkeys(first["part"].values.tolist())))
+    chosen = parts[evenly(len(parts), PARTS)]
+    inside = first.isel(neuron=np.flatnonzero(np.isin(first["part"].values, chosen)))
     words = quantity.replace("_", " ")
-    stills = []
-    for number, group in enumerate(groups, start=1):
-        inside = first.isel(neuron=np.flatnonzero(np.isin(first["part"].values, group)))
-        draw = partial(figures.fluctuation_histogram, inside, analysis.binned(inside), None, words)
-        name = f"fluctuation_{quantity}" + (f"_{number}" if len(groups) > 1 else "")
-        of_parts = f", {group[0]} to {group[-1]}" if len(groups) > 1 else ""
-        caption = "Histogram of the neurons by normalised fluctuation, and the number of neurons in three ranges."
-        stills.append(Still(name, f"Fluctuation of the {words}{of_parts}", caption, draw))
-    return stills
+    draw = partial(figures.fluctuation_histogram, inside, analysis.binned(inside), None, words)
+    some = f" Shown are {len(chosen)} of {len(parts)} parts." if len(chosen) < len(parts) else ""
+    caption = "Histogram of the neurons by normalised fluctuation, and the number of neurons in three ranges."
+    caption += some + of_all(values)
+    return Still(f"fluctuation_{quantity}", f"Fluctuation of the {words}", caption, draw)

@@ -19,9 +19,8 @@ def summary(view: View) -> list[str]:
 
 
 def _held(view: View) -> str:
-    steps = [view.records[dim].values for dim in view.records.dims if str(dim).startswith("step")]
-    known = [values for values in steps if len(values) and values.dtype.kind in "iu"]
-    first, last = min(values[0] for values in known), max(values[-1] for values in known)
+    steps = [view.records[dim].values for dim in view.records.coords if str(dim).startswith("step")]
+    first, last = min(values[0] for values in steps), max(values[-1] for values in steps)
     axes = "; ".join(f"{axis} {_listed(values)}" for axis, values in view.labels.items())
     of = f" ({axes})" if axes else ""
     return f"The records are of {counted(view.networks, 'network')}{of}, from step {first} to step {last}."
@@ -77,6 +76,8 @@ def _lived(view: View) -> str:
     except InputError:  # the chapter on lives says why
         return ""
     known = lives["dead_share"].notnull()
+    if not bool(known.any()):
+        return ""
     dead = ((lives["died"] >= 0) & known).sum(["seed", "neuron"]) / known.sum(["seed", "neuron"])
     if dead.sizes[LR] == 1:
         count = int(((lives["died"] >= 0) & known).sum())

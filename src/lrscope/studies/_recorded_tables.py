@@ -88,8 +88,9 @@ def quantities(view: View) -> Listed:
     packed = _packed(view)
     groups: dict[tuple[str, str, str], list[str]] = {}
     for name, array in view.records.items():
-        steps = _steps_of(view, str(name))
-        groups.setdefault((array.attrs["quantity"], array.attrs["statistic"], steps), []).append(str(name))
+        if name != DIVERGED_AT:
+            group = (array.attrs["quantity"], array.attrs["statistic"], step_dimension(array))
+            groups.setdefault(group, []).append(str(name))
     rows = [
         (*group[:2], len(names), sum(_numbers(view, name) for name in names), *_cadence(view, group[2]),
          sum(packed.get(name, 0) for name in names) / MEGA)
@@ -153,12 +154,6 @@ def _packed(view: View) -> dict[str, int]:
             for variable in tree.variables:
                 sizes[variable.name] = sizes.get(variable.name, 0) + variable.packed_bytes
     return sizes
-
-
-def _steps_of(view: View, name: str) -> str:
-    """Return the step dimension that a variable was recorded at; of ``diverged_at`` that of the loss."""
-    dim = step_dimension(view.records[name])
-    return dim if dim in view.records.coords else step_dimension(view.records["loss"])
 
 
 def _numbers(view: View, name: str) -> int:

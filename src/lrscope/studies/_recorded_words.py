@@ -5,18 +5,26 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from lrscope.records import Labelled
 from lrscope.studies._recorded_view import LR, View
 from lrscope.studies._words import rate
 
-RATES = 8
-"""Learning rates with a panel or row of their own at most; more are chosen evenly."""
-LAYERS = 16
-"""Layers with a panel of their own at most."""
+MOST = {LR: 8, "layer": 16}
+"""Learning rates and layers that are shown one by one at most; of more some are chosen evenly."""
+_NAMES = {LR: "learning rates", "layer": "layers"}
 
 
-def chosen_rates(array: xr.DataArray | xr.Dataset) -> np.ndarray:
-    """Return the places of the learning rates that are shown one by one."""
-    return evenly(array.sizes[LR], RATES)
+def few(array: Labelled) -> Labelled:
+    """Return an array of at most so many learning rates and layers, evenly chosen."""
+    return array.isel({dim: evenly(array.sizes[dim], most) for dim, most in MOST.items() if dim in array.dims})
+
+
+def of_all(array: xr.DataArray | xr.Dataset) -> str:
+    """Say how many learning rates and layers `few` shows of an array; nothing where it shows all."""
+    parts = [
+        f"{most} of {array.sizes[dim]} {_NAMES[dim]}" for dim, most in MOST.items() if array.sizes.get(dim, 0) > most
+    ]
+    return f" Shown are {' and '.join(parts)}." if parts else ""
 
 
 def evenly(count: int, most: int) -> np.ndarray:

@@ -1,0 +1,333 @@
+"""The report of any file of records: what it tells, what it leaves out, and what it says of files that are none."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from lrscope import store
+from lrscope.cli import main
+from lrscope.errors import InputError
+from lrscope.records import DIVERGED_AT, Variable, new_block
+from lrscope.report import Interactive
+from lrscope.studies import Listed, Still, write_records_report
+from lrscope.studies import _recorded_view as view
+from lrscope.studies._recorded import recorded_findings
+
+STEPS = 30
+LAYERS = {"0": (5, 3), "2": (4, 5)}
+NEURONS = {"1": 5}
+
+
+def block(lrs=(0.1,), seeds=1, steps=STEPS, leave_out=(), axis="seed", diverged=(), dying=True, **more):
+    """Return records of a small network: loss, norm, weights and their gradients, activations of one layer.
+
+    Of its 5 neurons number 1 dies at step 10, number 2 is never active and number 3 is revived at step 20.
+    """
+    rng = np.random.default_rng(0)
+    members = len(lrs) * seeds
+    labels: dict[str, Variable] = {}
+    values: dict[str, np.ndarray] = {}
+
+    def add(array: np.ndarray, *label, **of):
+        labels[label[0]] = Variable(*label, **of)
+        values[label[0]] = array.astype(np.float32)
+
+    add(np.exp(-np.arange(steps) / 9) + 0.01 * rng.random((members, steps)), "loss", "loss", "loss")
+    add(rng.random((members, steps)) + 0.1, "gradient_norm", "gradient_norm", "norm of the gradient")
+    for name, array in more.items():
+        add(np.broadcast_to(array, (members, steps)), name, name, name)
+    for layer, (count, inputs) in LAYERS.items():
+        of = {"layer": layer, "part": "net", "dims": (f"neuron_{layer}", f"input_{layer}")}
+        for quantity in ("weights", "weight_gradients"):
+            drawn = rng.normal(size=(members, steps, count, inputs)) * np.arange(count)[:, None]
+            add(drawn, f"{quantity}_{layer}", quantity, quantity, **of)
+    active = np.full((members, steps, 5), 0.5)
+    if dying:
+        active[:, 10:, 1] = active[:, :, 2] = active[:, 10:20, 3] = 0
+    of = {"layer": "1", "part": "net", "dims": ("neuron_1",)}
+    for statistic, array in {"active": active, "min": 0 * active, "max": active, "std": active}.items():
+        add(array, f"activations_{statistic}_1", "activations", statistic, statistic=statistic, **of)
+    names = [name for name in labels if labels[name].quantity not in leave_out]
+    labels, values = {name: labels[name] for name in names}, {name: values[name] for name in names}
+    labels[DIVERGED_AT] = Variable(DIVERGED_AT, DIVERGED_AT, "diverged at")
+    at = np.full((members, steps), -1)
+    for member, step in dict(diverged).items():
+        at[member, step:] = step
+        for array in values.values():
+            array[member, step:] = np.nan
+    coords = {"member": np.arange(members), "lr": np.repeat(lrs, seeds), axis: np.tile(np.arange(seeds), len(lrs))}
+    attrs = {"lr": {"long_name": "learning rate", "scale": "log"}, axis: {"long_name": axis}}
+    whole = values | {DIVERGED_AT: at}
+    return new_block(whole, labels, {"step": np.arange(steps)}, coords, attrs, dict.fromkeys(labels, "step"))
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(records: xr.Dataset, name: str = "mine.root", **metadata) -> Path:
+        store.write(tmp_path / name, [records], metadata)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def told(written):
+    """Return the function that gives the findings of records."""
+    return lambda records, **metadata: recorded_findings(view.opened([written(records, **metadata)]))
+
+
+def titles(findings) -> list[str]:
+    return [chapter.title for chapter in findings.chapters]
+
+
+def item(findings, name):
+    """Return the figure or table of a name."""
+    items = [one for chapter in findings.chapters for one in chapter.items if not isinstance(one, Interactive)]
+    return next(one for one in items if one.name == name and isinstance(one, Still | Listed))
+
+
+def table(findings, name):
+    (found,) = [
+        one.table
+        for chapter in findings.chapters
+        for one in chapter.items
+        if isinstance(one, Listed) and one.name == name
+    ]
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
+def test_a_page_with_its_figures_and_tables_stands_beside_the_file(written, read, monkeypatch):
+    monkeypatch.setattr("lrscope.studies._recorded_view.MOVING", ("weights",))
+    file = written(block(leave_out=["weight_gradients"]))
+    old = file.with_name("mine-report") / "figures"
+    page = write_records_report([file])
+    assert page == file.with_name("mine-report") / "report.html"
+    drawn = {path.stem for path in old.iterdir()}
+    assert drawn == {"training", "fluctuation_weights", "inactive", "dead", "activity", "survival", "lives"}
+    assert {path.name for path in (page.parent / "tables").iterdir()} >= {"networks.csv", "lives.csv", "recorded.csv"}
+    with (page.parent / "tables" / "lives.csv").open() as text:
+        (row,) = csv.DictReader(text)
+    assert (row["neurons"], row["never active"], row["dead at the end"], row["revivals"]) == ("5", "1", "2", "1")
+    said = read(page)
+    assert "Records of mine.root" in said
+    assert "At the end 2 of 5 recorded neurons were dead." in said
+    assert f"lrscope report {file}" in said
+    assert "This command reads the records again" in said
+    assert "trains the same networks" not in said
+
+
+def test_an_earlier_report_is_replaced_and_other_files_stay(written):
+    file = written(block(leave_out=["weights", "weight_gradients", "activations", "gradient_norm"]))
+    folder = file.with_name("mine-report")
+    for name in ("report.html", "figures/old.png", "tables/old.csv", "figures/notes.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("old")
+    write_records_report([file])
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert "figures/notes.txt" in names
+    assert not {"figures/old.png", "tables/old.csv"} & names
+    assert "figures/training.png" in names
+
+
+def test_everything_recorded_has_its_chapter(told):
+    found = told(block())
+    assert titles(found) == [
+        *("Training", "Gradients by layer", "Fluctuations", "Taking part", "Life of the neurons", "What was recorded")
+    ]
+    (network,) = table(found, "networks")
+    assert network["outcome"] == "converged"
+    assert network["last loss"] == pytest.approx(float(block()["loss"][0, -1]))
+    rows = {(row["quantity"], row["statistic"]): row for row in table(found, "recorded")}
+    assert rows["weights", "values"]["numbers a step"] == 5 * 3 + 4 * 5
+    assert "from step 0 to step 29." in found.summary[0]
+    assert (rows["loss", "values"]["steps"], rows["loss", "values"]["last"]) == (STEPS, STEPS - 1)
+    assert all(row["MB"] > 0 for row in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("missing", "gone", "sentence"),
+    [
+        (["activations"], "Life of the neurons", "Dead neurons are left out: activations were not recorded"),
+        (["weight_gradients"], "Gradients by layer", "Gradients by layer are left out: their values were not recorded"),
+        (["weights", "weight_gradients", "activations"], "Fluctuations", "Fluctuations are left out"),
+        (["loss", "gradient_norm"], "Training", "There are no curves"),
+    ],
+)
+def test_what_was_not_recorded_is_left_out_with_a_sentence(told, missing, gone, sentence):
+    found = told(block(leave_out=missing))
+    assert gone not in titles(found)
+    assert found.chapters[-1].title == "What is left out"
+    assert sentence in found.chapters[-1].text
+
+
+def test_layers_at_different_steps_are_left_out_not_an_error(told):
+    records = block()
+    apart = records["weight_gradients_2"].isel(step=slice(None, None, 2)).rename(step="step_every_2")
+    records = records.drop_vars("weight_gradients_2").assign(weight_gradients_2=apart)
+    found = told(records)
+    text = found.chapters[-1].text
+    assert "Gradients by layer is left out: the quantity must be recorded at one cadence in all layers" in text
+    assert "Life of the neurons" in titles(found)
+
+
+def test_everything_but_the_rate_counts_as_repetition(told):
+    found = told(block(lrs=(0.1, 0.01), seeds=3, axis="shape"))
+    assert "6 networks (lr 0.1, 0.01; shape 0, 1, 2)" in found.summary[0]
+    assert {row["shape"] for row in table(found, "networks")} == {0, 1, 2}
+    summaries = item(found, "training").draw.args[0]
+    assert dict(summaries["loss"].sizes) == {"lr": 2, "step": STEPS}
+    assert (summaries["loss"]["low"] <= summaries["loss"]["mean"]).all()
+    assert "All 6 networks ended with a lower loss" in found.summary[1]
+
+
+def test_diverged_networks_are_told(told):
+    found = told(block(lrs=(0.1, 9.0), seeds=2, diverged={2: 4, 3: 0}))
+    assert "Of the networks 2 ended with a lower loss than at the start, 2 diverged." in found.summary
+    rows = table(found, "networks")
+    assert [row["diverged at step"] for row in rows] == [None, None, 4, 0]
+    assert rows[3]["last loss"] is None
+    assert item(found, "training").draw.args[1].values.tolist() == [[-1, -1], [4, 0]]
+
+
+def test_networks_that_all_diverged_at_once_are_told(told):
+    found = told(block(lrs=(9.0,), seeds=2, diverged={0: 0, 1: 0}))
+    assert "All 2 networks diverged." in found.summary
+    assert not any("recorded neurons" in text for text in found.summary)
+
+
+def test_where_nobody_dies_there_is_no_history(told):
+    found = told(block(dying=False))
+    life = next(chapter for chapter in found.chapters if chapter.title == "Life of the neurons")
+    assert [one.name for one in life.items] == ["dead", "activity", "lives"]
+    (row,) = table(found, "lives")
+    assert (row["ever died"], row["dead at the end"]) == (0, 0)
+
+
+def test_layers_that_are_not_rectified_are_named(told):
+    records = block()
+    records["activations_min_1"] -= 1
+    life = next(chapter for chapter in told(records).chapters if chapter.title == "Life of the neurons")
+    assert "Activations of all recorded layers go below 0" in life.text
+
+
+def test_long_records_are_thinned_and_it_is_said(told, monkeypatch):
+    records = block()
+    size = sum(array.nbytes for array in records.values() if array.attrs["quantity"] == "weights")
+    monkeypatch.setattr(view, "READ_BYTES", size // 3)
+    monkeypatch.setattr(view, "POINTS", 10)
+    monkeypatch.setattr("lrscope.studies._recorded_view.thinned.__defaults__", (10,))
+    found = told(records)
+    moving = next(chapter for chapter in found.chapters if chapter.title == "Fluctuations")
+    assert "every 4th recorded step was used" in moving.text
+    training = found.chapters[0]
+    assert "every 3rd step is drawn" in training.text
+    assert training.items[0].draw.args[0]["loss"].sizes["step"] == 10
+    (network,) = table(found, "networks")
+    assert network["last loss"] == pytest.approx(float(records["loss"][0, -1]))
+
+
+def test_many_rates_and_layers_are_chosen_from(told):
+    found = told(block(lrs=tuple(np.geomspace(1e-4, 1, 11))))
+    training = item(found, "training")
+    assert "Shown are 8 of 11 learning rates." in training.caption
+    chosen = training.draw.args[0]["loss"]["lr"].values
+    assert (chosen[0], chosen[-1], len(chosen)) == (1e-4, 1.0, 8)
+    assert len(table(found, "networks")) == 11
+
+
+def test_what_recording_has_cost_is_told(told):
+    cost = {"seconds": 1.5, "loop_seconds": 60.0}
+    found = told(block(), cost=cost, command="python mine.py", versions={"lrscope": "0.1"})
+    text = found.chapters[-1].text
+    assert "What recording has cost: seconds: 1.5; loop seconds: 60." in text
+    assert "Written by: python mine.py" in text
+
+
+def test_records_without_a_rate_are_told(written):
+    records = block().drop_vars("lr").assign_attrs(axes=["seed"])
+    found = recorded_findings(view.opened([written(records)]))
+    assert found.summary[0].startswith("The records are of 1 network (seed 0)")
+    assert table(found, "lives")[0]["lr"] == "not recorded"
+
+
+def test_an_interrupted_file_is_told_as_far_as_it_goes(tmp_path):
+    first, second = block(), block()
+    second = second.assign_coords(step=second["step"] + STEPS)
+    writer = store.Writer(tmp_path / "cut.root")
+    writer.extend(first)
+    writer.extend(second)
+    writer._wait()
+    content = (tmp_path / "cut.root").read_bytes()
+    writer.close()
+    (tmp_path / "cut.root").write_bytes(content)
+    found = recorded_findings(view.opened([tmp_path / "cut.root"]))
+    assert any(text.startswith("The file is not complete") for text in found.summary)
+    assert "Life of the neurons" in titles(found)
+
+
+def test_files_that_continue_each_other_are_one(written):
+    later = block()
+    first, second = written(block(), "a.root"), written(later.assign_coords(step=later["step"] + STEPS), "b.root")
+    found = recorded_findings(view.opened([first, second]))
+    assert found.title == "Records of a.root, b.root"
+    assert f"from step 0 to step {2 * STEPS - 1}." in found.summary[0]
+    alone = recorded_findings(view.opened([second]))
+    assert f"from step {STEPS} to" in alone.summary[0]
+
+
+def test_pages_of_several_files_stand_beside_the_first(written):
+    little = block(leave_out=["weights", "weight_gradients", "activations"])
+    first, second = written(little, "a.root"), written(little.assign_coords(step=little["step"] + STEPS), "b.root")
+    assert write_records_report([str(first), second]) == first.with_name("a-report") / "report.html"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("none.root", None, "does not exist. Give a file of records"),
+        ("empty.root", b"", "must be a file of records; got an empty file"),
+        ("text.root", b"step,loss\n", "must be a ROOT file; got something else"),
+    ],
+)
+def test_what_is_no_file_of_records_is_one_sentence(tmp_path, capsys, name, content, sentence):
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    assert main(["report", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"lrscope: {file} ")
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert not file.with_name(f"{file.stem}-report").exists()
+
+
+def test_a_root_file_of_somebody_else_and_a_cut_one_are_refused(tmp_path, written):
+    uproot = pytest.importorskip("uproot")
+    with uproot.recreate(tmp_path / "other.root") as file:
+        file["tree"] = {"x": np.arange(3)}
+    with pytest.raises(InputError, match="must be written by lrscope"):
+        write_records_report([tmp_path / "other.root"])
+    whole = written(block())
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(InputError, match="must be a whole ROOT file"):
+        write_records_report([whole])
+    with pytest.raises(InputError, match="files must be one file of records or more; got none"):
+        write_records_report([])
+
+
+def test_a_file_without_a_block_is_refused(tmp_path):
+    writer = store.Writer(tmp_path / "begun.root")
+    content = (tmp_path / "begun.root").read_bytes()
+    writer.close()
+    (tmp_path / "begun.root").write_bytes(content)
+    with pytest.raises(InputError, match=r"begun.root must "):
+        write_records_report([tmp_path / "begun.root"])
+
+
+def test_the_command_says_where_the_page_is(written, capsys):
+    file = written(block(leave_out=["weights", "weight_gradients", "activations"]))
+    assert main(["report", str(file)]) == 0
+    assert capsys.readouterr().out == f"Report: {file.parent}/mine-report/report.html\n"
