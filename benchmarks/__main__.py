@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import fluctuation, stability
+from benchmarks import fluctuation, stability, sweep
 from benchmarks.rounds import machine
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -14,7 +14,7 @@ Written by `make bench`. Only ratios within one run count: the machine is {machi
 
 
 def main() -> None:
-    text = HEAD.format(machine=machine()) + "\n".join(part.page() for part in (fluctuation, stability))
+    text = HEAD.format(machine=machine()) + "\n".join(part.page() for part in (fluctuation, stability, sweep))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(text, encoding="utf-8")
     print(text)

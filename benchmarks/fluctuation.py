@@ -18,7 +18,8 @@ from benchmarks.rounds import Measured, measure, table
 from lrscope import store
 from lrscope.data import Shape
 from lrscope.models import Autoencoder
-from lrscope.studies.fluctuation import Options, experiment
+from lrscope.studies import ONLY
+from lrscope.studies.fluctuation import Options, experiments
 from lrscope.training import Experiment, Sweep, stream
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
@@ -118,7 +119,7 @@ def _silent() -> Experiment:
 
 def recording() -> None:
     with tempfile.TemporaryDirectory() as folder, store.Writer(Path(folder) / "records.root", {}) as writer:
-        training = stream(experiment(OPTIONS), device="cpu")
+        training = stream(experiments(OPTIONS)[ONLY], device="cpu")
         for block in training:
             writer.extend(block, training.state)
 

@@ -84,7 +84,7 @@ def survival(found: Results) -> Still:
 
 def range_test(found: Results) -> Still:
     """Return the range test over what training found."""
-    draw = partial(figures.range_test_over_truth, found.tested, found.recommended, found.scores)
+    draw = partial(figures.range_test_over_truth, found.tested, found.recommended, found.scores, found.agreement)
     caption = (
         "Above: smoothed loss while the rate rises, one line a seed, and what the rules of the tools suggest. Below: "
         "the held-out loss that training at that rate ends with; shaded: the rates that cannot be told from the best."
@@ -101,11 +101,11 @@ def variance(split: xr.Dataset) -> Still:
 def targets(found: Results) -> Still:
     """Return after how many steps the target is reached, by rate."""
     caption = f"Steps until the held-out loss is {float(found.targets['target']):.3g}; crosses: not reached."
-    draw = partial(_one, "steps_to_target_by_rate", found.targets)
+    draw = partial(_one, "steps_to_target_by_rate", found.targets, found.scores.notnull())
     return Still("steps_to_target", "Steps to a target", caption, draw)
 
 
-def _one(name: str, *results: xr.Dataset) -> Figure:
+def _one(name: str, *results: xr.Dataset | xr.DataArray) -> Figure:
     """Return the figure of one of the functions that draw into axes."""
     return figures.figure_of(getattr(figures, name)(*results))
 

@@ -197,4 +197,8 @@ def _sharpness(there: list[xr.Dataset], options: Options) -> dict[str, xr.DataAr
     else:
         limit = _whole(there, "preconditioned_stability_limit")
     ratio = (value / limit).isel({dim: -1}, drop=True).drop_vars(STEP, errors="ignore")
-    return {"sharpness_ratio": ratio.assign_attrs(long_name="sharpness of the batch over its limit", units="1")}
+    return {
+        "sharpness_ratio": ratio.assign_attrs(
+            long_name="sharpness of the batch over its limit", units="1", reference=1.0
+        )
+    }
