@@ -19,6 +19,7 @@ from lrscope.integrations._attaching import before_update, checked_optimizer, nu
 from lrscope.integrations._blocks import BLOCK_BYTES, BLOCK_SECONDS
 from lrscope.integrations._budget import Budget, Cost
 from lrscope.integrations._choice import chosen
+from lrscope.integrations._clock import WriterClock
 from lrscope.integrations._listening import Listener
 from lrscope.integrations._options import Options, Settings, settings_of
 from lrscope.integrations._sheet import Sheet
@@ -93,6 +94,7 @@ class Recorder:
         self._sweep = _sweep(self._optimizer, self.settings)
         self._members = self._sweep.members() | {MEMBER: np.array([_number_of(self._sweep)])}
         self._budget = Budget(self.settings.time_budget, self.settings.size_budget)
+        self._clock = WriterClock()
         self._writer = Writer(path, self._metadata(), compression=self.settings.compression)
         self._sheet: Sheet | None = None
         self._heard: list[tuple[str, Tensor]] = []
@@ -156,7 +158,7 @@ class Recorder:
         """What recording has cost so far."""
         loop = 0.0 if self._began is None else self._ended - self._began
         return Cost(
-            seconds=self._spent + self._background(),
+            seconds=self._spent + self._clock.seconds(),
             loop_seconds=loop,
             bytes=self._used(),
             steps=self._updates,
@@ -248,7 +250,7 @@ class Recorder:
         elapsed = time.perf_counter() - self._began
         return (
             due
-            if self._budget.allows(self._spent + self._background(), elapsed, self._used(), 3 * record)
+            if self._budget.allows(self._spent + self._clock.seconds(), elapsed, self._used(), 3 * record)
             else frozenset()
         )
 
@@ -311,6 +313,7 @@ class Recorder:
     def _detach(self) -> None:
         self._closed = True
         self._listener.close()
+        self._clock.seconds()
         self._handle.remove()
 
     def _finish(self) -> None:
@@ -323,10 +326,6 @@ class Recorder:
         )
         self._writer.__exit__(type(error), error, None)
         raise error
-
-    def _background(self) -> float:
-        """Return the processor time of the thread that writes, where the system tells it."""
-        return 0.0
 
     def _metadata(self) -> dict[str, Any]:
         return {
