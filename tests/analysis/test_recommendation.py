@@ -38,7 +38,7 @@ def test_clear_differences_are_decided():
 
 def test_the_range_contains_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(2)
-    found = [recommendation(bowl(rng), resamples=256) for _ in range(120)]
+    found = [recommendation(bowl(rng), resamples=256) for _ in range(80)]
     contained = np.mean([float(one.low) <= RATES[3] <= float(one.high) for one in found])
     assert contained >= 0.95
     assert np.mean([one.plausible.sum() for one in found]) < 4  # and it is no empty promise: not all seven
@@ -46,10 +46,10 @@ def test_the_range_contains_the_truth_as_often_as_it_says():
 
 def test_equal_rates_are_not_decided():
     rng = np.random.default_rng(3)
-    losses = rng.lognormal(0, 0.2, (120, 7, 8)) * np.array([3, 2, 1, 1, 2, 3, 4])[:, None]
+    losses = rng.lognormal(0, 0.2, (80, 7, 8)) * np.array([3, 2, 1, 1, 2, 3, 4])[:, None]
     found = [recommendation(scores(one), resamples=256) for one in losses]
-    assert np.mean([bool(one.decided) for one in found]) < 0.08
-    assert np.mean([bool(one.plausible.values[[2, 3]].all()) for one in found]) > 0.92
+    assert np.mean([bool(one.decided) for one in found]) <= 0.05
+    assert np.mean([bool(one.plausible.values[[2, 3]].all()) for one in found]) >= 0.95
 
 
 def test_more_seeds_make_the_range_smaller():
@@ -130,16 +130,16 @@ def test_the_range_may_reach_both_ends():
 def test_as_many_seeds_are_asked_for_as_tell_the_rates_apart():
     apart = np.array([0.3, 0.1, -0.1, 0.2, 0.05, -0.05, 0.25, -0.03])  # mean 0.09
     found = recommendation(scores(np.exp([np.zeros(8), apart])))
-    errors = scipy.stats.norm.ppf(0.95) + scipy.stats.norm.ppf(0.8)
+    errors = scipy.stats.norm.ppf(0.975) + scipy.stats.norm.ppf(0.8)
     assert not found.decided
-    assert int(found.seeds_needed) == np.ceil((errors * apart.std(ddof=1) / apart.mean()) ** 2) == 17
+    assert int(found.seeds_needed) == np.ceil((errors * apart.std(ddof=1) / apart.mean()) ** 2) == 22
 
 
 def test_as_many_seeds_as_are_asked_for_decide_in_four_of_five_cases():
     rng = np.random.default_rng(9)
-    noise = rng.lognormal(0, 0.1, (120, 2, 17)) * np.exp([[0.0], [0.0853]])  # 2.4865 sqrt(0.02 / 17)
-    decided = [bool(recommendation(scores(one), resamples=200).plausible.sum() == 1) for one in noise]
-    assert 0.7 < np.mean(decided) < 0.9
+    noise = rng.lognormal(0, 0.1, (80, 2, 22)) * np.exp([[0.0], [0.0845]])  # 2.8016 sqrt(0.02 / 22)
+    decided = [bool(recommendation(scores(one), resamples=500).decided) for one in noise]
+    assert 0.65 < np.mean(decided) < 0.92
 
 
 def test_one_seed_decides_nothing():
@@ -160,8 +160,8 @@ def test_few_seeds_are_compared_by_students_t():
     difference = np.log(values[1] / values[0])
     error = difference.std(ddof=1) / 2
     found = recommendation(scores(values))
-    assert float(found.difference_low[1]) == pytest.approx(difference.mean() - 2.353363 * error)  # t, 95 %, 3
-    assert float(found.difference_high[1]) == pytest.approx(difference.mean() + 2.353363 * error)
+    assert float(found.difference_low[1]) == pytest.approx(difference.mean() - 3.182446 * error)  # t, 97.5 %, 3
+    assert float(found.difference_high[1]) == pytest.approx(difference.mean() + 3.182446 * error)
 
 
 def test_differences_of_two_values_have_a_critical_value():

@@ -32,9 +32,13 @@ def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
     difference = ranks - _as_other(ranks)
     count = difference.count(SEED)
     error = (difference.std(SEED, ddof=1) / count.where(count >= 2) ** 0.5).clip(min=TINY)
-    different = difference[LR] != difference[OTHER]
+    different = _places(LR, ranks) != _places(OTHER, ranks)
     compared = (count >= 2) & different & _as_other(rivals)
     return xr.Dataset({"mean": difference.mean(SEED), "error": error, "count": count, "compared": compared})
+
+
+def _places(dim: str, ranks: xr.DataArray) -> xr.DataArray:
+    return xr.DataArray(np.arange(ranks.sizes[LR]), dims=dim)
 
 
 def _as_other(array: xr.DataArray) -> xr.DataArray:
@@ -51,7 +55,9 @@ def critical_values(
     seed's differences, centred, a random sign (the wild bootstrap: Student's t anew for each choice of signs, exact
     where they are symmetric). All comparisons of a rate share one probability of error, and each rate has its own;
     the rate that is the best in truth is therefore among those not told from the best with the given confidence.
-    Pairs with fewer than 8 common seeds get Student's quantile, by Bonferroni.
+    The probability of error is halved, as for an interval with two ends, so that one of two equal rates is taken for
+    the better one no more often than 1 - confidence. Pairs with fewer than 8 common seeds get Student's quantile, by
+    Bonferroni.
 
     References
     ----------
@@ -61,10 +67,10 @@ def critical_values(
     """
     many = paired["compared"] & (paired["count"] >= ENOUGH_SEEDS)
     comparisons = paired["compared"].sum(OTHER)
-    of_few = _student(paired["count"], (1 - confidence) / comparisons.where(comparisons > 0))
+    of_few = _student(paired["count"], (1 - confidence) / 2 / comparisons.where(comparisons > 0))
     if not many.any():
         return of_few
-    error_share = (1 - confidence) * many.sum(OTHER) / comparisons.where(comparisons > 0)
+    error_share = (1 - confidence) / 2 * many.sum(OTHER) / comparisons.where(comparisons > 0)
     largest = _largest_of_signs(ranks, many, random_signs(ranks.sizes[SEED], resamples, seed))
     critical: xr.DataArray = xr.where(many, _upper(largest, error_share), of_few)
     return critical

@@ -4,6 +4,7 @@ from statistics import NormalDist
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from lrscope.analysis._bootstrap import (
     RESAMPLE,
@@ -82,17 +83,16 @@ def recommendation(
     """
     check(confidence, resamples)
     ordered = check_scores(scores)
-    result = _of_each_rate(ordered, confidence, resamples, seed)
-    ranks = ranked(ordered)
+    bare = ordered.drop_vars(list(ordered.coords))  # aligning labels at every step would take most of the time
+    ranks = ranked(bare)
+    result = _of_each_rate(bare, confidence, resamples, seed)
     candidates = _candidates(result)
-    means = ranks.mean(SEED).where(candidates)
-    best = means.fillna(np.inf).argmin(LR)
-    differences = _differences(ranks, candidates, best, (confidence, resamples, seed))
-    result = result.assign(differences.data_vars)
+    best = ranks.mean(SEED).where(candidates).fillna(np.inf).argmin(LR)
+    result = result.assign(_differences(ranks, candidates, best, (confidence, resamples, seed)).data_vars)
     result["probability_best"] = _probability_best(ranks, candidates, resamples, seed)
-    result = result.assign(_decision(result, candidates, best))
-    result["seeds_needed"] = _seeds_needed(ranks, result, confidence)
-    return _labelled(result, scores)
+    result = result.assign(_decision(result, ordered[LR].values, best))
+    result["seeds_needed"] = _seeds_needed(ranks, result, best, confidence)
+    return _labelled(result.assign_coords({LR: ordered[LR].values}), scores)
 
 
 def _of_each_rate(scores: xr.DataArray, confidence: float, resamples: int, seed: int) -> xr.Dataset:
@@ -151,18 +151,16 @@ def _probability_best(ranks: xr.DataArray, candidates: xr.DataArray, resamples: 
     return (first / first.sum(LR)).mean(RESAMPLE)
 
 
-def _decision(result: xr.Dataset, candidates: xr.DataArray, best: xr.DataArray) -> dict[str, xr.DataArray]:
+def _decision(result: xr.Dataset, values: NDArray[np.float64], best: xr.DataArray) -> dict[str, xr.DataArray]:
     """Return the best rate, the range, and whether it is one rate and within the grid."""
-    rates, plausible, members = (result[name].drop_vars(LR) for name in (LR, "plausible", "members"))
-    known = bool(candidates.any())
-    found = {
-        "best": rates.isel({LR: best}).where(known),
+    rates, plausible, members = xr.DataArray(values, dims=LR), result["plausible"], result["members"]
+    return {
+        "best": rates.isel({LR: best}).where(plausible.any()),
         "low": rates.where(plausible).min(LR),
         "high": rates.where(plausible).max(LR),
         "decided": (plausible.sum(LR) == 1) & (members.max(LR) >= 2) & (members.sizes[LR] >= 2),
         "at_edge": xr.DataArray(_edge(plausible)),
     }
-    return {name: array.drop_vars(LR, errors="ignore").drop_attrs() for name, array in found.items()}
 
 
 def _edge(plausible: xr.DataArray) -> str:
@@ -170,17 +168,17 @@ def _edge(plausible: xr.DataArray) -> str:
     return "both" if lower and upper else "lower" if lower else "upper" if upper else ""
 
 
-def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, confidence: float) -> xr.DataArray:
+def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, best: xr.DataArray, confidence: float) -> xr.DataArray:
     """Return the seeds at which the best rate would be told from all others that are plausible now."""
     there = int(result["members"].max())
     if result["decided"]:
         return xr.DataArray(there)
     if not result["plausible"].any() or there < 2:
         return xr.DataArray(-1)
-    others = result["plausible"] & (result[LR] != result["best"])
-    difference = (ranks - ranks.sel({LR: result["best"]}, drop=True)).where(others)
+    others = result["plausible"] & (xr.DataArray(np.arange(result.sizes[LR]), dims=LR) != best)
+    difference = (ranks - ranks.isel({LR: best})).where(others)
     comparisons = max(1, int(result["plausible"].sum()) - 1)
-    errors = NormalDist().inv_cdf(1 - (1 - confidence) / comparisons) + NormalDist().inv_cdf(POWER)
+    errors = NormalDist().inv_cdf(1 - (1 - confidence) / 2 / comparisons) + NormalDist().inv_cdf(POWER)
     needed = (errors * difference.std(SEED, ddof=1) / abs(difference.mean(SEED))) ** 2
     most = float(needed.where(others).max(skipna=True))
     return xr.DataArray(max(there + 1, int(np.ceil(most))) if most <= FORESEEABLE * there else -1)
