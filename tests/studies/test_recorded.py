@@ -246,6 +246,18 @@ def test_what_recording_has_cost_is_told(told):
     assert "Written by: python mine.py" in text
 
 
+def test_what_a_recorder_writes_down_of_its_time_is_told_and_not_drawn(told):
+    found = told(block(recording_seconds=np.linspace(0, 0.5, STEPS), training_seconds=np.linspace(0, 10, STEPS)))
+    assert "Recording took 0.5 of 10 s, 5% of the time, until the last record." in found.chapters[-1].text
+    assert set(item(found, "training").draw.args[0]) == {"loss", "gradient_norm"}
+
+
+def test_an_accuracy_is_not_drawn_on_a_logarithmic_axis(told):
+    training = item(told(block(accuracy=np.linspace(0.01, 1, STEPS))), "training")
+    assert "loss" in training.draw.args[2]
+    assert "accuracy" not in training.draw.args[2]
+
+
 def test_records_without_a_rate_are_told(written):
     records = block().drop_vars("lr").assign_attrs(axes=["seed"])
     found = recorded_findings(view.opened([written(records)]))

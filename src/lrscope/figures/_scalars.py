@@ -1,6 +1,7 @@
 """Every number that was recorded of the whole network, over the steps: small multiples with scales of their own."""
 
 from collections.abc import Collection, Mapping
+from textwrap import fill
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -11,6 +12,8 @@ from lrscope.figures._curves import curves
 from lrscope.figures._panels import one_legend, panel_grid
 from lrscope.figures._style import ALARM, axis_label, colours, rate_marks, style
 
+LONG = 34
+"""Letters of a line of a title."""
 PANEL = 1.5
 """Inches: height of a panel."""
 
@@ -55,7 +58,7 @@ def scalar_panels(
 
 def _title(array: xr.DataArray) -> str:
     label = axis_label(array)
-    return label[:1].upper() + label[1:]
+    return fill(label[:1].upper() + label[1:], LONG)
 
 
 def _cross() -> Line2D:

@@ -33,6 +33,8 @@ CHAPTERS: Mapping[str, Callable[[View], Chapter | str]] = {
     "What was recorded": chapters.recorded,
 }
 """Title -> what makes the chapter, or says in a sentence why there is none."""
+_DESCRIBED = ("experiment", "recorder")
+"""Entries of the metadata that say what was trained, or what was asked of a recorder."""
 _RESULTS = ("figures/*.png", "figures/*.svg", "tables/*.csv")
 
 
@@ -72,8 +74,12 @@ def recorded_findings(view: View) -> Findings:
     missing = [sentence for sentence in made.values() if isinstance(sentence, str)]
     if missing:
         told.append(Chapter("What is left out", "\n\n".join(missing)))
-    names = ", ".join(file.path.name for file in view.files)
-    return Findings(f"Records of {names}", QUESTION, summary(view), (), told)
+    return Findings(f"Records of {_names(view)}", QUESTION, summary(view), (), told)
+
+
+def _names(view: View) -> str:
+    names = [file.path.name for file in view.files]
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} other files"
 
 
 def _attempted(title: str, make: Callable[[View], Chapter | str], view: View) -> Chapter | str:
@@ -93,7 +99,7 @@ def _page(view: View, findings: Findings, sections: Sequence[Any], paths: Sequen
         summary=findings.summary,
         claims=(),
         sections=sections,
-        experiment=metadata["experiment"] if isinstance(metadata.get("experiment"), Mapping) else {},
+        experiment=next((found for found in map(metadata.get, _DESCRIBED) if isinstance(found, Mapping)), {}),
         command=shlex.join(["lrscope", "report", *map(str, paths)]),
         metadata=named,
         again=AGAIN,

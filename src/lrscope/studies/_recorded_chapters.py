@@ -30,7 +30,7 @@ def training(view: View) -> Chapter | str:
     arrays = {name: view.gridded(name) for name in names}
     short = {name: thinned(few(array)) for name, array in arrays.items()}
     summaries = {name: analysis.over_seeds(array) for name, (array, _) in short.items()}
-    log = [name for name, array in arrays.items() if _spans(array)]
+    log = [name for name, array in arrays.items() if _spans(array) and not name.endswith("accuracy")]
     outcome = view.outcome()
     diverged_at = None if outcome is None else few(outcome["diverged_at"])
     draw = partial(figures.scalar_panels, summaries, diverged_at, log)

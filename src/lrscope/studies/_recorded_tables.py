@@ -9,7 +9,8 @@ import xarray as xr
 from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.report import Table
 from lrscope.studies._findings import Listed
-from lrscope.studies._recorded_view import LR, SEED, View
+from lrscope.studies._recorded_view import LR, SEED, TIMES, View
+from lrscope.studies._words import percent, short
 
 MEGA = 1e6
 
@@ -20,9 +21,7 @@ def networks(view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset
     for member in range(view.networks):
         place = {axis: view.records[axis].values[member].item() for axis in (LR, SEED)}
         labels = [values[member] for values in view.labels.values()]
-        rows.append(
-            (view.records[MEMBER].values[member].item(), *labels, *_ended(outcome, place), *_last(arrays, place))
-        )
+        rows.append((member, *labels, *_ended(outcome, place), *_last(arrays, place)))
     ends = ("outcome", "diverged at step") if outcome is not None else ()
     columns = ("network", *view.labels, *ends, *(f"last {name.replace('_', ' ')}" for name in arrays))
     note = "Last: the last recorded value that is a number."
@@ -118,6 +117,7 @@ def cost(view: View) -> str:
     """Return in words how large the files are, and what recording has cost if the metadata tell."""
     size = sum(file.size_bytes for file in view.files) / MEGA
     words = [f"{'The file takes' if len(view.files) == 1 else 'The files take'} {size:.1f} MB."]
+    words += _seconds(view)
     told = view.metadata.get("cost")
     if isinstance(told, str):
         words.append(told)
@@ -127,6 +127,15 @@ def cost(view: View) -> str:
     if "command" in view.metadata:
         words.append(f"Written by: {view.metadata['command']}")
     return " ".join(words)
+
+
+def _seconds(view: View) -> list[str]:
+    """Say how long recording took, where a recorder has written it down."""
+    if not set(TIMES) <= set(view.records):
+        return []
+    recording, training = (float(view.records[name].max(step_dimension(view.records[name])).sum()) for name in TIMES)
+    share = f", {percent(recording / training)} of the time," if training > 0 else ""
+    return [f"Recording took {short(recording)} of {short(training)} s{share} until the last record."]
 
 
 def _text(value: Any) -> str:

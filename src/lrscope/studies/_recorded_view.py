@@ -34,7 +34,9 @@ WINDOWS = 50
 """A neuron is dead once it is silent for one in so many recorded steps."""
 UNKNOWN = "not recorded"
 """Stands for the learning rate of records without one."""
-_NO_CURVES = (DIVERGED_AT, "rate_reason")
+TIMES = ("recording_seconds", "training_seconds")
+"""What a recorder in somebody's own loop writes down of its cost."""
+_NO_CURVES = (DIVERGED_AT, "rate_reason", *TIMES)
 _END = "step_end"
 
 
