@@ -1,7 +1,7 @@
 """What README and docs show is true: examples run, commands parse, links and paths lead somewhere, tests exist.
 
 A block marked ```` ```python file=src/lrscope/... ```` is the content of that file: it becomes that module for the
-blocks behind it. A block marked ``no-run`` is only compiled. Long trainings are shortened.
+blocks behind it; ``file=mine.py`` is a file of the reader's. A block marked ``no-run`` is only compiled. Long trainings are shortened.
 """
 
 import ast
@@ -73,13 +73,19 @@ def workplace(finished, tmp_path, monkeypatch) -> Path:
 def as_file(monkeypatch):
     """Return a function that makes code the module of a file, its names public in the folder."""
 
+    def alone(name: str, file: str, code: types.CodeType) -> types.ModuleType:
+        module = types.ModuleType(name)
+        module.__file__ = file
+        monkeypatch.setitem(sys.modules, name, module)
+        exec(code, module.__dict__)
+        return module
+
     def install(file: str, code: types.CodeType) -> types.ModuleType:
+        if "/" not in file:
+            return alone(Path(file).stem, file, code)
         path = Path(file).relative_to("src").with_suffix("")
         parts = path.parts[:-1] if path.name == "__init__" else path.parts
-        module = types.ModuleType(".".join(parts))
-        module.__file__ = file
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        exec(code, module.__dict__)
+        module = alone(".".join(parts), file, code)
         folder = importlib.import_module(".".join(parts[:-1]))
         for public, thing in list(vars(module).items()):
             if not public.startswith("_") and getattr(thing, "__module__", None) == module.__name__:
@@ -168,7 +174,7 @@ def commands() -> list[str]:
     return sorted({line for line in shown if line.startswith("lrscope ")})
 
 
-NAMES = ("lrscope run", "lrscope report", "lrscope inspect")
+NAMES = ("lrscope run", "lrscope report", "lrscope inspect", "lrscope data fetch", "lrscope export tensorboard")
 """Said of a command, not to be typed; so are lines with a word in capitals."""
 WHOLE = [line for line in commands() if line not in NAMES and not re.search(r"\b[A-Z]{3,}\b", line)]
 
@@ -183,8 +189,10 @@ def exit_code(words: list[str]) -> int:
 @pytest.fixture
 def dry(monkeypatch):
     """The command line parses and does nothing."""
-    for inner in ("_run._trained", "_run.reported", "_report.reported"):
-        monkeypatch.setattr(f"lrscope.cli.{inner}", lambda *_: True)
+    for inner in ("cli._run._trained", "cli._run.reported", "cli._report.reported", "cli._data._fetch"):
+        monkeypatch.setattr(f"lrscope.{inner}", lambda *_: True)
+    monkeypatch.setattr("lrscope.studies.write_records_report", lambda *_: "page")
+    monkeypatch.setattr("lrscope.integrations._tensorboard.export_tensorboard", lambda *_: "folder")
 
 
 def test_commands_are_found():
@@ -199,6 +207,24 @@ def test_every_command_shown_parses(line, workplace, dry, as_file, monkeypatch):
     as_file("src/lrscope/studies/limit/__init__.py", compiled(page, blocks(page)[0]))
     monkeypatch.setitem(lrscope.studies.STUDIES, "limit", "?")
     assert exit_code([word for word in shlex.split(line)[1:] if word != "--estimate"]) == 0
+
+
+def test_data_and_model_of_ones_own_are_trained_as_shown(workplace, monkeypatch):
+    """The file of docs/sweep.md, and its command, on a small grid."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr("lrscope.cli._run.reported", lambda *_: None)
+    (block,) = [block for block in blocks(HOW_TO / "sweep.md") if block["mark"] == "file=mine.py"]
+    Path("mine.py").write_text(block["code"])
+    line = next(line for line in WHOLE if "mine:rings" in line and "--lrs" not in line)
+    small = ["--lrs", "0.01", "--seeds", "2", "--epochs", "5", "--crossed-seeds", "0"]
+    try:
+        assert exit_code([*shlex.split(line)[1:], *small]) == 0
+    finally:
+        sys.modules.pop("mine", None)
+    records = open_records("results/mine/records-grid.root")
+    accuracy = records["held_out_accuracy"]
+    assert accuracy.shape == (2, 5)
+    assert (accuracy.isel(step_every_1_epoch=-1) > 0.5).all()
 
 
 @pytest.mark.parametrize("wrong", ["run fluctuation --rates 0.1", "run fluctuations", "inspects x.root"])
