@@ -19,7 +19,7 @@ def some(count: int) -> tuple[np.ndarray, np.ndarray]:
     return CENTRES[classes] + 0.7 * DRAW.normal(size=(count, 4)), classes
 
 
-LEARNED, HELD_OUT = some(90), some(700)
+LEARNED, HELD_OUT = some(90), some(2300)
 
 
 def model() -> nn.Module:

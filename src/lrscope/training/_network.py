@@ -17,7 +17,7 @@ from lrscope.training._noise import MemberNoise
 from lrscope.training._tape import Tape, Tree
 from lrscope.trees import Layout, flatten
 
-EVALUATED = 256
+EVALUATED = 1000
 """Samples that are evaluated at a time, unless batches are larger."""
 IGNORED = -100
 """The target of samples that PyTorch's cross-entropy leaves out."""
