@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lrscope.data import DataSet, data_set
+from lrscope.data import Arrays, DataSet, data_set
 from lrscope.errors import must_be
 from lrscope.models import CNN, Imported
-from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule
+from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule, loss_function
 from lrscope.probes import (
     Accuracy,
     Activations,
@@ -30,9 +30,10 @@ from lrscope.probes import (
     at,
     every,
 )
+from lrscope.studies._words import counted
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, Round, next_round
-from lrscope.training import Experiment, Sweep
+from lrscope.training import Experiment, Sweep, estimate
 
 RULES: Mapping[str, UpdateRule] = {
     "adam": Adam(),
@@ -47,6 +48,7 @@ LOWEST, HIGHEST, ITERATIONS = 1e-7, 10.0, 100
 MOMENTS = 200
 """How often the activations of a network are recorded, at most."""
 LANCZOS = 8
+LARGEST = float(np.finfo(np.float32).max)
 SHARPNESS_SHARE = 0.2
 """Share of the training's time that measuring the sharpness may take."""
 
@@ -56,10 +58,10 @@ def experiments(options: Options) -> dict[str, Experiment]:
 
     Raises
     ------
-    InputError : data or model cannot be had, or do not fit each other.
+    InputError : data or model cannot be had, cannot be learned, or do not fit each other.
     """
-    data = data_set(options.data, options.root)
-    common = _common(options, data)
+    common = _common(options, data_set(options.data, options.root))
+    _refuse_untrainable(options, common)
     seeds = range(options.seeds)
     schedule = SCHEDULES[options.schedule]
     rising = Exponential(HIGHEST / LOWEST)
@@ -96,26 +98,73 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ex
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:
     """Return what all experiments share."""
-    arrays = data.arrays()
-    classes = arrays.targets.dtype.kind in "iu"
-    loss = options.loss if options.loss != "auto" else "cross_entropy" if classes else "mse"
+    arrays = _checked(options, data)
     model = Imported(options.model) if options.model != "cnn" else _cnn(arrays.inputs, arrays.targets)
     return {
         "data": data,
         "model": model,
-        "loss": loss,
+        "loss": _loss(options, arrays.targets),
         "optimizer": RULES[options.optimizer],
-        "batch_size": min(options.batch_size, len(arrays.inputs)),
+        "batch_size": options.batch_size,
     }
+
+
+def _checked(options: Options, data: DataSet) -> Arrays:
+    """Return the samples to learn from, if they and those held out can be learned."""
+    learned: Arrays = data.arrays()
+    held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
+    if held_out is None:
+        remedy = "Give it as ((inputs, targets), (inputs, targets)): to learn from, and held out."
+        raise must_be("data", "a data set that holds samples out, to compare rates by", options.data, remedy)
+    for one in (learned, held_out):
+        for name, array in (("inputs", one.inputs), ("targets", one.targets)):
+            wrong = 0 if _has_classes(array) else int((~(np.abs(array) <= LARGEST)).sum())
+            if wrong:
+                got = f"{options.data}, whose {name} have {counted(wrong, 'value')} that are not"
+                raise must_be("data", "finite numbers of 32 bits", got, "Leave these samples out, or fill them in.")
+    if options.batch_size > len(learned.inputs):
+        raise must_be("batch_size", f"at most the {len(learned.inputs)} samples to learn from", options.batch_size)
+    return learned
+
+
+def _has_classes(array: np.ndarray) -> bool:
+    return array.dtype.kind in "iub"
+
+
+def _loss(options: Options, targets: np.ndarray) -> str:
+    """Return the loss function: that of the options, if it can be had of the targets."""
+    classes, loss = _has_classes(targets), options.loss
+    if loss == "auto":
+        return "cross_entropy" if classes else "mse"
+    loss_function(loss)
+    if classes and loss != "cross_entropy":
+        remedy = "Give them as floating numbers to learn them as numbers."
+        raise must_be("loss", "cross_entropy for targets that are whole numbers", loss, remedy)
+    if loss == "cross_entropy" and not classes and not _are_shares(targets):
+        raise must_be("loss", "mse, half_mse or l1 for targets that are neither classes nor shares of classes", loss)
+    return loss
+
+
+def _are_shares(targets: np.ndarray) -> bool:
+    """Tell whether targets (sample, class, ...) are probabilities of classes."""
+    if targets.ndim < 2 or targets.shape[1] < 2 or targets.min() < 0:
+        return False
+    return bool(np.allclose(targets.sum(axis=1), 1, atol=1e-3))
+
+
+def _refuse_untrainable(options: Options, common: Mapping[str, Any]) -> None:
+    """Let one network of a user's own take a step: what cannot be trained is refused before anything is written."""
+    if isinstance(common["model"], Imported):
+        estimate(_trained(options, common, Sweep(lr=options.lrs[:1], seed=[0])), device="cpu", steps=1)
 
 
 def _cnn(inputs: np.ndarray, targets: np.ndarray) -> CNN:
     """Return the source's network for images of this size."""
     remedy = "Give a model of your own as package.module:function."
-    if inputs.ndim != 4 or min(inputs.shape[2:]) < 4:
-        allowed = "one for the data; cnn takes images (channel, height, width) of at least 4 by 4 pixels"
-        raise must_be("model", allowed, f"cnn for samples of shape {inputs.shape[1:]}", remedy)
-    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+    if inputs.ndim != 4 or min(inputs.shape[2:]) < 4 or inputs.dtype.kind != "f":
+        allowed = "one for the data; cnn takes images (channel, height, width) of 4 by 4 pixels or more, as floats"
+        raise must_be("model", allowed, f"cnn for samples of shape {inputs.shape[1:]} of {inputs.dtype}", remedy)
+    if targets.ndim != 1 or not _has_classes(targets):
         got = f"cnn for targets {targets.shape[1:]} of {targets.dtype}"
         raise must_be("model", "one for the data; cnn puts samples into classes", got, remedy)
     channels, height, width = inputs.shape[1:]
@@ -124,14 +173,14 @@ def _cnn(inputs: np.ndarray, targets: np.ndarray) -> CNN:
 
 def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Experiment:
     """Return the training of a grid, with everything that is recorded of it."""
-    samples = len(common["data"].arrays().inputs)
-    per_epoch = math.ceil(samples / common["batch_size"])
+    arrays: Arrays = common["data"].arrays()
+    per_epoch = math.ceil(len(arrays.inputs) / common["batch_size"])
     return Experiment(
         **common,
         sweep=sweep,
         schedule=SCHEDULES[options.schedule],
         epochs=options.epochs,
-        probes=_probes(options, per_epoch, common["loss"] == "cross_entropy"),
+        probes=_probes(options, per_epoch, _has_classes(arrays.targets)),
     )
 
 

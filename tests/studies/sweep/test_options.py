@@ -1,0 +1,263 @@
+"""What the study refuses: one sentence with exit code 2, and nothing is written."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from lrscope.cli import main
+from lrscope.studies.sweep import Options
+
+RUN = ["run", "sweep", "--seeds", "2", "--lrs", "0.001", "0.01", "--batch-size", "16"]
+GRID_EXAMPLE = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
+DATA = "data must be a data set, arrays (inputs, targets), or a function without arguments that returns one of them"
+MODEL = "model must be a class or function without arguments that returns an nn.Module"
+IMPORTED_MODEL = MODEL.replace("must be", "must name") + " that can be imported"
+AGAIN = "Fetch the file again, for example with lrscope data fetch."
+
+
+@pytest.fixture
+def refused(capsys, tmp_path, monkeypatch):
+    """Return a function that runs a command line which is refused, and returns the one sentence it says."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*words: object) -> str:
+        assert main([*RUN, "--out", "new", *map(str, words)]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("lrscope: ")
+        assert printed.err.count("\n") == 1, printed.err
+        assert list((tmp_path / "here").iterdir()) == []
+        return printed.err.removeprefix("lrscope: ").rstrip("\n")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--data", "digitz"], "data must be one of digits, mnist, cifar10, package.module:name; got 'digitz'. "
+         "Did you mean 'digits'?"),
+        (["--data", "mnist"], "root must be the folder with the files of mnist; got None. "
+         "Download them, for example with: lrscope data fetch mnist --root data"),
+        (["--data", "cifar10"], "root must be the folder with the files of cifar10; got None. "
+         "Download them, for example with: lrscope data fetch cifar10 --root data"),
+        (["--root", "data"], "root must be given for mnist and cifar10 only; got 'data' with digits."),
+        (["--data", "math:pi", "--root", "x"], "root must be given for mnist and cifar10 only; got 'x' with math:pi."),
+        (["--data", "mnist", "--root", "nowhere"], "root must be a folder that holds train-images-idx3-ubyte, gzipped "
+         "or not; got 'nowhere'. Download the files with: lrscope data fetch mnist --root nowhere"),
+        (["--data", "cifar10", "--root", "."], "root must be a folder that holds data_batch_1.bin, gzipped or not, or "
+         "cifar-10-binary.tar.gz; got '.'. Download the files with: lrscope data fetch cifar10 --root ."),
+        (["--model", "cnnn"], "model must be one of cnn, package.module:function; got 'cnnn'. Did you mean 'cnn'?"),
+        (["--model", "a b:c"], "model must be package.module:function; got 'a b:c'."),
+        (["--data", "a b:c"], "data must be one of digits, mnist, cifar10, or package.module:name; got 'a b:c'."),
+        (["--loss", "cross"], "loss must be one of mse, half_mse, l1, cross_entropy; got 'cross'. "
+         "Did you mean 'cross_entropy'?"),
+        (["--loss", "mse"], "loss must be cross_entropy for targets that are whole numbers; got 'mse'. "
+         "Give them as floating numbers to learn them as numbers."),
+        (["--lrs"], "lrs must be at least one learning rate; got (). Write for example --lrs 0.001 0.01."),
+        (["--lrs", "fast"], f"lrs must be numbers or start:stop:count; got 'fast'. {GRID_EXAMPLE}"),
+        (["--lrs", "1e-4:1e-1"], f"lrs must be numbers or start:stop:count; got '1e-4:1e-1'. {GRID_EXAMPLE}"),
+        (["--lrs", "1e-4:1e-1:0"], f"lrs must be numbers or start:stop:count; got '1e-4:1e-1:0'. {GRID_EXAMPLE}"),
+        (["--lrs", "0:1:3"], f"lrs must be numbers or start:stop:count; got '0:1:3'. {GRID_EXAMPLE}"),
+        (["--lrs", "0.1", "0"], "lr must be a positive finite number; got 0.0."),
+        (["--lrs", "-0.1"], "lr must be a positive finite number; got -0.1."),
+        (["--lrs", "inf"], "lr must be a positive finite number; got inf."),
+        (["--lrs", "0.1", "1e-1"], "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
+        (["--budget", "-3", "--until-decided"], "budget must be greater than or equal to 1; got '-3'."),
+        (["--budget", "0"], "budget must be greater than or equal to 1; got '0'."),
+        (["--budget", "some"], "budget must be a valid integer, unable to parse string as an integer; got 'some'."),
+        (["--budget", "3", "--until-decided"], "budget must be at least the 4 trainings of the first round; got 3. "
+         "Ask for fewer rates or seeds, or more budget."),
+        (["--budget", "99"], "budget must be given with --until-decided only; got 99."),
+        (["--crossed-seeds", "1"], "crossed_seeds must be 0, or at least 2 to compare; got 1."),
+        (["--crossed-seeds", "-1"], "crossed_seeds must be greater than or equal to 0; got '-1'."),
+        (["--seeds", "0"], "seeds must be greater than or equal to 1; got '0'."),
+        (["--epochs", "0"], "epochs must be greater than or equal to 1; got '0'."),
+        (["--epochs", "1.5"], "epochs must be a valid integer, unable to parse string as an integer; got '1.5'."),
+        (["--batch-size", "0"], "batch_size must be greater than or equal to 1; got '0'."),
+        (["--batch-size", "1439"], "batch_size must be at most the 1438 samples to learn from; got 1439."),
+        (["--optimizer", "adma"], "invalid choice 'adma' for argument '--optimizer'. Expected one of "
+         "('adam', 'adamw', 'sgd', 'momentum', 'nesterov'). See lrscope run sweep --help."),
+        (["--schedule", "cosin"], "invalid choice 'cosin' for argument '--schedule'. Expected one of "
+         "('constant', 'linear', 'cosine'). See lrscope run sweep --help."),
+        (["--device", "gpu"], "device must be auto, cpu or cuda; got 'gpu'."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_wrong_option_is_one_sentence(refused, words, sentence):
+    assert refused(*words) == sentence
+
+
+def test_an_option_that_does_not_exist_names_the_nearest(refused):
+    assert refused("--until-decidd").endswith("got '--until-decidd'. Did you mean '--until-decided'?")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nosuch", "got 'own_things:nosuch': module 'own_things' has no attribute 'nosuch'."),
+        ("broken", f"{DATA}; got 'own_things:broken, which raised RuntimeError: the file is gone'."),
+        ("nothing", f"{DATA}; got 'own_things:nothing, which is NoneType'."),
+        ("asks", "which raised TypeError: asks() missing 1 required positional argument: 'for_more'\"."),
+        ("few_targets", "the number of targets must be as many as the inputs, and at least one; "
+         "got '5 for 60 inputs'."),
+        ("words", "inputs and targets must be arrays of numbers; got types <U1 and int64."),
+        ("nothing_out", "data must be a data set that holds samples out, to compare rates by; "
+         "got 'own_things:nothing_out'. Give it as ((inputs, targets), (inputs, targets)): to learn from, "
+         "and held out."),
+        ("no_number", "data must be finite numbers of 32 bits; got 'own_things:no_number, whose inputs have 21 values "
+         "that are not'. Leave these samples out, or fill them in."),
+        ("infinite", "data must be finite numbers of 32 bits; got 'own_things:infinite, whose targets have 5 values "
+         "that are not'. Leave these samples out, or fill them in."),
+        ("too_large", "Leave these samples out, or fill them in."),
+        ("negative", "model and loss must accept inputs (16, 6) and targets (16,); PyTorch says: "),
+        ("unlucky", "the model's output for a sample must be one number for each of the 10 classes of the targets; "
+         "got 'shape (4,)'."),
+        ("held_out_alone", "the model's output for a sample must be one number for each of the 8 classes of the "
+         "targets; got 'shape (4,)'."),
+        ("sums", "the model's output for a sample must be of the shape of the target; got '(4,) for (1,)'."),
+        ("images", "model and loss must accept inputs (16, 1, 8, 8) and targets (16,); PyTorch says: "),
+    ],
+)  # fmt: skip
+def test_data_of_ones_own_that_cannot_be_learned_is_one_sentence(refused, own, name, sentence):
+    assert sentence in refused("--data", f"{own}:{name}", "--model", f"{own}:network")
+
+
+def test_data_that_cannot_be_imported_is_one_sentence(refused):
+    sentence = refused("--data", "nosuchmodule:data")
+    assert sentence.startswith(DATA.replace("must be", "must name"))
+    assert sentence.endswith("got 'nosuchmodule:data': No module named 'nosuchmodule'.")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nosuch", f"{IMPORTED_MODEL}; got 'own_things:nosuch': module 'own_things' has no attribute 'nosuch'."),
+        ("number", f"{MODEL}; got 'own_things:number, which returned int'."),
+        ("KINDS", f"{MODEL}; got 'own_things:KINDS, which is ndarray'."),
+        ("fails", f"{MODEL}; got 'own_things:fails, which raised ValueError: no layers'."),
+        ("made", f"{MODEL}; got 'own_things:made, which is a module'. "
+         "Name what makes the module: each network is a new one."),
+        ("asks", f'{MODEL}; got "own_things:asks, which raised TypeError: asks() missing 1 required positional '
+         "argument: 'for_more'\"."),
+        ("without_parameters", "model must be a module with parameters that require a gradient; got 'Flatten'."),
+        ("two_outputs", "model and loss must accept inputs (16, 6) and targets (16,); PyTorch says: "),
+        ("seven_inputs", "model and loss must accept inputs (16, 6) and targets (16,); PyTorch says: "),
+        ("Twice", "the model's output must be one tensor; got 'tuple'. Wrap the model and choose one."),
+    ],
+)  # fmt: skip
+def test_a_network_of_ones_own_that_does_not_fit_is_one_sentence(refused, own, name, sentence):
+    assert refused("--model", f"{own}:{name}", "--data", f"{own}:ARRAYS").startswith(sentence)
+
+
+def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_written(refused, own):
+    sentence = refused("--model", f"{own}:Branches", "--data", f"{own}:ARRAYS")
+    assert sentence.startswith("model must be trainable under torch.func.vmap.")
+    assert "without branches on values" in sentence
+
+
+def test_a_network_that_cannot_be_imported_is_one_sentence(refused):
+    sentence = refused("--model", "nosuchmodule:net")
+    assert sentence == f"{IMPORTED_MODEL}; got 'nosuchmodule:net': No module named 'nosuchmodule'."
+
+
+def test_a_network_for_other_images_is_one_sentence(refused, own):
+    sentence = refused("--model", f"{own}:network")
+    assert sentence.startswith("model and loss must accept inputs (16, 1, 8, 8) and targets (16,); PyTorch says: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "got"),
+    [
+        ("ARRAYS", "cnn for samples of shape (6,) of float32"),
+        ("images", "cnn for samples of shape (1, 8, 8) of int64"),
+    ],
+)
+def test_the_network_of_the_source_takes_images_only(refused, own, name, got):
+    allowed = "one for the data; cnn takes images (channel, height, width) of 4 by 4 pixels or more, as floats"
+    remedy = "Give a model of your own as package.module:function."
+    assert refused("--data", f"{own}:{name}") == f"model must be {allowed}; got {got!r}. {remedy}"
+
+
+def test_a_cross_entropy_of_numbers_is_one_sentence(refused, own):
+    words = ["--data", f"{own}:sums", "--model", f"{own}:one_output", "--loss", "cross_entropy"]
+    allowed = "mse, half_mse or l1 for targets that are neither classes nor shares of classes"
+    assert refused(*words) == f"loss must be {allowed}; got 'cross_entropy'."
+
+
+def idx(shape: tuple[int, ...], values: bytes, magic: int = 8) -> bytes:
+    return bytes([0, 0, magic, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + values
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, 20 * 8 * 8).astype(np.uint8).tobytes()
+GOOD = {
+    "train-images-idx3-ubyte": idx((20, 8, 8), PIXELS),
+    "train-labels-idx1-ubyte": idx((20,), bytes(range(10)) * 2),
+    "t10k-images-idx3-ubyte": idx((20, 8, 8), PIXELS),
+    "t10k-labels-idx1-ubyte": idx((20,), bytes(range(10)) * 2),
+}
+"""File -> content of a small data set in the format of MNIST."""
+MAGIC = "must be an IDX file of unsigned bytes in"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("train-images-idx3-ubyte", idx((20, 8, 8), PIXELS[:-1]), "must be a file of 1296 bytes with at least one "
+         "value, as its header says (20 x 8 x 8); got '1295 bytes'."),
+        ("train-images-idx3-ubyte", idx((20, 8, 8), PIXELS)[:9], "must be an IDX file with a header of 16 bytes; "
+         "got '9 bytes'."),
+        ("train-images-idx3-ubyte", idx((20, 8, 8), PIXELS, 9), f"{MAGIC} 3 dimensions, magic number 00000803; "
+         "got '00000903'."),
+        ("train-images-idx3-ubyte", b"<html>not found</html>", f"{MAGIC} 3 dimensions, magic number 00000803; "
+         "got '3c68746d'."),
+        ("t10k-images-idx3-ubyte", b"", "must be a file of images or labels; got 'an empty file'."),
+        ("t10k-labels-idx1-ubyte", GOOD["t10k-images-idx3-ubyte"], f"{MAGIC} 1 dimensions, magic number 00000801; "
+         "got '00000803'."),
+        ("train-labels-idx1-ubyte", idx((19,), bytes(19)), "holds images, 20; got 19."),
+        ("train-labels-idx1-ubyte", idx((20,), bytes([*range(19), 255])), "the labels must be numbers from 0 to 9; "
+         "got '10 for image 10'."),
+        ("t10k-labels-idx1-ubyte", idx((20,), bytes([0] * 19 + [10])), "the labels must be numbers from 0 to 9; "
+         "got '10 for image 19'."),
+        ("train-images-idx3-ubyte", gzip.compress(GOOD["train-images-idx3-ubyte"])[:300], "must be a whole gzip file; "
+         "got 'EOFError: Compressed file ended before the end-of-stream marker was reached'."),
+    ],
+    ids=["short", "header", "type", "no IDX", "empty", "images as labels", "missing labels", "label", "held-out label",
+         "cut gzip"],
+)  # fmt: skip
+def test_damaged_files_of_mnist_are_one_sentence(refused, tmp_path, file, content, sentence):
+    for name, raw in GOOD.items():
+        (tmp_path / name).write_bytes(raw)
+    (tmp_path / file).write_bytes(content)
+    said = refused("--data", "mnist", "--root", tmp_path)
+    assert said.startswith(f"{tmp_path / file}")
+    assert said.removesuffix(f" {AGAIN}").endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("data_batch_3.bin", bytes(2 * 3073 - 1), "must be a file of 3073 bytes an image; got '6145 bytes'."),
+        ("test_batch.bin", bytes([10, *bytes(3072)]), ": the labels must be numbers from 0 to 9; "
+         "got '10 for image 0'."),
+    ],
+    ids=["length", "held-out label"],
+)  # fmt: skip
+def test_damaged_files_of_cifar_are_one_sentence(refused, tmp_path, file, content, sentence):
+    for name in (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"):
+        (tmp_path / name).write_bytes(bytes(4 * 3073))
+    (tmp_path / file).write_bytes(content)
+    said = refused("--data", "cifar10", "--root", tmp_path)
+    assert said.startswith(f"{tmp_path / file}")
+    assert said.removesuffix(f" {AGAIN}").endswith(sentence)
+
+
+def test_the_rates_are_ordered_and_counted():
+    options = Options(lrs=("1e-3", 0.1, "1e-4"), seeds=3)
+    assert options.lrs == (0.0001, 0.001, 0.1)
+    assert (options.first_round, options.trainings) == (9, 9)
+    assert Options(lrs=("1e-4:1e-1:4",), seeds=2, until_decided=True).trainings == 4 * 8
+    assert Options(lrs=("1e-4:1e-1:4",), seeds=2, until_decided=True, budget=8).trainings == 8
