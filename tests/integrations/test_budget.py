@@ -1,6 +1,7 @@
 """A budget is kept whatever a record costs, and what it leaves is dealt over the whole training."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +66,7 @@ def test_what_fits_is_not_thinned():
 def test_time_is_used_up_to_a_factor_of_two():
     loop = Loop(Budget(0.05, None), 1e-3, 1e-3).run(20_000)
     assert 0.02 < loop.spent / loop.clock <= 0.05
-    distances = {after - before for before, after in zip(loop.recorded[5:], loop.recorded[6:], strict=False)}
+    distances = {after - before for before, after in pairwise(loop.recorded[5:])}
     assert distances == {32}
 
 
@@ -74,7 +75,7 @@ def test_every_doubling_of_the_length_has_records():
     loop = Loop(Budget(None, 10**6), 1.0, 0.0, 1000).run(60_000)
     counts = [sum(low <= step < 2 * low for step in loop.recorded) for low in (500, 1000, 2000, 4000, 8000, 16_000)]
     assert counts[0] > 200
-    assert all(later <= before for before, later in zip(counts, counts[1:], strict=False))
+    assert all(later <= before for before, later in pairwise(counts))
     assert min(counts) >= 5
     assert loop.used <= 10**6
     factors = [factor for _, factor in loop.budget.thinned]

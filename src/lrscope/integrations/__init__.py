@@ -1,8 +1,8 @@
 """For everybody's own training, and for the tools that people have.
 
-`Recorder` is a context manager for a PyTorch loop, with the probes and the files of lrscope; `export_tensorboard`
-writes records as TensorBoard's event files. Each is imported when it is used: the export needs no PyTorch, and nothing
-needs the libraries of the others.
+`Recorder` is a context manager for a PyTorch loop, with the probes and the files of lrscope; `LightningRecorder` is the
+same as a callback of Lightning's Trainer; `export_tensorboard` writes records as TensorBoard's event files. Each is
+imported when it is used: the export needs no PyTorch, and nothing needs the libraries of the others.
 """
 
 import importlib
@@ -12,13 +12,19 @@ from lrscope.errors import InputError
 
 if TYPE_CHECKING:
     from lrscope.integrations._budget import Cost
+    from lrscope.integrations._lightning import LightningRecorder
     from lrscope.integrations._recorder import Recorder
     from lrscope.integrations._tensorboard import export_tensorboard
 
-__all__ = ["Cost", "Recorder", "export_tensorboard"]
+__all__ = ["Cost", "LightningRecorder", "Recorder", "export_tensorboard"]
 
-_FILES = {"Cost": "_budget", "Recorder": "_recorder", "export_tensorboard": "_tensorboard"}
-_EXTRAS = {"_tensorboard": "tensorboard"}
+_FILES = {
+    "Cost": "_budget",
+    "LightningRecorder": "_lightning",
+    "Recorder": "_recorder",
+    "export_tensorboard": "_tensorboard",
+}
+_EXTRAS = {"_lightning": "lightning", "_tensorboard": "tensorboard"}
 """File -> the library that it imports and lrscope does without; the extra is called like it."""
 
 

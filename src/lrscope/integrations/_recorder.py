@@ -31,8 +31,9 @@ from lrscope.specification import to_json
 from lrscope.store import Writer
 from lrscope.sweep import Sweep
 
-PER_VARIABLE = 3000
-"""Bytes that closing the file adds for each variable: its distribution at the last step."""
+FIRST_BLOCK, BLOCK, CLOSING = 3200, 200, 2200
+"""Bytes besides the values that each variable takes: in the first block, which makes its branch; in each block; and
+when the file is closed, for its distribution at the last step."""
 
 
 class Recorder:
@@ -101,12 +102,13 @@ class Recorder:
         self._first_gradients: dict[str, Tensor] = {}
         self._now, self._soon = self._due(0), self._due(1)
         self._updates = self._recorded = self._skipped = 0
-        self._captured = self._updated = self._closed = False
+        self._captured = self._updated = self._stopped = self._closed = False
         self._rates: list[float] = []
         self._spent = self._written = 0.0
         self._began: float | None = None
         self._block_began = self._ended = time.perf_counter()
-        self._bytes = 0
+        self._bytes = self._coming = self._writer.path.stat().st_size
+        self._flushed = False
         self._listener = Listener(self._model, self._hear)
         self._handle = self._optimizer.register_step_pre_hook(before_update(self._before_update))
         self._listener.active = True  # the first pass tells what the model is made of
@@ -126,7 +128,7 @@ class Recorder:
         StoreError : the file cannot be written. Nothing is recorded from then on; the loop may go on.
         """
         began = time.perf_counter()
-        if self._closed:
+        if self._stopped:
             return
         if not self._updated:
             self._skipped += 1
@@ -149,9 +151,22 @@ class Recorder:
         Unlike those given to ``step``, which belong to the parameters before the update: this is the place for the
         loss of held-out samples, measured between two steps.
         """
-        if not self._closed and self._sheet is not None:
+        if not self._stopped and self._sheet is not None:
             for name, value in metrics.items():
                 self._sheet.note(self._updates, name, number(name, value))
+
+    def begin_pass(self) -> None:
+        """Say that a new training pass begins.
+
+        That is noticed when the model is called. It must be said only where its parts are called by themselves, and
+        several passes make one update: of these the last is recorded.
+        """
+        self._listener.begin()
+
+    @property
+    def updated(self) -> bool:
+        """Whether an update was made that ``step`` has not been told of."""
+        return self._updated
 
     @property
     def cost(self) -> Cost:
@@ -172,10 +187,9 @@ class Recorder:
         if self._closed:
             return
         self._detach()
-        try:
-            self._flush()
-        finally:
-            self._finish()
+        self._flush()
+        self._closed = True
+        self._finish()
 
     def __enter__(self) -> Self:
         return self
@@ -185,14 +199,15 @@ class Recorder:
     ) -> None:
         if self._recorded or kind is None:
             self.close()
-        else:
+        elif not self._closed:
             self._detach()
+            self._closed = True
             self._writer.__exit__(kind, error, traceback)
 
     def _before_update(self) -> None:
         """Take the step that is about to end: parameters and gradients belong together now."""
         began = time.perf_counter()
-        if self._closed:
+        if self._stopped:
             return
         if self._updated:
             self._detach()
@@ -255,11 +270,11 @@ class Recorder:
         )
 
     def _used(self) -> int:
-        """Return the bytes of the file, of what will be written, and of what closing the file adds."""
-        if self._sheet is None:
+        """Return the bytes of the file, of what is about to be written, and of what closing the file adds."""
+        if self._closed or self._sheet is None:
             return self._bytes
-        closing = PER_VARIABLE * self._sheet.variables
-        return self._bytes + self._sheet.pending_bytes + closing
+        reserved = CLOSING + BLOCK + (0 if self._flushed else FIRST_BLOCK)
+        return self._bytes + self._sheet.pending_bytes + reserved * self._sheet.variables
 
     def _hear(self, path: str, output: Tensor) -> None:
         began = time.perf_counter()
@@ -297,21 +312,24 @@ class Recorder:
         """Hand what was gathered to the thread that writes."""
         began = time.perf_counter()
         if self._sheet is not None and self._sheet.pending_bytes:
-            self._bytes += self._sheet.pending_bytes
+            coming = self._sheet.pending_bytes + self._sheet.variables * (BLOCK if self._flushed else FIRST_BLOCK)
             try:
-                self._writer.extend(self._sheet.block(self._members, self._sweep))
+                self._writer.extend(self._sheet.block(self._members, self._sweep))  # waits for the block before
             except BaseException as error:
                 self._fail(error)
                 raise
+            self._bytes = max(self._coming, self._writer.path.stat().st_size) + coming
+            self._coming, self._flushed = self._bytes, True
         self._block_began = time.perf_counter()
         self._spent += self._block_began - began
 
     def _fail(self, error: BaseException) -> None:
         self._detach()
+        self._closed = True
         self._writer.__exit__(type(error), error, None)
 
     def _detach(self) -> None:
-        self._closed = True
+        self._stopped = True
         self._listener.close()
         self._clock.seconds()
         self._handle.remove()

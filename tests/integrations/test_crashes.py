@@ -1,0 +1,123 @@
+"""What a crash of the loop, of the process, or of the disk leaves."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lrscope
+import lrscope.store._rawfile
+from lrscope.errors import StoreError
+from lrscope.integrations import Recorder
+from lrscope.store import open_records
+
+
+def steps_of(recorder, model, optimizer, count):
+    for _ in range(count):
+        optimizer.zero_grad()
+        loss = model(torch.ones(8, 3)).square().mean()
+        loss.backward()
+        optimizer.step()
+        recorder.step(loss=loss)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    return model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def test_an_exception_in_the_loop_loses_nothing(parts):
+    model, path, optimizer = parts
+    with pytest.raises(KeyboardInterrupt), Recorder(model, path, optimizer) as recorder:  # noqa: PT012
+        steps_of(recorder, model, optimizer, 7)
+        raise KeyboardInterrupt
+    records = open_records(path)
+    assert records["step"].values.tolist() == list(range(7))
+    assert records.attrs["complete"]
+
+
+def test_an_exception_before_the_first_step_leaves_no_file(parts):
+    model, path, optimizer = parts
+    with pytest.raises(ZeroDivisionError), Recorder(model, path, optimizer):
+        _ = 1 / 0
+    assert not path.exists()
+
+
+class Full:
+    """The disk is full from some write on."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.now = False
+        write = lrscope.store._rawfile.RawFile._write_some
+
+        def some(file, view):
+            if self.now:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return write(file, view)
+
+        monkeypatch.setattr(lrscope.store._rawfile.RawFile, "_write_some", some)
+
+
+def test_a_full_disk_is_said_once_and_the_loop_may_go_on(parts, monkeypatch):
+    monkeypatch.setattr("lrscope.integrations._recorder.BLOCK_BYTES", 1000)
+    model, path, optimizer = parts
+    full = Full(monkeypatch)
+    recorder = Recorder(model, path, optimizer)
+    steps_of(recorder, model, optimizer, 20)
+    full.now = True
+    with pytest.raises(StoreError, match=r"No space left on the disk while writing .*Every block before is kept"):
+        steps_of(recorder, model, optimizer, 50)
+    before = model[0].weight.detach().clone()
+    steps_of(recorder, model, optimizer, 3)
+    assert not torch.equal(before, model[0].weight)
+    recorder.close()
+    assert len(open_records(path)["step"]) >= 10
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+KILLED = """
+    import sys, torch
+    from torch import nn
+    import lrscope.integrations._recorder as implementation
+    from lrscope.integrations import Recorder
+    implementation.BLOCK_BYTES = 20_000
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, sys.argv[1], optimizer) as recorder:
+        for step in range(10**9):
+            optimizer.zero_grad()
+            loss = model(torch.ones(8, 3)).square().mean()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+            if step == 1000:
+                print("on", flush=True)
+"""
+
+
+def test_a_killed_process_leaves_all_blocks_but_the_last(tmp_path):
+    path = tmp_path / "a.root"
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(path)]
+    here = {**os.environ, "PYTHONPATH": str(Path(lrscope.__file__).parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=here) as process:
+        assert process.stdout.readline() == "on\n"
+        time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+    records = open_records(path)
+    steps = records["step"].values
+    assert not records.attrs["complete"]
+    assert len(steps) > 800  # a block holds some 60 steps
+    assert steps.tolist() == list(range(len(steps)))
+    assert np.isfinite(records["weights_0"].values).all()

@@ -1,0 +1,170 @@
+"""The callback with Lightning's own Trainer: the records are those of a plain loop."""
+
+import builtins
+import importlib
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import lrscope.integrations
+from lrscope.errors import InputError
+from lrscope.integrations import LightningRecorder, Recorder
+from lrscope.probes import Biases, Every, Weights, every
+from lrscope.store import open_records
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    lightning = pytest.importorskip("lightning.pytorch")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's, of every kind
+
+DRAW = torch.Generator().manual_seed(0)
+INPUTS, TARGETS = torch.randn(24, 3, generator=DRAW), torch.randn(24, 2, generator=DRAW)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+
+class Module(lightning.LightningModule):
+    def __init__(self, fails_at: int = -1) -> None:
+        super().__init__()
+        self.net = network()
+        self.fails_at = fails_at
+
+    def training_step(self, batch, number):
+        if self.global_step == self.fails_at:
+            raise ZeroDivisionError
+        inputs, targets = batch
+        return nn.functional.mse_loss(self.net(inputs), targets)
+
+    def validation_step(self, batch, number):
+        inputs, targets = batch
+        self.log("val_loss", nn.functional.mse_loss(self.net(inputs), targets))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.01)
+
+
+class Two(Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def configure_optimizers(self):
+        return [torch.optim.SGD(self.parameters(), lr=0.1), torch.optim.SGD(self.parameters(), lr=0.2)]
+
+
+def loader() -> DataLoader:
+    return DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=6)
+
+
+def fit(folder, callback, module=None, *, validated=False, **options):
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+        callbacks=[callback],
+        **{"max_epochs": 3, **options},
+    )
+    trainer.fit(module or Module(), loader(), loader() if validated else None)
+
+
+def plain(path, accumulate=1, clip=None, epochs=3):
+    module = Module()
+    optimizer = module.configure_optimizers()
+    with Recorder(module, path, optimizer) as recorder:
+        for _ in range(epochs):
+            for number, (inputs, targets) in enumerate(loader()):
+                recorder.begin_pass()
+                loss = nn.functional.mse_loss(module.net(inputs), targets)
+                (loss / accumulate).backward()
+                if (number + 1) % accumulate == 0:
+                    if clip:
+                        nn.utils.clip_grad_norm_(module.parameters(), clip)
+                    optimizer.step()
+                    optimizer.zero_grad()
+                    recorder.step(loss=loss)
+    return open_records(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        ({}, {}),
+        ({"accumulate_grad_batches": 2}, {"accumulate": 2}),
+        ({"gradient_clip_val": 0.1}, {"clip": 0.1}),
+    ],
+)
+def test_the_records_are_those_of_a_plain_loop(tmp_path, options, same):
+    fit(tmp_path, LightningRecorder(tmp_path / "lightning.root"), **options)
+    theirs, mine = open_records(tmp_path / "lightning.root"), plain(tmp_path / "plain.root", **same)
+    assert set(theirs.data_vars) == set(mine.data_vars)
+    for name, array in mine.data_vars.items():
+        if not str(name).endswith("_seconds"):
+            assert theirs[name].dims == array.dims
+            np.testing.assert_allclose(theirs[name].values, array.values, rtol=1e-6, atol=1e-7, err_msg=str(name))
+    assert len(mine["step"]) == 12 // same.get("accumulate", 1)
+
+
+def test_the_training_is_the_same_to_the_bit(tmp_path):
+    with_it, without = Module(), Module()
+    fit(tmp_path, LightningRecorder(tmp_path / "a.root"), with_it)
+    fit(tmp_path, lightning.Callback(), without)
+    assert all(torch.equal(value, without.state_dict()[name]) for name, value in with_it.state_dict().items())
+
+
+def test_epochs_are_known_and_validations_are_recorded(tmp_path):
+    callback = LightningRecorder(tmp_path / "a.root", probes=[Weights(when=every(2)), Biases()], when=every(1, "epoch"))
+    fit(tmp_path, callback, validated=True)
+    records = open_records(tmp_path / "a.root")
+    assert records["biases_net_0"][records["biases_net_0"].dims[1]].values.tolist() == [3, 7, 11]
+    assert records["step_held_out_loss"].values.tolist() == [4, 8, 12]
+    assert np.isfinite(records["held_out_loss"].values).all()
+    assert callback.cost.recorded == 9
+
+
+def test_a_fast_run_for_development_is_recorded(tmp_path):
+    fit(tmp_path, LightningRecorder(tmp_path / "a.root"), validated=True, fast_dev_run=True)
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0]
+
+
+def test_an_exception_keeps_what_was_recorded(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Module(fails_at=5))
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_two_optimisers_are_refused(tmp_path):
+    with pytest.raises(InputError, match="the number of optimisers must be one; got 2"):
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Two())
+
+
+def test_wrong_options_are_refused_at_once(tmp_path):
+    with pytest.raises(InputError, match="time_budget must be a share"):
+        LightningRecorder(tmp_path / "a.root", when=Every(2), time_budget=-1)
+
+
+def test_without_lightning_its_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "lrscope.integrations._lightning")
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("lightning"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=r"Lightning.* needs lightning.*pip install lrscope\[lightning\]"):
+        _ = lrscope.integrations.LightningRecorder
+    monkeypatch.undo()
+    importlib.import_module("lrscope.integrations._lightning")
