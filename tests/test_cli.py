@@ -140,8 +140,8 @@ def test_cuda_without_a_gpu_is_one_sentence(refused):
     ("words", "sentence"),
     [
         (["rum"], "command must be one of run, report, inspect, data, export, list; got 'rum'. Did you mean 'run'?"),
-        (["run"], "STUDY must be one of fluctuation, stability; got none. Write for example: lrscope run fluctuation"),
-        (["run", "fluctation"], "study must be one of fluctuation, stability; got 'fluctation'. "
+        (["run"], f"STUDY must be one of {', '.join(STUDIES)}; got none. Write for example: lrscope run fluctuation"),
+        (["run", "fluctation"], f"study must be one of {', '.join(STUDIES)}; got 'fluctation'. "
          "Did you mean 'fluctuation'?"),
         (["list", "all"], "lrscope list takes no arguments; got all."),
         (["report"], "lrscope report takes one folder; got none. See lrscope report --help."),
@@ -185,10 +185,8 @@ def test_a_folder_of_another_study_is_left_alone(refused, done):
     )
     sentence = refused(*RUN, *SHORT, "--out", done, "--resume")
     assert sentence == f"--resume must continue the study fluctuation; {done} holds results of logits."
-    assert (
-        refused("report", done)
-        == "study must be one of fluctuation, stability; got 'logits'. Did you mean 'stability'?"
-    )
+    known = ", ".join(STUDIES)
+    assert refused("report", done) == f"study must be one of {known}; got 'logits'. Did you mean 'stability'?"
 
 
 def test_results_are_replaced_only_on_request(refused, done, monkeypatch, capsys):
@@ -325,6 +323,7 @@ def test_brackets_in_a_path_are_no_markup(done, tmp_path, capsys):
         (["--version"], lrscope.__version__),
         (["run", "--help"], "usage: lrscope run STUDY"),
         (["run", "fluctuation", "--help"], "usage: lrscope run fluctuation"),
+        (["run", "sweep", "--help"], "usage: lrscope run sweep"),
         (["report", "--help"], "usage: lrscope report DIR"),
         (["inspect", "--help"], "usage: lrscope inspect FILE.root"),
         (["list", "--help"], "usage: lrscope list"),
