@@ -153,7 +153,7 @@ def _states(silent: xr.DataArray, known: xr.DataArray, window: int) -> xr.DataAr
     born = (silent == 0).cumsum(dim) > 0
     gone = _long(silent == 1, known, window)
     state: xr.DataArray = xr.where(born, xr.where(gone, DEAD, ALIVE), NOT_BORN, keep_attrs=False)
-    return state.astype(np.float32).where(known).transpose(*silent.dims).assign_coords(silent.coords)
+    return silent.copy(data=state.astype(np.float32).where(known).transpose(*silent.dims).values)
 
 
 def _long(silent: xr.DataArray, known: xr.DataArray, window: int) -> xr.DataArray:
