@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from lrscope.figures._activity import SILENT, neuron_image, patches_above
+from lrscope.figures._bands import name_rates
 from lrscope.figures._heat import ABSENT
 from lrscope.figures._panels import one_legend, panel_grid
 from lrscope.figures._style import (
@@ -36,7 +37,7 @@ def survival_curves(summary: xr.Dataset, legend: bool = True, ax: Axes | None = 
     ----------
     summary : Dataset (lr, step) with ``mean``, ``low`` and ``high``, of `lrscope.analysis.survival`; no band where the
         ends are NaN
-    legend : name the learning rates
+    legend : name the learning rates above, or with a colour bar if there are many
     ax : to draw into; a new one by default
 
     Returns
@@ -63,7 +64,7 @@ def survival_curves(summary: xr.Dataset, legend: bool = True, ax: Axes | None = 
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         ax.grid(axis="y")
         if legend:
-            ax.legend(handles=rate_marks(palette))
+            name_rates(figure_of(ax), [ax], summary["mean"], lost=False)
     return ax
 
 
