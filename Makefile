@@ -21,6 +21,7 @@ help:
 	@echo "make lint       ruff, mypy --strict, import contracts; make format repairs what ruff can"
 	@echo "make docs       every public name is documented, every example in README and docs runs"
 	@echo "make bench      measure speed and memory against plain PyTorch, write docs/benchmarks.md"
+	@echo "                only some of it: make bench PARTS=\"sweep recorder\""
 	@echo "make clean      remove $(VENV) and the caches"
 
 study: $(VENV)/installed
@@ -43,7 +44,7 @@ format: $(VENV)/installed-dev
 	@$(BIN)/ruff format $(SOURCES)
 
 bench: $(VENV)/installed-bench
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(PARTS)
 
 docs: $(VENV)/installed-test
 	@$(BIN)/python -m pytest --quiet --doctest-modules src tests/test_docs.py tests/test_architecture.py -m "long or not long"

@@ -1,24 +1,39 @@
-"""Run every benchmark and write docs/benchmarks.md."""
+"""Run benchmarks and write docs/benchmarks.md: all of them, or those that are named; the sections of others are kept."""
 
+import importlib
+import re
+import sys
 from pathlib import Path
 
-from benchmarks import fluctuation, stability, sweep
 from benchmarks.rounds import machine
 
+PARTS = ("fluctuation", "stability", "sweep", "recorder", "recommendation")
+"""Modules of this folder with a function `page`, in the order of their sections."""
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `make bench`. Only ratios within one run count: the machine is {machine}.
-
 """
+MARK = "<!-- {name} -->"
 
 
-def main() -> None:
-    text = HEAD.format(machine=machine()) + "\n".join(part.page() for part in (fluctuation, stability, sweep))
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(text, encoding="utf-8")
-    print(text)
+def main(asked: list[str]) -> None:
+    unknown = set(asked) - set(PARTS)
+    if unknown:
+        sys.exit(f"benchmarks must be among {', '.join(PARTS)}; got {', '.join(sorted(unknown))}.")
+    sections = _sections(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+    for name in asked or PARTS:
+        sections[name] = importlib.import_module(f"benchmarks.{name}").page().strip()
+        told = [f"{MARK.format(name=known)}\n{sections[known]}" for known in PARTS if known in sections]
+        PAGE.write_text("\n\n".join([HEAD.format(machine=machine()).strip(), *told]) + "\n", encoding="utf-8")
+        print(sections[name], flush=True)
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Return the sections of the page by the names in their marks."""
+    pieces = re.split(f"^{MARK.format(name=r'(\w+)')}$", text, flags=re.MULTILINE)[1:]
+    return {name: section.strip() for name, section in zip(pieces[::2], pieces[1::2], strict=True)}
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
