@@ -1,4 +1,4 @@
-"""Run benchmarks and write docs/benchmarks.md: all of them, or those that are named; the sections of others are kept."""
+"""Run benchmarks and write docs/benchmarks.md: all, or those that are named; the sections of others are kept."""
 
 import importlib
 import re
@@ -15,6 +15,7 @@ HEAD = """# Benchmarks
 Written by `make bench`. Only ratios within one run count: the machine is {machine}.
 """
 MARK = "<!-- {name} -->"
+MARKED = re.compile(f"^{MARK.format(name='([a-z]+)')}$", flags=re.MULTILINE)
 
 
 def main(asked: list[str]) -> None:
@@ -31,7 +32,7 @@ def main(asked: list[str]) -> None:
 
 def _sections(text: str) -> dict[str, str]:
     """Return the sections of the page by the names in their marks."""
-    pieces = re.split(f"^{MARK.format(name=r'(\w+)')}$", text, flags=re.MULTILINE)[1:]
+    pieces = MARKED.split(text)[1:]
     return {name: section.strip() for name, section in zip(pieces[::2], pieces[1::2], strict=True)}
 
 
