@@ -112,3 +112,22 @@ def test_read_with_uproot(rates, example):
     }
     scores = final_scores(open_records("rates.root"))
     assert means == pytest.approx(dict(zip(scores["lr"].values, scores.mean("seed").values, strict=True)), abs=6e-4)
+
+
+def test_record_your_loop(example):
+    printed = example("record_your_loop.py")
+    assert len(re.findall(r"^rate \S+: \d+ of 400 steps recorded in", printed, re.MULTILINE)) == 3
+    slow, good, fast = map(float, re.search(r"last losses \[(.*)\]", printed)[1].split(", "))
+    assert good < slow < fast
+    records = open_records(sorted(Path().glob("mine-*.root")))
+    assert sorted(records["lr"].values) == [0.001, 0.01, 1.0]
+    assert all(path.stat().st_size <= 5_000_000 for path in Path().glob("mine-*.root"))
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's
+def test_record_with_lightning(example):
+    pytest.importorskip("lightning")
+    printed = example("record_with_lightning.py")
+    assert re.search(r"\d+ of 80 steps recorded", printed)
+    loss = open_records("lightning.root")["loss"].values[0]
+    assert loss[-1] < loss[0]

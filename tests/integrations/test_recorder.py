@@ -297,6 +297,24 @@ def test_a_size_budget_is_kept_and_seen_in_the_steps(tmp_path):
     assert "thinned to 1 in" in str(recorder.cost)
 
 
+def test_where_few_values_would_fit_spreads_are_recorded(tmp_path):
+    def wide():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 600), nn.ReLU(), nn.Linear(600, 600), nn.ReLU(), nn.Linear(600, 1))
+
+    model = wide()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with Recorder(model, tmp_path / "a.root", optimizer, size_budget="3 MB") as recorder:
+        seen = train_for(recorder, model, optimizer, 40)
+    records = open_records(tmp_path / "a.root")
+    assert "weights_2" not in records
+    wanted = seen[0][0]["2.weight"][0].std(1, correction=0)
+    np.testing.assert_allclose(records["weights_spread_2"].values[0, 0], wanted.numpy(), rtol=1e-5)
+    assert len(records["step"]) > 20
+    assert (tmp_path / "a.root").stat().st_size <= 3_000_000
+    assert str(recorder.cost).endswith("; spreads instead of values.")
+
+
 def test_a_time_budget_is_kept(tmp_path, monkeypatch):
     """On a clock that counts how often it is asked, of which only the Recorder does."""
     ticks = iter(range(10**9))

@@ -25,6 +25,7 @@ class Cost:
     steps, recorded : updates of the loop; steps with a record
     skipped : calls of ``step`` behind which there was no update, such as those that a GradScaler leaves out
     thinned : (step, factor) wherever the cadence was changed: from that step on every factor-th is recorded
+    spread : whether weights, biases and gradients are recorded as spreads, since their values would not fit
     """
 
     seconds: float
@@ -34,6 +35,7 @@ class Cost:
     recorded: int
     skipped: int
     thinned: tuple[tuple[int, int], ...]
+    spread: bool = False
 
     @property
     def share(self) -> float:
@@ -42,6 +44,7 @@ class Cost:
 
     def __str__(self) -> str:
         thinned = f"; thinned to 1 in {self.thinned[-1][1]} from step {self.thinned[-1][0]} on" if self.thinned else ""
+        thinned += "; spreads instead of values" if self.spread else ""
         return (
             f"{self.recorded} of {self.steps} steps recorded in {self.seconds:.2f} s, {self.share:.1%} of the "
             f"loop's {self.loop_seconds:.1f} s, {self.bytes / 1e6:.1f} MB{thinned}."

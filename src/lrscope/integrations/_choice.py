@@ -67,6 +67,14 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
     return found
 
 
+def spread(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+    """Return the probes with each neuron's spread instead of all its weights and gradients."""
+    return tuple(
+        dataclasses.replace(probe, detail="spread") if isinstance(probe, Weights | Biases | Gradients) else probe
+        for probe in probes
+    )
+
+
 def _check(probe: Any) -> None:
     if not isinstance(probe, Probe):
         raise must_be("probes", "a list of probes from lrscope.probes", probe)

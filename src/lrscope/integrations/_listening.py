@@ -5,6 +5,7 @@ of the training are heard: the model is in training mode and gradients are on. A
 of several passes before one update (gradient accumulation) the last is kept.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -85,4 +86,5 @@ class Listener:
             if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
                 self.hear(path if call == 1 else f"{path}:{call}", output)
 
-        return hook
+        # a compiler would trace into the hook; it is loaded only where something is compiled
+        return torch.compiler.disable(hook) if "torch._dynamo" in sys.modules else hook

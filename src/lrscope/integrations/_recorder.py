@@ -18,7 +18,7 @@ from lrscope.errors import InputError
 from lrscope.integrations._attaching import before_update, checked_optimizer, number, scalar, unwrapped
 from lrscope.integrations._blocks import BLOCK_BYTES, BLOCK_SECONDS
 from lrscope.integrations._budget import Budget, Cost
-from lrscope.integrations._choice import chosen
+from lrscope.integrations._choice import chosen, spread
 from lrscope.integrations._clock import WriterClock
 from lrscope.integrations._listening import Listener
 from lrscope.integrations._options import Options, Settings, settings_of
@@ -31,6 +31,8 @@ from lrscope.specification import to_json
 from lrscope.store import Writer
 from lrscope.sweep import Sweep
 
+_RECORDS = 16
+"""Where fewer records than this would fit the size budget, spreads are recorded instead of values."""
 FIRST_BLOCK, BLOCK, CLOSING = 3200, 200, 2200
 """Bytes besides the values that each variable takes: in the first block, which makes its branch; in each block; and
 when the file is closed, for its distribution at the last step."""
@@ -101,6 +103,7 @@ class Recorder:
         self._heard: list[tuple[str, Tensor]] = []
         self._first_gradients: dict[str, Tensor] = {}
         self._now, self._soon = self._due(0), self._due(1)
+        self._spread = False
         self._updates = self._recorded = self._skipped = 0
         self._captured = self._updated = self._stopped = self._closed = False
         self._rates: list[float] = []
@@ -180,6 +183,7 @@ class Recorder:
             recorded=self._recorded,
             skipped=self._skipped,
             thinned=tuple(self._budget.thinned),
+            spread=self._spread,
         )
 
     def close(self) -> None:
@@ -295,7 +299,13 @@ class Recorder:
         if not outputs and any(isinstance(probe, Activations) for probe in self._probes):
             warnings.warn(_NOTHING_HEARD, RuntimeWarning, stacklevel=4)
         named = dict(self._model.named_parameters())
-        sheet = self._sheet = Sheet(structure, self._groups, [named[one.name] for one in structure.parameters])
+        parameters = [named[one.name] for one in structure.parameters]
+        sheet = Sheet(structure, self._groups, parameters)
+        if self.settings.size_budget and _RECORDS * sheet.bytes_of(sheet.gathered) > self.settings.size_budget:
+            self._groups = groups_of(spread(self._probes))
+            sheet = Sheet(structure, self._groups, parameters)
+            self._spread = True
+        self._sheet = sheet
         for path, output in self._heard:
             sheet.hear(path, output)
         self._heard.clear()

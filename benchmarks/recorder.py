@@ -1,0 +1,181 @@
+"""What recording costs a step of somebody's loop: lrscope, TensorBoard's histograms, and wandb.watch.
+
+The variants alternate within one process, some steps each, so that a slow spell of the machine hits all alike. Ratios
+are of the mean step; the time to write the files is part of it.
+"""
+
+import contextlib
+import importlib.util
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lrscope.integrations import Recorder
+from lrscope.models import Autoencoder
+from lrscope.probes import Activations, Biases, Gradients, Weights, every
+
+ROUNDS = 7
+PLAIN = "nothing recorded"
+EVERY = "Recorder: weights, biases, gradients in full, activation statistics, every step"
+DEFAULT = "Recorder: these, and rate, norm, angle, update size, every step"
+TWENTY = "Recorder: all of it once in 20 steps"
+BOARD = "TensorBoard: histograms of weights, gradients, activations, every step"
+WANDB = 'wandb.watch(log="all"), log_freq=1, offline'
+LIMITS = {EVERY: "at most 1.30", TWENTY: "at most 1.05"}
+CONTENT = (Weights(), Biases(), Gradients(), Activations())
+Say = Callable[[Tensor], None]
+
+
+class SimpleCNN(nn.Module):
+    """The network of the source, for images of 28 by 28."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        )
+        self.fc = nn.Sequential(nn.Flatten(), nn.Linear(32 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.fc(self.conv(images))
+
+
+class Training:
+    """A model with its data, and a loop that can be gone on with."""
+
+    def __init__(self, name: str) -> None:
+        torch.manual_seed(0)
+        cnn = name == "cnn"
+        self.model = SimpleCNN() if cnn else Autoencoder()()
+        self.inputs = torch.randn(64, 1, 28, 28) if cnn else torch.randn(500, 2)
+        self.targets = torch.randint(0, 10, (64,)) if cnn else self.inputs
+        self.loss = nn.functional.cross_entropy if cnn else nn.functional.mse_loss
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+    def seconds(self, steps: int, say: Say) -> float:
+        """Return the seconds of a step."""
+        began = time.perf_counter()
+        for _ in range(steps):
+            self.optimizer.zero_grad()
+            loss = self.loss(self.model(self.inputs), self.targets)
+            loss.backward()
+            self.optimizer.step()
+            say(loss)
+        return (time.perf_counter() - began) / steps
+
+
+@contextlib.contextmanager
+def nothing(_training: Training, _folder: Path) -> Iterator[Say]:
+    yield lambda _loss: None
+
+
+@contextlib.contextmanager
+def recorder(probes: Any, cadence: int, training: Training, folder: Path) -> Iterator[Say]:
+    path = folder / "records.root"
+    with Recorder(training.model, path, training.optimizer, probes=probes, when=every(cadence)) as one:
+        yield lambda loss: one.step(loss=loss)
+
+
+@contextlib.contextmanager
+def board(training: Training, folder: Path) -> Iterator[Say]:
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer, outputs, count = SummaryWriter(str(folder)), {}, 0
+    layers = [(name, one) for name, one in training.model.named_modules() if isinstance(one, nn.ReLU)]
+    handles = [one.register_forward_hook(partial(_keep, outputs, name)) for name, one in layers]
+
+    def say(loss: Tensor) -> None:
+        nonlocal count
+        count += 1
+        writer.add_scalar("loss", loss.item(), count)
+        for name, one in training.model.named_parameters():
+            writer.add_histogram(name, one.detach(), count)
+            writer.add_histogram(f"{name}.gradient", one.grad, count)
+        for name, output in outputs.items():
+            writer.add_histogram(f"{name}.output", output, count)
+
+    yield say
+    writer.close()
+    for handle in handles:
+        handle.remove()
+
+
+def _keep(outputs: dict[str, Tensor], name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+    outputs[name] = output.detach()
+
+
+@contextlib.contextmanager
+def watched(training: Training, folder: Path) -> Iterator[Say]:
+    os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(folder)}
+    import wandb
+
+    run = wandb.init(project="benchmark", dir=str(folder))
+    wandb.watch(training.model, log="all", log_freq=1)
+    yield lambda loss: run.log({"loss": loss.item()})
+    wandb.unwatch(training.model)
+    run.finish()
+
+
+def variants() -> dict[str, Callable[[Training, Path], Any]]:
+    found: dict[str, Callable[[Training, Path], Any]] = {
+        PLAIN: nothing,
+        EVERY: partial(recorder, CONTENT, 1),
+        DEFAULT: partial(recorder, None, 1),
+        TWENTY: partial(recorder, None, 20),
+    }
+    found |= {BOARD: board} if importlib.util.find_spec("tensorboard") else {}
+    found |= {WANDB: watched} if importlib.util.find_spec("wandb") else {}
+    return found
+
+
+def ratios(name: str, steps: int, rounds: int = ROUNDS) -> dict[str, float]:
+    """Return each variant's step relative to the plain one: medians over rounds; the first is milliseconds."""
+    with contextlib.ExitStack() as stack:
+        loops = {}
+        for variant, begin in variants().items():
+            training, folder = Training(name), Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            loops[variant] = training, stack.enter_context(begin(training, folder))
+        for training, say in loops.values():
+            training.seconds(max(2, steps // 4), say)
+        times = {variant: [] for variant in loops}
+        for _ in range(rounds):
+            for variant, (training, say) in loops.items():
+                few = variant in (BOARD, WANDB)
+                times[variant].append(training.seconds(max(2, steps // 10) if few else steps, say))
+    found = {variant: _ratio(own, times[PLAIN]) for variant, own in times.items()}
+    return {"milliseconds": statistics.median(times[PLAIN]) * 1e3, **found}
+
+
+def _ratio(mine: list[float], plain: list[float]) -> float:
+    return statistics.median(one / other for one, other in zip(mine, plain, strict=True))
+
+
+def page() -> str:
+    """Measure, and return the section of docs/benchmarks.md."""
+    cnn, autoencoder = ratios("cnn", 40), ratios("autoencoder", 400)
+    rows = [f"| {one} | {cnn[one]:.2f} | {autoencoder[one]:.2f} | {LIMITS.get(one, '')} |" for one in variants()]
+    load = os.getloadavg()[1] if hasattr(os, "getloadavg") else 0.0
+    return f"""## Recording beside somebody's own loop
+
+Ratio of a step to that of the bare loop, which takes {cnn["milliseconds"]:.1f} ms for the CNN of the source (28 by 28,
+batches of 64, Adam; 207 018 parameters, 1.7 MB a recorded step) and {autoencoder["milliseconds"]:.2f} ms for the
+paper's autoencoder (500 samples at once, Adam). The variants alternate in one process; medians of {ROUNDS} rounds.
+While this was measured, {load:.1f} processes wanted the machine's cores (load average of 5 minutes).
+
+| recorded | CNN | autoencoder | must be |
+|---|---:|---:|---|
+{chr(10).join(rows)}
+"""
+
+
+if __name__ == "__main__":
+    print(page())
