@@ -1,8 +1,16 @@
 """Data and networks of a user's own, good and bad, where Python finds them; records of known truth."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
+
+from lrscope.records import MEMBER, concatenate, step_dimension
+from lrscope.studies.sweep import Options, experiments
+from lrscope.training import stream
 
 OWN = '''
 import numpy as np
@@ -127,3 +135,84 @@ def own(own_folder, monkeypatch):
     monkeypatch.syspath_prepend(own_folder)
     yield "own_things"
     sys.modules.pop("own_things", None)
+
+
+SMALL = {"epochs": 4, "seeds": 3, "batch_size": 16, "crossed_seeds": 2}
+
+
+@pytest.fixture(scope="session")
+def train(own_folder) -> Callable[..., dict[str, xr.Dataset]]:
+    """Return the function that gives the records of a small run on data and a network of a user's own."""
+    made: dict[str, dict[str, xr.Dataset]] = {}
+
+    def records(**chosen: Any) -> dict[str, xr.Dataset]:
+        options = own_options(**chosen)
+        if repr(options) not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.syspath_prepend(own_folder)
+                trained = {name: stream(each, device="cpu") for name, each in experiments(options).items()}
+                made[repr(options)] = {name: concatenate(blocks) for name, blocks in trained.items()}
+        return {name: records.copy(deep=True) for name, records in made[repr(options)].items()}
+
+    return records
+
+
+def own_options(**chosen: Any) -> Options:
+    return Options(**{"data": "own_things:ARRAYS", "model": "own_things:network", **SMALL, **chosen})
+
+
+@pytest.fixture
+def options() -> Callable[..., Options]:
+    """Return the function that gives the options of `train`."""
+    return own_options
+
+
+@pytest.fixture
+def known(train) -> Callable[..., dict[str, xr.Dataset]]:
+    """Return the function that gives records whose held-out losses and divergences are told it.
+
+    Parameters
+    ----------
+    course : lr -> held-out losses (epoch), of every seed
+    diverged : (lr, seed) -> step at which it diverged
+    """
+
+    def records(course: dict[float, list[float]], diverged: dict[tuple[float, int], int], **chosen: Any):
+        found = train(lrs=tuple(course), **chosen)
+        for name in ("grid", "crossed"):
+            if name in found:
+                found[name] = _with_course(found[name], course)
+        for place, step in diverged.items():
+            found["grid"] = ended(found["grid"], step, place)
+        return found
+
+    return records
+
+
+def _with_course(records: xr.Dataset, course: dict[float, list[float]]) -> xr.Dataset:
+    """Return records with other held-out losses, a little larger for later seeds; loss and accuracy go with them."""
+    records = records.copy(deep=True)
+    seeds = records["seed" if "seed" in records.coords else "init_seed"].values
+    for number, lr in enumerate(records["lr"].values.tolist()):
+        losses = np.array(course[lr]) * (1 + 0.01 * seeds[number])
+        held_out = records["held_out_loss"]
+        held_out[number] = losses[-held_out.shape[1] :]
+        steps = records.sizes["step"] // len(losses)
+        if steps and records.sizes["step"] == steps * len(losses):
+            records["loss"][number] = np.repeat(losses, steps)
+        if "held_out_accuracy" in records:
+            records["held_out_accuracy"][number] = 1 / (1 + losses)
+    return records
+
+
+def ended(records: xr.Dataset, step: int, place: tuple[float, int]) -> xr.Dataset:
+    """Return records of which one network diverged at a step, as training records it: nothing is known behind it."""
+    records = records.copy(deep=True)
+    member = np.flatnonzero((records["lr"].values == place[0]) & (records["seed"].values == place[1]))
+    for array in records.data_vars.values():
+        behind = {MEMBER: member, step_dimension(array): np.flatnonzero(array[step_dimension(array)].values > step)}
+        if array.dtype.kind == "f":
+            array[behind] = np.nan
+    records["loss"][{MEMBER: member, "step": step}] = np.inf
+    records["diverged_at"][{MEMBER: member, "step": slice(step, None)}] = step
+    return records

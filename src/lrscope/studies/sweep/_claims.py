@@ -64,6 +64,9 @@ def _judged(found: Results, statement: Statement, lacking: list[str]) -> Claim:
         return Claim(statement.id, source, statement.words, WORDS, None, tolerance, None, note)
     counts = analysis.agreement(statement.holds(found), SEED)
     agree, count = int(counts["agree"]), int(counts["count"])
+    if not count:
+        note = f"It cannot be told from these networks, of {counted(found.options.epochs, 'epoch')}."
+        return Claim(statement.id, source, statement.words, WORDS, None, tolerance, None, note)
     agreeing = f"{agree} of {counted(count, 'seed')}"
     measured = statement.measured(found)
     holds = agree * 2 > count
@@ -76,44 +79,44 @@ def _setting(found: Results) -> str:
     return f"The source: mnist, 5 epochs (4690 updates), Adam, batches of 64. Here: {here}."
 
 
-def _of_source(array: xr.DataArray) -> xr.DataArray:
-    """Return an array at the source's rates, of the seeds that all of them have."""
-    chosen = array.sel({LR: list(PUBLISHED)})
-    behind = [dim for dim in chosen.dims if dim not in (LR, SEED)]
-    trained = chosen.notnull().any(behind).all(LR)
-    return chosen.isel({SEED: np.flatnonzero(trained.values)})
+def _of_source(found: Results, array: xr.DataArray) -> xr.DataArray:
+    """Return an array at the source's rates, of the seeds that were trained at all of them."""
+    trained = found.scores.sel({LR: list(PUBLISHED)}).notnull().all(LR)
+    return array.sel({LR: list(PUBLISHED), SEED: found.scores[SEED].values[trained.values]})
 
 
 def _best(found: Results) -> xr.DataArray:
-    scores = _of_source(found.scores)
+    scores = _of_source(found, found.scores)
     others = scores.drop_sel({LR: GOOD}).min(LR)
     good = scores.sel({LR: GOOD}, drop=True)
     return (good < others).where(np.isfinite(good) | np.isfinite(others))
 
 
 def _best_measured(found: Results) -> str:
-    accuracy = _finite_mean(_of_source(found.scores))
+    accuracy = _finite_mean(_of_source(found, found.scores))
     told = f"held-out loss {at_rates(accuracy, short)}"
     if found.accuracy is None:
         return told
-    return f"accuracy {at_rates(_finite_mean(_of_source(found.accuracy)), _percent1)}; {told}"
+    return f"accuracy {at_rates(_finite_mean(_of_source(found, found.accuracy)), _percent1)}; {told}"
 
 
 def _rising(found: Results) -> xr.DataArray:
     """Return the share of the epochs in which the training loss rises (lr, seed)."""
-    loss = _of_source(found.curves["training loss"])
+    loss = _of_source(found, found.curves["training loss"])
     changes = loss.diff(STEP)
-    return (changes > 0).mean(STEP).where(changes.notnull().any(STEP))
+    known = changes.notnull().sum(STEP)
+    return (changes > 0).sum(STEP) / known.where(known > 0)
 
 
 def _smooth(found: Results) -> xr.DataArray:
     rising = _rising(found).sel({LR: GOOD}, drop=True)
-    return (rising <= RISES).where(rising.notnull())
+    ended = np.isfinite(_of_source(found, found.scores).sel({LR: GOOD}, drop=True))
+    return ((rising <= RISES) & ended).where(rising.notnull() | ~ended)
 
 
 def _early(found: Results) -> xr.DataArray:
     """Return after which part of the training 0.001 has the held-out loss that 0.0001 ends with (seed)."""
-    curves = _of_source(found.curves["held-out loss"])
+    curves = _of_source(found, found.curves["held-out loss"])
     slow, good = (curves.sel({LR: lr}, drop=True) for lr in (SLOW, GOOD))
     target = slow.isel({STEP: -1}, drop=True)
     there = (good <= target).any(STEP)
@@ -136,7 +139,7 @@ def _falls(found: Results) -> xr.DataArray:
 
     Only falls are counted: an accuracy that still rises changes, too.
     """
-    accuracy = _of_source(found.curves["held-out accuracy"])
+    accuracy = _of_source(found, found.curves["held-out accuracy"])
     changes = accuracy.isel({STEP: slice(accuracy.sizes[STEP] // 2, None)}).diff(STEP)
     return (-changes).clip(min=0).mean(STEP)
 
@@ -144,7 +147,7 @@ def _falls(found: Results) -> xr.DataArray:
 def _unstable(found: Results) -> xr.DataArray:
     falls = _falls(found)
     large, good = (falls.sel({LR: lr}, drop=True) for lr in (LARGE, GOOD))
-    ended = np.isfinite(_of_source(found.scores).sel({LR: LARGE}, drop=True))
+    ended = np.isfinite(_of_source(found, found.scores).sel({LR: LARGE}, drop=True))
     return ((large > ROUGHER * good) | ~ended).where(good.notnull())
 
 
@@ -208,6 +211,9 @@ def _accuracy(found: Results) -> Claim:
         note = "Needs MNIST and lr 0.001: --data mnist --root DIR."
         return Claim("accuracy", source, words, published, None, tolerance, None, note)
     measured = float(found.accuracy.sel({LR: GOOD}).mean())
+    if not np.isfinite(measured):
+        note = "No network came to its end at this rate."
+        return Claim("accuracy", source, words, published, None, tolerance, None, note)
     return Claim(
         "accuracy", source, words, published, round(measured, 4), tolerance, abs(measured - published) <= tolerance
     )

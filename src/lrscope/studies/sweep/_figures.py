@@ -98,10 +98,10 @@ def variance(split: xr.Dataset) -> Still:
     return Still("variance", "What decides about the outcome", caption, partial(_one, "variance_bars", split))
 
 
-def targets(found: Results) -> Still:
+def targets(reached: xr.Dataset, scores: xr.DataArray) -> Still:
     """Return after how many steps the target is reached, by rate."""
-    caption = f"Steps until the held-out loss is {float(found.targets['target']):.3g}; crosses: not reached."
-    draw = partial(_one, "steps_to_target_by_rate", found.targets, found.scores.notnull())
+    caption = f"Steps until the held-out loss is {float(reached['target']):.3g}; crosses: not reached."
+    draw = partial(_one, "steps_to_target_by_rate", reached, scores.notnull())
     return Still("steps_to_target", "Steps to a target", caption, draw)
 
 

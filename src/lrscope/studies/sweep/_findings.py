@@ -59,7 +59,9 @@ def _chapters(found: Results) -> list[Chapter]:
     evidence += [pictures.differences(found), tables.rates(found), *more]
     inside: list[Still | Listed] = [pictures.insides(found), tables.insides(found)]
     inside += [pictures.activity(found), pictures.survival(found)]
-    course: list[Still | Listed] = [pictures.curves(found), pictures.targets(found), tables.networks(found)]
+    course: list[Still | Listed] = [pictures.curves(found), tables.networks(found)]
+    if found.targets is not None:
+        course.insert(1, pictures.targets(found.targets, found.scores))
     split = found.split
     return [
         Chapter("Which learning rate", "", evidence),

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.records import on_grid, outcomes, step_dimension
+from lrscope.records import DIVERGED_AT, on_grid, outcomes, step_dimension
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, Round, grids, rounds_of, together
 
@@ -33,8 +33,8 @@ class Results:
     curves : name -> course over the epochs (lr, seed, step): of loss and accuracy of the batches the means over each
         epoch
     outcome : Dataset of `records.outcomes` (lr, seed)
-    recommended, sensitivity, targets, more : of `analysis.recommendation`, `sensitivity`, `steps_to_target` and
-        `more_epochs`
+    recommended, sensitivity, more : of `analysis.recommendation`, `sensitivity` and `more_epochs`
+    targets : of `analysis.steps_to_target`; None if all networks diverged
     split : of `analysis.variance_split`; None without crossed seeds
     tested, agreement : of `analysis.range_test` and `range_test_agreement`
     lives, survival : of `analysis.lives` (lr, seed, step, neuron) and `analysis.survival` (lr, step)
@@ -51,7 +51,7 @@ class Results:
     outcome: xr.Dataset
     recommended: xr.Dataset
     sensitivity: xr.Dataset
-    targets: xr.Dataset
+    targets: xr.Dataset | None
     more: xr.Dataset
     split: xr.Dataset | None
     tested: xr.Dataset
@@ -84,6 +84,7 @@ def _results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
     classes = "held_out_accuracy" in there[0]
     scores = together(there, analysis.final_scores)
     held_out = _whole(there, "held_out_loss")
+    course = _with_divergence(there, held_out)
     recommended, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
     lives = together(there, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
     crossed = analysis.final_scores(records[CROSSED]) if CROSSED in records else None
@@ -97,8 +98,8 @@ def _results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
         outcome=together(there, lambda one: on_grid(outcomes(one))),
         recommended=recommended,
         sensitivity=analysis.sensitivity(scores),
-        targets=analysis.steps_to_target(held_out.to_dataset()),
-        more=analysis.more_epochs(held_out.to_dataset(), recommended),
+        targets=analysis.steps_to_target(course) if np.isfinite(scores).any() else None,
+        more=analysis.more_epochs(course, recommended),
         split=analysis.variance_split(crossed) if crossed is not None else None,
         tested=tested,
         agreement=analysis.range_test_agreement(tested["suggestion"], recommended),
@@ -112,6 +113,12 @@ def _results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
 def _whole(there: list[xr.Dataset], name: str) -> xr.DataArray:
     """Return a recorded variable of all rounds (lr, seed, step)."""
     return together(there, lambda one: on_grid(one[[name]])[name])
+
+
+def _with_divergence(there: list[xr.Dataset], held_out: xr.DataArray) -> xr.Dataset:
+    """Return the held-out losses with the step of divergence, by which one that has none yet is known as trained."""
+    diverged_at = _whole(there, DIVERGED_AT)
+    return xr.Dataset({"held_out_loss": held_out, DIVERGED_AT: diverged_at.isel({step_dimension(diverged_at): [-1]})})
 
 
 def _accuracy(there: list[xr.Dataset], scores: xr.DataArray) -> xr.DataArray:

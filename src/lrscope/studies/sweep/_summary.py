@@ -92,6 +92,8 @@ def _rows(rows: xr.Dataset, rates: list[float]) -> list[tuple[float, xr.Dataset]
 
 
 def _speed(found: Results) -> str:
+    if found.targets is None:
+        return ""
     fastest = found.targets["median"].where(found.targets["reached"] >= 0.5)
     if not np.isfinite(fastest).any():
         return ""

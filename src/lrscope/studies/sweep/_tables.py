@@ -9,7 +9,7 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.report import Table
 from lrscope.studies._findings import Listed
-from lrscope.studies._words import percent
+from lrscope.studies._words import NOTHING, percent, short
 from lrscope.studies.sweep._results import LR, SEED, Results
 
 WORDS = {"lr": "learning rate", "initialisation": "initialisation", "order": "order of the data", "rest": "rest"}
@@ -47,13 +47,13 @@ def networks(found: Results) -> Listed:
             score = float(found.scores.sel(place))
             if math.isnan(score):
                 continue
-            steps = float(found.targets["steps"].sel(place))
             cells = [lr, seed, str(found.outcome["outcome"].sel(place).item())]
             cells += [_step(found.outcome["diverged_at"].sel(place)), _number(found.scores.sel(place))]
-            cells += [int(steps) if steps >= 0 else None]
+            cells += [None if found.targets is None else _step(found.targets["steps"].sel(place))]
             cells += [] if found.accuracy is None else [_number(found.accuracy.sel(place))]
             rows.append(tuple(cells))
-    note = f"Target: a held-out loss of {float(found.targets['target']):.3g}."
+    target = NOTHING if found.targets is None else short(float(found.targets["target"]))
+    note = f"Target: a held-out loss of {target}."
     return Listed("networks", Table("Every network", columns, rows, note))
 
 

@@ -1,0 +1,169 @@
+"""Whatever becomes of the networks, everything is told, listed and drawn; where the truth is known, it is told."""
+
+import json
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from lrscope.report import Interactive
+from lrscope.studies import Findings, Listed, Still
+from lrscope.studies.sweep import findings
+
+LRS = (0.0001, 0.001, 0.01)
+CLEAR = {0.0001: [2.0, 1.5, 1.2, 1.0], 0.001: [0.9, 0.5, 0.3, 0.2], 0.01: [1.0, 0.8, 0.9, 0.7]}
+NOTHING_DIVERGES: dict[tuple[float, int], int] = {}
+CHANGES = {
+    "one diverges": {(0.01, 2): 5},
+    "one diverges at once": {(0.0001, 0): 0},
+    "the largest diverges": {(0.01, seed): 4 for seed in range(3)},
+    "the largest diverges at once": {(0.01, seed): 0 for seed in range(3)},
+    "the best diverges": {(0.001, seed): 11 for seed in range(3)},
+    "all but one diverge": {(lr, seed): 6 for lr in LRS for seed in range(3) if (lr, seed) != (0.001, 1)},
+    "all diverge": {(lr, seed): 7 for lr in LRS for seed in range(3)},
+    "all diverge at once": {(lr, seed): 0 for lr in LRS for seed in range(3)},
+}
+DRAWN = ("one diverges", "the largest diverges at once", "all but one diverge", "all diverge at once")
+
+
+def items(found: Findings, kind: type) -> list:
+    return [item for chapter in found.chapters for item in chapter.items if isinstance(item, kind)]
+
+
+def check_told(found: Findings) -> None:
+    """Check that there is no number that is none in words, tables and claims."""
+    told = [*found.summary, *(str(claim.measured) for claim in found.claims), *(claim.note for claim in found.claims)]
+    told += [still.caption for still in items(found, Still)] + [listed.table.note for listed in items(found, Listed)]
+    words = re.findall(r"[\w.]+", " ".join(told))
+    assert not {"nan", "inf"} & set(words)
+    for listed in items(found, Listed):
+        assert listed.table.rows, listed.name
+        assert {len(row) for row in listed.table.rows} == {len(listed.table.columns)}, listed.name
+        numbers = [cell for row in listed.table.rows for cell in row if isinstance(cell, float)]
+        assert np.isfinite(numbers).all(), listed.name
+        assert not [cell for row in listed.table.rows for cell in row if str(cell) in ("nan", "inf")], listed.name
+
+
+def check_drawn(found: Findings) -> None:
+    for still in items(found, Still):
+        figure = still.draw()
+        assert figure.axes, still.name
+        figure.set_dpi(30)
+        figure.canvas.draw()
+        plt.close(figure)
+    for interactive in items(found, Interactive):
+        json.loads(interactive.figure.to_json(), parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(known, options, change):
+    found = findings(known(CLEAR, CHANGES[change]), options(lrs=LRS))
+    check_told(found)
+    if change in DRAWN:
+        check_drawn(found)
+    diverged = len(CHANGES[change])
+    assert found.summary[0].startswith("9 networks learned own_things:ARRAYS at 3 learning rates with 3 seeds")
+    assert f" {diverged} of them diverged." in found.summary[0]
+
+
+def test_nothing_is_recommended_where_all_diverged(known, options):
+    found = findings(known(CLEAR, CHANGES["all diverge"]), options(lrs=LRS))
+    text = "At no learning rate did a network come to the end, so none can be recommended: try smaller ones."
+    assert found.summary[1] == text
+    assert not [words for words in found.summary if "Use a learning rate" in words]
+
+
+def row_of(found: Findings, lr: float) -> dict[str, object]:
+    (rates,) = (listed.table for listed in items(found, Listed) if listed.name == "rates")
+    return next(dict(zip(rates.columns, row, strict=True)) for row in rates.rows if row[0] == lr)
+
+
+def test_the_best_rate_is_recommended_and_others_are_worse_by_as_much_as_they_are(known, options):
+    found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
+    assert found.summary[1].startswith("Use a learning rate of 0.001: it ends with the lowest held-out loss (0.2")
+    assert "No other rate of the grid can be as good" in found.summary[1]
+    best, worst = row_of(found, 0.001), row_of(found, 0.0001)
+    assert best["held-out loss"] == pytest.approx(0.2, rel=0.01)
+    assert worst["worse than best"] == pytest.approx(np.log(5), abs=0.01)
+    assert (best["in the range"], worst["in the range"]) == (True, False)
+    assert best["best in resamples"] == 1
+
+
+def test_equal_rates_are_not_decided_between(known, options):
+    same = {**CLEAR, 0.01: CLEAR[0.001]}
+    found = findings(known(same, NOTHING_DIVERGES), options(lrs=LRS))
+    assert "The data do not decide: 0.001 and 0.01 cannot be told apart with 3 seeds" in found.summary[1]
+    assert "No foreseeable number of seeds would" in found.summary[1]
+    assert "The range reaches the largest rate of the grid" in found.summary[1]
+    assert [row_of(found, lr)["in the range"] for lr in LRS] == [False, True, True]
+
+
+def test_a_rate_that_diverges_is_told_however_good_its_other_networks_are(known, options):
+    tempting = {**CLEAR, 0.01: [0.1, 0.05, 0.02, 0.01]}
+    found = findings(known(tempting, {(0.01, 0): 3, (0.01, 1): 0}), options(lrs=LRS))
+    assert found.summary[1].startswith("Use a learning rate of 0.001")
+    assert "Training diverged in 2 of 3 at 0.01." in found.summary[2]
+    row = row_of(found, 0.01)
+    assert (row["networks"], row["diverged"], row["in the range"]) == (3, 2, False)
+
+
+def test_networks_that_diverged_in_the_first_epoch_did_not_reach_the_target(known, options):
+    early = {0.0001: [2.0, 1.5, 1.2, 1.0], 0.001: [0.9, 0.5, 0.3, 0.2], 0.01: [0.1, 0.1, 0.2, 0.7]}
+    found = findings(known(early, {(0.01, 0): 0, (0.01, 1): 1}), options(lrs=LRS))
+    assert "reached first at 0.001, after 11 steps" in found.summary[2]
+    (networks,) = (listed.table for listed in items(found, Listed) if listed.name == "networks")
+    steps = {(row[0], row[1]): row[networks.columns.index("steps to target")] for row in networks.rows}
+    assert [steps[0.01, seed] for seed in range(3)] == [None, None, 2]
+    assert [steps[0.001, seed] for seed in range(3)] == [11, 11, 11]
+
+
+@pytest.mark.parametrize(
+    ("lrs", "chosen"),
+    [
+        ((0.003,), {"seeds": 1, "epochs": 1, "crossed_seeds": 0}),
+        ((0.003,), {}),
+        ((0.003, 0.03), {"seeds": 1, "crossed_seeds": 0}),
+        ((0.003, 0.03), {"batch_size": 48, "epochs": 3, "optimizer": "momentum", "schedule": "linear"}),
+    ],
+    ids=["one rate, seed, epoch", "one rate", "one seed", "whole batches"],
+)
+def test_a_run_may_be_as_small_as_one_likes(train, options, lrs, chosen):
+    asked = options(lrs=lrs, **chosen)
+    found = findings(train(lrs=lrs, **chosen), asked)
+    check_told(found)
+    check_drawn(found)
+    assert found.claims == []
+    (networks,) = (listed for listed in items(found, Listed) if listed.name == "networks")
+    assert len(networks.table.rows) == len(lrs) * asked.seeds
+    if len(lrs) == 1:
+        assert "Only one rate was tried" in found.summary[1]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"data": "own_things:sums", "model": "own_things:one_output"},
+        {"data": "own_things:sums", "model": "own_things:one_output", "loss": "l1", "optimizer": "sgd"},
+        {"data": "own_things:shares", "loss": "cross_entropy"},
+    ],
+    ids=["numbers", "absolute differences", "shares of classes"],
+)
+def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen):
+    found = findings(train(lrs=LRS, **chosen), options(lrs=LRS, **chosen))
+    check_told(found)
+    check_drawn(found)
+    assert "accuracy" not in " ".join(found.summary)
+    columns = {column for listed in items(found, Listed) for column in listed.table.columns}
+    assert not [column for column in columns if "accuracy" in column]
+    claims = {claim.id: claim for claim in found.claims}
+    assert claims["unstable"].note == "Needs classes."
+    assert claims["best"].holds in (True, False)
+
+
+def test_a_network_that_never_knows_anything_is_reported(train, options):
+    lost = {"model": "own_things:Lost"}
+    found = findings(train(lrs=LRS, **lost), options(lrs=LRS, **lost))
+    check_told(found)
+    check_drawn(found)
+    assert "9 of them diverged." in found.summary[0]
