@@ -96,9 +96,10 @@ def _beyond(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None
         return None
     seeds = _seeds_at(scores, best)
     count = min(BEYOND, left // len(seeds))
-    upwards = best == lrs[-1] and (best != lrs[0] or found["diverged"].sum() == 0)
-    neighbour = lrs[-2] if upwards else lrs[1] if len(lrs) > 1 else None
-    factor = SPACING if len(lrs) == 1 else float(lrs[-1] / neighbour if upwards else neighbour / lrs[0])
+    alone = len(lrs) == 1
+    upwards = best == lrs[-1] and not (alone and found["diverged"].any())
+    first, second = (best, best * SPACING) if alone else lrs[-2:] if upwards else lrs[:2]
+    factor = float(second / first)
     steps = [best * factor**number if upwards else best / factor**number for number in range(1, count + 1)]
     added = tuple(sorted(float(f"{lr:.6g}") for lr in steps))
     end = "largest" if upwards else "smallest"
