@@ -232,3 +232,30 @@ def test_errors_name_what_is_allowed():
         recommendation(array, confidence=95)
     with pytest.raises(InputError, match="resamples must be at least 100; got 3"):
         recommendation(array, resamples=3)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(2, 12))
+@settings(max_examples=40, deadline=None)
+def test_the_best_rate_is_plausible_whatever_is_missing(seed, rates, seeds):
+    random = np.random.default_rng(seed)
+    values = random.normal(0, 0.3, seeds) + random.normal(0, 0.1, (rates, 1)) + random.normal(0, 0.03, (rates, seeds))
+    values[random.random((rates, seeds)) < 0.4] = np.nan
+    values[random.integers(rates), 0] = 0.0  # at least one network
+    grid = xr.DataArray(
+        np.exp(values), coords={"lr": 10.0 ** np.arange(rates), "seed": range(seeds)}, dims=("lr", "seed")
+    )
+    found = recommendation(grid, resamples=200)
+    assert bool(found["plausible"].sel(lr=float(found["best"])))
+
+
+def test_a_rate_with_easy_seeds_only_is_not_the_best():
+    """Seeds differ more than rates, and the worst rate has only the seeds at which all rates are good."""
+    random = np.random.default_rng(0)
+    of_seed = np.sort(random.normal(0, 0.5, 24))
+    values = np.exp(np.array([0.12, 0.0, 0.02])[:, None] + of_seed + random.normal(0, 0.03, (3, 24)))
+    values[0, 8:] = np.nan
+    grid = xr.DataArray(values, coords={"lr": [0.001, 0.01, 0.1], "seed": range(24)}, dims=("lr", "seed"))
+    found = recommendation(grid)
+    assert float(found["best"]) == 0.01
+    assert float(found["score"].sel(lr=0.001)) < float(found["score"].sel(lr=0.01))
+    assert float(found["probability_best"].sel(lr=0.001)) < 0.01

@@ -10,6 +10,8 @@ from lrscope.analysis._scores import LR
 OTHER = "other"
 ENOUGH_SEEDS = 8
 """From so many common seeds on, critical values come from random signs; below, from Student's distribution."""
+TURNS = 100
+"""Turns in which missing ranks are found."""
 TINY = 1e-12
 """Standard errors below this are those of equal values."""
 
@@ -35,6 +37,20 @@ def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
     different = _places(LR, ranks) != _places(OTHER, ranks)
     compared = (count >= 2) & different & _as_other(rivals)
     return xr.Dataset({"mean": difference.mean(SEED), "error": error, "count": count, "compared": compared})
+
+
+def completed(ranks: xr.DataArray) -> xr.DataArray:
+    """Return ranks (lr, seed) in which one that is missing is the sum of what its rate and its seed are worth.
+
+    What they are worth is that of least squares, found by taking means of what the other leaves, in turn.
+    """
+    if ranks.notnull().all():
+        return ranks
+    of_rate = ranks.mean(SEED)
+    for _ in range(TURNS):
+        of_seed = (ranks - of_rate).mean(LR)
+        of_rate = (ranks - of_seed).mean(SEED)
+    return ranks.fillna(of_rate + of_seed)
 
 
 def _places(dim: str, ranks: xr.DataArray) -> xr.DataArray:

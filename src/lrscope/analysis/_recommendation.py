@@ -14,7 +14,7 @@ from lrscope.analysis._bootstrap import (
     resampled_means,
     share_interval,
 )
-from lrscope.analysis._pairs import OTHER, critical_values, pairs
+from lrscope.analysis._pairs import OTHER, completed, critical_values, pairs
 from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
 
 NEGLIGIBLE = 0.05
@@ -34,7 +34,8 @@ def recommendation(
     diverged counts as one with twice the largest finite score of the grid. The range contains the rate that is the best
     in truth with the given confidence, also with few seeds (docs/recommendation.md says how that was measured). A rate
     whose share of diverged networks lies above 5 %, beyond doubt (2 of 8, 1 of 3), belongs to the range only if that is
-    so of every rate.
+    so of every rate. Where rates have different seeds, those that they share are compared, and the best rate is that of
+    an additive model, rate plus seed.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def recommendation(
             low end says that it may itself be the best
         plausible : (lr) bool, it cannot be told from the best
         probability_best : (lr) in how many of the resampled sets of seeds it is the best; equal ones share
-        best : the rate with the best score
+        best : the rate with the best score, seed by seed; always a plausible one
         low, high : smallest and largest plausible rate; NaN if all networks diverged
         decided : bool, whether only one rate of several is plausible, by two seeds or more
         at_edge : ``lower``, ``upper`` or ``both`` if the range reaches the end of the grid, so that the optimum may lie
@@ -87,9 +88,13 @@ def recommendation(
     ranks = ranked(bare)
     result = _of_each_rate(bare, confidence, resamples, seed)
     candidates = _candidates(result)
-    best = ranks.mean(SEED).where(candidates).fillna(np.inf).argmin(LR)
-    result = result.assign(_differences(ranks, candidates, best, (confidence, resamples, seed)).data_vars)
-    result["probability_best"] = _probability_best(ranks, candidates, resamples, seed)
+    paired = pairs(ranks, candidates)
+    margin = critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
+    result["plausible"] = candidates & ~((paired["mean"] - margin).where(paired["compared"]).max(OTHER) > 0)
+    whole = completed(ranks.where(candidates))
+    best = whole.mean(SEED).where(result["plausible"]).fillna(np.inf).argmin(LR)
+    result = result.assign(_differences(paired, margin, best, candidates).data_vars)
+    result["probability_best"] = _probability_best(whole, candidates, resamples, seed)
     result = result.assign(_decision(result, ordered[LR].values, best))
     result["seeds_needed"] = _seeds_needed(ranks, result, best, confidence)
     return _labelled(result.assign_coords({LR: ordered[LR].values}), scores)
@@ -125,28 +130,22 @@ def _candidates(result: xr.Dataset) -> xr.DataArray:
     return safe if safe.any() else ended
 
 
-def _differences(
-    ranks: xr.DataArray, candidates: xr.DataArray, best: xr.DataArray, how: tuple[float, int, int]
-) -> xr.Dataset:
-    """Return how much worse than the best each rate is, at least and at most, and whether it may be the best."""
-    paired = pairs(ranks, candidates)
-    margin = critical_values(ranks, paired, *how) * paired["error"]
+def _differences(paired: xr.Dataset, margin: xr.DataArray, best: xr.DataArray, candidates: xr.DataArray) -> xr.Dataset:
+    """Return how much worse than the best each rate is, at least and at most."""
     lowest = (paired["mean"] - margin).where(paired["compared"]).max(OTHER)
     highest = (paired["mean"] + margin).where(paired["compared"]).max(OTHER)
-    plausible = candidates & ~(lowest > 0)
     difference = paired["mean"].isel({OTHER: best}, drop=True).clip(min=0.0).where(candidates.any())
     return xr.Dataset(
         {
             "difference": difference,
             "difference_low": lowest.fillna(0.0).clip(min=0.0).clip(max=difference),
             "difference_high": xr.where(np.isfinite(highest), highest, np.nan).clip(min=difference),
-            "plausible": plausible,
         }
     )
 
 
-def _probability_best(ranks: xr.DataArray, candidates: xr.DataArray, resamples: int, seed: int) -> xr.DataArray:
-    means = resampled_means(ranks, resamples, seed).where(candidates)
+def _probability_best(whole: xr.DataArray, candidates: xr.DataArray, resamples: int, seed: int) -> xr.DataArray:
+    means = resampled_means(whole, resamples, seed).where(candidates)
     first = means == means.min(LR)
     return (first / first.sum(LR)).mean(RESAMPLE)
 
