@@ -17,13 +17,12 @@ def layer_of(module, output):
     return layer
 
 
-def mine(layer, output, dtype=torch.float32, threads=1):
+def mine(layer, output, dtype=torch.float32):
     neurons = output.shape[1] if layer.channels_first or output.ndim == 2 else output.shape[-1]
     into = list(torch.full((len(NAMES), neurons), torch.nan, dtype=dtype))
     statistics = Statistics([layer], dtype)
     statistics.hear("0", output, into)
-    whole = into if output.ndim == 2 else ()
-    statistics.finish({"0": into}, whole)
+    statistics.finish({"0": into})
     return dict(zip(NAMES, into, strict=True))
 
 
@@ -48,6 +47,14 @@ def test_they_are_those_of_the_probe(module, shape, offset):
     torch.testing.assert_close(found["std"], wanted["std"], rtol=1e-4, atol=1e-6 + 2e-6 * abs(offset))
 
 
+def test_a_small_deviation_around_a_large_mean_is_not_lost():
+    """As of a saturated neuron: the mean square says nothing about it in single precision."""
+    output = 1000 + 0.01 * torch.randn((20, 4, 30), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = mine(layer_of(nn.Conv1d(1, 1, 1), output), output.float())
+    exact = output.float().double().std((0, 2), correction=0)
+    torch.testing.assert_close(found["std"].double(), exact, rtol=0.02, atol=0)
+
+
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 7), st.integers(0, 9))
 def test_in_double_precision_they_agree_to_rounding(samples, neurons, positions, seed):
     draw = torch.Generator().manual_seed(seed)
@@ -64,26 +71,15 @@ def test_a_layer_that_was_not_heard_is_missing():
     output = torch.randn(4, 3)
     layer = layer_of(nn.ReLU(), output)
     into = list(torch.zeros(len(NAMES), 3))
-    Statistics([layer], torch.float32).finish({"0": into}, into)
+    Statistics([layer], torch.float32).finish({"0": into})
     assert all(torch.isnan(one).all() for one in into)
 
 
-def test_what_was_written_over_is_left_out_once_and_copied_from_then_on():
-    layer = layer_of(nn.ReLU(), torch.ones(4, 3))
+def test_an_output_may_be_written_over_behind_it():
+    output = torch.full((4, 3), 5.0)
+    layer = layer_of(nn.ReLU(), output)
     statistics, into = Statistics([layer], torch.float32), list(torch.zeros(len(NAMES), 3))
-    for attempt in range(2):
-        output = torch.full((4, 3), 5.0)
-        statistics.hear("0", output, into)
-        output.zero_()
-        statistics.finish({"0": into}, into)
-        assert torch.isnan(into[0]).all() if attempt == 0 else (into[0] == 5).all()
-
-
-def test_the_number_of_threads_is_left_as_it_was():
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        mine(layer_of(nn.ReLU(), torch.ones(4, 3)), torch.ones(4, 3))
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(threads)
+    statistics.hear("0", output, into)
+    output.zero_()
+    statistics.finish({"0": into})
+    assert (into[0] == 5).all()

@@ -62,13 +62,14 @@ class Gathered:
         """Return how many steps a block may have."""
         return max(1, min(_MOST_STEPS, BLOCK_BYTES // self.record_bytes))
 
-    def add_rows(self, rows: Tensor) -> None:
-        """Take rows (step, element) of the steps that have none yet."""
+    def add_rows(self, rows: Tensor, scalars: np.ndarray) -> None:
+        """Take rows (step, element) and scalars (step, scalar) of the steps that have none yet."""
         stop = self.rows + len(rows)
         host = rows.cpu()
         for column in self.columns:
             array = self._array(column.label, column.shape, self.dtype)
-            array[0, self.rows : stop] = _arranged(host[:, column.start : column.stop], column)
+            part = scalars[:, column.start] if column.scalar else _arranged(host[:, column.start : column.stop], column)
+            array[0, self.rows : stop] = part
         self.rows = stop
 
     def put(self, label: Variable, value: np.ndarray | float) -> None:

@@ -18,7 +18,6 @@ from lrscope.probes import (
     GradientAngle,
     GradientNorm,
     Gradients,
-    Layer,
     LearningRate,
     Loss,
     Parameter,
@@ -29,19 +28,23 @@ from lrscope.probes import (
 )
 from lrscope.records import VALUES, Variable
 
-SCALARS = ("loss", "norm", "angle", "size")
-"""Of each step: loss, length of the gradient, its angle to that of the step before, length of the update."""
-_OF_SCALAR = {"loss": "loss", "gradient_norm": "norm", "update_size": "size", "gradient_angle": "angle"}
+SCALARS = ("loss", "gradient_norm", "gradient_angle", "update_size")
+"""What is one number a step; it stands beside the row."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One variable: its label, its shape behind (member, step), and where it stands in the row."""
+    """One variable: its label, its shape behind (member, step), and where it stands in the row, or among `SCALARS`."""
 
     label: Variable
     shape: tuple[int, ...]
     start: int
     parameter: Parameter | None = None
+
+    @property
+    def scalar(self) -> bool:
+        """Whether it is one of `SCALARS`."""
+        return self.shape == ()
 
     @cached_property
     def stop(self) -> int:
@@ -56,8 +59,7 @@ class Layout:
     Attributes
     ----------
     parameters, gradients : names of those that stand in it, in order, and where the first of them begins
-    layers : path -> where each of its statistics begins, and how many neurons it has
-    flat : where the statistics of all layers without positions begin together, and how many neurons these have
+    layers : path -> where its statistics begin, and how many neurons it has
     columns : step dimension -> variables
     slow : step dimension -> probes that measure by themselves
     rates : step dimensions at which the learning rates are recorded
@@ -66,8 +68,7 @@ class Layout:
     structure: Structure
     width: int = 0
     starts: dict[str, int] = field(default_factory=dict)
-    layers: dict[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)
-    flat: tuple[int, int] = (0, 0)
+    layers: dict[str, tuple[int, int]] = field(default_factory=dict)
     columns: dict[str, list[Column]] = field(default_factory=dict)
     slow: dict[str, tuple[Probe, ...]] = field(default_factory=dict)
     rates: set[str] = field(default_factory=set)
@@ -90,8 +91,6 @@ class Layout:
 def layout_of(structure: Structure, groups: Iterable[Group]) -> Layout:
     """Return where what the groups record stands in a row."""
     layout = Layout(structure)
-    for name in SCALARS:
-        layout.room(name, 1)
     for group in groups:
         layout.columns[group.dim] = [column for probe in group.probes for column in _columns(layout, group, probe)]
         layout.slow[group.dim] = tuple(probe for probe in group.probes if not is_fast(probe))
@@ -133,7 +132,7 @@ def _columns(layout: Layout, group: Group, probe: Probe) -> list[Column]:
     if isinstance(probe, GradientAngle):
         layout.angles.add(group.dim)
     layout.measures_update |= isinstance(probe, UpdateSize)
-    return [Column(label, (), layout.starts[_OF_SCALAR[label.name]]) for label in labels]
+    return [Column(label, (), SCALARS.index(label.name)) for label in labels]
 
 
 def _of_parameters(layout: Layout, labels: Sequence[Variable]) -> list[Column]:
@@ -153,29 +152,15 @@ def _of_parameters(layout: Layout, labels: Sequence[Variable]) -> list[Column]:
 
 
 def _of_layers(layout: Layout, labels: Sequence[Variable]) -> list[Column]:
-    """Place the statistics: of all flat layers the means side by side, then their deviations, and so on."""
     layers = {one.path: one for one in layout.structure.layers}
-    recorded = [layers[path] for path in dict.fromkeys(label.layer for label in labels)]
-    flat = [one for one in recorded if len(one.shape) == 1]
-    layout.flat = (0, 0) if layout.layers else (layout.width, sum(one.shape[0] for one in flat))
-    _place(layout, flat)
-    for one in recorded:
-        if len(one.shape) > 1:
-            _place(layout, [one])
     columns = []
     for label in labels:
-        starts, neurons = layout.layers[label.layer]
-        columns.append(Column(label, (neurons,), starts[NAMES.index(label.statistic)]))
+        layer = layers[label.layer]
+        neurons = layer.shape[0] if layer.channels_first or len(layer.shape) == 1 else layer.shape[-1]
+        first = layout.room(f"layer {label.layer}", neurons * len(NAMES))
+        layout.layers[label.layer] = first, neurons
+        columns.append(Column(label, (neurons,), first + NAMES.index(label.statistic) * neurons))
     return columns
-
-
-def _place(layout: Layout, layers: Sequence[Layer]) -> None:
-    neurons = [one.shape[0] if one.channels_first or len(one.shape) == 1 else one.shape[-1] for one in layers]
-    offset = layout.width
-    for one, count in zip(layers, neurons, strict=True):
-        layout.layers[one.path] = tuple(offset + number * sum(neurons) for number in range(len(NAMES))), count
-        offset += count
-    layout.width += sum(neurons) * len(NAMES)
 
 
 def _product(shape: tuple[int, ...]) -> int:

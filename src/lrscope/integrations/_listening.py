@@ -62,6 +62,7 @@ class Listener:
         self._leaves = {path: leaf for path, leaf in self._leaves.items() if path in modules}
         if self._handles and not self._stays:
             self.close()
+            self.active = self._active
 
     def close(self) -> None:
         """Take all hooks away."""

@@ -103,6 +103,7 @@ class Recorder:
         self._heard: list[tuple[str, Tensor]] = []
         self._first_gradients: dict[str, Tensor] = {}
         self._now, self._soon = self._due(0), self._due(1)
+        self._always = not self._budget.limited and all(group.when == Every() for group in self._groups)
         self._spread = False
         self._updates = self._recorded = self._skipped = 0
         self._captured = self._updated = self._stopped = self._closed = False
@@ -256,8 +257,9 @@ class Recorder:
 
     def _plan(self) -> None:
         """Decide about the step behind the next one; an angle needs the gradient of the step before."""
-        self._now, self._soon = self._soon, self._due(self._updates + 1)
-        self._listener.active = bool(self._now)
+        if not self._always:
+            self._now, self._soon = self._soon, self._due(self._updates + 1)
+            self._listener.active = bool(self._now)
 
     def _due(self, step: int) -> frozenset[str]:
         """Return the step dimensions that are recorded at a step."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lrscope.errors import InputError
 from lrscope.integrations._blocks import Gathered, block_of
-from lrscope.integrations._frame import Frames
+from lrscope.integrations._frame import LOSS, Frames
 from lrscope.integrations._layout import layout_of
 from lrscope.integrations._slow import Given, Slow
 from lrscope.integrations._timetable import Group
@@ -137,24 +137,24 @@ class Sheet:
         assert slot.parameters is not None
         assert slot.gradients is not None
         number = torch.tensor(rate, dtype=torch.float64, device=slot.row.device)
-        given = Given(slot.scalars["loss"], number, slot.parameters, slot.gradients, self.frames.update)
+        loss = slot.row.new_tensor(slot.scalars[LOSS])
+        given = Given(loss, number, slot.parameters, slot.gradients, self.frames.update)
         for dim, label, value in self.slow.measure(due, given):
             self.gathered[dim].put(label, value)
 
     def spill(self) -> None:
         """Sort the rows into variables."""
-        rows = self.frames.taken()
-        self._look_for_divergence(rows)
-        for dim, one in self.gathered.items():
-            own = [number for number, (_, due) in enumerate(self._due) if dim in due]
-            if own:
-                one.add_rows(rows if len(own) == len(rows) else rows[own])
-        self._due.clear()
-
-    def _look_for_divergence(self, rows: Tensor) -> None:
-        wrong = self.frames.not_finite(rows)
+        rows, scalars = self.frames.taken()
+        wrong = self.frames.not_finite(rows, scalars)
         if self.diverged_at < 0 and wrong.any():
             self.diverged_at = self._due[int(wrong.argmax())][0]
+        for dim, one in self.gathered.items():
+            own = [number for number, (_, due) in enumerate(self._due) if dim in due]
+            if len(own) == len(rows):
+                one.add_rows(rows, scalars)
+            elif own:
+                one.add_rows(rows[own], scalars[own])
+        self._due.clear()
 
     def block(self, members: Mapping[str, np.ndarray], sweep: Sweep) -> xr.Dataset:
         """Return what was gathered since the last block."""

@@ -1,13 +1,11 @@
 """Statistics of the layers' outputs over the samples, as `lrscope.probes.Activations` defines them, in fewer passes.
 
-A recorder pays them at every step of somebody's loop. Large outputs are reduced while they are still in the cache, and
-without bringing the neurons to the end first; small ones wait for each other and are reduced as one, since each
-operation costs more than what it does. What is counted or compared is the same number as the probe's; sums are added in
-another order, so mean and deviation agree up to rounding.
+A recorder pays them at every step of somebody's loop. So they are taken as soon as an output is there, while it is in
+the cache, and without bringing the neurons of a convolution to the end first. What is counted or compared is the same
+number as the probe's; sums are added in another order, so mean and deviation agree up to rounding.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -16,10 +14,12 @@ from lrscope.probes import Layer
 
 NAMES = ("mean", "std", "min", "max", "active")
 """The statistics, in the order in which they are written."""
-_SMALL = 2**16
-"""Outputs (sample, neuron) of up to so many elements wait for each other."""
-_AT_ONCE = 2**18
+_AT_ONCE = 2**17
 """Elements of samples that are reduced at a time, so that they stay in the cache."""
+_ONE_BY_ONE = 2048
+"""So many samples may be summed one behind the other; of more, single precision would lose digits."""
+_FAR = 64.0
+"""Where the mean square is so many times the variance, the squares are not enough: they would cancel."""
 
 
 class Columns:
@@ -27,19 +27,26 @@ class Columns:
 
     def __init__(self) -> None:
         self._room = torch.empty(0)
+        self._ones = torch.empty(0)
 
     def take(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
         """Write the statistics over the samples into vectors (neuron), in the order of `NAMES`."""
+        if self._room.shape != outputs.shape or self._room.device != outputs.device:
+            self._room = torch.empty_like(outputs, memory_format=torch.contiguous_format)
+            self._ones = outputs.new_ones(len(outputs))
         mean, std, least, most, active = into
-        room = self._room = _like(self._room, outputs)
-        torch.mean(outputs, 0, out=mean)
+        if len(outputs) <= _ONE_BY_ONE:
+            centre, variance = torch.batch_norm_update_stats(outputs, None, None, 0.0)
+            mean.copy_(centre)
+        else:
+            torch.mean(outputs, 0, out=mean)
+            variance = torch.sub(outputs, mean, out=self._room).square_().mean(0)
+        torch.sqrt(variance, out=std)
         torch.amin(outputs, 0, out=least)
         torch.amax(outputs, 0, out=most)
-        torch.sub(outputs, mean, out=room)
-        torch.mean(room.mul_(room), 0, out=std)
-        std.sqrt_()
-        torch.gt(outputs, 0, out=room)
-        torch.mean(room, 0, out=active)
+        torch.gt(outputs, 0, out=self._room)
+        torch.mv(self._room.t(), self._ones, out=active)
+        active.div_(len(outputs))
 
 
 class Positions:
@@ -52,41 +59,37 @@ class Positions:
     def take(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
         """Write the statistics over samples and positions into vectors (neuron), in the order of `NAMES`."""
         samples, neurons, positions = outputs.shape
-        some = max(1, _AT_ONCE // (neurons * positions))
-        self._room = _like(self._room, outputs[:some])
-        self._of_samples = _like(self._of_samples, outputs.new_empty((len(NAMES), samples, neurons)))
+        some = max(1, min(samples, _AT_ONCE // max(1, neurons * positions)))
+        if self._of_samples.shape[1:] != (samples, neurons) or self._room.shape != (some, neurons, positions):
+            self._of_samples = outputs.new_empty((len(NAMES), samples, neurons))
+            self._room = outputs.new_empty((some, neurons, positions))
         for start in range(0, samples, some):
             self._take_some(outputs[start : start + some], self._of_samples[:, start : start + some])
-        self._join(positions, into)
+        self._join(outputs, into)
 
     def _take_some(self, outputs: Tensor, into: Tensor) -> None:
         mean, length, least, most, active = into.unbind()
         room = self._room[: len(outputs)]
         torch.mean(outputs, 2, out=mean)
+        torch.linalg.vector_norm(outputs, dim=2, out=length)
         torch.amin(outputs, 2, out=least)
         torch.amax(outputs, 2, out=most)
-        torch.sub(outputs, mean[:, :, None], out=room)
-        torch.linalg.vector_norm(room, dim=2, out=length)
         torch.gt(outputs, 0, out=room)
         torch.mean(room, 2, out=active)
 
-    def _join(self, positions: int, into: Sequence[Tensor]) -> None:
-        """Join the samples: the variance is the mean of theirs, and the variance of their means."""
+    def _join(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
+        """Join the samples; the variance is the mean square less the square of the mean, unless these are too near."""
         means, lengths, least, most, active = self._of_samples.unbind()
         mean, std = into[:2]
         torch.mean(means, 0, out=mean)
-        within = lengths.square_().mean(0).div_(positions)
-        torch.add(within, means.sub_(mean).square_().mean(0), out=std)
-        std.sqrt_()
+        square = lengths.square_().mean(0).div_(outputs.shape[2])
+        variance = square - mean.square()
+        if bool((square > _FAR * variance).any()):
+            variance = (outputs - mean[:, None]).square_().mean((0, 2))
+        torch.sqrt(variance, out=std)
         torch.amin(least, 0, out=into[2])
         torch.amax(most, 0, out=into[3])
         torch.mean(active, 0, out=into[4])
-
-
-def _like(room: Tensor, wanted: Tensor) -> Tensor:
-    if room.shape == wanted.shape and room.dtype == wanted.dtype and room.device == wanted.device:
-        return room
-    return torch.empty_like(wanted, memory_format=torch.contiguous_format)
 
 
 class Statistics:
@@ -100,85 +103,35 @@ class Statistics:
 
     def __init__(self, layers: Sequence[Layer], dtype: torch.dtype) -> None:
         self._layers = {layer.path: layer for layer in layers}
-        self._flat = [layer.path for layer in layers if len(layer.shape) == 1]
         self._dtype = dtype
-        self._waiting: dict[str, tuple[Tensor, int]] = {}
-        self._written_over: set[str] = set()
         self._columns = {path: Columns() for path in self._layers}
         self._positions = {path: Positions() for path in self._layers}
-        self._whole = Columns()
-        self._joined = torch.empty(0, dtype=dtype)
-        self.heard: set[str] = set()
+        self._heard: set[str] = set()
 
     def hear(self, path: str, output: Tensor, into: Sequence[Tensor]) -> None:
-        """Take an output (sample, ...) that the next module may write over."""
-        if output.ndim == 2 and output.numel() <= _SMALL:
-            kept = output.detach()
-            if path in self._written_over:
-                kept = kept.clone()
-            self._waiting[path] = kept, kept._version
-        elif output.ndim != len(self._layers[path].shape) + 1:
+        """Write the statistics of an output (sample, ...) into five vectors (neuron)."""
+        layer = self._layers[path]
+        if output.ndim != len(layer.shape) + 1 or not output.numel():
             return
-        else:
-            with torch.no_grad():
-                self._take(path, output, into)
-        self.heard.add(path)
+        exact = output.detach()
+        if exact.dtype != self._dtype:
+            exact = exact.to(self._dtype)
+        with torch.no_grad():
+            if exact.ndim == 2:
+                self._columns[path].take(exact, into)
+            elif layer.channels_first:
+                self._positions[path].take(exact.flatten(2), into)
+            else:
+                self._columns[path].take(exact.reshape(-1, exact.shape[-1]), into)
+        self._heard.add(path)
 
-    def finish(self, views: Mapping[str, Sequence[Tensor]], whole: Sequence[Tensor]) -> None:
-        """Write the statistics of the outputs that are waiting; of layers that were not heard they are missing.
-
-        Parameters
-        ----------
-        views : path -> five vectors (neuron)
-        whole : five vectors (neuron) of all flat layers together
-        """
-        if len(self.heard) < len(self._layers):
-            _miss(views[path] for path in self._layers.keys() - self.heard)
-        outputs = {path: output for path, (output, version) in self._waiting.items() if output._version == version}
-        together = bool(whole) and len(outputs) == len(self._flat)
-        if together and len({(len(one), one.dtype) for one in outputs.values()}) == 1:
-            self._take_whole([outputs[path] for path in self._flat], whole)
-        else:
-            for path, output in outputs.items():
-                self._take(path, output, views[path])
-        if len(outputs) < len(self._waiting):
-            late = self._waiting.keys() - outputs.keys()
-            self._written_over |= late  # copied from now on, and left out this once
-            _miss(views[path] for path in late)
-        self._waiting.clear()
-        self.heard.clear()
-
-    def _take(self, path: str, output: Tensor, into: Sequence[Tensor]) -> None:
-        layer, exact = self._layers[path], output.detach().to(self._dtype)
-        if exact.ndim > 2 and layer.channels_first:
-            self._positions[path].take(exact.flatten(2), into)
-        else:
-            self._columns[path].take(exact.reshape(-1, exact.shape[-1]), into)
-
-    def _take_whole(self, outputs: list[Tensor], into: Sequence[Tensor]) -> None:
-        """Reduce all flat layers as one (sample, neuron): on a CPU in one thread, there is too little for two."""
-        shape = (len(outputs[0]), len(into[0]))
-        if self._joined.shape != shape:
-            self._joined = torch.empty(shape, dtype=self._dtype, device=outputs[0].device)
-        with _alone(outputs[0].device):
-            torch.cat(outputs, 1, out=self._joined)
-            self._whole.take(self._joined, into)
+    def finish(self, views: Mapping[str, Sequence[Tensor]]) -> None:
+        """End the pass: of layers that were not heard the statistics are missing."""
+        if len(self._heard) < len(self._layers):
+            _miss(views[path] for path in self._layers.keys() - self._heard)
+        self._heard.clear()
 
 
 def _miss(views: Iterable[Sequence[Tensor]]) -> None:
     for view in (view for of_layer in views for view in of_layer):
         view.fill_(torch.nan)
-
-
-@contextmanager
-def _alone(device: torch.device) -> Iterator[None]:
-    """Let operations use one thread: where another program has the other core, two wait for each other for long."""
-    threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
