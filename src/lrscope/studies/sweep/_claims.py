@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope import analysis
+from lrscope.data import DATA_SETS
 from lrscope.report import Claim
 from lrscope.studies._words import at_rates, counted, percent, rate, short
 from lrscope.studies.sweep._options import PUBLISHED
@@ -23,10 +24,11 @@ RISES, ROUGHER, QUARTER = 0.1, 2.0, 0.25
 def claims(found: Results) -> list[Claim]:
     """Return every claim: with the published value, the measured one, and whether it holds here.
 
-    A run with one of the source's rates at most has nothing to say about them: no claims.
+    A run of another network, on other data than images, or with one of the source's rates at most, has nothing to say
+    about them: no claims.
     """
     lacking = [f"lr {rate(lr)}" for lr in PUBLISHED if lr not in found.scores[LR]]
-    if len(lacking) > 1:
+    if len(lacking) > 1 or found.options.model != "cnn" or found.options.data not in DATA_SETS:
         return []
     judged = [_judged(found, statement, lacking) for statement in STATEMENTS]
     return [*judged, _diverges(found), _accuracy(found)]
@@ -93,8 +95,7 @@ def _best(found: Results) -> xr.DataArray:
 
 
 def _best_measured(found: Results) -> str:
-    accuracy = _finite_mean(_of_source(found, found.scores))
-    told = f"held-out loss {at_rates(accuracy, short)}"
+    told = f"held-out loss {at_rates(_finite_mean(_of_source(found, found.scores)), short)}"
     if found.accuracy is None:
         return told
     return f"accuracy {at_rates(_finite_mean(_of_source(found, found.accuracy)), _percent1)}; {told}"
@@ -122,6 +123,11 @@ def _early(found: Results) -> xr.DataArray:
     there = (good <= target).any(STEP)
     first = (good <= target).argmax(STEP)
     return ((first + 1) / good.sizes[STEP]).where(there, np.inf).where(target.notnull())
+
+
+def _after(found: Results) -> str:
+    early = float(_early(found).median(SEED))
+    return f"after {percent(early)} of the epochs" if np.isfinite(early) else "never"
 
 
 def _is_slow(found: Results) -> xr.DataArray:
@@ -169,7 +175,7 @@ STATEMENTS = (
         "0.0001 is slow: the loss falls gradually",
         "0.001 has the held-out loss that 0.0001 ends with in the first half",
         _is_slow,
-        lambda found: f"0.001 has it after {percent(float(_early(found).median(SEED)))} of the epochs",
+        lambda found: f"0.001 has it {_after(found)}",
     ),
     Statement(
         "not-made-up",
@@ -177,7 +183,7 @@ STATEMENTS = (
         "a poorly chosen rate cannot be compensated by simply training longer",
         f"0.001 after {percent(QUARTER)} of the epochs is as good as 0.0001 after all",
         _not_made_up,
-        lambda found: f"it is after {percent(float(_early(found).median(SEED)))}",
+        lambda found: f"it is {_after(found)}",
     ),
     Statement(
         "unstable",
@@ -194,14 +200,17 @@ STATEMENTS = (
 def _diverges(found: Results) -> Claim:
     """Whether any network at 0.01 diverged or ended no better than it began."""
     words, source = "at 0.01 training sometimes diverges entirely", f"{BLOG}, results"
-    tolerance = "at least one network diverged, or ended with no lower loss than it began"
+    tolerance = "at least one network diverged, or had no lower training loss in the last epoch than in the first"
     if LARGE not in found.scores[LR]:
         return Claim("diverges", source, words, WORDS, None, tolerance, None, f"Needs lr {rate(LARGE)}.")
     outcome = found.outcome["outcome"].sel({LR: LARGE})
     trained = outcome.notnull()
-    failed = int(((outcome != "converged") & trained).sum())
-    measured = f"{failed} of {counted(int(trained.sum()), 'network')}"
-    return Claim("diverges", source, words, WORDS, measured, tolerance, failed > 0, _setting(found))
+    loss = found.curves["training loss"].sel({LR: LARGE})
+    diverged = (outcome == "diverged") & trained
+    no_better = ~diverged & trained & (loss.isel({STEP: -1}) >= loss.isel({STEP: 0}))
+    counts = [int(some.sum()) for some in (diverged, no_better)]
+    measured = f"{counts[0]} diverged, {counts[1]} ended no better, of {counted(int(trained.sum()), 'network')}"
+    return Claim("diverges", source, words, WORDS, measured, tolerance, sum(counts) > 0, _setting(found))
 
 
 def _accuracy(found: Results) -> Claim:

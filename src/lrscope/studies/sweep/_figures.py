@@ -13,7 +13,7 @@ from lrscope.studies._findings import Still
 from lrscope.studies._words import rate
 from lrscope.studies.sweep._results import LR, STEP, Results
 
-MAPS = 4
+MAPS = 8
 """Networks whose neurons are shown, at most."""
 
 
@@ -69,7 +69,8 @@ def activity(found: Results) -> Still:
     rates = sorted(found.active)
     places = np.unique(np.linspace(0, len(rates) - 1, min(MAPS, len(rates))).round().astype(int))
     chosen = {f"lr {rate(rates[place])}": found.active[rates[place]] for place in places}
-    caption = "Share of the batch that activates each ReLU neuron, of the network of the first seed at each rate."
+    which = "each rate" if len(chosen) == len(rates) else f"{len(chosen)} of the {len(rates)} rates"
+    caption = f"Share of the batch that activates each ReLU neuron, of the network of the first seed at {which}."
     return Still("activity", "Activity of every neuron", caption, partial(figures.activity_maps, chosen))
 
 

@@ -35,7 +35,7 @@ def findings(records: Mapping[str, xr.Dataset], options: Options) -> Findings:
     return Findings(
         title=TITLE,
         question=QUESTION,
-        summary=[_what(found), *advice(found), *evidence(found), range_test(found), *spread(found), insides(found)],
+        summary=[_what(found), *advice(found), *evidence(found), *range_test(found), *spread(found), insides(found)],
         claims=claims(found),
         chapters=_chapters(found),
     )
@@ -49,7 +49,7 @@ def _what(found: Results) -> str:
     return (
         f"{counted(trained, 'network')} learned {options.data} at {counted(sizes['lr'], 'learning rate')} with "
         f"{counted(sizes['seed'], 'seed')} for {counted(options.epochs, 'epoch')} "
-        f"({options.epochs * found.per_epoch} updates). {told}"
+        f"({counted(options.epochs * found.per_epoch, 'update')}). {told}"
     )
 
 
@@ -58,7 +58,7 @@ def _chapters(found: Results) -> list[Chapter]:
     evidence: list[Still | Listed | Interactive] = [pictures.outcome(found), pictures.interactive(found)]
     evidence += [pictures.differences(found), tables.rates(found), *more]
     inside: list[Still | Listed] = [pictures.insides(found), tables.insides(found)]
-    inside += [pictures.activity(found), pictures.survival(found)]
+    inside += [pictures.activity(found), pictures.survival(found)] if found.rectified else []
     course: list[Still | Listed] = [pictures.curves(found), tables.networks(found)]
     if found.targets is not None:
         course.insert(1, pictures.targets(found.targets, found.scores))
@@ -68,7 +68,7 @@ def _chapters(found: Results) -> list[Chapter]:
         Chapter("Course of the training", "", course),
         Chapter("Against the range test", RANGE_TEST, [pictures.range_test(found), tables.range_test(found)]),
         *([] if split is None else [_split(split)]),
-        Chapter("Inside the networks", "", inside),
+        Chapter("Inside the networks", "" if found.rectified else NOT_RECTIFIED, inside),
         Chapter("Numbers of the curves", "", [tables.curves(found)], True),
     ]
 
@@ -77,10 +77,14 @@ def _split(split: xr.Dataset) -> Chapter:
     return Chapter("What else decides", SPLIT, [pictures.variance(split), tables.variance(split)])
 
 
+NOT_RECTIFIED = (
+    "Dead neurons are not counted: the recorded layers put out values below 0, as those of networks do that call their "
+    "activation functions as functions instead of modules, or have others than ReLU."
+)
 RANGE_TEST = (
     "The range test trains one network for 100 steps while the rate rises by a constant factor from 1e-7 to 10, and "
     "reads a suggestion off the training loss. It was run for every seed, and its suggestions are held against what "
-    "whole trainings found."
+    "whole trainings found. The rules of all tools read the same runs, over fastai's range of rates."
 )
 SPLIT = (
     "At every rate some initialisations were crossed with as many orders of the data, so that the outcome's variance "

@@ -36,6 +36,7 @@ class Results:
     recommended, sensitivity, more : of `analysis.recommendation`, `sensitivity` and `more_epochs`
     targets : of `analysis.steps_to_target`; None if all networks diverged
     split : of `analysis.variance_split`; None without crossed seeds
+    rectified : whether all recorded activations are 0 or more, so that a neuron can be dead
     tested, agreement : of `analysis.range_test` and `range_test_agreement`
     lives, survival : of `analysis.lives` (lr, seed, step, neuron) and `analysis.survival` (lr, step)
     active : share of the batch that activates each neuron, of one network of each rate: (step, neuron)
@@ -54,6 +55,7 @@ class Results:
     targets: xr.Dataset | None
     more: xr.Dataset
     split: xr.Dataset | None
+    rectified: bool
     tested: xr.Dataset
     agreement: xr.Dataset
     lives: xr.Dataset
@@ -101,12 +103,13 @@ def _results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
         targets=analysis.steps_to_target(course) if np.isfinite(scores).any() else None,
         more=analysis.more_epochs(course, recommended),
         split=analysis.variance_split(crossed) if crossed is not None else None,
+        rectified=_rectified(there),
         tested=tested,
         agreement=analysis.range_test_agreement(tested["suggestion"], recommended),
         lives=lives,
         survival=analysis.survival(lives),
         active=_active(there),
-        insides=_insides(there, lives, per_epoch, options),
+        insides=_insides(there, lives if _rectified(there) else None, per_epoch, options).where(np.isfinite(scores)),
     )
 
 
@@ -168,7 +171,13 @@ def _active(there: list[xr.Dataset]) -> dict[float, xr.DataArray]:
     return dict(sorted(found.items()))
 
 
-def _insides(there: list[xr.Dataset], lives: xr.Dataset, per_epoch: int, options: Options) -> xr.Dataset:
+def _rectified(there: list[xr.Dataset]) -> bool:
+    """Tell whether no recorded activation was ever below 0."""
+    smallest = [array for one in there for array in one.values() if array.attrs.get("statistic") == "min"]
+    return all(not (array < 0).any() for array in smallest)
+
+
+def _insides(there: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int, options: Options) -> xr.Dataset:
     """Return what is found inside at the end (lr, seed): medians over the last epoch, shares of neurons, sharpness."""
     found = {name: _late(_whole(there, name), per_epoch) for name in ("gradient_angle", "gradient_norm", "update_size")}
     dead = (lives["died"] >= 0).mean("neuron").where(lives["dead_share"].notnull().any("neuron"))

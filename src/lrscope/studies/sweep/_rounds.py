@@ -17,6 +17,8 @@ GRID, RANGE_TEST, CROSSED = "grid", "range-test", "crossed"
 """Names of the experiments; those of further rounds are ``round2``, ``round3``, ..."""
 BEYOND = 2
 """Rates added at once beyond an end of the grid."""
+LEAST, MOST = 1e-12, 1e6
+"""No rates beyond them are added: a loss that is the same at all rates would otherwise lead to rates of zero."""
 FINE = 2.1
 """Neighbouring rates are not refined if they are at most by this factor apart."""
 MORE = 1.5
@@ -101,7 +103,7 @@ def _beyond(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None
     first, second = (best, best * SPACING) if alone else lrs[-2:] if upwards else lrs[:2]
     factor = float(second / first)
     steps = [best * factor**number if upwards else best / factor**number for number in range(1, count + 1)]
-    added = tuple(sorted(float(f"{lr:.6g}") for lr in steps))
+    added = tuple(sorted(float(f"{lr:.6g}") for lr in steps if LEAST <= lr <= MOST))
     end = "largest" if upwards else "smallest"
     return (added, seeds, f"the best rate, {rate(best)}, is the {end} of the grid") if added else None
 

@@ -10,7 +10,9 @@ from lrscope.studies._words import counted, percent, short
 from lrscope.studies.sweep._results import LR, SEED, Results
 
 SEEN = 0.01
-"""Shares of the variance below it are not told."""
+"""Smaller shares and differences are not told."""
+FORESEEABLE = 16
+"""How many times the seeds that there are is no foreseeable number; as in `lrscope.analysis.recommendation`."""
 
 
 def advice(found: Results) -> list[str]:
@@ -22,9 +24,9 @@ def advice(found: Results) -> list[str]:
     loss = short(float(recommended["score"].sel({LR: found.best})))
     of_best = None if found.accuracy is None else float(found.accuracy.sel({LR: found.best}).mean())
     accuracy = "" if of_best is None else f", accuracy {of_best:.1%}"
-    words = [f"Use a learning rate of {_rate(found.best)}: it ends with the lowest held-out loss ({loss}{accuracy})."]
+    words = [f"Use a learning rate of {_rate(found.best)}: seed by seed it ends with the lowest held-out loss ({loss}{accuracy})."]
     if bool(recommended["decided"]):
-        words.append("No other rate of the grid can be as good, with 95 % confidence.")
+        words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
         words += _undecided(found, plausible)
     return [" ".join([*words, _edge(found)]).strip()]
@@ -36,16 +38,26 @@ def _undecided(found: Results, plausible: list[float]) -> list[str]:
         f"The data do not decide: {_listed(plausible)} cannot be told apart with {counted(seeds, 'seed')} at 95 % "
         "confidence."
     ]
+    if seeds < 2:
+        return [*words, "One seed says nothing about chance: train four or more."]
     if needed > 0:
         words.append(f"If the differences are as they seem, {needed} seeds each would tell them apart.")
     else:
-        words.append(
-            "No foreseeable number of seeds would: whichever of them you take makes no difference that matters."
-        )
+        worst = float(found.recommended["difference_high"].where(found.recommended["plausible"]).max())
+        words.append(f"That would take more than {FORESEEABLE} times as many seeds; {_at_most(found, worst)}.")
     epochs = int(found.more["epochs_needed"])
     if epochs > 0:
         words.append(f"Going on as now, {counted(epochs, 'epoch')} would tell them apart.")
     return words
+
+
+def _at_most(found: Results, difference: float) -> str:
+    """Say how much worse than the best any of them can be."""
+    if not math.isfinite(difference):
+        return "how much worse than the best they may be is not known"
+    if found.recommended.attrs["scale"] == "linear":
+        return f"none of them is worse than the best by more than {short(difference, 2)}"
+    return f"none of them is worse than the best by more than {percent(math.expm1(difference))}"
 
 
 def _edge(found: Results) -> str:
@@ -53,8 +65,9 @@ def _edge(found: Results) -> str:
     if not edge or found.recommended.sizes[LR] < 2:
         return "" if found.recommended.sizes[LR] > 1 else "Only one rate was tried: nothing can be said of others."
     words = {"lower": "smallest", "upper": "largest", "both": "smallest and the largest"}[edge]
+    reaches = "It is" if bool(found.recommended["decided"]) else "They reach"
     remedy = "" if found.options.until_decided else " Try --until-decided, or a wider --lrs."
-    return f"The range reaches the {words} rate of the grid: the optimum may lie outside.{remedy}"
+    return f"{reaches} the {words} rate of the grid: the optimum may lie outside.{remedy}"
 
 
 def evidence(found: Results) -> list[str]:
@@ -69,12 +82,14 @@ def _sensitivity(found: Results) -> str:
     for side, words in (("lower", "half"), ("higher", "twice")):
         ratio = float(found.sensitivity["ratio"].sel(side=side))
         if math.isfinite(ratio):
-            told.append(f"{words} the rate ends with {_times(ratio)} the loss")
+            told.append(f"{words} the rate ends with {_times(ratio)}")
     return f"Around it, {' and '.join(told)} (interpolated between the rates of the grid)." if told else ""
 
 
 def _times(ratio: float) -> str:
-    return f"{short(ratio, 2)} times"
+    if abs(ratio - 1) < SEEN:
+        return "the same loss"
+    return f"{percent(abs(ratio - 1))} {'more' if ratio > 1 else 'less'} loss" if ratio < 2 else f"{ratio:.2g} times the loss"
 
 
 def _divergence(found: Results) -> str:
@@ -97,18 +112,19 @@ def _speed(found: Results) -> str:
     fastest = found.targets["median"].where(found.targets["reached"] >= 0.5)
     if not np.isfinite(fastest).any():
         return ""
-    first = float(fastest[LR][int(fastest.fillna(np.inf).argmin(LR))])
-    steps, target = float(fastest.sel({LR: first})), float(found.targets["target"])
-    return (
-        f"A held-out loss of {short(target)} is reached first at {_rate(first)}, after {short(steps)} steps (median)."
-    )
+    steps, target = float(fastest.min()), float(found.targets["target"])
+    first = [float(lr) for lr in fastest[LR].values[(fastest == steps).values]]
+    after = f"after {short(steps, 6)} steps (median)"
+    return f"A held-out loss of {short(target)} is reached first at {_listed(first)}, {after}."
 
 
-def range_test(found: Results) -> str:
-    """Say how often the range test's suggestions fall into the range."""
+def range_test(found: Results) -> list[str]:
+    """Say how often the range test's suggestions fall into the range; of one rate there is none."""
+    if found.recommended.sizes[LR] < 2 or math.isnan(found.best):
+        return []
     inside = found.agreement["share"]
     told = [f"{rule} {percent(float(inside.sel(rule=rule)))}" for rule in inside["rule"].values.tolist()]
-    return f"Share of the seeds whose range test suggests a rate of the range that training found: {', '.join(told)}."
+    return [f"Share of the seeds whose range test suggests a rate that training cannot tell from the best: {_and(told)}."]
 
 
 def spread(found: Results) -> list[str]:
@@ -135,12 +151,12 @@ def insides(found: Results) -> str:
     rates = found.scores[LR].values
     shown = sorted({float(lr) for lr in (rates[0], found.best, rates[-1]) if math.isfinite(lr)})
     median = found.insides.median(SEED).sel({LR: shown})
-    dead = f"dead neurons: {_by_rate(median['dead_share'], percent)}"
-    angle = f"angle between consecutive gradients: {_by_rate(median['gradient_angle'], _degrees)}"
-    words = [f"Inside, at the end: {dead}; {angle}"]
+    words = [f"angle between consecutive gradients: {_by_rate(median['gradient_angle'], _degrees)}"]
+    if "dead_share" in median:
+        words.insert(0, f"dead neurons: {_by_rate(median['dead_share'], percent)}")
     if "sharpness_ratio" in median and np.isfinite(median["sharpness_ratio"]).any():
         words.append(f"sharpness of a batch over its limit of stability: {_by_rate(median['sharpness_ratio'], _two)}")
-    return "; ".join(words) + "."
+    return f"Inside, at the end: {'; '.join(words)}."
 
 
 def _by_rate(values: xr.DataArray, write: Callable[[float], str]) -> str:

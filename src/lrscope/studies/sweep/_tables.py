@@ -31,7 +31,7 @@ def rates(found: Results) -> Listed:
         rows.append((*cells, _number(row["probability_best"]), bool(row["plausible"])))
     note = (
         "Held-out loss: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: mean log "
-        "ratio to the best rate, paired by seed, with simultaneous 95 % bounds; 0.1 is about 10 %."
+        "ratio to the best rate, paired by seed, with 95 % bounds; 0.1 is about 10 %."
     )
     return Listed("rates", Table("Every learning rate", columns, rows, note))
 
