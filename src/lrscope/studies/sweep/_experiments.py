@@ -46,7 +46,7 @@ SCHEDULES = {"constant": Constant(), "linear": Linear(), "cosine": Cosine()}
 LOWEST, HIGHEST, ITERATIONS = 1e-7, 10.0, 100
 """Rates and steps of the range test, as fastai has them."""
 MOMENTS = 200
-"""How often the activations of a network are recorded, at most."""
+"""How often the activations of a network are recorded, at least, if it takes so many steps."""
 LANCZOS = 8
 LARGEST = float(np.finfo(np.float32).max)
 SHARPNESS_SHARE = 0.2
@@ -175,6 +175,9 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
     """Return the training of a grid, with everything that is recorded of it."""
     arrays: Arrays = common["data"].arrays()
     per_epoch = math.ceil(len(arrays.inputs) / common["batch_size"])
+    if options.epochs * per_epoch < 2:
+        remedy = "What is held out is measured before the last update: ask for more epochs, or smaller batches."
+        raise must_be("epochs", "enough for two updates", options.epochs, remedy)
     return Experiment(
         **common,
         sweep=sweep,

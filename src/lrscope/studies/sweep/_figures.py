@@ -37,10 +37,7 @@ def interactive(found: Results) -> Interactive:
 
 def differences(found: Results) -> Still:
     """Return how much worse than the best each rate is."""
-    caption = (
-        "Paired by seed, with bounds that hold for all rates together at 95 %: a rate whose lower bound is 0 may "
-        "itself be the best."
-    )
+    caption = "Paired by seed, with 95 % bounds: a rate whose lower bound is 0 may itself be the best."
     draw = partial(_one, "differences_by_rate", found.recommended)
     return Still("differences", "How much worse than the best", caption, draw)
 
@@ -59,7 +56,7 @@ def insides(found: Results) -> Still:
     caption = (
         "Every point is one network, at the end: medians of the last epoch, neurons silent for an epoch (dead) or with "
         "weights that barely moved (inactive), and, where it was measured, the sharpness of the last measured batch "
-        "over the limit of stability of the update rule."
+        "over the limit of stability of the update rule; it is left out where it would take too long."
     )
     return Still("insides", "Inside the networks", caption, partial(figures.insides_by_rate, found.insides))
 

@@ -46,6 +46,8 @@ def _what(found: Results) -> str:
     trained = int(found.scores.notnull().sum())
     diverged = int((found.scores == math.inf).sum())
     told = f"{diverged} of them diverged." if diverged else "No network diverged."
+    if options.until_decided and trained >= options.trainings:
+        told += f" The budget of {options.trainings} trainings is spent."
     return (
         f"{counted(trained, 'network')} learned {options.data} at {counted(sizes['lr'], 'learning rate')} with "
         f"{counted(sizes['seed'], 'seed')} for {counted(options.epochs, 'epoch')} "

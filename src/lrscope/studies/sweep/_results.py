@@ -36,8 +36,8 @@ class Results:
     recommended, sensitivity, more : of `analysis.recommendation`, `sensitivity` and `more_epochs`
     targets : of `analysis.steps_to_target`; None if all networks diverged
     split : of `analysis.variance_split`; None without crossed seeds
-    rectified : whether all recorded activations are 0 or more, so that a neuron can be dead
     tested, agreement : of `analysis.range_test` and `range_test_agreement`
+    rectified : whether all recorded activations are 0 or more, so that a neuron can be dead
     lives, survival : of `analysis.lives` (lr, seed, step, neuron) and `analysis.survival` (lr, step)
     active : share of the batch that activates each neuron, of one network of each rate: (step, neuron)
     insides : Dataset (lr, seed) of what is found inside at the end
@@ -180,9 +180,10 @@ def _rectified(there: list[xr.Dataset]) -> bool:
 def _insides(there: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int, options: Options) -> xr.Dataset:
     """Return what is found inside at the end (lr, seed): medians over the last epoch, shares of neurons, sharpness."""
     found = {name: _late(_whole(there, name), per_epoch) for name in ("gradient_angle", "gradient_norm", "update_size")}
-    dead = (lives["died"] >= 0).mean("neuron").where(lives["dead_share"].notnull().any("neuron"))
     found["gradient_angle"].attrs["long_name"] = "gradient angle"
-    found["dead_share"] = dead.assign_attrs(long_name="share of dead neurons", units="1")
+    if lives is not None:
+        dead = (lives["died"] >= 0).mean("neuron").where(lives["dead_share"].notnull().any("neuron"))
+        found["dead_share"] = dead.assign_attrs(long_name="share of dead neurons", units="1")
     share = together(there, _inactive)
     found["inactive_share"] = share.assign_attrs(long_name="share of inactive neurons", units="1")
     return xr.Dataset(found | _sharpness(there, options))

@@ -69,7 +69,7 @@ def rounds_of(records: Mapping[str, xr.Dataset], options: Options) -> list[Round
 
 
 def next_round(records: Mapping[str, xr.Dataset], options: Options) -> Round | None:
-    """Return the next round: beyond the end of the grid, more seeds, or between the best rate and its neighbours.
+    """Return the next round: beyond an end of the grid, more seeds, or between the best rate and its neighbours.
 
     None if the data decide on a grid that is fine enough, if no affordable number of seeds would decide, or if the
     budget is spent; the same records always give the same round.
@@ -80,7 +80,7 @@ def next_round(records: Mapping[str, xr.Dataset], options: Options) -> Round | N
     scores = together(there, analysis.final_scores)
     left = options.trainings - int(scores.notnull().sum())
     found = analysis.recommendation(scores)
-    for rule in (_beyond, _more_seeds, _between):
+    for rule in (_all_diverge, _beyond_the_best, _more_seeds, _between, _beyond_the_range):
         chosen = rule(scores, found, left)
         if chosen:
             lrs, seeds, why = chosen
@@ -91,21 +91,45 @@ def next_round(records: Mapping[str, xr.Dataset], options: Options) -> Round | N
 Chosen = tuple[tuple[float, ...], tuple[int, ...], str]
 
 
-def _beyond(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None:
+def _all_diverge(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None:
+    """Return smaller rates, if all networks diverged."""
+    if math.isfinite(float(found["best"])):
+        return None
+    return _extended(scores, False, _seeds_at(scores, float(scores["lr"][0])), left, "all networks diverged")
+
+
+def _beyond_the_best(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None:
     """Return rates beyond the end of the grid, if the best rate is the last one there, with the seeds that it has."""
     lrs, best = scores["lr"].values, float(found["best"])
-    if not math.isfinite(best) or best not in (lrs[0], lrs[-1]):
+    if best not in (lrs[0], lrs[-1]):
         return None
-    seeds = _seeds_at(scores, best)
-    count = min(BEYOND, left // len(seeds))
-    alone = len(lrs) == 1
-    upwards = best == lrs[-1] and not (alone and found["diverged"].any())
-    first, second = (best, best * SPACING) if alone else lrs[-2:] if upwards else lrs[:2]
-    factor = float(second / first)
-    steps = [best * factor**number if upwards else best / factor**number for number in range(1, count + 1)]
-    added = tuple(sorted(float(f"{lr:.6g}") for lr in steps if LEAST <= lr <= MOST))
+    upwards = best == lrs[-1] and not (len(lrs) == 1 and bool(found["diverged"].any()))
     end = "largest" if upwards else "smallest"
-    return (added, seeds, f"the best rate, {rate(best)}, is the {end} of the grid") if added else None
+    why = f"the best rate, {rate(best)}, is the {end} of the grid"
+    return _extended(scores, upwards, _seeds_at(scores, best), left, why)
+
+
+def _beyond_the_range(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None:
+    """Return rates beyond the end of the grid, if that end cannot be told from the best rate."""
+    lrs, best = scores["lr"].values, float(found["best"])
+    edge = str(found["at_edge"].item())
+    if not edge or not math.isfinite(best):
+        return None
+    upwards = edge != "lower"
+    why = f"{rate(lrs[-1] if upwards else lrs[0])}, at the end of the grid, cannot be told from the best rate"
+    return _extended(scores, upwards, _seeds_at(scores, best), left, why)
+
+
+def _extended(scores: xr.DataArray, upwards: bool, seeds: tuple[int, ...], left: int, why: str) -> Chosen | None:
+    """Return rates beyond an end of the grid, as far apart as the last two there, but not nearer than `FINE`."""
+    lrs = scores["lr"].values
+    last = lrs[-2:] if upwards else lrs[:2]
+    factor = max(float(last[-1] / last[0]), FINE) if len(lrs) > 1 else SPACING
+    end = float(lrs[-1] if upwards else lrs[0])
+    count = min(BEYOND, left // len(seeds))
+    steps = [end * factor**number if upwards else end / factor**number for number in range(1, count + 1)]
+    added = tuple(sorted(float(f"{lr:.6g}") for lr in steps if LEAST <= lr <= MOST))
+    return (added, seeds, why) if added else None
 
 
 def _more_seeds(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None:
@@ -124,13 +148,14 @@ def _more_seeds(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | 
 
 
 def _between(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | None:
-    """Return the rates halfway, on the logarithmic scale, between the best one and its neighbours."""
+    """Return the rates halfway, on the logarithmic scale, between the best one and neighbours that are told from it."""
     lrs, best = scores["lr"].values, float(found["best"])
     if not math.isfinite(best):
         return None
     seeds = _seeds_at(scores, best)
     place = int(np.flatnonzero(lrs == best)[0])
-    neighbours = [*lrs[max(place - 1, 0) : place], *lrs[place + 1 : place + 2]]
+    told = {float(lr) for lr in lrs[~found["plausible"].values]}
+    neighbours = {*lrs[max(place - 1, 0) : place], *lrs[place + 1 : place + 2]} & told
     apart = sorted(lr for lr in neighbours if max(lr / best, best / lr) > FINE)
     added = [float(f"{math.sqrt(lr * best):.4g}") for lr in apart][: left // len(seeds)]
     return (tuple(added), seeds, f"the neighbours of the best rate, {rate(best)}, are far from it") if added else None

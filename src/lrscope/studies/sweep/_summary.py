@@ -24,7 +24,8 @@ def advice(found: Results) -> list[str]:
     loss = short(float(recommended["score"].sel({LR: found.best})))
     of_best = None if found.accuracy is None else float(found.accuracy.sel({LR: found.best}).mean())
     accuracy = "" if of_best is None else f", accuracy {of_best:.1%}"
-    words = [f"Use a learning rate of {_rate(found.best)}: seed by seed it ends with the lowest held-out loss ({loss}{accuracy})."]
+    lowest = f"seed by seed it ends with the lowest held-out loss ({loss}{accuracy})"
+    words = [f"Use a learning rate of {_rate(found.best)}: {lowest}."]
     if bool(recommended["decided"]):
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
@@ -89,7 +90,11 @@ def _sensitivity(found: Results) -> str:
 def _times(ratio: float) -> str:
     if abs(ratio - 1) < SEEN:
         return "the same loss"
-    return f"{percent(abs(ratio - 1))} {'more' if ratio > 1 else 'less'} loss" if ratio < 2 else f"{ratio:.2g} times the loss"
+    return (
+        f"{percent(abs(ratio - 1))} {'more' if ratio > 1 else 'less'} loss"
+        if ratio < 2
+        else f"{ratio:.2g} times the loss"
+    )
 
 
 def _divergence(found: Results) -> str:
@@ -124,7 +129,9 @@ def range_test(found: Results) -> list[str]:
         return []
     inside = found.agreement["share"]
     told = [f"{rule} {percent(float(inside.sel(rule=rule)))}" for rule in inside["rule"].values.tolist()]
-    return [f"Share of the seeds whose range test suggests a rate that training cannot tell from the best: {_and(told)}."]
+    return [
+        f"Share of the seeds whose range test suggests a rate that training cannot tell from the best: {_and(told)}."
+    ]
 
 
 def spread(found: Results) -> list[str]:
