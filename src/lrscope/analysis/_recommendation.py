@@ -1,6 +1,6 @@
 """Which learning rate, and how sure that is."""
 
-from statistics import NormalDist
+from bisect import bisect_left
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from lrscope.analysis._bootstrap import (
     expanded_interval,
     resampled_means,
     share_interval,
+    student_quantile,
 )
 from lrscope.analysis._pairs import OTHER, completed, critical_values, pairs
 from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
@@ -20,7 +21,7 @@ from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unrank
 NEGLIGIBLE = 0.05
 """A rate is not recommended if more than this share of its networks diverges, beyond doubt."""
 POWER = 0.8
-"""Probability with which as many seeds as are asked for tell the rates apart, if the differences are as they seem."""
+"""Probability with which as many seeds as are asked for tell the best from all others, if all is as it seems."""
 FORESEEABLE = 16
 """More than so many times the seeds that there are is no foreseeable number."""
 
@@ -63,8 +64,9 @@ def recommendation(
         decided : bool, whether only one rate of several is plausible, by two seeds or more
         at_edge : ``lower``, ``upper`` or ``both`` if the range reaches the end of the grid, so that the optimum may lie
             outside; otherwise empty
-        seeds_needed : seeds for each rate that would tell the best from the others with a probability of 80 %, if the
-            differences are as they seem now; the number there is if decided; -1 if more than 16 times as many
+        seeds_needed : seeds for each rate that would tell the best from all others with a probability of 80 %, if the
+            differences are as they seem now; the number there is if decided; -1 if more than 16 times as many, or if
+            there is one seed, of which nothing can be foreseen
 
     Raises
     ------
@@ -176,11 +178,21 @@ def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, best: xr.DataArray, c
         return xr.DataArray(-1)
     others = result["plausible"] & (xr.DataArray(np.arange(result.sizes[LR]), dims=LR) != best)
     difference = (ranks - ranks.isel({LR: best})).where(others)
-    comparisons = max(1, int(result["plausible"].sum()) - 1)
-    errors = NormalDist().inv_cdf(1 - (1 - confidence) / 2 / comparisons) + NormalDist().inv_cdf(POWER)
-    needed = (errors * difference.std(SEED, ddof=1) / abs(difference.mean(SEED))) ** 2
-    most = float(needed.where(others).max(skipna=True))
-    return xr.DataArray(max(there + 1, int(np.ceil(most))) if most <= FORESEEABLE * there else -1)
+    smallest = float((abs(difference.mean(SEED)) / difference.std(SEED, ddof=1)).min(skipna=True))
+    error = (1 - confidence) / 2 / max(1, int(_candidates(result).sum()) - 1)
+    power = POWER ** (1 / max(1, int(others.sum())))
+    counts = range(there + 1, FORESEEABLE * there + 1)
+    place = bisect_left(counts, True, key=lambda count: smallest >= _visible(count, error, power))
+    return xr.DataArray(counts[place] if place < len(counts) else -1)
+
+
+def _visible(count: int, error: float, power: float) -> float:
+    """Return the mean difference, in standard deviations, that a test with so many seeds sees with that power.
+
+    Both what the test demands and what chance adds to the t-value follow Student's distribution of the future number of
+    seeds, which is far wider than the normal one where they are few.
+    """
+    return (student_quantile(1 - error, count - 1) + student_quantile(power, count - 1)) / float(np.sqrt(count))
 
 
 NAMES = {
