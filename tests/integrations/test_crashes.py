@@ -70,7 +70,7 @@ class Full:
 
 
 def test_a_full_disk_is_said_once_and_the_loop_may_go_on(parts, monkeypatch):
-    monkeypatch.setattr("lrscope.integrations._recorder.BLOCK_BYTES", 1000)
+    monkeypatch.setattr("lrscope.integrations._blocks.BLOCK_BYTES", 1000)
     model, path, optimizer = parts
     full = Full(monkeypatch)
     recorder = Recorder(model, path, optimizer)
@@ -89,7 +89,7 @@ def test_a_full_disk_is_said_once_and_the_loop_may_go_on(parts, monkeypatch):
 KILLED = """
     import sys, torch
     from torch import nn
-    import lrscope.integrations._recorder as implementation
+    import lrscope.integrations._blocks as implementation
     from lrscope.integrations import Recorder
     implementation.BLOCK_BYTES = 20_000
     torch.manual_seed(0)

@@ -22,6 +22,7 @@ BLOCK_SECONDS = 5.0
 """... or this age, so that little is lost when the process is killed. Arrays much larger than this would be handed
 back to the system and fetched again, page by page, for each block."""
 _MOST_STEPS = 4096
+_DOUBLE = np.dtype("float64")
 ENTRY = 48
 """Bytes of member, step and labels of an entry, about."""
 
@@ -58,8 +59,10 @@ class Gathered:
     def _arrays(self) -> dict[str, np.ndarray]:
         return self._sets[self._turn]
 
-    def capacity(self) -> int:
+    def room(self) -> int:
         """Return how many steps a block may have."""
+        for array in self._arrays.values():
+            return int(array.shape[1])
         return max(1, min(_MOST_STEPS, BLOCK_BYTES // self.record_bytes))
 
     def add_rows(self, rows: Tensor, scalars: np.ndarray) -> None:
@@ -67,7 +70,7 @@ class Gathered:
         stop = self.rows + len(rows)
         host = rows.cpu()
         for column in self.columns:
-            array = self._array(column.label, column.shape, self.dtype)
+            array = self._array(column.label, column.shape, _DOUBLE if column.exact else self.dtype)
             part = scalars[:, column.start] if column.scalar else _arranged(host[:, column.start : column.stop], column)
             array[0, self.rows : stop] = part
         self.rows = stop
@@ -87,13 +90,12 @@ class Gathered:
         """Return the array (member, step, ...) of a variable; what is not written stays missing."""
         arrays = self._arrays
         if label.name not in arrays:
-            room = next((array.shape[1] for array in arrays.values()), self.capacity())
-            arrays[label.name] = np.full((1, room, *shape), missing(dtype), dtype.newbyteorder(">"))
+            arrays[label.name] = np.full((1, self.room(), *shape), missing(dtype), dtype.newbyteorder(">"))
         return arrays[label.name]
 
     def full(self) -> bool:
         """Tell whether another step has no room."""
-        return len(self.steps) >= next((array.shape[1] for array in self._arrays.values()), 1)
+        return len(self.steps) >= self.room()
 
     def taken(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Variable]]:
         """Return steps, arrays (member, step, ...) and labels, and begin anew in the other set."""

@@ -15,7 +15,7 @@ from torch._utils import _flatten_dense_tensors
 from lrscope.integrations._layout import SCALARS, Layout
 from lrscope.integrations._statistics import NAMES, Statistics
 
-LOSS, NORM, ANGLE, SIZE = range(len(SCALARS))
+LOSS, NORM, ANGLE, SIZE, RATE, SPENT, ELAPSED = range(len(SCALARS))
 RING_BYTES = 2**22
 """Rows are kept until they have this size together, and then sorted into variables at once."""
 _MOST_ROWS = 128

@@ -26,10 +26,16 @@ from lrscope.probes import (
     UpdateSize,
     Weights,
 )
-from lrscope.records import VALUES, Variable
+from lrscope.records import STEP, VALUES, Variable
 
-SCALARS = ("loss", "gradient_norm", "gradient_angle", "update_size")
+EXACT = ("learning_rate", "recording_seconds", "training_seconds")
+"""Numbers that are kept in double precision whatever the model has."""
+SCALARS = ("loss", "gradient_norm", "gradient_angle", "update_size", *EXACT)
 """What is one number a step; it stands beside the row."""
+_SECONDS = (
+    Variable("recording_seconds", "recording_seconds", "time spent on recording", "s"),
+    Variable("training_seconds", "training_seconds", "time since the first step", "s"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,11 @@ class Column:
     def scalar(self) -> bool:
         """Whether it is one of `SCALARS`."""
         return self.shape == ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is kept in double precision."""
+        return self.label.name in EXACT
 
     @cached_property
     def stop(self) -> int:
@@ -63,6 +74,8 @@ class Layout:
     columns : step dimension -> variables
     slow : step dimension -> probes that measure by themselves
     rates : step dimensions at which the learning rates are recorded
+    angles : those at which the angle of the gradient is
+    measures_update : whether something needs the update
     """
 
     structure: Structure
@@ -94,6 +107,8 @@ def layout_of(structure: Structure, groups: Iterable[Group]) -> Layout:
     for group in groups:
         layout.columns[group.dim] = [column for probe in group.probes for column in _columns(layout, group, probe)]
         layout.slow[group.dim] = tuple(probe for probe in group.probes if not is_fast(probe))
+        if group.dim == STEP:
+            layout.columns[STEP] += [Column(label, (), SCALARS.index(label.name)) for label in _SECONDS]
     if any(layout.slow.values()):
         layout.room("parameters", layout.size)
         layout.room("gradients", layout.size)
@@ -123,7 +138,6 @@ def _columns(layout: Layout, group: Group, probe: Probe) -> list[Column]:
         return []
     if isinstance(probe, LearningRate):
         layout.rates.add(group.dim)
-        return []
     labels = probe.labels(layout.structure)
     if isinstance(probe, Weights | Biases | Gradients):
         return _of_parameters(layout, labels)

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from lrscope.errors import InputError
 from lrscope.integrations._attaching import before_update, checked_optimizer, number, scalar, unwrapped
-from lrscope.integrations._blocks import BLOCK_BYTES, BLOCK_SECONDS
+from lrscope.integrations._blocks import BLOCK_SECONDS
 from lrscope.integrations._budget import Budget, Cost
 from lrscope.integrations._choice import chosen, spread
 from lrscope.integrations._clock import WriterClock
@@ -146,7 +146,7 @@ class Recorder:
         self._plan()
         now = self._ended = time.perf_counter()
         self._spent += now - began
-        if self._sheet is not None and self._recorded and (self._sheet.full or self._old(now)):
+        if self._captured and self._sheet is not None and (self._sheet.full or now - self._block_began > BLOCK_SECONDS):
             self._flush()
 
     def note(self, **metrics: Tensor | float) -> None:
@@ -241,8 +241,8 @@ class Recorder:
             self._sheet.complete_numbers(step, numbers)
             return
         spent = self._spent
-        numbers |= {"recording_seconds": spent, "training_seconds": began - self._began}
-        self._sheet.complete(step, self._now, scalar(loss), self._rates, numbers)
+        seconds = spent, began - self._began
+        self._sheet.complete(step, self._now, scalar(loss), self._rates, seconds, numbers)
         if self._now:
             self._recorded += 1
             self._account(step, spent + time.perf_counter() - began)
@@ -315,10 +315,6 @@ class Recorder:
         if sheet.paths is not None:
             self._listener.only(sheet.paths)
         return sheet
-
-    def _old(self, now: float) -> bool:
-        assert self._sheet is not None
-        return now - self._block_began > BLOCK_SECONDS or self._sheet.pending_bytes >= BLOCK_BYTES
 
     def _flush(self) -> None:
         """Hand what was gathered to the thread that writes."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lrscope.errors import InputError
 from lrscope.integrations._blocks import Gathered, block_of
-from lrscope.integrations._frame import LOSS, Frames
+from lrscope.integrations._frame import LOSS, RATE, Frames
 from lrscope.integrations._layout import layout_of
 from lrscope.integrations._slow import Given, Slow
 from lrscope.integrations._timetable import Group
@@ -20,10 +20,6 @@ from lrscope.sweep import Sweep
 
 _FREE = "held_out_"
 """Numbers whose names begin like this are recorded whenever they are given."""
-_SECONDS = {
-    "recording_seconds": Variable("recording_seconds", "recording_seconds", "time spent on recording", "s"),
-    "training_seconds": Variable("training_seconds", "training_seconds", "time since the first step", "s"),
-}
 
 
 class Sheet:
@@ -74,7 +70,13 @@ class Sheet:
             self.slow.hear(path, output)
 
     def complete(
-        self, step: int, due: frozenset[str], loss: Tensor | float, rates: Sequence[float], numbers: Mapping[str, float]
+        self,
+        step: int,
+        due: frozenset[str],
+        loss: Tensor | float,
+        rates: Sequence[float],
+        seconds: tuple[float, float],
+        numbers: Mapping[str, float],
     ) -> None:
         """Take what is known of a step behind its update, and keep it.
 
@@ -82,22 +84,30 @@ class Sheet:
         ----------
         due : step dimensions; none if the step was captured only for probes that follow every step
         rates : of each group of the optimiser
-        numbers : metrics and seconds by name
+        seconds : of recording, and of the loop, so far
+        numbers : metrics by name
         """
-        self.frames.complete(loss)
+        frames = self.frames
+        frames.complete(loss)
+        frames.slot.scalars[RATE:] = rates[0], *seconds
         for dim in due:
             self.gathered[dim].steps.append(step)
-            for place, rate in enumerate(rates if dim in self.layout.rates else ()):
-                self.gathered[dim].put(_rate(place), rate)
+        if len(rates) > 1:
+            self._put_rates(due, rates)
         if self.slow:
             self._measure(due, rates[0])
         for name, number in numbers.items():
             self._note(step, due, name, number)
         if due:
             self._due.append((step, due))
-            self.frames.used += 1
-        if self.frames.full:
-            self.spill()
+            frames.used += 1
+            if frames.full:
+                self.spill()
+
+    def _put_rates(self, due: frozenset[str], rates: Sequence[float]) -> None:
+        for dim in due & self.layout.rates:
+            for place, rate in enumerate(rates[1:], 1):
+                self.gathered[dim].put(_rate(place), rate)
 
     def complete_numbers(self, step: int, numbers: Mapping[str, float]) -> None:
         """Take the numbers of a step that is not recorded: those that are recorded whenever they are given."""
@@ -118,10 +128,6 @@ class Sheet:
         own.put(_number(name), number)
 
     def _note(self, step: int, due: frozenset[str], name: str, number: float) -> None:
-        if name in _SECONDS:
-            if STEP in due:
-                self.gathered[STEP].put(_SECONDS[name], number)
-            return
         if self._metrics is None or name not in self._metrics:
             self.note(step, name, number)
         elif STEP in due:
@@ -169,8 +175,6 @@ def _number(name: str) -> Variable:
 
 @cache
 def _rate(number: int) -> Variable:
-    if number == 0:
-        return Variable("learning_rate", "learning_rate", "learning rate")
     return Variable(f"learning_rate_{number}", "learning_rate", f"learning rate of group {number}")
 
 

@@ -5,7 +5,8 @@ the cache, and without bringing the neurons of a convolution to the end first. W
 number as the probe's; sums are added in another order, so mean and deviation agree up to rounding.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -16,6 +17,10 @@ NAMES = ("mean", "std", "min", "max", "active")
 """The statistics, in the order in which they are written."""
 _AT_ONCE = 2**17
 """Elements of samples that are reduced at a time, so that they stay in the cache."""
+_SHAPES = 64
+"""So many shapes of outputs have memory at a time."""
+_FOR_ONE = 2**22
+"""Outputs of up to so many elements are reduced by one thread."""
 _ONE_BY_ONE = 2048
 """So many samples may be summed one behind the other; of more, single precision would lose digits."""
 _FAR = 64.0
@@ -23,30 +28,40 @@ _FAR = 64.0
 
 
 class Columns:
-    """Statistics of the columns of matrices (sample, neuron), in memory that is there already."""
+    """Statistics of the columns of matrices (sample, neuron), in memory that all of them use in turn."""
 
     def __init__(self) -> None:
-        self._room = torch.empty(0)
-        self._ones = torch.empty(0)
+        self._rooms: dict[object, tuple[Tensor, Tensor]] = {}
 
     def take(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
         """Write the statistics over the samples into vectors (neuron), in the order of `NAMES`."""
-        if self._room.shape != outputs.shape or self._room.device != outputs.device:
-            self._room = torch.empty_like(outputs, memory_format=torch.contiguous_format)
-            self._ones = outputs.new_ones(len(outputs))
+        room, ones = self._room_for(outputs)
         mean, std, least, most, active = into
         if len(outputs) <= _ONE_BY_ONE:
             centre, variance = torch.batch_norm_update_stats(outputs, None, None, 0.0)
             mean.copy_(centre)
         else:
             torch.mean(outputs, 0, out=mean)
-            variance = torch.sub(outputs, mean, out=self._room).square_().mean(0)
+            variance = torch.sub(outputs, mean, out=room).square_().mean(0)
         torch.sqrt(variance, out=std)
         torch.amin(outputs, 0, out=least)
         torch.amax(outputs, 0, out=most)
-        torch.gt(outputs, 0, out=self._room)
-        torch.mv(self._room.t(), self._ones, out=active)
+        torch.gt(outputs, 0, out=room)
+        torch.mv(room.t(), ones, out=active)
         active.div_(len(outputs))
+
+    def _room_for(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return memory like the outputs, the last that was used if possible, and a one for each sample."""
+        key = outputs.shape, outputs.device
+        if key not in self._rooms:
+            if len(self._rooms) > _SHAPES:
+                self._rooms.clear()
+            whole = max((room for room, _ in self._rooms.values()), key=Tensor.numel, default=outputs.new_empty(0))
+            if whole.numel() < outputs.numel() or whole.device != outputs.device:
+                whole = torch.empty_like(outputs, memory_format=torch.contiguous_format)
+            room = whole.view(-1)[: outputs.numel()].view(outputs.shape)
+            self._rooms[key] = room, outputs.new_ones(len(outputs))
+        return self._rooms[key]
 
 
 class Positions:
@@ -104,7 +119,7 @@ class Statistics:
     def __init__(self, layers: Sequence[Layer], dtype: torch.dtype) -> None:
         self._layers = {layer.path: layer for layer in layers}
         self._dtype = dtype
-        self._columns = {path: Columns() for path in self._layers}
+        self._columns = Columns()
         self._positions = {path: Positions() for path in self._layers}
         self._heard: set[str] = set()
 
@@ -116,13 +131,13 @@ class Statistics:
         exact = output.detach()
         if exact.dtype != self._dtype:
             exact = exact.to(self._dtype)
-        with torch.no_grad():
+        with torch.no_grad(), _alone(exact):
             if exact.ndim == 2:
-                self._columns[path].take(exact, into)
+                self._columns.take(exact, into)
             elif layer.channels_first:
                 self._positions[path].take(exact.flatten(2), into)
             else:
-                self._columns[path].take(exact.reshape(-1, exact.shape[-1]), into)
+                self._columns.take(exact.reshape(-1, exact.shape[-1]), into)
         self._heard.add(path)
 
     def finish(self, views: Mapping[str, Sequence[Tensor]]) -> None:
@@ -130,6 +145,20 @@ class Statistics:
         if len(self._heard) < len(self._layers):
             _miss(views[path] for path in self._layers.keys() - self._heard)
         self._heard.clear()
+
+
+@contextmanager
+def _alone(output: Tensor) -> Iterator[None]:
+    """Let operations on an output use one thread: for so little, waking a second one takes longer than it helps."""
+    threads = torch.get_num_threads()
+    if threads == 1 or output.numel() > _FOR_ONE or output.device.type != "cpu":
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _miss(views: Iterable[Sequence[Tensor]]) -> None:
