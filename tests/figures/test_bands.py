@@ -76,6 +76,18 @@ def test_a_rate_that_escapes_does_not_stretch_the_axis(course):
         assert 1 < ax.get_ylim()[1] < 10
 
 
+def test_marks_of_a_rate_that_escapes_stay_on_the_edge(course):
+    escaping = course.assign(centre=course["centre"].copy())
+    escaping["centre"][3, 10:40] = 1e25
+    figure = rate_band_panels({"training loss": escaping, "held-out loss": escaping})
+    figure.canvas.draw()
+    box = figure.get_tightbbox()
+    assert box.height < figure.get_figheight() + 0.5
+    ax = figure.axes[0]
+    (first,), (last,) = marked(ax, "first lost"), marked(ax, "last lost")
+    assert first.get_ydata().item() == last.get_ydata().item() == ax.get_ylim()[1] < 10
+
+
 def test_long_curves_are_thinned(course):
     long = course.isel(step=np.arange(60_000) % 20).assign_coords(step=np.arange(60_000))
     ax = rate_bands(*parts(long))

@@ -44,8 +44,8 @@ def rate_bands(
 
     Returns
     -------
-    Axes : a circle where a rate loses its first seed, a cross where its last one ended; of more than 1200 steps those
-        evenly spread; legend above, or a colour bar from 7 rates on
+    Axes : a circle where a rate loses its first seed, a cross where its last one ended, on the edge if that is beyond
+        the axis; of more than 1200 steps those evenly spread; legend above, or a colour bar from 7 rates on
 
     Raises
     ------
@@ -148,11 +148,14 @@ def _evenly(steps: int) -> np.ndarray:
 
 
 def _mark_losses(ax: Axes, centre: xr.DataArray, members: xr.DataArray | None) -> bool:
-    """Mark on each line where the first seed was lost and where the last one ended; return whether there was one."""
-    dim, marked = step_dimension(centre), False
+    """Mark on each line where the first seed was lost and where the last one ended; return whether there was one.
+
+    Where that is beyond the axis, the mark stands on its edge.
+    """
+    dim, marked, (bottom, top) = step_dimension(centre), False, ax.get_ylim()
     steps = centre[dim].values
     for lr, colour in colours(centre["lr"].values).items():
-        values = centre.sel(lr=lr).values
+        values = centre.sel(lr=lr).clip(bottom, top).values
         known = np.flatnonzero(np.isfinite(values))
         if not len(known):
             continue
