@@ -32,6 +32,15 @@ def make():
 def make_lists():
     return [inputs.tolist(), targets.tolist()]
 
+def both_lists():
+    return [list(pair) for pair in both]
+
+def both_nested():
+    return [[array.tolist() for array in pair] for pair in both]
+
+def ragged():
+    return [[1.0, 2.0], [3.0]] * 5, [0, 1] * 5
+
 def make_shape():
     return shape
 
@@ -78,8 +87,9 @@ def test_a_fifth_of_plain_arrays_is_held_out(name):
     assert to_json(data)["name"] == f"somebodys_data:{name}"
 
 
-def test_of_two_pairs_the_second_is_held_out():
-    data = data_set("somebodys_data:both")
+@pytest.mark.parametrize("name", ["both", "both_lists", "both_nested"])
+def test_of_two_pairs_the_second_is_held_out(name):
+    data = data_set(f"somebodys_data:{name}")
     assert np.array_equal(data.arrays().inputs, np.arange(30.0).reshape(15, 2))
     assert np.array_equal(data.held_out().targets, np.arange(15, 20) % 3)
 
@@ -133,6 +143,11 @@ def test_a_data_set_without_a_json_form_is_told_by_its_checksum():
             "somebodys_data:fails",
             None,
             f"data must be {ALLOWED}; got 'somebodys_data:fails, which raised RuntimeError: no disk no data'.",
+        ),
+        (
+            "somebodys_data:ragged",
+            None,
+            f"data must be {ALLOWED}; got 'somebodys_data:ragged, whose values make no array: ValueError: setting an",
         ),
         ("somebodys_data:uneven", None, "the number of targets must be as many as the inputs, and at least one; got"),
     ],

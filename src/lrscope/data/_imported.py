@@ -1,5 +1,6 @@
 """Data sets by the names that a command line knows, and a user's own by where to import them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
     """Return a data set by its name, or the one that stands at ``package.module:name``.
 
     There may be a data set, a pair of arrays (inputs, targets), a pair of such pairs (those learned from, those held
-    out), or a function without arguments that returns one of them. Of a single pair of arrays a fifth is held out, by
-    the same permutation of seed 0 as the images are.
+    out), or a function without arguments that returns one of them. Pairs are tuples or lists. Of a single pair of
+    arrays a fifth is held out, by the same permutation of seed 0 as the images are.
 
     Parameters
     ----------
@@ -65,10 +66,29 @@ def _of_user(path: str) -> DataSet:
         return _written_down(found, path)
     if not (isinstance(found, tuple | list) and len(found) == 2):
         raise must_be("data", _ALLOWED, f"{path}, which is {type(found).__name__}")
-    first, second = found
-    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second) == 2:
-        return Samples(first[0], first[1], path, (second[0], second[1]))
-    return _of_arrays(np.asarray(first), np.asarray(second), path)
+    if all(map(_is_pair, found)):
+        learned, held_out = (_as_arrays(pair, path) for pair in found)
+        return Samples(*learned, path, held_out)
+    return _of_arrays(*_as_arrays(found, path), path)
+
+
+def _is_pair(one: Any) -> bool:
+    """Tell inputs and targets from samples, which are arrays, or more or fewer than two, or numbers."""
+    return isinstance(one, tuple | list) and len(one) == 2 and all(hasattr(part, "__len__") for part in one)
+
+
+def _as_arrays(pair: Sequence[Any], path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and targets as arrays.
+
+    Raises
+    ------
+    InputError : lists that are not of the same length everywhere, or something else that is no array.
+    """
+    try:
+        return np.asarray(pair[0]), np.asarray(pair[1])
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = f"{path}, whose values make no array: {told(error)}"
+        raise must_be("data", _ALLOWED, got, "Make all samples of the same shape.") from error
 
 
 def _is_data_set(found: Any) -> bool:
