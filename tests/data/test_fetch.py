@@ -115,7 +115,7 @@ def test_the_next_server_is_asked_if_one_does_not_answer(server, tmp_path, monke
 
 @pytest.mark.parametrize(
     ("folder", "reason"),
-    [("/nowhere", "404 File not found"), ("/cut", "no answer, (ChunkedEncodingError|ConnectionError)")],
+    [("/nowhere", "404 File not found"), ("/cut", "the answer ended too early")],
 )
 def test_a_file_that_does_not_come_is_said_and_nothing_is_kept(server, tmp_path, folder, reason):
     url = address(server, folder)
@@ -126,13 +126,20 @@ def test_a_file_that_does_not_come_is_said_and_nothing_is_kept(server, tmp_path,
     with pytest.raises(LrscopeError, match=f"^{sentence}$") as caught:
         fetch("mnist", tmp_path / "data", url)
     assert caught.value.exit_code == 1
-    assert files(tmp_path / "data") == []
+    assert not (tmp_path / "data").exists()
+
+
+def test_of_folders_that_were_made_for_nothing_none_stays(server, tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(LrscopeError, match="404"):
+        fetch("mnist", tmp_path / "mine" / "new" / "data", address(server, "/nowhere"))
+    assert [path.name for path in tmp_path.rglob("*") if "server" not in path.parts] == ["mine"]
 
 
 def test_no_server_at_all_is_said(published, tmp_path):
     with pytest.raises(LrscopeError, match=r"from http://127.0.0.1:9/nothing \(no answer, ConnectionError\)"):
         fetch("cifar10", tmp_path / "data")
-    assert files(tmp_path / "data") == []
+    assert not (tmp_path / "data").exists()
 
 
 def test_another_file_under_the_name_is_refused_and_not_kept(server, published, tmp_path):
@@ -149,7 +156,7 @@ def test_an_interrupted_download_leaves_nothing(server, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         fetch("mnist", tmp_path / "data", address(server), interrupt)
-    assert files(tmp_path / "data") == []
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said(server, tmp_path):
@@ -180,6 +187,11 @@ def test_a_full_disk_is_said_and_nothing_is_kept(server, tmp_path, monkeypatch):
             "url must be the address of a folder, such as https://example.org/mnist; got 'ftp://there/mnist'.",
         ),
         ("mnist", "there", "url must be the address of a folder, such as https://example.org/mnist; got 'there'."),
+        (
+            "mnist",
+            "http://[bad/",
+            "url must be the address of a folder, such as https://example.org/mnist; got 'http://[bad/'.",
+        ),
         ("mnist", "http://", "url must be the address of a folder, such as https://example.org/mnist; got 'http://'."),
     ],
 )
