@@ -98,8 +98,8 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ex
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:
     """Return what all experiments share."""
-    arrays = _checked(options, data)
-    model = Imported(options.model) if options.model != "cnn" else _cnn(arrays.inputs, arrays.targets)
+    arrays, held_out = _checked(options, data)
+    model = Imported(options.model) if options.model != "cnn" else _cnn(arrays, held_out)
     return {
         "data": data,
         "model": model,
@@ -109,8 +109,8 @@ def _common(options: Options, data: DataSet) -> dict[str, Any]:
     }
 
 
-def _checked(options: Options, data: DataSet) -> Arrays:
-    """Return the samples to learn from, if they and those held out can be learned."""
+def _checked(options: Options, data: DataSet) -> tuple[Arrays, Arrays]:
+    """Return the samples to learn from and those held out, if they can be learned."""
     learned: Arrays = data.arrays()
     held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
     if held_out is None:
@@ -124,7 +124,7 @@ def _checked(options: Options, data: DataSet) -> Arrays:
                 raise must_be("data", "finite numbers of 32 bits", got, "Leave these samples out, or fill them in.")
     if options.batch_size > len(learned.inputs):
         raise must_be("batch_size", f"at most the {len(learned.inputs)} samples to learn from", options.batch_size)
-    return learned
+    return learned, held_out
 
 
 def _has_classes(array: np.ndarray) -> bool:
@@ -158,8 +158,9 @@ def _refuse_untrainable(options: Options, common: Mapping[str, Any]) -> None:
         estimate(_trained(options, common, Sweep(lr=options.lrs[:1], seed=[0])), device="cpu", steps=1)
 
 
-def _cnn(inputs: np.ndarray, targets: np.ndarray) -> CNN:
-    """Return the source's network for images of this size."""
+def _cnn(learned: Arrays, held_out: Arrays) -> CNN:
+    """Return the source's network for images of this size, with an output for each class, held out ones included."""
+    inputs, targets = learned.inputs, learned.targets
     remedy = "Give a model of your own as package.module:function."
     if inputs.ndim != 4 or min(inputs.shape[2:]) < 4 or inputs.dtype.kind != "f":
         allowed = "one for the data; cnn takes images (channel, height, width) of 4 by 4 pixels or more, as floats"
@@ -168,7 +169,7 @@ def _cnn(inputs: np.ndarray, targets: np.ndarray) -> CNN:
         got = f"cnn for targets {targets.shape[1:]} of {targets.dtype}"
         raise must_be("model", "one for the data; cnn puts samples into classes", got, remedy)
     channels, height, width = inputs.shape[1:]
-    return CNN(channels, height, width, int(targets.max()) + 1)
+    return CNN(channels, height, width, int(max(targets.max(), held_out.targets.max())) + 1)
 
 
 def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Experiment:
