@@ -198,6 +198,11 @@ def test_outputs_must_have_the_shape_of_the_targets(loss):
     )
 
 
+def test_of_a_vector_of_targets_it_is_said_how_to_give_them():
+    with pytest.raises(InputError, match=r"got '\(1,\) for \(\)'\. Give targets as \(sample, 1\), or leave the last "):
+        run(lambda: nn.Linear(4, 1), targets=FEATURES[:, 0], loss="mse")
+
+
 def test_a_loss_of_ones_own_may_compare_other_shapes():
     def likelihood(outputs, targets):
         mean, log_deviation = outputs.chunk(2, 1)

@@ -218,7 +218,9 @@ class Network:
         named = self._loss in LOSSES.values() and example.targets.is_floating_point()
         if named and outputs.shape != example.targets.shape:
             got = f"{tuple(outputs.shape[1:])} for {tuple(example.targets.shape[1:])}"
-            raise must_be("the model's output for a sample", "of the shape of the target", got)
+            flat = tuple(outputs.shape) == (*example.targets.shape, 1)
+            remedy = "Give targets as (sample, 1), or leave the last dimension of the output out." if flat else ""
+            raise must_be("the model's output for a sample", "of the shape of the target", got, remedy)
 
 
 def in_words(error: Exception) -> str:
