@@ -30,6 +30,13 @@ def test_a_column_is_as_precise_as_its_largest_number(numbers):
         assert math.isclose(read(cell), number, rel_tol=5.1e-3, abs_tol=5.1e-4 * largest)
 
 
+@given(st.lists(st.floats(-12, 12), min_size=1, max_size=6))
+def test_no_number_becomes_zero_beside_a_large_one(powers):
+    numbers = [10.0**power for power in powers]
+    for cell, number in zip(cells(numbers), numbers, strict=True):
+        assert math.isclose(read(cell), number, rel_tol=0.051)  # two digits at least
+
+
 @given(st.lists(st.floats(0.1, 0.99), min_size=2, max_size=6))
 def test_decimals_stand_in_line(numbers):
     decimals = {len(cell.partition(".")[2]) for cell in cells(numbers)}
@@ -56,6 +63,11 @@ def test_decimals_stand_in_line(numbers):
 )
 def test_a_value_in_words(value, text):
     assert words(value) == text
+
+
+def test_suggestions_of_a_range_test_are_told_from_nothing():
+    assert cells([1.02e-6, 1.02e-6, 0.0316, 0.21]) == ["1.02 × 10⁻⁶", "1.02 × 10⁻⁶", "0.0316", "0.21"]
+    assert cells([12345.6, 0.51, 0.0]) == ["12346", "0.51", "0"]
 
 
 def test_truth_is_not_a_number():

@@ -1,4 +1,4 @@
-"""Values as text for people: as many digits as say something, the same in all of a column."""
+"""Values as text for people: as many digits as say something, the same in all of a column if it can be."""
 
 from collections.abc import Mapping, Sequence
 from math import floor, isfinite, log10
@@ -10,6 +10,8 @@ NOTHING = "\N{EN DASH}"
 """Stands where a value is missing or not a number."""
 DIGITS = 4
 """Significant digits."""
+LOST = 0.05
+"""Share of a number that may be lost so that a column has the same decimals; otherwise each has its own digits."""
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -32,12 +34,16 @@ def words(value: Any) -> str:
 def cells(column: Sequence[Any]) -> list[str]:
     """Return a column of a table as text; its numbers share one format, so that they can stand in line.
 
+    Where a small number would lose more than 5 % of itself, each has digits of its own: none becomes zero.
+
     Examples
     --------
     >>> cells([0.5, 0.0625, 12.0371])
     ['0.50', '0.06', '12.04']
     >>> cells([0.0001, 0.001, 0.01])
     ['0.0001', '0.001', '0.01']
+    >>> cells([0.00000123, 0.5, 312.6])
+    ['1.23 × 10⁻⁶', '0.5', '313']
     >>> cells([1500, None, float("nan"), "none"])
     ['1500', '–', '–', 'none']
     """
@@ -64,14 +70,16 @@ def _cell(value: Any, style: str) -> str:
 
 
 def _style(numbers: Sequence[float]) -> str:
-    """Return the format in which all numbers show about four significant digits, and no zeros that say nothing."""
+    """Return the format in which all numbers show three or four significant digits, and no zeros that say nothing."""
     sizes = [floor(log10(abs(number))) for number in numbers if number] or [0]
     least, most = min(sizes), max(sizes)
     if all(float(f"{number:.2e}") == number for number in numbers) and (most - least > 1 or not -5 < least <= most < 7):
         return f".{most + 1 if DIGITS <= most < 7 else DIGITS}g"
-    if most - least > DIGITS or not -5 < most < 7:
+    if not -5 < most < 7:
         return f".{DIGITS - 2}e"
     enough = max(0, DIGITS - 1 - most)
+    if any(abs(round(number, enough) - number) > LOST * abs(number) for number in numbers):
+        return f".{max(DIGITS - 1, most + 1)}g"
     exact = (digits for digits in range(enough) if all(round(number, digits) == number for number in numbers))
     return f".{next(exact, enough)}f"
 
