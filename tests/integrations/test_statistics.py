@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lrscope.integrations._statistics import NAMES, Statistics
+from lrscope.integrations._statistics import NAMES, Into, Statistics, finished
 from lrscope.probes import Activations, Moment, structure_of
 
 SHAPES = [(7, 5), (500, 64), (4, 3, 6), (70, 16, 28, 28), (3, 2, 4, 5), (1, 1), (2, 1, 1, 1)]
@@ -19,11 +19,12 @@ def layer_of(module, output):
 
 def mine(layer, output, dtype=torch.float32):
     neurons = output.shape[1] if layer.channels_first or output.ndim == 2 else output.shape[-1]
-    into = list(torch.full((len(NAMES), neurons), torch.nan, dtype=dtype))
-    statistics = Statistics([layer], dtype)
+    row = torch.full((1, len(NAMES) * neurons), torch.nan, dtype=dtype)
+    statistics, into = Statistics([layer], dtype), Into(row[0])
     statistics.hear("0", output, into)
     statistics.finish({"0": into})
-    return dict(zip(NAMES, into, strict=True))
+    finished(row)
+    return dict(zip(NAMES, row[0].split(neurons), strict=True))
 
 
 def of_the_probe(module, output):
@@ -70,16 +71,16 @@ def test_in_double_precision_they_agree_to_rounding(samples, neurons, positions,
 def test_a_layer_that_was_not_heard_is_missing():
     output = torch.randn(4, 3)
     layer = layer_of(nn.ReLU(), output)
-    into = list(torch.zeros(len(NAMES), 3))
+    into = Into(torch.zeros(len(NAMES) * 3))
     Statistics([layer], torch.float32).finish({"0": into})
-    assert all(torch.isnan(one).all() for one in into)
+    assert torch.isnan(into.row).all()
 
 
 def test_an_output_may_be_written_over_behind_it():
     output = torch.full((4, 3), 5.0)
     layer = layer_of(nn.ReLU(), output)
-    statistics, into = Statistics([layer], torch.float32), list(torch.zeros(len(NAMES), 3))
+    statistics, into = Statistics([layer], torch.float32), Into(torch.zeros(len(NAMES) * 3))
     statistics.hear("0", output, into)
     output.zero_()
     statistics.finish({"0": into})
-    assert (into[0] == 5).all()
+    assert (into.mean == 5).all()

@@ -6,6 +6,7 @@ of several passes before one update (gradient accumulation) the last is kept.
 """
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,11 +29,16 @@ class Listener:
     ----------
     model : without wrappers
     hear : called with each output; what it takes along must be copied, the next module may write over it
+
+    Attributes
+    ----------
+    seconds : that hearing has taken; whoever adds them up sets them to zero
     """
 
     def __init__(self, model: nn.Module, hear: Hear) -> None:
         self._model = model
         self.hear = hear
+        self.seconds = 0.0
         self._calls: dict[str, int] = {}
         self._active = False
         self._leaves = {path or ROOT: child for path, child in model.named_modules() if not any(child.children())}
@@ -83,9 +89,11 @@ class Listener:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
             if not (self._active and model.training and torch.is_grad_enabled()):
                 return
+            began = time.perf_counter()
             call = calls[path] = calls.get(path, 0) + 1
             if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
                 self.hear(path if call == 1 else f"{path}:{call}", output)
+            self.seconds += time.perf_counter() - began
 
         # a compiler would trace into the hook; it is loaded only where something is compiled
         return torch.compiler.disable(hook) if "torch._dynamo" in sys.modules else hook

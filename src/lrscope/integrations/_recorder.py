@@ -229,7 +229,8 @@ class Recorder:
             sheet.frames.capture(self._updates, getattr(self._optimizer, "grad_scale", None))
         elif sheet.layout.angles & self._soon:
             sheet.frames.remember(self._updates, getattr(self._optimizer, "grad_scale", None))
-        self._spent += time.perf_counter() - began
+        self._spent += time.perf_counter() - began + self._listener.seconds
+        self._listener.seconds = 0.0
 
     def _complete(self, step: int, loss: Tensor | float, metrics: dict[str, Tensor | float], began: float) -> None:
         """Keep a step that was captured, and the numbers that came with it."""
@@ -283,14 +284,10 @@ class Recorder:
         return self._bytes + self._sheet.pending_bytes + reserved * self._sheet.variables
 
     def _hear(self, path: str, output: Tensor) -> None:
-        began = time.perf_counter()
-        if self._sheet is None:
-            self._heard.append((path, output.detach().clone()))
-            if wants_gradients(self._probes):
-                keep_gradient(self._first_gradients, path, output)
-        else:
-            self._sheet.hear(path, output)
-        self._spent += time.perf_counter() - began
+        """Keep what the layers put out in the first pass, which tells what there is."""
+        self._heard.append((path, output.detach().clone()))
+        if wants_gradients(self._probes):
+            keep_gradient(self._first_gradients, path, output)
 
     def _explored(self) -> Sheet:
         """Return where everything is kept, once the first pass has told what the model is made of."""
@@ -312,6 +309,7 @@ class Recorder:
             sheet.hear(path, output)
         self._heard.clear()
         sheet.slow.gradients = self._first_gradients
+        self._listener.hear = sheet.hear
         if sheet.paths is not None:
             self._listener.only(sheet.paths)
         return sheet

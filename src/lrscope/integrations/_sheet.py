@@ -29,6 +29,10 @@ class Sheet:
     ----------
     groups : probes by cadence
     parameters : those of the structure, in its order
+
+    Attributes
+    ----------
+    hear : takes path and output of a layer
     """
 
     def __init__(self, structure: Structure, groups: Sequence[Group], parameters: Sequence[nn.Parameter]) -> None:
@@ -42,6 +46,7 @@ class Sheet:
         }
         self._due: list[tuple[int, frozenset[str]]] = []
         self._metrics: set[str] | None = None
+        self.hear = self._hear_all if self.slow else self.frames.hear
         self.diverged_at = -1
 
     @property
@@ -63,11 +68,10 @@ class Sheet:
         """Return the bytes of a record of these step dimensions."""
         return sum(self.gathered[dim].record_bytes for dim in due)
 
-    def hear(self, path: str, output: Tensor) -> None:
-        """Take what a layer has put out."""
+    def _hear_all(self, path: str, output: Tensor) -> None:
+        """Take what a layer has put out, also for probes that measure by themselves."""
         self.frames.hear(path, output)
-        if self.slow:
-            self.slow.hear(path, output)
+        self.slow.hear(path, output)
 
     def complete(
         self,

@@ -5,8 +5,7 @@ the cache, and without bringing the neurons of a convolution to the end first. W
 number as the probe's; sums are added in another order, so mean and deviation agree up to rounding.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -27,28 +26,40 @@ _FAR = 64.0
 """Where the mean square is so many times the variance, the squares are not enough: they would cancel."""
 
 
+class Into:
+    """Where the statistics of a layer go; the deviation as its square until `finished`.
+
+    Parameters
+    ----------
+    row : vector of the statistics, each (neuron), in the order of `NAMES`
+    """
+
+    def __init__(self, row: Tensor) -> None:
+        self.row = row
+        neurons = len(row) // len(NAMES)
+        self.mean, self.square, self.least, self.most, self.active = row.split(neurons)
+        self.mean_and_square = row[: 2 * neurons]
+
+
 class Columns:
     """Statistics of the columns of matrices (sample, neuron), in memory that all of them use in turn."""
 
     def __init__(self) -> None:
         self._rooms: dict[object, tuple[Tensor, Tensor]] = {}
 
-    def take(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
-        """Write the statistics over the samples into vectors (neuron), in the order of `NAMES`."""
+    def take(self, outputs: Tensor, into: Into) -> None:
+        """Write the statistics over the samples."""
         room, ones = self._room_for(outputs)
-        mean, std, least, most, active = into
+        torch.amin(outputs, 0, out=into.least)
+        torch.amax(outputs, 0, out=into.most)
         if len(outputs) <= _ONE_BY_ONE:
-            centre, variance = torch.batch_norm_update_stats(outputs, None, None, 0.0)
-            mean.copy_(centre)
+            torch.cat(torch.batch_norm_update_stats(outputs, None, None, 0.0), out=into.mean_and_square)
+            torch.gt(outputs, 0, out=room)
+            torch.addmv(into.active, room.t(), ones, beta=0, alpha=1 / len(outputs), out=into.active)
         else:
-            torch.mean(outputs, 0, out=mean)
-            variance = torch.sub(outputs, mean, out=room).square_().mean(0)
-        torch.sqrt(variance, out=std)
-        torch.amin(outputs, 0, out=least)
-        torch.amax(outputs, 0, out=most)
-        torch.gt(outputs, 0, out=room)
-        torch.mv(room.t(), ones, out=active)
-        active.div_(len(outputs))
+            torch.mean(outputs, 0, out=into.mean)
+            torch.mean(torch.sub(outputs, into.mean, out=room).square_(), 0, out=into.square)
+            torch.mean(torch.gt(outputs, 0, out=room), 0, out=into.active)
 
     def _room_for(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return memory like the outputs, the last that was used if possible, and a one for each sample."""
@@ -71,8 +82,8 @@ class Positions:
         self._room = torch.empty(0)
         self._of_samples = torch.empty(0)
 
-    def take(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
-        """Write the statistics over samples and positions into vectors (neuron), in the order of `NAMES`."""
+    def take(self, outputs: Tensor, into: Into) -> None:
+        """Write the statistics over samples and positions."""
         samples, neurons, positions = outputs.shape
         some = max(1, min(samples, _AT_ONCE // max(1, neurons * positions)))
         if self._of_samples.shape[1:] != (samples, neurons) or self._room.shape != (some, neurons, positions):
@@ -92,19 +103,17 @@ class Positions:
         torch.gt(outputs, 0, out=room)
         torch.mean(room, 2, out=active)
 
-    def _join(self, outputs: Tensor, into: Sequence[Tensor]) -> None:
+    def _join(self, outputs: Tensor, into: Into) -> None:
         """Join the samples; the variance is the mean square less the square of the mean, unless these are too near."""
         means, lengths, least, most, active = self._of_samples.unbind()
-        mean, std = into[:2]
-        torch.mean(means, 0, out=mean)
+        torch.mean(means, 0, out=into.mean)
         square = lengths.square_().mean(0).div_(outputs.shape[2])
-        variance = square - mean.square()
-        if bool((square > _FAR * variance).any()):
-            variance = (outputs - mean[:, None]).square_().mean((0, 2))
-        torch.sqrt(variance, out=std)
-        torch.amin(least, 0, out=into[2])
-        torch.amax(most, 0, out=into[3])
-        torch.mean(active, 0, out=into[4])
+        torch.addcmul(square, into.mean, into.mean, value=-1, out=into.square)
+        if bool((square > _FAR * into.square).any()):
+            torch.mean((outputs - into.mean[:, None]).square_(), (0, 2), out=into.square)
+        torch.amin(least, 0, out=into.least)
+        torch.amax(most, 0, out=into.most)
+        torch.mean(active, 0, out=into.active)
 
 
 class Statistics:
@@ -123,44 +132,42 @@ class Statistics:
         self._positions = {path: Positions() for path in self._layers}
         self._heard: set[str] = set()
 
-    def hear(self, path: str, output: Tensor, into: Sequence[Tensor]) -> None:
-        """Write the statistics of an output (sample, ...) into five vectors (neuron)."""
+    def hear(self, path: str, output: Tensor, into: Into) -> None:
+        """Write the statistics of an output (sample, ...). A second thread would take longer than it helps."""
         layer = self._layers[path]
         if output.ndim != len(layer.shape) + 1 or not output.numel():
             return
         exact = output.detach()
         if exact.dtype != self._dtype:
             exact = exact.to(self._dtype)
-        with torch.no_grad(), _alone(exact):
-            if exact.ndim == 2:
-                self._columns.take(exact, into)
-            elif layer.channels_first:
-                self._positions[path].take(exact.flatten(2), into)
-            else:
-                self._columns.take(exact.reshape(-1, exact.shape[-1]), into)
+        threads = torch.get_num_threads()
+        alone = threads > 1 and exact.numel() <= _FOR_ONE
+        try:
+            if alone:
+                torch.set_num_threads(1)
+            self._take(path, layer, exact, into)
+        finally:
+            if alone:
+                torch.set_num_threads(threads)
         self._heard.add(path)
 
-    def finish(self, views: Mapping[str, Sequence[Tensor]]) -> None:
+    def _take(self, path: str, layer: Layer, exact: Tensor, into: Into) -> None:
+        if exact.ndim == 2:
+            self._columns.take(exact, into)
+        elif layer.channels_first:
+            self._positions[path].take(exact.flatten(2), into)
+        else:
+            self._columns.take(exact.reshape(-1, exact.shape[-1]), into)
+
+    def finish(self, views: Mapping[str, Into]) -> None:
         """End the pass: of layers that were not heard the statistics are missing."""
         if len(self._heard) < len(self._layers):
-            _miss(views[path] for path in self._layers.keys() - self._heard)
+            for path in self._layers.keys() - self._heard:
+                views[path].row.fill_(torch.nan)
         self._heard.clear()
 
 
-@contextmanager
-def _alone(output: Tensor) -> Iterator[None]:
-    """Let operations on an output use one thread: for so little, waking a second one takes longer than it helps."""
-    threads = torch.get_num_threads()
-    if threads == 1 or output.numel() > _FOR_ONE or output.device.type != "cpu":
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _miss(views: Iterable[Sequence[Tensor]]) -> None:
-    for view in (view for of_layer in views for view in of_layer):
-        view.fill_(torch.nan)
+def finished(rows: Tensor) -> None:
+    """Make deviations of their squares, in rows (step, element) of a layer's statistics."""
+    neurons = rows.shape[1] // len(NAMES)
+    rows[:, neurons : 2 * neurons].clamp_min_(0).sqrt_()
