@@ -17,7 +17,8 @@ def judged(known, options):
 
     def judge(course, diverged=None, **chosen):
         records = known(course, diverged or {}, **chosen)
-        return {claim.id: claim for claim in claims(results(records, options(lrs=tuple(course), **chosen)))}
+        asked = options(**{"lrs": tuple(course), "data": "digits", "model": "cnn", **chosen})
+        return {claim.id: claim for claim in claims(results(records, asked))}
 
     return judge
 
@@ -31,7 +32,7 @@ def test_the_claims_hold_where_everything_is_as_published(judged):
     expected = {"best": True, "smooth": True, "slow": True, "not-made-up": True, "unstable": True, "diverges": True}
     assert holding(found) == {**expected, "accuracy": None}
     assert found["best"].agree == "3 of 3 seeds"
-    assert found["diverges"].measured == "1 of 3 networks"
+    assert found["diverges"].measured == "1 diverged, 0 ended no better, of 3 networks"
     assert "Needs MNIST" in found["accuracy"].note
 
 
@@ -39,7 +40,7 @@ def test_the_claims_do_not_hold_where_everything_is_otherwise(judged):
     found = judged(OTHERWISE)
     assert not [name for name, claim in found.items() if claim.holds]
     assert {claim.agree for name, claim in found.items() if name not in ("diverges", "accuracy")} == {"0 of 3 seeds"}
-    assert found["diverges"].measured == "0 of 3 networks"
+    assert found["diverges"].measured == "0 diverged, 0 ended no better, of 3 networks"
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 7, 11])
@@ -47,7 +48,7 @@ def test_a_rate_at_which_every_network_diverges_is_unstable_whenever_it_does(jud
     found = judged(AS_PUBLISHED, {(LARGE, seed): step for seed in range(3)})
     assert found["unstable"].holds is True
     assert found["unstable"].agree == "3 of 3 seeds"
-    assert found["diverges"].measured == "3 of 3 networks"
+    assert found["diverges"].measured == "3 diverged, 0 ended no better, of 3 networks"
     assert (found["best"].holds, found["slow"].holds, found["smooth"].holds) == (True, True, True)
     assert {found[name].agree for name in ("best", "slow", "smooth", "not-made-up")} == {"3 of 3 seeds"}
 
@@ -68,7 +69,7 @@ def test_nothing_is_claimed_of_networks_that_all_diverged(judged):
     found = judged(AS_PUBLISHED, {(lr, seed): 4 for lr in AS_PUBLISHED for seed in range(3)})
     assert found["best"].holds is None
     assert found["best"].note.startswith("It cannot be told from these networks")
-    assert found["diverges"].measured == "3 of 3 networks"
+    assert found["diverges"].measured == "3 diverged, 0 ended no better, of 3 networks"
 
 
 def test_a_rate_that_is_lacking_is_named(judged):
@@ -101,5 +102,10 @@ def test_accuracies_that_still_rise_are_no_oscillation(judged):
 
 def test_a_network_that_ends_no_better_than_it_began_counts_as_diverged_entirely(judged):
     found = judged({**AS_PUBLISHED, LARGE: [0.5, 2.0, 2.0, 2.0]})
-    assert found["diverges"].measured == "3 of 3 networks"
+    assert found["diverges"].measured == "0 diverged, 3 ended no better, of 3 networks"
     assert found["diverges"].holds is True
+
+
+@pytest.mark.parametrize("other", [{"model": "own_things:network"}, {"data": "own_things:ARRAYS"}])
+def test_nothing_is_claimed_of_other_networks_and_data(judged, other):
+    assert judged(AS_PUBLISHED, **other) == {}

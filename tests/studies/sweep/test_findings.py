@@ -81,8 +81,10 @@ def row_of(found: Findings, lr: float) -> dict[str, object]:
 
 def test_the_best_rate_is_recommended_and_others_are_worse_by_as_much_as_they_are(known, options):
     found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
-    assert found.summary[1].startswith("Use a learning rate of 0.001: it ends with the lowest held-out loss (0.2")
-    assert "No other rate of the grid can be as good" in found.summary[1]
+    assert found.summary[1].startswith(
+        "Use a learning rate of 0.001: seed by seed it ends with the lowest held-out loss (0.2"
+    )
+    assert "No other rate of the grid is as good" in found.summary[1]
     best, worst = row_of(found, 0.001), row_of(found, 0.0001)
     assert best["held-out loss"] == pytest.approx(0.2, rel=0.01)
     assert worst["worse than best"] == pytest.approx(np.log(5), abs=0.01)
@@ -94,8 +96,8 @@ def test_equal_rates_are_not_decided_between(known, options):
     same = {**CLEAR, 0.01: CLEAR[0.001]}
     found = findings(known(same, NOTHING_DIVERGES), options(lrs=LRS))
     assert "The data do not decide: 0.001 and 0.01 cannot be told apart with 3 seeds" in found.summary[1]
-    assert "No foreseeable number of seeds would" in found.summary[1]
-    assert "The range reaches the largest rate of the grid" in found.summary[1]
+    assert "That would take more than 16 times as many seeds" in found.summary[1]
+    assert "They reach the largest rate of the grid" in found.summary[1]
     assert [row_of(found, lr)["in the range"] for lr in LRS] == [False, True, True]
 
 
@@ -156,9 +158,7 @@ def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen
     assert "accuracy" not in " ".join(found.summary)
     columns = {column for listed in items(found, Listed) for column in listed.table.columns}
     assert not [column for column in columns if "accuracy" in column]
-    claims = {claim.id: claim for claim in found.claims}
-    assert claims["unstable"].note == "Needs classes."
-    assert claims["best"].holds in (True, False)
+    assert not found.claims
 
 
 def test_a_network_that_never_knows_anything_is_reported(train, options):

@@ -110,7 +110,7 @@ def test_rates_beyond_one_rate_lie_apart_by_the_root_of_ten():
 
 def test_rates_that_are_all_the_same_are_not_extended_to_nothing():
     _, rounds = until_decided(lambda lr, seed: 1.0, asked((1e-6, 1.0), 1, budget=70))
-    assert [chosen.lrs for chosen in rounds[:2]] == [(1e-12,), (1e-9,)]
+    assert [chosen.lrs for chosen in rounds[:2]] == [(1e-12,), (1e6,)]
 
 
 def test_one_rate_that_sometimes_diverges_is_extended_downwards():
@@ -154,8 +154,18 @@ def test_a_grid_is_refined_until_neighbours_are_near():
     assert all("far from it" in chosen.why for chosen in rounds)
 
 
-def test_nothing_is_trained_further_where_all_diverged():
-    assert first_round(lambda lr, seed: math.inf, asked()) is None
+def test_smaller_rates_are_trained_where_all_diverged():
+    chosen = first_round(lambda lr, seed: math.inf, asked())
+    assert chosen == Round("round2", (1e-6, 1e-5), (0, 1, 2, 3), "all networks diverged")
+
+
+def test_an_end_that_cannot_be_told_from_the_best_rate_is_extended_when_seeds_do_not_help():
+    def truth(lr: float, seed: int) -> float:
+        return {0.01: 1.0 + 0.001 * (-1) ** seed, 0.001: 1.0}.get(lr, 2.0)
+
+    chosen = first_round(truth, asked(seeds=8))
+    assert (chosen.lrs, chosen.seeds) == ((0.1, 1.0), tuple(range(8)))
+    assert chosen.why.endswith("cannot be told from the best rate") or chosen.why.endswith("the largest of the grid")
 
 
 def test_equal_rates_do_not_use_up_the_budget_with_seeds():
