@@ -46,6 +46,7 @@ class Gathered:
     singles: dict[str, tuple[Variable, tuple[int, ...], np.dtype]] = field(default_factory=dict)
     _sets: list[dict[str, np.ndarray]] = field(default_factory=lambda: [{}, {}])
     _turn: int = 0
+    _stale: bool = False
 
     def __post_init__(self) -> None:
         self.record_bytes = self._record_bytes()
@@ -58,6 +59,15 @@ class Gathered:
     @property
     def _arrays(self) -> dict[str, np.ndarray]:
         return self._sets[self._turn]
+
+    def begin(self, step: int) -> None:
+        """Begin a step. By now the set in hand is written, so what is left in it of single values can go."""
+        if self._stale:
+            self._stale = False
+            for name, (_, _, dtype) in self.singles.items():
+                if name in self._arrays:
+                    self._arrays[name].fill(missing(dtype))
+        self.steps.append(step)
 
     def room(self) -> int:
         """Return how many steps a block may have."""
@@ -98,7 +108,10 @@ class Gathered:
         return len(self.steps) >= self.room()
 
     def taken(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Variable]]:
-        """Return steps, arrays (member, step, ...) and labels, and begin anew in the other set."""
+        """Return steps, arrays (member, step, ...) and labels, and begin anew in the other set.
+
+        That one may still be being written: nothing is written to it before `begin`.
+        """
         count = len(self.steps)
         for single in self.singles.values():
             self._array(*single)
@@ -106,10 +119,7 @@ class Gathered:
         arrays = {name: array[:, :count] for name, array in self._arrays.items()}
         labels = {column.label.name: column.label for column in self.columns}
         labels |= {name: label for name, (label, _, _) in self.singles.items()}
-        self.steps, self.rows, self._turn = [], 0, 1 - self._turn
-        for name, (_, _, dtype) in self.singles.items():
-            if name in self._arrays:
-                self._arrays[name].fill(missing(dtype))
+        self.steps, self.rows, self._turn, self._stale = [], 0, 1 - self._turn, True
         return steps, arrays, labels
 
 

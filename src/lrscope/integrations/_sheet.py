@@ -95,7 +95,7 @@ class Sheet:
         frames.complete(loss)
         frames.slot.scalars[RATE:] = rates[0], *seconds
         for dim in due:
-            self.gathered[dim].steps.append(step)
+            self.gathered[dim].begin(step)
         if len(rates) > 1:
             self._put_rates(due, rates)
         if self.slow:
@@ -128,7 +128,7 @@ class Sheet:
         dim = f"{STEP}_{name}"
         own = self.gathered.setdefault(dim, Gathered(dim, [], self._dtype))
         if own.steps[-1:] != [step]:
-            own.steps.append(step)
+            own.begin(step)
         own.put(_number(name), number)
 
     def _note(self, step: int, due: frozenset[str], name: str, number: float) -> None:
