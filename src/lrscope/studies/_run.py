@@ -64,11 +64,14 @@ def run(
     }
     if not resume:
         folder.begin(description)
-    while trainings:
-        if not _recorded(trainings, folder, description):
-            return False
-        more = _further(asked, options, folder, description)
-        trainings = _trainings(more, folder, device, resume, together)
+    try:
+        while trainings:
+            if not _recorded(trainings, folder, description):
+                return False
+            more = _further(asked, options, folder, description)
+            trainings = _trainings(more, folder, device, resume, together)
+    except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded can be gone on with
+        return False
     folder.finish(description)
     return True
 

@@ -1,0 +1,167 @@
+"""From the command line to the folder: images from files, data and networks of a user's own, costs and help."""
+
+import csv
+import gzip
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from lrscope import store
+from lrscope.cli import main
+from lrscope.report import write_picture
+from lrscope.studies import Folder, study
+from lrscope.studies.sweep import Options
+from lrscope.training import Estimate
+
+RUN = ["run", "sweep"]
+QUICK = ["--epochs", "2", "--batch-size", "10", "--crossed-seeds", "0"]
+
+
+@pytest.fixture
+def blank(monkeypatch):
+    """Leave the figures of a report blank; other tests draw them."""
+    monkeypatch.setattr("lrscope.studies._report._draw", lambda path, name, _: write_picture(path, name, Figure()))
+
+
+def idx(values: np.ndarray) -> bytes:
+    header = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+    return header + values.astype(np.uint8).tobytes()
+
+
+def drawn(count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (sample, size, size), each dark but for the row of its class, and the classes."""
+    labels = np.arange(count) % 10
+    images = np.random.default_rng(count).integers(0, 60, (count, size, size))
+    images[np.arange(count), labels % size] += 150
+    return images, labels
+
+
+def write_mnist(folder: Path) -> None:
+    for part, count in (("train", 40), ("t10k", 20)):
+        images, labels = drawn(count, 12)
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
+
+
+def write_cifar(folder: Path) -> None:
+    for name in (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"):
+        images, labels = drawn(4, 32)
+        pixels = np.repeat(images[:, None], 3, axis=1).reshape(4, -1)
+        (folder / name).write_bytes(np.concatenate([labels[:, None], pixels], axis=1).astype(np.uint8).tobytes())
+
+
+def table(folder: Path, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "tables" / f"{name}.csv").read_text().splitlines()))
+
+
+def claims(folder: Path) -> dict[str, dict[str, object]]:
+    return {claim["id"]: claim for claim in json.loads((folder / "claims.json").read_text())}
+
+
+def check_page(page: str) -> None:
+    assert " nan" not in page
+    assert "None" not in page
+
+
+def test_files_of_mnist_are_learned_and_the_accuracy_of_the_source_is_judged(tmp_path, capsys, read, blank):
+    write_mnist(tmp_path)
+    out = tmp_path / "run"
+    words = ["--data", "mnist", "--root", str(tmp_path), "--seeds", "2", *QUICK]
+    assert main([*RUN, *words, "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"Report: {out / 'report.html'}\n"
+    told = claims(out)
+    (found,) = (row for row in table(out, "rates") if row["lr"] == "0.001")
+    assert told["accuracy"]["measured"] == pytest.approx(float(found["held-out accuracy"]), abs=1e-4)
+    assert told["accuracy"]["holds"] is False
+    assert told["best"]["note"].endswith("Here: mnist, 2 epochs (8 updates).")
+    check_page(read(out / "report.html"))
+
+
+@pytest.mark.long
+def test_files_of_cifar_are_learned_and_no_accuracy_is_judged(tmp_path, read, blank):
+    write_cifar(tmp_path)
+    out = tmp_path / "run"
+    words = ["--data", "cifar10", "--root", str(tmp_path), "--seeds", "2", *QUICK]
+    assert main([*RUN, *words, "--out", str(out)]) == 0
+    told = claims(out)
+    assert (told["accuracy"]["holds"], told["accuracy"]["measured"]) == (None, None)
+    assert told["best"]["holds"] in (True, False)
+    assert Folder(out).description()["experiments"]["grid"]["model"]["channels"] == 3
+    check_page(read(out / "report.html"))
+
+
+def test_numbers_of_the_tables_are_those_of_the_records(own, tmp_path, read, blank):
+    out = tmp_path / "run"
+    words = ["--data", f"{own}:sums", "--model", f"{own}:one_output", "--lrs", "1e-3", "1e30", "--optimizer", "sgd"]
+    assert main([*RUN, *words, "--seeds", "2", "--out", str(out), *QUICK]) == 0
+    rows = {(float(row["lr"]), int(row["seed"])): row for row in table(out, "networks")}
+    records = store.open_records(out / "records-grid.root")
+    assert len(rows) == 4
+    for (lr, seed), row in rows.items():
+        member = records.isel(member=np.flatnonzero((records["lr"] == lr) & (records["seed"] == seed)))
+        if lr == 1e30:
+            assert (row["outcome"], row["held-out loss"]) == ("diverged", "")
+            assert int(row["diverged at step"]) == int(member["diverged_at"].max())
+        else:
+            assert float(row["held-out loss"]) == float(member["held_out_loss"].isel(step_every_1_epoch=-1)[0])
+    assert "accuracy" not in (out / "tables" / "rates.csv").read_text()
+    page = read(out / "report.html")
+    assert "Training diverged in 2 of 2 at 1e30." in page
+    check_page(page)
+
+
+def test_a_report_of_networks_that_all_diverged_can_be_written(own, tmp_path, read, blank):
+    out = tmp_path / "run"
+    words = ["--data", f"{own}:ARRAYS", "--model", f"{own}:Lost", "--seeds", "2", "--out", str(out), *QUICK]
+    assert main([*RUN, *words]) == 0
+    page = read(out / "report.html")
+    assert "6 of them diverged." in page
+    assert "none can be recommended" in page
+    check_page(page)
+    before = page
+    assert main(["report", str(out)]) == 0
+    assert read(out / "report.html") == before
+    assert list(Folder(out).description()["experiments"]) == ["grid", "range-test"]
+
+
+def test_the_cost_is_that_of_all_experiments_and_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "lrscope.studies._run.estimate",
+        lambda experiment, device: Estimate(len(experiment.sweep), experiment.epochs or experiment.steps, 10**6, 2.0),
+    )
+    networks = 3 * 8 + 8 + 3 * 3 * 3
+    assert main([*RUN, "--estimate"]) == 0
+    assert capsys.readouterr().out == f"{networks} networks, up to 100 steps: 3 MB of records, about 6 s.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_has_every_option_with_its_default(capsys):
+    assert main([*RUN, "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for field in Options.__dataclass_fields__:
+        assert f"--{field.replace('_', '-')} " in text
+    assert "learning rates: numbers, or start:stop:count (default: 0.0001 0.001 0.01)" in text
+    assert "--epochs INT passes through the data (default: 20)" in text
+
+
+def test_the_study_is_listed(capsys):
+    assert main(["list"]) == 0
+    assert "  sweep        Which learning rate should I use, and how sure is that?" in capsys.readouterr().out
+
+
+def test_the_default_is_the_setting_of_the_source_on_the_digits():
+    made = study("sweep").experiments(Options())
+    assert list(made) == ["grid", "range-test", "crossed"]
+    grid = made["grid"]
+    assert grid.sweep.axes == {"lr": (0.0001, 0.001, 0.01), "seed": tuple(range(8))}
+    assert (grid.epochs, grid.batch_size, grid.loss) == (20, 64, "cross_entropy")
+    assert made["range-test"].sweep.axes["seed"] == grid.sweep.axes["seed"]
+    assert made["range-test"].steps == 100
+    rates = [1e-7 * made["range-test"].schedule.factor(step, 100) for step in (0, 99)]
+    assert rates == pytest.approx([1e-7, 10.0])
+    assert made["crossed"].sweep.axes == {"lr": grid.sweep.axes["lr"], "init_seed": (0, 1, 2), "order_seed": (0, 1, 2)}
