@@ -200,7 +200,7 @@ def _world(best: float, steepness: float, noise: float, limit: float, chance: fl
     return truth
 
 
-@settings(max_examples=25, deadline=None, phases=set(Phase) - {Phase.shrink})
+@settings(max_examples=8, deadline=None, phases=set(Phase) - {Phase.shrink})
 @given(
     truth=worlds(),
     lrs=st.sampled_from([(0.001,), (0.001, 0.0011), LRS, (1e-6, 1.0), (0.001, 0.002, 0.004, 0.008)]),
@@ -221,7 +221,7 @@ def test_whatever_the_scores_it_ends_within_the_budget_and_trains_nothing_twice(
     assert next_round(records, options) is None
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(truth=worlds(), number=st.integers(0, 2**31))
 def test_the_order_of_the_networks_does_not_change_the_next_round(truth, number):
     options = asked(budget=300)
