@@ -69,6 +69,12 @@ def checked_optimizer(optimizer: Any) -> Optimizer:
     return optimizer
 
 
+def is_left_out(optimizer: Optimizer) -> bool:
+    """Tell whether the update will not be made: a GradScaler leaves the decision to an optimiser that is fused."""
+    found = getattr(optimizer, "found_inf", None)
+    return isinstance(found, Tensor) and bool(found)
+
+
 def scalar(loss: Tensor | float) -> Tensor | float:
     """Return a loss that is one number."""
     if isinstance(loss, Tensor) and loss.numel() == 1:

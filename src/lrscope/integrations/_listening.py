@@ -8,6 +8,7 @@ of several passes before one update (gradient accumulation) the last is kept.
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -33,15 +34,17 @@ class Listener:
     Attributes
     ----------
     seconds : that hearing has taken; whoever adds them up sets them to zero
+    deaf : whether passes are left alone, since the step in hand has its outputs
     """
 
     def __init__(self, model: nn.Module, hear: Hear) -> None:
         self._model = model
         self.hear = hear
         self.seconds = 0.0
+        self.deaf = False
         self._calls: dict[str, int] = {}
         self._active = False
-        self._leaves = {path or ROOT: child for path, child in model.named_modules() if not any(child.children())}
+        self._leaves = {path or ROOT: leaf for path, leaf in model.named_modules() if _is_layer(path, leaf)}
         self._handles: list[RemovableHandle] = []
         self._stays = any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules())
 
@@ -58,7 +61,7 @@ class Listener:
         self._active = wanted
         if wanted and not self._handles:
             self._handles = [leaf.register_forward_hook(self._hook(path)) for path, leaf in self._leaves.items()]
-            self._handles.append(self._model.register_forward_pre_hook(self._on_start))
+            self._handles.append(self._model.register_forward_pre_hook(_Hook(self._on_start)))
         elif not wanted and not self._stays:
             self.close()
 
@@ -66,28 +69,31 @@ class Listener:
         """Leave alone all modules but these."""
         modules = {path.partition(":")[0] for path in paths}
         self._leaves = {path: leaf for path, leaf in self._leaves.items() if path in modules}
+        active = self._active
         if self._handles and not self._stays:
             self.close()
-            self.active = self._active
+            self.active = active
 
     def close(self) -> None:
         """Take all hooks away."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        self._active = False
 
     def begin(self) -> None:
         """Count calls from one again."""
         self._calls.clear()
 
-    def _on_start(self, _model: nn.Module, _inputs: object) -> None:
-        self._calls.clear()
+    def _on_start(self, module: nn.Module, _inputs: object) -> None:
+        if module is self._model:
+            self._calls.clear()
 
-    def _hook(self, path: str) -> Callable[[nn.Module, Any, Any], None]:
-        model, calls = self._model, self._calls
+    def _hook(self, path: str) -> "_Hook":
+        model, calls, leaf = self._model, self._calls, self._leaves[path]
 
-        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-            if not (self._active and model.training and torch.is_grad_enabled()):
+        def hook(module: nn.Module, _inputs: object, output: object) -> None:
+            if not self._active or self.deaf or module is not leaf or not (model.training and torch.is_grad_enabled()):
                 return
             began = time.perf_counter()
             call = calls[path] = calls.get(path, 0) + 1
@@ -96,4 +102,23 @@ class Listener:
             self.seconds += time.perf_counter() - began
 
         # a compiler would trace into the hook; it is loaded only where something is compiled
-        return torch.compiler.disable(hook) if "torch._dynamo" in sys.modules else hook
+        return _Hook(torch.compiler.disable(hook) if "torch._dynamo" in sys.modules else hook)
+
+
+class _Hook:
+    """What a module calls. Whoever copies or saves the model gets something that does nothing in its place."""
+
+    def __init__(self, does: Callable[..., None]) -> None:
+        self._does = does
+
+    def __call__(self, *given: Any) -> None:
+        self._does(*given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make the copy: the end of an empty context takes anything, and is there without lrscope."""
+        return getattr, (nullcontext(), "__exit__")
+
+
+def _is_layer(path: str, module: nn.Module) -> bool:
+    """Tell whether the output of a module is one of a layer, and not a weight that is computed."""
+    return not any(module.children()) and "parametrizations" not in path.split(".")

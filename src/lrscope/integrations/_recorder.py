@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError
-from lrscope.integrations._attaching import before_update, checked_optimizer, number, scalar, unwrapped
+from lrscope.integrations._attaching import before_update, checked_optimizer, is_left_out, number, scalar, unwrapped
 from lrscope.integrations._blocks import BLOCK_SECONDS
 from lrscope.integrations._budget import Budget, Cost
 from lrscope.integrations._choice import chosen, spread
@@ -100,7 +100,7 @@ class Recorder:
         self._clock = WriterClock()
         self._writer = Writer(path, self._metadata(), compression=self.settings.compression)
         self._sheet: Sheet | None = None
-        self._heard: list[tuple[str, Tensor]] = []
+        self._heard: dict[str, Tensor] = {}
         self._first_gradients: dict[str, Tensor] = {}
         self._now, self._soon = self._due(0), self._due(1)
         self._always = not self._budget.limited and all(group.when == Every() for group in self._groups)
@@ -138,7 +138,7 @@ class Recorder:
             self._skipped += 1
             self._listener.begin()
             return
-        step, self._updated = self._updates, False
+        step, self._updated, self._listener.deaf = self._updates, False, False
         self._updates += 1
         if self._captured or metrics:
             self._complete(step, loss, metrics, began)
@@ -212,7 +212,7 @@ class Recorder:
     def _before_update(self) -> None:
         """Take the step that is about to end: parameters and gradients belong together now."""
         began = time.perf_counter()
-        if self._stopped:
+        if self._stopped or is_left_out(self._optimizer):
             return
         if self._updated:
             self._detach()
@@ -222,7 +222,7 @@ class Recorder:
             )
         self._began = began if self._began is None else self._began
         sheet = self._sheet or self._explored()
-        self._updated = True
+        self._updated = self._listener.deaf = True
         self._captured = bool(self._now) or sheet.slow.follows
         if self._captured:
             self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
@@ -285,7 +285,7 @@ class Recorder:
 
     def _hear(self, path: str, output: Tensor) -> None:
         """Keep what the layers put out in the first pass, which tells what there is."""
-        self._heard.append((path, output.detach().clone()))
+        self._heard[path] = output.detach().clone()
         if wants_gradients(self._probes):
             keep_gradient(self._first_gradients, path, output)
 
@@ -305,7 +305,7 @@ class Recorder:
             sheet = Sheet(structure, self._groups, parameters)
             self._spread = True
         self._sheet = sheet
-        for path, output in self._heard:
+        for path, output in self._heard.items():
             sheet.hear(path, output)
         self._heard.clear()
         sheet.slow.gradients = self._first_gradients
