@@ -10,6 +10,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+_AT_ONCE = 2**20
+"""Bytes of one call of the system. Linux looks for memory in one piece for each call: for some 10 MB that takes ten
+times as long as for ten times 1 MB."""
+
 
 class RawFile:
     """A file that lives in memory until `settle`, which makes it appear under its name in one step.
@@ -39,7 +43,7 @@ class RawFile:
         view = memoryview(data).cast("B")
         done = 0
         while done < len(view):
-            done += self._write_some(view[done:])
+            done += self._write_some(view[done : done + _AT_ONCE])
         return done
 
     def _write_some(self, view: memoryview) -> int:
