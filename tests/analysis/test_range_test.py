@@ -220,6 +220,22 @@ def test_the_range_reaches_as_far_beyond_the_grid():
     assert found.share.values.tolist() == [0.5]
 
 
+def test_a_rate_that_was_ruled_out_between_two_others_is_a_gap():
+    scores = np.exp(np.array([[3.0] * 8, [0.0] * 8, [1.0] * 8, np.linspace(-1, 1.1, 8)]))
+    found = recommendation(xr.DataArray(scores, coords={"lr": [0.01, 0.1, 1.0, 10.0]}, dims=("lr", "seed")))
+    assert found.plausible.values.tolist() == [False, True, False, True]
+    suggested = xr.DataArray([[0.01, 0.2, 0.4, 3.0, 4.0, 40.0]], coords={"rule": ["a rule"]}, dims=("rule", "seed"))
+    agreement = range_test_agreement(suggested, found)
+    assert [float(agreement[name][0]) for name in ("share", "below", "above")] == pytest.approx([2 / 6, 1 / 6, 1 / 6])
+    assert [float(agreement[name]) for name in ("low", "high")] == pytest.approx([10**-1.5, 10**1.5])
+
+
+def test_around_a_rate_alone_a_factor_of_two_is_inside():
+    scores = xr.DataArray([[1.0, 1.1]], coords={"lr": [0.1]}, dims=("lr", "seed"))
+    suggested = xr.DataArray([[0.049, 0.051, 0.199, 0.201]], coords={"rule": ["a rule"]}, dims=("rule", "seed"))
+    assert range_test_agreement(suggested, recommendation(scores)).share.values.tolist() == [0.5]
+
+
 def test_the_factor_is_that_to_the_best_rate_either_way():
     found, best = agreed([0.25, 2.0, 4.0])
     assert best == 1.0

@@ -56,6 +56,7 @@ def test_intervals_of_the_centres_are_those_given(figure, recommended):
 def test_bars_tell_how_many_diverged(figure, recommended):
     (bars,) = named(figure, "share diverged")
     np.testing.assert_array_equal(bars.y, recommended["diverged_share"])
+    np.testing.assert_allclose(bars.error_y.array, [0, 0, 0, 0.9 - 4 / 6])
     assert bars.text[3] == "4 of 6 diverged<br>probability 0.30 to 0.90"
 
 
@@ -66,6 +67,12 @@ def test_the_range_is_shaded_and_every_rate_has_a_tick(figure):
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
 
 
+def test_each_stretch_of_plausible_rates_is_shaded(recommended, outcomes_of_seeds):
+    gap = recommended.assign(plausible=recommended["plausible"].copy(data=[True, False, True, False]))
+    first, last = interactive_rates(gap, outcomes_of_seeds).layout.shapes
+    assert first.x0 < 0.0001 < first.x1 < 0.001 < last.x0 < 0.01 < last.x1 < 0.1
+
+
 def test_ticks_of_losses_are_written_out(figure, outcomes_of_seeds):
     ticks = dict(zip(figure.layout.yaxis.ticktext, figure.layout.yaxis.tickvals, strict=True))
     assert ticks["0.2"] == pytest.approx(0.2)
@@ -73,7 +80,7 @@ def test_ticks_of_losses_are_written_out(figure, outcomes_of_seeds):
 
 
 def test_a_grid_in_which_all_diverged_is_drawn(recommended, outcomes_of_seeds):
-    nothing = recommended.assign(best=np.nan, low=np.nan, high=np.nan)
+    nothing = recommended.assign(plausible=recommended["plausible"] & False, best=np.nan, low=np.nan, high=np.nan)
     figure = interactive_rates(nothing, outcomes_of_seeds.where(False, np.inf))
     assert [len(trace.x) for trace in named(figure, "diverged")] == [6] * 4
     assert [trace.showlegend for trace in named(figure, "diverged")] == [True, False, False, False]

@@ -69,10 +69,16 @@ def test_diverged_members_are_crosses_over_the_lowest_panel(panels):
 
 
 def test_agreement_is_written_beside_the_rows(tested, recommended, outcomes_of_seeds):
-    agreement = xr.Dataset({"share": ("rule", [0.5, np.nan]), "low": 0.001, "high": 0.06}, {"rule": tested["rule"]})
+    agreement = xr.Dataset({"share": ("rule", [0.5, np.nan])}, {"rule": tested["rule"]})
     _, middle, _ = range_test_over_truth(tested, recommended, outcomes_of_seeds, agreement).axes
     assert [text.get_text() for text in middle.texts] == ["50% inside", "–"]
-    assert marked(middle, "valley inside")[0].get_xdata().tolist() == [0.002, 0.05]
+
+
+def test_suggestions_in_a_gap_of_the_range_are_outside(tested, recommended, outcomes_of_seeds):
+    gap = recommended.assign(plausible=recommended["plausible"].copy(data=[True, False, True, False]), low=0.0001)
+    _, middle, _ = range_test_over_truth(tested, gap, outcomes_of_seeds).axes
+    assert marked(middle, "valley inside")[0].get_xdata().tolist() == []
+    assert marked(middle, "minimum / 10 inside")[0].get_xdata().tolist() == [0.0002]
 
 
 def test_other_dimensions_are_refused(tested, recommended, outcomes_of_seeds):

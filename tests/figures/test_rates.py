@@ -71,6 +71,15 @@ def test_the_range_is_shaded_around_its_rates_and_no_other(recommended, outcomes
     assert [patch for patch in lower.patches if patch.get_gid() == "recommended range"] == []
 
 
+def test_rates_between_that_are_ruled_out_are_not_shaded(recommended, outcomes_of_seeds):
+    gap = recommended.assign(plausible=recommended["plausible"].copy(data=[True, False, True, True]))
+    upper, *_ = outcome_by_rate(gap.assign(best=0.01, low=0.0001, high=0.1), outcomes_of_seeds).axes
+    shades = [patch for patch in upper.patches if patch.get_gid() == "recommended range"]
+    ends = [(shade.get_x(), shade.get_x() + shade.get_width()) for shade in shades]
+    np.testing.assert_allclose(ends, [(10**-4.5, 10**-3.5), (10**-2.5, 10**-0.5)])
+    assert upper.get_title("left") == "best 0.01, not told from 2 others between 0.0001 and 0.1"
+
+
 def test_the_best_is_marked_at_its_centre_and_named(recommended, outcomes_of_seeds):
     upper, *_ = outcome_by_rate(recommended, outcomes_of_seeds).axes
     (best,) = marked(upper, "best")
@@ -84,6 +93,9 @@ def test_bars_are_the_shares_that_diverged(recommended, outcomes_of_seeds):
     middles = [np.sqrt(bar.get_x() * (bar.get_x() + bar.get_width())) for bar in lower.patches]
     np.testing.assert_allclose(middles, recommended["lr"].values)
     assert lower.get_ylim() == (0, 1)
+    (bars,) = lower.collections
+    ends = [segment.tolist() for segment in bars.get_segments()]
+    assert ends == [[[0.1, 0.3], [0.1, 0.9]]]  # where none diverged, a line up to 0.4 would look like divergence
 
 
 def test_axes_are_logarithmic_with_a_tick_at_each_rate(recommended, outcomes_of_seeds):
@@ -102,6 +114,26 @@ def test_labels_of_close_rates_give_way(recommended, outcomes_of_seeds):
     assert labels(lower) == ["0.001", "", "0.01", "0.1"]
 
 
+@pytest.mark.parametrize(
+    ("rates", "named"),
+    [
+        (np.geomspace(1e-5, 10, 10), range(10)),  # written shorter, all have room
+        (np.geomspace(1e-6, 10, 15), range(0, 15, 2)),
+        (np.geomspace(1e-5, 10, 31), range(0, 31, 5)),
+    ],
+)
+def test_of_an_even_grid_labels_are_even(recommended, outcomes_of_seeds, rates, named):
+    places = [1] * len(rates)
+    many, losses = (
+        one.isel(lr=places).assign_coords(lr=one["lr"].isel(lr=places).copy(data=rates))
+        for one in (recommended, outcomes_of_seeds)
+    )
+    _, lower = outcome_by_rate(many.assign(best=np.nan, low=rates[0], high=rates[-1]), losses).axes
+    texts = labels(lower)
+    assert [place for place, text in enumerate(texts) if text] == list(named)
+    assert [float(texts[place]) for place in named] == pytest.approx(rates[list(named)], rel=5e-3)
+
+
 @pytest.mark.parametrize("width", [3.5, 7.0])
 def test_labels_never_overlap(recommended, outcomes_of_seeds, width):
     grid = np.geomspace(1e-6, 10, 15)
@@ -110,7 +142,7 @@ def test_labels_never_overlap(recommended, outcomes_of_seeds, width):
     differences_by_rate(many.assign(best=grid[3], low=grid[3], high=grid[4]), ax)
     figure_of(ax).canvas.draw()
     boxes = [text.get_window_extent() for text in ax.get_xticklabels() if text.get_text()]
-    assert len(boxes) >= 5
+    assert len(boxes) >= 4
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 

@@ -13,6 +13,8 @@ from lrscope.records import LOSS, MEMBER, on_grid, step_dimension
 
 RATE = "learning_rate"
 RULE = "rule"
+ALONE = 10**0.3
+"""Factor to either side of a rate that has no neighbour."""
 
 
 def range_test(records: xr.Dataset) -> xr.Dataset:
@@ -91,8 +93,10 @@ def _suggested(rule: str, rate: xr.DataArray, loss: xr.DataArray) -> xr.DataArra
 def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> xr.Dataset:
     """Return how often the suggestions of a range test fall inside the range found by training.
 
-    Training knows the rates of its grid only. The range therefore reaches half-way, on the logarithmic scale, to the
-    next rate of the grid at either side, and beyond an end of the grid as far as on the other side of that rate.
+    Training knows the rates of its grid only. What it found therefore reaches from each plausible rate half-way, on the
+    logarithmic scale, to the next rates of the grid, and beyond an end of the grid as far as on the other side of that
+    rate; around a rate that is alone, by a factor of 2. Where a rate between two plausible ones was ruled out, there is
+    a gap: a suggestion in it lies outside, but neither below nor above.
 
     Parameters
     ----------
@@ -103,7 +107,7 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     -------
     Dataset
         share : (rule) of the seeds whose suggestion lies inside the range; seeds without a suggestion count as outside
-        below, above : (rule) share of the seeds whose suggestion lies below, or above
+        below, above : (rule) share of the seeds whose suggestion lies below all of it, or above all of it
         factor : (rule) median over the seeds of the factor by which the suggestion is off the best rate, 1 or above;
             infinite for seeds without one
         low, high : ends of the range
@@ -114,11 +118,13 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     """
     if set(suggestions.dims) != {RULE, SEED}:
         raise must_be("suggestions", "an array with the dimensions rule and seed", suggestions.dims)
-    low, high = _range(recommended)
+    blocks = _blocks(recommended)
+    low, high = (blocks[0][0], blocks[-1][1]) if blocks else (np.nan, np.nan)
+    inside = [(suggestions >= first) & (suggestions <= last) for first, last in blocks]
     ratio = suggestions / float(recommended["best"])
     off = xr.where(ratio < 1, 1 / ratio, ratio)
     result = {
-        "share": ((suggestions >= low) & (suggestions <= high)).mean(SEED),
+        "share": sum(inside, xr.zeros_like(suggestions, dtype=bool)).mean(SEED),
         "below": (suggestions < low).mean(SEED),
         "above": (suggestions > high).mean(SEED),
         "factor": off.fillna(np.inf).median(SEED),
@@ -138,14 +144,11 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     return xr.Dataset(result)
 
 
-def _range(recommended: xr.Dataset) -> tuple[float, float]:
-    """Return the ends of the range, half a step of the grid outside of its smallest and largest rate."""
+def _blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:
+    """Return the ends of each stretch of plausible rates, half a step of the grid outside of its rates."""
     rates = np.log(recommended[LR].values)
-    places = np.flatnonzero(recommended["plausible"].values)
-    if not len(places):
-        return np.nan, np.nan
-    if len(rates) == 1:
-        return float(recommended["low"]), float(recommended["high"])
-    steps = np.diff(rates)
-    edges = np.concatenate([[rates[0] - steps[0] / 2], rates[:-1] + steps / 2, [rates[-1] + steps[-1] / 2]])
-    return float(np.exp(edges[places[0]])), float(np.exp(edges[places[-1] + 1]))
+    steps = np.diff(rates) if len(rates) > 1 else np.full(1, 2 * np.log(ALONE))
+    edges = np.concatenate([[rates[0] - steps[0] / 2], rates[1:] - np.diff(rates) / 2, [rates[-1] + steps[-1] / 2]])
+    changes = np.diff(recommended["plausible"].values.astype(int), prepend=0, append=0)
+    ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
+    return [(float(np.exp(edges[first])), float(np.exp(edges[last]))) for first, last in zip(*ends, strict=True)]

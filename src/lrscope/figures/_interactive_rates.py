@@ -8,7 +8,7 @@ import xarray as xr
 from plotly.subplots import make_subplots
 
 from lrscope.figures._interactive import _AXIS, _LAYOUT
-from lrscope.figures._rate_axis import NARROW, SHADE, TAKEN, places, range_ends, rate_text, rates_of, rooms
+from lrscope.figures._rate_axis import NARROW, SHADE, TAKEN, places, range_blocks, rate_text, rates_of, rooms
 from lrscope.figures._rates import DIVERGED, SCORE
 from lrscope.figures._style import ALARM, FAINT, INK, axis_label, colours, require
 
@@ -54,7 +54,7 @@ def interactive_rates(
     if np.isfinite(float(recommended["best"])):
         figure.add_trace(_best(recommended), 1, 1)
     figure.add_trace(_bars(recommended), 2, 1)
-    if (ends := range_ends(recommended)) is not None:
+    for ends in range_blocks(recommended):
         figure.add_vrect(*ends, fillcolor=SHADE, line_width=0, layer="below", row=1, col=1)
     _axes(figure, recommended, scores)
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom"}
@@ -121,17 +121,18 @@ def _best(recommended: xr.Dataset) -> go.Scatter:
 
 
 def _bars(recommended: xr.Dataset) -> go.Bar:
-    """Return the shares that diverged, with their intervals."""
+    """Return the shares that diverged, with their intervals where some did."""
     rates = rates_of(recommended)
     own = rooms(rates)
     half = np.array([own[rate] * 0.55 for rate in rates.tolist()])
     share, low, high = (np.nan_to_num(recommended[name].values.astype(float)) for name in DIVERGED)
+    above, below = (high - share) * (share > 0), (share - low) * (share > 0)
     counts = recommended["diverged"].values, recommended["members"].values
     told = [f"{int(lost)} of {int(all_)} diverged" for lost, all_ in zip(*counts, strict=True)]
     told = [f"{text}<br>probability {a:.2f} to {b:.2f}" for text, a, b in zip(told, low, high, strict=True)]
     return go.Bar(
         x=rates, y=share, width=(rates * (10**half - 10**-half)), marker={"color": ALARM, "opacity": 0.4},
-        error_y={"array": high - share, "arrayminus": share - low, "color": ALARM, "width": 0, "thickness": 1.5},
+        error_y={"array": above, "arrayminus": below, "color": ALARM, "width": 0, "thickness": 1.5},
         name="share diverged", showlegend=False, text=told, textposition="none",
         hovertemplate="lr %{x}<br>%{text}<extra></extra>",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from lrscope.figures._rate_axis import (
     intervals,
     legend_entries,
     mark_lost,
-    range_ends,
+    range_blocks,
     rate_axis,
     rates_of,
     seed_points,
@@ -46,7 +46,7 @@ def range_test_over_truth(
     recommended : Dataset (lr) of `lrscope.analysis.recommendation`
     scores : (lr, seed) last held-out loss of training at each rate; infinite for a member that diverged
     agreement : Dataset (rule) of `lrscope.analysis.range_test_agreement`: ``share`` of the suggestions inside the
-        range, written beside the rows, and the ends ``low`` and ``high`` of that range
+        range, written beside the rows
 
     Returns
     -------
@@ -94,12 +94,12 @@ def _rates(tested: xr.Dataset) -> np.ndarray:
 def _suggestions(ax: Axes, suggestion: xr.DataArray, recommended: xr.Dataset, agreement: xr.Dataset | None) -> None:
     """Draw a row for each rule: a mark for each seed, filled green inside the recommended range."""
     rules = suggestion["rule"].values.tolist()
-    ends = range_ends(recommended) if agreement is None else (float(agreement["low"]), float(agreement["high"]))
-    low, high = ends or (np.nan, np.nan)
+    blocks = range_blocks(recommended)
     look: dict[str, Any] = {"marker": "|", "markersize": 6, "linestyle": "none", "markeredgewidth": 1.1}
     for row, rule in enumerate(rules):
         given = suggestion.sel(rule=rule).values
-        height, inside = row + beside(len(given), STACKED), (given >= low) & (given <= high)
+        height = row + beside(len(given), STACKED)
+        inside = sum(((given >= first) & (given <= last) for first, last in blocks), np.zeros(len(given), dtype=bool))
         ax.plot(given[inside], height[inside], color=TAKEN, gid=f"{rule} inside", **look)
         ax.plot(given[~inside], height[~inside], color=INK, gid=f"{rule} outside", **look)
         if agreement is not None:

@@ -24,6 +24,8 @@ FILLED = 0.55
 """Share of its room that the points of a rate fill."""
 LETTER = 0.06
 """Inches: width of a letter of a tick."""
+UNEVEN = 0.05
+"""Share of their mean by which gaps may differ between rates that are evenly spaced."""
 LINEAR = ("accuracy", "share", "angle")
 """Words of the names of quantities between two known ends."""
 NARROW, MIDDLE, WIDE = 2.0, 12.0, 1e3
@@ -103,27 +105,63 @@ def rate_axis(ax: Axes, array: xr.DataArray | xr.Dataset, ends: tuple[float, flo
 
 
 class _RateTicks(Formatter):
-    """Texts of learning rates; those that would touch another one are left out, long ones first.
+    """Texts of learning rates: all if they have room, the longer ones written shorter if that helps, or some of them.
 
-    How much room there is, is known only when the figure is drawn.
+    Of evenly spaced rates every second, third, ... one is named. Of others, those that would touch another one are left
+    out, long ones first. How much room there is, is known only when the figure is drawn.
     """
 
     def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002
         return rate_text(x)
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
-        ax, texts = self._axes(), [rate_text(rate) for rate in values]
-        at = ax.transData.transform(np.c_[values, np.ones(len(texts))])[:, 0] / figure_of(ax).dpi
-        half = [(len(text) + 2) * LETTER / 2 for text in texts]
-        kept: list[int] = []
-        for place in sorted(range(len(texts)), key=lambda place: (len(texts[place]), place)):
-            if all(abs(at[place] - at[other]) >= half[place] + half[other] for other in kept):
-                kept.append(place)
-        return [text if place in kept else "" for place, text in enumerate(texts)]
+        ax, full = self._axes(), [rate_text(rate) for rate in values]
+        at = ax.transData.transform(np.c_[values, np.ones(len(full))])[:, 0] / figure_of(ax).dpi
+        short = [min(text, _with_exponent(rate), key=len) for text, rate in zip(full, values, strict=True)]
+        for texts in (full, short):
+            if _apart(at, texts, list(range(len(texts)))):
+                return texts
+        kept = _even(at, full) or _with_room(at, full)
+        return [text if place in kept else "" for place, text in enumerate(full)]
 
     def _axes(self) -> Axes:
         axes: Axes = self.axis.axes  # type: ignore[union-attr]
         return axes
+
+
+def _with_exponent(rate: float) -> str:
+    """Return a learning rate with three digits and a power of ten: ``1.23e-4``."""
+    mantissa, exponent = f"{rate:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def _apart(at: np.ndarray, texts: Sequence[str], kept: Sequence[int]) -> bool:
+    """Tell whether texts in the middle of places (inches) do not touch."""
+    half = np.array([(len(texts[place]) + 1) * LETTER / 2 for place in kept])
+    return bool((np.diff(at[list(kept)]) >= half[1:] + half[:-1]).all())
+
+
+def _even(at: np.ndarray, texts: Sequence[str]) -> list[int]:
+    """Return every second, third, ... place such that the texts do not touch; none if the places are not even.
+
+    Of ways that differ little in how many there are, the one with the shortest texts: powers of ten, where there are.
+    """
+    gaps = np.diff(at)
+    if np.ptp(gaps) > UNEVEN * gaps.mean():
+        return []
+    ways = [list(range(0, len(texts), apart)) for apart in range(2, len(texts))]
+    ways = [kept for kept in ways if _apart(at, texts, kept)]
+    many = [kept for kept in ways if len(kept) >= 0.75 * len(ways[0])]
+    return min(many, key=lambda kept: sum(len(texts[place]) for place in kept) / len(kept), default=[])
+
+
+def _with_room(at: np.ndarray, texts: Sequence[str]) -> list[int]:
+    """Return the places whose texts do not touch, the shorter ones first."""
+    kept: list[int] = []
+    for place in sorted(range(len(texts)), key=lambda place: (len(texts[place]), place)):
+        if _apart(at, texts, sorted([*kept, place])):
+            kept.append(place)
+    return kept
 
 
 def nothing_known(ax: Axes, values: np.ndarray, why: str = "no finite outcome") -> bool:
@@ -172,35 +210,33 @@ def spreads(array: xr.DataArray) -> bool:
     return len(known) > 0 and bool(known.min() > 0) and bool(known.max() > 5 * known.min())
 
 
-def range_ends(recommended: xr.Dataset) -> tuple[float, float] | None:
-    """Return the ends of the recommended range, half-way to the next rate on either side; None if there is none.
+def range_blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:
+    """Return the ends of each stretch of plausible rates, half-way to the next rate on either side.
 
     Beyond an end of the grid it reaches as far as on the other side of that rate; around a rate that is alone, `ROOM`.
 
     Parameters
     ----------
-    recommended : Dataset (lr) with the scalars ``low`` and ``high``
+    recommended : Dataset (lr) with ``plausible``
 
     Examples
     --------
-    >>> table = xr.Dataset({"low": 0.1, "high": 1.0}, {"lr": [0.01, 0.1, 1.0]})
-    >>> [round(end, 4) for end in range_ends(table)]
-    [0.0316, 3.1623]
+    >>> table = xr.Dataset({"plausible": ("lr", [True, True, False, True])}, {"lr": [0.01, 0.1, 1.0, 10.0]})
+    >>> [(round(first, 4), round(last, 4)) for first, last in range_blocks(table)]
+    [(0.0032, 0.3162), (3.1623, 31.6228)]
     """
-    rates = np.sort(rates_of(recommended))
-    inside = np.flatnonzero((rates >= float(recommended["low"])) & (rates <= float(recommended["high"])))
-    if not len(inside):
-        return None
-    places = np.log10(rates)
-    half = np.diff(places) / 2 if len(rates) > 1 else np.array([ROOM])
-    edges = np.r_[places[0] - half[0], places[:-1] + half if len(rates) > 1 else [], places[-1] + half[-1]]
-    return float(10 ** edges[inside[0]]), float(10 ** edges[inside[-1] + 1])
+    ordered = recommended["plausible"].sortby("lr")
+    places = np.log10(rates_of(ordered))
+    half = np.diff(places) / 2 if len(places) > 1 else np.array([ROOM])
+    edges = 10 ** np.r_[places[0] - half[0], places[1:] - np.diff(places) / 2, places[-1] + half[-1]]
+    changes = np.diff(ordered.values.astype(int), prepend=0, append=0)
+    ends = edges[changes == 1].tolist(), edges[changes == -1].tolist()
+    return list(zip(*ends, strict=True))
 
 
 def shade_range(ax: Axes, recommended: xr.Dataset) -> None:
-    """Shade the recommended range."""
-    ends = range_ends(recommended)
-    if ends is not None:
+    """Shade the rates that cannot be told from the best, and nothing between them that was ruled out."""
+    for ends in range_blocks(recommended):
         ax.axvspan(*ends, color=SHADE, linewidth=0, zorder=0, gid="recommended range")
 
 

@@ -14,6 +14,7 @@ from lrscope.figures._rate_axis import (
     legend_entries,
     mark_lost,
     nothing_known,
+    range_blocks,
     rate_axis,
     rate_text,
     rates_of,
@@ -45,7 +46,8 @@ def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.
 
     Returns
     -------
-    Figure : panels over the same learning rates: loss, accuracy if given, share of members that diverged
+    Figure : panels over the same learning rates: loss, accuracy if given, share of members that diverged with
+        its interval where some did
 
     Raises
     ------
@@ -115,21 +117,31 @@ def verdict(recommended: xr.Dataset) -> str:
 
     Parameters
     ----------
-    recommended : Dataset with the scalars ``best``, ``low``, ``high``, ``decided``, ``at_edge``
+    recommended : Dataset (lr) with ``plausible``, the scalars ``best``, ``low``, ``high``, ``decided``, ``at_edge``
 
     Examples
     --------
-    >>> verdict(xr.Dataset({"best": 0.01, "low": 0.003, "high": 0.01, "decided": False, "at_edge": "upper"}))
+    >>> table = xr.Dataset({"plausible": ("lr", [False, True, True])}, {"lr": [0.001, 0.003, 0.01]})
+    >>> verdict(table.assign(best=0.01, low=0.003, high=0.01, decided=False, at_edge="upper"))
     'best 0.01, not told from others between 0.003 and 0.01, at the upper end of the grid'
     """
-    best, low, high = (float(recommended[name]) for name in ("best", "low", "high"))
+    best = float(recommended["best"])
     if not np.isfinite(best):
         return "no rate is recommended"
-    span = f", not told from others between {rate_text(low)} and {rate_text(high)}" if low < high else ""
-    told = ", told from all others" if bool(recommended["decided"]) else span
+    told = ", told from all others" if bool(recommended["decided"]) else _not_told(recommended)
     edge = {"": "", "both": ", at both ends of the grid"}
     end = str(recommended["at_edge"].item())
     return f"best {rate_text(best)}{told}{edge.get(end, f', at the {end} end of the grid')}"
+
+
+def _not_told(recommended: xr.Dataset) -> str:
+    """Return from what the best rate cannot be told: how many, where others between them were ruled out."""
+    low, high = (float(recommended[name]) for name in ("low", "high"))
+    if low == high:
+        return ""
+    count = int(recommended["plausible"].sum()) - 1
+    others = "others" if len(range_blocks(recommended)) == 1 else "one other" if count == 1 else f"{count} others"
+    return f", not told from {others} between {rate_text(low)} and {rate_text(high)}"
 
 
 def mark_best(ax: Axes, recommended: xr.Dataset) -> None:
@@ -166,14 +178,15 @@ def _accuracy_panel(ax: Axes, accuracy: xr.DataArray | None, trained: xr.DataArr
 
 
 def _diverged_panel(ax: Axes, recommended: xr.Dataset) -> None:
-    """Draw the share of diverged members as bars with intervals."""
+    """Draw the share of diverged members as bars; with intervals where there are some, or they would look like some."""
     rates, own = rates_of(recommended), rooms(rates_of(recommended))
     half = np.array([own[rate] * 0.55 for rate in rates.tolist()])
     left, right = rates / 10**half, rates * 10**half
     share, low, high = (recommended[name].values.astype(float) for name in DIVERGED)
     look: dict[str, Any] = {"color": ALARM, "alpha": 0.35, "linewidth": 0}
     ax.bar(left, np.nan_to_num(share), width=right - left, align="edge", gid="diverged", **look)
-    ax.vlines(rates, low, high, color=ALARM, linewidth=1.1)
+    some = share > 0
+    ax.vlines(rates[some], low[some], high[some], color=ALARM, linewidth=1.1)
     ax.set_ylim(0, 1)
     ax.set_yticks([0, 0.5, 1], ["0", "", "1"])
     ax.set_ylabel(wrapped(axis_label(recommended["diverged_share"]), 14))
