@@ -24,6 +24,12 @@ def test_shares_are_written_beside_and_sources_named_from_the_top(split):
     assert (ax.get_xlim(), ax.get_xlabel()) == ((0, 1), "share of the variance")
 
 
+def test_where_there_are_no_intervals_it_is_said(split):
+    assert variance_bars(split).get_title("left") == ""
+    without = split.assign(low=split["low"] * np.nan, high=split["high"] * np.nan)
+    assert variance_bars(without).get_title("left") == "without intervals: they take three initialisations and orders"
+
+
 def test_other_dimensions_are_refused(split):
     with pytest.raises(InputError, match=r"^split must be of dimensions \(source\)"):
         variance_bars(split.isel(source=0))

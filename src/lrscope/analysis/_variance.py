@@ -34,7 +34,8 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
     -------
     Dataset (source) : learning rate, initialisation, order of the data, each two of them together (what one does
         depends on the other), and the rest: all three together and everything that no seed decides
-        share, low, high : of the sum of all components, with an interval; NaN for sources that do not vary
+        share, low, high : of the sum of all components, with an interval; NaN for sources that do not vary, and the
+            ends also with two initialisations or orders only: with one left out, nothing varies any more
         component : estimated variance of the logarithm; may be below zero
         cells, diverged : networks that were used, and how many of them diverged
         rates : learning rates that were used

@@ -9,6 +9,7 @@ from lrscope.figures._rate_axis import headline, wrapped
 from lrscope.figures._style import INK, WIDTH, axis_label, new_axes, require, style
 
 BAR = "#5b3f8c"
+WITHOUT = "without intervals: they take three initialisations and orders"
 HEIGHT, AROUND = 0.3, 0.55
 """Inches: of a bar with the room around it, and of the axis."""
 
@@ -24,7 +25,8 @@ def variance_bars(split: xr.Dataset, ax: Axes | None = None) -> Axes:
 
     Returns
     -------
-    Axes : a bar a source, the first on top, its share beside it; a dash where it does not vary
+    Axes : a bar a source, the first on top, its share beside it; a dash where it does not vary. Without any interval
+        it says so: `variance_split` needs three initialisations and orders for them
 
     Raises
     ------
@@ -37,6 +39,8 @@ def variance_bars(split: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax = ax or new_axes(WIDTH * 0.6, HEIGHT * len(rows) + AROUND)
         ax.barh(rows, np.nan_to_num(shares), height=0.55, color=BAR, alpha=0.45, linewidth=0)
         known = np.isfinite(low) & np.isfinite(high)
+        if not known.any():
+            ax.set_title(WITHOUT)
         ax.hlines(rows[known], low[known], high[known], color=INK, linewidth=1.1, zorder=3)
         for row, share in enumerate(shares.tolist()):
             text = f"{share:.0%}" if np.isfinite(share) else "–"
