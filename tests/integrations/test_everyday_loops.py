@@ -11,8 +11,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from lrscope.integrations import Recorder
-from lrscope.store import open_records
-from lrscope.store._rootfile import RootFile
+from lrscope.probes import Activations, at, every
+from lrscope.records import outcomes
+from lrscope.store import Writer, open_records
 
 
 def small() -> nn.Module:
@@ -40,8 +41,8 @@ def parts(tmp_path):
 def test_numbers_of_a_block_survive_a_disk_that_is_slower_than_the_loop(parts, monkeypatch):
     model, optimizer, path = parts
     monkeypatch.setattr("lrscope.integrations._blocks.BLOCK_BYTES", 1000)
-    write = RootFile.extend
-    monkeypatch.setattr(RootFile, "extend", lambda *given: (time.sleep(0.05), write(*given)))
+    write = Writer._append
+    monkeypatch.setattr(Writer, "_append", lambda *given: (time.sleep(0.05), write(*given)))
     with Recorder(model, path, optimizer) as recorder:
         for step in range(20):
             recorder.step(loss=update(model, optimizer), accuracy=step)
@@ -153,3 +154,130 @@ def test_of_many_passes_before_the_first_update_the_last_is_kept(parts):
         optimizer.step()
         recorder.step(loss=0.0)
     np.testing.assert_allclose(open_records(path)["activations_mean_1"].values[0, 0], wanted, rtol=1e-5)
+
+
+def test_one_wrong_loss_takes_nothing_of_the_steps_behind_it(parts):
+    model, optimizer, path = parts
+    with Recorder(model, path, optimizer) as recorder:
+        for step in range(6):
+            loss = update(model, optimizer)
+            recorder.step(loss=torch.inf if step == 2 else loss, accuracy=step)
+            recorder.note(held_out_loss=step)
+            if step == 2:
+                recorder._flush()  # as after five seconds
+    records = open_records(path)
+    assert np.flatnonzero(~np.isfinite(records["loss"].values[0])).tolist() == [2]
+    assert records["accuracy"].values[0].tolist() == list(range(6))
+    assert records["held_out_loss"].values[0].tolist() == list(range(6))
+    assert np.isfinite(records["weights_0"].values).all()
+    assert (records["diverged_at"].values == -1).all()
+
+
+@pytest.mark.parametrize("flushed", [(), (3,), (4,)])
+def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step(parts, flushed):
+    model, optimizer, path = parts
+    with Recorder(model, path, optimizer) as recorder:
+        for step in range(6):
+            recorder.step(loss=update(model, optimizer, INPUTS * (torch.inf if step == 3 else 1)), accuracy=step)
+            if step in flushed:
+                recorder._flush()
+    records = open_records(path)
+    assert records["diverged_at"].values.max() == 3
+    assert outcomes(records)["diverged_at"].values.tolist() == [3]
+    assert np.isnan(records["loss"].values[0, 4:]).all()
+
+
+def test_groups_that_are_added_later_have_their_rates_and_the_loop_goes_on(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model[2].parameters(), lr=0.1)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        for step in range(6):
+            if step == 3:
+                recorder._flush()
+                optimizer.add_param_group({"params": list(model[0].parameters()), "lr": 0.01})
+            recorder.step(loss=update(model, optimizer))
+    records = open_records(tmp_path / "a.root")
+    assert records["learning_rate"].values[0].tolist() == [0.1] * 6
+    assert records["learning_rate_1"].values[0].tolist() == [0.01] * 3
+    assert records["step_learning_rate_1"].values.tolist() == [3, 4, 5]
+
+
+def test_a_number_of_the_first_step_may_be_left_out_of_a_whole_block(parts):
+    model, optimizer, path = parts
+    with Recorder(model, path, optimizer, when=at(1, 3)) as recorder:
+        for step in range(4):
+            recorder.step(loss=update(model, optimizer), **({} if step == 1 else {"accuracy": step}))
+            recorder._flush()
+    np.testing.assert_array_equal(open_records(path)["accuracy"].values[0], [np.nan, 3])
+
+
+class Language(nn.Module):
+    """Positions come first, without a sample dimension, and the head takes positions as samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions, self.words = nn.Embedding(9, 6), nn.Embedding(20, 6)
+        self.relu, self.head = nn.ReLU(), nn.utils.parametrizations.weight_norm(nn.Linear(6, 20))
+        self.gelu = nn.GELU()
+
+    def forward(self, text):
+        together = self.words(text) + self.positions(torch.arange(text.shape[1]))
+        return self.head(self.gelu(self.relu(together).reshape(-1, 6)))
+
+
+def test_layers_are_recorded_whatever_their_number_of_samples_is(tmp_path):
+    torch.manual_seed(0)
+    model, wanted = Language(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(
+        model, tmp_path / "a.root", optimizer, probes=[Activations(include=("*",), when=every())]
+    ) as recorder:
+        for length in (7, 9, 5):
+            text = torch.randint(0, 20, (4, length))
+            wanted.append((model.words(text) + model.positions.weight[:length]).relu().mean((0, 1)).detach().numpy())
+            recorder.step(loss=update(model, optimizer, text))
+    records = open_records(tmp_path / "a.root")
+    means = {name for name in records.data_vars if name.startswith("activations_mean")}
+    assert means == {f"activations_mean_{name}" for name in ("words", "positions", "relu", "gelu", "head")}
+    np.testing.assert_allclose(records["activations_mean_relu"].values[0], wanted, rtol=1e-5)
+
+
+def test_outputs_of_another_width_are_missing_and_take_nothing_of_others(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Softmax(-1), nn.ReLU(), nn.AdaptiveAvgPool1d(3), nn.Sigmoid(), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        for width in (7, 7, 9, 5, 7):
+            recorder.step(loss=update(model, optimizer, torch.randn(4, width)))
+    records = open_records(tmp_path / "a.root")
+    assert np.isfinite(records["activations_mean_0"].values[0]).all(1).tolist() == [True, True, False, False, True]
+    np.testing.assert_allclose(records["activations_mean_0"].values[0, [0, 1, 4]].sum(1), 1, rtol=1e-5)
+    assert np.isfinite(records["activations_mean_3"].values).all()
+
+
+def test_a_loop_in_which_nothing_was_due_ends_with_a_warning(parts):
+    model, optimizer, path = parts
+    recorder = Recorder(model, path, optimizer, when=at(100))
+    for _ in range(3):
+        recorder.step(loss=update(model, optimizer))
+    with pytest.warns(RuntimeWarning, match="nothing was recorded, .* no record was due in 3 updates"):
+        recorder.close()
+    assert not path.exists()
+
+
+def test_what_was_noted_is_kept_also_where_nothing_was_due(parts):
+    model, optimizer, path = parts
+    with Recorder(model, path, optimizer, when=at(100)) as recorder:
+        for step in range(3):
+            recorder.step(loss=update(model, optimizer))
+            recorder.note(held_out_loss=step)
+    assert open_records(path)["held_out_loss"].values[0].tolist() == [0, 1, 2]
+
+
+def test_outputs_of_a_smaller_batch_are_missing_at_that_step(parts):
+    model, optimizer, path = parts
+    with Recorder(model, path, optimizer, probes=[Activations(full=True, when=every())]) as recorder:
+        for samples in (8, 3, 8):
+            recorder.step(loss=update(model, optimizer, INPUTS[:samples]))
+    found = np.isfinite(open_records(path)["activations_1"].values[0]).all((1, 2))
+    assert found.tolist() == [True, False, True]

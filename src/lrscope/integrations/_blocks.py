@@ -85,8 +85,13 @@ class Gathered:
             array[0, self.rows : stop] = part
         self.rows = stop
 
+    def expect(self, label: Variable) -> None:
+        """Have a number in every block, also in those in which it is not given."""
+        self.singles[label.name] = label, (), _DOUBLE
+        self.record_bytes = self._record_bytes()
+
     def put(self, label: Variable, value: np.ndarray | float) -> None:
-        """Take a single value, of the last step; a number is kept as float64."""
+        """Take a single value, of the last step; a number is kept as float64, what has another shape is missing."""
         array = self._arrays.get(label.name)
         if array is None:
             given = np.asarray(value)
@@ -94,7 +99,8 @@ class Gathered:
                 self.singles[label.name] = label, given.shape, given.dtype
                 self.record_bytes = self._record_bytes()
             array = self._array(*self.singles[label.name])
-        array[0, len(self.steps) - 1] = value
+        if np.shape(value) == array.shape[2:]:
+            array[0, len(self.steps) - 1] = value
 
     def _array(self, label: Variable, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Return the array (member, step, ...) of a variable; what is not written stays missing."""

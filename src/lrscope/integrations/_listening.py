@@ -17,6 +17,8 @@ from torch.utils.hooks import RemovableHandle
 
 from lrscope.probes import ROOT
 
+_COMPUTED = "parametrizations"
+"""Where PyTorch keeps the modules that compute a layer's weights."""
 Hear = Callable[[str, Tensor], None]
 """What is done with the output (sample, ...) of a path, as soon as it is there."""
 
@@ -121,4 +123,5 @@ class _Hook:
 
 def _is_layer(path: str, module: nn.Module) -> bool:
     """Tell whether the output of a module is one of a layer, and not a weight that is computed."""
-    return not any(module.children()) and "parametrizations" not in path.split(".")
+    children = {name for name, _ in module.named_children()}
+    return children <= {_COMPUTED} and _COMPUTED not in path.split(".")

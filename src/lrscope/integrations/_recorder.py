@@ -291,9 +291,7 @@ class Recorder:
 
     def _explored(self) -> Sheet:
         """Return where everything is kept, once the first pass has told what the model is made of."""
-        first = dict(self._heard)
-        samples = len(next(iter(first.values()))) if first else 0
-        outputs = {path: torch.empty_like(one, device="meta") for path, one in first.items() if len(one) == samples}
+        outputs = {path: torch.empty_like(one, device="meta") for path, one in self._heard.items()}
         structure = structure_of(self._model, outputs)
         if not outputs and any(isinstance(probe, Activations) for probe in self._probes):
             warnings.warn(_NOTHING_HEARD, RuntimeWarning, stacklevel=4)
@@ -320,7 +318,9 @@ class Recorder:
         if self._sheet is not None and self._sheet.pending_bytes:
             coming = self._sheet.pending_bytes + self._sheet.variables * (BLOCK if self._flushed else FIRST_BLOCK)
             try:
-                self._writer.extend(self._sheet.block(self._members, self._sweep))  # waits for the block before
+                self._writer.extend(
+                    self._sheet.block(self._members, self._sweep, final=self._stopped)
+                )  # waits for the block before
             except BaseException as error:
                 self._fail(error)
                 raise
@@ -341,15 +341,13 @@ class Recorder:
         self._handle.remove()
 
     def _finish(self) -> None:
-        if self._recorded:
+        if self._flushed:
             self._writer.close()
             self._bytes = self._writer.path.stat().st_size
             return
-        error = InputError(
-            "the loop must take at least one step; got none. Call recorder.step(loss=loss) behind optimizer.step()."
-        )
-        self._writer.__exit__(type(error), error, None)
-        raise error
+        error = InputError(_NOTHING_RECORDED.format(self._writer.path, self._updates, self._skipped))
+        self._writer.__exit__(type(error), error, None)  # without a block it removes the file
+        warnings.warn(str(error), RuntimeWarning, stacklevel=4)
 
     def _metadata(self) -> dict[str, Any]:
         return {
@@ -363,6 +361,10 @@ class Recorder:
         }
 
 
+_NOTHING_RECORDED = (
+    "nothing was recorded, and {} was not written: no record was due in {} updates, and {} calls of step() had "
+    "no update before them. Call it behind optimizer.step(), with a cadence that is shorter than the training."
+)
 _NOTHING_HEARD = (
     "no layer was heard: the model was compiled before the Recorder was made, or its parts were called in evaluation "
     "mode. Activations are not recorded. Make the Recorder before the first call of the model."

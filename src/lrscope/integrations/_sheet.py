@@ -46,8 +46,9 @@ class Sheet:
         }
         self._due: list[tuple[int, frozenset[str]]] = []
         self._metrics: set[str] | None = None
+        self._rates = 0
         self.hear = self._hear_all if self.slow else self.frames.hear
-        self.diverged_at = -1
+        self._wrong_since = self._last = -1
 
     @property
     def paths(self) -> set[str] | None:
@@ -97,21 +98,26 @@ class Sheet:
         for dim in due:
             self.gathered[dim].begin(step)
         if len(rates) > 1:
-            self._put_rates(due, rates)
+            self._put_rates(step, due, rates)
         if self.slow:
             self._measure(due, rates[0])
         for name, number in numbers.items():
             self._note(step, due, name, number)
         if due:
+            self._rates = self._rates or len(rates)
             self._due.append((step, due))
             frames.used += 1
             if frames.full:
                 self.spill()
 
-    def _put_rates(self, due: frozenset[str], rates: Sequence[float]) -> None:
+    def _put_rates(self, step: int, due: frozenset[str], rates: Sequence[float]) -> None:
+        """Keep the rates of further groups; those that were added later have steps of their own."""
         for dim in due & self.layout.rates:
             for place, rate in enumerate(rates[1:], 1):
-                self.gathered[dim].put(_rate(place), rate)
+                if place < (self._rates or len(rates)):
+                    self.gathered[dim].put(_rate(place), rate)
+                else:
+                    self.note(step, _rate(place).name, rate)
 
     def complete_numbers(self, step: int, numbers: Mapping[str, float]) -> None:
         """Take the numbers of a step that is not recorded: those that are recorded whenever they are given."""
@@ -141,6 +147,8 @@ class Sheet:
         """Decide, at the first step, which numbers belong to the cadence of the loss: those that are there."""
         if self._metrics is None:
             self._metrics = {name for name in numbers if not name.startswith(_FREE)}
+            for name in sorted(self._metrics):
+                self.gathered[STEP].expect(_number(name))
 
     def _measure(self, due: frozenset[str], rate: float) -> None:
         slot = self.frames.slot
@@ -155,9 +163,7 @@ class Sheet:
     def spill(self) -> None:
         """Sort the rows into variables."""
         rows, scalars = self.frames.taken()
-        wrong = self.frames.not_finite(rows, scalars)
-        if self.diverged_at < 0 and wrong.any():
-            self.diverged_at = self._due[int(wrong.argmax())][0]
+        self._follow(self.frames.not_finite(rows, scalars))
         for dim, one in self.gathered.items():
             own = [number for number, (_, due) in enumerate(self._due) if dim in due]
             if len(own) == len(rows):
@@ -166,10 +172,20 @@ class Sheet:
                 one.add_rows(rows[own], scalars[own])
         self._due.clear()
 
-    def block(self, members: Mapping[str, np.ndarray], sweep: Sweep) -> xr.Dataset:
-        """Return what was gathered since the last block."""
+    def _follow(self, wrong: np.ndarray) -> None:
+        """Note since when all steps are not finite: one that is finite again shows that the training has gone on."""
+        for bad, (step, _) in zip(wrong.tolist(), self._due, strict=True):
+            if not bad:
+                self._wrong_since = -1
+            elif self._wrong_since < 0:
+                self._wrong_since = step
+            self._last = step
+
+    def block(self, members: Mapping[str, np.ndarray], sweep: Sweep, *, final: bool) -> xr.Dataset:
+        """Return what was gathered since the last block; a single wrong step at its end counts only if it is the last."""
         self.spill()
-        return block_of(self.gathered, members, sweep, self.diverged_at)
+        diverged = final or self._wrong_since < self._last
+        return block_of(self.gathered, members, sweep, self._wrong_since if diverged else -1)
 
 
 @cache

@@ -137,6 +137,8 @@ class Statistics:
         layer = self._layers[path]
         if output.ndim != len(layer.shape) + 1 or not output.numel():
             return
+        if output.shape[1 if layer.channels_first else -1] != len(into.least):
+            return  # other neurons than in the first pass
         exact = output.detach()
         if exact.dtype != self._dtype:
             exact = exact.to(self._dtype)
