@@ -92,7 +92,8 @@ def range_test(found: Results) -> Still:
 
 def variance(split: xr.Dataset) -> Still:
     """Return what decides about the outcome."""
-    caption = "Shares of the variance of the logarithm of the last held-out loss, crossed design, with 95 % intervals."
+    sure = ", with 95 % intervals" if split["low"].notnull().any() else ""
+    caption = f"Shares of the variance of the logarithm of the last held-out loss, crossed design{sure}."
     return Still("variance", "What decides about the outcome", caption, partial(_one, "variance_bars", split))
 
 

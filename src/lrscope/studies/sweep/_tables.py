@@ -83,7 +83,8 @@ def variance(split: xr.Dataset) -> Listed:
     columns = ["source", "share", "from", "to"]
     names = [str(name) for name in split["source"].values]
     rows = [(name, *(_number(split[each].sel(source=name)) for each in ("share", "low", "high"))) for name in names]
-    note = "Shares of the variance of the logarithm of the last held-out loss, with 95 % intervals."
+    sure = ", with 95 % intervals" if split["low"].notnull().any() else ""
+    note = f"Shares of the variance of the logarithm of the last held-out loss{sure}."
     return Listed("variance_shares", Table("What decides about the outcome", columns, rows, note))
 
 
