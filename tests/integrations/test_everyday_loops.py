@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import time
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from lrscope.errors import InputError
 from lrscope.integrations import Recorder
 from lrscope.probes import Activations, at, every
 from lrscope.records import outcomes
@@ -281,3 +283,42 @@ def test_outputs_of_a_smaller_batch_are_missing_at_that_step(parts):
             recorder.step(loss=update(model, optimizer, INPUTS[:samples]))
     found = np.isfinite(open_records(path)["activations_1"].values[0]).all((1, 2))
     assert found.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("name", ["member", "step", "lr", "diverged_at", "learning_rate", "gradient_norm", "weights_0"])
+def test_numbers_with_names_that_are_taken_are_refused_at_the_first_step(parts, name):
+    model, optimizer, path = parts
+    recorder = Recorder(model, path, optimizer)
+    loss = update(model, optimizer)
+    with pytest.raises(InputError, match=f"the name of a number must be free in the records; got '{name}'"), recorder:
+        recorder.step(loss=loss, **{name: 1.0})
+
+
+def test_a_number_of_the_steps_is_not_noted_between_them(parts):
+    model, optimizer, path = parts
+    with Recorder(model, path, optimizer) as recorder:
+        recorder.step(loss=update(model, optimizer), accuracy=1)
+        with pytest.raises(InputError, match="the name of a number must be free in the records; got 'accuracy'"):
+            recorder.note(accuracy=2)
+    assert open_records(path)["accuracy"].values.tolist() == [[1]]
+
+
+def test_a_label_with_the_name_of_a_variable_is_refused_at_the_first_update(parts):
+    model, optimizer, path = parts
+    Recorder(model, path, optimizer, labels={"loss": 1})
+    with pytest.raises(InputError, match="a label must be a name that is free in the records; got 'loss'"):
+        update(model, optimizer)
+
+
+def test_a_size_that_two_records_do_not_fit_is_refused_and_the_least_is_enough(parts):
+    model, optimizer, path = parts
+    Recorder(model, path, optimizer, size_budget="10 kB")
+    with pytest.raises(InputError, match=r"^size_budget must be at least \d+ kB for this model") as refused:
+        update(model, optimizer)
+    least = re.search(r"\d+ kB", str(refused.value))[0]
+    other = path.with_name("b.root")
+    with Recorder(model, other, optimizer, size_budget=least) as recorder:
+        for _ in range(300):
+            recorder.step(loss=update(model, optimizer))
+    assert other.stat().st_size <= int(least.split()[0]) * 1000
+    assert open_records(other)["step"].values.tolist()[:1] == [0]

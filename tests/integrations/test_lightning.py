@@ -168,3 +168,36 @@ def test_without_lightning_its_extra_is_named(monkeypatch):
         _ = lrscope.integrations.LightningRecorder
     monkeypatch.undo()
     importlib.import_module("lrscope.integrations._lightning")
+
+
+class Skips(Module):
+    """Leaves out each third batch."""
+
+    def training_step(self, batch, batch_idx):
+        return None if batch_idx % 3 == 2 else super().training_step(batch, batch_idx)
+
+
+class Manual(Module):
+    """Makes its updates itself, and returns nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.optimizers().zero_grad()
+        self.manual_backward(loss)
+        self.optimizers().step()
+
+
+def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path):
+    callback = LightningRecorder(tmp_path / "a.root")
+    fit(tmp_path, callback, Skips())
+    assert callback.cost.skipped == 3
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(9))
+
+
+def test_an_update_without_its_loss_is_refused_in_the_words_of_lightning(tmp_path):
+    with pytest.raises(InputError, match=r"what training_step returns must be the loss.*With manual optimisation"):
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Manual())

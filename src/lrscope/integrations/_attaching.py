@@ -1,5 +1,7 @@
 """What a Recorder holds on to: the model inside its wrappers, the optimiser's hook, the numbers that it is given."""
 
+import hashlib
+import json
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import must_be
+from lrscope.integrations._options import Settings
+from lrscope.sweep import Sweep
 
 Hook = Callable[..., tuple[tuple[Any, ...], dict[str, Any]] | None]
 
@@ -92,3 +96,16 @@ def number(name: str, value: Any) -> float:
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return float(value)
     raise must_be(name, "one number", value)
+
+
+def sweep_of(optimizer: Optimizer, settings: Settings) -> Sweep:
+    """Return the grid of one member: the learning rate, and what the labels say."""
+    group = optimizer.param_groups[0]
+    labels = {"lr": float(group.get("initial_lr", group["lr"])), **settings.labels}
+    return Sweep(**{name: [value] for name, value in labels.items()})
+
+
+def number_of(sweep: Sweep) -> int:
+    """Return the number of the member: its own for each combination of labels, so that files make a grid together."""
+    digest = hashlib.blake2b(json.dumps(sweep.__json__(), sort_keys=True).encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big")

@@ -14,6 +14,8 @@ from lrscope.integrations._options import Options, settings_of
 from lrscope.integrations._recorder import Recorder
 from lrscope.probes import Every, Probe
 
+_MANUAL = "With manual optimisation, return the loss of the batch's one update, or use a Recorder in training_step."
+
 
 class LightningRecorder(Callback):
     """Records what happens inside a LightningModule while its Trainer trains it.
@@ -80,10 +82,21 @@ class LightningRecorder(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Take the step, if the batch ended in an update."""
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        if self._recorder is not None and self._recorder.updated and isinstance(loss, Tensor):
-            shared = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
-            self._recorder.step(loss=loss * shared)  # the Trainer has divided it
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if self._recorder is None or not self._recorder.updated:
+            return
+        if not isinstance(loss, Tensor):
+            self._without_loss(pl_module)
+            return
+        shared = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
+        self._recorder.step(loss=loss * shared)  # the Trainer has divided it
+
+    def _without_loss(self, module: LightningModule) -> None:
+        """Leave out a batch that was skipped; an update needs the loss."""
+        assert self._recorder is not None
+        if not module.automatic_optimization:
+            raise must_be("what training_step returns", "the loss, or a dictionary with it", "neither", _MANUAL)
+        self._recorder.leave_out()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take what was logged in a validation between two steps."""

@@ -1,7 +1,5 @@
 """A recorder for anybody's own training loop: the same probes, and the same files, as the ensembles have."""
 
-import hashlib
-import json
 import os
 import time
 import warnings
@@ -14,14 +12,23 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrscope.errors import InputError
-from lrscope.integrations._attaching import before_update, checked_optimizer, is_left_out, number, scalar, unwrapped
+from lrscope.errors import InputError, must_be
+from lrscope.integrations._attaching import (
+    before_update,
+    checked_optimizer,
+    is_left_out,
+    number,
+    number_of,
+    scalar,
+    sweep_of,
+    unwrapped,
+)
 from lrscope.integrations._blocks import BLOCK_SECONDS
 from lrscope.integrations._budget import Budget, Cost
 from lrscope.integrations._choice import chosen, spread
 from lrscope.integrations._clock import WriterClock
 from lrscope.integrations._listening import Listener
-from lrscope.integrations._options import Options, Settings, settings_of
+from lrscope.integrations._options import Options, settings_of
 from lrscope.integrations._sheet import Sheet
 from lrscope.integrations._slow import keep_gradient, wants_gradients
 from lrscope.integrations._timetable import groups_of
@@ -29,7 +36,6 @@ from lrscope.probes import Activations, Every, Probe, structure_of
 from lrscope.records import MEMBER
 from lrscope.specification import to_json
 from lrscope.store import Writer
-from lrscope.sweep import Sweep
 
 _RECORDS = 16
 """Where fewer records than this would fit the size budget, spreads are recorded instead of values."""
@@ -94,8 +100,8 @@ class Recorder:
         self._model, self._optimizer = unwrapped(model), checked_optimizer(optimizer)
         self._probes = chosen(probes, when, self.settings)
         self._groups = groups_of(self._probes)
-        self._sweep = _sweep(self._optimizer, self.settings)
-        self._members = self._sweep.members() | {MEMBER: np.array([_number_of(self._sweep)])}
+        self._sweep = sweep_of(self._optimizer, self.settings)
+        self._members = self._sweep.members() | {MEMBER: np.array([number_of(self._sweep)])}
         self._budget = Budget(self.settings.time_budget, self.settings.size_budget)
         self._clock = WriterClock()
         self._writer = Writer(path, self._metadata(), compression=self.settings.compression)
@@ -167,6 +173,13 @@ class Recorder:
         """
         self._listener.begin()
 
+    def leave_out(self) -> None:
+        """Say instead of ``step`` that the optimiser was called and changed nothing: the step is counted as skipped."""
+        if self._updated:
+            self._updated = self._listener.deaf = False
+            self._skipped += 1
+            self._listener.begin()
+
     @property
     def updated(self) -> bool:
         """Whether an update was made that ``step`` has not been told of."""
@@ -221,7 +234,7 @@ class Recorder:
                 "Call recorder.step(loss=loss) once an update."
             )
         self._began = began if self._began is None else self._began
-        sheet = self._sheet or self._explored()
+        sheet = self._sheet or self._begun()
         self._updated = self._listener.deaf = True
         self._captured = bool(self._now) or sheet.slow.follows
         if self._captured:
@@ -270,11 +283,8 @@ class Recorder:
             return due
         record = self._sheet.bytes_of(due)
         elapsed = time.perf_counter() - self._began
-        return (
-            due
-            if self._budget.allows(self._spent + self._clock.seconds(), elapsed, self._used(), 3 * record)
-            else frozenset()
-        )
+        allowed = self._budget.allows(self._spent + self._clock.seconds(), elapsed, self._used(), 3 * record)
+        return due if allowed else frozenset()
 
     def _used(self) -> int:
         """Return the bytes of the file, of what is about to be written, and of what closing the file adds."""
@@ -289,6 +299,13 @@ class Recorder:
         if wants_gradients(self._probes):
             keep_gradient(self._first_gradients, path, output)
 
+    def _begun(self) -> Sheet:
+        try:
+            return self._explored()
+        except InputError as error:
+            self._fail(error)
+            raise
+
     def _explored(self) -> Sheet:
         """Return where everything is kept, once the first pass has told what the model is made of."""
         outputs = {path: torch.empty_like(one, device="meta") for path, one in self._heard.items()}
@@ -297,11 +314,12 @@ class Recorder:
             warnings.warn(_NOTHING_HEARD, RuntimeWarning, stacklevel=4)
         named = dict(self._model.named_parameters())
         parameters = [named[one.name] for one in structure.parameters]
-        sheet = Sheet(structure, self._groups, parameters)
+        sheet = Sheet(structure, self._groups, parameters, self._sweep.axes)
         if self.settings.size_budget and _RECORDS * sheet.bytes_of(sheet.gathered) > self.settings.size_budget:
             self._groups = groups_of(spread(self._probes))
-            sheet = Sheet(structure, self._groups, parameters)
+            sheet = Sheet(structure, self._groups, parameters, self._sweep.axes)
             self._spread = True
+        self._check_size(sheet)
         self._sheet = sheet
         for path, output in self._heard.items():
             sheet.hear(path, output)
@@ -311,6 +329,16 @@ class Recorder:
         if sheet.paths is not None:
             self._listener.only(sheet.paths)
         return sheet
+
+    def _check_size(self, sheet: Sheet) -> None:
+        """Refuse a size that is less than what two records and the file around them take."""
+        size = self.settings.size_budget
+        least = self._bytes + 2 * sheet.bytes_of(sheet.gathered) + sheet.variables * (FIRST_BLOCK + BLOCK + CLOSING)
+        if size is not None and size < least:
+            remedy = "Give more, or record less: fewer probes, or fewer layers by include and exclude."
+            raise must_be(
+                "size_budget", f"at least {-(-least // 1000)} kB for this model and these probes", size, remedy
+            )
 
     def _flush(self) -> None:
         """Hand what was gathered to the thread that writes."""
@@ -369,16 +397,3 @@ _NOTHING_HEARD = (
     "no layer was heard: the model was compiled before the Recorder was made, or its parts were called in evaluation "
     "mode. Activations are not recorded. Make the Recorder before the first call of the model."
 )
-
-
-def _sweep(optimizer: Optimizer, settings: Settings) -> Sweep:
-    """Return the grid of one member: the learning rate, and what the labels say."""
-    group = optimizer.param_groups[0]
-    labels = {"lr": float(group.get("initial_lr", group["lr"])), **settings.labels}
-    return Sweep(**{name: [value] for name, value in labels.items()})
-
-
-def _number_of(sweep: Sweep) -> int:
-    """Return the number of the member: its own for each combination of labels, so that files make a grid together."""
-    digest = hashlib.blake2b(json.dumps(sweep.__json__(), sort_keys=True).encode(), digest_size=6).digest()
-    return int.from_bytes(digest, "big")

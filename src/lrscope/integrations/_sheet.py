@@ -1,5 +1,6 @@
 """Everything that is measured of one model, from the hooks to the block."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
@@ -8,14 +9,14 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from lrscope.errors import InputError
+from lrscope.errors import InputError, must_be
 from lrscope.integrations._blocks import Gathered, block_of
 from lrscope.integrations._frame import LOSS, RATE, Frames
-from lrscope.integrations._layout import layout_of
+from lrscope.integrations._layout import Column, layout_of
 from lrscope.integrations._slow import Given, Slow
 from lrscope.integrations._timetable import Group
 from lrscope.probes import Structure
-from lrscope.records import STEP, Variable
+from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable
 from lrscope.sweep import Sweep
 
 _FREE = "held_out_"
@@ -29,17 +30,28 @@ class Sheet:
     ----------
     groups : probes by cadence
     parameters : those of the structure, in its order
+    axes : of the sweep, whose names are taken
 
     Attributes
     ----------
     hear : takes path and output of a layer
     """
 
-    def __init__(self, structure: Structure, groups: Sequence[Group], parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(
+        self,
+        structure: Structure,
+        groups: Sequence[Group],
+        parameters: Sequence[nn.Parameter],
+        axes: Iterable[str] = (),
+    ) -> None:
         self.layout = layout_of(structure, groups)
         self.frames = Frames(self.layout, parameters)
         self.slow = Slow(self.layout)
-        _refuse_twice(self.layout.columns, self.slow)
+        self._names = _names(self.layout.columns, self.slow) | {MEMBER, STEP, DIVERGED_AT}
+        for axis in axes:
+            if axis in self._names:
+                raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")
+        self._names |= set(axes)
         self._dtype = np.dtype("float64" if self.frames.dtype == torch.float64 else "float32")
         self.gathered = {
             group.dim: Gathered(group.dim, self.layout.columns[group.dim], self._dtype) for group in groups
@@ -132,6 +144,8 @@ class Sheet:
     def note(self, step: int, name: str, number: float) -> None:
         """Keep a number that is recorded whenever it is given."""
         dim = f"{STEP}_{name}"
+        if dim not in self.gathered:
+            self._check_names([name])
         own = self.gathered.setdefault(dim, Gathered(dim, [], self._dtype))
         if own.steps[-1:] != [step]:
             own.begin(step)
@@ -147,8 +161,17 @@ class Sheet:
         """Decide, at the first step, which numbers belong to the cadence of the loss: those that are there."""
         if self._metrics is None:
             self._metrics = {name for name in numbers if not name.startswith(_FREE)}
+            self._check_names(self._metrics)
+            self._names |= self._metrics
             for name in sorted(self._metrics):
                 self.gathered[STEP].expect(_number(name))
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        """Refuse names that mean something else in the records."""
+        for name in names:
+            if name in self._names:
+                remedy = "Give it another name, the same in step() and in note() never."
+                raise must_be("the name of a number", "free in the records", name, remedy)
 
     def _measure(self, due: frozenset[str], rate: float) -> None:
         slot = self.frames.slot
@@ -182,7 +205,7 @@ class Sheet:
             self._last = step
 
     def block(self, members: Mapping[str, np.ndarray], sweep: Sweep, *, final: bool) -> xr.Dataset:
-        """Return what was gathered since the last block; a single wrong step at its end counts only if it is the last."""
+        """Return what was gathered since the last block; one wrong step at its end counts if it is the last."""
         self.spill()
         diverged = final or self._wrong_since < self._last
         return block_of(self.gathered, members, sweep, self._wrong_since if diverged else -1)
@@ -198,10 +221,12 @@ def _rate(number: int) -> Variable:
     return Variable(f"learning_rate_{number}", "learning_rate", f"learning rate of group {number}")
 
 
-def _refuse_twice(columns: Mapping[str, Sequence[object]], slow: Slow) -> None:
-    names = [column.label.name for own in columns.values() for column in own]  # type: ignore[attr-defined]
-    names += [name for labels in slow.labels.values() for name in labels]
-    for name in names:
-        if names.count(name) > 1:
+def _names(columns: Mapping[str, Sequence[Column]], slow: Slow) -> set[str]:
+    """Return the names of all variables, or raise an `InputError` for one that is there twice."""
+    counts = Counter(column.label.name for own in columns.values() for column in own)
+    counts.update(name for labels in slow.labels.values() for name in labels)
+    for name, count in counts.items():
+        if count > 1:
             remedy = "Let one probe measure all its layers, or choose other layers with include and exclude."
             raise InputError(f"probes must record each variable once; got {name} again. {remedy}")
+    return set(counts)
