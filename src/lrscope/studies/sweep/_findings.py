@@ -35,7 +35,7 @@ def findings(records: Mapping[str, xr.Dataset], options: Options) -> Findings:
     return Findings(
         title=TITLE,
         question=QUESTION,
-        summary=[_what(found), *advice(found), *evidence(found), *range_test(found), *spread(found), insides(found)],
+        summary=[_what(found), *advice(found), *evidence(found), *range_test(found), *spread(found), *insides(found)],
         claims=claims(found),
         chapters=_chapters(found),
     )

@@ -153,17 +153,20 @@ def _source(name: str) -> str:
     return f"the interplay of {name.replace(' × ', ' and ')}" if " × " in name else f"the {name}"
 
 
-def insides(found: Results) -> str:
-    """Say what is found inside at the best rate and at the ends of the grid."""
-    rates = found.scores[LR].values
-    shown = sorted({float(lr) for lr in (rates[0], found.best, rates[-1]) if math.isfinite(lr)})
-    median = found.insides.median(SEED).sel({LR: shown})
+def insides(found: Results) -> list[str]:
+    """Say what is found inside at the best rate and at the ends of the grid, where networks did not diverge."""
+    median = found.insides.median(SEED).dropna(LR, subset=["gradient_angle"])
+    rates = median[LR].values.tolist()
+    if not rates:
+        return []
+    shown = sorted({rates[0], found.best, rates[-1]} & set(rates))
+    median = median.sel({LR: shown})
     words = [f"angle between consecutive gradients: {_by_rate(median['gradient_angle'], _degrees)}"]
     if "dead_share" in median:
         words.insert(0, f"dead neurons: {_by_rate(median['dead_share'], percent)}")
     if "sharpness_ratio" in median and np.isfinite(median["sharpness_ratio"]).any():
         words.append(f"sharpness of a batch over its limit of stability: {_by_rate(median['sharpness_ratio'], _two)}")
-    return f"Inside, at the end: {'; '.join(words)}."
+    return [f"Inside, at the end: {'; '.join(words)}."]
 
 
 def _by_rate(values: xr.DataArray, write: Callable[[float], str]) -> str:
@@ -171,7 +174,7 @@ def _by_rate(values: xr.DataArray, write: Callable[[float], str]) -> str:
 
 
 def _degrees(value: float) -> str:
-    return f"{value:.0f} degrees" if math.isfinite(value) else "unknown"
+    return f"{value:.0f} degrees"
 
 
 def _two(value: float) -> str:
