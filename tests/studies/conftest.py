@@ -27,7 +27,8 @@ SMALL: dict[str, dict[str, Any]] = {
 SERVER = """
 import json, os, sys, traceback
 import lrscope.cli, lrscope.studies, lrscope.studies._run
-import lrscope.studies.fluctuation._experiment, lrscope.studies.stability._experiments, lrscope.studies.sweep._experiments
+import lrscope.studies.fluctuation._experiment, lrscope.studies.stability._experiments
+import lrscope.studies.sweep._experiments
 
 def constants(**values):
     for name, value in values.items():

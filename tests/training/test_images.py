@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -14,8 +16,9 @@ def lifted(*layers: nn.Module):
     """Return the gradients of members, as a function of their parameters and images, and an example of both."""
     torch.manual_seed(0)
     module = nn.Sequential(*layers)
-    parameters = {name: torch.randn(MEMBERS, *one.shape, dtype=torch.float64) for name, one in module.named_parameters()}
-    images = torch.randn(MEMBERS, SAMPLES, 2, 8, 8, dtype=torch.float64)
+    draw = partial(torch.randn, dtype=torch.float64)
+    parameters = {name: draw(MEMBERS, *one.shape) for name, one in module.named_parameters()}
+    images = draw(MEMBERS, SAMPLES, 2, 8, 8)
 
     def loss(parameters, images):
         return functional_call(module, parameters, (images,)).square().sum()

@@ -16,7 +16,7 @@ HELP = ("-h", "--help")
 
 def say(sentence: str) -> None:
     """Print a sentence of ours on stderr."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"lrscope: {sentence}", markup=False)
+    Console(stderr=True, soft_wrap=True, highlight=False, emoji=False).print(f"lrscope: {sentence}", markup=False)
 
 
 def explained(text: str) -> int:
