@@ -80,7 +80,7 @@ def test_the_largest_target_is_the_class():
 
 @pytest.mark.parametrize("targets", [torch.zeros(3), torch.zeros(3, 1), torch.zeros(3, 3, 2), torch.zeros(3, 1).long()])
 def test_targets_must_be_classes(targets):
-    with pytest.raises(InputError, match="accuracy must be measured with outputs .* and classes"):
+    with pytest.raises(InputError, match=r"accuracy must be measured with outputs .* and classes"):
         accuracy(torch.zeros(3, 1) if targets.shape == (3, 1) else torch.zeros(3, 3), targets)
 
 
