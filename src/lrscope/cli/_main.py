@@ -19,6 +19,7 @@ What does the learning rate do to a neural network, neuron by neuron?
 
   lrscope run STUDY [options] --out DIR   train a study, record everything, write its report
   lrscope report DIR                      write the report of a run again from its records
+  lrscope report FILE.root                write a report of any file of records, such as a Recorder's
   lrscope inspect FILE.root               say what a file of records holds
   lrscope data fetch NAME --root DIR      download MNIST or CIFAR-10, and check it
   lrscope export tensorboard DIR          write the records of a run as TensorBoard's event files
