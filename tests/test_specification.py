@@ -126,7 +126,7 @@ def test_what_has_no_name_cannot_be_written_down():
         ("lrscope.training.train", "class must be one of Experiment"),
         ("lrscope.training.stream", "class must be one of Experiment"),
         ("lrscope.optim.loss_function", "class must be one of SGD, Adam"),
-        ("lrscope.optim.SDG", "class must be one of SGD, Adam, AdamW, Constant, Cosine, GradientAngle, "),
+        ("lrscope.optim.SDG", "class must be one of SGD, Adam, AdamW, Constant, Cosine, Exponential, GradientAngle, "),
         ("lrscope.probes._parameters.Weights", "class must be a specification of"),
         ("lrscope.data.__builtins__", "class must be one of"),
         ("", "class must be a specification of"),
