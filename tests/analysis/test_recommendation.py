@@ -155,6 +155,7 @@ def test_the_fewest_seeds_are_asked_for_that_see_the_differences(seeds, ratio, r
         assert needed == seeds + 1 or seen(needed - 1, rivals, plausible) > 0.999 * ratio
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("seeds", "ratio", "rivals"), [(2, 2.0, 1), (4, 1.0, 1), (4, 1.0, 3)])
 def test_as_many_seeds_as_are_asked_for_decide_in_four_of_five_cases(seeds, ratio, rivals):
     needed = int(recommendation(apart(seeds, ratio, rivals)).seeds_needed)

@@ -43,7 +43,7 @@ def test_the_claims_do_not_hold_where_everything_is_otherwise(judged):
     assert found["diverges"].measured == "0 diverged, 0 ended no better, of 3 networks"
 
 
-@pytest.mark.parametrize("step", [0, 1, 2, 7, 11])
+@pytest.mark.parametrize("step", [0, 7])
 def test_a_rate_at_which_every_network_diverges_is_unstable_whenever_it_does(judged, step):
     found = judged(AS_PUBLISHED, {(LARGE, seed): step for seed in range(3)})
     assert found["unstable"].holds is True

@@ -12,6 +12,7 @@ import xarray as xr
 from lrscope import store
 from lrscope.studies import Folder
 
+pytestmark = pytest.mark.long
 CODE = """
 import numpy as np
 from torch import nn
@@ -130,11 +131,11 @@ def test_a_run_until_decided_has_the_rounds_that_it_tells_of(told):
 @pytest.mark.parametrize(
     ("name", "block"),
     [
-        pytest.param("records-grid", 4, marks=pytest.mark.long),
-        pytest.param("records-range-test", 0, marks=pytest.mark.long),
+        pytest.param("records-grid", 4),
+        pytest.param("records-range-test", 0),
         ("records-round2", 3),
-        pytest.param("records-round2", 0, marks=pytest.mark.long),
-        pytest.param("records-round3", 5, marks=pytest.mark.long),
+        pytest.param("records-round2", 0),
+        pytest.param("records-round3", 5),
     ],
 )
 def test_a_run_killed_in_any_round_ends_as_if_nobody_had(commands, setup, told, tmp_path, name, block):
@@ -143,7 +144,6 @@ def test_a_run_killed_in_any_round_ends_as_if_nobody_had(commands, setup, told, 
     check_resumed(commands, setup, tmp_path / "run", told)
 
 
-@pytest.mark.long
 def test_a_run_killed_between_two_rounds_ends_as_if_nobody_had(commands, setup, told, tmp_path):
     assert killed(commands, setup, tmp_path / "run", BETWEEN.format(signal=9)).code == -signal.SIGKILL
     check_resumed(commands, setup, tmp_path / "run", told)
@@ -153,7 +153,7 @@ def test_a_run_killed_between_two_rounds_ends_as_if_nobody_had(commands, setup, 
     "how",
     [
         pytest.param(END_AT.format(name="records-round2", block=2, signal=2), id="in a round"),
-        pytest.param(BETWEEN.format(signal=2), id="between rounds", marks=pytest.mark.long),
+        pytest.param(BETWEEN.format(signal=2), id="between rounds"),
     ],
 )
 def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(commands, setup, told, tmp_path, how):
