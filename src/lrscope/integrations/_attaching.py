@@ -1,58 +1,16 @@
-"""What a Recorder holds on to: the model inside its wrappers, the optimiser's hook, the numbers that it is given."""
+"""What a Recorder holds on to: the model inside its wrappers, the optimiser, the numbers that it is given."""
 
 import hashlib
 import json
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import must_be
 from lrscope.integrations._options import Settings
 from lrscope.sweep import Sweep
-
-Hook = Callable[..., tuple[tuple[Any, ...], dict[str, Any]] | None]
-
-
-def before_update(method: Callable[[], None]) -> Hook:
-    """Return a hook for the moment before an update; where the gradients come from a closure, behind its first call.
-
-    The hook keeps nothing alive: once the owner of the method is gone it does nothing.
-    """
-    alive = weakref.WeakMethod(method)
-
-    def listen() -> None:
-        living = alive()
-        if living is not None:
-            with torch.no_grad():
-                living()
-
-    def before_step(
-        optimizer: Optimizer,  # noqa: ARG001  what PyTorch passes
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        given = args[1:]  # behind the optimizer itself
-        closure = given[0] if given else kwargs.get("closure")
-        if closure is None:
-            listen()
-            return None
-        calls = 0
-
-        def heard() -> Any:
-            nonlocal calls
-            loss, calls = closure(), calls + 1
-            if calls == 1:
-                listen()
-            return loss
-
-        return (args[:1], {**kwargs, "closure": heard})
-
-    return before_step
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 
 from lrscope.errors import InputError, must_be
 from lrscope.integrations._attaching import (
-    before_update,
     checked_optimizer,
     is_left_out,
     number,
@@ -32,6 +31,7 @@ from lrscope.integrations._options import Options, settings_of
 from lrscope.integrations._sheet import Sheet
 from lrscope.integrations._slow import keep_gradient, wants_gradients
 from lrscope.integrations._timetable import groups_of
+from lrscope.optim import before_update
 from lrscope.probes import Activations, Every, Probe, structure_of
 from lrscope.records import MEMBER
 from lrscope.specification import to_json
@@ -120,7 +120,7 @@ class Recorder:
         self._bytes = self._coming = self._writer.path.stat().st_size
         self._flushed = False
         self._listener = Listener(self._model, self._hear)
-        self._handle = self._optimizer.register_step_pre_hook(before_update(self._before_update))
+        self._handle = self._optimizer.register_step_pre_hook(before_update(self._before_update, each_call=False))
         self._listener.active = True  # the first pass tells what the model is made of
 
     def step(self, loss: Tensor | float, **metrics: Tensor | float) -> None:
@@ -222,6 +222,7 @@ class Recorder:
             self._closed = True
             self._writer.__exit__(kind, error, traceback)
 
+    @torch.no_grad()
     def _before_update(self) -> None:
         """Take the step that is about to end: parameters and gradients belong together now."""
         began = time.perf_counter()

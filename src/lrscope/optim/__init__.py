@@ -3,6 +3,7 @@
 from lrscope.optim._angle import GradientAngle
 from lrscope.optim._controllers import Hypergradient, SharpnessCapped
 from lrscope.optim._feedback import Controller, Feedback, is_controller
+from lrscope.optim._hooks import before_update
 from lrscope.optim._losses import LOSSES, Loss, loss_function
 from lrscope.optim._reasons import REASONS
 from lrscope.optim._rules import SGD, Adam, AdamW, Number, Stability, UpdateRule, numbers_of
@@ -31,6 +32,7 @@ __all__ = [
     "Stability",
     "UpdateRule",
     "WarmUp",
+    "before_update",
     "is_controller",
     "loss_function",
     "numbers_of",

@@ -1,8 +1,6 @@
 """The learning rate driven by the gradient angle, for anyone's `torch.optim` loop."""
 
 import dataclasses
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lrscope.errors import InputError, must_be
 from lrscope.optim._angle import GradientAngle
+from lrscope.optim._hooks import before_update
 from lrscope.optim._reasons import REASONS
 
 
@@ -67,7 +66,7 @@ class GradientAngleLR(LRScheduler):
         self._factor = self._rule.trial
         self._codes = bytearray()
         super().__init__(optimizer, last_epoch)
-        optimizer.register_step_pre_hook(_listening(self))
+        optimizer.register_step_pre_hook(before_update(self._listen, each_call=True))
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -117,36 +116,6 @@ class GradientAngleLR(LRScheduler):
         for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             _set_rate(group, rate)
         self._last_lr = self.get_lr()
-
-
-def _listening(scheduler: GradientAngleLR) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]] | None]:
-    """Return a hook that lets the scheduler choose before the parameters move, as long as the scheduler lives."""
-    alive = weakref.ref(scheduler)
-
-    def listen() -> None:
-        living = alive()
-        if living is not None:
-            living._listen()
-
-    def before_step(
-        optimizer: Optimizer,  # noqa: ARG001  what PyTorch passes
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        given = args[1:]  # behind the optimizer itself
-        closure = given[0] if given else kwargs.get("closure")
-        if closure is None:
-            listen()
-            return None
-
-        def heard() -> Any:
-            loss = closure()
-            listen()
-            return loss
-
-        return (args[:1], {**kwargs, "closure": heard})
-
-    return before_step
 
 
 def _gradient(optimizer: Optimizer) -> Tensor:
