@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from pydantic import field_validator
 
 from lrscope._imported import told
-from lrscope.data._arrays import Arrays
 from lrscope.data._files import AGAIN, check_classes, content, found
-from lrscope.data._images import Count, Images, Seed, Share, Split
+from lrscope.data._images import Images, ImagesOfFolder
 from lrscope.errors import InputError, must_be
 from lrscope.specification import specification
 
@@ -29,8 +27,8 @@ _PICKLED = ("cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1")
 
 
 @specification
-class CIFAR10:
-    """60 000 photographs of ten kinds of things, 32 by 32 pixels in three colours, and their kinds, 0 to 9.
+class CIFAR10(ImagesOfFolder):
+    """60 000 photographs (sample, 3, 32, 32) of ten kinds of things, in three colours, and their kinds, 0 to 9.
 
     The binary version is read: ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, gzipped or not, in
     the folder or below it in ``cifar-10-batches-bin``; or else from ``cifar-10-binary.tar.gz`` as it is.
@@ -52,32 +50,14 @@ class CIFAR10:
     Krizhevsky: Learning multiple layers of features from tiny images (2009).
     """
 
-    root: str | Path
-    held_out_share: Share | None = None
-    split_seed: Seed = 0
-    samples: Count | None = None
-    held_out_samples: Count | None = None
+    def _images(self) -> Images:
+        return _read(Path(self.root), TRAINING)
 
-    @field_validator("root")
-    @classmethod
-    def _as_text(cls, root: str | Path) -> str | Path:
-        return str(root)
-
-    def arrays(self) -> Arrays:
-        """Return images (sample, 3, 32, 32), float32 from 0 to 1, and classes (sample), int64, to learn from."""
-        images = _images(Path(self.root), TRAINING)
-        return images.arrays(self._split().learned(len(images)))
-
-    def held_out(self) -> Arrays:
-        """Return images and classes held out, in the same form."""
-        images = _images(Path(self.root), TRAINING if self.held_out_share else TEST)
-        return images.arrays(self._split().held_out(len(images)))
-
-    def _split(self) -> Split:
-        return Split(self.held_out_share, self.split_seed, self.samples, self.held_out_samples)
+    def _test_images(self) -> Images:
+        return _read(Path(self.root), TEST)
 
 
-def _images(root: Path, names: tuple[str, ...]) -> Images:
+def _read(root: Path, names: tuple[str, ...]) -> Images:
     records = [_records(raw, place) for place, raw in _files(root, names)]
     together = np.concatenate(records) if len(records) > 1 else records[0]
     return Images(together[:, 1:].reshape(-1, *_SHAPE), together[:, 0], _LARGEST)

@@ -5,8 +5,7 @@ import importlib
 import numpy as np
 from pydantic import model_validator
 
-from lrscope.data._arrays import Arrays
-from lrscope.data._images import Count, Images, Seed, Share, Split
+from lrscope.data._images import Count, DividedImages, Images, Seed, Share
 from lrscope.specification import specification
 
 _ALL = 1797
@@ -14,8 +13,8 @@ _LARGEST = 16
 
 
 @specification
-class Digits:
-    """1797 images of handwritten digits, 8 by 8 grey pixels in 17 steps, and the digits 0 to 9 that they show.
+class Digits(DividedImages):
+    """1797 images (sample, 1, 8, 8) of handwritten digits, grey in 17 steps, and the digits 0 to 9 that they show.
 
     Attributes
     ----------
@@ -48,19 +47,7 @@ class Digits:
         self._split().held_out(_ALL)
         return self
 
-    def arrays(self) -> Arrays:
-        """Return images (sample, 1, 8, 8), float32 from 0 to 1, and digits (sample), int64, to learn from."""
-        return _images().arrays(self._split().learned(_ALL))
-
-    def held_out(self) -> Arrays:
-        """Return images and digits held out, in the same form."""
-        return _images().arrays(self._split().held_out(_ALL))
-
-    def _split(self) -> Split:
-        return Split(self.held_out_share, self.split_seed, self.samples, self.held_out_samples)
-
-
-def _images() -> Images:
-    # scikit-learn takes a second to import: only who uses the digits waits for it
-    bunch = importlib.import_module("sklearn.datasets").load_digits()
-    return Images(bunch.images[:, None].astype(np.uint8), bunch.target, _LARGEST)
+    def _images(self) -> Images:
+        # scikit-learn takes a second to import: only who uses the digits waits for it
+        bunch = importlib.import_module("sklearn.datasets").load_digits()
+        return Images(bunch.images[:, None].astype(np.uint8), bunch.target, _LARGEST)

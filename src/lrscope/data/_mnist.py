@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import field_validator
-
-from lrscope.data._arrays import Arrays
 from lrscope.data._files import check_classes, found
 from lrscope.data._idx import read_idx
-from lrscope.data._images import Count, Images, Seed, Share, Split
+from lrscope.data._images import Images, ImagesOfFolder
 from lrscope.errors import must_be
 from lrscope.specification import specification
 
@@ -17,8 +14,8 @@ _LARGEST = 255
 
 
 @specification
-class MNIST:
-    """70 000 images of handwritten digits, 28 by 28 grey pixels, and the digits 0 to 9 that they show.
+class MNIST(ImagesOfFolder):
+    """70 000 images (sample, 1, 28, 28) of handwritten digits, grey, and the digits 0 to 9 that they show.
 
     Other data in the same files (Fashion-MNIST, say) is read as well. Files may be gzipped or not, be called
     ``train-images-idx3-ubyte`` or ``train-images.idx3-ubyte``, and lie in the folder or below it in ``MNIST/raw``.
@@ -41,32 +38,14 @@ class MNIST:
     LeCun, Cortes, Burges: The MNIST database of handwritten digits (1998).
     """
 
-    root: str | Path
-    held_out_share: Share | None = None
-    split_seed: Seed = 0
-    samples: Count | None = None
-    held_out_samples: Count | None = None
+    def _images(self) -> Images:
+        return _read(Path(self.root), "train")
 
-    @field_validator("root")
-    @classmethod
-    def _as_text(cls, root: str | Path) -> str | Path:
-        return str(root)
-
-    def arrays(self) -> Arrays:
-        """Return images (sample, 1, 28, 28), float32 from 0 to 1, and digits (sample), int64, to learn from."""
-        images = _images(Path(self.root), "train")
-        return images.arrays(self._split().learned(len(images)))
-
-    def held_out(self) -> Arrays:
-        """Return images and digits held out, in the same form."""
-        images = _images(Path(self.root), "train" if self.held_out_share else "t10k")
-        return images.arrays(self._split().held_out(len(images)))
-
-    def _split(self) -> Split:
-        return Split(self.held_out_share, self.split_seed, self.samples, self.held_out_samples)
+    def _test_images(self) -> Images:
+        return _read(Path(self.root), "t10k")
 
 
-def _images(root: Path, part: str) -> Images:
+def _read(root: Path, part: str) -> Images:
     paths = [_path(root, f"{part}-{kind}") for kind in ("images-idx3", "labels-idx1")]
     pixels, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
     if len(pixels) != len(labels):
