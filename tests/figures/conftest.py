@@ -338,3 +338,29 @@ def insides(rng):
     over.attrs["reference"] = 1.0
     table = xr.Dataset(values | {"sharpness_over_limit": over})
     return table.assign(sharpness_over_limit_centre=labelled([0.2, 0.5, 1.5, 5.0], "", ("lr",)))
+
+
+@pytest.fixture
+def shifts(rng):
+    """(replicates, sample, output), what `lrscope.analysis.deltas` gives: a line of slope 2 with less and less noise"""
+    numbers = np.array([8, 16, 32, 64])
+    true, noise = rng.normal(size=(30, 4)), rng.normal(size=(4, 30, 4)) / numbers[:, None, None] ** 0.5
+    dims = ("replicates", "sample", "output")
+    names = {"x": "change of the mean output, lr 0.2 to 0.25", "y": "change of the mean output, lr 0.2 to 0.3"}
+    parts = {"x": true + noise, "y": 2 * true + 0.1 + noise}
+    data = {name: (dims, values, {"long_name": names[name]}) for name, values in parts.items()}
+    return xr.Dataset(data, {"replicates": xr.Variable("replicates", numbers, {"long_name": "replicates"})})
+
+
+@pytest.fixture
+def last_shift(shifts):
+    """(sample, output)"""
+    return shifts.isel(replicates=-1, drop=True)
+
+
+@pytest.fixture
+def law():
+    """Scalars of `lrscope.analysis.law`."""
+    found = {"r2": 0.9871, "r2_corrected": 0.9993, "r2_corrected_low": 0.9981, "r2_corrected_high": 1.0005}
+    found |= {"slope": 1.95, "slope_corrected": 1.97, "slope_low": 1.94, "slope_high": 2.004}
+    return xr.Dataset(found | {"replicates": 64, "expected_slope": 2.0, "eta": 0.2, "a": 0.05, "b": 0.1})

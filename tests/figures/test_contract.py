@@ -18,7 +18,19 @@ MEMBER = {"shape": "circle", "lr": 0.001}
 
 @pytest.fixture
 def every(
-    fluctuation, counts, losses, shares, measured, published, points, error, activity, of_runs, of_lives, of_rates
+    fluctuation,
+    counts,
+    losses,
+    shares,
+    measured,
+    published,
+    points,
+    error,
+    activity,
+    of_runs,
+    of_lives,
+    of_rates,
+    of_laws,
 ):
     """Name of each figure -> its function and arguments."""
     outputs, targets = points
@@ -40,6 +52,7 @@ def every(
         **of_runs,
         **of_lives,
         **of_rates,
+        **of_laws,
     }
 
 
@@ -97,12 +110,21 @@ def of_rates(recommended, outcomes_of_seeds, accuracies, course, tested, split, 
     }
 
 
+@pytest.fixture
+def of_laws(last_shift, law):
+    """The same for figures of replicated trainings."""
+    return {
+        "law_scatter": (figures.law_scatter, (last_shift, law)),
+    }
+
+
 names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO_FIGURES))
 SINGLE = {
     *("against_published", "curves", "heat_map", "inactive_shares", "reconstruction"),
     *("differences_by_rate", "rate_bands", "steps_to_target_by_rate", "variance_bars"),
     *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
     *("life_histories", "survival_curves"),
+    "law_scatter",
 }
 
 

@@ -20,6 +20,7 @@ from lrscope.figures._insides import insides_by_rate, steps_to_target_by_rate
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
 from lrscope.figures._interactive_rates import interactive_rates
 from lrscope.figures._interactive_run import interactive_run
+from lrscope.figures._law import law_scatter
 from lrscope.figures._lives import life_histories, survival_curves, survival_panels
 from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
@@ -62,6 +63,7 @@ __all__ = [
     "interactive_rates",
     "interactive_reconstructions",
     "interactive_run",
+    "law_scatter",
     "lead_times",
     "learned_function",
     "learned_functions",
