@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from lrscope.figures._panels import one_legend, panel_grid
+from lrscope.figures._panels import step_panels
 from lrscope.figures._style import (
     ALARM,
     axis_label,
@@ -17,7 +17,6 @@ from lrscope.figures._style import (
     new_axes,
     rate_marks,
     require,
-    sentence,
     style,
     value_label,
 )
@@ -83,7 +82,7 @@ def curves(
         ax.set_xlim(steps[0], steps[-1] if len(steps) > 1 else steps[0] + 1)
         _mark_diverged(ax, diverged_at, palette)
         if legend:
-            ax.legend(handles=_handles(palette, diverged_at))
+            ax.legend(handles=[*rate_marks(palette), *diverged_marks(diverged_at)])
     return ax
 
 
@@ -112,22 +111,11 @@ def curve_panels(
     ------
     InputError : other dimensions, or `columns` below 1.
     """
-    dim = step_dimension(summary)
-    require("summary", summary, panels, "lr", dim)
-    count = summary.sizes[panels]
-    with style():
-        marked = diverged_at is not None and bool((diverged_at >= 0).any())
-        figure, axes, left_over = panel_grid(count, columns, PANEL, sharex=True, sharey=True)
-        for index, ax in enumerate(axes):
-            of_panel = _select(diverged_at, panels, index)
-            curves(summary.isel({panels: index}), of_panel, log, legend=False, ax=ax)
-            ax.set_title(sentence(value_label(summary[panels].values[index].item())), pad=9 if marked else 5)
-            ax.set(xlabel="", ylabel="")
-            ax.tick_params(labelbottom=index + columns >= count)
-        figure.supylabel(axis_label(summary["mean"]), fontsize=7.5)
-        figure.supxlabel(axis_label(summary[dim]), fontsize=7.5)
-        one_legend(figure, _handles(colours(summary["lr"].values), diverged_at), left_over)
-    return figure
+
+    def draw(of_panel: xr.Dataset, place: int, ax: Axes) -> None:
+        curves(of_panel, _select(diverged_at, panels, place), log, legend=False, ax=ax)
+
+    return step_panels(summary, panels, draw, columns, PANEL, diverged_marks(diverged_at))
 
 
 def _select(diverged_at: xr.DataArray | None, panels: str, index: int) -> xr.DataArray | None:
@@ -136,11 +124,11 @@ def _select(diverged_at: xr.DataArray | None, panels: str, index: int) -> xr.Dat
     return diverged_at.isel({panels: index})
 
 
-def _handles(palette: dict[Hashable, str], diverged_at: xr.DataArray | None) -> list[Line2D]:
-    handles = rate_marks(palette)
-    if diverged_at is not None and (diverged_at >= 0).any():
-        handles.append(Line2D([], [], color=ALARM, label="diverged", marker="x", markersize=4, linestyle="none"))
-    return handles
+def diverged_marks(diverged_at: xr.DataArray | None) -> list[Line2D]:
+    """Return the legend's entry for members that diverged, if one did."""
+    if diverged_at is None or not bool((diverged_at >= 0).any()):
+        return []
+    return [Line2D([], [], color=ALARM, label="diverged", marker="x", markersize=4, linestyle="none")]
 
 
 def _mark_diverged(ax: Axes, diverged_at: xr.DataArray | None, palette: dict[Hashable, str]) -> None:

@@ -9,16 +9,14 @@ from matplotlib.ticker import PercentFormatter
 from lrscope.figures._activity import SILENT, neuron_image, patches_above
 from lrscope.figures._bands import name_rates
 from lrscope.figures._heat import ABSENT
-from lrscope.figures._panels import one_legend, panel_grid
+from lrscope.figures._panels import step_panels
 from lrscope.figures._style import (
     WIDTH,
     axis_label,
     colours,
     figure_of,
     new_axes,
-    rate_marks,
     require,
-    sentence,
     style,
     value_label,
 )
@@ -85,20 +83,11 @@ def survival_panels(summary: xr.Dataset, panels: str = "layer", columns: int = 3
     ------
     InputError : other dimensions, or `columns` below 1.
     """
-    dim = step_dimension(summary)
-    require("summary", summary, panels, "lr", dim)
-    count = summary.sizes[panels]
-    with style():
-        figure, axes, left_over = panel_grid(count, columns, PANEL, sharex=True, sharey=True)
-        for place, ax in enumerate(axes):
-            survival_curves(summary.isel({panels: place}), legend=False, ax=ax)
-            ax.set_title(sentence(str(summary[panels].values[place])))
-            ax.set(xlabel="", ylabel="")
-            ax.tick_params(labelbottom=place + columns >= count)
-        figure.supylabel(axis_label(summary["mean"]), fontsize=7.5)
-        figure.supxlabel(axis_label(summary[dim]), fontsize=7.5)
-        one_legend(figure, rate_marks(colours(summary["lr"].values)), left_over)
-    return figure
+
+    def draw(of_panel: xr.Dataset, _: int, ax: Axes) -> None:
+        survival_curves(of_panel, legend=False, ax=ax)
+
+    return step_panels(summary, panels, draw, columns, PANEL)
 
 
 def life_histories(lives: xr.Dataset, ax: Axes | None = None) -> Axes:

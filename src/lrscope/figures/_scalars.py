@@ -5,12 +5,11 @@ from textwrap import fill
 
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from lrscope.errors import must_be
-from lrscope.figures._curves import curves
+from lrscope.figures._curves import curves, diverged_marks
 from lrscope.figures._panels import one_legend, panel_grid
-from lrscope.figures._style import ALARM, axis_label, colours, rate_marks, style
+from lrscope.figures._style import axis_label, colours, rate_marks, style
 
 LONG = 34
 """Letters of a line of a title."""
@@ -43,14 +42,14 @@ def scalar_panels(
     """
     if not summaries:
         raise must_be("summaries", "one Dataset or more, by name", dict(summaries))
-    marked = diverged_at is not None and bool((diverged_at >= 0).any())
+    crosses = diverged_marks(diverged_at)
     with style():
         figure, axes, left_over = panel_grid(len(summaries), columns, PANEL)
         for ax, (name, summary) in zip(axes, summaries.items(), strict=True):
             curves(summary, diverged_at, name in log, legend=False, ax=ax)
-            ax.set_title(_title(summary["mean"]), fontsize=7.5, pad=8 if marked else 4)
+            ax.set_title(_title(summary["mean"]), fontsize=7.5, pad=8 if crosses else 4)
             ax.set_ylabel("")
-        marks = rate_marks(colours(summary["lr"].values)) + ([_cross()] if marked else [])
+        marks = rate_marks(colours(summary["lr"].values)) + crosses
         if len(marks) > 1:
             one_legend(figure, marks, left_over)
     return figure
@@ -59,7 +58,3 @@ def scalar_panels(
 def _title(array: xr.DataArray) -> str:
     label = axis_label(array)
     return fill(label[:1].upper() + label[1:], LONG)
-
-
-def _cross() -> Line2D:
-    return Line2D([], [], color=ALARM, label="diverged", marker="x", markersize=4, linestyle="none")
