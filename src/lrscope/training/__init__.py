@@ -1,11 +1,24 @@
 """Training a whole grid of networks as one vectorised ensemble, and recording inside it.
 
-`train` returns the records of an experiment, `stream` yields them block by block while it trains.
+`train` returns the records of an experiment, `stream` yields them block by block while it trains; a
+`Trainer` keeps of many trainings what their networks put out.
 """
 
 from lrscope.sweep import Sweep
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._loop import Stream, estimate, stream, train
 from lrscope.training._plan import batch_order
+from lrscope.training._trained import Trained, Trainer
 
-__all__ = ["Estimate", "Experiment", "Stream", "Sweep", "batch_order", "estimate", "stream", "train"]
+__all__ = [
+    "Estimate",
+    "Experiment",
+    "Stream",
+    "Sweep",
+    "Trained",
+    "Trainer",
+    "batch_order",
+    "estimate",
+    "stream",
+    "train",
+]

@@ -195,6 +195,30 @@ class Ensemble:
             replay = self._replays[due, count]
             return replay.run(state, first, factors) if replay else None
 
+    def evaluated(self, state: State) -> Values:
+        """Return what the networks of a state put out in evaluation mode.
+
+        Returns
+        -------
+        values : ``outputs`` (member, sample, ...) and ``loss`` (member) on the samples held out, and
+            ``learned_outputs`` (member, sample, ...) on those learned from
+        """
+        arguments = state["parameters"], state["buffers"], self._data, self._held_out
+
+        def one(parameters: Tensor, buffers: Tree, data: Tree, held_out: Tree) -> Values:
+            outputs, learned = (
+                self._network.evaluate(parameters, buffers, each["inputs"]) for each in (held_out, data)
+            )
+            loss = self._network.loss_of(outputs, held_out["targets"])
+            return {"outputs": outputs, "loss": loss, "learned_outputs": learned}
+
+        lifted = vmap(one, in_dims=(0, 0, self._data_dim, self._data_dim))
+        key = (self._kind, "evaluated")
+        run = self._graphs.get(key, lambda: self._runnable(_traced(lifted, arguments), arguments))
+        with torch.no_grad():
+            values: Values = run(*arguments)
+        return values
+
     def _arguments(self, state: State, step: int, factor: float | Sequence[float], batch: Tree) -> tuple[Any, ...]:
         """Return what a traced step takes, in the order of `_lifted`."""
         device = state["parameters"].device
@@ -220,7 +244,9 @@ class Ensemble:
 
     def _program(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
         arguments = (_apart(arguments[0]), *arguments[1:])
-        graph = _traced(self._lifted(due, batch_dim), arguments)
+        return self._runnable(_traced(self._lifted(due, batch_dim), arguments), arguments)
+
+    def _runnable(self, graph: GraphModule, arguments: tuple[Any, ...]) -> Callable[..., Any]:
         if self._columns.noise_seed.device.type != "cpu":
             return simplified(graph)
         return without_python(simplified(channels_last(graph, arguments)), arguments)
@@ -317,7 +343,9 @@ class Ensemble:
         return values, states
 
 
-def _traced(lifted: Step, arguments: tuple[Any, ...], decompositions: Mapping[Any, Any] | None = None) -> GraphModule:
+def _traced(
+    lifted: Callable[..., Any], arguments: tuple[Any, ...], decompositions: Mapping[Any, Any] | None = None
+) -> GraphModule:
     try:
         return make_fx(lifted, decomposition_table=dict(decompositions or {}))(*arguments)
     except (RuntimeError, ValueError, TypeError) as error:

@@ -12,13 +12,12 @@ import xarray as xr
 
 from lrscope import records
 from lrscope.errors import must_be
-from lrscope.optim import is_controller, loss_function, numbers_of
+from lrscope.optim import is_controller, numbers_of
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import Gatherer
-from lrscope.training._ensemble import Columns, Ensemble, Graphs, Recipe, State, Values, from_arrays, to_arrays
+from lrscope.training._ensemble import Columns, Ensemble, Recipe, State, Values, from_arrays, to_arrays
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._lanes import lanes_of, threads_for
-from lrscope.training._network import Network, build, initial_tree
 from lrscope.training._plan import (
     COMPILED_BYTES,
     COMPILED_FROM,
@@ -33,6 +32,7 @@ from lrscope.training._plan import (
     strides,
     timetable,
 )
+from lrscope.training._prepared import Prepared, initial
 
 Checkpoint = Mapping[str, np.ndarray]
 Arrived = tuple[xr.Dataset, int, dict[str, np.ndarray]]
@@ -90,7 +90,7 @@ def stream(
     """
     if chunk_size is not None and (isinstance(chunk_size, bool) or chunk_size < 1):
         raise must_be("chunk_size", "a positive integer", chunk_size)
-    return Stream(experiment, _device(device), chunk_size, checkpoint, progress)
+    return Stream(experiment, device_of(device), chunk_size, checkpoint, progress)
 
 
 class Stream(Iterator[xr.Dataset]):
@@ -98,6 +98,13 @@ class Stream(Iterator[xr.Dataset]):
 
     On a CPU as many chunks are trained side by side as there are threads, each by a thread of its own: that is faster
     than threads that share every operation, and far less sensitive to whatever else the machine does.
+
+    Parameters
+    ----------
+    experiment, chunk_size, checkpoint, progress : as `stream`
+    prepared : what is shared with trainings of the same experiment over other sweeps
+    trained : called with the members of each chunk behind their last update, and what they put out then
+        (`Ensemble.evaluated`); by any of the threads
     """
 
     def __init__(
@@ -107,19 +114,23 @@ class Stream(Iterator[xr.Dataset]):
         chunk_size: int | None,
         checkpoint: Checkpoint | None,
         progress: Callable[[int, int], None] | None,
+        prepared: Prepared | None = None,
+        trained: Callable[[Members, Values], None] | None = None,
     ) -> None:
         self.experiment = experiment
         self._device = device
         self._state = dict(checkpoint or {})
         self._progress = progress or (lambda _done, _total: None)
+        self._trained = trained
         self._counting = threading.Lock()
         self._stopping = False
-        self._network, bytes_each = _network(experiment, device)
+        prepared = prepared or Prepared(experiment, device)
+        self._network, bytes_each = prepared.network, prepared.bytes_each
         if "chunk_size" not in self._state:
             self._state["chunk_size"] = np.array(chunk_size or fitting(device, bytes_each))
             self._state["chunks_at_least"] = np.array(1 if chunk_size else lanes_of(device))
         cut = int(self._state["chunk_size"]), bytes_each, int(self._state["chunks_at_least"])
-        self._chunks = list(chunked(experiment, device, *cut))
+        self._chunks = list(chunked(experiment, device, *cut, sets=prepared.sets))
         self._lanes = min(len(self._chunks), lanes_of(device))
         largest = max(map(len, self._chunks)) * bytes_each
         self._threads = 1 if largest <= SMALL_BYTES else max(1, torch.get_num_threads() // self._lanes)
@@ -131,7 +142,7 @@ class Stream(Iterator[xr.Dataset]):
         ]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
         self._gatherers = [Gatherer(experiment.probes, self._network.structure, table) for table in self._tables]
-        self._graphs = Graphs()
+        self._graphs = prepared.graphs
         self._done = sum(len(members) * self._first_step(number) for number, members in enumerate(self._chunks))
         self._blocks = self._all_blocks()
 
@@ -239,6 +250,8 @@ class Stream(Iterator[xr.Dataset]):
                 born = time.monotonic()
             if self._stopping:
                 return
+        if self._trained:
+            self._trained(members, {**ensemble.evaluated(state), DIVERGED_AT: state[DIVERGED_AT]})
 
     def _one_by_one(
         self,
@@ -288,7 +301,7 @@ class Stream(Iterator[xr.Dataset]):
         experiment, members = self.experiment, self._chunks[number]
         columns = _columns(experiment, members, self._device)
         ensemble = Ensemble(self._network, _recipe(experiment), columns, members.data, members.shared, self._graphs)
-        state = ensemble.initial_state(*_initial(experiment, members, self._device))
+        state = ensemble.initial_state(*initial(experiment, members.columns["init_seed"], self._device))
         if not self._first_step(number):
             return ensemble, state
         prefix = f"chunk/{number}/"
@@ -313,36 +326,7 @@ def estimate(experiment: Experiment, *, device: str = "auto", steps: int = 10) -
     ----------
     steps : measured steps; the first, which is slower, comes before them
     """
-    return Stream(experiment, _device(device), None, None, None).estimate(steps)
-
-
-def _network(experiment: Experiment, device: torch.device) -> tuple[Network, int]:
-    """Return the network, and the bytes that one member needs while it trains."""
-    dtype = getattr(torch, experiment.dtype)
-    module = build(experiment.model, 0, dtype).to(device)
-    members = next(chunked(experiment, device, 1, 1))
-    example = members.example(experiment.batch_size or 2**62)
-    network = Network(module, loss_function(experiment.loss), example)
-    for batch in (members.data.learned, members.data.held_out):
-        if batch:
-            network.check_classes(batch.targets)
-    outputs = sum(int(np.prod(layer.shape)) for layer in network.structure.layers) * len(example.inputs)
-    parameters = sum(network.layout.sizes)
-    return network, (outputs + 4 * parameters) * dtype.itemsize
-
-
-def _initial(
-    experiment: Experiment, members: Members, device: torch.device
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Return parameters (member, parameter) and buffers (member, ...): each as PyTorch makes them under its seed."""
-    dtype = getattr(torch, experiment.dtype)
-    seeds = members.columns["init_seed"]
-    by_seed = {
-        int(seed): initial_tree(build(experiment.model, int(seed), dtype)) for seed in dict.fromkeys(seeds.tolist())
-    }
-    vectors, buffers = zip(*(by_seed[int(seed)] for seed in seeds), strict=True)
-    stacked = {name: torch.stack([one[name] for one in buffers]).to(device) for name in buffers[0]}
-    return torch.stack(vectors).to(device), stacked
+    return Stream(experiment, device_of(device), None, None, None).estimate(steps)
 
 
 def _recipe(experiment: Experiment) -> Recipe:
@@ -356,7 +340,8 @@ def _columns(experiment: Experiment, members: Members, device: torch.device) -> 
     return Columns(numbers, torch.tensor(members.columns["noise_seed"], device=device))
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Return the device that is meant by ``auto``, ``cpu`` or ``cuda``."""
     if name not in ("auto", "cpu", "cuda"):
         raise must_be("device", "auto, cpu or cuda", name)
     if name == "cuda" and not torch.cuda.is_available():

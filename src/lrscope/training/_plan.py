@@ -55,6 +55,8 @@ class Tensors:
         return tuple(tensor.shape for batch in both for tensor in (batch.inputs, batch.targets))
 
 
+DataSets = dict[tuple[Any, ...], Tensors]
+"""Data that was loaded, by the values of the sweep's axes that are fields of it."""
 _Numbered = tuple[int, Tensors]
 
 
@@ -96,10 +98,11 @@ def columns_of(experiment: Experiment) -> dict[str, np.ndarray]:
     return {**columns, **seeds}
 
 
-def _groups(experiment: Experiment, columns: dict[str, np.ndarray], device: torch.device) -> list[list[_Numbered]]:
+def _groups(
+    experiment: Experiment, columns: dict[str, np.ndarray], device: torch.device, sets: DataSets
+) -> list[list[_Numbered]]:
     """Return the members grouped by the shapes of their data: pairs of their number and their data."""
     axes = [axis for axis in experiment.sweep.axes if axis in experiment.data_fields()]
-    sets: dict[tuple[Any, ...], Tensors] = {}
     by_shape: dict[tuple[Any, ...], list[_Numbered]] = {}
     keys = list(zip(*(columns[axis].tolist() for axis in axes), strict=True)) or [()] * len(columns[MEMBER])
     for number, key in enumerate(keys):
@@ -113,7 +116,13 @@ def _groups(experiment: Experiment, columns: dict[str, np.ndarray], device: torc
 
 
 def chunked(
-    experiment: Experiment, device: torch.device, chunk_size: int | None, bytes_each: int, lanes: int = 1
+    experiment: Experiment,
+    device: torch.device,
+    chunk_size: int | None,
+    bytes_each: int,
+    lanes: int = 1,
+    *,
+    sets: DataSets | None = None,
 ) -> Iterator[Members]:
     """Yield the members chunk by chunk.
 
@@ -122,13 +131,14 @@ def chunked(
     chunk_size : members of a chunk at most; by default as many as fit
     bytes_each : that one member needs while it trains
     lanes : chunks trained side by side: there are at least so many, where there are members
+    sets : data that is loaded already; what is loaded here is added
     """
     columns = columns_of(experiment)
-    for group in _groups(experiment, columns, device):
+    for group in _groups(experiment, columns, device, {} if sets is None else sets):
         limit = min(chunk_size or fitting(device, bytes_each), math.ceil(len(group) / lanes))
         for piece in np.array_split(np.arange(len(group)), _pieces(len(group), limit)):
-            numbers, sets = zip(*(group[position] for position in piece), strict=True)
-            yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(sets))
+            numbers, data = zip(*(group[position] for position in piece), strict=True)
+            yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(data))
 
 
 def _pieces(members: int, limit: int) -> int:

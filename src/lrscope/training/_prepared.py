@@ -1,0 +1,56 @@
+"""What trainings of one experiment share, whichever their members: made once, used by all of them."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lrscope.optim import loss_function
+from lrscope.training._ensemble import Graphs
+from lrscope.training._experiment import Experiment
+from lrscope.training._network import Network, build, initial_tree
+from lrscope.training._plan import DataSets, chunked
+
+
+class Prepared:
+    """The network, the data on the device and the traced steps of an experiment.
+
+    Experiments that differ in the values of their sweep only can share one: the second finds the steps traced.
+
+    Attributes
+    ----------
+    network : as pure functions
+    bytes_each : that one member needs while it trains
+    sets : the data sets that were loaded
+    graphs : the steps that were traced
+    """
+
+    def __init__(self, experiment: Experiment, device: torch.device) -> None:
+        self.sets: DataSets = {}
+        self.graphs = Graphs()
+        dtype = getattr(torch, experiment.dtype)
+        module = build(experiment.model, 0, dtype).to(device)
+        members = next(chunked(experiment, device, 1, 1, sets=self.sets))
+        example = members.example(experiment.batch_size or 2**62)
+        self.network = Network(module, loss_function(experiment.loss), example)
+        for batch in (members.data.learned, members.data.held_out):
+            if batch:
+                self.network.check_classes(batch.targets)
+        outputs = sum(int(np.prod(layer.shape)) for layer in self.network.structure.layers) * len(example.inputs)
+        parameters = sum(self.network.layout.sizes)
+        self.bytes_each: int = (outputs + 4 * parameters) * dtype.itemsize
+
+
+def initial(experiment: Experiment, seeds: np.ndarray, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return parameters (member, parameter) and buffers (member, ...): each as PyTorch makes them under its seed.
+
+    Parameters
+    ----------
+    seeds : (member) of the initial weights
+    """
+    dtype = getattr(torch, experiment.dtype)
+    by_seed = {
+        int(seed): initial_tree(build(experiment.model, int(seed), dtype)) for seed in dict.fromkeys(seeds.tolist())
+    }
+    vectors, buffers = zip(*(by_seed[int(seed)] for seed in seeds), strict=True)
+    stacked = {name: torch.stack([one[name] for one in buffers]).to(device) for name in buffers[0]}
+    return torch.stack(vectors).to(device), stacked

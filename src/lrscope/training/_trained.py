@@ -1,0 +1,101 @@
+"""What networks put out behind their last update, where nothing else is wanted of their training."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lrscope.records import DIVERGED_AT
+from lrscope.training._ensemble import Values
+from lrscope.training._experiment import Experiment, holds_nothing_out
+from lrscope.training._loop import Stream, device_of
+from lrscope.training._plan import Members
+from lrscope.training._prepared import Prepared
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Some members of an experiment behind their last update, in evaluation mode.
+
+    Attributes
+    ----------
+    columns : ``member`` and every axis of the sweep, one entry a member
+    outputs : (member, sample, ...) on the samples held out
+    loss : (member) of these
+    learned_outputs : (member, sample, ...) on the samples learned from
+    diverged : (member) bool; the outputs of these are those of the last finite parameters
+    """
+
+    columns: dict[str, np.ndarray]
+    outputs: Tensor
+    loss: Tensor
+    learned_outputs: Tensor
+    diverged: Tensor
+
+
+class Trainer:
+    """Trains experiments that differ in the values of their sweep only, and keeps of each what its networks put out.
+
+    Parameters
+    ----------
+    experiment : one of them; its data must hold samples out
+    device : ``auto``, ``cpu`` or ``cuda``
+
+    Raises
+    ------
+    InputError : something in the experiment does not fit together, or there is no such device.
+
+    Examples
+    --------
+    >>> from lrscope.data import Digits
+    >>> from lrscope.models import CNN
+    >>> from lrscope.training import Sweep
+    >>> experiment = Experiment(
+    ...     data=Digits(samples=99), model=CNN(1, 8, 8), loss="cross_entropy", sweep=Sweep(lr=[0.01]), steps=2
+    ... )
+    >>> [trained] = Trainer(experiment, "cpu").outputs(experiment)
+    >>> trained.outputs.shape
+    torch.Size([1, 359, 10])
+    """
+
+    def __init__(self, experiment: Experiment, device: str = "auto") -> None:
+        self._device = device_of(device)
+        self._prepared = Prepared(experiment, self._device)
+        if next(iter(self._prepared.sets.values())).held_out is None:
+            raise holds_nothing_out(experiment.data)
+
+    @property
+    def bytes_each(self) -> int:
+        """What one member needs while it trains."""
+        return self._prepared.bytes_each
+
+    def outputs(self, experiment: Experiment, progress: Callable[[int, int], None] | None = None) -> Iterator[Trained]:
+        """Train an experiment, and yield its members as they were trained together.
+
+        Parameters
+        ----------
+        progress : called after every step with the networks times steps that are done, and of all
+        """
+        found: deque[Trained] = deque()
+        training = Stream(
+            experiment,
+            self._device,
+            None,
+            None,
+            progress,
+            self._prepared,
+            lambda members, values: found.append(_of(members, values)),
+        )
+        for _ in training:
+            pass  # the loss at every step, which nobody asked for
+        yield from found
+
+
+def _of(members: Members, values: Values) -> Trained:
+    outputs, learned = values["outputs"], values["learned_outputs"]
+    finite = torch.isfinite(outputs).flatten(1).all(1) & torch.isfinite(learned).flatten(1).all(1)
+    diverged = (values[DIVERGED_AT] >= 0) | ~finite
+    return Trained(members.columns, outputs, values["loss"], learned, diverged)

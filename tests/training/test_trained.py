@@ -1,0 +1,119 @@
+"""What networks put out behind their last update."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lrscope.data import Digits, Samples
+from lrscope.errors import InputError
+from lrscope.models import CNN
+from lrscope.optim import SGD, Linear
+from lrscope.training import Experiment, Sweep, Trainer, batch_order
+
+DATA = Digits(samples=50, held_out_samples=20)
+
+
+def perceptron() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
+
+
+def normalised() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 10))
+
+
+def experiment(sweep: Sweep, model=perceptron, dtype="float64") -> Experiment:
+    return Experiment(
+        data=DATA,
+        model=model,
+        loss="cross_entropy",
+        optimizer=SGD(momentum=0.9),
+        schedule=Linear(),
+        sweep=sweep,
+        epochs=3,
+        batch_size=16,
+        dtype=dtype,
+    )
+
+
+def plain(model, lr: float, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """The loop that anybody would write; outputs held out and learned from, and the loss held out."""
+    torch.manual_seed(seed)
+    network = model().double()
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9)
+    learned, held_out = DATA.arrays(), DATA.held_out()
+    inputs, targets = torch.from_numpy(learned.inputs).double(), torch.from_numpy(learned.targets)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: Linear().factor(step, 12))
+    for epoch in range(3):
+        for batch in batch_order(seed, epoch, 50).split(16):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(inputs[batch]), targets[batch]).backward()
+            optimizer.step()
+            schedule.step()
+    network.eval()
+    with torch.no_grad():
+        outputs = network(torch.from_numpy(held_out.inputs).double())
+        loss = nn.functional.cross_entropy(outputs, torch.from_numpy(held_out.targets))
+        return outputs.numpy(), network(inputs).numpy(), float(loss)
+
+
+@pytest.mark.parametrize("model", [perceptron, normalised, CNN(1, 8, 8)])
+def test_outputs_are_those_of_plain_loops_behind_the_last_update(model):
+    grid = experiment(Sweep(lr=[0.05, 0.2], seed=[3, 4]), model)
+    found = list(Trainer(grid, "cpu").outputs(grid))
+    assert sum(len(trained.diverged) for trained in found) == 4
+    for trained in found:
+        for row, (lr, seed) in enumerate(zip(trained.columns["lr"], trained.columns["seed"], strict=True)):
+            outputs, learned, loss = plain(model, float(lr), int(seed))
+            np.testing.assert_allclose(trained.outputs[row], outputs, rtol=0, atol=1e-10)
+            np.testing.assert_allclose(trained.learned_outputs[row], learned, rtol=0, atol=1e-10)
+            assert float(trained.loss[row]) == pytest.approx(loss, abs=1e-10)
+            assert not trained.diverged[row]
+
+
+def test_a_trainer_serves_other_seeds_as_if_it_were_new():
+    first, second = (experiment(Sweep(lr=[0.1], seed=seeds)) for seeds in ([0, 1], [2, 3]))
+    trainer = Trainer(first, "cpu")
+    list(trainer.outputs(first))
+    again, fresh = ([*each.outputs(second)] for each in (trainer, Trainer(second, "cpu")))
+    for one, other in zip(again, fresh, strict=True):
+        assert torch.equal(one.outputs, other.outputs)
+
+
+def test_steps_are_traced_once_for_all_seeds(monkeypatch):
+    traced = []
+    from lrscope.training import _ensemble
+
+    original = _ensemble._traced
+    monkeypatch.setattr(_ensemble, "_traced", lambda *given: traced.append(1) or original(*given))
+    first = experiment(Sweep(lr=[0.1], seed=[0, 1]))
+    trainer = Trainer(first, "cpu")
+    list(trainer.outputs(first))
+    before = len(traced)
+    assert before
+    list(trainer.outputs(experiment(Sweep(lr=[0.3], seed=[7, 8]))))
+    assert len(traced) == before
+
+
+def test_what_diverges_is_told():
+    grid = experiment(Sweep(lr=[0.1, 1e300], seed=[0]))
+    told = {
+        float(lr): bool(diverged)
+        for trained in Trainer(grid, "cpu").outputs(grid)
+        for lr, diverged in zip(trained.columns["lr"], trained.diverged, strict=True)
+    }
+    assert told == {0.1: False, 1e300: True}
+
+
+def test_every_step_is_counted():
+    told = []
+    grid = experiment(Sweep(lr=[0.1], seed=[0, 1]))
+    list(Trainer(grid, "cpu").outputs(grid, lambda done, total: told.append((done, total))))
+    assert told[-1] == (24, 24)
+
+
+def test_data_without_held_out_samples_are_refused():
+    data = Samples(np.zeros((4, 2), dtype=np.float32), np.zeros((4, 1), dtype=np.float32))
+    grid = Experiment(data=data, model=lambda: nn.Linear(2, 1), sweep=Sweep(lr=[0.1]), steps=1)
+    with pytest.raises(InputError, match=r"^data must be a data set that holds samples out"):
+        Trainer(grid, "cpu")
