@@ -1,4 +1,4 @@
-"""Statistics in fewer passes are those of the probe."""
+"""Statistics in fewer passes are those of the probe, with the compiled loops and without."""
 
 import pytest
 import torch
@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lrscope.integrations._statistics import NAMES, Into, Statistics, finished
+from lrscope.integrations._kernel import kernel_for
+from lrscope.integrations._statistics import NAMES, Into, Statistics
 from lrscope.probes import Activations, Moment, structure_of
 
 SHAPES = [(7, 5), (500, 64), (4, 3, 6), (70, 16, 28, 28), (3, 2, 4, 5), (1, 1), (2, 1, 1, 1)]
@@ -17,13 +18,23 @@ def layer_of(module, output):
     return layer
 
 
+@pytest.fixture(params=["compiled", "PyTorch"], autouse=True, scope="module")
+def way(request):
+    """Take the statistics in both ways."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "PyTorch":
+            patch.setattr("lrscope.integrations._statistics.kernel_for", lambda _: None)
+        elif kernel_for(torch.float32) is None:
+            pytest.skip("no compiler of C")
+        yield request.param
+
+
 def mine(layer, output, dtype=torch.float32):
     neurons = output.shape[1] if layer.channels_first or output.ndim == 2 else output.shape[-1]
     row = torch.full((1, len(NAMES) * neurons), torch.nan, dtype=dtype)
     statistics, into = Statistics([layer], dtype), Into(row[0])
     statistics.hear("0", output, into)
     statistics.finish({"0": into})
-    finished(row)
     return dict(zip(NAMES, row[0].split(neurons), strict=True))
 
 
@@ -84,3 +95,28 @@ def test_an_output_may_be_written_over_behind_it():
     output.zero_()
     statistics.finish({"0": into})
     assert (into.mean == 5).all()
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("shape", [(20, 5), (20, 19), (4, 3, 6)])
+def test_what_is_not_finite_counts_as_the_probe_counts_it(wrong, shape):
+    output = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    output[1, 2] = wrong
+    found, wanted = mine(layer_of(nn.Conv1d(1, 1, 1), output), output), of_the_probe(nn.Conv1d(1, 1, 1), output)
+    for name in NAMES:
+        torch.testing.assert_close(found[name], wanted[name], rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("shape", [(5, 20, 3, 4), (2, 3, 40, 50)])
+def test_channels_may_lie_last_in_memory(shape):
+    output = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    output = output.to(memory_format=torch.channels_last)
+    found = mine(layer_of(nn.Conv2d(1, 1, 1), output), output, torch.float64)
+    for name, wanted in of_the_probe(nn.Conv2d(1, 1, 1), output).items():
+        torch.testing.assert_close(found[name], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_every_second_column_is_no_other_column():
+    whole = torch.randn((30, 40), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = mine(layer_of(nn.ReLU(), whole[:, ::2]), whole[:, ::2], torch.float64)
+    torch.testing.assert_close(found["mean"], whole[:, ::2].mean(0), rtol=1e-12, atol=1e-12)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors
 
 from lrscope.integrations._layout import SCALARS, Layout
-from lrscope.integrations._statistics import NAMES, Into, Statistics, finished
+from lrscope.integrations._statistics import NAMES, Into, Statistics
 
 LOSS, NORM, ANGLE, SIZE, RATE, SPENT, ELAPSED = range(len(SCALARS))
 RING_BYTES = 2**22
@@ -103,8 +103,6 @@ class Frames:
     def taken(self) -> tuple[Tensor, np.ndarray]:
         """Return rows and scalars of the steps that are complete, and begin with the first again."""
         count, self.used = self.used, 0
-        for start, neurons in self.layout.layers.values():
-            finished(self._rows[:count, start : start + neurons * len(NAMES)])
         return self._rows[:count], self._scalars[:count]
 
     def not_finite(self, rows: Tensor, scalars: np.ndarray) -> np.ndarray:

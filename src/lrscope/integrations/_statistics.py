@@ -1,15 +1,18 @@
 """Statistics of the layers' outputs over the samples, as `lrscope.probes.Activations` defines them, in fewer passes.
 
 A recorder pays them at every step of somebody's loop. So they are taken as soon as an output is there, while it is in
-the cache, and without bringing the neurons of a convolution to the end first. What is counted or compared is the same
-number as the probe's; sums are added in another order, so mean and deviation agree up to rounding.
+the cache, and without bringing the neurons of a convolution to the end first: on a CPU in one compiled loop, elsewhere
+and without a compiler by operations of PyTorch. What is counted or compared is the same number as the probe's; sums are
+added in another order, so mean and deviation agree up to rounding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from lrscope.integrations._kernel import kernel_for
 from lrscope.probes import Layer
 
 NAMES = ("mean", "std", "min", "max", "active")
@@ -27,7 +30,7 @@ _FAR = 64.0
 
 
 class Into:
-    """Where the statistics of a layer go; the deviation as its square until `finished`.
+    """Where the statistics of a layer go.
 
     Parameters
     ----------
@@ -39,6 +42,11 @@ class Into:
         neurons = len(row) // len(NAMES)
         self.mean, self.square, self.least, self.most, self.active = row.split(neurons)
         self.mean_and_square = row[: 2 * neurons]
+        self.address = row.data_ptr()
+
+    def finish(self) -> None:
+        """Make deviations of their squares."""
+        self.square.clamp_min_(0).sqrt_()
 
 
 class Columns:
@@ -128,12 +136,13 @@ class Statistics:
     def __init__(self, layers: Sequence[Layer], dtype: torch.dtype) -> None:
         self._layers = {layer.path: layer for layer in layers}
         self._dtype = dtype
+        self._kernel = kernel_for(dtype) if layers else None
         self._columns = Columns()
         self._positions = {path: Positions() for path in self._layers}
         self._heard: set[str] = set()
 
     def hear(self, path: str, output: Tensor, into: Into) -> None:
-        """Write the statistics of an output (sample, ...). A second thread would take longer than it helps."""
+        """Write the statistics of an output (sample, ...)."""
         layer = self._layers[path]
         if output.ndim != len(layer.shape) + 1 or not output.numel():
             return
@@ -142,24 +151,21 @@ class Statistics:
         exact = output.detach()
         if exact.dtype != self._dtype:
             exact = exact.to(self._dtype)
-        threads = torch.get_num_threads()
-        alone = threads > 1 and exact.numel() <= _FOR_ONE
-        try:
-            if alone:
-                torch.set_num_threads(1)
-            self._take(path, layer, exact, into)
-        finally:
-            if alone:
-                torch.set_num_threads(threads)
+        flat = _flat(exact, layer.channels_first)
+        if not self._in_one_pass(flat, into):
+            with _one_thread_for(flat):
+                (self._columns if flat.ndim == 2 else self._positions[path]).take(flat, into)
+            into.finish()
         self._heard.add(path)
 
-    def _take(self, path: str, layer: Layer, exact: Tensor, into: Into) -> None:
-        if exact.ndim == 2:
-            self._columns.take(exact, into)
-        elif layer.channels_first:
-            self._positions[path].take(exact.flatten(2), into)
-        else:
-            self._columns.take(exact.reshape(-1, exact.shape[-1]), into)
+    def _in_one_pass(self, outputs: Tensor, into: Into) -> bool:
+        """Tell whether the compiled loop has written the statistics, which it does of what is finite."""
+        if self._kernel is None or not outputs.is_cpu:
+            return False
+        whole = outputs.contiguous()
+        if whole.ndim == 2:
+            return self._kernel.columns(whole, into.address)
+        return self._kernel.positions(whole, into.address)
 
     def finish(self, views: Mapping[str, Into]) -> None:
         """End the pass: of layers that were not heard the statistics are missing."""
@@ -169,7 +175,25 @@ class Statistics:
         self._heard.clear()
 
 
-def finished(rows: Tensor) -> None:
-    """Make deviations of their squares, in rows (step, element) of a layer's statistics."""
-    neurons = rows.shape[1] // len(NAMES)
-    rows[:, neurons : 2 * neurons].clamp_min_(0).sqrt_()
+def _flat(outputs: Tensor, channels_first: bool) -> Tensor:
+    """Return outputs as (sample, neuron), or (sample, neuron, position) if the positions lie side by side."""
+    if channels_first and outputs.ndim > 2:
+        last = outputs.movedim(1, -1)
+        if not last.is_contiguous():
+            return outputs.flatten(2)
+        outputs = last
+    return outputs if outputs.ndim == 2 else outputs.reshape(-1, outputs.shape[-1])
+
+
+@contextmanager
+def _one_thread_for(outputs: Tensor) -> Iterator[None]:
+    """Reduce small outputs with one thread: a second would take longer than it helps."""
+    threads = torch.get_num_threads()
+    alone = threads > 1 and outputs.numel() <= _FOR_ONE
+    try:
+        if alone:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        if alone:
+            torch.set_num_threads(threads)

@@ -1,0 +1,180 @@
+"""The loops in C, once for each type of numbers."""
+
+_HEAD = """
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+
+#define PIECE 1024 /* numbers that are added in their own precision before the sum is added to a double */
+#define SAMPLES 64
+#define FAR 64.0   /* where the mean square is so many times the variance, the squares cancel */
+
+static int is_finite(double value)
+{
+    uint64_t bits; /* a comparison of numbers would be left out by the compiler */
+    memcpy(&bits, &value, 8);
+    return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+}
+"""
+
+_BODY = """
+typedef REAL VECTOR_REAL __attribute__((vector_size(64)));
+typedef SIGNED WORDS_REAL __attribute__((vector_size(64)));
+enum { LANES_REAL = 64 / sizeof(REAL) };
+
+/* Distances of outputs (sample, neuron, position) from the neuron's mean, squared and added. */
+static double distances_REAL(const REAL *x, int64_t samples, int64_t stride, int64_t positions, double mean)
+{
+    double sum = 0;
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t p = 0; p < positions; p++) {
+            double far = x[s * stride + p] - mean;
+            sum += far * far;
+        }
+    return sum;
+}
+
+/* Means, deviations, shares of what was counted: a sum of x - pivot, b of its square. */
+static int finish_REAL(const REAL *x, int64_t samples, int64_t neurons, int64_t positions, const double *a,
+                       const double *b, const double *c, const REAL *pivot, REAL *out)
+{
+    double count = (double)samples * positions;
+    for (int64_t n = 0; n < neurons; n++) {
+        double shift = a[n] / count, mean = pivot[n] + shift, square = b[n] / count;
+        double variance = square - shift * shift;
+        if (!is_finite(a[n]) || !is_finite(b[n]))
+            return 0;
+        if (square > FAR * variance)
+            variance = distances_REAL(x + n * positions, samples, neurons * positions, positions, mean) / count;
+        out[n] = mean;
+        out[neurons + n] = sqrt(variance > 0 ? variance : 0);
+        out[4 * neurons + n] = c[n] / count;
+    }
+    return 1;
+}
+
+static int positions_into_REAL(const REAL *x, int64_t samples, int64_t neurons, int64_t positions, double *sums,
+                               REAL *pivot, REAL *out)
+{
+    REAL *least = out + 2 * neurons, *most = out + 3 * neurons;
+    double *a = sums, *b = sums + neurons, *c = sums + 2 * neurons;
+    for (int64_t n = 0; n < neurons; n++)
+        pivot[n] = least[n] = most[n] = x[n * positions];
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t n = 0; n < neurons; n++) {
+            const REAL *row = x + (s * neurons + n) * positions;
+            REAL shift = pivot[n], low = least[n], high = most[n];
+            for (int64_t from = 0; from < positions; from += PIECE) {
+                int64_t to = from + PIECE < positions ? from + PIECE : positions;
+                REAL sum = 0, square = 0, above = 0;
+                for (int64_t p = from; p < to; p++) {
+                    REAL value = row[p], far = value - shift;
+                    sum += far;
+                    square += far * far;
+                    above += value > 0 ? 1 : 0;
+                    low = value < low ? value : low;
+                    high = value > high ? value : high;
+                }
+                a[n] += sum; b[n] += square; c[n] += above;
+            }
+            least[n] = low; most[n] = high;
+        }
+    return finish_REAL(x, samples, neurons, positions, a, b, c, pivot, out);
+}
+
+/* Statistics of LANES columns of some samples: a vector of 64 bytes takes the place of a number. */
+static void block_REAL(const REAL *x, int64_t samples, int64_t neurons, double *a, double *b, double *c,
+                       const REAL *pivot, REAL *least, REAL *most)
+{
+    VECTOR_REAL sum = {0}, square = {0}, zero = {0}, shift, low, high, value;
+    WORDS_REAL above = {0};
+    memcpy(&shift, pivot, sizeof shift); memcpy(&low, least, sizeof low); memcpy(&high, most, sizeof high);
+    for (int64_t s = 0; s < samples; s++) {
+        memcpy(&value, x + s * neurons, sizeof value);
+        VECTOR_REAL far = value - shift;
+        sum += far;
+        square += far * far;
+        above -= (WORDS_REAL)(value > zero);
+        WORDS_REAL less = value < low, more = value > high;
+        low = (VECTOR_REAL)(((WORDS_REAL)value & less) | ((WORDS_REAL)low & ~less));
+        high = (VECTOR_REAL)(((WORDS_REAL)value & more) | ((WORDS_REAL)high & ~more));
+    }
+    for (int64_t j = 0; j < LANES_REAL; j++) {
+        a[j] += sum[j]; b[j] += square[j]; c[j] += above[j];
+    }
+    memcpy(least, &low, sizeof low); memcpy(most, &high, sizeof high);
+}
+
+/* The same of one column. */
+static void column_REAL(const REAL *x, int64_t samples, int64_t neurons, double *a, double *b, double *c,
+                        REAL shift, REAL *least, REAL *most)
+{
+    REAL sum = 0, square = 0, above = 0, low = *least, high = *most;
+    for (int64_t s = 0; s < samples; s++) {
+        REAL value = x[s * neurons], far = value - shift;
+        sum += far;
+        square += far * far;
+        above += value > 0 ? 1 : 0;
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+    }
+    *a += sum; *b += square; *c += above; *least = low; *most = high;
+}
+
+static int columns_into_REAL(const REAL *x, int64_t samples, int64_t neurons, double *sums, REAL *pivot, REAL *out)
+{
+    REAL *least = out + 2 * neurons, *most = out + 3 * neurons;
+    double *a = sums, *b = sums + neurons, *c = sums + 2 * neurons;
+    for (int64_t n = 0; n < neurons; n++)
+        pivot[n] = least[n] = most[n] = x[n];
+    for (int64_t from = 0; from < samples; from += SAMPLES) {
+        int64_t some = from + SAMPLES < samples ? SAMPLES : samples - from;
+        const REAL *rows = x + from * neurons;
+        int64_t n = 0;
+        for (; n + LANES_REAL <= neurons; n += LANES_REAL)
+            block_REAL(rows + n, some, neurons, a + n, b + n, c + n, pivot + n, least + n, most + n);
+        for (; n < neurons; n++)
+            column_REAL(rows + n, some, neurons, a + n, b + n, c + n, pivot[n], least + n, most + n);
+    }
+    return finish_REAL(x, samples, neurons, 1, a, b, c, pivot, out);
+}
+
+int positions_REAL(const REAL *x, int64_t samples, int64_t neurons, int64_t positions, REAL *out)
+{
+    double *room = calloc(neurons, 3 * sizeof(double) + sizeof(REAL));
+    if (!room)
+        return 0;
+    int finite = positions_into_REAL(x, samples, neurons, positions, room, (REAL *)(room + 3 * neurons), out);
+    free(room);
+    return finite;
+}
+
+int columns_REAL(const REAL *x, int64_t samples, int64_t neurons, REAL *out)
+{
+    double *room = calloc(neurons, 3 * sizeof(double) + sizeof(REAL));
+    if (!room)
+        return 0;
+    int finite = columns_into_REAL(x, samples, neurons, room, (REAL *)(room + 3 * neurons), out);
+    free(room);
+    return finite;
+}
+
+double gather_REAL(const REAL **from, const int64_t *sizes, int64_t count, REAL *out)
+{
+    double total = 0;
+    for (int64_t k = 0; k < count; k++) {
+        const REAL *part = from[k];
+        for (int64_t i = 0; i < sizes[k]; i++) {
+            total += (double)part[i] * part[i];
+            out[i] = part[i];
+        }
+        out += sizes[k];
+    }
+    return total;
+}
+"""
+
+SOURCE = _HEAD + "".join(
+    _BODY.replace("REAL", real).replace("SIGNED", word) for real, word in (("float", "int32_t"), ("double", "int64_t"))
+)
