@@ -1,12 +1,14 @@
 """The networks of the studies.
 
 A model is any callable without arguments that returns an `nn.Module`; those here are frozen specifications, so that
-an experiment can be written down.
+an experiment can be written down. Modules of your own draw random numbers with `draws`.
 """
 
+from lrscope.models._augmentation import FlipShift, draws
 from lrscope.models._autoencoder import Autoencoder
 from lrscope.models._cnn import CNN
 from lrscope.models._imported import Imported
 from lrscope.models._perceptron import Perceptron
+from lrscope.models._resnet import FastResNet
 
-__all__ = ["CNN", "Autoencoder", "Imported", "Perceptron"]
+__all__ = ["CNN", "Autoencoder", "FastResNet", "FlipShift", "Imported", "Perceptron", "draws"]

@@ -4,11 +4,11 @@ from lrscope.optim._angle import GradientAngle
 from lrscope.optim._controllers import Hypergradient, SharpnessCapped
 from lrscope.optim._feedback import Controller, Feedback, is_controller
 from lrscope.optim._hooks import before_update
-from lrscope.optim._losses import LOSSES, Loss, loss_function
+from lrscope.optim._losses import LOSSES, LabelSmoothing, Loss, loss_function, takes_classes
 from lrscope.optim._reasons import REASONS
 from lrscope.optim._rules import SGD, Adam, AdamW, Number, Stability, UpdateRule, numbers_of
 from lrscope.optim._scheduler import GradientAngleLR
-from lrscope.optim._schedules import Constant, Cosine, Exponential, Linear, Schedule, WarmUp
+from lrscope.optim._schedules import Constant, Cosine, Exponential, Linear, Schedule, Triangle, WarmUp
 
 __all__ = [
     "LOSSES",
@@ -24,16 +24,19 @@ __all__ = [
     "GradientAngle",
     "GradientAngleLR",
     "Hypergradient",
+    "LabelSmoothing",
     "Linear",
     "Loss",
     "Number",
     "Schedule",
     "SharpnessCapped",
     "Stability",
+    "Triangle",
     "UpdateRule",
     "WarmUp",
     "before_update",
     "is_controller",
     "loss_function",
     "numbers_of",
+    "takes_classes",
 ]

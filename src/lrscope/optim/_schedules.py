@@ -81,6 +81,37 @@ class Exponential:
 
 
 @specification
+class Triangle:
+    """From `start` up to 1 along a straight line, then down to `end`, which would be reached one step after the last.
+
+    Attributes
+    ----------
+    peak : share of the steps at which the factor is 1; the step is rounded down
+    start, end : factors at the first step and behind the last
+
+    References
+    ----------
+    Jordan: 94 % on CIFAR-10 in 3.29 seconds (arXiv 2404.00498), whose numbers are the defaults.
+
+    Examples
+    --------
+    >>> [round(Triangle(peak=0.5, start=0.0, end=0.5).factor(step, 4), 3) for step in range(4)]
+    [0.0, 0.5, 1.0, 0.75]
+    """
+
+    peak: Share = 0.23
+    start: Share = 0.2
+    end: Share = 0.07
+
+    def factor(self, step: int, total: int) -> float:
+        """Return the factor at a step."""
+        top = int(self.peak * total)
+        if step < top:
+            return self.start + (1 - self.start) * step / top
+        return 1 - (1 - self.end) * (step - top) / max(total - top, 1)
+
+
+@specification
 class WarmUp:
     """A straight rise to 1 over the first `steps`, then another schedule over the rest.
 

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
 from lrscope.errors import InputError, must_be
-from lrscope.optim import LOSSES, Loss
+from lrscope.optim import LOSSES, Loss, takes_classes
 from lrscope.probes import Need, Structure, structure_of
 from lrscope.training._noise import MemberNoise
 from lrscope.training._tape import Tape, Tree
@@ -181,7 +181,7 @@ class Network:
         ------
         InputError : the largest class is not below the number of outputs, or one is below 0.
         """
-        if self._loss is not LOSSES["cross_entropy"] or targets.is_floating_point() or not targets.numel():
+        if not takes_classes(self._loss) or targets.is_floating_point() or not targets.numel():
             return
         counted = targets[targets != IGNORED]
         lowest, highest = (int(each) for each in (counted.min(), counted.max())) if len(counted) else (0, 0)

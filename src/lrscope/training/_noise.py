@@ -1,4 +1,4 @@
-"""Dropout whose noise belongs to one member: a pure function of its noise seed, the step and the element.
+"""Noise that belongs to one member, of dropout and of `draws`: a function of its noise seed, the step and the element.
 
 PyTorch's generator would hand out numbers in the order of the members, so that a member's result would depend on who
 is trained beside it. Here the number of an element is a hash of a counter (Salmon et al., SC'11), as in JAX.
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+
+from lrscope.models import draws
 
 _GOLDEN = -7046029254386353131  # 2**64 divided by the golden ratio, as a signed number
 _FIRST, _SECOND = -4658895280553007687, -7723592293110705685  # the multipliers of splitmix64
@@ -32,7 +34,7 @@ def mix(number: Tensor) -> Tensor:
 
 
 class MemberNoise(TorchFunctionMode):
-    """While active, dropout draws its mask from the member's key instead of PyTorch's generator."""
+    """While active, dropout and `draws` take numbers of the member's key instead of PyTorch's generator's."""
 
     def __init__(self, key: Tensor) -> None:
         super().__init__()
@@ -46,19 +48,28 @@ class MemberNoise(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Replace dropout, pass everything else on."""
+        """Replace dropout and `draws`, pass everything else on."""
+        if func is draws:
+            return self._draws(*args, **(kwargs or {}))
         if func not in _MASKED_DIMS:
             return func(*args, **(kwargs or {}))
         return self._dropout(_MASKED_DIMS[func], *args, **(kwargs or {}))
+
+    def _draws(self, inputs: Tensor, count: int) -> Tensor:
+        return self._numbers(torch.Size((len(inputs), count)), torch.float64)
+
+    def _numbers(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+        """Return numbers in [0, 1) that no other call in this pass gets."""
+        self._calls += 1
+        return uniform(self._key + self._calls * 2**32, shape, dtype)
 
     def _dropout(
         self, masked_dims: int | None, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
     ) -> Tensor:
         if not training or p == 0:
             return input
-        self._calls += 1
         kept_shape = input.shape if masked_dims is None else input.shape[:masked_dims]
-        draw = uniform(self._key + self._calls * 2**32, kept_shape, input.dtype)
+        draw = self._numbers(kept_shape, input.dtype)
         mask = (draw >= p).to(input.dtype).view(kept_shape + (1,) * (input.ndim - len(kept_shape)))
         dropped = input * mask / max(1 - p, torch.finfo(input.dtype).tiny)
         return input.copy_(dropped) if inplace else dropped
