@@ -8,6 +8,7 @@ import xarray as xr
 
 from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.report import Table
+from lrscope.studies._cells import number, places
 from lrscope.studies._findings import Listed
 from lrscope.studies._recorded_view import LR, SEED, TIMES, View
 from lrscope.studies._words import percent, short
@@ -32,10 +33,10 @@ def norms(found: xr.DataArray) -> Listed:
     """Return the norm of each layer: at the first and the last step, and the middle one of all."""
     columns = ("layer", "lr", "first", "median", "largest", "last")
     rows = []
-    for place in _places(found, ("layer", LR)):
+    for place in places(found, ("layer", LR)):
         curve = found.sel(place).mean(SEED).dropna(step_dimension(found))
         several = (curve[0], curve.median(), curve.max(), curve[-1]) if curve.size else [np.nan] * 4
-        rows.append((*place.values(), *map(_number, several)))
+        rows.append((*place.values(), *map(number, several)))
     return Listed(
         "gradient_norms", Table("Gradient norms by layer", columns, rows, "Mean over the networks of a rate.")
     )
@@ -49,10 +50,10 @@ def participation(found: Mapping[str, xr.Dataset]) -> Listed:
             quantity.replace("_", " "),
             *place.values(),
             _count(part["neurons"].sel(place).max()),
-            _number(part["share"].sel(place).mean()),
+            number(part["share"].sel(place).mean()),
         )
         for quantity, part in found.items()
-        for place in _places(part["share"], ("layer", LR))
+        for place in places(part["share"], ("layer", LR))
     ]
     return Listed(
         "participation", Table("Inactive neurons by layer", columns, rows, "Mean over the networks of a rate.")
@@ -174,17 +175,6 @@ def _cadence(view: View, dim: str) -> tuple[int, int | None, int | None, float |
     steps = view.records[dim].values
     between = float(np.median(np.diff(steps))) if len(steps) > 1 else None
     return len(steps), int(steps[0]), int(steps[-1]), between
-
-
-def _places(array: xr.DataArray, dims: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    first, second = dims
-    for one in array[first].values.tolist():
-        for two in array[second].values.tolist():
-            yield {first: one, second: two}
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _count(value: xr.DataArray) -> int | None:

@@ -1,6 +1,6 @@
 """Numbers in sentences: the same for claims, tables and the summary, and never `nan`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 
 import xarray as xr
@@ -34,15 +34,15 @@ def rate(lr: float) -> str:
     return short(lr, 6)
 
 
-def percent(share: float) -> str:
-    """Return a share in percent.
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in percent, with so many digits behind the point.
 
     Examples
     --------
-    >>> percent(0.666), percent(float("nan"))
-    ('67%', '–')
+    >>> percent(0.666), percent(0.98765, 1), percent(float("nan"))
+    ('67%', '98.8%', '–')
     """
-    return f"{share:.0%}" if isfinite(share) else NOTHING
+    return f"{share:.{digits}%}" if isfinite(share) else NOTHING
 
 
 def counted(count: int, noun: str) -> str:
@@ -57,8 +57,19 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}{bracket}{of}"
 
 
-def at_rates(values: xr.DataArray, write: Callable[[float], str] = short) -> str:
-    """Return the values (lr) with their rates.
+def listed(words: Sequence[str]) -> str:
+    """Return one word or more in a row, the last behind an `and`.
+
+    Examples
+    --------
+    >>> listed(["0.1"]), listed(["0.1", "0.2"]), listed(["0.1", "0.2", "0.3"])
+    ('0.1', '0.1 and 0.2', '0.1, 0.2 and 0.3')
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def at_rates(values: xr.DataArray, write: Callable[[float], str] = short, digits: int = 6) -> str:
+    """Return the values (lr) with their rates, these with so many significant digits.
 
     Examples
     --------
@@ -66,4 +77,4 @@ def at_rates(values: xr.DataArray, write: Callable[[float], str] = short) -> str
     '0.25 at 0.001, – at 1e6'
     """
     pairs = zip(values.values.tolist(), values["lr"].values.tolist(), strict=True)
-    return ", ".join(f"{write(value)} at {rate(lr)}" for value, lr in pairs)
+    return ", ".join(f"{write(value)} at {short(lr, digits)}" for value, lr in pairs)

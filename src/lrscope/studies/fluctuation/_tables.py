@@ -1,13 +1,9 @@
 """The study's tables: the paper's counts measured again, and what each network came to."""
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from lrscope.report import Table
+from lrscope.studies._cells import number, places, step_number
 from lrscope.studies._findings import Listed
 from lrscope.studies.fluctuation._published import QUANTITIES
 from lrscope.studies.fluctuation._results import Results
@@ -20,12 +16,12 @@ def networks(found: Results) -> Listed:
         (
             *place.values(),
             str(found.outcome["outcome"].sel(place).item()),
-            _step(int(found.outcome["diverged_at"].sel(place))),
-            _number(found.loss.sel(place)[0]),
-            _number(found.loss.sel(place)[-1]),
-            _number(found.error.sel(place)),
+            step_number(int(found.outcome["diverged_at"].sel(place))),
+            number(found.loss.sel(place)[0]),
+            number(found.loss.sel(place)[-1]),
+            number(found.error.sel(place)),
         )
-        for place in _places(found.error, ("shape", "lr", "seed"))
+        for place in places(found.error, ("shape", "lr", "seed"))
     ]
     return Listed("networks", Table("Every network", columns, rows, "Error: mean square over points and coordinates."))
 
@@ -36,7 +32,7 @@ def counts(found: Results) -> Listed:
     rows = [
         (place["shape"], quantity, place["part"], place["lr"], place["seed"], *_counts_row(found, quantity, place))
         for quantity in QUANTITIES
-        for place in _places(found.counts[quantity], ("shape", "part", "lr", "seed"))
+        for place in places(found.counts[quantity], ("shape", "part", "lr", "seed"))
     ]
     note = "Number of neurons by normalised fluctuation. Distance: total variation to the published row."
     return Listed("fluctuation_counts", Table("Binned fluctuations", columns, rows, note))
@@ -51,10 +47,10 @@ def participation(found: Results) -> Listed:
             place["layer"],
             place["lr"],
             found.fluctuation[quantity]["layer"].values.tolist().count(place["layer"]),
-            _number(part["share"].sel(place).mean()),
+            number(part["share"].sel(place).mean()),
         )
         for quantity, part in found.by_layer.items()
-        for place in _places(part["share"], ("layer", "lr"))
+        for place in places(part["share"], ("layer", "lr"))
     ]
     note = f"Inactive: normalised fluctuation below {found.options.threshold:g}; mean over shapes and seeds."
     return Listed("participation", Table("Inactive neurons by layer", columns, rows, note))
@@ -67,8 +63,8 @@ def distances(found: Results) -> Listed:
         (
             quantity,
             shape,
-            _number(distance.sel(shape=shape).mean()),
-            _number(found.scatter[quantity].sel(shape=shape).mean()),
+            number(distance.sel(shape=shape).mean()),
+            number(found.scatter[quantity].sel(shape=shape).mean()),
         )
         for quantity, distance in found.distance.items()
         for shape in distance["shape"].values.tolist()
@@ -85,19 +81,4 @@ def _counts_row(found: Results, quantity: str, place: dict[str, Any]) -> tuple[A
         return (*measured, None, None)
     row = published.sel({name: place[name] for name in ("shape", "lr", "part")})
     theirs = " / ".join(f"{count:.0f}" for count in row.values) if row.notnull().all() else None
-    return (*measured, theirs, _number(distance.sel(place)))
-
-
-def _places(array: xr.DataArray, dims: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Yield every combination of labels of some dimensions."""
-    for labels in itertools.product(*(array[dim].values.tolist() for dim in dims)):
-        yield dict(zip(dims, labels, strict=True))
-
-
-def _number(value: xr.DataArray) -> float | None:
-    """Return one number; None, an empty cell, where a network diverged."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _step(step: int) -> int | None:
-    return step if step >= 0 else None
+    return (*measured, theirs, number(distance.sel(place)))

@@ -58,7 +58,7 @@ def _claim(id: str, place: str, statement: str, **fields: object) -> Claim:
     return Claim(id, f"{SOURCE}, {place}", statement, **values)  # type: ignore[arg-type]
 
 
-def _number(value: float, digits: int = 4) -> float | str:
+def _rounded(value: float, digits: int = 4) -> float | str:
     """Return a number with so many significant digits; what stands for one where there is none."""
     return float(f"{value:.{digits}g}") if np.isfinite(value) else NOTHING
 
@@ -110,7 +110,7 @@ def _final(id: str, place: str, trained: Trained, lr: float, published: float, u
         place,
         f"{label(trained, lr)}: final test error {published:g}",
         published=published,
-        measured=_number(measured),
+        measured=_rounded(measured),
         tolerance="the digits printed, rounded or cut off",
         holds=rounded or 0 <= measured - published < unit,
         note=note,
@@ -142,7 +142,7 @@ def _growth(trained: Trained) -> Claim:
         "section 2.1",
         "the gradient's norm gets about 600 times bigger",
         published=600,
-        measured=_number(growth, 3),
+        measured=_rounded(growth, 3),
         tolerance="10%",
         holds=abs(growth - 600) <= 60,
         note="Largest norm behind the lowest one, over the lowest.",
@@ -159,7 +159,7 @@ def _delay(trained: Trained) -> Claim:
         "section 2.2",
         "a rate smaller by a factor of 1.33 slows learning by 1.33, but lets it be stable 3.77 times as long",
         published=[1.33, 3.77],
-        measured=[_number(slower), _number(delay, 3)],
+        measured=[_rounded(slower), _rounded(delay, 3)],
         tolerance="the delay is larger than the slowing",
         holds=delay > slower,
         note="Slowing: steps to the training error that the faster has half way to its onset.",

@@ -7,6 +7,7 @@ import numpy as np
 
 from lrscope.records import RATE_REASONS
 from lrscope.report import Table
+from lrscope.studies._cells import number, step_number
 from lrscope.studies._findings import Listed
 from lrscope.studies.stability import _configurations as grids
 from lrscope.studies.stability._alarms import FIRST_SEED_JUDGED, RISE, AlarmTest
@@ -42,10 +43,10 @@ def _row(trained: Trained, lr: float, seed: int) -> tuple[str | float | int | No
     signs = ("angle", "gradient_norm", "error", "sharpness")
     return (
         *(chosen.target, chosen.hidden, lr, chosen.epochs, chosen.init_scale, seed),
-        *(_number(trained.final(error, lr, seed)) for error in ("loss", "held_out_loss")),
-        *(_number(train[0]), _step(train[1]), _number(test[0]), _step(test[1])),
-        _step(trained.lowest("gradient_norm", lr, seed)[1]),
-        *(_step(trained.onset(sign, lr, seed)) for sign in signs),
+        *(number(trained.final(error, lr, seed)) for error in ("loss", "held_out_loss")),
+        *(number(train[0]), step_number(train[1]), number(test[0]), step_number(test[1])),
+        step_number(trained.lowest("gradient_norm", lr, seed)[1]),
+        *(step_number(trained.onset(sign, lr, seed)) for sign in signs),
         outcome_of(trained, lr, seed),
     )
 
@@ -68,7 +69,7 @@ def carriers(found: Results) -> Listed:
         for place in range(chosen.sizes["neuron"]):
             one = chosen.isel(neuron=place)
             name = f"{one['layer'].item()} {int(one['index'])}"
-            rows.append((trained.configuration.name, lr, name, *(_number(float(one[kind])) for kind in KINDS)))
+            rows.append((trained.configuration.name, lr, name, *(number(float(one[kind])) for kind in KINDS)))
     columns = ("configuration", "lr", "neuron", "share of the sharpest direction", "share of the oscillation")
     note = (
         "At the first measurement behind the onset of the angle. The sharpest direction is the eigenvector of the "
@@ -87,9 +88,9 @@ def alarm(test: AlarmTest) -> Listed:
         test.scores["target"].values.tolist(), test.scores["signal"].values.tolist()
     ):
         here = test.scores.sel(target=target, signal=signal)
-        lead = [_number(float(here["lead"].sel(quantile=each))) for each in leads]
+        lead = [number(float(here["lead"].sel(quantile=each))) for each in leads]
         counted = [int(here[name]) for name in counts]
-        rows.append((target, signal, *(_number(float(here[name])) for name in shares), *lead, *counted))
+        rows.append((target, signal, *(number(float(here[name])) for name in shares), *lead, *counted))
     note = (
         f"An onset is a rise of the error by {RISE - 1:.0%} or more. An alarm is true if one follows within 100 steps. "
         f"Lead: steps from the alarm to the onset. Networks of seeds {FIRST_SEED_JUDGED} and above; the rules were "
@@ -116,7 +117,7 @@ def bench(found: Results) -> Listed:
     rows = []
     for target, way, lr in itertools.product(*axes):
         here = found.bench.sel(target=target, controller=way, lr=lr)
-        rows.append((target, way, lr, *(_number(float(here[name])) for name in names)))
+        rows.append((target, way, lr, *(number(float(here[name])) for name in names)))
     levels = ", ".join(f"{target} {error:g}" for target, error in TARGET_ERRORS.items())
     note = (
         f"{grids.BENCH_SEEDS} seeds each, {grids.BENCH_SAMPLES} points; final error: median of those that did not "
@@ -145,8 +146,8 @@ def duplicates(found: Results) -> Listed:
     """Return when pairs of hidden neurons became duplicates and parted, one row a pair."""
     rows = []
     for each in all_pairs(found):
-        when = _step(each.merged), _step(each.parted)
-        rows.append((each.configuration, each.lr, f"{each.one} and {each.other}", *when, _number(each.last)))
+        when = step_number(each.merged), step_number(each.parted)
+        rows.append((each.configuration, each.lr, f"{each.one} and {each.other}", *when, number(each.last)))
     columns = ("configuration", "lr", "neurons", "merged at step", "parted at step", "similarity at the end")
     note = "Duplicates: incoming weights and bias equal up to their sign, similarity 0.99 or more; seed 0."
     return Listed("duplicates", Table("Duplicate neurons", columns, rows, note))
@@ -156,12 +157,3 @@ def all_pairs(found: Results) -> Iterator[Pair]:
     """Yield the pairs of hidden neurons of all configurations that ever were duplicates."""
     for trained in found.trained.values():
         yield from pairs_of(trained)
-
-
-def _number(value: float) -> float | None:
-    """Return a number; None, an empty cell, where there is none."""
-    return value if np.isfinite(value) else None
-
-
-def _step(step: int) -> int | None:
-    return step if step >= 0 else None

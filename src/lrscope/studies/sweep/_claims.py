@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -98,7 +99,7 @@ def _best_measured(found: Results) -> str:
     told = f"held-out loss {at_rates(_finite_mean(_of_source(found, found.scores)), short)}"
     if found.accuracy is None:
         return told
-    return f"accuracy {at_rates(_finite_mean(_of_source(found, found.accuracy)), _percent1)}; {told}"
+    return f"accuracy {at_rates(_finite_mean(_of_source(found, found.accuracy)), partial(percent, digits=1))}; {told}"
 
 
 def _rising(found: Results) -> xr.DataArray:
@@ -191,7 +192,7 @@ STATEMENTS = (
         "at 0.01 training is highly unstable: the accuracy oscillates",
         f"the held-out accuracy falls more than {ROUGHER:g} times as much in the second half as at 0.001",
         _unstable,
-        lambda found: f"falls of {at_rates(_falls(found).mean(SEED), _percent2)} an epoch",
+        lambda found: f"falls of {at_rates(_falls(found).mean(SEED), partial(percent, digits=2))} an epoch",
         classes=True,
     ),
 )
@@ -230,11 +231,3 @@ def _accuracy(found: Results) -> Claim:
 
 def _finite_mean(array: xr.DataArray) -> xr.DataArray:
     return array.where(np.isfinite(array)).mean(SEED)
-
-
-def _percent2(share: float) -> str:
-    return f"{share:.2%}" if np.isfinite(share) else "none"
-
-
-def _percent1(share: float) -> str:
-    return f"{share:.1%}" if np.isfinite(share) else "none"

@@ -4,13 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from lrscope.data import Arrays, DataSet, data_set
 from lrscope.errors import must_be
 from lrscope.models import CNN, Imported
-from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule, loss_function
+from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule
 from lrscope.probes import (
     Accuracy,
     Activations,
@@ -30,9 +29,9 @@ from lrscope.probes import (
     at,
     every,
 )
-from lrscope.studies._words import counted
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, Round, next_round
+from lrscope.studies.sweep._samples import checked, has_classes, loss_of
 from lrscope.training import Experiment, Sweep, estimate
 
 RULES: Mapping[str, UpdateRule] = {
@@ -48,7 +47,6 @@ LOWEST, HIGHEST, ITERATIONS = 1e-7, 10.0, 100
 MOMENTS = 200
 """How often the activations of a network are recorded, at least, if it takes so many steps."""
 LANCZOS = 8
-LARGEST = float(np.finfo(np.float32).max)
 SHARPNESS_SHARE = 0.2
 """Share of the training's time that measuring the sharpness may take."""
 
@@ -98,58 +96,15 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ex
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:
     """Return what all experiments share."""
-    arrays, held_out = _checked(options, data)
+    arrays, held_out = checked(options, data)
     model = Imported(options.model) if options.model != "cnn" else _cnn(arrays, held_out)
     return {
         "data": data,
         "model": model,
-        "loss": _loss(options, arrays.targets),
+        "loss": loss_of(options, arrays.targets),
         "optimizer": RULES[options.optimizer],
         "batch_size": options.batch_size,
     }
-
-
-def _checked(options: Options, data: DataSet) -> tuple[Arrays, Arrays]:
-    """Return the samples to learn from and those held out, if they can be learned."""
-    learned: Arrays = data.arrays()
-    held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
-    if held_out is None:
-        remedy = "Give it as ((inputs, targets), (inputs, targets)): to learn from, and held out."
-        raise must_be("data", "a data set that holds samples out, to compare rates by", options.data, remedy)
-    for one in (learned, held_out):
-        for name, array in (("inputs", one.inputs), ("targets", one.targets)):
-            wrong = 0 if _has_classes(array) else int((~(np.abs(array) <= LARGEST)).sum())
-            if wrong:
-                got = f"{options.data}, whose {name} have {counted(wrong, 'value')} that are not"
-                raise must_be("data", "finite numbers of 32 bits", got, "Leave these samples out, or fill them in.")
-    if options.batch_size > len(learned.inputs):
-        raise must_be("batch_size", f"at most the {len(learned.inputs)} samples to learn from", options.batch_size)
-    return learned, held_out
-
-
-def _has_classes(array: np.ndarray) -> bool:
-    return array.dtype.kind in "iub"
-
-
-def _loss(options: Options, targets: np.ndarray) -> str:
-    """Return the loss function: that of the options, if it can be had of the targets."""
-    classes, loss = _has_classes(targets), options.loss
-    if loss == "auto":
-        return "cross_entropy" if classes else "mse"
-    loss_function(loss)
-    if classes and loss != "cross_entropy":
-        remedy = "Give them as floating numbers to learn them as numbers."
-        raise must_be("loss", "cross_entropy for targets that are whole numbers", loss, remedy)
-    if loss == "cross_entropy" and not classes and not _are_shares(targets):
-        raise must_be("loss", "mse, half_mse or l1 for targets that are neither classes nor shares of classes", loss)
-    return loss
-
-
-def _are_shares(targets: np.ndarray) -> bool:
-    """Tell whether targets (sample, class, ...) are probabilities of classes."""
-    if targets.ndim < 2 or targets.shape[1] < 2 or targets.min() < 0:
-        return False
-    return bool(np.allclose(targets.sum(axis=1), 1, atol=1e-3))
 
 
 def _refuse_untrainable(options: Options, common: Mapping[str, Any]) -> None:
@@ -165,7 +120,7 @@ def _cnn(learned: Arrays, held_out: Arrays) -> CNN:
     if inputs.ndim != 4 or min(inputs.shape[2:]) < 4 or inputs.dtype.kind != "f":
         allowed = "one for the data; cnn takes images (channel, height, width) of 4 by 4 pixels or more, as floats"
         raise must_be("model", allowed, f"cnn for samples of shape {inputs.shape[1:]} of {inputs.dtype}", remedy)
-    if targets.ndim != 1 or not _has_classes(targets):
+    if targets.ndim != 1 or not has_classes(targets):
         got = f"cnn for targets {targets.shape[1:]} of {targets.dtype}"
         raise must_be("model", "one for the data; cnn puts samples into classes", got, remedy)
     channels, height, width = inputs.shape[1:]
@@ -184,7 +139,7 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
         sweep=sweep,
         schedule=SCHEDULES[options.schedule],
         epochs=options.epochs,
-        probes=_probes(options, per_epoch, _has_classes(arrays.targets)),
+        probes=_probes(options, per_epoch, has_classes(arrays.targets)),
     )
 
 

@@ -1,14 +1,16 @@
 """The recommendation in plain words."""
 
 import math
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import xarray as xr
 
-from lrscope.studies._words import counted, percent, short
+from lrscope.studies._words import at_rates, counted, listed, percent, short
 from lrscope.studies.sweep._results import LR, SEED, Results
 
+RATE = 3
+"""Significant digits of a learning rate in a sentence; tables have all of them."""
 SEEN = 0.01
 """Smaller shares and differences are not told."""
 FORESEEABLE = 16
@@ -36,7 +38,7 @@ def advice(found: Results) -> list[str]:
 def _undecided(found: Results, plausible: list[float]) -> list[str]:
     seeds, needed = int(found.recommended["members"].max()), int(found.recommended["seeds_needed"])
     words = [
-        f"The data do not decide: {_listed(plausible)} cannot be told apart with {counted(seeds, 'seed')} at 95 % "
+        f"The data do not decide: {_rates(plausible)} cannot be told apart with {counted(seeds, 'seed')} at 95 % "
         "confidence."
     ]
     if seeds < 2:
@@ -104,7 +106,7 @@ def _divergence(found: Results) -> str:
         high = float(rows["diverged_high"].sel({LR: found.best}))
         return f"Nothing diverged; at the best rate that still allows a probability of up to {percent(high)}."
     told = [f"{int(row['diverged'])} of {int(row['members'])} at {_rate(lr)}" for lr, row in _rows(rows, failing)]
-    return f"Training diverged in {_and(told)}."
+    return f"Training diverged in {listed(told)}."
 
 
 def _rows(rows: xr.Dataset, rates: list[float]) -> list[tuple[float, xr.Dataset]]:
@@ -120,7 +122,7 @@ def _speed(found: Results) -> str:
     steps, target = float(fastest.min()), float(found.targets["target"])
     first = [float(lr) for lr in fastest[LR].values[(fastest == steps).values]]
     after = f"after {short(steps, 6)} steps (median)"
-    return f"A held-out loss of {short(target)} is reached first at {_listed(first)}, {after}."
+    return f"A held-out loss of {short(target)} is reached first at {_rates(first)}, {after}."
 
 
 def range_test(found: Results) -> list[str]:
@@ -130,7 +132,7 @@ def range_test(found: Results) -> list[str]:
     inside = found.agreement["share"]
     told = [f"{rule} {percent(float(inside.sel(rule=rule)))}" for rule in inside["rule"].values.tolist()]
     return [
-        f"Share of the seeds whose range test suggests a rate that training cannot tell from the best: {_and(told)}."
+        f"Share of the seeds whose range test suggests a rate that training cannot tell from the best: {listed(told)}."
     ]
 
 
@@ -143,7 +145,7 @@ def spread(found: Results) -> list[str]:
     seen = sorted(((part, name) for name, part in named if part >= SEEN), reverse=True)
     if not seen:
         return []
-    told = _and([f"{percent(part)} is due to {_source(name)}" for part, name in seen])
+    told = listed([f"{percent(part)} is due to {_source(name)}" for part, name in seen])
     return [f"Of the variance of the outcome (its logarithm) over these rates and seeds, {told}."]
 
 
@@ -161,34 +163,22 @@ def insides(found: Results) -> list[str]:
         return []
     shown = sorted({rates[0], found.best, rates[-1]} & set(rates))
     median = median.sel({LR: shown})
-    words = [f"angle between consecutive gradients: {_by_rate(median['gradient_angle'], _degrees)}"]
+    words = [f"angle between consecutive gradients: {at_rates(median['gradient_angle'], _degrees, RATE)}"]
     if "dead_share" in median:
-        words.insert(0, f"dead neurons: {_by_rate(median['dead_share'], percent)}")
+        words.insert(0, f"dead neurons: {at_rates(median['dead_share'], percent, RATE)}")
     if "sharpness_ratio" in median and np.isfinite(median["sharpness_ratio"]).any():
-        words.append(f"sharpness of a batch over its limit of stability: {_by_rate(median['sharpness_ratio'], _two)}")
+        ratio = at_rates(median["sharpness_ratio"], partial(short, digits=2), RATE)
+        words.append(f"sharpness of a batch over its limit of stability: {ratio}")
     return [f"Inside, at the end: {'; '.join(words)}."]
-
-
-def _by_rate(values: xr.DataArray, write: Callable[[float], str]) -> str:
-    return ", ".join(f"{write(float(values.sel({LR: lr})))} at {_rate(lr)}" for lr in values[LR].values.tolist())
 
 
 def _degrees(value: float) -> str:
     return f"{value:.0f} degrees"
 
 
-def _two(value: float) -> str:
-    return short(value, 2)
-
-
 def _rate(lr: float) -> str:
-    """Return a learning rate for a sentence; tables have all its digits."""
-    return short(lr, 3)
+    return short(lr, RATE)
 
 
-def _listed(rates: list[float]) -> str:
-    return _and([_rate(lr) for lr in rates])
-
-
-def _and(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _rates(rates: list[float]) -> str:
+    return listed([_rate(lr) for lr in rates])

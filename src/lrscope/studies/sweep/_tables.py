@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from lrscope import analysis
 from lrscope.report import Table
+from lrscope.studies._cells import number, step_number
 from lrscope.studies._findings import Listed
 from lrscope.studies._words import NOTHING, percent, short
 from lrscope.studies.sweep._results import LR, SEED, Results
@@ -24,11 +24,11 @@ def rates(found: Results) -> Listed:
     rows = []
     for lr in recommended[LR].values.tolist():
         row = recommended.sel({LR: lr})
-        cells = [lr, *(_number(row[name]) for name in ("score", "score_low", "score_high"))]
-        cells += [] if found.accuracy is None else [_number(found.accuracy.sel({LR: lr}).mean())]
+        cells = [lr, *(number(row[name]) for name in ("score", "score_low", "score_high"))]
+        cells += [] if found.accuracy is None else [number(found.accuracy.sel({LR: lr}).mean())]
         cells += [int(row["members"]), int(row["diverged"]), _share_range(row)]
-        cells += [_number(row[name]) for name in ("difference", "difference_low", "difference_high")]
-        rows.append((*cells, _number(row["probability_best"]), bool(row["plausible"])))
+        cells += [number(row[name]) for name in ("difference", "difference_low", "difference_high")]
+        rows.append((*cells, number(row["probability_best"]), bool(row["plausible"])))
     note = (
         "Held-out loss: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: mean log "
         "ratio to the best rate, paired by seed, with 95 % bounds; 0.1 is about 10 %."
@@ -48,9 +48,9 @@ def networks(found: Results) -> Listed:
             if math.isnan(score):
                 continue
             cells = [lr, seed, str(found.outcome["outcome"].sel(place).item())]
-            cells += [_step(found.outcome["diverged_at"].sel(place)), _number(found.scores.sel(place))]
-            cells += [None if found.targets is None else _step(found.targets["steps"].sel(place))]
-            cells += [] if found.accuracy is None else [_number(found.accuracy.sel(place))]
+            cells += [step_number(found.outcome["diverged_at"].sel(place)), number(found.scores.sel(place))]
+            cells += [None if found.targets is None else step_number(found.targets["steps"].sel(place))]
+            cells += [] if found.accuracy is None else [number(found.accuracy.sel(place))]
             rows.append(tuple(cells))
     target = NOTHING if found.targets is None else short(float(found.targets["target"]))
     note = f"Target: a held-out loss of {target}."
@@ -62,7 +62,7 @@ def insides(found: Results) -> Listed:
     names = [str(name) for name in found.insides]
     columns = ["lr", *(str(found.insides[name].attrs["long_name"]) for name in names)]
     median = found.insides.median(SEED)
-    rows = [(lr, *(_number(median[name].sel({LR: lr})) for name in names)) for lr in median[LR].values.tolist()]
+    rows = [(lr, *(number(median[name].sel({LR: lr})) for name in names)) for lr in median[LR].values.tolist()]
     note = "Medians over the seeds; angle, norm and update of the last epoch. A neuron is dead if silent for an epoch."
     return Listed("inside_by_rate", Table("Inside the networks at the end", columns, rows, note))
 
@@ -73,8 +73,8 @@ def range_test(found: Results) -> Listed:
     rows = []
     for rule in found.agreement["rule"].values.tolist():
         suggestion, agree = found.tested["suggestion"].sel(rule=rule), found.agreement.sel(rule=rule)
-        ends = [_number(of(SEED)) for of in (suggestion.median, suggestion.min, suggestion.max)]
-        rows.append((str(rule), *ends, percent(float(agree["share"])), _number(agree["factor"])))
+        ends = [number(of(SEED)) for of in (suggestion.median, suggestion.min, suggestion.max)]
+        rows.append((str(rule), *ends, percent(float(agree["share"])), number(agree["factor"])))
     return Listed("range_test_rules", Table("What the range test suggests", columns, rows, "One test a seed."))
 
 
@@ -82,7 +82,7 @@ def variance(split: xr.Dataset) -> Listed:
     """Return one row a source of variance."""
     columns = ["source", "share", "from", "to"]
     names = [str(name) for name in split["source"].values]
-    rows = [(name, *(_number(split[each].sel(source=name)) for each in ("share", "low", "high"))) for name in names]
+    rows = [(name, *(number(split[each].sel(source=name)) for each in ("share", "low", "high"))) for name in names]
     sure = ", with 95 % intervals" if split["low"].notnull().any() else ""
     note = f"Shares of the variance of the logarithm of the last held-out loss{sure}."
     return Listed("variance_shares", Table("What decides about the outcome", columns, rows, note))
@@ -101,7 +101,7 @@ def curves(found: Results) -> Listed:
     means = {name: analysis.over_seeds(curve)["mean"] for name, curve in found.curves.items()}
     steps = found.curves[names[0]]["step"].values.tolist()
     rows = [
-        (lr, (step + 1) // found.per_epoch, step, *(_number(means[name].sel({LR: lr, "step": step})) for name in names))
+        (lr, (step + 1) // found.per_epoch, step, *(number(means[name].sel({LR: lr, "step": step})) for name in names))
         for lr in found.scores[LR].values.tolist()
         for step in steps
     ]
@@ -113,12 +113,3 @@ def curves(found: Results) -> Listed:
 
 def _share_range(row: xr.Dataset) -> str:
     return f"{percent(float(row['diverged_low']))} to {percent(float(row['diverged_high']))}"
-
-
-def _number(value: xr.DataArray) -> float | None:
-    """Return one number; None, an empty cell, where there is none."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _step(value: xr.DataArray) -> int | None:
-    return int(value) if value >= 0 else None
