@@ -76,6 +76,12 @@ OF_RESULTS = {
     "best",
     "ordered",
     "agreement",
+    "deltas",
+    "favoured",
+    "law",
+    "laws",
+    "mean_outputs",
+    "summed",
 }
 """Take no records, or reduce the seeds; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)

@@ -11,8 +11,10 @@ from lrscope.analysis._comparisons import agreement, best, ordered, shares, tota
 from lrscope.analysis._detector import AlarmRule, Detector, alarm_score, alarms, judged
 from lrscope.analysis._duplicates import duplicates, similarity
 from lrscope.analysis._events import Thresholds
+from lrscope.analysis._favoured import favoured
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
 from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
+from lrscope.analysis._law import law, laws
 from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
 from lrscope.analysis._norms import GRADIENTS, layer_norms
@@ -21,6 +23,7 @@ from lrscope.analysis._progress import more_epochs
 from lrscope.analysis._range_test import range_test, range_test_agreement
 from lrscope.analysis._recommendation import recommendation
 from lrscope.analysis._reconstruction import reconstruction_error
+from lrscope.analysis._replicates import deltas, mean_outputs, summed
 from lrscope.analysis._scores import final_scores
 from lrscope.analysis._seeds import over_seeds
 from lrscope.analysis._sensitivity import sensitivity
@@ -48,14 +51,19 @@ __all__ = [
     "by_neuron",
     "carriers",
     "dead",
+    "deltas",
     "duplicates",
+    "favoured",
     "final_scores",
     "fluctuation",
     "judged",
+    "law",
+    "laws",
     "layer_norms",
     "lead_times",
     "life_events",
     "lives",
+    "mean_outputs",
     "more_epochs",
     "norm_growth",
     "onsets",
@@ -73,6 +81,7 @@ __all__ = [
     "similarity",
     "spread",
     "steps_to_target",
+    "summed",
     "survival",
     "total_variation",
     "variance_split",

@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from lrscope.analysis import law, laws, summed
+from lrscope.errors import InputError
+
+RATES = [0.2, 0.25, 0.3]
+OF_LAW = (0.2, 0.05, 0.1)
+
+
+def deltas_of(values):
+    """Return x and y (replicate, point) of networks (lr, replicate, sample, output), without their means."""
+    flat = values.reshape(*values.shape[:2], -1)
+    flat = flat - flat.mean(-1, keepdims=True)
+    return flat[1] - flat[0], flat[2] - flat[0]
+
+
+def oracle(values, batches):
+    """Return the corrected products xx, xy, yy by going over all pairs of batches."""
+    x, y = deltas_of(values)
+    batch = np.arange(len(x)) * batches // len(x)
+    sizes = np.bincount(batch)
+    means = [np.stack([one[batch == place].mean(0) for place in range(batches)]) for one in (x, y)]
+    total, weight = np.zeros(3), 0.0
+    for i in range(batches):
+        for j in range(batches):
+            if i != j:
+                pairs = [(0, 0), (0, 1), (1, 1)]
+                total += [sizes[i] * sizes[j] * (means[p][i] @ means[q][j]) / x.shape[1] for p, q in pairs]
+                weight += sizes[i] * sizes[j]
+    return total / weight
+
+
+def test_the_values_of_the_source_are_those_of_its_figure(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 100)
+    found = law(summed(sum_networks(values, RATES, 32)), *OF_LAW)
+    x, y = (one.ravel() for one in (values.mean(1)[1] - values.mean(1)[0], values.mean(1)[2] - values.mean(1)[0]))
+    line = stats.linregress(x, y)
+    assert_allclose(found.r2, line.rvalue**2, rtol=1e-10)
+    assert_allclose(found.slope, line.slope, rtol=1e-10)
+    assert found.replicates == 100
+    assert_allclose(found.expected_slope, 2)
+
+
+@pytest.mark.parametrize("batches", [8, 32])
+@pytest.mark.parametrize("replicates", [64, 75])
+def test_corrected_values_equal_a_slow_oracle(simulate_networks, sum_networks, batches, replicates):
+    values, _ = simulate_networks(RATES, replicates, curve=0.5)
+    found = law(summed(sum_networks(values, RATES, batches)), *OF_LAW)
+    xx, xy, yy = oracle(values, batches)
+    assert_allclose(found.slope_corrected, xy / xx, rtol=1e-10)
+    assert_allclose(found.r2_corrected, xy**2 / (xx * yy), rtol=1e-10)
+
+
+def test_the_interval_is_that_of_batches_left_out_one_by_one(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 64, curve=0.5)
+    found = law(summed(sum_networks(values, RATES, 16)), *OF_LAW)
+    reach = stats.t.ppf(0.975, 15)
+    parts = np.array([oracle(np.delete(values, range(4 * one, 4 * one + 4), axis=1), 15) for one in range(16)])
+    for low, high, above, below in (
+        ("slope_low", "slope_high", parts[:, 1], parts[:, 0]),
+        ("r2_corrected_low", "r2_corrected_high", parts[:, 1] ** 2, parts[:, 0] * parts[:, 2]),
+    ):
+        whole = oracle(values, 16)
+        statistic = (whole[1], whole[0]) if low == "slope_low" else (whole[1] ** 2, whole[0] * whole[2])
+        for end in (float(found[low]), float(found[high])):
+            each = above - end * below
+            error = np.sqrt(15 / 16 * ((each - each.mean()) ** 2).sum())
+            assert_allclose(abs(statistic[0] - end * statistic[1]) / error, reach, rtol=1e-5)
+
+
+def test_batches_added_together_change_no_value_of_the_source(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 96)
+    found = [law(summed(sum_networks(values, RATES, batches)), *OF_LAW) for batches in (8, 16, 32)]
+    for one in found[1:]:
+        assert_allclose([one.r2, one.slope], [found[0].r2, found[0].slope], rtol=1e-11)
+
+
+def test_noise_alone_looks_like_a_law(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 64, 400, 10, effect=0, shared=0)
+    rng = np.random.default_rng(1)
+    found = law(summed(sum_networks(rng.normal(size=values.shape), RATES, pairing="independent")), *OF_LAW)
+    assert_allclose(found.r2, 0.25, atol=0.03)
+    assert_allclose(found.slope, 0.5, atol=0.03)
+    assert found.slope_low == -np.inf
+    assert found.slope_high == np.inf
+
+
+def test_without_noise_a_line_is_a_line(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 32, noise=0)
+    found = law(summed(sum_networks(values, RATES)), *OF_LAW)
+    for name in ("r2", "r2_corrected", "r2_corrected_low", "r2_corrected_high"):
+        assert_allclose(found[name], 1, rtol=1e-6)
+    for name in ("slope", "slope_corrected", "slope_low", "slope_high"):
+        assert_allclose(found[name], 2, rtol=1e-6)
+
+
+def test_the_order_of_rates_and_batches_does_not_matter(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 64)
+    records = sum_networks(values, RATES)
+    order = np.random.default_rng(0).permutation(32)
+    shuffled = records.isel(lr=[2, 0, 1], other_lr=[1, 2, 0], batch=order)
+    xr.testing.assert_allclose(law(summed(shuffled), *OF_LAW), law(summed(records), *OF_LAW), rtol=1e-10)
+
+
+def test_batches_that_all_diverged_are_left_out(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 64)
+    records = sum_networks(values, RATES)
+    there = records.batch != 3
+    gone = records.where(there, 0).transpose(*records.dims)
+    fewer = sum_networks(np.delete(values, [6, 7], axis=1), RATES, 31)
+    found, expected = law(summed(gone), *OF_LAW), law(summed(fewer), *OF_LAW)
+    xr.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_laws_are_the_laws_of_every_pair_of_rates(simulate_networks, sum_networks):
+    rates = [0.1, 0.2, 0.3, 0.5]
+    values, _ = simulate_networks(rates, 64)
+    sums = summed(sum_networks(values, rates))
+    found = laws(sums)
+    assert found.sizes == {"law": 2 * 6}
+    for place in range(12):
+        one = found.isel(law=place)
+        alone = law(sums, float(one.eta), float(one.a), float(one.b))
+        xr.testing.assert_allclose(one, alone, rtol=1e-9)
+
+
+def test_everything_is_labelled(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 16)
+    found = law(summed(sum_networks(values, RATES, 16)), *OF_LAW)
+    assert all({"long_name", "units"} <= set(one.attrs) for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ((0.2, 0.0, 0.1), r"a must be a finite number other than zero; got 0\.0"),
+        ((0.2, 0.1, 0.1), r"a and b must be different; got \[0\.1, 0\.1\]"),
+        ((0.2, 0.05, 0.2), r"eta \+ b must be one of the rates 0\.2, 0\.25, 0\.3; got 0\.4"),
+        ((0.1, 0.1, 0.2), r"eta must be one of the rates 0\.2, 0\.25, 0\.3; got 0\.1"),
+    ],
+)
+def test_rates_must_be_there(simulate_networks, sum_networks, asked, sentence):
+    values, _ = simulate_networks(RATES, 8)
+    with pytest.raises(InputError, match=sentence):
+        law(summed(sum_networks(values, RATES, 8)), *asked)
+
+
+def test_intervals_need_replicates(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 7)
+    with pytest.raises(InputError, match=r"replicates must be at least 8 at each rate, .* got '7 in 7'"):
+        law(summed(sum_networks(values, RATES, 7)), *OF_LAW)
+
+
+def test_a_confidence_is_a_share(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 8)
+    with pytest.raises(InputError, match=r"confidence must be between 0 and 1; got 95"):
+        law(summed(sum_networks(values, RATES, 8)), *OF_LAW, confidence=95)
