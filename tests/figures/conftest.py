@@ -364,3 +364,46 @@ def law():
     found = {"r2": 0.9871, "r2_corrected": 0.9993, "r2_corrected_low": 0.9981, "r2_corrected_high": 1.0005}
     found |= {"slope": 1.95, "slope_corrected": 1.97, "slope_low": 1.94, "slope_high": 2.004}
     return xr.Dataset(found | {"replicates": 64, "expected_slope": 2.0, "eta": 0.2, "a": 0.05, "b": 0.1})
+
+
+@pytest.fixture
+def course_of_law(shifts):
+    """(replicates), what `lrscope.analysis.law_by_replicates` gives"""
+    columns = {"r2": [0.9, 0.95, 0.97, 0.985], "r2_expected": [0.89, 0.945, 0.972, 0.986], "slope": [1.8, 1.9, 2, 1.95]}
+    data = {name: ("replicates", values) for name, values in columns.items()}
+    return xr.Dataset(data, {"replicates": shifts["replicates"]})
+
+
+@pytest.fixture
+def laws():
+    """(law) over the rates 0.1, 0.2, 0.25, 0.3: all pairs of steps from the first two, and 1 less 0.1 |a - b| / eta"""
+    rates = np.array([0.1, 0.2, 0.25, 0.3])
+    rows = [
+        (eta, other - eta, another - eta)
+        for eta in rates[:2]
+        for other in rates
+        for another in rates
+        if len({eta, other, another}) == 3
+    ]
+    eta, a, b = np.array(rows).T
+    columns = {"eta": eta, "a": a, "b": b, "r2_corrected": 1 - 0.1 * abs(a - b) / eta}
+    return xr.Dataset({name: ("law", values) for name, values in columns.items()})
+
+
+@pytest.fixture
+def gains():
+    """(side, rank), what `lrscope.analysis.favoured` gives of one class that has 7 samples on each side of at most 8"""
+    rank = np.arange(8)
+    position = np.stack([rank, rank + 8])
+    position[:, 7] = -1
+    change = np.where(position >= 0, np.stack([0.9 - 0.01 * rank, -0.2 + 0.01 * rank]), np.nan)
+    gained = xr.Dataset({"position": (("side", "rank"), position), "change": (("side", "rank"), change)})
+    means = {"mean_change": [0.8, -0.1], "mean_confidence_low": [5.1, 5.2], "mean_confidence_high": [5.9, 5.1]}
+    of_means = {name: ("side", values, {"long_name": name.replace("_", " ")}) for name, values in means.items()}
+    return gained.assign(of_means).assign_coords(side=["most", "least"], rank=rank)
+
+
+@pytest.fixture
+def images(rng):
+    """Side -> (rank, height, width)"""
+    return {side: rng.random((8, 5, 5)) for side in ("most", "least")}

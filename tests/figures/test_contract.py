@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import lrscope.figures
 from lrscope import figures
 
-NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "run_film", "style"}
+NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "law_film", "run_film", "style"}
 MEMBER = {"shape": "circle", "lr": 0.001}
 
 
@@ -111,10 +111,13 @@ def of_rates(recommended, outcomes_of_seeds, accuracies, course, tested, split, 
 
 
 @pytest.fixture
-def of_laws(last_shift, law):
+def of_laws(last_shift, law, course_of_law, laws, gains, images):
     """The same for figures of replicated trainings."""
     return {
+        "image_sheet": (partial(figures.image_sheet, images=images), (gains,)),
+        "law_grid": (figures.law_grid, (laws,)),
         "law_scatter": (figures.law_scatter, (last_shift, law)),
+        "r2_by_replicates": (figures.r2_by_replicates, ({"common": course_of_law},)),
     }
 
 
@@ -124,7 +127,7 @@ SINGLE = {
     *("differences_by_rate", "rate_bands", "steps_to_target_by_rate", "variance_bars"),
     *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
     *("life_histories", "survival_curves"),
-    "law_scatter",
+    *("law_scatter", "r2_by_replicates"),
 }
 
 

@@ -21,6 +21,9 @@ from lrscope.figures._interactive import interactive_curves, interactive_fluctua
 from lrscope.figures._interactive_rates import interactive_rates
 from lrscope.figures._interactive_run import interactive_run
 from lrscope.figures._law import law_scatter
+from lrscope.figures._law_film import law_film
+from lrscope.figures._law_grid import law_grid
+from lrscope.figures._law_noise import r2_by_replicates
 from lrscope.figures._lives import life_histories, survival_curves, survival_panels
 from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
@@ -30,6 +33,7 @@ from lrscope.figures._rates import differences_by_rate, outcome_by_rate
 from lrscope.figures._reconstruction import reconstruction, reconstructions
 from lrscope.figures._scalars import scalar_panels
 from lrscope.figures._sharpness import sharpness_panels
+from lrscope.figures._sheets import image_sheet
 from lrscope.figures._style import colours, figure_of, style
 from lrscope.figures._training import training_panels
 from lrscope.figures._variance import variance_bars
@@ -55,6 +59,7 @@ __all__ = [
     "gradient_path",
     "gradient_paths",
     "heat_map",
+    "image_sheet",
     "inactive_panels",
     "inactive_shares",
     "insides_by_rate",
@@ -63,6 +68,8 @@ __all__ = [
     "interactive_rates",
     "interactive_reconstructions",
     "interactive_run",
+    "law_film",
+    "law_grid",
     "law_scatter",
     "lead_times",
     "learned_function",
@@ -71,6 +78,7 @@ __all__ = [
     "neuron_pairs",
     "outcome_by_rate",
     "published_panels",
+    "r2_by_replicates",
     "range_test_over_truth",
     "rate_band_panels",
     "rate_bands",

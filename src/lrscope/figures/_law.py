@@ -16,7 +16,7 @@ EXPECTED: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (5,
 """The line of the slope b / a."""
 SIDE = 3.9
 """Inches: side of the picture."""
-BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "boxstyle": "square,pad=0.25"}
+BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.92, "boxstyle": "square,pad=0.25"}
 
 
 def law_scatter(deltas: xr.Dataset, law: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -107,18 +107,26 @@ def minus(text: str) -> str:
 def _corrected(law: xr.Dataset, name: str, digits: int) -> str:
     """Return a value without its noise, with its interval where there is one."""
     low, high = ("r2_corrected_low", "r2_corrected_high") if name == "r2" else ("slope_low", "slope_high")
-    value, *ends = (float(law[part]) for part in (f"{name}_corrected", low, high))
+    value, below, above = (float(law[part]) for part in (f"{name}_corrected", low, high))
     if not np.isfinite(value):
         return ""
-    interval = f" ({ends[0]:.{digits}f} to {ends[1]:.{digits}f})" if np.isfinite(ends).all() else ""
-    return f"    corrected for noise {value:.{digits}f}{interval}"
+    return f"    corrected for noise {value:.{digits}f}{_interval(below, above, digits)}"
+
+
+def _interval(low: float, high: float, digits: int) -> str:
+    """Return an interval in brackets; nothing where neither end is known."""
+    if np.isfinite([low, high]).all():
+        return f" ({low:.{digits}f} to {high:.{digits}f})"
+    if np.isfinite(low) and high == np.inf:
+        return f" ({low:.{digits}f} or more)"
+    return f" ({high:.{digits}f} or less)" if np.isfinite(high) and low == -np.inf else ""
 
 
 def say(ax: Axes, law: xr.Dataset, text: str, **look: Any) -> Any:
     """Write into the upper corner that the points leave empty."""
     side: dict[str, Any] = {"x": 0.02, "ha": "left"} if rises(law) else {"x": 0.98, "ha": "right"}
-    where: dict[str, Any] = {"y": 0.98, "va": "top", "transform": ax.transAxes, "ma": "left", "zorder": 5, "linespacing": 1.4}
-    return ax.text(s=text, bbox=BOX, **side, **where, **look)
+    where: dict[str, Any] = {"y": 0.98, "va": "top", "transform": ax.transAxes, "ma": "left", "zorder": 5}
+    return ax.text(s=text, bbox=BOX, linespacing=1.4, **side, **where, **look)
 
 
 def law_marks(law: xr.Dataset) -> list[Line2D]:
