@@ -11,8 +11,9 @@ from torch import Tensor
 from lrscope.records import DIVERGED_AT
 from lrscope.training._ensemble import Values
 from lrscope.training._experiment import Experiment, holds_nothing_out
+from lrscope.training._lanes import lanes_of
 from lrscope.training._loop import Stream, device_of
-from lrscope.training._plan import Members
+from lrscope.training._plan import Members, fitting
 from lrscope.training._prepared import Prepared
 
 
@@ -44,6 +45,10 @@ class Trainer:
     experiment : one of them; its data must hold samples out
     device : ``auto``, ``cpu`` or ``cuda``
 
+    Attributes
+    ----------
+    targets, learned_targets : (sample, ...) of the samples held out, and of those learned from
+
     Raises
     ------
     InputError : something in the experiment does not fit together, or there is no such device.
@@ -64,13 +69,16 @@ class Trainer:
     def __init__(self, experiment: Experiment, device: str = "auto") -> None:
         self._device = device_of(device)
         self._prepared = Prepared(experiment, self._device)
-        if next(iter(self._prepared.sets.values())).held_out is None:
+        data = next(iter(self._prepared.sets.values()))
+        if data.held_out is None:
             raise holds_nothing_out(experiment.data)
+        self.targets: np.ndarray = data.held_out.targets.numpy(force=True)
+        self.learned_targets: np.ndarray = data.learned.targets.numpy(force=True)
 
     @property
-    def bytes_each(self) -> int:
-        """What one member needs while it trains."""
-        return self._prepared.bytes_each
+    def at_once(self) -> int:
+        """How many members are trained at the same time, where there are as many: by all threads, or on the GPU."""
+        return lanes_of(self._device) * fitting(self._device, self._prepared.bytes_each)
 
     def outputs(self, experiment: Experiment, progress: Callable[[int, int], None] | None = None) -> Iterator[Trained]:
         """Train an experiment, and yield its members as they were trained together.

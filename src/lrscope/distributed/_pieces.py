@@ -1,0 +1,150 @@
+"""Sums on disk: what is done of a replication survives whatever happens to the rest.
+
+Each piece of replicates is a file of its own, ``<first>-<stop>.npz``, there as a whole or not at all. Neighbouring
+files are joined from time to time, so that a long run does not leave thousands.
+"""
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrscope.distributed._replication import Replication
+from lrscope.distributed._sums import NOTHING, Sums, Values
+from lrscope.errors import InputError, StoreError
+
+JOINED = 16
+"""Where there are so many files, neighbours become one."""
+_EXPERIMENT = "experiment"
+_NAME = re.compile(r"(\d+)-(\d+)\.npz")
+
+
+class Pieces:
+    """The folder with the sums of a replication.
+
+    Parameters
+    ----------
+    folder : it need not exist yet
+    replication : that the sums must be of
+
+    Raises
+    ------
+    InputError : the folder holds pieces of another replication, or damaged ones.
+    """
+
+    def __init__(self, folder: Path, replication: Replication) -> None:
+        self._folder = folder
+        self._replication = replication
+        self._form = json.dumps(replication.to_json(), sort_keys=True)
+        for piece in self._done():
+            self._read(piece)
+
+    @property
+    def missing(self) -> list[range]:
+        """The replicates that no file has, neighbours together."""
+        done = self._done()
+        starts, stops = [0, *(piece.stop for piece in done)], [*(piece.start for piece in done), self._everything]
+        return [range(*gap) for gap in zip(starts, stops, strict=True) if gap[0] < gap[1]]
+
+    def keep(self, replicates: range, sums: Sums) -> None:
+        """Write the sums of some replicates; they are on the disk when this returns.
+
+        Raises
+        ------
+        StoreError : the disk is full, or the folder cannot be written.
+        """
+        self._write(replicates, sums)
+        if len(self._done()) >= JOINED:
+            for row in self._rows():
+                self._join(row)
+
+    def sums(self) -> Sums:
+        """Return the sums of everything that is done."""
+        return self._together(self._done())
+
+    def remove(self) -> None:
+        """Delete the folder with everything in it that is ours."""
+        for file in [*self._folder.glob("*.npz"), *self._folder.glob(".*.part")]:
+            file.unlink(missing_ok=True)
+        if self._folder.is_dir() and not any(self._folder.iterdir()):
+            self._folder.rmdir()
+
+    @property
+    def _everything(self) -> int:
+        return self._replication.replicates
+
+    def _together(self, pieces: Sequence[range]) -> Sums:
+        return reduce(add, map(self._read, pieces), NOTHING)
+
+    def _done(self) -> list[range]:
+        """Return what the files have, ascending; one whose replicates a joined file has as well is left out."""
+        names = (_NAME.fullmatch(file.name) for file in self._folder.glob("*.npz"))
+        pieces = sorted(
+            (range(int(name[1]), int(name[2])) for name in names if name), key=lambda piece: (piece.start, -piece.stop)
+        )
+        done: list[range] = []
+        for piece in pieces:
+            if not done or piece.start >= done[-1].stop:
+                done.append(piece)
+        return done
+
+    def _rows(self) -> list[list[range]]:
+        """Return the pieces in unbroken rows."""
+        rows: list[list[range]] = []
+        for piece in self._done():
+            if rows and rows[-1][-1].stop == piece.start:
+                rows[-1].append(piece)
+            else:
+                rows.append([piece])
+        return rows
+
+    def _join(self, row: Sequence[range]) -> None:
+        if len(row) > 1:
+            self._write(range(row[0].start, row[-1].stop), self._together(row))
+            for piece in row:
+                self._file(piece).unlink()
+
+    def _file(self, piece: range) -> Path:
+        return self._folder / f"{piece.start}-{piece.stop}.npz"
+
+    def _write(self, piece: range, sums: Sums) -> None:
+        file = self._file(piece)
+        partial = file.with_name(f".{file.name}.part")
+        arrays: dict[str, Any] = {_EXPERIMENT: np.array(self._form)}
+        for batch, values in sums.batches.items():
+            arrays |= {f"{batch}/{name}": array for name, array in values.items()}
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as opened:
+                np.savez(opened, **arrays)
+                opened.flush()
+                os.fsync(opened.fileno())
+            partial.replace(file)
+        except OSError as error:
+            remedy = "Check the folder and its disk, and run again with --resume."
+            raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _read(self, piece: range) -> Sums:
+        file = self._file(piece)
+        try:
+            with np.load(file, allow_pickle=False) as held:
+                form, arrays = str(held[_EXPERIMENT]), {name: held[name] for name in held.files if name != _EXPERIMENT}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(f"{file} must hold sums as lrscope writes them; it is damaged. Delete it.") from error
+        if form != self._form or piece.stop > self._everything:
+            remedy = f"Delete {self._folder}, or give another folder."
+            raise InputError(f"{file} must hold sums of this experiment; it holds those of another. {remedy}")
+        batches: dict[int, Values] = {}
+        for name, array in arrays.items():
+            batch, _, variable = name.partition("/")
+            batches.setdefault(int(batch), {})[variable] = array
+        return Sums(batches)

@@ -1,0 +1,102 @@
+"""Replicated training: sums that do not care how they were cut."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from torch import nn
+
+from lrscope.data import Digits
+from lrscope.distributed import Replication, replicate
+from lrscope.optim import Linear
+from lrscope.training import Trainer
+
+
+def perceptron() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
+
+
+def replication(**changes) -> Replication:
+    fields = {
+        "data": Digits(samples=64, held_out_samples=20),
+        "model": perceptron,
+        "schedule": Linear(),
+        "lrs": [0.1, 0.2, 0.3],
+        "replicates": 10,
+        "epochs": 2,
+        "batch_size": 16,
+        "batches": 5,
+        "dtype": "float64",
+    }
+    return Replication(**fields | changes)
+
+
+def kept(asked: Replication) -> np.ndarray:
+    """All outputs (lr, replicate, sample, output), each replicate trained by itself."""
+    outputs = np.empty((len(asked.lrs), asked.replicates, 20, 10))
+    for replicate_number in range(asked.replicates):
+        for experiment in asked.experiments(range(replicate_number, replicate_number + 1)):
+            for trained in Trainer(experiment, "cpu").outputs(experiment):
+                for lr, values in zip(trained.columns["lr"], trained.outputs, strict=True):
+                    outputs[asked.lrs.index(float(lr)), replicate_number] = values
+    return outputs
+
+
+@pytest.mark.parametrize("pairing", ["common", "independent"])
+def test_sums_are_those_of_all_replicates_trained_one_by_one(pairing):
+    asked = replication(pairing=pairing, replicates=5)
+    records = replicate(asked).isel(step=0)
+    outputs = kept(asked)
+    np.testing.assert_allclose(records["outputs_sum"].transpose("lr", "batch", "sample", "output"), outputs, rtol=1e-9)
+    products = np.einsum("rkso,qkso->rkqso", outputs, outputs)
+    if pairing == "independent":
+        products[~np.eye(3, dtype=bool)[:, None, :].repeat(5, 1)] = np.nan
+    found = records["outputs_product_sum"].transpose("lr", "batch", "other_lr", "sample", "output")
+    np.testing.assert_allclose(found, products, rtol=1e-9)
+    assert (records["replicates"] == 1).all()
+    targets = Digits(samples=64, held_out_samples=20).held_out().targets
+    np.testing.assert_allclose(records["accuracy_sum"], (outputs.argmax(3) == targets).mean(2))
+
+
+def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not():
+    seeds = {
+        pairing: [
+            list(experiment.sweep.axes["seed"]) for experiment in replication(pairing=pairing).experiments(range(2))
+        ]
+        for pairing in ("common", "independent")
+    }
+    assert seeds["common"] == [[0, 1]]
+    assert len({seed for each in seeds["independent"] for seed in each}) == 6
+
+
+def _same(one: xr.Dataset, other: xr.Dataset) -> None:
+    for name in one:
+        if name != "seconds_sum":
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("most", [1, 3, 7])
+def test_it_does_not_matter_how_replicates_are_cut(most, monkeypatch):
+    whole = replicate(replication())
+    monkeypatch.setattr("lrscope.distributed._local.most", lambda _replication, _trainer: most)
+    _same(replicate(replication()), whole)
+
+
+def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
+    from lrscope.distributed import _local
+
+    monkeypatch.setattr(_local, "most", lambda _replication, _trainer: 2)
+    original, pieces = _local.summed, []
+
+    def breaks(asked, piece, *others):
+        if len(pieces) == 3:
+            raise KeyboardInterrupt
+        pieces.append(piece)
+        return original(asked, piece, *others)
+
+    monkeypatch.setattr(_local, "summed", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        replicate(replication(), folder=tmp_path)
+    monkeypatch.setattr(_local, "summed", lambda *given: pieces.append(given[1]) or original(*given))
+    resumed = replicate(replication(), folder=tmp_path)
+    assert pieces == [range(2), range(2, 4), range(4, 6), range(6, 8), range(8, 10)]
+    _same(resumed, replicate(replication()))
