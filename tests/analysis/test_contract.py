@@ -74,6 +74,8 @@ OF_RESULTS = {
     "over_seeds",
     "total_variation",
     "best",
+    "difference",
+    "seeds_needed",
     "ordered",
     "agreement",
     "deltas",
@@ -82,6 +84,12 @@ OF_RESULTS = {
     "laws",
     "mean_outputs",
     "summed",
+    "delta_against_output",
+    "law_by_replicates",
+    "output_sensitivity",
+    "replicates_for",
+    "second_order",
+    "seeds_saved",
 }
 """Take no records, or reduce the seeds; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)

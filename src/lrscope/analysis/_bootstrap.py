@@ -25,7 +25,7 @@ def check(confidence: float, resamples: int = 100) -> None:
 
 
 @cache
-def student_quantile(share: float, freedom: int) -> float:
+def student_quantile(share: float, freedom: float) -> float:
     """Return the value below which that share of Student's distribution lies.
 
     With t = sqrt(freedom) tan(a) the density becomes cos(a)^(freedom - 1), which is integrated over the angle a.

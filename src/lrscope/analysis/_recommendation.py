@@ -182,11 +182,11 @@ def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, best: xr.DataArray, c
     error = (1 - confidence) / 2 / max(1, int(_candidates(result).sum()) - 1)
     power = POWER ** (1 / max(1, int(others.sum())))
     counts = range(there + 1, FORESEEABLE * there + 1)
-    place = bisect_left(counts, True, key=lambda count: smallest >= _visible(count, error, power))
+    place = bisect_left(counts, True, key=lambda count: smallest >= visible(count, error, power))
     return xr.DataArray(counts[place] if place < len(counts) else -1)
 
 
-def _visible(count: int, error: float, power: float) -> float:
+def visible(count: int, error: float, power: float) -> float:
     """Return the mean difference, in standard deviations, that a test with so many seeds sees with that power.
 
     Both what the test demands and what chance adds to the t-value follow Student's distribution of the future number of

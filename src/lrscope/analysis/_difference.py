@@ -1,0 +1,301 @@
+"""Is the difference between two learning rates real? Seed by seed where both have the same seeds."""
+
+from bisect import bisect_left
+from math import atan2, exp, lgamma, pi, sqrt
+
+import numpy as np
+import xarray as xr
+
+from lrscope.analysis._bootstrap import ANGLES, RESAMPLE, SEED, check, random_signs, student_quantile
+from lrscope.analysis._recommendation import POWER, visible
+from lrscope.analysis._scores import LR, check_scores
+from lrscope.errors import InputError, must_be
+
+FLIPS = 2**16
+"""Choices of signs that are tried: all up to 16 pairs, so many random ones of more."""
+FLIP_SEED = 0
+SAME_RATE = 1e-9
+"""Relative difference below which two learning rates are the same."""
+SHARED = 0.5
+"""Rates are paired if they share at least so many of the seeds of the one that has fewer."""
+ROUNDING = 1e-12
+"""Deviations below this share of the values are those of equal values."""
+MOST_SEEDS = 10**6
+"""More seeds than these are no answer."""
+
+
+def difference(
+    scores: xr.DataArray, lr: float, other: float, *, confidence: float = 0.95, paired: bool = True
+) -> xr.Dataset:
+    """Return how much a quantity differs between two learning rates, and whether chance alone would do that.
+
+    Networks of the same seed are compared with each other, by Student's t of their differences: what a seed does to
+    both rates cancels. Beside its p-value stands the one of sign flips, which takes nothing but symmetry for granted:
+    among all choices of signs of the differences (of more than 16 pairs, among 65536 random ones), the share whose mean
+    is at least as far from zero. Where the rates share less than half of their seeds, Welch's test compares the means
+    of all networks. Networks that diverged are left out at both rates; their numbers stand beside the result.
+
+    Parameters
+    ----------
+    scores : (lr, seed) of `final_scores`, of any quantity; inf where a network diverged, NaN where none was trained
+    lr, other : the two rates
+    confidence : of the interval
+    paired : False where networks of the same seed have nothing in common; then Welch's test is taken
+
+    Returns
+    -------
+    Dataset
+        mean : (lr) of the networks compared, first that of `lr`, then that of `other`
+        count, diverged : (lr) networks compared, and networks left out since they diverged
+        difference : mean at `lr` minus mean at `other`
+        low, high : its interval; NaN where all differences are the same, which leaves nothing to estimate noise from
+        p_value : of Student's or Welch's two-sided test; NaN as the interval, but 1 where all differences are zero
+        p_flips : of the sign flips; NaN if not paired
+        flips : choices of signs that were tried, 0 if not paired; all there are if that is 2 ** pairs
+        paired : whether seeds were paired
+        pairs : how many; 0 if not paired
+        unmatched : networks that were left out since the other rate has none of that seed; 0 if not paired
+        freedom : degrees of freedom of the test
+        deviation : standard deviation of the difference of a network at `lr` and one at `other`: of the paired
+            differences, or of two unrelated networks
+        correlation : of the pairs; NaN if not paired, or if one rate has the same value everywhere
+        smallest : difference that as many seeds would show with a probability of 80 %
+
+    Raises
+    ------
+    InputError : other dimensions than (lr, seed), a rate that is not there, the same rate twice, a confidence that is
+        not between 0 and 1, or fewer than two networks, or pairs, to compare.
+
+    References
+    ----------
+    Student: The probable error of a mean, Biometrika 6 (1908). Welch: The generalization of Student's problem when
+    several different population variances are involved, Biometrika 34 (1947). Fisher: The Design of Experiments
+    (1935), section 21, for the flips.
+
+    Examples
+    --------
+    >>> losses = [[0.31, 0.28, 0.33, 0.30], [0.36, 0.32, 0.37, 0.36]]
+    >>> found = difference(xr.DataArray(losses, coords={"lr": [0.01, 0.1], "seed": range(4)}), 0.01, 0.1)
+    >>> print(f"{float(found.difference):.4f} ({float(found.low):.4f} to {float(found.high):.4f})")
+    -0.0475 (-0.0627 to -0.0323)
+    >>> print(f"p = {float(found.p_value):.3f}, by all {int(found.flips)} flips {float(found.p_flips):.3f}")
+    p = 0.002, by all 16 flips 0.125
+    """
+    check(confidence)
+    labelled = _at_rates(check_scores(scores), lr, other)
+    both = labelled.drop_vars(list(labelled.coords))  # aligning labels at every step would take most of the time
+    together = paired and _share_seeds(both)
+    used = both.where(np.isfinite(both))
+    if together:
+        used = used.where(used.notnull().all(LR))
+    _refuse_few(used, labelled, together)
+    result = _paired(used) if together else _unpaired(used)
+    result = result.assign(mean=used.mean(SEED), count=used.count(SEED), diverged=(both == np.inf).sum(SEED))
+    alone = both.notnull() & ~both.notnull().all(LR)
+    result = result.assign(unmatched=int(alone.sum()) if together else 0)
+    result = result.assign(_test(result, confidence)).assign_coords({LR: labelled[LR].values})
+    return _labelled(result, scores, confidence)
+
+
+def seeds_needed(found: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:
+    """Return how many seeds for each rate would tell a difference of a given size from none.
+
+    It takes the deviation of the differences for as large as it was found; with few seeds that is uncertain itself, and
+    so is the number (docs/compare.md says how much). Without pairs the seeds are those of each rate.
+
+    Parameters
+    ----------
+    found : of `difference`
+    size : the difference that one wants to see, in the units of the quantity; its sign does not matter
+    power : probability with which it is seen, with the confidence of `found`
+
+    Returns
+    -------
+    DataArray : seeds, 2 or more; -1 for more than a million
+
+    Raises
+    ------
+    InputError : a size that is zero or not finite, or a power that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> losses = [[0.31, 0.28, 0.33, 0.30], [0.36, 0.32, 0.37, 0.36]]
+    >>> found = difference(xr.DataArray(losses, coords={"lr": [0.01, 0.1], "seed": range(4)}), 0.01, 0.1)
+    >>> int(seeds_needed(found, 0.0475)), int(seeds_needed(found, 0.01))
+    (3, 10)
+    """
+    if not 0 < abs(size) < np.inf:
+        raise must_be("size", "a finite number other than 0", size)
+    if not 0 < power < 1:
+        raise must_be("power", "between 0 and 1", power)
+    error, deviation = (1 - found.attrs["confidence"]) / 2, float(found["deviation"])
+    counts = range(2, MOST_SEEDS + 1)
+    place = bisect_left(counts, True, key=lambda count: abs(size) >= deviation * visible(count, error, power))
+    needed = xr.DataArray(counts[place] if place < len(counts) else -1)
+    return needed.assign_attrs(long_name=f"seeds that would show a difference of {size:g}", units="seeds")
+
+
+def _at_rates(scores: xr.DataArray, lr: float, other: float) -> xr.DataArray:
+    """Return the scores (lr, seed) at the two rates, in this order."""
+    places = [_place(scores[LR], name, value) for name, value in (("lr", lr), ("other", other))]
+    if places[0] == places[1]:
+        raise must_be("other", "another rate than lr", other)
+    return scores.isel({LR: places})
+
+
+def _place(rates: xr.DataArray, name: str, value: float) -> int:
+    """Return where a rate stands among those there are.
+
+    Raises
+    ------
+    InputError : it is not there; its neighbours are named.
+    """
+    same = abs(rates - value) <= SAME_RATE * abs(value)
+    if not same.any():
+        above = int((rates < value).sum())
+        near = rates.values[max(above - 1, 0) : above + 1].tolist()
+        raise must_be(
+            name, "a rate that was trained", value, f"The nearest: {' and '.join(f'{one:g}' for one in near)}."
+        )
+    return int(same.argmax(LR))
+
+
+def _share_seeds(both: xr.DataArray) -> bool:
+    trained = both.notnull()
+    shared = int(trained.all(LR).sum())
+    return shared >= 2 and shared >= SHARED * int(trained.sum(SEED).min())
+
+
+def _refuse_few(used: xr.DataArray, both: xr.DataArray, together: bool) -> None:
+    counts, trained = used.count(SEED).values.tolist(), both.notnull().sum(SEED).values.tolist()
+    if min(counts) >= 2:
+        return
+    rates = [f"{rate:g}" for rate in both[LR].values.tolist()]
+    found = [f"{count} of {all_} at {rate}" for count, all_, rate in zip(counts, trained, rates, strict=True)]
+    of_both = "that ended well at both rates" if together else "that ended well, at both rates"
+    got = f"{counts[0]} of {trained[0]}" if together else " and ".join(found)
+    remedy = "One says nothing about chance: train more seeds, or compare rates at which training does not diverge."
+    raise InputError(f"seeds must be 2 or more {of_both}; got {got}. {remedy}")
+
+
+def _paired(used: xr.DataArray) -> xr.Dataset:
+    """Return mean, deviation and standard error of the differences, and what sign flips say."""
+    known = used.dropna(SEED)
+    first, second = (known.isel({LR: place}) for place in range(2))
+    gaps = first - second
+    pairs = gaps.sizes[SEED]
+    deviation = _noise(float(gaps.std(SEED, ddof=1)), known)
+    varied = min(_noise(float(value), known) for value in known.std(SEED)) > 0
+    return xr.Dataset(
+        {
+            "difference": gaps.mean(SEED),
+            "deviation": deviation,
+            "error": deviation / sqrt(pairs),
+            "freedom": float(pairs - 1),
+            "correlation": xr.corr(first, second, SEED) if varied else np.nan,
+            "paired": True,
+            "pairs": pairs,
+            **_flipped(gaps),
+        }
+    )
+
+
+def _flipped(gaps: xr.DataArray) -> dict[str, float | int]:
+    """Return the p-value of sign flips, and how many were tried; the signs as they are count among random ones."""
+    signs = random_signs(gaps.sizes[SEED], FLIPS, FLIP_SEED)
+    sums = abs(xr.dot(signs, gaps, dim=SEED))
+    as_large = int((sums >= abs(gaps.sum()) * (1 - ROUNDING)).sum())
+    tried = signs.sizes[RESAMPLE]
+    every = tried == 2 ** gaps.sizes[SEED]
+    return {"p_flips": as_large / tried if every else (as_large + 1) / (tried + 1), "flips": tried}
+
+
+def _unpaired(used: xr.DataArray) -> xr.Dataset:
+    """Return the difference of the means, with Welch's standard error and degrees of freedom."""
+    count, means = used.count(SEED), used.mean(SEED)
+    variance = used.var(SEED, ddof=1)
+    deviation = _noise(sqrt(float(variance.sum())), used)
+    squares = variance / count
+    total = float(squares.sum())
+    freedom = total**2 / float((squares**2 / (count - 1)).sum()) if deviation else 0.0
+    return xr.Dataset(
+        {
+            "difference": means.isel({LR: 0}) - means.isel({LR: 1}),
+            "deviation": deviation,
+            "error": sqrt(total) if deviation else 0.0,
+            "freedom": max(freedom, float(count.min() - 1)),
+            "correlation": np.nan,
+            "paired": False,
+            "pairs": 0,
+            "p_flips": np.nan,
+            "flips": 0,
+        }
+    )
+
+
+def _noise(deviation: float, values: xr.DataArray) -> float:
+    """Return a deviation, or 0 if it is only rounding."""
+    return deviation if deviation > ROUNDING * float(abs(values).max()) else 0.0
+
+
+def _test(result: xr.Dataset, confidence: float) -> dict[str, float]:
+    """Return the interval, the p-value, and the difference that as many seeds would show."""
+    apart, error, freedom = (float(result[name]) for name in ("difference", "error", "freedom"))
+    if not error:
+        return {"low": np.nan, "high": np.nan, "p_value": np.nan if apart else 1.0, "smallest": np.nan}
+    wide = student_quantile((1 + confidence) / 2, freedom)
+    return {
+        "low": apart - wide * error,
+        "high": apart + wide * error,
+        "p_value": beyond(apart / error, freedom),
+        "smallest": (wide + student_quantile(POWER, freedom)) * error,
+    }
+
+
+def beyond(t: float, freedom: float) -> float:
+    """Return the share of Student's distribution that lies further from zero than `t`, at either end.
+
+    With t = sqrt(freedom) tan(a) the density becomes cos(a)^(freedom - 1), as in `student_quantile`. It is integrated
+    over the tail alone, so that small shares are as exact as large ones, and over the root of the distance from its
+    end, where fractional powers have no derivative.
+
+    Examples
+    --------
+    >>> round(beyond(2.364624, 7), 6), f"{beyond(30.0, 7):.4g}"
+    (0.05, '1.179e-08')
+    """
+    roots = np.linspace(0.0, sqrt(atan2(sqrt(freedom), abs(t))), ANGLES)
+    density = 2 * roots * np.sin(roots**2) ** (freedom - 1)
+    tail = (4 * density[1::2].sum() + 2 * density[2:-1:2].sum() + density[-1]) * roots[1] / 3  # Simpson; 0 at the start
+    whole = sqrt(pi) / 2 * exp(lgamma(freedom / 2) - lgamma((freedom + 1) / 2))
+    return min(float(tail) / whole, 1.0)
+
+
+NAMES = {
+    "mean": "{}",
+    "count": "networks compared",
+    "diverged": "networks that diverged",
+    "difference": "difference of the {}",
+    "low": "difference of the {}, low end of the interval",
+    "high": "difference of the {}, high end of the interval",
+    "p_value": "p-value of the t test",
+    "p_flips": "p-value of sign flips",
+    "flips": "choices of signs that were tried",
+    "paired": "seeds are paired",
+    "pairs": "pairs of networks",
+    "unmatched": "networks without a partner",
+    "freedom": "degrees of freedom",
+    "deviation": "standard deviation of the difference of the {}",
+    "correlation": "correlation of the pairs",
+    "smallest": "difference of the {} that as many seeds would show",
+}
+COUNTED = {"count": "networks", "diverged": "networks", "pairs": "pairs", "unmatched": "networks"}
+
+
+def _labelled(result: xr.Dataset, scores: xr.DataArray, confidence: float) -> xr.Dataset:
+    name, units = str(scores.attrs.get("long_name", scores.name or "score")), scores.attrs.get("units", "1")
+    for key, text in NAMES.items():
+        own = units if "{}" in text else COUNTED.get(key, "1")
+        result[key].attrs = {"long_name": text.format(name), "units": own}
+    result[LR].attrs = {"long_name": "learning rate", "units": "1", "scale": "log", **scores[LR].attrs}
+    return result[list(NAMES)].assign_attrs(confidence=confidence)
