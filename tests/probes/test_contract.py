@@ -98,12 +98,13 @@ def test_measures_alone_what_its_labels_say(network, networks, moment_of):
 def test_measures_the_same_inside_an_ensemble(network, networks, moment_of):
     """Each member's records at each step are what the probe finds in a network trained by hand."""
     factory, inputs, targets = case(networks, network)
+    moments = {lr: by_hand(factory, inputs, targets, lr, moment_of) for lr in LRS}
     for probes in GROUPS:
         experiment = Experiment(data=samples(inputs, targets), model=factory, sweep=Sweep(lr=LRS),
                                 optimizer=SGD(), steps=3, probes=probes, dtype="float64")  # fmt: skip
         records = train(experiment, device="cpu")
         for lr in LRS:
-            _compare(probes, records.sel(lr=lr), by_hand(factory, inputs, targets, lr, moment_of), network)
+            _compare(probes, records.sel(lr=lr), moments[lr], network)
 
 
 def by_hand(factory, inputs, targets, lr, moment_of):
