@@ -84,6 +84,12 @@ OF_RESULTS = {
     "laws",
     "mean_outputs",
     "summed",
+    "delta_against_output",
+    "law_by_replicates",
+    "output_sensitivity",
+    "replicates_for",
+    "second_order",
+    "seeds_saved",
 }
 """Take no records, or reduce the seeds; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)

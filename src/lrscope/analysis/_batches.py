@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from lrscope.analysis._bootstrap import student_quantile
-from lrscope.analysis._replicates import BATCH, LR, OUTPUT, OUTPUTS, POINT, REPLICATES, SAMPLE, places_of, trained_at
+from lrscope.analysis._replicates import BATCH, LR, OUTPUT, OUTPUTS, POINT, REPLICATES, SAMPLE, trained_at
 from lrscope.errors import must_be
 
 FEWEST = 8
@@ -21,88 +21,17 @@ VALUES_AT_ONCE = 2**22
 """Outputs that are multiplied at a time."""
 OTHER_RATE, OTHER_BATCH = "lr_of_other", "other_batch"
 OTHER = {LR: OTHER_RATE, BATCH: OTHER_BATCH}
-SIGNS = {"x": [-1.0, 1.0, 0.0], "y": [-1.0, 0.0, 1.0]}
-"""What is taken of the outputs at eta, eta + a and eta + b."""
+X, Y = (-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0)
+"""Of the outputs at eta, eta + a and eta + b: the delta at eta + a, and at eta + b."""
 
 Floats = NDArray[np.float64]
+Factors = Sequence[float]
 
 
 def check_confidence(confidence: float) -> None:
     """Raise an error for a confidence that is not between 0 and 1."""
     if not 0 < confidence < 1:
         raise must_be("confidence", "between 0 and 1", confidence)
-
-
-@dataclass(frozen=True)
-class Products:
-    """Products of the deltas of batches of replicates.
-
-    Attributes
-    ----------
-    xx, xy, yy : (batch, other_batch) mean over samples and outputs of the product of the delta x or y of a batch with
-        that of another one; each delta without its mean over samples and outputs
-    weights : (batch) replicates of each batch, the mean over the rates
-    observed : xx, xy, yy of the deltas over all replicates of the first 1, 2, ... batches (products, batch)
-    counts : (batch) replicates at each rate (the fewest) in the first 1, 2, ... batches
-    """
-
-    xx: Floats
-    xy: Floats
-    yy: Floats
-    weights: Floats
-    observed: dict[str, Floats]
-    counts: NDArray[np.int64]
-
-
-def gram(sums: xr.Dataset, places: Sequence[int]) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return products of the mean outputs of all batches at these rates, and the replicates of each (lr, batch).
-
-    Outputs are taken less their mean over samples and outputs, and products are averaged over samples and outputs, some
-    samples at a time, so that no copy of all outputs is made.
-
-    Returns
-    -------
-    products : (lr, batch, lr_of_other, other_batch)
-    counts : (lr, batch), of batches with replicates at each of the rates
-    """
-    some = trained_at(sums, places)
-    counts, outputs = some[REPLICATES], some[OUTPUTS]
-    centre = outputs.mean(POINT)
-    size = max(1, VALUES_AT_ONCE // (counts.size * outputs.sizes[OUTPUT]))
-    total = xr.DataArray(0.0)
-    for start in range(0, outputs.sizes[SAMPLE], size):
-        part = (outputs.isel({SAMPLE: slice(start, start + size)}) - centre) / counts
-        part = part.drop_vars([LR, BATCH], errors="ignore")
-        total = total + xr.dot(part, part.rename(OTHER), dim=POINT)
-    return total / (outputs.sizes[SAMPLE] * outputs.sizes[OUTPUT]), counts.drop_vars([LR, BATCH], errors="ignore")
-
-
-def products(sums: xr.Dataset, eta: float, a: float, b: float) -> Products:
-    """Return the products of the deltas at eta + a and eta + b.
-
-    Raises
-    ------
-    InputError : a or b is zero, both are equal, or a rate is not among the rates.
-    """
-    return products_of(*gram(sums, places_of(sums, eta, a=a, b=b)))
-
-
-def products_of(all_products: xr.DataArray, counts: xr.DataArray) -> Products:
-    """Return the products of deltas from those of outputs at three rates: eta, eta + a, eta + b (see `gram`)."""
-    signs = {name: xr.DataArray(values, dims=LR) for name, values in SIGNS.items()}
-    first = xr.DataArray(np.tri(counts.sizes[BATCH]), dims=(REPLICATES, BATCH))
-    share = counts * first / xr.dot(counts, first, dim=BATCH)
-    pairs: dict[str, Floats] = {}
-    observed: dict[str, Floats] = {}
-    for name in ("xx", "xy", "yy"):
-        one, other = signs[name[0]], signs[name[1]].rename({LR: OTHER_RATE})
-        between = xr.dot(one, all_products, other, dim=(LR, OTHER_RATE))
-        pairs[name] = between.transpose(BATCH, OTHER_BATCH).values
-        observed[name] = xr.dot(
-            one * share, all_products, other * share.rename(OTHER), dim=(*OTHER, *OTHER.values())
-        ).values
-    cumulated = counts.cumsum(BATCH).min(LR).values.astype(np.int64)
-    return Products(**pairs, weights=counts.mean(LR).values, observed=observed, counts=cumulated)
 
 
 @dataclass(frozen=True)
@@ -152,6 +81,89 @@ def between_batches(pairs: Floats, weights: Floats) -> LeftOut:
     above, below = both.sum() - 2 * both @ ones, weight.sum() - 2 * weight @ ones
     with np.errstate(divide="ignore", invalid="ignore"):
         return LeftOut(float(np.divide(both.sum(), weight.sum())), above / below)
+
+
+def mean_of(values: Floats) -> LeftOut:
+    """Return the mean of values (batch)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return LeftOut(float(values.mean()), np.divide(values.sum() - values, len(values) - 1))
+
+
+@dataclass(frozen=True)
+class Batches:
+    """What mean outputs of batches of replicates have in common, at some rates.
+
+    A combination of the rates, such as the delta `X`, is given by a factor for each rate.
+
+    Attributes
+    ----------
+    products : (lr, batch, lr_of_other, other_batch) mean over samples and outputs of the product of the mean outputs of
+        two batches, each less its mean over samples and outputs
+    counts : (lr, batch) replicates
+    """
+
+    products: xr.DataArray
+    counts: xr.DataArray
+
+    @classmethod
+    def of(cls, sums: xr.Dataset, places: Sequence[int]) -> "Batches":
+        """Return the products of the outputs at these rates, of batches that have replicates at each of them.
+
+        Some samples are multiplied at a time, so that no copy of all outputs is made.
+
+        Raises
+        ------
+        InputError : outputs were not recorded, or no batch has replicates at each of the rates.
+        """
+        some = trained_at(sums, places).drop_vars([LR, BATCH], errors="ignore")
+        counts, outputs = some[REPLICATES].transpose(LR, BATCH), some[OUTPUTS].transpose(LR, BATCH, *POINT)
+        centre = outputs.mean(POINT)
+        size = max(1, VALUES_AT_ONCE // (counts.size * outputs.sizes[OUTPUT]))
+        total = np.zeros((counts.size, counts.size))
+        for start in range(0, outputs.sizes[SAMPLE], size):
+            part = (outputs.isel({SAMPLE: slice(start, start + size)}) - centre) / counts
+            rows = part.values.reshape(counts.size, -1)
+            total += rows @ rows.T
+        points = outputs.sizes[SAMPLE] * outputs.sizes[OUTPUT]
+        products = xr.DataArray(total.reshape(counts.shape * 2) / points, dims=(*OTHER, *OTHER.values()))
+        return cls(products, counts)
+
+    def at(self, places: Sequence[int]) -> "Batches":
+        """Return the same of some of the rates, in this order."""
+        here = list(places)
+        return Batches(self.products.isel({LR: here, OTHER_RATE: here}), self.counts.isel({LR: here}))
+
+    @property
+    def weights(self) -> Floats:
+        """Replicates of each batch, the mean over the rates."""
+        return np.asarray(self.counts.mean(LR).values)
+
+    @property
+    def cumulated(self) -> NDArray[np.int64]:
+        """Replicates at each rate (the fewest) in the first 1, 2, ... batches."""
+        return np.asarray(self.counts.cumsum(BATCH).min(LR).values)
+
+    def pairs(self, one: Factors, other: Factors) -> Floats:
+        """Return the products (batch, other_batch) of two combinations of the rates."""
+        factors = xr.DataArray(list(one), dims=LR), xr.DataArray(list(other), dims=OTHER_RATE)
+        found = xr.dot(factors[0], self.products, factors[1], dim=(LR, OTHER_RATE))
+        return np.asarray(found.transpose(BATCH, OTHER_BATCH).values)
+
+    def observed(self, one: Factors, other: Factors) -> Floats:
+        """Return the product of two combinations of mean outputs over the first 1, 2, ... batches."""
+        first = xr.DataArray(np.tri(self.counts.sizes[BATCH]), dims=(REPLICATES, BATCH))
+        share = self.counts * first / xr.dot(self.counts, first, dim=BATCH)
+        ones, others = xr.DataArray(list(one), dims=LR) * share, xr.DataArray(list(other), dims=LR) * share
+        return np.asarray(xr.dot(ones, self.products, others.rename(OTHER), dim=(*OTHER, *OTHER.values())).values)
+
+    def corrected(self, one: Factors, other: Factors) -> LeftOut:
+        """Return the product of two combinations without noise: the mean over all pairs of different batches."""
+        return between_batches(self.pairs(one, other), self.weights)
+
+    def noise(self, one: Factors, other: Factors) -> LeftOut:
+        """Return what the noise of one replicate adds to the product of two combinations; divide it by replicates."""
+        here = mean_of(self.weights * np.diagonal(self.pairs(one, other)))
+        return here + (mean_of(self.weights) * self.corrected(one, other)).scaled(-1.0)
 
 
 def ratio_interval(above: LeftOut, below: LeftOut, confidence: float) -> tuple[float, float]:

@@ -5,18 +5,8 @@ from itertools import permutations
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._batches import (
-    OTHER_RATE,
-    Products,
-    between_batches,
-    check_batches,
-    check_confidence,
-    gram,
-    products,
-    products_of,
-    ratio_interval,
-)
-from lrscope.analysis._replicates import LR, labelled
+from lrscope.analysis._batches import Batches, X, Y, check_batches, check_confidence, ratio_interval
+from lrscope.analysis._replicates import BATCH, LR, REPLICATES, labelled, places_of
 from lrscope.errors import must_be
 
 LAW = "law"
@@ -62,7 +52,7 @@ def law(sums: xr.Dataset, eta: float, a: float, b: float, confidence: float = 0.
     Fuller: Measurement Error Models (1987), section 1.2.
     """
     check_confidence(confidence)
-    found = products(sums, eta, a, b)
+    found = Batches.of(sums, places_of(sums, eta, a=a, b=b))
     return _labelled(xr.Dataset(_values(found, eta, a, b, confidence)))
 
 
@@ -76,42 +66,43 @@ def laws(sums: xr.Dataset, confidence: float = 0.95) -> xr.Dataset:
 
     Returns
     -------
-    Dataset (law) : the variables of `law`; eta ascends, then a, then b. a and b may be negative
+    Dataset (law) : the variables of `law`; eta ascends, then a, then b. a and b may be negative. Rates at which all
+        diverged are left out
 
     Raises
     ------
     InputError : as `law`, or fewer than three rates.
     """
     check_confidence(confidence)
-    rates = sums[LR].values
+    trained = np.flatnonzero((sums[REPLICATES] > 0).any(BATCH).values)
+    rates = sums[LR].values[trained]
     if len(rates) < 3:
         raise must_be("sums", "sums at three rates or more", rates.tolist())
-    known, counts = gram(sums, range(len(rates)))
+    known = Batches.of(sums, trained.tolist())
     rows = []
     for base in range(len(rates) - 2):
         for places in permutations([place for place in range(len(rates)) if place != base], 2):
-            three = [base, *places]
-            found = products_of(known.isel({LR: three, OTHER_RATE: three}), counts.isel({LR: three}))
-            a, b = (float(rates[place] - rates[base]) for place in places)
-            rows.append(_values(found, float(rates[base]), a, b, confidence))
+            a, b = (float(f"{rates[place] - rates[base]:.12g}") for place in places)
+            rows.append(_values(known.at([base, *places]), float(rates[base]), a, b, confidence))
     columns = {name: (LAW, np.array([row[name] for row in rows])) for name in rows[0]}
     return _labelled(xr.Dataset(columns))
 
 
-def _values(found: Products, eta: float, a: float, b: float, confidence: float) -> dict[str, float]:
-    check_batches(len(found.weights), int(found.counts[-1]))
-    xx, xy, yy = (between_batches(pairs, found.weights) for pairs in (found.xx, found.xy, found.yy))
+def _values(found: Batches, eta: float, a: float, b: float, confidence: float) -> dict[str, float]:
+    replicates = int(found.cumulated[-1])
+    check_batches(len(found.weights), replicates)
+    xx, xy, yy = (found.corrected(*two) for two in ((X, X), (X, Y), (Y, Y)))
     low, high = ratio_interval(xy * xy, xx * yy, confidence)
     slope_low, slope_high = ratio_interval(xy, xx, confidence)
-    observed = {name: float(values[-1]) for name, values in found.observed.items()}
+    seen_xx, seen_xy, seen_yy = (float(found.observed(*two)[-1]) for two in ((X, X), (X, Y), (Y, Y)))
     signal = xx.whole > 0 and yy.whole > 0
     return {
         "eta": eta,
         "a": a,
         "b": b,
-        "replicates": int(found.counts[-1]),
-        "r2": r_squared(**observed),
-        "slope": quotient(observed["xy"], observed["xx"]),
+        "replicates": replicates,
+        "r2": r_squared(seen_xx, seen_xy, seen_yy),
+        "slope": quotient(seen_xy, seen_xx),
         "expected_slope": b / a,
         "r2_corrected": r_squared(xx.whole, xy.whole, yy.whole) if signal else np.nan,
         "r2_corrected_low": max(low, 0.0),

@@ -142,6 +142,15 @@ def _moved(sums: xr.Dataset, places: Sequence[int]) -> bool:
     return list(places) != list(range(sums.sizes[LR]))
 
 
+def is_common(sums: xr.Dataset) -> bool:
+    """Tell whether a replicate had the same seeds at every rate: products of outputs at two rates were recorded."""
+    if PRODUCTS not in sums or sums.sizes[LR] < 2:
+        return False
+    trained = _first_trained(sums[REPLICATES])
+    row = sums[PRODUCTS].isel({**trained, SAMPLE: 0, OUTPUT: 0})
+    return bool(row.notnull().all())
+
+
 def mean_outputs(sums: xr.Dataset) -> xr.DataArray:
     """Return the mean output of the networks at each rate.
 

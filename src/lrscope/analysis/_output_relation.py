@@ -1,0 +1,121 @@
+"""Is the change of a mean output a simple function of the mean output itself?"""
+
+import numpy as np
+import xarray as xr
+
+from lrscope.analysis._batches import Batches, check_batches, check_confidence, ratio_interval
+from lrscope.analysis._bootstrap import student_quantile
+from lrscope.analysis._law import quotient, r_squared
+from lrscope.analysis._replicates import BATCH, LR, OUTPUTS, POINT, REPLICATES, labelled, places_of, trained_at
+from lrscope.errors import must_be
+
+BIN = "bin"
+AT_ETA, DELTA = (1.0, 0.0), (-1.0, 1.0)
+
+
+def delta_against_output(
+    sums: xr.Dataset, eta: float, b: float, bins: int = 20, confidence: float = 0.95
+) -> xr.Dataset:
+    """Return how far the change of mean outputs from eta to eta + b follows from the mean output at eta.
+
+    Parameters
+    ----------
+    sums : of `summed`, with outputs
+    eta, b : eta and eta + b are among the rates
+    bins : of outputs, with about as many points in each
+    confidence : of the intervals, between 0 and 1
+
+    Returns
+    -------
+    Dataset
+        output, delta : (sample, output) mean output at eta, and its change to eta + b
+        r2_line, slope, intercept : of the least-squares line of the change on the output
+        r2_bins : share of the variance of the change that the means of the bins explain
+        r2_corrected, r2_corrected_low, r2_corrected_high : of the line without noise, as in `law`. Output and change
+            share the noise at eta with opposite sign, which makes a relation where there is none
+        lower, upper : (bin) ends of the bins
+        points : (bin) samples and outputs in them
+        bin_output, bin_delta : (bin) means of the points; NaN where there are none
+        bin_low, bin_high : (bin) jackknife interval of the mean change of these points
+
+    Raises
+    ------
+    InputError : b is zero, a rate is not among the rates, fewer than one bin or 8 batches of replicates, or the
+        confidence is not between 0 and 1.
+    """
+    check_confidence(confidence)
+    if not (isinstance(bins, int | np.integer) and bins > 0):
+        raise must_be("bins", "a positive integer", bins)
+    places = places_of(sums, eta, b=b)
+    found = Batches.of(sums, places)
+    check_batches(len(found.weights), int(found.cumulated[-1]))
+    some = trained_at(sums, places).drop_vars([LR, BATCH], errors="ignore")
+    means = some[OUTPUTS].sum(BATCH) / some[REPLICATES].sum(BATCH)
+    output = means.isel({LR: 0})
+    result = xr.Dataset({"output": output, "delta": means.isel({LR: 1}) - output})
+    result = result.assign(_line(result, found, confidence)).assign(_binned(result, some, bins, confidence))
+    return _labelled(result, eta, b)
+
+
+def _line(result: xr.Dataset, found: Batches, confidence: float) -> dict[str, float]:
+    zz, zy, yy = (float(found.observed(*two)[-1]) for two in ((AT_ETA, AT_ETA), (AT_ETA, DELTA), (DELTA, DELTA)))
+    true = [found.corrected(*two) for two in ((AT_ETA, AT_ETA), (AT_ETA, DELTA), (DELTA, DELTA))]
+    low, high = ratio_interval(true[1] * true[1], true[0] * true[2], confidence)
+    slope = quotient(zy, zz)
+    return {
+        "r2_line": r_squared(zz, zy, yy),
+        "slope": slope,
+        "intercept": float(result["delta"].mean() - slope * result["output"].mean()),
+        "r2_corrected": r_squared(true[0].whole, true[1].whole, true[2].whole),
+        "r2_corrected_low": max(low, 0.0),
+        "r2_corrected_high": high,
+    }
+
+
+def _binned(result: xr.Dataset, some: xr.Dataset, bins: int, confidence: float) -> dict[str, xr.DataArray]:
+    """Return what is known of the bins, with intervals from leaving out one batch at a time; the bins stay the same."""
+    edges = np.quantile(result["output"].values, np.linspace(0, 1, bins + 1))
+    place = xr.DataArray(np.searchsorted(edges[1:-1], result["output"].values, side="right"), dims=POINT)
+    points = xr.DataArray(np.bincount(place.values.ravel(), minlength=bins), dims=BIN)
+    member = xr.concat([place == number for number in range(bins)], BIN).astype(np.float64)
+    share = member / points.where(points > 0)
+    output, delta = (xr.dot(share, result[name], dim=POINT) for name in ("output", "delta"))
+    sums = xr.dot(some[OUTPUTS], share, dim=POINT)
+    left = (sums.sum(BATCH) - sums) / (some[REPLICATES].sum(BATCH) - some[REPLICATES])
+    without = left.isel({LR: 1}) - left.isel({LR: 0})
+    count = without.sizes[BATCH]
+    reach = student_quantile((1 + confidence) / 2, count - 1) * np.sqrt((count - 1) * without.var(BATCH))
+    between = (points * (delta - result["delta"].mean()) ** 2).sum() / points.sum()
+    return {
+        "lower": xr.DataArray(edges[:-1], dims=BIN),
+        "upper": xr.DataArray(edges[1:], dims=BIN),
+        "points": points,
+        "bin_output": output,
+        "bin_delta": delta,
+        "bin_low": delta - reach,
+        "bin_high": delta + reach,
+        "r2_bins": between / result["delta"].var().where(lambda variance: variance > 0),
+    }
+
+
+def _labelled(result: xr.Dataset, eta: float, b: float) -> xr.Dataset:
+    change = f"change of the mean output to a learning rate of {eta + b:.4g}"
+    names = {
+        "output": f"mean output at a learning rate of {eta:.4g}",
+        "delta": change,
+        "r2_line": "R² of a line",
+        "slope": "slope of the line",
+        "intercept": "intercept of the line",
+        "r2_bins": "share of the variance explained by the bins",
+        "r2_corrected": "R² of a line, without noise",
+        "r2_corrected_low": "R² of a line, without noise, low end of the interval",
+        "r2_corrected_high": "R² of a line, without noise, high end of the interval",
+        "lower": "low end of the bin",
+        "upper": "high end of the bin",
+        "bin_output": "mean of the outputs in the bin",
+        "bin_delta": f"mean {change}",
+        "bin_low": f"mean {change}, low end of the interval",
+        "bin_high": f"mean {change}, high end of the interval",
+    }
+    labelled(result, [(name, text, "1") for name, text in names.items()])
+    return labelled(result, [("points", "points in the bin", "points")])

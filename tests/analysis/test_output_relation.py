@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from lrscope.analysis import delta_against_output, summed
+from lrscope.errors import InputError
+
+RATES = [0.2, 0.3]
+
+
+@pytest.fixture
+def values(simulate_networks):
+    return simulate_networks(RATES, 40)[0]
+
+
+def test_a_line_is_least_squares(values, sum_networks):
+    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
+    means = values.mean(1).reshape(2, -1)
+    line = stats.linregress(means[0], means[1] - means[0])
+    assert_allclose(found.r2_line, line.rvalue**2, rtol=1e-9)
+    assert_allclose(found.slope, line.slope, rtol=1e-9)
+    assert_allclose(found.intercept, line.intercept, rtol=1e-9)
+
+
+def test_bins_have_as_many_points_and_are_means(values, sum_networks):
+    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1, bins=10)
+    means = values.mean(1).reshape(2, -1)
+    order = np.argsort(means[0]).reshape(10, -1)
+    assert found.points.values.tolist() == [30] * 10
+    assert_allclose(found.bin_output, means[0][order].mean(1), rtol=1e-9)
+    assert_allclose(found.bin_delta, (means[1] - means[0])[order].mean(1), rtol=1e-9)
+    delta = means[1] - means[0]
+    assert_allclose(found.r2_bins, delta[order].mean(1).var() / delta.var(), rtol=1e-9)
+
+
+def test_bins_have_intervals_of_batches_left_out(values, sum_networks):
+    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1, bins=10)
+    order = np.argsort(values.mean(1)[0].ravel()).reshape(10, -1)
+    each = (values[1] - values[0]).reshape(8, 5, -1).mean(1)[:, order].mean(-1)
+    reach = stats.t.ppf(0.975, 7) * each.std(0, ddof=1) / 8**0.5
+    assert_allclose(found.bin_high - found.bin_delta, reach, rtol=1e-6)
+    assert_allclose(found.bin_delta - found.bin_low, reach, rtol=1e-6)
+
+
+def test_a_delta_that_is_a_function_of_the_output_is_found(sum_networks):
+    output = np.random.default_rng(0).uniform(-1, 1, size=(1, 1, 200, 5)).repeat(8, 1)
+    values = np.broadcast_to(np.concatenate([output, output + output**2]), (2, 8, 200, 5))
+    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
+    assert found.r2_bins > 0.95
+    assert found.r2_line < 0.05
+
+
+def test_noise_at_eta_alone_makes_no_relation(sum_networks):
+    rng = np.random.default_rng(0)
+    effect = rng.normal(size=(2, 1, 400, 5)) * [[[[0.3]]], [[[1.0]]]]
+    values = effect.cumsum(0) + 4 * rng.normal(size=(2, 32, 400, 5))
+    found = delta_against_output(summed(sum_networks(values, RATES, pairing="independent")), 0.2, 0.1)
+    assert found.r2_line > 0.1  # the noise that both have, with opposite sign
+    assert found.r2_corrected_low == 0
+    assert found.r2_corrected < 0.02
+
+
+def test_equal_outputs_need_no_warning(values, sum_networks):
+    found = delta_against_output(summed(sum_networks(np.zeros_like(values), RATES, 8)), 0.2, 0.1)
+    assert found.r2_line.isnull()
+    assert found.r2_bins.isnull()
+    assert int(found.points.sum()) == 300
+
+
+def test_the_order_of_rates_and_batches_does_not_matter(values, sum_networks):
+    records = sum_networks(values, RATES, 8)
+    shuffled = records.isel(lr=[1, 0], other_lr=[1, 0], batch=[3, 1, 2, 0, 7, 6, 5, 4])
+    found, expected = (delta_against_output(summed(one), 0.2, 0.1) for one in (shuffled, records))
+    xr.testing.assert_allclose(found, expected)
+
+
+def test_everything_is_labelled(values, sum_networks):
+    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
+    assert all({"long_name", "units"} <= set(one.attrs) for one in found.values())
+
+
+def test_there_is_a_bin(values, sum_networks):
+    with pytest.raises(InputError, match="bins must be a positive integer; got 0"):
+        delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1, bins=0)
