@@ -25,8 +25,8 @@ OUTPUTS_ENTRIES = (0, 8, 12, 16)
 Write = tuple[int, bytes]
 
 
-@pytest.fixture
-def writes(block, tmp_path, monkeypatch) -> tuple[bytes, list[Write]]:
+@pytest.fixture(params=["lz4", "none"])
+def writes(block, tmp_path, monkeypatch, request) -> tuple[bytes, list[Write]]:
     """Return the file as it was born, and all writes to it until it was closed; its trees are moved often."""
     log: list[Write] = []
     original = RawFile._write_some
@@ -38,7 +38,7 @@ def writes(block, tmp_path, monkeypatch) -> tuple[bytes, list[Write]]:
     monkeypatch.setattr(RawFile, "_write_some", write_some)
     monkeypatch.setattr(rootfile, "_BASKETS", 2)
     monkeypatch.setattr(rootfile, "_GROWTH", 1.0)
-    with Writer(tmp_path / "log.root") as writer:
+    with Writer(tmp_path / "log.root", compression=request.param) as writer:
         born = (tmp_path / "log.root").read_bytes()
         log.clear()
         for number in range(BLOCKS):

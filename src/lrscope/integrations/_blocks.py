@@ -80,7 +80,7 @@ class Gathered:
         stop = self.rows + len(rows)
         host = rows.cpu()
         for column in self.columns:
-            array = self._array(column.label, column.shape, _DOUBLE if column.exact else self.dtype)
+            array = self._array(column.label, column.shape, _DOUBLE if column.exact else self.dtype, blank=False)
             part = scalars[:, column.start] if column.scalar else _arranged(host[:, column.start : column.stop], column)
             array[0, self.rows : stop] = part
         self.rows = stop
@@ -102,11 +102,13 @@ class Gathered:
         if np.shape(value) == array.shape[2:]:
             array[0, len(self.steps) - 1] = value
 
-    def _array(self, label: Variable, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return the array (member, step, ...) of a variable; what is not written stays missing."""
+    def _array(self, label: Variable, shape: tuple[int, ...], dtype: np.dtype, *, blank: bool = True) -> np.ndarray:
+        """Return the array (member, step, ...) of a variable; if it is made `blank`, what is not written is missing."""
         arrays = self._arrays
         if label.name not in arrays:
-            arrays[label.name] = np.full((1, self.room(), *shape), missing(dtype), dtype.newbyteorder(">"))
+            made = arrays[label.name] = np.empty((1, self.room(), *shape), dtype.newbyteorder(">"))
+            if blank:
+                made.fill(missing(dtype))
         return arrays[label.name]
 
     def full(self) -> bool:

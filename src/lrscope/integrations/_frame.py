@@ -10,17 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch._utils import _flatten_dense_tensors
 
 from lrscope.integrations._layout import SCALARS, Layout
 from lrscope.integrations._statistics import NAMES, Into, Statistics
+from lrscope.integrations._vectors import Vectors, length_of
 
 LOSS, NORM, ANGLE, SIZE, RATE, SPENT, ELAPSED = range(len(SCALARS))
 RING_BYTES = 2**22
 """Rows are kept until they have this size together, and then sorted into variables at once."""
 _MOST_ROWS = 128
-_FEW = 2**16
-"""Up to so many elements it is faster to let PyTorch flatten them, and to copy once more."""
 
 
 class Frames:
@@ -45,11 +43,10 @@ class Frames:
         self.used = 0
         self._slots = [_Slot(row, scalars, layout) for row, scalars in zip(self._rows, self._scalars, strict=True)]
         self._statistics = Statistics([one for one in layout.structure.layers if one.path in layout.layers], self.dtype)
+        self._vectors = Vectors(self._parameters, self.dtype)
         self._room = torch.empty(layout.size, dtype=self.dtype, device=device)
         self._spares = [torch.empty_like(self._room), torch.empty_like(self._room)]
         self._last = -2, self._room, 0.0
-        self._views: list[Tensor] = []
-        self._places: list[int] = []
 
     @property
     def full(self) -> bool:
@@ -75,12 +72,11 @@ class Frames:
         """Copy parameters and gradients of a step, which the update will change."""
         slot = self.slot
         if slot.parameters is not None:
-            torch.cat(self._flat(), out=slot.parameters)
+            self._vectors.parameters(slot.parameters)
         gradient = slot.gradients if slot.gradients is not None else self._spare()
         if gradient is self._last[1]:
             self._last = self._last[0], self._spare().copy_(gradient), self._last[2]
-        self._take_gradient(gradient, scale)
-        length = slot.scalars[NORM] = _length(gradient)
+        length = slot.scalars[NORM] = self._vectors.gradient(gradient, scale)
         if self.layout.angles:
             slot.scalars[ANGLE] = self._turn(step, gradient, length)
             self._last = step, gradient, length
@@ -89,16 +85,15 @@ class Frames:
     def remember(self, step: int, scale: Tensor | None) -> None:
         """Keep the gradient of a step that is not recorded, for the angle of the next."""
         gradient = self._spare()
-        self._take_gradient(gradient, scale)
-        self._last = step, gradient, _length(gradient)
+        self._last = step, gradient, self._vectors.gradient(gradient, scale)
 
     def complete(self, loss: Tensor | float) -> None:
         """Write what is known only behind the update: the loss as it is given, and how far the parameters went."""
         slot = self.slot
         slot.scalars[LOSS] = float(loss.detach()) if isinstance(loss, Tensor) else loss
         if self.layout.measures_update and slot.parameters is not None:
-            torch.cat(self._flat(), out=self._room)
-            slot.scalars[SIZE] = _length(self._room.sub_(slot.parameters))
+            self._vectors.parameters(self._room)
+            slot.scalars[SIZE] = length_of(self._room.sub_(slot.parameters))
 
     def taken(self) -> tuple[Tensor, np.ndarray]:
         """Return rows and scalars of the steps that are complete, and begin with the first again."""
@@ -132,30 +127,8 @@ class Frames:
         together = float(torch.dot(gradient, last)) >= 0
         ratio = length / last_length
         torch.add(gradient, last, alpha=-ratio if together else ratio, out=self._room)
-        near = 2 * math.degrees(math.asin(min(_length(self._room) / length, math.sqrt(2)) / 2))
+        near = 2 * math.degrees(math.asin(min(length_of(self._room) / length, math.sqrt(2)) / 2))
         return near if together else 180 - near
-
-    def _flat(self) -> list[Tensor]:
-        """Return the parameters as vectors; views are made again where a parameter has got other memory."""
-        places = [one.data_ptr() for one in self._parameters]
-        if places != self._places:
-            self._views = [one.detach().reshape(-1) for one in self._parameters]
-            shared = all(view.data_ptr() == place for view, place in zip(self._views, places, strict=True))
-            self._places = places if shared else []
-        return self._views
-
-    def _take_gradient(self, out: Tensor, scale: Tensor | None) -> None:
-        """Write the gradients as one vector; zero where there is none, as for a layer that was not used."""
-        gradients = [one.grad for one in self._parameters]
-        if any(gradient is None or gradient.is_sparse for gradient in gradients):
-            pairs = zip(gradients, self._parameters, strict=True)
-            gradients = [torch.zeros_like(one) if gradient is None else gradient.to_dense() for gradient, one in pairs]
-        if len(out) <= _FEW:
-            out.copy_(_flatten_dense_tensors(gradients))
-        else:
-            torch.cat([gradient.reshape(-1) for gradient in gradients if gradient is not None], out=out)
-        if scale is not None:
-            out.div_(scale)
 
 
 class _Slot:
@@ -174,8 +147,3 @@ class _Slot:
         if name not in layout.starts:
             return None
         return self.row[layout.starts[name] : layout.starts[name] + layout.size]
-
-
-def _length(vector: Tensor) -> float:
-    """Return the Euclidean norm of a vector."""
-    return math.sqrt(float(torch.dot(vector, vector)))
