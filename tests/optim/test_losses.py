@@ -1,10 +1,16 @@
-"""Losses by name."""
+"""Losses by name, and with a number."""
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lrscope.data import Samples
 from lrscope.errors import InputError
-from lrscope.optim import LOSSES, loss_function
+from lrscope.optim import LOSSES, LabelSmoothing, loss_function, takes_classes
+from lrscope.specification import from_json, to_json
+from lrscope.training import Experiment, Sweep, train
 
 OUTPUTS = torch.tensor([[1.0, 2.0], [3.0, 5.0]])
 TARGETS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -35,3 +41,36 @@ def test_an_unknown_loss_names_the_nearest():
     assert str(caught.value) == (
         f"loss must be one of {', '.join(LOSSES)}; got 'cross_entrpy'. Did you mean 'cross_entropy'?"
     )
+
+
+@given(st.floats(0, 1), st.integers(2, 6), st.integers(1, 9), st.integers(0, 10**6))
+def test_smoothed_labels_are_pytorchs(share, classes, samples, seed):
+    random = torch.Generator().manual_seed(seed)
+    outputs = 5 * torch.randn(samples, classes, generator=random, dtype=torch.float64)
+    targets = torch.randint(0, classes, (samples,), generator=random)
+    theirs = torch.nn.CrossEntropyLoss(label_smoothing=share)(outputs, targets)
+    assert torch.equal(LabelSmoothing(share)(outputs, targets), theirs)
+    spread = (1 - share) * torch.nn.functional.one_hot(targets, classes).double() + share / classes
+    by_hand = -(spread * outputs.log_softmax(1)).sum(1).mean()
+    assert torch.isclose(LabelSmoothing(share)(outputs, targets), by_hand, rtol=1e-12, atol=1e-12)
+
+
+def test_smoothing_has_a_json_form_and_bounds():
+    assert from_json(to_json(LabelSmoothing(0.1))) == LabelSmoothing(0.1)
+    assert loss_function(LabelSmoothing(0.1)) == LabelSmoothing(0.1)
+    with pytest.raises(InputError, match=r"^share must be less than or equal to 1; got 1\.5\.$"):
+        LabelSmoothing(1.5)
+
+
+def test_it_is_known_which_losses_take_classes():
+    assert takes_classes(LOSSES["cross_entropy"])
+    assert takes_classes(LabelSmoothing())
+    assert not any(takes_classes(LOSSES[name]) for name in ("mse", "half_mse", "l1"))
+    assert not takes_classes(lambda outputs, targets: outputs.mean())
+
+
+def test_a_class_without_an_output_is_refused_with_smoothing_too():
+    data = Samples(np.zeros((5, 3)), np.array([0, 1, 1, 0, 4]))
+    fields = {"data": data, "model": lambda: torch.nn.Linear(3, 4), "sweep": Sweep(lr=[0.1]), "steps": 1}
+    with pytest.raises(InputError, match=r"one number for each of the 5 classes of the targets; got 'shape \(4,\)'"):
+        train(Experiment(**fields, loss=LabelSmoothing(), batch_size=2), device="cpu")

@@ -1,4 +1,4 @@
-"""Dropout: right on average, and a function of the member's noise seed, the step and the layer alone."""
+"""Noise: right on average, and a function of the member's noise seed, the step and the layer alone."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from torch import nn
 from torch.func import vmap  # the members of these tests are keys
 
 from lrscope.data import Samples
+from lrscope.models import FlipShift, draws
 from lrscope.optim import SGD
 from lrscope.probes import Activations, Outputs, every
 from lrscope.training import Experiment, Sweep, train
@@ -145,3 +146,73 @@ def test_the_outputs_are_without_dropout():
     torch.manual_seed(0)
     expected = dropping().eval()(torch.ones(6, 1)).detach()
     assert np.allclose(whole.outputs.isel(noise_seed=1).values, expected, atol=1e-5)
+
+
+class Shaken(nn.Module):
+    """Two modules that draw, and dropout between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.dropout, self.second = nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, 2)
+
+    def forward(self, inputs):
+        features = self.dropout(self.first(inputs) + draws(inputs, 4).to(inputs.dtype))
+        return self.second(features * draws(inputs, 4).to(inputs.dtype))
+
+
+def test_draws_are_the_members_own_each_call_others():
+    inputs = torch.zeros(500, 3)
+    with MemberNoise(key(4)):
+        first, second = draws(inputs, 2), draws(inputs, 2)
+    with MemberNoise(key(4)):
+        again = draws(inputs, 2)
+    with MemberNoise(key(5)):
+        other = draws(inputs, 2)
+    assert first.shape == (500, 2)
+    assert first.dtype == torch.float64
+    assert torch.equal(first, again)
+    for one in (second, other):
+        assert abs(np.corrcoef(first.flatten(), one.flatten())[0, 1]) < 4 / np.sqrt(1000)
+    assert stats.kstest(first.flatten(), "uniform").pvalue > 1e-3
+
+
+def test_draws_leave_the_global_generator_alone():
+    before = torch.random.get_rng_state()
+    with MemberNoise(key(4)):
+        draws(torch.zeros(5, 3), 2)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_draws_under_vmap_are_those_of_each_key():
+    inputs, keys = torch.zeros(6, 3), torch.tensor([3, 9, 4])
+
+    def drawn(one):
+        with MemberNoise(one):
+            return draws(inputs, 2)
+
+    for row, number in zip(vmap(drawn)(keys), keys.tolist(), strict=True):
+        assert torch.equal(row, drawn(key(number)))
+
+
+def test_images_are_moved_by_the_member_alone():
+    images = torch.rand(8, 1, 6, 6)
+    layer = FlipShift(2)
+
+    def moved(one):
+        with MemberNoise(one):
+            return layer(images)
+
+    keys = torch.tensor([3, 9])
+    for row, number in zip(vmap(moved)(keys), keys.tolist(), strict=True):
+        assert torch.equal(row, moved(key(number)))
+
+
+def test_a_module_of_ones_own_that_draws_trains_the_same_alone():
+    inputs = np.ones((5, 4))
+    experiment = Experiment(
+        data=Samples(inputs, inputs[:, :2]), model=Shaken, optimizer=SGD(), steps=3,
+        sweep=Sweep(lr=[0.1], noise_seed=[0, 1]), dtype="float64",
+    )  # fmt: skip
+    together, alone = (train(experiment, device="cpu", chunk_size=size).loss for size in (None, 1))
+    assert np.allclose(together, alone, rtol=0, atol=1e-12)
+    assert abs(together.sel(noise_seed=0) - together.sel(noise_seed=1)).min() > 1e-6

@@ -8,7 +8,8 @@ from lrscope.models._augmentation import FlipShift, draws
 from lrscope.models._autoencoder import Autoencoder
 from lrscope.models._cnn import CNN
 from lrscope.models._imported import Imported
+from lrscope.models._mlp import MLP
 from lrscope.models._perceptron import Perceptron
 from lrscope.models._resnet import FastResNet
 
-__all__ = ["CNN", "Autoencoder", "FastResNet", "FlipShift", "Imported", "Perceptron", "draws"]
+__all__ = ["CNN", "MLP", "Autoencoder", "FastResNet", "FlipShift", "Imported", "Perceptron", "draws"]

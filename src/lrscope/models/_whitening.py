@@ -1,5 +1,6 @@
 """What a network is told of its images before it learns: brightness, contrast, and filters that whiten patches."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,13 +59,10 @@ def whitening_of(data: Any) -> Whitening:
     if images.ndim != 4 or min(images.shape[2:]) < PATCH or images.dtype.kind != "f":
         allowed = f"images (sample, channel, height, width) of floating numbers, at least {PATCH} by {PATCH} pixels"
         raise must_be("the inputs of data", allowed, f"{images.dtype} {images.shape}")
-    mean = images.mean((0, 2, 3), dtype=np.float64)
-    deviation = images.std((0, 2, 3), dtype=np.float64)
-    deviation = np.where(deviation > 0, deviation, 1.0)
-    first = images[:IMAGES]
-    normalised = ((some - mean[:, None, None]) / deviation[:, None, None] for some in _pieces(first))
     channels, height, width = images.shape[1:]
-    values, vectors = np.linalg.eigh(_covariance(patches(some) for some in normalised))
+    mean, deviation = _mean_and_deviation(images)
+    normalised = ((some - mean[:, None, None]) / deviation[:, None, None] for some in _pieces(images[:IMAGES]))
+    values, vectors = np.linalg.eigh(_covariance(map(patches, normalised)))
     filters = (vectors / np.sqrt(values + FLOOR)).T[::-1].reshape(-1, channels, PATCH, PATCH)
     return Whitening(mean, deviation, np.concatenate([filters, -filters]), (channels, height, width))
 
@@ -75,15 +73,25 @@ def patches(images: np.ndarray) -> np.ndarray:
     return windows.reshape(-1, images.shape[1] * PATCH**2)
 
 
-def _pieces(images: np.ndarray) -> list[np.ndarray]:
-    """Return the images some at a time: the patches of all would take 500 MB."""
-    return [images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE)]
+def _pieces(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the images some at a time: those of CIFAR-10 would take gigabytes on the way."""
+    return (images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE))
 
 
-def _covariance(pieces: Any) -> np.ndarray:
-    """Return the covariance of the rows of all pieces."""
-    count, total, products = 0, 0.0, 0.0
-    for piece in pieces:
-        count, total, products = count + len(piece), total + piece.sum(0), products + piece.T @ piece
-    mean = np.asarray(total) / count
-    return np.asarray(products) / count - np.outer(mean, mean)
+def _mean_and_deviation(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both for each channel; a deviation of 0 becomes 1."""
+    count = images[:, 0].size
+    sums = (some.sum((0, 2, 3), dtype=np.float64) for some in _pieces(images))
+    mean = np.sum(list(sums), 0) / count
+    squares = (((some - mean[:, None, None]) ** 2).sum((0, 2, 3)) for some in _pieces(images))
+    deviation = np.sqrt(np.sum(list(squares), 0) / count)
+    return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def _covariance(pieces: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the covariance (column, column) of the rows of all pieces."""
+    moments = [(len(piece), piece.sum(0), piece.T @ piece) for piece in pieces]
+    count, total, products = (sum(each) for each in zip(*moments, strict=True))
+    mean = total / count
+    covariance: np.ndarray = products / count - np.outer(mean, mean)
+    return covariance
