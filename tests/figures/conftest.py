@@ -407,3 +407,29 @@ def gains():
 def images(rng):
     """Side -> (rank, height, width)"""
     return {side: rng.random((8, 5, 5)) for side in ("most", "least")}
+
+
+@pytest.fixture
+def relations(rng):
+    """What `lrscope.analysis` gives of outputs (sample, output): their delta, the second order, the sensitivity"""
+    output, delta = rng.normal(size=(2, 30, 4))
+    point, centre = ("sample", "output"), np.array([-1.0, 0.0, 1.0])
+    against = xr.Dataset({"output": (point, output), "delta": (point, delta, {"long_name": "change"})})
+    bins = {
+        "bin_output": centre,
+        "bin_delta": 0.1 * centre,
+        "bin_low": 0.1 * centre - 0.05,
+        "bin_high": 0.1 * centre + 1,
+    }
+    against = against.assign({name: ("bin", values) for name, values in bins.items()})
+    line = {"r2_line": 0.02, "slope": -0.1, "intercept": 0.05, "r2_bins": 0.03}
+    line |= {"r2_corrected": 0.01, "r2_corrected_low": 0.0, "r2_corrected_high": 0.04}
+    second = xr.Dataset({"derivative": (point, 10 * output), "curvature": (point, 20 * delta)})
+    means = {"mean": np.array([1.0, 2, 3, 4]), "own": np.array([5.0, 6, np.nan, 8])}
+    ends = {f"{name}_{end}": values + by for name, values in means.items() for end, by in (("low", -1), ("high", 2))}
+    sensitivity = xr.Dataset({name: ("output", values) for name, values in (means | ends).items()})
+    return {
+        "delta": against.assign(line),
+        "second": second.assign(share=0.036, share_low=0.024, share_high=0.049),
+        "sensitivity": sensitivity.assign(sensitivity=(point, output, {"long_name": "change per unit"})),
+    }

@@ -111,9 +111,13 @@ def of_rates(recommended, outcomes_of_seeds, accuracies, course, tested, split, 
 
 
 @pytest.fixture
-def of_laws(last_shift, law, course_of_law, laws, gains, images):
+def of_laws(last_shift, law, shifts, course_of_law, laws, gains, images, relations):
     """The same for figures of replicated trainings."""
     return {
+        "class_sensitivity": (figures.class_sensitivity, (relations["sensitivity"],)),
+        "delta_by_output": (figures.delta_by_output, (relations["delta"],)),
+        "interactive_law": (figures.interactive_law, (shifts, course_of_law, law)),
+        "second_order_term": (partial(figures.second_order_term, b=0.1), (relations["second"],)),
         "image_sheet": (partial(figures.image_sheet, images=images), (gains,)),
         "law_grid": (figures.law_grid, (laws,)),
         "law_scatter": (figures.law_scatter, (last_shift, law)),
@@ -127,7 +131,7 @@ SINGLE = {
     *("differences_by_rate", "rate_bands", "steps_to_target_by_rate", "variance_bars"),
     *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
     *("life_histories", "survival_curves"),
-    *("law_scatter", "r2_by_replicates"),
+    *("class_sensitivity", "delta_by_output", "law_scatter", "r2_by_replicates", "second_order_term"),
 }
 
 

@@ -16,7 +16,7 @@ def test_every_point_lies_in_a_cell(points):
 
 
 def test_rows_go_up_and_columns_to_the_right():
-    counts = counted(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 2.0]), (-0.1, 1.1, -0.1, 2.1), cells=2)
+    counts = counted(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 2.0]), (-0.1, 1.1, -0.1, 2.1), cells=(2, 2))
     np.testing.assert_array_equal(counts.filled(0), [[1, 1], [0, 1]])
 
 

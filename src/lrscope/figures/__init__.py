@@ -18,12 +18,14 @@ from lrscope.figures._gradient_path import gradient_path, gradient_paths
 from lrscope.figures._heat import heat_map
 from lrscope.figures._insides import insides_by_rate, steps_to_target_by_rate
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
+from lrscope.figures._interactive_law import interactive_law
 from lrscope.figures._interactive_rates import interactive_rates
 from lrscope.figures._interactive_run import interactive_run
 from lrscope.figures._law import law_scatter
 from lrscope.figures._law_film import law_film
 from lrscope.figures._law_grid import law_grid
 from lrscope.figures._law_noise import r2_by_replicates
+from lrscope.figures._law_relations import class_sensitivity, delta_by_output, second_order_term
 from lrscope.figures._lives import life_histories, survival_curves, survival_panels
 from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
@@ -42,12 +44,14 @@ __all__ = [
     "Film",
     "activity_maps",
     "against_published",
+    "class_sensitivity",
     "colours",
     "configurations",
     "controlled_rate",
     "controller_bench",
     "curve_panels",
     "curves",
+    "delta_by_output",
     "detector",
     "detector_scores",
     "differences_by_rate",
@@ -65,6 +69,7 @@ __all__ = [
     "insides_by_rate",
     "interactive_curves",
     "interactive_fluctuation",
+    "interactive_law",
     "interactive_rates",
     "interactive_reconstructions",
     "interactive_run",
@@ -86,6 +91,7 @@ __all__ = [
     "reconstructions",
     "run_film",
     "scalar_panels",
+    "second_order_term",
     "sharpness_panels",
     "steps_to_target_by_rate",
     "style",

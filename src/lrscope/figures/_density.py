@@ -14,7 +14,9 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from lrscope.figures._style import ORDERED, SOFT, figure_of
 
 CELLS = 160
-"""Cells along each side: a single point is about as large as a small marker."""
+"""Cells along a side: a single point is about as large as a small marker."""
+Cells = tuple[int, int]
+SQUARE: Cells = (CELLS, CELLS)
 ROOM = 0.04
 """Of the span of the points, left free on each side."""
 FEW = 200
@@ -41,24 +43,24 @@ def _ends(values: np.ndarray) -> tuple[float, float]:
     return low - room, high + room
 
 
-def counted(x: np.ndarray, y: np.ndarray, limits: Limits, cells: int = CELLS) -> np.ma.MaskedArray[Any, Any]:
+def counted(x: np.ndarray, y: np.ndarray, limits: Limits, cells: Cells = SQUARE) -> np.ma.MaskedArray[Any, Any]:
     """Return how many points fall into each cell, (vertical, horizontal) from below; masked where there is none."""
     known = np.isfinite(x) & np.isfinite(y)
     counts, _, _ = np.histogram2d(y[known], x[known], bins=cells, range=(limits[2:], limits[:2]))
     return np.ma.masked_equal(counts, 0)
 
 
-def density(ax: Axes, x: np.ndarray, y: np.ndarray, limits: Limits, most: float | None = None) -> AxesImage:
+def density(ax: Axes, x: np.ndarray, y: np.ndarray, limits: Limits, cells: Cells = SQUARE) -> AxesImage:
     """Draw points as an image of their density and set both axes.
 
     Parameters
     ----------
     x, y : of the points, in one dimension; what is not finite is left out
     limits : of both axes
-    most : points in a cell that get the last colour; those of the fullest cell by default
+    cells : along the vertical axis and along the horizontal one
     """
-    counts = counted(x, y, limits)
-    norm = LogNorm(1, max(most or counts.max() or 1, 2))
+    counts = counted(x, y, limits, cells)
+    norm = LogNorm(1, max(counts.max() or 1, 2))
     look: dict[str, Any] = {"interpolation": "nearest", "origin": "lower", "aspect": "auto", "zorder": 2}
     image = ax.imshow(counts, cmap=ORDERED, norm=norm, extent=limits, **look)
     ax.axhline(0, color=SOFT, linewidth=0.4, zorder=0)

@@ -110,10 +110,10 @@ def _corrected(law: xr.Dataset, name: str, digits: int) -> str:
     value, below, above = (float(law[part]) for part in (f"{name}_corrected", low, high))
     if not np.isfinite(value):
         return ""
-    return f"    corrected for noise {value:.{digits}f}{_interval(below, above, digits)}"
+    return f"    corrected for noise {value:.{digits}f}{interval(below, above, digits)}"
 
 
-def _interval(low: float, high: float, digits: int) -> str:
+def interval(low: float, high: float, digits: int) -> str:
     """Return an interval in brackets; nothing where neither end is known."""
     if np.isfinite([low, high]).all():
         return f" ({low:.{digits}f} to {high:.{digits}f})"

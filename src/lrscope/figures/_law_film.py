@@ -41,19 +41,30 @@ def law_film(deltas: xr.Dataset, course: xr.Dataset, law: xr.Dataset, hold: int 
     ------
     InputError : other dimensions, other numbers of trainings, or `hold` below 1.
     """
-    require("deltas", deltas, *DIMS)
-    require("course", course, "replicates")
     if hold < 1:
         raise must_be("hold", "1 frame or more", hold)
-    numbers = deltas["replicates"].values
-    if not np.array_equal(numbers, course["replicates"].values):
-        raise must_be("course", "at the replicates of deltas", course["replicates"].values.tolist())
+    numbers = same_numbers(deltas, course)
     with style():
         figure = new_figure(*SIZE)
         figure.set_dpi(DPI)
         scatter, curve = figure.subplots(1, 2, width_ratios=[1.15, 1])
         movers = [_cloud(scatter, deltas, course, law), _curve(curve, course)]
     return Film(figure, np.repeat(numbers, hold), movers)
+
+
+def same_numbers(deltas: xr.Dataset, course: xr.Dataset) -> np.ndarray:
+    """Return the numbers of trainings of both.
+
+    Raises
+    ------
+    InputError : other dimensions, or they are not those of both.
+    """
+    require("deltas", deltas, *DIMS)
+    require("course", course, "replicates")
+    numbers = deltas["replicates"].values
+    if not np.array_equal(numbers, course["replicates"].values):
+        raise must_be("course", "at the replicates of deltas", course["replicates"].values.tolist())
+    return numbers
 
 
 def frame_limits(deltas: xr.Dataset) -> Limits:

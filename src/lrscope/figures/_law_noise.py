@@ -102,11 +102,22 @@ def replicate_axis(ax: Axes, numbers: list[np.ndarray]) -> None:
     low, high = known.min() / AHEAD, known.max() * AHEAD
     ax.set_xscale("log")
     ax.set_xlim(low, high)
-    steps = (1, 2, 5) if high / low < DECADES else (1,)
-    ticks = [step * 10**decade for decade in range(9) for step in steps if low <= step * 10**decade <= high]
+    ticks = round_numbers(low, high)
     ax.xaxis.set(major_locator=FixedLocator(ticks), minor_locator=NullLocator())
     ax.xaxis.set(major_formatter="{x:,.0f}", minor_formatter=NullFormatter())
     ax.set_xlabel("trainings at each rate")
+
+
+def round_numbers(low: float, high: float) -> list[int]:
+    """Return 1, 2, 5 of each power of ten between both ends, or the powers alone where they are far apart.
+
+    Examples
+    --------
+    >>> round_numbers(8, 300), round_numbers(8, 30_000)
+    ([10, 20, 50, 100, 200], [10, 100, 1000, 10000])
+    """
+    steps = (1, 2, 5) if high / low < DECADES else (1,)
+    return [step * 10**decade for decade in range(9) for step in steps if low <= step * 10**decade <= high]
 
 
 def _mark(ax: Axes, wanted: float, needed: Mapping[str, float], palette: Mapping[str, str]) -> None:
