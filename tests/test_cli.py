@@ -139,7 +139,8 @@ def test_cuda_without_a_gpu_is_one_sentence(refused):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["rum"], "command must be one of run, report, inspect, data, export, list; got 'rum'. Did you mean 'run'?"),
+        (["rum"], "command must be one of run, report, compare, inspect, data, export, list; got 'rum'. "
+         "Did you mean 'run'?"),
         (["run"], f"STUDY must be one of {', '.join(STUDIES)}; got none. Write for example: lrscope run fluctuation"),
         (["run", "fluctation"], f"study must be one of {', '.join(STUDIES)}; got 'fluctation'. "
          "Did you mean 'fluctuation'?"),
@@ -325,6 +326,7 @@ def test_brackets_in_a_path_are_no_markup(done, tmp_path, capsys):
         (["run", "fluctuation", "--help"], "usage: lrscope run fluctuation"),
         (["run", "sweep", "--help"], "usage: lrscope run sweep"),
         (["report", "--help"], "usage: lrscope report DIR"),
+        (["compare", "--help"], "usage: lrscope compare DIR --lr X --lr Y"),
         (["inspect", "--help"], "usage: lrscope inspect FILE.root"),
         (["list", "--help"], "usage: lrscope list"),
     ],

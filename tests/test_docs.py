@@ -175,7 +175,14 @@ def commands() -> list[str]:
     return sorted({line for line in shown if line.startswith("lrscope ")})
 
 
-NAMES = ("lrscope run", "lrscope report", "lrscope inspect", "lrscope data fetch", "lrscope export tensorboard")
+NAMES = (
+    "lrscope run",
+    "lrscope report",
+    "lrscope compare",
+    "lrscope inspect",
+    "lrscope data fetch",
+    "lrscope export tensorboard",
+)
 """Said of a command, not to be typed; so are lines with a word in capitals."""
 WHOLE = [line for line in commands() if line not in NAMES and not re.search(r"\b[A-Z]{3,}\b", line)]
 
@@ -193,6 +200,8 @@ def dry(monkeypatch):
     for inner in ("cli._run._trained", "cli._run.reported", "cli._report.reported", "cli._data._fetch"):
         monkeypatch.setattr(f"lrscope.{inner}", lambda *_: True)
     monkeypatch.setattr("lrscope.studies.write_records_report", lambda *_: "page")
+    monkeypatch.setattr("lrscope.cli._compare._compared", lambda *_: None)
+    monkeypatch.setattr("lrscope.cli._compare._print", lambda *_: None)
     monkeypatch.setattr("lrscope.integrations._tensorboard.export_tensorboard", lambda *_: "folder")
 
 

@@ -58,6 +58,7 @@ def difference(
         freedom : degrees of freedom of the test
         deviation : standard deviation of the difference of a network at `lr` and one at `other`: of the paired
             differences, or of two unrelated networks
+        unrelated : what `deviation` is, or would be, without pairs
         correlation : of the pairs; NaN if not paired, or if one rate has the same value everywhere
         smallest : difference that as many seeds would show with a probability of 80 %
 
@@ -190,6 +191,7 @@ def _paired(used: xr.DataArray) -> xr.Dataset:
         {
             "difference": gaps.mean(SEED),
             "deviation": deviation,
+            "unrelated": sqrt(float(known.var(SEED, ddof=1).sum())),
             "error": deviation / sqrt(pairs),
             "freedom": float(pairs - 1),
             "correlation": xr.corr(first, second, SEED) if varied else np.nan,
@@ -222,6 +224,7 @@ def _unpaired(used: xr.DataArray) -> xr.Dataset:
         {
             "difference": means.isel({LR: 0}) - means.isel({LR: 1}),
             "deviation": deviation,
+            "unrelated": deviation,
             "error": sqrt(total) if deviation else 0.0,
             "freedom": max(freedom, float(count.min() - 1)),
             "correlation": np.nan,
@@ -286,6 +289,7 @@ NAMES = {
     "unmatched": "networks without a partner",
     "freedom": "degrees of freedom",
     "deviation": "standard deviation of the difference of the {}",
+    "unrelated": "standard deviation of the difference of the {}, unpaired",
     "correlation": "correlation of the pairs",
     "smallest": "difference of the {} that as many seeds would show",
 }

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
+from lrscope.cli._compare import compare
 from lrscope.cli._data import data
 from lrscope.cli._export import export
 from lrscope.cli._report import inspect, report
@@ -20,6 +21,7 @@ What does the learning rate do to a neural network, neuron by neuron?
   lrscope run STUDY [options] --out DIR   train a study, record everything, write its report
   lrscope report DIR                      write the report of a run again from its records
   lrscope report FILE.root                write a report of any file of records, such as a Recorder's
+  lrscope compare DIR --lr X --lr Y       say whether the difference between two learning rates is real
   lrscope inspect FILE.root               say what a file of records holds
   lrscope data fetch NAME --root DIR      download MNIST or CIFAR-10, and check it
   lrscope export tensorboard DIR          write the records of a run as TensorBoard's event files
@@ -61,6 +63,7 @@ def _dispatch(given: list[str]) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "run": run,
         "report": report,
+        "compare": compare,
         "inspect": inspect,
         "data": data,
         "export": export,

@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lrscope.studies._catalogue import STUDIES, study
+from lrscope.studies._compare import Case, Comparison, compared
+from lrscope.studies._compare_words import compared_tables, verdict
 from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import ONLY, Folder
 from lrscope.studies._recorded import write_records_report
@@ -21,15 +23,20 @@ if TYPE_CHECKING:
 __all__ = [
     "ONLY",
     "STUDIES",
+    "Case",
     "Chapter",
+    "Comparison",
     "Findings",
     "Folder",
     "Listed",
     "Moving",
     "Still",
+    "compared",
+    "compared_tables",
     "cost",
     "run",
     "study",
+    "verdict",
     "write_records_report",
     "write_report",
 ]

@@ -1,0 +1,105 @@
+"""`lrscope compare`: is the difference between two learning rates real?"""
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from pydantic import Field
+from rich.console import Console
+from rich.table import Table
+
+from lrscope.cli._options import parsed
+from lrscope.cli._words import HELP, explained
+from lrscope.errors import InputError, must_be
+from lrscope.specification import specification
+
+if TYPE_CHECKING:
+    from lrscope.studies import Comparison
+
+USAGE = """\
+usage: lrscope compare DIR --lr X --lr Y [options]
+       lrscope compare FILE.root ... --lr X --lr Y [options]
+
+Is the difference between two learning rates real? Compares networks of the same seed with each other, and says how
+large the difference is, how sure that is, and how many seeds would show one of a given size.
+
+  DIR                  folder that `lrscope run` has written
+  FILE.root ...        records of any training, or several files that make a grid together
+  --lr X --lr Y        two rates that were trained
+  --metric NAME        anything that is one number a step: held_out_loss (or else loss) by default
+  --step K             at this step; by default at the last one recorded
+  --size S             also say how many seeds would show a difference of this size
+  --where AXIS=VALUE   of an axis that is neither rate nor seed; by default each of its values is compared
+  --experiment NAME    of a folder with several; by default grid, with its further rounds
+  --confidence C       of the interval; 0.95 by default
+"""
+
+
+@specification
+class Compare:
+    """What is compared with what."""
+
+    lr: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = ()
+    """a rate that was trained"""
+    metric: str | None = None
+    """anything that is one number a step"""
+    step: Annotated[int, Field(ge=0)] | None = None
+    """step at which it was recorded"""
+    size: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """a difference that one would like to see"""
+    where: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """axis=value"""
+    experiment: str | None = None
+    """name of an experiment in the folder"""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """of the interval"""
+
+
+def compare(given: list[str]) -> int:
+    """Compare two learning rates; return the exit code."""
+    if not given or any(word in HELP for word in given):
+        return explained(USAGE)
+    paths = list(takewhile(lambda word: not word.startswith("-"), given))
+    if not paths:
+        raise InputError("DIR must be a folder of a run or files of records; got none. See lrscope compare --help.")
+    (options,) = parsed({"compare": Compare}, given[len(paths) :], f"lrscope compare {' '.join(paths)}")
+    _print(_compared(paths, options), options.size)
+    return 0
+
+
+def _compared(paths: list[str], options: Compare) -> "Comparison":
+    from lrscope.studies import compared
+
+    if len(options.lr) != 2:
+        got = " and ".join(f"{lr:g}" for lr in options.lr) or None
+        raise must_be("--lr", "given twice, for the two rates", got, "Write for example --lr 0.001 --lr 0.01.")
+    return compared(
+        paths,
+        (options.lr[0], options.lr[1]),
+        metric=options.metric,
+        step=options.step,
+        experiment=options.experiment,
+        where=dict(map(_label, options.where)),
+        confidence=options.confidence,
+    )
+
+
+def _label(word: str) -> tuple[str, str]:
+    axis, sign, value = word.partition("=")
+    if not (axis and sign and value):
+        raise must_be("--where", "AXIS=VALUE", word, "Write for example --where shape=circle.")
+    return axis, value
+
+
+def _print(found: "Comparison", size: float | None) -> None:
+    from lrscope.studies import compared_tables, verdict
+
+    console = Console(highlight=False, soft_wrap=True)
+    for sentence in verdict(found):
+        console.print(sentence, markup=False)
+    for columns, rows in compared_tables(found, size):
+        table = Table(*columns, box=None, pad_edge=False, header_style="italic")
+        for row in rows:
+            table.add_row(*row)
+        console.print()
+        console.print(table)

@@ -1,0 +1,324 @@
+"""Two learning rates compared by anything that was recorded: from a folder or files to the pairs that are tested."""
+
+import functools
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isclose
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from lrscope import analysis, store
+from lrscope.errors import InputError, must_be, unknown
+from lrscope.records import DIVERGED_AT, step_dimension
+from lrscope.studies._folder import Folder
+from lrscope.studies._recorded_view import LR, SEED, View
+
+SCORES = ("held_out_loss", "loss")
+"""What rates are compared by, unless something else is asked for: the first that was recorded."""
+GRID, ROUND = "grid", re.compile(r"round\d+")
+"""The experiment that is taken where there are several, and what belongs to it: further rounds of the same grid."""
+BATCH, REPLICATES, SUM = "batch", "replicates", "_sum"
+"""Replicated trainings are recorded as sums over batches of replicates."""
+PRODUCTS = "outputs_product_sum"
+DIGITS = 3
+"""Significant digits of a rate that are enough to name it: as reports print them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison.
+
+    Attributes
+    ----------
+    labels : axis -> value, of the axes that are neither rate nor seed
+    result : of `analysis.difference`, or in a sentence why there is none
+    """
+
+    labels: Mapping[str, Any]
+    result: xr.Dataset | str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two learning rates compared.
+
+    Attributes
+    ----------
+    metric : name of the quantity
+    lrs : the rates, as they were trained
+    over : the axis whose values are paired: ``seed``, another one of seeds, or ``batch``
+    cases : one for each combination of the other axes
+    steps : first and last step at which values stand
+    replicates : trainings behind each value: 1, or those of a batch
+    diverged : replicates that diverged, in sums over batches
+    """
+
+    metric: str
+    lrs: tuple[float, float]
+    over: str
+    cases: Sequence[Case]
+    steps: tuple[int, int]
+    replicates: float = 1.0
+    diverged: int = 0
+
+    @property
+    def told(self) -> list[tuple[Mapping[str, Any], xr.Dataset]]:
+        """Labels and result of the cases that could be compared."""
+        return [(case.labels, case.result) for case in self.cases if isinstance(case.result, xr.Dataset)]
+
+
+def compared(
+    paths: Sequence[str | PathLike[str]],
+    lrs: tuple[float, float],
+    *,
+    metric: str | None = None,
+    step: int | None = None,
+    experiment: str | None = None,
+    where: Mapping[str, str] | None = None,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Return how two learning rates differ, seed by seed, in anything that was recorded.
+
+    Parameters
+    ----------
+    paths : the folder of a run, a file of records, or several files that make a grid together
+    lrs : two rates that were trained; three significant digits are enough where they name one only
+    metric : name of a quantity that is one number a step for the whole network, or of a sum over replicates without its
+        ``_sum``; the held-out loss by default, or else the loss
+    step : at which it was recorded; by default the last one of each network
+    experiment : name of an experiment of the folder; by default the only one, or ``grid`` with its further rounds
+    where : axis -> value, for axes that are neither rate nor seed; by default each of their values is a case
+    confidence : of the intervals
+
+    Raises
+    ------
+    InputError : nothing was recorded there; an experiment, a quantity, a step, a rate, an axis or a value that does not
+        exist; several axes of seeds; or no case has two networks at each rate that did not diverge.
+    """
+    parts = _opened([Path(path) for path in paths], experiment)
+    name = _chosen(metric, parts[0])
+    parts = [_averaged(part, name) for part in parts]
+    cut = [_at_step(part, name, step) for part in parts]
+    scores = [analysis.final_scores(part, name) for part in cut]
+    values = functools.reduce(lambda whole, more: whole.combine_first(more), scores).assign_attrs(scores[0].attrs)
+    rates = _meant(lrs, values)
+    chosen, labels = _selected(values, where or {})
+    over = _repetition(chosen)
+    paired = BATCH not in parts[0].coords or _common(parts[0])
+    cases = [Case({**labels, **own}, _tested(each, rates, confidence, paired)) for own, each in _cases(chosen, over)]
+    found = Comparison(name, rates, over, cases, _steps(cut, name, rates), **_replicates(parts[0], rates))
+    if not found.told:
+        raise InputError(str(cases[0].result))
+    return found
+
+
+def _opened(paths: list[Path], experiment: str | None) -> list[xr.Dataset]:
+    """Return the records of an experiment, and of the further rounds of its grid."""
+    folder = Folder(paths[0]) if len(paths) == 1 and (paths[0] / "experiment.json").exists() else None
+    there = [name for name in folder.description()["experiments"] if folder.records(name)] if folder else []
+    if folder is None or not there:
+        if experiment is not None:
+            raise must_be("experiment", "left out for files", experiment, "It names one in the folder of a run.")
+        return [store.open_records(paths[0] if len(paths) == 1 else paths)]
+    return [store.open_records(folder.records(name)) for name in _named(there, experiment)]
+
+
+def _named(there: list[str], experiment: str | None) -> list[str]:
+    """Return the names of the experiments that are meant."""
+    if experiment is None and len(there) > 1 and GRID not in there:
+        raise InputError(f"experiment must be one of {', '.join(there)}; got none. Choose one.")
+    if experiment not in (None, *there):
+        raise unknown("experiment", str(experiment), there)
+    if experiment is None and GRID in there:
+        return [GRID, *filter(ROUND.fullmatch, there)]
+    return [experiment or there[0]]
+
+
+def _metrics(records: xr.Dataset) -> list[str]:
+    """Return the names of what is one number a step for a whole network, or for a batch of replicates."""
+    names = View(records, {}, ()).scalars()
+    if REPLICATES not in records:
+        return names
+    return [name.removesuffix(SUM) for name in names if name.endswith(SUM)]
+
+
+def _chosen(metric: str | None, records: xr.Dataset) -> str:
+    """Return the quantity that rates are compared by."""
+    names = _metrics(records)
+    if metric is None:
+        metric = next((name for name in SCORES if name in names), None)
+    if metric is None:
+        raise must_be("metric", f"one of {', '.join(names)}", None, "Neither held_out_loss nor loss was recorded.")
+    if metric not in names:
+        raise unknown("metric", metric, names)
+    return metric
+
+
+def _averaged(records: xr.Dataset, name: str) -> xr.Dataset:
+    """Return records with the mean over the replicates of each batch; those of single networks as they are."""
+    if REPLICATES not in records:
+        return records
+    counts, total = records[REPLICATES].compute(), records[name + SUM].compute()
+    text = str(total.attrs["long_name"]).removeprefix("sum of ")
+    return records.assign({name: (total / counts.where(counts > 0)).assign_attrs(total.attrs, long_name=text)})
+
+
+def _at_step(records: xr.Dataset, name: str, step: int | None) -> xr.Dataset:
+    """Return a quantity, and where networks diverged, up to a step, of which alone the quantity is kept.
+
+    Raises
+    ------
+    InputError : it was not recorded at this step; the nearest ones are named.
+    """
+    kept = records[[name, *([DIVERGED_AT] if DIVERGED_AT in records else [])]].compute()
+    if step is None:
+        return kept
+    dim = step_dimension(kept[name])
+    steps = kept[dim].values
+    if step not in steps:
+        near = sorted(steps[np.argsort(abs(steps - step), kind="stable")[:2]].tolist())
+        remedy = f"The nearest: {' and '.join(map(str, near))}."
+        raise must_be("step", f"one at which {name} was recorded", step, remedy)
+    arrays = {name: kept[name].sel({dim: [step]}).rename({dim: "step_chosen"})}
+    if DIVERGED_AT in kept:
+        array = kept[DIVERGED_AT]
+        own = step_dimension(array)
+        arrays[DIVERGED_AT] = array.where((array >= 0) & (array <= step), -1).rename({own: "step_diverged"})
+    return xr.Dataset(arrays, attrs=records.attrs)
+
+
+def _meant(lrs: tuple[float, float], values: xr.DataArray) -> tuple[float, float]:
+    """Return the rates that were trained, where they are named by three digits.
+
+    Raises
+    ------
+    InputError : no learning rates were recorded.
+    """
+    if LR not in values.dims or values[LR].dtype.kind not in "fiu":
+        axes = ", ".join(map(str, values.dims)) or "none"
+        raise must_be("records", "of trainings at several learning rates", f"the axes {axes}", "Record the rate as lr.")
+    first, second = (_named_rate(lr, values[LR].values.tolist()) for lr in lrs)
+    return first, second
+
+
+def _named_rate(lr: float, rates: list[float]) -> float:
+    if any(isclose(rate, lr) for rate in rates):
+        return lr
+    near = [rate for rate in rates if float(f"{rate:.{DIGITS}g}") == lr]
+    return near[0] if len(near) == 1 else lr
+
+
+def _selected(values: xr.DataArray, where: Mapping[str, str]) -> tuple[xr.DataArray, dict[str, Any]]:
+    """Return the values at some labels, and these labels.
+
+    Raises
+    ------
+    InputError : an axis or a label that does not exist.
+    """
+    chosen: dict[str, Any] = {}
+    for axis, text in where.items():
+        axes = [str(dim) for dim in values.dims if dim != LR]
+        if axis not in axes:
+            raise unknown("where", axis, axes) if axes else must_be("where", "left out; there is no axis but lr", axis)
+        labels = values[axis].values.tolist()
+        places = [place for place, label in enumerate(labels) if _is_label(label, text)]
+        if not places:
+            raise unknown(axis, text, map(str, labels))
+        chosen[axis] = labels[places[0]]
+        values = values.isel({axis: places[0]}, drop=True)
+    return values, chosen
+
+
+def _is_label(label: Any, text: str) -> bool:
+    """Tell whether a text is a label; numbers may be written in any way."""
+    if str(label) == text:
+        return True
+    try:
+        return isinstance(label, float | int) and float(text) == label
+    except ValueError:
+        return False
+
+
+def _repetition(values: xr.DataArray) -> str:
+    """Return the axis whose values are repetitions of the same training.
+
+    Raises
+    ------
+    InputError : there are several axes of seeds, or none and several others.
+    """
+    axes = {str(dim): size for dim, size in values.sizes.items() if dim != LR}
+    seeds = [axis for axis in axes if axis in (SEED, BATCH) or axis.endswith(f"_{SEED}")]
+    several = [axis for axis in seeds if axes[axis] > 1]
+    if len(several) > 1:
+        got = f"{' and '.join(several)}, whose networks share seeds"
+        raise _not_paired("one axis of seeds", got, several[-1], values)
+    if seeds:
+        return (several or seeds)[0]
+    others = [axis for axis, size in axes.items() if size > 1]
+    if len(others) > 1:
+        raise _not_paired("an axis of seeds", " and ".join(others), others[0], values)
+    return others[0] if others else next(iter(axes), SEED)
+
+
+def _not_paired(allowed: str, got: str, axis: str, values: xr.DataArray) -> InputError:
+    """Return the error for axes of which it is not known what is paired."""
+    remedy = f"Add for example --where {axis}={values[axis].values[0]}."
+    return InputError(f"records must have {allowed}; got {got}. {remedy}")
+
+
+def _cases(values: xr.DataArray, over: str) -> Iterator[tuple[dict[str, Any], xr.DataArray]]:
+    """Yield labels and values (lr, seed) of each combination of the axes that are neither rate nor repetition."""
+    if over not in values.dims:
+        values = values.expand_dims(over)
+    axes = [str(dim) for dim in values.dims if dim not in (LR, over)]
+    for places in itertools.product(*(range(values.sizes[axis]) for axis in axes)):
+        own = values.isel(dict(zip(axes, places, strict=True)))
+        if own.notnull().any():
+            labels = {axis: own[axis].item() for axis in axes}
+            yield labels, own.drop_vars(axes).rename({over: SEED} if over != SEED else {})
+
+
+def _tested(values: xr.DataArray, lrs: tuple[float, float], confidence: float, paired: bool) -> xr.Dataset | str:
+    """Return the result of the test, or in a sentence why there is none: too many diverged, or were not trained."""
+    numbered = values if SEED in values.coords else values.assign_coords({SEED: range(values.sizes[SEED])})
+    try:
+        return analysis.difference(numbered, *lrs, confidence=confidence, paired=paired)
+    except InputError as error:
+        return str(error)
+
+
+def _common(records: xr.Dataset) -> bool:
+    """Tell whether replicates of the same number share their seeds: then products of two rates were summed."""
+    if PRODUCTS not in records:
+        return True
+    array = records[PRODUCTS]
+    first = array.isel({dim: [0] for dim in array.dims if dim != "other_lr"}).compute()
+    return int(first.notnull().sum()) > 1
+
+
+def _steps(parts: Sequence[xr.Dataset], name: str, lrs: tuple[float, float]) -> tuple[int, int]:
+    """Return the first and the last of the steps at which the networks' last values stand."""
+    lasts = []
+    for part in parts:
+        array = part[name]
+        dim = step_dimension(array)
+        own = np.any([np.isclose(part[LR], lr, rtol=1e-9) for lr in lrs], axis=0)
+        lasts += array[dim].where(array.notnull()).max(dim).values[own].tolist()
+    known = [int(step) for step in lasts if np.isfinite(step)]
+    return (min(known), max(known)) if known else (0, 0)
+
+
+def _replicates(records: xr.Dataset, lrs: tuple[float, float]) -> dict[str, Any]:
+    """Return how many trainings stand behind each value, and how many diverged; nothing for single networks."""
+    if REPLICATES not in records:
+        return {}
+    own = np.any([np.isclose(records[LR], lr, rtol=1e-9) for lr in lrs], axis=0)
+    counts = records[REPLICATES].compute().values[own]
+    diverged = records["diverged"].compute().values[own] if "diverged" in records else np.zeros(0, int)
+    return {"replicates": float(counts[counts > 0].mean()), "diverged": int(diverged[diverged > 0].sum())}
