@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.func import vmap
@@ -23,16 +22,15 @@ from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
 from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
 from lrscope.training._compiled import Program, Repetition, compiled, decompositions
-from lrscope.training._graph import filled, leaves, simplified, without_python
+from lrscope.training._graph import leaves, simplified, without_python
 from lrscope.training._images import channels_last
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
 from lrscope.training._replay import Replay
+from lrscope.training._state import State, Values, apart, ordered
 from lrscope.training._tape import Tree
 
-State = dict[str, Any]
-Values = dict[str, Tensor]
 Step = Callable[..., tuple[State, Values]]
 Traced = TypeVar("Traced")
 
@@ -152,7 +150,7 @@ class Ensemble:
             },
             DIVERGED_AT: torch.full((members,), -1, dtype=torch.int64, device=parameters.device),
         }
-        return _apart(state)
+        return apart(state)
 
     def step(
         self, state: State, step: int, factor: float, due: tuple[int, ...], order: Tensor | None
@@ -243,7 +241,7 @@ class Ensemble:
         return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
 
     def _program(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
-        arguments = (_apart(arguments[0]), *arguments[1:])
+        arguments = (apart(arguments[0]), *arguments[1:])
         return self._runnable(_traced(self._lifted(due, batch_dim), arguments), arguments)
 
     def _runnable(self, graph: GraphModule, arguments: tuple[Any, ...]) -> Callable[..., Any]:
@@ -253,7 +251,7 @@ class Ensemble:
 
     def _compiled(self, due: tuple[int, ...], count: int, arguments: tuple[Any, ...]) -> Program | None:
         state, numbers, (seed, first, factors), *data = arguments
-        single = (_apart(state), numbers, (seed, first, factors[0]), *data)
+        single = (apart(state), numbers, (seed, first, factors[0]), *data)
         graph = _traced(self._lifted(due, self._data_dim), single, decompositions())
         before = len(leaves((state, numbers, seed)))
         return compiled(graph, single, arguments, Repetition(count, step=before, scale=before + 1))
@@ -278,7 +276,7 @@ class Ensemble:
         moment = dataclasses.replace(moment, **self._evaluated(parameters, buffers, offered, key, needs))
         values, memories = self._measured(due, state["probes"], moment)
         after = {"parameters": kept, "buffers": kept_buffers, "rule": rule, "controller": control, "probes": memories}
-        return _ordered({**after, DIVERGED_AT: diverged_at}, state), {**values, DIVERGED_AT: diverged_at}
+        return ordered({**after, DIVERGED_AT: diverged_at}, state), {**values, DIVERGED_AT: diverged_at}
 
     def _rate(
         self, state: State, lr: Tensor, clock: Clock, result: Pass, batch: Batch
@@ -353,25 +351,8 @@ def _traced(
         raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
 
 
-def _apart(state: State) -> State:
-    """Return a state in which each entry has memory of its own.
-
-    Two entries may be one tensor (the last gradient, remembered by two probes); a trace would take them for one for
-    all time.
-    """
-    copies: State = filled(state, (leaf.clone(memory_format=torch.contiguous_format) for leaf in leaves(state)))
-    return copies
-
-
 def _tree(batch: Batch) -> Tree:
     return {"inputs": batch.inputs, "targets": batch.targets}
-
-
-def _ordered(state: State, like: State) -> State:
-    """Return a state with its entries in the order of another, as a program that runs again and again needs it."""
-    return {
-        name: _ordered(state[name], value) if isinstance(value, dict) else state[name] for name, value in like.items()
-    }
 
 
 def _first_not_finite(result: Pass, step: Tensor, before: Tensor) -> Tensor:
@@ -379,24 +360,3 @@ def _first_not_finite(result: Pass, step: Tensor, before: Tensor) -> Tensor:
     # 0 times a number is 0 unless it is not finite; the sum takes fewer passes over the gradient than `isfinite`.
     finite = torch.isfinite(result.loss) & ((result.gradient * 0).sum() == 0)
     return torch.where((before < 0) & ~finite, step, before)
-
-
-def to_arrays(state: State, prefix: str = "") -> dict[str, np.ndarray]:
-    """Return the tensors of a state as NumPy arrays under path-like names (``rule/mean``), for a checkpoint."""
-    arrays: dict[str, np.ndarray] = {}
-    for name, value in state.items():
-        if isinstance(value, dict):
-            arrays |= to_arrays(value, f"{prefix}{name}/")
-        else:
-            arrays[f"{prefix}{name}"] = value.cpu().numpy().copy()
-    return arrays
-
-
-def from_arrays(arrays: Mapping[str, np.ndarray], like: State, prefix: str = "") -> State:
-    """Return a state with the structure and devices of `like` and the values of `to_arrays`."""
-    return {
-        name: from_arrays(arrays, value, f"{prefix}{name}/")
-        if isinstance(value, dict)
-        else torch.from_numpy(arrays[f"{prefix}{name}"].copy()).to(value.device)
-        for name, value in like.items()
-    }

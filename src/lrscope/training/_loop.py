@@ -15,7 +15,7 @@ from lrscope.errors import must_be
 from lrscope.optim import is_controller, numbers_of
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import Gatherer
-from lrscope.training._ensemble import Columns, Ensemble, Recipe, State, Values, from_arrays, to_arrays
+from lrscope.training._ensemble import Columns, Ensemble, Recipe
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._lanes import lanes_of, threads_for
 from lrscope.training._plan import (
@@ -33,6 +33,7 @@ from lrscope.training._plan import (
     timetable,
 )
 from lrscope.training._prepared import Prepared, initial
+from lrscope.training._state import State, Values, from_arrays, to_arrays
 
 Checkpoint = Mapping[str, np.ndarray]
 Arrived = tuple[xr.Dataset, int, dict[str, np.ndarray]]

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from lrscope.records import DIVERGED_AT
-from lrscope.training._ensemble import Values
 from lrscope.training._experiment import Experiment, holds_nothing_out
 from lrscope.training._lanes import lanes_of
 from lrscope.training._loop import Stream, device_of
 from lrscope.training._plan import Members, fitting
 from lrscope.training._prepared import Prepared
+from lrscope.training._state import Values
 
 
 @dataclass(frozen=True)
