@@ -17,7 +17,9 @@ from pydantic_core import ErrorDetails
 from lrscope.errors import InputError, must_be, unknown
 
 T = TypeVar("T")
-_FOLDERS = ("lrscope.data", "lrscope.models", "lrscope.optim", "lrscope.probes", "lrscope.sweep", "lrscope.training")
+_FOLDERS = tuple(
+    f"lrscope.{name}" for name in ("data", "models", "optim", "probes", "sweep", "training", "distributed")
+)
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -111,7 +113,8 @@ def _exported(name: str) -> Any:
     if folder not in _FOLDERS:
         raise must_be("class", f"a specification of {', '.join(_FOLDERS)}", name)
     exported = vars(importlib.import_module(folder))
-    specifications = [other for other in exported.get("__all__", exported) if _is_specification(exported[other])]
+    names = exported.get("__all__", exported)
+    specifications = [other for other in names if _is_specification(exported.get(other))]
     if short not in specifications:
         raise unknown("class", short, specifications)
     return exported[short]

@@ -12,12 +12,21 @@ from rich.progress import (
 )
 from rich.text import Text
 
+FAST = 100
+"""From so many a second on, tenths do not matter."""
+
 
 class Bar:
-    """A progress bar with rate and remaining time; it appears with the first step, so that errors stand alone."""
+    """A progress bar with rate and remaining time; it appears with the first step, so that errors stand alone.
 
-    def __init__(self) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _Rate(), TimeRemainingColumn()
+    Parameters
+    ----------
+    unit : what is counted
+    """
+
+    def __init__(self, unit: str) -> None:
+        rate = _Rate(unit)
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), rate, TimeRemainingColumn()
         self._progress = Progress(*columns, console=Console(stderr=True))
         self._task = self._progress.add_task("Training", total=None)
 
@@ -36,8 +45,12 @@ class Bar:
 
 
 class _Rate(ProgressColumn):
-    """How many steps of single networks are taken a second."""
+    """How much is done a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
 
     def render(self, task: Task) -> Text:
         """Return the rate, once there is one."""
-        return Text(f"{task.speed:,.0f} network steps/s" if task.speed else "")
+        return Text(f"{task.speed:,.{0 if task.speed > FAST else 1}f} {self._unit}/s" if task.speed else "")

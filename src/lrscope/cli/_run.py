@@ -61,10 +61,11 @@ def run(given: list[str]) -> int:
 
 def _trained(name: str, options: Any, place: "Place", folder: "Folder", command: str) -> bool:
     from lrscope.studies import run as train
+    from lrscope.studies import study
 
     if place.resume and place.overwrite:
         raise InputError("--resume or --overwrite must be given, not both: one keeps what the other removes.")
-    with Bar() as bar:
+    with Bar(getattr(study(name), "UNIT", "network steps")) as bar:
         return train(
             name,
             options,

@@ -10,6 +10,7 @@ STUDIES: Mapping[str, str] = {
     "fluctuation": "Which neurons take part in learning, and how does that depend on the learning rate?",
     "stability": "When and why does training suddenly start to oscillate, and what announces it?",
     "sweep": "Which learning rate should I use, and how sure is that?",
+    "linearity": "What does the learning rate do to the average network, and is that a straight line?",
 }
 """Name of each study -> the question it asks."""
 

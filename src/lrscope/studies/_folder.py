@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ _PASSING = (
 )
 """What stands in the folder while it is written, and is left behind by what is killed."""
 _FOLDERS_OF_RESULTS = ("tables", "figures", "tensorboard")
+_PIECES = "pieces"
+"""Folder of what a replication has summed so far."""
 _FIELDS = {
     "study": str,
     "options": dict,
@@ -103,10 +105,13 @@ class Folder:
             remedy = "Give another --out or --overwrite" + ("." if held["finished"] else ", or --resume to go on.")
             raise InputError(f"out must be a new folder; {self.path} holds results of {study} already. {remedy}")
 
-    def check_resumable(self, study: str, options: Mapping[str, Any], experiments: Mapping[str, Any]) -> None:
+    def check_resumable(
+        self, study: str, options: Mapping[str, Any], experiments: Mapping[str, Any], free: Collection[str] = ()
+    ) -> None:
         """Make sure that there is an unfinished run of the same study, with the same options and experiments.
 
-        It may have more experiments: those that followed from the records of the first ones.
+        It may have more experiments: those that followed from the records of the first ones. The options of `free` may
+        be others.
 
         Raises
         ------
@@ -115,7 +120,8 @@ class Folder:
         held = self.description()
         if held["study"] != study:
             raise InputError(f"--resume must continue the study {study}; {self.path} holds results of {held['study']}.")
-        differing = _differences(held["options"], options)
+        fixed = {name: value for name, value in options.items() if name not in free}
+        differing = _differences(held["options"], fixed)
         if differing:
             raise InputError(f"--resume must have the options of the run; {differing}. Give the same options again.")
         if {name: held["experiments"].get(name) for name in experiments} != experiments:
@@ -140,7 +146,7 @@ class Folder:
         with self._as_sentences():
             self.path.mkdir(parents=True, exist_ok=True)
             self._remove(*_RESULTS, *_PASSING)
-            for name in _FOLDERS_OF_RESULTS:
+            for name in (*_FOLDERS_OF_RESULTS, _PIECES):
                 shutil.rmtree(self.path / name, ignore_errors=True)
             (self.path / _DESCRIPTION).unlink(missing_ok=True)  # last: until then the folder is known as ours
             self._describe(description)
@@ -171,6 +177,7 @@ class Folder:
     def tidy(self) -> None:
         """Remove from a finished run what somebody left behind who was killed while writing."""
         self._remove(*_PASSING)
+        shutil.rmtree(self.path / _PIECES, ignore_errors=True)
 
     def _remove(self, *patterns: str) -> None:
         for pattern in patterns:
@@ -194,6 +201,10 @@ class Folder:
         """
         names = (self.path / name for name in _record_names(experiment))
         return list(itertools.takewhile(Path.exists, names))
+
+    def pieces(self, experiment: str) -> Path:
+        """Return the folder for what a replication has summed so far; it is removed when the run is complete."""
+        return self.path / _PIECES / experiment
 
     def next_records(self, experiment: str) -> Path:
         """Return the file that a run writes now: the first of an experiment's that is not there."""

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -10,10 +11,16 @@ from typing import Any
 import torch
 
 from lrscope import store
+from lrscope.distributed import Engine, Local, Replicating, Replication
 from lrscope.specification import to_json
 from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.training import Estimate, Experiment, Stream, estimate, stream
+
+Training = Stream | Replicating
+Asked = Experiment | Replication
+FEW = 64
+"""Replicates from which the time of all is estimated."""
 
 
 def run(
@@ -37,7 +44,7 @@ def run(
     device : ``auto``, ``cpu`` or ``cuda``
     resume : go on with the run in the folder
     overwrite : replace the results of an earlier run of the same study
-    progress : called after every step with the networks times steps that are done, and of all
+    progress : called with what is done, and of all: networks times steps after every step, or trainings of replications
 
     Raises
     ------
@@ -48,11 +55,11 @@ def run(
     experiments = asked.experiments(options)
     forms = {each: experiment.to_json() for each, experiment in experiments.items()}
     if resume:
-        folder.check_resumable(name, chosen, forms)
+        folder.check_resumable(name, chosen, forms, getattr(asked, "FREE", ()))
     else:
         folder.check_new(name, overwrite)
-    together = _Together(progress or (lambda _done, _total: None))
-    trainings = _trainings(experiments, folder, device, resume, together)
+    start = _Start(folder, device, resume, _engine(asked, options, device), _Together(progress))
+    trainings = start.streams(experiments)
     description = {
         "study": name,
         "options": chosen,
@@ -64,65 +71,100 @@ def run(
     }
     if not resume:
         folder.begin(description)
+    trainings |= start.replications(experiments)
     try:
         while trainings:
             if not _recorded(trainings, folder, description):
                 return False
             more = _further(asked, options, folder, description)
-            trainings = _trainings(more, folder, device, resume, together)
+            trainings = start.streams(more) | start.replications(more)
     except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded can be gone on with
         return False
     folder.finish(description)
     return True
 
 
-def _recorded(trainings: Mapping[str, Stream], folder: Folder, description: Mapping[str, Any]) -> bool:
+def _engine(asked: ModuleType, options: Any, device: str) -> Engine:
+    """Return what trains replications: this machine, unless the study offers a choice."""
+    chosen: Engine = asked.engine(options, device) if hasattr(asked, "engine") else Local(device)
+    return chosen
+
+
+def _recorded(trainings: Mapping[str, Training], folder: Folder, description: Mapping[str, Any]) -> bool:
     """Train, and write the records; return whether all came to their end."""
     for each, training in trainings.items():
-        if not (training.finished and _complete(folder.records(each))):
+        if _complete(folder.records(each)) and (training.finished or isinstance(training, Replicating)):
+            continue
+        if isinstance(training, Replicating):
+            _record_at_once(training, folder, each, description)
+        else:
             _record(training, folder, each, description)
         if not training.finished:
             return False
     return True
 
 
-def _further(asked: ModuleType, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Experiment]:
+def _further(asked: ModuleType, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Asked]:
     """Return the experiments that follow from the records so far, and describe them in the folder; often none."""
     if not hasattr(asked, "further"):
         return {}
     records = {each: store.open_records(folder.records(each)) for each in description["experiments"]}
-    more: dict[str, Experiment] = asked.further(records, options)
+    more: dict[str, Asked] = asked.further(records, options)
     if more:
         description["experiments"] |= {each: experiment.to_json() for each, experiment in more.items()}
         folder.describe(description)
     return more
 
 
-def _trainings(
-    experiments: Mapping[str, Experiment],
-    folder: Folder,
-    device: str,
-    resume: bool,
-    together: "_Together",
-) -> dict[str, Stream]:
-    """Return the trainings of all experiments, each where it stands; together they tell one progress."""
-    trainings = {}
-    for name, experiment in experiments.items():
-        checkpoint = _checkpoint(folder.records(name)) if resume else None
-        trainings[name] = stream(experiment, device=device, checkpoint=checkpoint, progress=together.part(name))
-        together.add(name, trainings[name])
-    return trainings
+@dataclass(frozen=True)
+class _Start:
+    """How trainings are started, each where it stands; together they tell one progress.
+
+    Attributes
+    ----------
+    folder, device, resume : of the run
+    engine : trains replications
+    together : takes the progress of all
+    """
+
+    folder: Folder
+    device: str
+    resume: bool
+    engine: Engine
+    together: "_Together"
+
+    def streams(self, experiments: Mapping[str, Asked]) -> dict[str, Training]:
+        """Return the trainings of the experiments among them."""
+        chosen = {name: one for name, one in experiments.items() if isinstance(one, Experiment)}
+        return {name: self._counted(name, self._stream(name, one)) for name, one in chosen.items()}
+
+    def replications(self, experiments: Mapping[str, Asked]) -> dict[str, Training]:
+        """Return the trainings of the replications among them: behind the pieces that the folder has."""
+        chosen = {name: one for name, one in experiments.items() if isinstance(one, Replication)}
+        return {name: self._counted(name, self._replicating(name, one)) for name, one in chosen.items()}
+
+    def _stream(self, name: str, experiment: Experiment) -> Stream:
+        checkpoint = _checkpoint(self.folder.records(name)) if self.resume else None
+        progress = self.together.part(name)
+        return stream(experiment, device=self.device, checkpoint=checkpoint, progress=progress)
+
+    def _replicating(self, name: str, replication: Replication) -> Replicating:
+        return Replicating(replication, self.engine, self.folder.pieces(name), self.together.part(name))
+
+    def _counted(self, name: str, training: Training) -> Training:
+        self.together.add(name, training)
+        return training
 
 
 class _Together:
     """The progress of several trainings as one."""
 
-    def __init__(self, progress: Callable[[int, int], None]) -> None:
-        self._progress = progress
+    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
+        self._progress = progress or (lambda _done, _total: None)
         self._done: dict[str, int] = {}
         self._total = 0
 
-    def add(self, name: str, training: Stream) -> None:
+    def add(self, name: str, training: Training) -> None:
         """Count a training, as far as it is done."""
         self._done[name] = training.done
         self._total += training.total
@@ -139,8 +181,16 @@ class _Together:
 
 def cost(name: str, options: Any, device: str = "auto") -> Estimate:
     """Return what a run will cost, from a few steps of it; nothing is written."""
-    each = [estimate(experiment, device=device) for experiment in study(name).experiments(options).values()]
+    each = [_cost(one, device) for one in study(name).experiments(options).values()]
     return sum(each[1:], each[0])
+
+
+def _cost(asked: Asked, device: str) -> Estimate:
+    if isinstance(asked, Experiment):
+        return estimate(asked, device=device)
+    few = [estimate(each, device=device) for each in asked.experiments(range(min(asked.replicates, FEW)))]
+    times = len(asked) / sum(each.members for each in few)
+    return Estimate(len(asked), few[0].steps, 0, times * sum(each.seconds for each in few))
 
 
 def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
@@ -160,14 +210,9 @@ class _StoppedError(Exception):
 
 
 def _record(training: Stream, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
-    earlier = folder.records(experiment)
-    after = store.last_recorded(earlier) if earlier else None
-    standardised = bool(description["options"].get("standardised", False))
-    own = {name: value for name, value in description.items() if name != "experiments"}
-    own |= {"experiment": description["experiments"][experiment]}
     with (
         suppress(_StoppedError),
-        store.Writer(folder.next_records(experiment), own, after=after, standardised=standardised) as writer,
+        _writer(folder, experiment, description) as writer,
         _interrupts_stop(training),
     ):
         for block in training:
@@ -176,8 +221,28 @@ def _record(training: Stream, folder: Folder, experiment: str, description: Mapp
             raise _StoppedError
 
 
+def _record_at_once(training: Replicating, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
+    """Train a replication, and write its records when they are there: until then its pieces hold what is done."""
+    with _interrupts_stop(training):
+        blocks = list(training)
+    if training.finished:
+        with _writer(folder, experiment, description) as writer:
+            for block in blocks:
+                writer.extend(block, training.state)
+
+
+def _writer(folder: Folder, experiment: str, description: Mapping[str, Any]) -> store.Writer:
+    """Return the writer of the next file of an experiment's records."""
+    earlier = folder.records(experiment)
+    after = store.last_recorded(earlier) if earlier else None
+    standardised = bool(description["options"].get("standardised", False))
+    own = {name: value for name, value in description.items() if name != "experiments"}
+    own |= {"experiment": description["experiments"][experiment]}
+    return store.Writer(folder.next_records(experiment), own, after=after, standardised=standardised)
+
+
 @contextmanager
-def _interrupts_stop(training: Stream) -> Iterator[None]:
+def _interrupts_stop(training: Training) -> Iterator[None]:
     """Let the first Ctrl-C end the training behind the current step, its records kept; the second kills as usual."""
     before = signal.getsignal(signal.SIGINT)
 

@@ -29,9 +29,10 @@ from lrscope.probes import (
     at,
     every,
 )
+from lrscope.studies._samples import checked, has_classes
+from lrscope.studies.sweep._loss import loss_of
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, Round, next_round
-from lrscope.studies.sweep._samples import checked, has_classes, loss_of
 from lrscope.training import Experiment, Sweep, estimate
 
 RULES: Mapping[str, UpdateRule] = {
@@ -96,7 +97,7 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ex
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:
     """Return what all experiments share."""
-    arrays, held_out = checked(options, data)
+    arrays, held_out = checked(options.data, data, options.batch_size)
     model = Imported(options.model) if options.model != "cnn" else _cnn(arrays, held_out)
     return {
         "data": data,

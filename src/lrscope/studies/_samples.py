@@ -1,0 +1,42 @@
+"""Samples that a study learns: whether they can be learned at all, said before anything is trained."""
+
+import numpy as np
+
+from lrscope.data import Arrays, DataSet
+from lrscope.errors import must_be
+from lrscope.studies._words import counted
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def checked(name: str, data: DataSet, batch_size: int = 1) -> tuple[Arrays, Arrays]:
+    """Return the samples to learn from and those held out, if they can be learned.
+
+    Parameters
+    ----------
+    name : of the data, as it was asked for
+    batch_size : samples a step
+
+    Raises
+    ------
+    InputError : no samples are held out, values are not finite, or there are fewer samples than a batch has.
+    """
+    learned: Arrays = data.arrays()
+    held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
+    if held_out is None:
+        remedy = "Give it as ((inputs, targets), (inputs, targets)): to learn from, and held out."
+        raise must_be("data", "a data set that holds samples out, to compare rates by", name, remedy)
+    for one in (learned, held_out):
+        for kind, array in (("inputs", one.inputs), ("targets", one.targets)):
+            wrong = 0 if has_classes(array) else int((~(np.abs(array) <= LARGEST)).sum())
+            if wrong:
+                got = f"{name}, whose {kind} have {counted(wrong, 'value')} that are not"
+                raise must_be("data", "finite numbers of 32 bits", got, "Leave these samples out, or fill them in.")
+    if batch_size > len(learned.inputs):
+        raise must_be("batch_size", f"at most the {len(learned.inputs)} samples to learn from", batch_size)
+    return learned, held_out
+
+
+def has_classes(array: np.ndarray) -> bool:
+    """Tell whether targets are classes: whole numbers, or truth values."""
+    return array.dtype.kind in "iub"

@@ -1,0 +1,300 @@
+"""The source's statements that can be checked, checked for every network. Nothing here is decided in advance."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from lrscope.report import Claim
+from lrscope.studies._words import counted, percent, short
+from lrscope.studies.linearity._results import LR, Network, Results
+from lrscope.studies.linearity._words import shares, sure
+
+POST = "Jordan, post"
+WORDS = "stated in words"
+PUBLISHED = 0.9991
+LINEAR, SLOPE, ACCURACY = 0.99, 0.1, 0.005
+"""R² of a straight line; share of b / a that the slope may be off; difference of accuracies that is none."""
+NEAR, FAR = 0.5, 1.0
+"""Changes up to this share of eta are small; beyond the second one they are much larger than one half."""
+DOG, DOGS = 5, (0.8, 0.2)
+"""The source's class of CIFAR-10, and the mean changes of its most and least favoured samples."""
+Judged = tuple[bool | None, str]
+"""Whether it holds, None if that cannot be told, and what was measured."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of the source about a network.
+
+    Attributes
+    ----------
+    id, section, words, published, tolerance : of the claim
+    judge : network, results -> whether it holds, and what was measured
+    needs : results -> what is lacking to check it at all; empty if nothing
+    """
+
+    id: str
+    section: str
+    words: str
+    tolerance: str
+    judge: Callable[[Network, Results], Judged]
+    published: object = WORDS
+    needs: Callable[[Results], str] = lambda _found: ""
+
+
+def claims(found: Results) -> list[Claim]:
+    """Return every claim: with the published value, the measured one, and whether it holds for every network."""
+    return [_judged(statement, found) for statement in STATEMENTS]
+
+
+def _judged(statement: Statement, found: Results) -> Claim:
+    lacking = statement.needs(found)
+    if lacking:
+        return _claim(statement, None, None, lacking)
+    judged = {each.name: statement.judge(each, found) for each in found.networks}
+    told = "; ".join(f"{name}: {words}" if len(judged) > 1 else words for name, (_, words) in judged.items())
+    verdicts = [holds for holds, _ in judged.values()]
+    if any(holds is False for holds in verdicts) or None not in verdicts:
+        agree = f"{sum(holds is True for holds in verdicts)} of {counted(len(verdicts), 'network')}"
+        return _claim(statement, told, all(verdicts), _setting(found), agree if len(verdicts) > 1 else "")
+    return _claim(statement, None, None, f"The trainings do not decide: {told}.")
+
+
+def _claim(statement: Statement, measured: str | None, holds: bool | None, note: str, agree: str = "") -> Claim:
+    source = f"{POST}, {statement.section}"
+    words, published = statement.words, statement.published
+    return Claim(statement.id, source, words, published, measured, statement.tolerance, holds, note, agree)
+
+
+def _setting(found: Results) -> str:
+    options = found.options
+    return (
+        f"The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 independent trainings each. Here: {options.data}, "
+        f"rates {', '.join(f'{lr:.6g}' for lr in (options.eta, options.eta + options.a, options.eta + options.b))}, "
+        f"{options.replicates} {options.pairing} trainings each."
+    )
+
+
+def _within(low: float, high: float, least: float, most: float) -> bool | None:
+    """Tell whether an interval lies inside limits; None if it only overlaps them."""
+    if low >= least and high <= most:
+        return True
+    return False if high < least or low > most else None
+
+
+def _linear(network: Network, _found: Results) -> Judged:
+    row = network.law
+    value, low, high = (float(row[f"r2_corrected{end}"]) for end in ("", "_low", "_high"))
+    told = f"R² {short(float(row['r2']), 4)}, without noise {sure((value, low, high), 4)}"
+    return _within(low, math.inf if math.isinf(high) else max(high, low), LINEAR, math.inf), told
+
+
+def _slope(network: Network, _found: Results) -> Judged:
+    row, expected = network.law, float(network.law["expected_slope"])
+    value, low, high = (float(row[name]) for name in ("slope_corrected", "slope_low", "slope_high"))
+    told = f"slope {short(float(row['slope']))}, without noise {sure((value, low, high))}, expected {short(expected)}"
+    ends = sorted((expected * (1 - SLOPE), expected * (1 + SLOPE)))
+    return _within(low, high, *ends), told
+
+
+def _small(found: Results) -> str:
+    options = found.options
+    largest = max(abs(options.a), abs(options.b)) / options.eta
+    return "" if largest <= NEAR + 1e-9 else f"Needs a and b of at most half of eta; here up to {short(largest)} of it."
+
+
+def _grid(found: Results) -> str:
+    return "" if found.options.grid else "Needs a grid of rates: --grid."
+
+
+def _of_grid(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Return the larger of |a| / eta and |b| / eta and R² without noise of the laws of the grid, where it is known."""
+    laws = network.laws
+    assert laws is not None
+    values, size = laws["r2_corrected"].values, relative_size(laws)
+    known = np.isfinite(values)
+    return size[known], values[known]
+
+
+def relative_size(laws: xr.Dataset) -> np.ndarray:
+    """Return the larger of |a| / eta and |b| / eta of each law."""
+    return np.asarray(np.maximum(abs(laws["a"].values), abs(laws["b"].values)) / laws["eta"].values)
+
+
+def _near(network: Network, _found: Results) -> Judged:
+    size, values = _of_grid(network)
+    near = values[size <= NEAR + 1e-9]
+    if not len(near):
+        return None, "no law of the grid has changes that small"
+    share = float((near >= LINEAR).mean())
+    told = f"{percent(share)} of {counted(len(near), 'law')} have {LINEAR:g} or more (median {_median(near)})"
+    return share >= NEAR, told
+
+
+def _far(network: Network, _found: Results) -> Judged:
+    size, values = _of_grid(network)
+    far = values[size > FAR + 1e-9]
+    if not len(far):
+        return None, "no law of the grid has changes that large"
+    share = float((far < LINEAR).mean())
+    told = f"{percent(share)} of {counted(len(far), 'law')} are below {LINEAR:g} (median {_median(far)})"
+    return share >= NEAR, told
+
+
+def _smaller(network: Network, _found: Results) -> Judged:
+    size, values = _of_grid(network)
+    if len(size) < 3:
+        return None, "too few laws"
+    rank = float(np.corrcoef(_ranks(size), _ranks(values))[0, 1])
+    return rank < -NEAR, f"rank correlation {short(rank, 2)} over {counted(len(size), 'law')}"
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value; equal ones (up to rounding) have the mean of theirs."""
+    _, place, counts = np.unique(np.round(values, 9), return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
+
+
+def _median(values: np.ndarray) -> str:
+    return short(float(np.median(values)), 4)
+
+
+def _no_function(network: Network, _found: Results) -> Judged:
+    explained = float(network.relation["r2_bins"])
+    line = float(network.relation["r2_line"])
+    return (
+        explained < NEAR,
+        f"20 bins of the logit explain {percent(explained)} of the variance, a line {percent(line)}",
+    )
+
+
+def _accuracy(network: Network, found: Results) -> Judged:
+    row = network.compared
+    value, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+    at = percent(float(network.accuracy.sel({LR: found.options.eta}, method="nearest")), 2)
+    told = f"{at} at eta, difference {shares((value, low, high), 2)}"
+    if not math.isfinite(low):
+        return abs(value) <= ACCURACY, told
+    return _within(low, high, -ACCURACY, ACCURACY), told
+
+
+def _chosen(network: Network) -> xr.Dataset:
+    """Return the favoured samples of the classes that have some."""
+    counts = (network.favoured["position"] >= 0).sum("rank").min("side")
+    return network.favoured.isel({"class": np.flatnonzero(counts.values)})
+
+
+def _below(network: Network, name: str, lower: str, upper: str) -> Judged:
+    """Tell in how many classes all samples of one side have less confidence than all of the other."""
+    values = _chosen(network)[name]
+    if not values.sizes["class"]:
+        return None, "no class has enough samples"
+    apart = values.sel(side=lower).max("rank") < values.sel(side=upper).min("rank")
+    means = values.sel(side=lower).mean("rank") < values.sel(side=upper).mean("rank")
+    classes = counted(values.sizes["class"], "class").replace("classs", "classes")
+    told = f"all of them in {int(apart.sum())} of {classes}, on average in {int(means.sum())}"
+    return bool(apart.mean() > NEAR), told
+
+
+def _before(network: Network, _found: Results) -> Judged:
+    return _below(network, "confidence_low", "most", "least")
+
+
+def _after(network: Network, _found: Results) -> Judged:
+    return _below(network, "confidence_high", "least", "most")
+
+
+def _dogs(network: Network, _found: Results) -> Judged:
+    changes = [float(network.favoured["mean_change"].sel({"class": DOG, "side": side})) for side in ("most", "least")]
+    near = all(abs(change - published) <= 0.2 for change, published in zip(changes, DOGS, strict=True))
+    return near, f"{short(changes[0], 2)} and {short(changes[1], 2)}"
+
+
+def _cifar(found: Results) -> str:
+    return "" if found.options.data == "cifar10" else "Needs the dogs of CIFAR-10: --data cifar10 --root DIR."
+
+
+STATEMENTS = (
+    Statement(
+        "linear",
+        "experiment",
+        "the learning rate has a locally linear effect on mean outputs: the correlation of the changes is nearly 1",
+        f"R² without noise is {LINEAR:g} or more, with its whole interval",
+        _linear,
+        PUBLISHED,
+        _small,
+    ),
+    Statement(
+        "slope",
+        "the empirical law",
+        "the change at eta + b is b / a times that at eta + a",
+        f"the slope without noise is within {SLOPE:.0%} of b / a, with its whole interval",
+        _slope,
+        "about 2, for b / a = 2",
+        _small,
+    ),
+    Statement(
+        "near",
+        "further experiments",
+        "the law holds whenever a / eta and b / eta are relatively small",
+        f"at least half of the laws with both up to {NEAR:g} in size have an R² without noise of {LINEAR:g} or more",
+        _near,
+        needs=_grid,
+    ),
+    Statement(
+        "far",
+        "further experiments",
+        "it begins to break down when either is increased much beyond 0.5",
+        f"at least half of the laws with one of them beyond {FAR:g} have an R² without noise below {LINEAR:g}",
+        _far,
+        needs=_grid,
+    ),
+    Statement(
+        "smaller",
+        "further experiments",
+        "as a / eta and b / eta get smaller, the correlation increases",
+        "rank correlation of the larger one with R² without noise below -0.5",
+        _smaller,
+        needs=_grid,
+    ),
+    Statement(
+        "no-function",
+        "question 1",
+        "the change is no simple function of the logit: there is no strong relationship",
+        "the logit at eta, in 20 bins, explains less than half of the variance of the change",
+        _no_function,
+    ),
+    Statement(
+        "accuracy",
+        "question 2",
+        "eta and eta + b lead to nearly the exact same accuracy",
+        f"they differ by at most {ACCURACY:.1%} of the samples, with the whole interval",
+        _accuracy,
+    ),
+    Statement(
+        "confident-before",
+        "question 2",
+        "at eta, the samples that gain least are all more confident than those that gain most",
+        "in more than half of the classes",
+        _before,
+    ),
+    Statement(
+        "confident-after",
+        "question 2",
+        "at eta + b, the samples that gain most are all more confident than those that gain least",
+        "in more than half of the classes",
+        _after,
+    ),
+    Statement(
+        "dogs",
+        "question 2",
+        "the logit of the 24 dogs that gain most rises by 0.8 on average, that of the 24 that gain least by 0.2",
+        "each within 0.2",
+        _dogs,
+        list(DOGS),
+        _cifar,
+    ),
+)

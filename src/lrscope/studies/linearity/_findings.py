@@ -1,0 +1,119 @@
+"""What the study found, put together: claims, chapters, and a summary in plain words."""
+
+from collections.abc import Mapping
+
+import xarray as xr
+
+from lrscope.report import Interactive
+from lrscope.studies._findings import Chapter, Findings, Listed, Still
+from lrscope.studies.linearity import _figures as pictures
+from lrscope.studies.linearity import _summary as words
+from lrscope.studies.linearity import _tables as tables
+from lrscope.studies.linearity._claims import claims
+from lrscope.studies.linearity._options import Options
+from lrscope.studies.linearity._results import Results, results
+
+TITLE = "The learning rate and the average network"
+QUESTION = "What does the learning rate do to the average network, and is that a straight line?"
+Items = list[Still | Listed | Interactive]
+
+
+def findings(records: Mapping[str, xr.Dataset], options: Options) -> Findings:
+    """Return what the records of a run show: claims, tables, figures, and what they say in plain words.
+
+    Parameters
+    ----------
+    records : of each network of the run
+    options : of the run
+
+    Raises
+    ------
+    InputError : the records are not those of replicated trainings, or all diverged.
+    """
+    found = results(records, options)
+    return Findings(
+        title=TITLE,
+        question=QUESTION,
+        summary=_summary(found),
+        claims=claims(found),
+        chapters=_chapters(found),
+        films=[pictures.film(each) for each in found.networks],
+    )
+
+
+def _summary(found: Results) -> list[str]:
+    told = [words.what(found)]
+    for each in found.networks:
+        told += [words.is_linear(each, found), words.breaks(each), words.trainings(each, found)]
+        told.append(words.accuracies(each, found))
+    return [text for text in told if text]
+
+
+def _chapters(found: Results) -> list[Chapter]:
+    networks = found.networks
+    law: Items = [pictures.law(each) for each in networks]
+    law += [tables.law(found), *(pictures.interactive(each) for each in networks)]
+    noise: Items = [pictures.course(found, each) for each in networks]
+    noise += [tables.needed(found), *([tables.saved(found)] if found.options.pairing == "common" else [])]
+    return [
+        Chapter("The law", LAW, law),
+        Chapter("How many trainings", NOISE, noise),
+        *([_grid(found)] if found.options.grid else []),
+        Chapter("What the rate does", RATE, _rate(found)),
+        Chapter("Which examples", _why(found), _examples(found)),
+        Chapter("Cost", f"{COST}\n\n{' '.join(words.cost(each) for each in networks)}", [_cost(found)]),
+    ]
+
+
+def _grid(found: Results) -> Chapter:
+    return Chapter("Where it breaks", GRID, [pictures.grid(each) for each in found.networks])
+
+
+def _rate(found: Results) -> Items:
+    items: Items = []
+    for each in found.networks:
+        items += [pictures.sensitivity(found, each), pictures.relation(each), pictures.curvature(found, each)]
+    return [*items, tables.rates(found), tables.relation(found), tables.curvature(found), tables.sensitivity(found)]
+
+
+def _examples(found: Results) -> Items:
+    return [*(sheet for each in found.networks for sheet in pictures.sheets(found, each)), tables.favoured(found)]
+
+
+def _why(found: Results) -> str:
+    reasons = dict.fromkeys(each.sheets.why for each in found.networks if each.sheets.why)
+    return "\n\n".join([EXAMPLES, *reasons])
+
+
+def _cost(found: Results) -> Listed:
+    return tables.cost(found, words.SOURCE)
+
+
+LAW = (
+    "The mean output of many trainings is a function of the learning rate. If it moves along a straight line, the "
+    "change from eta to eta + b is b / a times that from eta to eta + a, for every output of every sample. Both "
+    "changes share the mean at eta, whose noise alone correlates them: independent trainings without any effect of the "
+    "rate would have an R² of 0.25 and a slope of 0.5. The corrected values use only products of different trainings, "
+    "which share no noise."
+)
+NOISE = (
+    "The noise of a mean falls with the number of trainings. Trainings with common seeds begin with the same weights "
+    "and see the data in the same order at every rate, so that a part of their noise is the same and drops out of the "
+    "change."
+)
+GRID = (
+    "The law for every rate of a grid and every two changes that lead to other rates of it. With common seeds a "
+    "training that diverged at one rate is left out at all."
+)
+RATE = (
+    "The change per unit of the learning rate, class by class; whether it follows from the output itself (the source's "
+    "question 1); and how far the path bends."
+)
+EXAMPLES = (
+    "The source's question 2. Both groups are chosen by the noisy changes that are then shown, so that where there are "
+    "few trainings their difference is a little too large."
+)
+COST = (
+    f"The source trained {words.SOURCE:,} networks on CIFAR-10 in about {words.A100_HOURS} hours of an A100 GPU, 3.83 "
+    "seconds each."
+)

@@ -1,0 +1,120 @@
+"""What was found, in plain words."""
+
+import itertools
+import math
+
+import numpy as np
+
+from lrscope.studies._words import counted, listed, percent, short
+from lrscope.studies.linearity._claims import LINEAR, NEAR, relative_size
+from lrscope.studies.linearity._results import LR, Network, Results
+from lrscope.studies.linearity._words import shares, sure
+
+SOURCE = 120_000
+"""Trainings of the source: 40 000 at each of three rates."""
+A100_HOURS = 128
+"""What these took on A100 GPUs, at 3.83 s a training."""
+
+
+def what(found: Results) -> str:
+    """Say what was trained."""
+    options = found.options
+    names = listed([each.name for each in found.networks])
+    rates = listed([short(lr, 6) for lr in options.lrs])
+    seeds = "the same seeds at every rate" if options.pairing == "common" else "seeds of their own at each rate"
+    trained = counted(options.replicates, "training")
+    of = f"of {names}" if len(found.networks) == 1 else f"of each of {names}"
+    diverged = [_diverged(each) for each in found.networks if int(each.diverged.max())]
+    told = " ".join(diverged) or "None diverged."
+    return f"{trained} {of} on {options.data} at each of the rates {rates}, with {seeds}. {told}"
+
+
+def _diverged(network: Network) -> str:
+    pairs = zip(network.diverged[LR].values.tolist(), network.diverged.values.tolist(), strict=True)
+    told = [f"{count} at {short(lr, 6)}" for lr, count in pairs if count]
+    return f"Of {network.name} {listed(told)} are left out, because training diverged."
+
+
+def is_linear(network: Network, found: Results) -> str:
+    """Say whether the mean outputs of a network move along a line, and how sure that is."""
+    row, options = network.law, found.options
+    value, low, high = (float(row[f"r2_corrected{end}"]) for end in ("", "_low", "_high"))
+    slope = sure([float(row[name]) for name in ("slope_corrected", "slope_low", "slope_high")])
+    first, *others = (short(options.eta + change, 6) for change in (0, options.a, options.b))
+    rates = f"from {first} to {listed(others)}"
+    noise = "" if options.pairing == "common" else " (noise alone would give 0.25)"
+    return (
+        f"{network.name}: {_verdict(low, high)} as the rate goes {rates}. R² is {short(float(row['r2']), 4)}{noise}; "
+        f"without the noise of {counted(int(row['replicates']), 'training')} it is {sure((value, low, high), 4)}. The "
+        f"slope without noise is {slope}; a line has {short(float(row['expected_slope']), 4)}. {_bend(network)}"
+    )
+
+
+def _verdict(low: float, high: float) -> str:
+    if low >= LINEAR:
+        return "the mean outputs move along a nearly straight line"
+    if high < LINEAR:
+        return "the mean outputs do not move along a straight line"
+    return "these trainings do not decide whether the mean outputs move along a straight line"
+
+
+def _bend(network: Network) -> str:
+    share = shares([float(network.second[f"share{end}"]) for end in ("", "_low", "_high")])
+    return f"The term of second order has {share} of the mean square of the whole change."
+
+
+def trainings(network: Network, found: Results) -> str:
+    """Say how many trainings are needed, and what common seeds saved."""
+    needed = [
+        f"{count:,.0f} for {r2:g}" if math.isfinite(count) else f"no number for {r2:g}"
+        for r2, count in network.needed.items()
+    ]
+    words = [f"{network.name}: trainings at each rate that an R² needs with these seeds: {listed(needed)}."]
+    if found.options.pairing == "common" and math.isfinite(float(network.saved["x"])):
+        worth = [sure([float(network.saved[f"{name}{end}"]) for end in ("", "_low", "_high")], 2) for name in "xy"]
+        words.append(
+            f"One training with common seeds is worth {worth[0]} independent ones for the change at eta + a, and "
+            f"{worth[1]} for that at eta + b."
+        )
+    return " ".join(words)
+
+
+def breaks(network: Network) -> str:
+    """Say where the law breaks."""
+    laws = network.laws
+    if laws is None:
+        return ""
+    size, values = relative_size(laws), laws["r2_corrected"].values
+    bounds = (0.0, NEAR, 1.0, 2.0, math.inf)
+    told = []
+    for least, most in itertools.pairwise(bounds):
+        inside = values[(size > least + 1e-9) & (size <= most + 1e-9) & np.isfinite(values)]
+        if len(inside):
+            where = f"up to {most:g}" if math.isfinite(most) else f"beyond {least:g}"
+            told.append(f"{short(float(np.median(inside)), 3)} {where}")
+    by = "by the larger of |a| / eta and |b| / eta"
+    return f"{network.name}: median R² without noise over the grid, {by}: {listed(told)}."
+
+
+def accuracies(network: Network, found: Results) -> str:
+    """Say whether the accuracy changes."""
+    options, row = found.options, network.compared
+    at = [float(network.accuracy.sel({LR: lr}, method="nearest")) for lr in (options.eta, options.eta + options.b)]
+    difference = shares([float(row[name]) for name in ("difference", "low", "high")], 2)
+    return (
+        f"{network.name}: held-out accuracy {percent(at[0], 2)} at {short(options.eta, 6)} and {percent(at[1], 2)} at "
+        f"{short(options.eta + options.b, 6)}, a difference of {difference}."
+    )
+
+
+def cost(network: Network) -> str:
+    """Say how long as many trainings as the source's would take."""
+    hours = SOURCE * network.seconds / 3600
+    return (
+        f"{network.name}: {short(3600 / network.seconds)} trainings an hour and worker. As many as the source's, "
+        f"{SOURCE:,}, would take one worker {_time(hours)}, and a hundred workers {_time(hours / 100)}."
+    )
+
+
+def _time(hours: float) -> str:
+    return f"{short(hours * 60, 2)} minutes" if hours < 1 else f"{short(hours)} hours"

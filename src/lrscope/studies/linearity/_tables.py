@@ -1,0 +1,155 @@
+"""The study's tables."""
+
+import math
+
+import xarray as xr
+
+from lrscope.report import Table
+from lrscope.studies._cells import number
+from lrscope.studies._findings import Listed
+from lrscope.studies._words import listed
+from lrscope.studies.linearity._results import LR, Network, Results
+
+LAW = (
+    *("eta", "a", "b", "replicates", "pairing", "r2", "slope", "expected_slope"),
+    *("r2_corrected", "r2_corrected_low", "r2_corrected_high", "slope_corrected", "slope_low", "slope_high"),
+)
+"""Columns of the tables of laws."""
+
+
+def law(found: Results) -> Listed:
+    """Return one row a network: the law at eta, a and b."""
+    rows = [_law_row(each.law, found) for each in found.networks]
+    note = (
+        f"{_order(found)}R² and slope as in the source, and without the noise that finitely many trainings leave, with "
+        "95 % intervals. R² without noise may exceed 1 by chance."
+    )
+    return Listed("law", Table("The law", LAW, rows, note))
+
+
+def _order(found: Results) -> str:
+    names = [each.name for each in found.networks]
+    return f"A row for each network: {listed(names)}. " if len(names) > 1 else ""
+
+
+def _law_row(row: xr.Dataset, found: Results) -> tuple[str | float | None, ...]:
+    return tuple(found.options.pairing if name == "pairing" else _cell(name, row) for name in LAW)
+
+
+def _cell(name: str, row: xr.Dataset) -> float | int | None:
+    return int(row[name]) if name == "replicates" else number(row[name])
+
+
+def laws(network: Network, found: Results) -> Listed:
+    """Return one row a law of the grid."""
+    assert network.laws is not None
+    rows = [_law_row(network.laws.isel(law=place), found) for place in range(network.laws.sizes["law"])]
+    note = "Every eta with every two changes that lead to other rates of the grid."
+    return Listed(f"laws_{network.name}", Table(f"The law over the grid, {network.name}", LAW, rows, note))
+
+
+def rates(found: Results) -> Listed:
+    """Return one row a network and rate: how many trainings, and how well they did."""
+    columns = ["network", "lr", "trainings", "diverged", "held-out accuracy"]
+    rows = [
+        (each.name, lr, int(each.replicates.sel({LR: lr})), int(each.diverged.sel({LR: lr})), _at(each.accuracy, lr))
+        for each in found.networks
+        for lr in each.accuracy[LR].values.tolist()
+    ]
+    note = "Accuracy: mean over the trainings. Trainings that diverged are left out"
+    note += ", with common seeds at every rate." if found.options.pairing == "common" else "."
+    return Listed("rates", Table("Every learning rate", columns, rows, note))
+
+
+def _at(values: xr.DataArray, lr: float) -> float | None:
+    return number(values.sel({LR: lr}))
+
+
+def needed(found: Results) -> Listed:
+    """Return one row a network and wanted R²: how many trainings it needs."""
+    columns = ["network", "R²", "trainings at each rate", "pairing"]
+    rows = [
+        (each.name, r2, int(count) if math.isfinite(count) else "never", found.options.pairing)
+        for each in found.networks
+        for r2, count in each.needed.items()
+    ]
+    note = "From signal and noise as estimated from all trainings. Never: the path bends more than that."
+    return Listed("trainings_needed", Table("Trainings for a wanted R²", columns, rows, note))
+
+
+def saved(found: Results) -> Listed:
+    """Return one row a network: how many independent trainings one of common seeds is worth."""
+    columns = ["network", "delta at", "worth", "from", "to"]
+    rows = [
+        (each.name, f"eta + {offset}", *(number(each.saved[f"{name}{end}"]) for end in ("", "_low", "_high")))
+        for each in found.networks
+        for name, offset in (("x", "a"), ("y", "b"))
+    ]
+    note = "How many trainings with seeds of their own one with common seeds is worth, with 95 % intervals."
+    return Listed("seeds_saved", Table("What common seeds save", columns, rows, note))
+
+
+def curvature(found: Results) -> Listed:
+    """Return one row a network: how large the second-order term is."""
+    columns = ["network", "share of the delta at eta + b", "from", "to", "of the first-order term", "from", "to"]
+    names = ["share", "share_low", "share_high", "ratio", "ratio_low", "ratio_high"]
+    rows = [(each.name, *(number(each.second[name]) for name in names)) for each in found.networks]
+    note = (
+        "Mean squares, over samples and outputs, of the quadratic term of the parabola through the three rates, "
+        "without noise, with 95 % intervals. Linear and quadratic term need not be at right angles: no part of a whole."
+    )
+    return Listed("curvature", Table("The term of second order", columns, rows, note))
+
+
+def relation(found: Results) -> Listed:
+    """Return one row a network: how far the delta follows from the output itself."""
+    columns = ["network", "R² of a line", "R² of bins", "R² of a line without noise", "from", "to"]
+    names = ["r2_line", "r2_bins", "r2_corrected", "r2_corrected_low", "r2_corrected_high"]
+    rows = [(each.name, *(number(each.relation[name]) for name in names)) for each in found.networks]
+    note = (
+        "How much of the variance of the delta at eta + b the mean output at eta explains; 20 bins with as many points."
+    )
+    return Listed("delta_against_output", Table("Delta against output", columns, rows, note))
+
+
+def sensitivity(found: Results) -> Listed:
+    """Return one row a network and class: how fast its mean output changes with the rate."""
+    columns = ["network", "class", "own samples", "from", "to", "all samples", "from", "to"]
+    names = [f"{start}{end}" for start in ("own", "mean") for end in ("", "_low", "_high")]
+    rows = [
+        (each.name, place, *(number(each.sensitivity[name].isel(output=place)) for name in names))
+        for each in found.networks
+        for place in range(each.sensitivity.sizes["output"])
+    ]
+    note = "Change of the mean output of a class per unit of the learning rate, with 95 % intervals."
+    return Listed("sensitivity", Table("Sensitivity by class", columns, rows, note))
+
+
+def favoured(found: Results) -> Listed:
+    """Return one row a network, class and side: means of the samples that the higher rate favours most and least."""
+    columns = ["network", "class", "side", "samples", "mean change", "confidence at eta", "confidence at eta + b"]
+    names = ["mean_change", "mean_confidence_low", "mean_confidence_high"]
+    rows = [
+        (each.name, label, side, _samples(row), *(number(row[name]) for name in names))
+        for each in found.networks
+        for label in each.favoured["class"].values.tolist()
+        for side in each.favoured["side"].values.tolist()
+        for row in [each.favoured.sel({"class": label, "side": side})]
+    ]
+    note = "Of the samples of middling confidence: those whose mean output of the own class rises most, and least."
+    return Listed("favoured", Table("Which samples a higher rate favours", columns, rows, note))
+
+
+def _samples(row: xr.Dataset) -> int:
+    return int((row["position"] >= 0).sum())
+
+
+def cost(found: Results, source: int) -> Listed:
+    """Return one row a network: what its trainings take, and what as many as the source's would."""
+    columns = ["network", "trainings", "seconds a training", "trainings an hour", f"hours for {source:,} trainings"]
+    rows = [
+        (each.name, int(each.replicates.sum()), each.seconds, 3600 / each.seconds, source * each.seconds / 3600)
+        for each in found.networks
+    ]
+    note = "Of one worker: a machine with all its cores or its GPU, or one core or GPU of a Ray cluster."
+    return Listed("cost", Table("What trainings cost", columns, rows, note))
