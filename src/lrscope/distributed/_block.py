@@ -33,7 +33,7 @@ _LABELS = (
     Variable(LOSS, LOSS, "sum of held-out losses"),
     Variable(ACCURACY, ACCURACY, "sum of held-out accuracies"),
     Variable(CLASS_OUTPUTS, CLASS_OUTPUTS, "sum of outputs of the own class", dims=(LEARNED_SAMPLE,)),
-    Variable(SECONDS, SECONDS, "time that the replicates took", "s"),
+    Variable(SECONDS, SECONDS, "time of a worker that the replicates took", "s"),
     Variable("targets", "targets", "target", dims=(SAMPLE,)),
     Variable("learned_targets", "learned_targets", "target of the samples learned from", dims=(LEARNED_SAMPLE,)),
 )

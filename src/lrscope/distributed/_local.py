@@ -1,6 +1,8 @@
 """Pieces one after the other, on all cores of this machine or on its GPU."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+
+import torch
 
 from lrscope.distributed._replication import Replication, cut
 from lrscope.distributed._sums import Sums, summed
@@ -10,20 +12,37 @@ Progress = Callable[[int], None]
 
 
 class Local:
-    """Trains on this machine."""
+    """Trains on this machine: on all cores of PyTorch (``OMP_NUM_THREADS``), or on the GPU.
+
+    Parameters
+    ----------
+    device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    """
 
     def __init__(self, device: str = "auto") -> None:
         self._device = device
 
+    @property
+    def workers(self) -> str:
+        """What trains, in words."""
+        if self._device != "cpu" and torch.cuda.is_available():
+            return f"one GPU ({torch.cuda.get_device_name()})"
+        cores = torch.get_num_threads()
+        return f"{cores} core{'s' if cores > 1 else ''}"
+
     def sums(
         self, replication: Replication, missing: Sequence[range], progress: Progress
-    ) -> Iterator[tuple[range, Sums]]:
+    ) -> Generator[tuple[range, Sums], None, None]:
         """Train what is missing, and yield it piece by piece.
 
         Parameters
         ----------
         missing : replicates
         progress : called with the trainings that are done in the piece at hand
+
+        Raises
+        ------
+        InputError : there is no such device, or something in the replication does not fit together.
         """
         trainer = Trainer(replication.experiments(range(1))[0], self._device)
         for replicates in missing:

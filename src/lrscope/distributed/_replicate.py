@@ -1,7 +1,8 @@
 """From a replication to its records: trained piece by piece, summed, and handed out as one block."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +20,15 @@ from lrscope.distributed._sums import NOTHING, Sums
 class Engine(Protocol):
     """What trains pieces of replicates, somewhere."""
 
+    @property
+    def workers(self) -> str:
+        """What trains, in words: how many workers, and of what size."""
+        ...
+
     def sums(
         self, replication: Replication, missing: Sequence[range], progress: Callable[[int], None]
-    ) -> Iterator[tuple[range, Sums]]:
-        """Train what is missing and yield it piece by piece, in any order.
+    ) -> Generator[tuple[range, Sums], None, None]:
+        """Train what is missing and yield it piece by piece, in any order; once it is closed, nothing trains on.
 
         Parameters
         ----------
@@ -90,6 +96,11 @@ class Replicating(Iterator[xr.Dataset]):
         return len(self.replication.lrs) * self._sums.replicates
 
     @property
+    def workers(self) -> str:
+        """What trains, in words: ``2 cores``, or ``Ray, 8 workers of one GPU``."""
+        return self._engine.workers
+
+    @property
     def state(self) -> dict[str, np.ndarray]:
         """Nothing: what goes on is in the pieces."""
         return {}
@@ -103,17 +114,22 @@ class Replicating(Iterator[xr.Dataset]):
 
     def _all_blocks(self) -> Iterator[xr.Dataset]:
         missing = self._pieces.missing if self._pieces else [range(self.replication.replicates)]
-        arriving = self._engine.sums(self.replication, missing, self._tell) if missing else iter(())
-        for replicates, sums in arriving:
-            self._sums += sums
-            if self._pieces:
-                self._pieces.keep(replicates, sums)
-            self._tell(0)
-            if self._stopping.is_set():
-                break
+        if missing:
+            self._train(missing)
         if self.done == self.total:
             yield block_of(self.replication, self._sums)
             self.finished = True
+
+    def _train(self, missing: Sequence[range]) -> None:
+        """Take what the engine trains until it ends, or is asked to."""
+        with closing(self._engine.sums(self.replication, missing, self._tell)) as arriving:
+            for replicates, sums in arriving:
+                self._sums += sums
+                if self._pieces:
+                    self._pieces.keep(replicates, sums)
+                self._tell(0)
+                if self._stopping.is_set():
+                    return
 
     def _tell(self, trainings: int) -> None:
         self._progress(self.done + trainings, self.total)

@@ -44,8 +44,10 @@ class Replication:
     >>> from lrscope.data import Digits
     >>> from lrscope.models import CNN
     >>> replication = Replication(data=Digits(), model=CNN(1, 8, 8), lrs=[0.1, 0.2], replicates=64, epochs=1)
-    >>> replication.batches, replication.batch_of(np.array([0, 1, 2, 63])).tolist()
-    (32, [0, 0, 1, 31])
+    >>> replication.batches
+    32
+    >>> replication.batch_of(np.array([0, 1, 2, 63]))
+    array([ 0,  0,  1, 31])
     """
 
     data: Any

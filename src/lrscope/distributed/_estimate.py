@@ -1,0 +1,64 @@
+"""What a replication will cost, from a few steps of some of its networks."""
+
+import torch
+
+from lrscope.data import Arrays
+from lrscope.distributed._local import most
+from lrscope.distributed._replication import Replication
+from lrscope.distributed._sums import has_classes
+from lrscope.training import Estimate, Trainer
+from lrscope.training import estimate as of_experiment
+
+_SCALARS, _SCALARS_OF_CLASSES = 4, 5
+"""Numbers of a rate and batch that have no further dimension."""
+
+
+def estimate(replication: Replication, device: str = "auto") -> Estimate:
+    """Return what a replication will cost on this machine.
+
+    Tracing, which takes seconds once before the first step, is not counted.
+
+    Parameters
+    ----------
+    device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+
+    Returns
+    -------
+    estimate : networks of all rates; the records are the sums, which do not grow with the replicates
+
+    Raises
+    ------
+    InputError : there is no such device, or something in the replication does not fit together.
+
+    Examples
+    --------
+    >>> from lrscope.data import Digits
+    >>> from lrscope.models import CNN
+    >>> asked = Replication(data=Digits(), model=CNN(1, 8, 8), lrs=[0.1, 0.2, 0.3], replicates=40_000, epochs=1)
+    >>> estimate(asked, "cpu").members
+    120000
+    """
+    trainer = Trainer(replication.experiments(range(1))[0], device)
+    some = range(min(replication.replicates, most(replication, trainer)))
+    parts = [of_experiment(experiment, device=device) for experiment in replication.experiments(some)]
+    seconds = sum(part.seconds for part in parts) * replication.replicates / len(some)
+    return Estimate(len(replication), parts[0].steps, _bytes_of(replication), seconds)
+
+
+def _bytes_of(replication: Replication) -> int:
+    """Return the size of the records: sums, and products of all rates with all, of every batch."""
+    learned: Arrays = replication.data.arrays()
+    held_out: Arrays = replication.data.held_out()
+    outputs = len(held_out.inputs) * _outputs_of_one(replication, held_out)
+    each = _SCALARS + outputs * (1 + len(replication.lrs))
+    if has_classes(held_out.targets):
+        each += _SCALARS_OF_CLASSES - _SCALARS + len(held_out.inputs) + 2 * len(learned.inputs)
+    return 8 * each * len(replication.lrs) * replication.batches
+
+
+def _outputs_of_one(replication: Replication, samples: Arrays) -> int:
+    """Return the size of what a network puts out for one sample."""
+    dtype = getattr(torch, replication.dtype)
+    one = torch.from_numpy(samples.inputs[:1])
+    with torch.random.fork_rng(devices=()), torch.no_grad():
+        return int(replication.model().to(dtype).eval()(one.to(dtype) if one.is_floating_point() else one).numel())
