@@ -85,3 +85,32 @@ def simulate_networks():
 @pytest.fixture(scope="session")
 def sum_networks():
     return summed_networks
+
+
+@pytest.fixture(scope="session")
+def simple_cnn():
+    """Return the class of the blog post as it stands there, but for the size of the images."""
+    from torch import nn
+
+    class SimpleCNN(nn.Module):
+        def __init__(self, size=28):
+            super().__init__()
+            self.conv = nn.Sequential(
+                nn.Conv2d(1, 16, 3, padding=1),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(16, 32, 3, padding=1),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            )
+            self.fc = nn.Sequential(
+                nn.Flatten(),
+                nn.Linear(32 * (size // 4) ** 2, 128),
+                nn.ReLU(),
+                nn.Linear(128, 10),
+            )
+
+        def forward(self, x):
+            return self.fc(self.conv(x))
+
+    return SimpleCNN

@@ -79,10 +79,9 @@ def test_batches_added_together_change_no_value_of_the_source(simulate_networks,
         assert_allclose([one.r2, one.slope], [found[0].r2, found[0].slope], rtol=1e-11)
 
 
-def test_noise_alone_looks_like_a_law(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 64, 400, 10, effect=0, shared=0)
-    rng = np.random.default_rng(1)
-    found = law(summed(sum_networks(rng.normal(size=values.shape), RATES, pairing="independent")), *OF_LAW)
+def test_noise_alone_looks_like_a_law(sum_networks):
+    values = np.random.default_rng(1).normal(size=(3, 64, 400, 10))
+    found = law(summed(sum_networks(values, RATES, pairing="independent")), *OF_LAW)
     assert_allclose(found.r2, 0.25, atol=0.03)
     assert_allclose(found.slope, 0.5, atol=0.03)
     assert found.slope_low == -np.inf
@@ -159,3 +158,53 @@ def test_a_confidence_is_a_share(simulate_networks, sum_networks):
     values, _ = simulate_networks(RATES, 8)
     with pytest.raises(InputError, match=r"confidence must be between 0 and 1; got 95"):
         law(summed(sum_networks(values, RATES, 8)), *OF_LAW, confidence=95)
+
+
+def coverage(simulations, batches, shared, signal, curve):
+    """Return how often the intervals of slope and R² contain the truth.
+
+    `signal` is the mean square of the delta at eta + a, divided by that of the noise of two batches. The noise has 20
+    directions of decreasing strength, of which the effect of the rate has a part; a share is common to all rates.
+    """
+    slopes, squares = [], []
+    for seed in range(simulations):
+        rng = np.random.default_rng(seed)
+        line, bend = rng.normal(size=(2, 300))
+        means = np.stack([np.zeros(300), line + curve * bend, 2 * line + 4 * curve * bend])
+        means -= means.mean(1, keepdims=True)
+        strength = np.exp(-np.arange(20) / 7)[:, None]
+        directions = strength * (rng.normal(size=(20, 300)) + 0.3 * rng.normal(size=(20, 1)) * means[1])
+        directions *= np.sqrt(means[1].var() / signal / directions.var(1).sum() / 2)
+        common, own = rng.normal(size=(1, batches, 20)), rng.normal(size=(3, batches, 20))
+        values = means[:, None] + (np.sqrt(shared) * common + np.sqrt(1 - shared) * own) @ directions
+        sums = xr.Dataset(
+            {
+                "replicates": (("lr", "batch"), np.full((3, batches), 4)),
+                "outputs_sum": (("lr", "batch", "sample", "output"), 4 * values.reshape(3, batches, 60, 5)),
+            },
+            coords={"lr": RATES},
+        )
+        found = law(sums, *OF_LAW)
+        slope = means[1] @ means[2] / (means[1] @ means[1])
+        square = np.corrcoef(means[1], means[2])[0, 1] ** 2
+        slopes.append(float(found.slope_low) <= slope <= float(found.slope_high))
+        squares.append(float(found.r2_corrected_low) <= square <= float(found.r2_corrected_high))
+    return np.mean(slopes), np.mean(squares)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.8])
+@pytest.mark.parametrize("curve", [0.0, 0.3])
+def test_intervals_contain_the_truth(shared, curve):
+    slopes, squares = coverage(60, 32, shared, 3, curve)
+    assert slopes >= 0.87
+    assert squares >= 0.87
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("batches", "shared", "curve"), [(32, 0.0, 0.0), (32, 0.8, 0.3), (12, 0.0, 0.3), (12, 0.8, 0.0)]
+)
+def test_the_interval_contains_the_truth_as_often_as_it_says(batches, shared, curve):
+    slopes, squares = coverage(1000, batches, shared, 3, curve)
+    assert 0.93 <= slopes <= 0.97
+    assert squares >= 0.93

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
-from lrscope.analysis import deltas, mean_outputs, summed
+from lrscope.analysis import deltas, mean_outputs, output_sensitivity, summed
 from lrscope.errors import InputError
 
 RATES = [0.2, 0.25, 0.3]
@@ -69,6 +71,31 @@ def test_records_are_not_changed(records):
     before = records.copy(deep=True)
     deltas(summed(records), 0.2, 0.05, 0.1)
     xr.testing.assert_identical(records, before)
+
+
+class OnDisk(BackendArray):
+    """An array that is read when it is asked for."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype = values, values.shape, values.dtype
+
+    def __getitem__(self, key):
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self.values.__getitem__
+        )
+
+
+def test_products_stay_on_the_disk_and_everything_else_is_read_once(records):
+    data = {
+        name: xr.Variable(one.dims, indexing.LazilyIndexedArray(OnDisk(one.values)), one.attrs)
+        for name, one in records.items()
+    }
+    lazy = xr.Dataset(data, coords=records.coords, attrs=records.attrs)
+    sums = summed(lazy)
+    xr.testing.assert_allclose(output_sensitivity(sums, 0.2, 0.1), output_sensitivity(summed(records), 0.2, 0.1))
+    in_memory = {name for name, one in sums.items() if isinstance(one.variable._data, np.ndarray)}
+    assert in_memory == set(sums) - {"outputs_product_sum"}
+    assert not any(isinstance(one.variable._data, np.ndarray) for one in lazy.values())
 
 
 def test_a_batch_that_was_not_trained_counts_nothing(values, records):

@@ -61,8 +61,9 @@ def _in_order(grid: xr.Dataset) -> xr.Dataset:
     """
     if PRODUCTS in grid and OTHER_LR not in grid.coords:
         grid = grid.assign_coords({OTHER_LR: grid[LR].values})
-    orders = [dim for dim in (LR, BATCH, OTHER_LR) if dim in grid.coords and dim in grid.dims]
-    ordered = grid.sortby(orders).transpose(LR, BATCH, OTHER_LR, ..., missing_dims="ignore")
+    named = [dim for dim in (LR, BATCH, OTHER_LR) if dim in grid.coords and dim in grid.dims]
+    mixed = [dim for dim in named if not grid.indexes[dim].is_monotonic_increasing]  # sorting copies
+    ordered = (grid.sortby(mixed) if mixed else grid).transpose(LR, BATCH, OTHER_LR, ..., missing_dims="ignore")
     counts = ordered[REPLICATES].fillna(0).astype(np.int64).load()
     if not (counts > 0).any():
         raise must_be("replicates", "one training at least", 0, "All have diverged, or nothing was trained.")
