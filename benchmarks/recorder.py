@@ -94,7 +94,7 @@ def bare_file(training: Training, folder: Path) -> Iterator[tuple[Say, Wait]]:
 def recorder(probes: Any, cadence: int, training: Training, folder: Path) -> Iterator[tuple[Say, Wait]]:
     path = folder / "records.root"
     with Recorder(training.model, path, training.optimizer, probes=probes, when=every(cadence)) as one:
-        yield lambda loss: one.step(loss=loss), one._writer._wait
+        yield lambda loss: one.step(loss=loss), one._file.wait
 
 
 @contextlib.contextmanager

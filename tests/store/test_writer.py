@@ -193,7 +193,7 @@ def test_the_state_stands_behind_its_block(block, tmp_path):
             state = {"weights": np.array([number]), "file": np.array(["a"])}
             writer.extend(block(number), state)
             state["weights"][0] = 99
-            writer._wait()
+            writer.wait()
             assert load_state(tmp_path)["weights"] == number
             assert last_recorded(tmp_path)["records"][3] == 5 * number + 4
 
@@ -349,7 +349,7 @@ def test_a_full_disk_is_one_sentence_and_the_resume_is_whole(block, tmp_path, mo
     last = load_state(tmp_path)["number"].item()
     assert str(failure.value) == (
         f"No space left on the disk while writing {tmp_path / 'records.root'}. Every block before is kept, "
-        f"the last one up to step {5 * last + 4}. Free some space and run again with --resume."
+        f"the last one up to step {5 * last + 4}. Free some space and go on from there: a run of lrscope with --resume."
     )
     first = last + 1
     with Writer(tmp_path / "records-1.root", after=last_recorded(tmp_path)) as writer:

@@ -63,6 +63,7 @@ class Budget:
     def __init__(self, share: float | None, size: int | None) -> None:
         self._share, self._size = share, size
         self._costs: list[float] = []
+        self._begun = False
         self._phase = 0
         self._by_time = 1
         self.factor = 1
@@ -73,20 +74,30 @@ class Budget:
         """Whether there is a budget at all."""
         return self._share is not None or self._size is not None
 
-    def allows(self, spent: float, elapsed: float, used: int, record: int) -> bool:
+    def allows(self, spent: float, elapsed: float, used: int, record: int, *, coming: int = 0) -> bool:
         """Tell whether another record may be made now.
+
+        Until the price of a record is known, one at a time is made, and only if what was spent is within the share.
 
         Parameters
         ----------
         spent, elapsed : seconds of recording, and of the loop, so far
         used, record : bytes of the records so far, and of one record
+        coming : records that were allowed and are not made yet
         """
         if self._size is not None and used + record > self._size:
             return False
-        return self._share is None or spent <= self._share * elapsed
+        if self._share is None:
+            return True
+        price = _usual(self._costs)
+        if price is None:
+            return coming == 0 and spent <= self._share * elapsed
+        return spent + (coming + 1) * price <= self._share * elapsed
 
     def note(self, step: int, cost: float, step_seconds: float, used: int) -> None:
         """Take in what the record of a step has cost, and thin the cadence if it has to be.
+
+        What the first has cost says nothing about the others: with it the model was explored.
 
         Parameters
         ----------
@@ -94,25 +105,31 @@ class Budget:
         step_seconds : of a step of the loop by itself, on average
         used : bytes of the records so far
         """
-        self._costs = [*self._costs[1 - WARM_UP :], cost]
+        self._costs = [*self._costs[1 - WARM_UP :], cost] if self._begun else []
+        self._begun = True
         if self._size is not None:
             while used >= self._size * (1 - 0.5 ** (self._phase + 1)) and self._phase < 40:
                 self._phase += 1
-        if self._share is not None and step_seconds > 0:
-            self._by_time = self._needed(step_seconds)
+        price = _usual(self._costs)
+        if self._share is not None and price is not None and step_seconds > 0:
+            self._by_time = self._needed(price, step_seconds)
         factor = max(self._by_time, _factor_of_phase(self._phase))
         if factor != self.factor:
             self.factor = factor
             self.thinned.append((step + 1, factor))
 
-    def _needed(self, step_seconds: float) -> int:
+    def _needed(self, price: float, step_seconds: float) -> int:
         """Return the power of two that keeps the share; one below the present one only if it keeps it easily."""
         assert self._share is not None
-        usual = sorted(self._costs)[: max(1, len(self._costs) - 1)]
-        cost = sum(usual) / len(usual)
-        needed = cost * (1 - self._share) / (self._share * step_seconds)
+        needed = price * (1 - self._share) / (self._share * step_seconds)
         factor = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 0 else 1
         return factor if factor >= self._by_time or needed <= 0.7 * factor else self._by_time
+
+
+def _usual(costs: list[float]) -> float | None:
+    """Return what a record costs, the dearest left out; None if it is not known yet."""
+    usual = sorted(costs)[: max(1, len(costs) - 1)]
+    return sum(usual) / len(usual) if usual else None
 
 
 def _factor_of_phase(phase: int) -> int:

@@ -6,7 +6,6 @@ of several passes before one update (gradient accumulation) the last is kept.
 """
 
 import sys
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from lrscope.integrations import _clock
 from lrscope.probes import ROOT
 
 _COMPUTED = "parametrizations"
@@ -97,11 +97,11 @@ class Listener:
         def hook(module: nn.Module, _inputs: object, output: object) -> None:
             if not self._active or self.deaf or module is not leaf or not (model.training and torch.is_grad_enabled()):
                 return
-            began = time.perf_counter()
+            began = _clock.now()
             call = calls[path] = calls.get(path, 0) + 1
             if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
                 self.hear(path if call == 1 else f"{path}:{call}", output)
-            self.seconds += time.perf_counter() - began
+            self.seconds += _clock.now() - began
 
         # a compiler would trace into the hook; it is loaded only where something is compiled
         return _Hook(torch.compiler.disable(hook) if "torch._dynamo" in sys.modules else hook)

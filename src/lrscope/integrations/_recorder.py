@@ -1,47 +1,40 @@
 """A recorder for anybody's own training loop: the same probes, and the same files, as the ensembles have."""
 
 import os
-import time
 import warnings
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError, must_be
+from lrscope.integrations import _clock
+from lrscope.integrations._accounting import Accounting
 from lrscope.integrations._attaching import (
     checked_optimizer,
     is_left_out,
     number,
-    number_of,
     scalar,
     sweep_of,
     unwrapped,
 )
-from lrscope.integrations._blocks import BLOCK_SECONDS
-from lrscope.integrations._budget import Budget, Cost
+from lrscope.integrations._budget import Cost
 from lrscope.integrations._choice import chosen, spread
-from lrscope.integrations._clock import WriterClock
+from lrscope.integrations._file import RecordsFile
 from lrscope.integrations._listening import Listener
 from lrscope.integrations._options import Options, settings_of
 from lrscope.integrations._sheet import Sheet
 from lrscope.integrations._slow import keep_gradient, wants_gradients
-from lrscope.integrations._timetable import groups_of
+from lrscope.integrations._timetable import NOTHING, Timetable, groups_of
 from lrscope.optim import before_update
 from lrscope.probes import Activations, Every, Probe, structure_of
-from lrscope.records import MEMBER
 from lrscope.specification import to_json
-from lrscope.store import Writer
 
 _RECORDS = 16
 """Where fewer records than this would fit the size budget, spreads are recorded instead of values."""
-FIRST_BLOCK, BLOCK, CLOSING = 3200, 200, 2200
-"""Bytes besides the values that each variable takes: in the first block, which makes its branch; in each block; and
-when the file is closed, for its distribution at the last step."""
 
 
 class Recorder:
@@ -101,24 +94,16 @@ class Recorder:
         self._probes = chosen(probes, when, self.settings)
         self._groups = groups_of(self._probes)
         self._sweep = sweep_of(self._optimizer, self.settings)
-        self._members = self._sweep.members() | {MEMBER: np.array([number_of(self._sweep)])}
-        self._budget = Budget(self.settings.time_budget, self.settings.size_budget)
-        self._clock = WriterClock()
-        self._writer = Writer(path, self._metadata(), compression=self.settings.compression)
+        self._file = RecordsFile(path, self._metadata(), self.settings.compression, self._sweep)
+        self._account = Accounting(self.settings, self._file)
+        self._timetable = Timetable(self._groups, self.settings.steps_per_epoch)
         self._sheet: Sheet | None = None
         self._heard: dict[str, Tensor] = {}
         self._first_gradients: dict[str, Tensor] = {}
-        self._now, self._soon = self._due(0), self._due(1)
-        self._always = not self._budget.limited and all(group.when == Every() for group in self._groups)
-        self._spread = False
-        self._updates = self._recorded = self._skipped = 0
-        self._captured = self._updated = self._stopped = self._closed = False
+        self._now, self._soon = self._due(0), NOTHING if self._account.by_time else self._due(1)
+        self._always = not self._account.limited and self._timetable.always
+        self._spread = self._captured = self._updated = self._stopped = self._closed = False
         self._rates: list[float] = []
-        self._spent = self._written = 0.0
-        self._began: float | None = None
-        self._block_began = self._ended = time.perf_counter()
-        self._bytes = self._coming = self._writer.path.stat().st_size
-        self._flushed = False
         self._listener = Listener(self._model, self._hear)
         self._handle = self._optimizer.register_step_pre_hook(before_update(self._before_update, each_call=False))
         self._listener.active = True  # the first pass tells what the model is made of
@@ -137,22 +122,22 @@ class Recorder:
         InputError : the loss is not one number.
         StoreError : the file cannot be written. Nothing is recorded from then on; the loop may go on.
         """
-        began = time.perf_counter()
         if self._stopped:
             return
+        began = _clock.now()
         if not self._updated:
-            self._skipped += 1
+            self._account.skipped += 1
             self._listener.begin()
             return
-        step, self._updated, self._listener.deaf = self._updates, False, False
-        self._updates += 1
+        step, self._updated, self._listener.deaf = self._account.updates, False, False
+        self._account.updates += 1
         if self._captured or metrics:
             self._complete(step, loss, metrics, began)
         self._listener.begin()
-        self._plan()
-        now = self._ended = time.perf_counter()
-        self._spent += now - began
-        if self._captured and self._sheet is not None and (self._sheet.full or now - self._block_began > BLOCK_SECONDS):
+        if not self._always:
+            self._plan()
+        now = self._account.end_step(began)
+        if self._captured and self._sheet is not None and self._file.due(self._sheet, now):
             self._flush()
 
     def note(self, **metrics: Tensor | float) -> None:
@@ -163,7 +148,7 @@ class Recorder:
         """
         if not self._stopped and self._sheet is not None:
             for name, value in metrics.items():
-                self._sheet.note(self._updates, name, number(name, value))
+                self._sheet.note(self._account.updates, name, number(name, value))
 
     def begin_pass(self) -> None:
         """Say that a new training pass begins.
@@ -177,7 +162,7 @@ class Recorder:
         """Say instead of ``step`` that the optimiser was called and changed nothing: the step is counted as skipped."""
         if self._updated:
             self._updated = self._listener.deaf = False
-            self._skipped += 1
+            self._account.skipped += 1
             self._listener.begin()
 
     @property
@@ -188,17 +173,7 @@ class Recorder:
     @property
     def cost(self) -> Cost:
         """What recording has cost so far."""
-        loop = 0.0 if self._began is None else self._ended - self._began
-        return Cost(
-            seconds=self._spent + self._clock.seconds(),
-            loop_seconds=loop,
-            bytes=self._used(),
-            steps=self._updates,
-            recorded=self._recorded,
-            skipped=self._skipped,
-            thinned=tuple(self._budget.thinned),
-            spread=self._spread,
-        )
+        return self._account.cost(self._sheet, spread=self._spread)
 
     def close(self) -> None:
         """Write what is left and complete the file; the model and the optimiser are as they were."""
@@ -206,8 +181,9 @@ class Recorder:
             return
         self._detach()
         self._flush()
-        self._closed = True
-        self._finish()
+        if not self._closed:
+            self._closed = True
+            self._finish()
 
     def __enter__(self) -> Self:
         return self
@@ -215,17 +191,15 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._recorded or kind is None:
+        if self._account.recorded or kind is None:
             self.close()
         elif not self._closed:
             self._detach()
             self._closed = True
-            self._writer.__exit__(kind, error, traceback)
+            self._file.give_up(error or KeyboardInterrupt())
 
-    @torch.no_grad()
     def _before_update(self) -> None:
         """Take the step that is about to end: parameters and gradients belong together now."""
-        began = time.perf_counter()
         if self._stopped or is_left_out(self._optimizer):
             return
         if self._updated:
@@ -234,65 +208,53 @@ class Recorder:
                 "recorder.step() must be called behind every optimizer.step(); got two updates without it. "
                 "Call recorder.step(loss=loss) once an update."
             )
-        self._began = began if self._began is None else self._began
-        sheet = self._sheet or self._begun()
+        began = _clock.now()
+        self._account.begin(began)
         self._updated = self._listener.deaf = True
+        self._captured = bool(self._now) or self._sheet is None or self._sheet.slow.follows
+        if self._captured or self._soon:
+            with torch.no_grad():
+                self._capture(self._sheet or self._begun())
+        self._account.spent += _clock.now() - began + self._listener.seconds
+        self._listener.seconds = 0.0
+
+    def _capture(self, sheet: Sheet) -> None:
+        """Copy parameters and gradients, or keep the gradient for the angle of the step behind."""
+        step, scale = self._account.updates, getattr(self._optimizer, "grad_scale", None)
         self._captured = bool(self._now) or sheet.slow.follows
         if self._captured:
             self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-            sheet.frames.capture(self._updates, getattr(self._optimizer, "grad_scale", None))
+            sheet.frames.capture(step, scale)
         elif sheet.layout.angles & self._soon:
-            sheet.frames.remember(self._updates, getattr(self._optimizer, "grad_scale", None))
-        self._spent += time.perf_counter() - began + self._listener.seconds
-        self._listener.seconds = 0.0
+            sheet.frames.remember(step, scale)
 
     def _complete(self, step: int, loss: Tensor | float, metrics: dict[str, Tensor | float], began: float) -> None:
         """Keep a step that was captured, and the numbers that came with it."""
         assert self._sheet is not None
-        assert self._began is not None
         numbers = {name: number(name, value) for name, value in metrics.items()}
         self._sheet.begin(numbers)
         if not self._captured:
             self._sheet.complete_numbers(step, numbers)
             return
-        spent = self._spent
-        seconds = spent, began - self._began
+        spent = self._account.spent
+        seconds = spent, self._account.elapsed(began)
         self._sheet.complete(step, self._now, scalar(loss), self._rates, seconds, numbers)
         if self._now:
-            self._recorded += 1
-            self._account(step, spent + time.perf_counter() - began)
-
-    def _account(self, step: int, spent: float) -> None:
-        """Tell the budget what the record of a step has cost."""
-        assert self._began is not None
-        if self._budget.limited:
-            elapsed = time.perf_counter() - self._began
-            self._budget.note(step, spent - self._written, (elapsed - spent) / (step + 1), self._used())
-        self._written = spent
+            self._account.record(step, spent + _clock.now() - began, self._sheet)
 
     def _plan(self) -> None:
         """Decide about the step behind the next one; an angle needs the gradient of the step before."""
-        if not self._always:
-            self._now, self._soon = self._soon, self._due(self._updates + 1)
+        self._now, self._soon = self._soon, self._due(self._account.updates + 1)
+        if bool(self._now) != self._listener.active:
             self._listener.active = bool(self._now)
 
     def _due(self, step: int) -> frozenset[str]:
         """Return the step dimensions that are recorded at a step."""
-        per_epoch, factor = self.settings.steps_per_epoch, self._budget.factor
-        due = frozenset(group.dim for group in self._groups if group.due(step, per_epoch, factor))
-        if not due or not self._budget.limited or self._sheet is None or self._began is None:
+        due = self._timetable.due(step, self._account.factor)
+        if not due or not self._account.limited or self._sheet is None:
             return due
-        record = self._sheet.bytes_of(due)
-        elapsed = time.perf_counter() - self._began
-        allowed = self._budget.allows(self._spent + self._clock.seconds(), elapsed, self._used(), 3 * record)
-        return due if allowed else frozenset()
-
-    def _used(self) -> int:
-        """Return the bytes of the file, of what is about to be written, and of what closing the file adds."""
-        if self._closed or self._sheet is None:
-            return self._bytes
-        reserved = CLOSING + BLOCK + (0 if self._flushed else FIRST_BLOCK)
-        return self._bytes + self._sheet.pending_bytes + reserved * self._sheet.variables
+        allowed = self._account.allows(self._sheet.bytes_of(due), self._sheet, coming=int(bool(self._soon)))
+        return due if allowed else NOTHING
 
     def _hear(self, path: str, output: Tensor) -> None:
         """Keep what the layers put out in the first pass, which tells what there is."""
@@ -318,6 +280,7 @@ class Recorder:
         sheet = Sheet(structure, self._groups, parameters, self._sweep.axes)
         if self.settings.size_budget and _RECORDS * sheet.bytes_of(sheet.gathered) > self.settings.size_budget:
             self._groups = groups_of(spread(self._probes))
+            self._timetable = Timetable(self._groups, self.settings.steps_per_epoch)
             sheet = Sheet(structure, self._groups, parameters, self._sweep.axes)
             self._spread = True
         self._check_size(sheet)
@@ -333,49 +296,39 @@ class Recorder:
 
     def _check_size(self, sheet: Sheet) -> None:
         """Refuse a size that is less than what two records and the file around them take."""
-        size = self.settings.size_budget
-        least = self._bytes + 2 * sheet.bytes_of(sheet.gathered) + sheet.variables * (FIRST_BLOCK + BLOCK + CLOSING)
+        size, least = self.settings.size_budget, self._file.least(sheet)
         if size is not None and size < least:
             remedy = "Give more, or record less: fewer probes, or fewer layers by include and exclude."
-            raise must_be(
-                "size_budget", f"at least {-(-least // 1000)} kB for this model and these probes", size, remedy
-            )
+            allowed = f"at least {-(-least // 1000)} kB for this model and these probes"
+            raise must_be("size_budget", allowed, size, remedy)
 
     def _flush(self) -> None:
         """Hand what was gathered to the thread that writes."""
-        began = time.perf_counter()
-        if self._sheet is not None and self._sheet.pending_bytes:
-            coming = self._sheet.pending_bytes + self._sheet.variables * (BLOCK if self._flushed else FIRST_BLOCK)
+        began = _clock.now()
+        if self._sheet is not None and not self._closed:
             try:
-                self._writer.extend(
-                    self._sheet.block(self._members, self._sweep, final=self._stopped)
-                )  # waits for the block before
-            except BaseException as error:
+                self._file.write(self._sheet, final=self._stopped)
+            except Exception as error:
                 self._fail(error)
                 raise
-            self._bytes = max(self._coming, self._writer.path.stat().st_size) + coming
-            self._coming, self._flushed = self._bytes, True
-        self._block_began = time.perf_counter()
-        self._spent += self._block_began - began
+        self._account.spent += _clock.now() - began
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: Exception) -> None:
         self._detach()
         self._closed = True
-        self._writer.__exit__(type(error), error, None)
+        self._file.give_up(error)
 
     def _detach(self) -> None:
         self._stopped = True
         self._listener.close()
-        self._clock.seconds()
         self._handle.remove()
 
     def _finish(self) -> None:
-        if self._flushed:
-            self._writer.close()
-            self._bytes = self._writer.path.stat().st_size
+        if self._file.flushed:
+            self._file.complete()
             return
-        error = InputError(_NOTHING_RECORDED.format(self._writer.path, self._updates, self._skipped))
-        self._writer.__exit__(type(error), error, None)  # without a block it removes the file
+        error = InputError(_NOTHING_RECORDED.format(self._file.path, self._account.updates, self._account.skipped))
+        self._file.give_up(error)  # without a block it removes the file
         warnings.warn(str(error), RuntimeWarning, stacklevel=4)
 
     def _metadata(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ for the block before it, so that one block is being written and one is being com
 
 import errno
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +50,10 @@ class Writer:
     -----
     What goes wrong in the background is raised by the next `extend` or by `close`. A block must not be changed after
     it was given away; a state is copied. If nothing was written when an error ends the ``with``, the file is removed.
+
+    Attributes
+    ----------
+    seconds : of processor time that the blocks took so far in the background
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Writer:
         standardised: bool = False,
     ) -> None:
         self.path = Path(path)
+        self.seconds = 0.0
         self._after = after or {}
         self._standardised = standardised
         self._labels: dict[str, TreeLabels] = {}
@@ -85,8 +91,8 @@ class Writer:
         if self._closed:
             raise StoreError(f"{self.path} must be open to take a block; got a closed file. Make a new Writer.")
         copied = None if state is None else {name: _copy_of_state(name, array) for name, array in state.items()}
-        self._wait()
-        self._pending = self._thread.submit(self._append, [block], copied)
+        self.wait()
+        self._pending = self._thread.submit(self._timed, [block], copied)
 
     def close(self) -> None:
         """Write what is pending, the summaries, and the sign that the file is complete."""
@@ -94,7 +100,7 @@ class Writer:
             return
         try:
             if self._failure is None:
-                self._wait()
+                self.wait()
                 self._finish()
         finally:
             self._shut(failed=self._failure is not None)
@@ -110,11 +116,11 @@ class Writer:
             return
         try:
             if self._failure is None:
-                self._wait()
+                self.wait()
         finally:
             self._shut(failed=True)
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
         """Return when no block is pending; raise what went wrong with it, and with any before."""
         if self._failure is None and self._pending is not None:
             problem = self._pending.exception()
@@ -122,6 +128,14 @@ class Writer:
             self._pending = None
         if self._failure is not None:
             raise self._failure
+
+    def _timed(self, blocks: list[xr.Dataset], state: Mapping[str, np.ndarray] | None) -> None:
+        """Write the one block of the list, and count the seconds."""
+        began = time.thread_time()
+        try:
+            self._append(blocks, state)
+        finally:
+            self.seconds += time.thread_time() - began
 
     def _append(self, blocks: list[xr.Dataset], state: Mapping[str, np.ndarray] | None) -> None:
         """Write the one block of the list, which is emptied so that the block can go while it is converted."""
@@ -175,7 +189,7 @@ class Writer:
         if self._last_step is not None:
             kept = f"Every block before is kept, the last one up to step {self._last_step}"
         if error.errno in _FULL:
-            remedy = "Free some space and run again with --resume."
+            remedy = "Free some space and go on from there: a run of lrscope with --resume."
             failure = StoreError(f"No space left on the disk while writing {self.path}. {kept}. {remedy}")
         else:
             reason = error.strerror or error

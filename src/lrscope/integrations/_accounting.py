@@ -1,0 +1,82 @@
+"""What recording has cost, and whether another record may be made."""
+
+from lrscope.integrations import _clock
+from lrscope.integrations._budget import Budget, Cost
+from lrscope.integrations._file import RecordsFile
+from lrscope.integrations._options import Settings
+from lrscope.integrations._sheet import Sheet
+
+
+class Accounting:
+    """Seconds and steps of a Recorder.
+
+    Parameters
+    ----------
+    settings : whose budgets are kept
+    file : whose bytes and seconds count as well
+
+    Attributes
+    ----------
+    updates, recorded, skipped : of `lrscope.integrations.Cost`, so far
+    spent : seconds in which the loop was held up
+    """
+
+    def __init__(self, settings: Settings, file: RecordsFile) -> None:
+        self._budget = Budget(settings.time_budget, settings.size_budget)
+        self._file = file
+        self.by_time = settings.time_budget is not None
+        self.updates = self.recorded = self.skipped = 0
+        self.spent = self._written = 0.0
+        self._began: float | None = None
+        self._ended = _clock.now()
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget."""
+        return self._budget.limited
+
+    @property
+    def factor(self) -> int:
+        """Of the times that are due, each so-many-th is recorded."""
+        return self._budget.factor
+
+    def begin(self, now: float) -> None:
+        """Note when the loop began."""
+        if self._began is None:
+            self._began = now
+
+    def elapsed(self, now: float) -> float:
+        """Return the seconds of the loop."""
+        return 0.0 if self._began is None else now - self._began
+
+    def end_step(self, began: float) -> float:
+        """Count what was spent in the step that ends now, and return the time."""
+        self._ended = _clock.now()
+        self.spent += self._ended - began
+        return self._ended
+
+    def record(self, step: int, spent: float, sheet: Sheet) -> None:
+        """Tell the budget what the record of a step has cost; `spent` is all that was spent until now."""
+        self.recorded += 1
+        if self._budget.limited:
+            loop = self.elapsed(_clock.now()) - spent
+            self._budget.note(step, spent - self._written, loop / (step + 1), self._file.used(sheet))
+        self._written = spent
+
+    def allows(self, record: int, sheet: Sheet, *, coming: int) -> bool:
+        """Tell whether a record of so many bytes may be made, when so many are allowed and not made yet."""
+        spent, elapsed = self.spent + self._file.seconds, self.elapsed(_clock.now())
+        return self._budget.allows(spent, elapsed, self._file.used(sheet), 3 * record, coming=coming)
+
+    def cost(self, sheet: Sheet | None, *, spread: bool) -> Cost:
+        """Return what recording has cost so far."""
+        return Cost(
+            seconds=self.spent + self._file.seconds,
+            loop_seconds=self.elapsed(self._ended),
+            bytes=self._file.used(sheet),
+            steps=self.updates,
+            recorded=self.recorded,
+            skipped=self.skipped,
+            thinned=tuple(self._budget.thinned),
+            spread=spread,
+        )
