@@ -2,41 +2,16 @@
 
 import pytest
 import torch
-from torch import nn
 
 from lrscope.errors import InputError
 from lrscope.models import CNN
 from lrscope.specification import from_json, to_json
 
 
-class SimpleCNN(nn.Module):
-    """As it stands in the post."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(16, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        )
-        self.fc = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(32 * 7 * 7, 128),
-            nn.ReLU(),
-            nn.Linear(128, 10),
-        )
-
-    def forward(self, x):
-        return self.fc(self.conv(x))
-
-
 @pytest.mark.parametrize("seed", [0, 1, 42])
-def test_it_is_the_one_of_the_post_to_the_bit(seed):
+def test_it_is_the_one_of_the_post_to_the_bit(seed, simple_cnn):
     torch.manual_seed(seed)
-    theirs = SimpleCNN()
+    theirs = simple_cnn()
     torch.manual_seed(seed)
     ours = CNN()()
     expected, parameters = theirs.state_dict(), ours.state_dict()

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 
-from lrscope.studies import Folder, run, study, write_report
+from lrscope.report import Interactive
+from lrscope.studies import Findings, Folder, Still, run, study, write_report
 
 SOURCE = Path(__file__).parents[2] / "src"
 SMALL: dict[str, dict[str, Any]] = {
@@ -160,6 +162,27 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder
         return made[name]
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def check_drawn() -> Callable[[Findings], None]:
+    """Return the function that checks that every figure and film of what was found can be drawn."""
+    return _check_drawn
+
+
+def _check_drawn(found: Findings) -> None:
+    for item in (item for chapter in found.chapters for item in chapter.items):
+        if isinstance(item, Still):
+            figure = item.draw()
+            assert figure.axes, item.name
+            figure.set_dpi(30)
+            figure.canvas.draw()
+            plt.close(figure)
+        elif isinstance(item, Interactive):
+            json.loads(item.figure.to_json(), parse_constant=pytest.fail)
+    for film in found.films:
+        shapes = {frame.shape for frame in film.draw().frames()}
+        assert len(shapes) == 1, film.name
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,11 @@ ODD = {
         "shapes": ("square", "spiral"), "lrs": (0.01,), "epochs": 2, "seeds": 2, "batch_size": 30, "samples": 100,
         "noise": 0.05, "rotation": 20.0, "standardised": True, "threshold": 0.4,
     },
-    "one-epoch": {"shapes": ("circle",), "lrs": (0.0001, 0.01), "epochs": 1},
     "one-sample": {"shapes": ("spiral",), "lrs": (0.01,), "epochs": 3, "samples": 1},
     "all-diverge-at-once": {"shapes": ("circle",), "lrs": (1e38,), "epochs": 4, "standardised": True},
 }  # fmt: skip
 ODDER = {
+    "one-epoch": {"shapes": ("circle",), "lrs": (0.0001, 0.01), "epochs": 1},
     "batches-of-50": {"shapes": ("spiral",), "lrs": (0.01,), "epochs": 3, "batch_size": 50},
     "uneven-batches": {"shapes": ("circle",), "lrs": (0.01,), "epochs": 3, "samples": 100, "batch_size": 60},
     "batches-of-one": {"shapes": ("circle",), "lrs": (0.01,), "epochs": 2, "samples": 5, "batch_size": 1},

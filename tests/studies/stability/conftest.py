@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from lrscope.records import MEMBER, concatenate
-from lrscope.studies.stability import Options, experiments
+from lrscope.studies import Findings
+from lrscope.studies.stability import Options, experiments, findings
 from lrscope.studies.stability import _configurations as grids
 from lrscope.studies.stability import _figures as pictures
 from lrscope.studies.stability._configurations import Configuration
@@ -64,6 +65,15 @@ def shortly(trained_shortly, monkeypatch) -> Iterator[dict[str, xr.Dataset]]:
 
 
 @pytest.fixture(scope="session")
+def found_shortly(trained_shortly) -> Findings:
+    """Return what the study finds in the records of `shortly`; they are found once."""
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        records = {name: records.copy() for name, records in trained_shortly.items()}
+        return findings(records, Options(seeds=SEEDS))
+
+
+@pytest.fixture(scope="session")
 def recording() -> Callable[[dict[str, Experiment]], dict[str, xr.Dataset]]:
     """Return the function that gives the records of experiments."""
     return recorded
@@ -101,7 +111,7 @@ CHANGES: dict[str, Callable[[xr.Dataset], xr.Dataset]] = {
 }
 
 
-@pytest.fixture(params=CHANGES)
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.long] * (name == "all diverge")) for name in CHANGES])
 def changed(request, shortly) -> dict[str, xr.Dataset]:
     """Return the records, with all that may become of networks."""
     if request.param == "one seed":  # the alarm is judged by seeds that it was not chosen with

@@ -1,8 +1,5 @@
 """Whatever becomes of the networks, everything is told, listed and drawn."""
 
-import json
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -15,22 +12,7 @@ def items(found: Findings, kind: type) -> list:
     return [item for chapter in found.chapters for item in chapter.items if isinstance(item, kind)]
 
 
-def check_drawn(found: Findings) -> None:
-    """Check that every figure and film can be drawn."""
-    for still in items(found, Still):
-        figure = still.draw()
-        assert figure.axes, still.name
-        figure.set_dpi(30)
-        figure.canvas.draw()
-        plt.close(figure)
-    for interactive in items(found, Interactive):
-        json.loads(interactive.figure.to_json(), parse_constant=pytest.fail)
-    for film in found.films:
-        shapes = {frame.shape for frame in film.draw().frames()}
-        assert len(shapes) == 1, film.name
-
-
-def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(changed, request):
+def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(changed, request, check_drawn):
     found = findings(changed, Options(seeds=2))
     if request.node.callspec.params["changed"] not in ("one seed", "the first diverges"):  # drawn like the others
         check_drawn(found)
@@ -48,8 +30,8 @@ def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(cha
         assert np.isfinite(numbers).all(), listed.name
 
 
-def test_all_figures_of_the_source_are_there(shortly):
-    found = findings(shortly, Options(seeds=2))
+def test_all_figures_of_the_source_are_there(found_shortly):
+    found = found_shortly
     names = {still.name for still in items(found, Still)}
     assert {"training_f1-h3", "training_f2-h8", "gradient_path_f1-h3", "gradient_path_f2-h8"} <= names
     assert {"figure_3", "figure_4", "figure_5", "figure_6", "functions", "sharpness_f1-h3", "sharpness_f2-h8"} <= names
@@ -63,13 +45,13 @@ def test_all_figures_of_the_source_are_there(shortly):
     "chosen",
     [
         {"target": "f1", "hidden": 2, "lrs": (0.1,), "epochs": 1},
-        {"target": "f2", "hidden": 2, "lrs": (0.1, 1e6), "epochs": 2, "seeds": 2},
-        {"target": "f1", "hidden": 3, "lrs": (1e300,), "epochs": 30},
+        pytest.param({"target": "f2", "hidden": 2, "lrs": (0.1, 1e6), "epochs": 2, "seeds": 2}, marks=pytest.mark.long),
+        pytest.param({"target": "f1", "hidden": 3, "lrs": (1e300,), "epochs": 30}, marks=pytest.mark.long),
         {"target": "f2", "hidden": 4, "lrs": (0.1,), "epochs": 20, "init_scale": 1e200},
     ],
     ids=["one step", "two steps", "diverged behind a step", "diverged at once"],
 )
-def test_a_run_of_ones_own_may_be_as_short_or_wild_as_one_likes(train_all, monkeypatch, chosen):
+def test_a_run_of_ones_own_may_be_as_short_or_wild_as_one_likes(train_all, monkeypatch, chosen, check_drawn):
     monkeypatch.setattr("lrscope.studies.stability._figures.FRAMES", 2)
     options = Options(**chosen)
     found = findings(train_all(options), options)

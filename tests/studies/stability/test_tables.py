@@ -34,8 +34,8 @@ def told(train_all, tmp_path):
     return tell
 
 
-def test_the_summary_has_a_row_for_every_network_of_the_source(shortly, tmp_path):
-    rows = tables(findings(shortly, Options(seeds=2)), tmp_path)["summary"]
+def test_the_summary_has_a_row_for_every_network_of_the_source(found_shortly, tmp_path):
+    rows = tables(found_shortly, tmp_path)["summary"]
     assert list(rows[0]) == COLUMNS
     assert len(rows) == 2 * 12
     assert (

@@ -1,13 +1,10 @@
 """Whatever becomes of the networks, everything is told, listed and drawn; where the truth is known, it is told."""
 
-import json
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from lrscope.report import Interactive
 from lrscope.studies import Findings, Listed, Still
 from lrscope.studies.sweep import findings
 
@@ -45,19 +42,8 @@ def check_told(found: Findings) -> None:
         assert not [cell for row in listed.table.rows for cell in row if str(cell) in ("nan", "inf")], listed.name
 
 
-def check_drawn(found: Findings) -> None:
-    for still in items(found, Still):
-        figure = still.draw()
-        assert figure.axes, still.name
-        figure.set_dpi(30)
-        figure.canvas.draw()
-        plt.close(figure)
-    for interactive in items(found, Interactive):
-        json.loads(interactive.figure.to_json(), parse_constant=pytest.fail)
-
-
 @pytest.mark.parametrize("change", CHANGES)
-def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(known, options, change):
+def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(known, options, change, check_drawn):
     found = findings(known(CLEAR, CHANGES[change]), options(lrs=LRS))
     check_told(found)
     if change in DRAWN:
@@ -122,13 +108,13 @@ def test_networks_that_diverged_in_the_first_epoch_did_not_reach_the_target(know
     ("lrs", "chosen"),
     [
         ((0.003,), {"seeds": 1, "epochs": 1, "crossed_seeds": 0}),
-        ((0.003,), {}),
-        ((0.003, 0.03), {"seeds": 1, "crossed_seeds": 0}),
+        pytest.param((0.003,), {}, marks=pytest.mark.long),
+        pytest.param((0.003, 0.03), {"seeds": 1, "crossed_seeds": 0}, marks=pytest.mark.long),
         ((0.003, 0.03), {"batch_size": 48, "epochs": 3, "optimizer": "momentum", "schedule": "linear"}),
     ],
     ids=["one rate, seed, epoch", "one rate", "one seed", "whole batches"],
 )
-def test_a_run_may_be_as_small_as_one_likes(train, options, lrs, chosen):
+def test_a_run_may_be_as_small_as_one_likes(train, options, lrs, chosen, check_drawn):
     asked = options(lrs=lrs, **chosen)
     found = findings(train(lrs=lrs, **chosen), asked)
     check_told(found)
@@ -144,12 +130,15 @@ def test_a_run_may_be_as_small_as_one_likes(train, options, lrs, chosen):
     "chosen",
     [
         {"data": "own_things:sums", "model": "own_things:one_output"},
-        {"data": "own_things:sums", "model": "own_things:one_output", "loss": "l1", "optimizer": "sgd"},
+        pytest.param(
+            {"data": "own_things:sums", "model": "own_things:one_output", "loss": "l1", "optimizer": "sgd"},
+            marks=pytest.mark.long,
+        ),
         {"data": "own_things:shares", "loss": "cross_entropy"},
     ],
     ids=["numbers", "absolute differences", "shares of classes"],
 )
-def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen):
+def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen, check_drawn):
     found = findings(train(lrs=LRS, **chosen), options(lrs=LRS, **chosen))
     check_told(found)
     check_drawn(found)
@@ -159,7 +148,7 @@ def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen
     assert not found.claims
 
 
-def test_a_network_that_never_knows_anything_is_reported(train, options):
+def test_a_network_that_never_knows_anything_is_reported(train, options, check_drawn):
     lost = {"model": "own_things:Lost"}
     found = findings(train(lrs=LRS, **lost), options(lrs=LRS, **lost))
     check_told(found)

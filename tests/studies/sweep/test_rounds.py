@@ -221,7 +221,7 @@ def check_ends(truth: Truth, lrs: tuple[float, ...], seeds: int, more: int) -> N
     assert next_round(records, options) is None
 
 
-@settings(max_examples=8, deadline=None, phases=WITHOUT_SHRINKING)
+@settings(max_examples=4, deadline=None, phases=WITHOUT_SHRINKING)
 @given(**RUNS)
 def test_whatever_the_scores_it_ends_within_the_budget_and_trains_nothing_twice(truth, lrs, seeds, more):
     check_ends(truth, lrs, seeds, more)
