@@ -1,6 +1,8 @@
 """Several steps as one compiled program: the records of single steps, whatever happens on the way."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -276,6 +278,29 @@ def test_whatever_is_trained_may_be_compiled(name, compiling):
     assert found[2].keys() == expected[2].keys()
     for key in found[2]:
         np.testing.assert_allclose(found[2][key], expected[2][key], rtol=1e-9, atol=1e-12, err_msg=key)
+
+
+POOLED = """
+from torch import nn
+from lrscope.data import Digits
+from lrscope.training import Experiment, Sweep, _loop, train
+
+def pooled():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 10))
+
+for _loop.COMPILED_FROM in (-1.0, float("inf")):
+    fields = {"data": Digits(samples=20), "model": pooled, "loss": "cross_entropy", "dtype": "float64"}
+    print(train(Experiment(**fields, sweep=Sweep(lr=[0.1]), steps=12), device="cpu").loss.values[0, -1])
+"""
+
+
+@needs_compiler
+@pytest.mark.long
+def test_pooling_is_compiled_where_nothing_of_the_compiler_is_imported_yet():
+    done = subprocess.run([sys.executable, "-c", POOLED], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    compiled, single = map(float, done.stdout.split())
+    assert compiled == pytest.approx(single, rel=1e-9)
 
 
 @needs_compiler

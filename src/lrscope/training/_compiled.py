@@ -31,6 +31,7 @@ _OPTIONS = {"cpp.threads": 1, "compile_threads": 1}
 
 def decompositions() -> Mapping[Any, Any]:
     """Return how the compiler wants operations to be taken apart while they are traced."""
+    _compiler("lowering")  # without it some decompositions (of pooling) do not find it
     table: Mapping[Any, Any] = _compiler("decomposition").select_decomp_table()
     return table
 
