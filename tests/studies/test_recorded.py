@@ -271,7 +271,7 @@ def test_an_interrupted_file_is_told_as_far_as_it_goes(tmp_path):
     writer = store.Writer(tmp_path / "cut.root")
     writer.extend(first)
     writer.extend(second)
-    writer._wait()
+    writer.wait()
     content = (tmp_path / "cut.root").read_bytes()
     writer.close()
     (tmp_path / "cut.root").write_bytes(content)
