@@ -33,6 +33,8 @@ large the difference is, how sure that is, and how many seeds would show one of 
   --experiment NAME    of a folder with several; by default grid, with its further rounds
   --confidence C       of the interval; 0.95 by default
 """
+TABLE_WIDTH = 160
+"""A table is not cut off below so many characters: a narrow terminal wraps its lines."""
 
 
 @specification
@@ -95,6 +97,7 @@ def _print(found: "Comparison", size: float | None) -> None:
     from lrscope.studies import compared_tables, verdict
 
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, TABLE_WIDTH)
     for sentence in verdict(found):
         console.print(sentence, markup=False)
     for columns, rows in compared_tables(found, size):

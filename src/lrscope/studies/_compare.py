@@ -201,8 +201,10 @@ def _meant(lrs: tuple[float, float], values: xr.DataArray) -> tuple[float, float
     InputError : no learning rates were recorded.
     """
     if LR not in values.dims or values[LR].dtype.kind not in "fiu":
-        axes = ", ".join(map(str, values.dims)) or "none"
-        raise must_be("records", "of trainings at several learning rates", f"the axes {axes}", "Record the rate as lr.")
+        axes = " and ".join(map(str, values.dims)) or "no axes"
+        raise InputError(
+            f"records must be of several learning rates, as the axis lr; got {axes}. Record the rate as lr."
+        )
     first, second = (_named_rate(lr, values[LR].values.tolist()) for lr in lrs)
     return first, second
 

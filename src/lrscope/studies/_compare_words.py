@@ -69,10 +69,10 @@ def _table_of_rates(found: Comparison, result: xr.Dataset) -> tuple[list[str], l
 
 def _table_of_sizes(found: Comparison, result: xr.Dataset, size: float | None) -> tuple[list[str], list[list[str]]]:
     """Return differences and the seeds that would show them."""
-    unit = "trainings" if found.over == BATCH else f"{_noun(found.over)}s"
-    columns = ["a difference of", f"{unit} at each rate that would show it in 8 of 10 cases"]
+    columns = ["a difference of", f"{_unit(found)} at each rate that would show it in 8 of 10 cases"]
     apart, smallest = abs(float(result["difference"])), float(result["smallest"])
-    rows = [[short(smallest), f"{_seeds(found, result, smallest)} (as now)"]] if smallest > 0 else []
+    now = round(int(result["count"].min()) * found.replicates)
+    rows = [[short(smallest), f"{now} (as now)"]] if smallest > 0 else []
     sizes = {apart: "as found", apart / 2: "half of it"} | ({size: "asked for"} if size else {})
     rows += [[f"{short(one)} ({name})", _seeds(found, result, one)] for one, name in sizes.items() if one > 0]
     return columns, rows
@@ -82,8 +82,8 @@ def _table_of_cases(found: Comparison, size: float | None) -> tuple[list[str], l
     """Return a row for each case, those that could not be compared included."""
     first, second = map(rate, found.lrs)
     axes = list(found.cases[0].labels)
-    wanted = f"{_noun(found.over)}s for {short(size) if size else 'it'}"
-    columns = [*axes, first, second, "difference", "low", "high", "p", "p of flips", "pairs", wanted]
+    wanted = f"{_unit(found)} for {short(size) if size else 'it'}"
+    columns = [*axes, first, second, "difference", "low", "high", "p", "p of flips", "compared", wanted]
     rows = []
     for case in found.cases:
         labels = [str(label) for label in case.labels.values()]
@@ -97,8 +97,17 @@ def _table_of_cases(found: Comparison, size: float | None) -> tuple[list[str], l
         chances = [p_text(float(case.result[name])) for name in ("p_value", "p_flips")]
         apart = size or abs(float(case.result["difference"]))
         last = _seeds(found, case.result, apart) if apart else NOTHING
-        rows.append([*labels, *map(short, numbers), *chances, str(int(case.result["pairs"])), last])
+        rows.append([*labels, *map(short, numbers), *chances, _compared(case.result), last])
     return columns, rows
+
+
+def _compared(result: xr.Dataset) -> str:
+    """Return how many networks were compared at each rate."""
+    return " and ".join(str(count) for count in sorted(set(result["count"].values.tolist())))
+
+
+def _unit(found: Comparison) -> str:
+    return "trainings" if found.over == BATCH else "seeds"
 
 
 def _seeds(found: Comparison, result: xr.Dataset, size: float) -> str:
@@ -161,15 +170,16 @@ def _winner(metric: str, apart: float, first: str, second: str) -> str:
 
 def _over(found: Comparison, result: xr.Dataset) -> str:
     """Return what was compared."""
-    batches = f", batches of {short(found.replicates)} trainings each" if found.over == BATCH else ""
+    noun = _nouns(found.over)
+    each = f" of {short(found.replicates)} trainings each" if found.over == BATCH else ""
     if result["paired"]:
-        return f"over {counted(int(result['pairs']), f'paired {_noun(found.over)}')}{batches}"
+        return f"over {int(result['pairs'])} paired {noun}{each}"
     first, second = result["count"].values.tolist()
-    return f"between {first} and {second} {_noun(found.over)}{'' if batches else 's'} without pairs{batches}"
+    return f"between {first} and {second} {noun}{each} that are not paired"
 
 
-def _noun(over: str) -> str:
-    return "seed" if over.endswith("seed") else over
+def _nouns(over: str) -> str:
+    return "seeds" if over.endswith("seed") else "batches" if over == BATCH else f"values of {over}"
 
 
 def _tests(result: xr.Dataset) -> str:
@@ -186,9 +196,9 @@ def _tests(result: xr.Dataset) -> str:
         return both
     if least > error:
         return (
-            f"{both} {pairs} pairs cannot bring the latter below {short(least, 2)}: this rests on normal differences."
+            f"{both} {pairs} pairs cannot bring that below {short(least, 2)}: the answer takes differences for normal."
         )
-    return f"{both} The latter take nothing for normal, and do not exclude chance: train more seeds."
+    return f"{both} Flips, which do not take the differences for normal, do not exclude chance: train more seeds."
 
 
 def _worth(found: Comparison, result: xr.Dataset) -> str:
@@ -196,9 +206,13 @@ def _worth(found: Comparison, result: xr.Dataset) -> str:
     correlation = float(result["correlation"])
     if isnan(correlation) or int(result["pairs"]) < ENOUGH_PAIRS:
         return ""
-    alike = f"The same {_noun(found.over)}s make both rates alike (correlation {short(correlation, 2)})"
+    alike = f"The same {_nouns(found.over)} make both rates alike (correlation {short(correlation, 2)})"
     saved = float(result["unrelated"] / result["deviation"]) ** 2
-    return f"{alike}: unpaired, it would take {short(saved, 2)} times as many." if saved >= REMARKABLE else ""
+    return (
+        f"{alike}: unpaired, it would take {short(saved, 2 if saved < 100 else 3)} times as many."
+        if saved >= REMARKABLE
+        else ""
+    )
 
 
 def _left_out(found: Comparison, result: xr.Dataset) -> str:
@@ -226,11 +240,11 @@ def _of_many(found: Comparison) -> str:
         for apart, number in ((1.0, sum(signs)), (-1.0, len(signs) - sum(signs)))
         if number
     ]
-    axes = ", ".join(found.cases[0].labels)
-    cases = f"{counted(len(found.told), 'case')} of {axes}"
+    metric, cases = metric_text(found), f"{counted(len(found.told), 'case')} ({', '.join(found.cases[0].labels)})"
     if not wins:
-        return f"{first} and {second} cannot be told apart in {metric_text(found)} in any of {cases}. {_ALONE}"
-    return f"In {metric_text(found)}, of {cases} {' and '.join(wins)}; the rest may be chance. {_ALONE}"
+        return f"{first} and {second} cannot be told apart in {metric}, in none of {cases}. {_ALONE}"
+    rest = "; the others may be chance" if len(real) < len(found.told) else ""
+    return f"{' and '.join(wins)} of {cases}, in {metric}{rest}. {_ALONE}"
 
 
 _ALONE = "Each case is tested by itself: where nothing differs, one of twenty seems to, at 95 %."

@@ -1,0 +1,336 @@
+"""Two rates compared, from files: what is taken, what is paired, what is said."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from lrscope import store
+from lrscope.errors import InputError
+from lrscope.records import DIVERGED_AT, Variable, new_block
+from lrscope.studies import compared, compared_tables, verdict
+
+LRS = (0.01, 0.0115949, 0.1)
+STEPS = 4
+
+
+def block(axes, values, diverged=(), steps=STEPS, name="loss", first=0):
+    """Return records (member, step) of networks on a grid: a quantity that falls to `values` (axis, ...) at the end."""
+    columns = np.meshgrid(*axes.values(), indexing="ij")
+    final = np.asarray(values, dtype=float).ravel()
+    course = final[:, None] + np.arange(steps - 1, -1, -1)
+    at = np.full(course.shape, -1)
+    for member, step in dict(diverged).items():
+        at[member, step:] = step
+        course[member, step:] = np.nan
+    members = {
+        "member": first + np.arange(len(final)),
+        **dict(zip(axes, (one.ravel() for one in columns), strict=True)),
+    }
+    labels = {one: Variable(one, one, one.replace("_", " ")) for one in (name, DIVERGED_AT)}
+    attrs = {axis: {"long_name": axis, "scale": "log" if axis == "lr" else "category"} for axis in axes}
+    whole = {name: course, DIVERGED_AT: at}
+    return new_block(whole, labels, {"step": np.arange(steps)}, members, attrs, dict.fromkeys(labels, "step"))
+
+
+def drawn(*sizes):
+    return np.random.default_rng(0).normal(1, 0.1, sizes)
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(records: xr.Dataset):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.root"
+        store.write(path, [records], {})
+        return path
+
+    return write
+
+
+def only(found):
+    ((_labels, result),) = found.told
+    return result
+
+
+def test_networks_of_a_seed_are_compared_at_their_last_step(file):
+    values = drawn(3, 6)
+    found = compared([file(block({"lr": LRS, "seed": range(6)}, values))], (0.1, 0.01))
+    theirs = scipy.stats.ttest_rel(values[2], values[0])
+    assert float(only(found)["p_value"]) == pytest.approx(theirs.pvalue)
+    assert found.metric == "loss"
+    assert found.over == "seed"
+    assert found.steps == (STEPS - 1, STEPS - 1)
+
+
+def test_three_digits_are_enough_to_name_a_rate(file):
+    path = file(block({"lr": LRS, "seed": range(3)}, drawn(3, 3)))
+    assert compared([path], (0.0116, 0.1)).told[0][1]["lr"].values.tolist() == [0.0115949, 0.1]
+    assert compared([path], (0.01, 0.1)).told[0][1]["lr"].values.tolist() == [0.01, 0.1]
+    with pytest.raises(InputError, match=r"^lr must be a rate that was trained; got 0.012. The nearest: 0.0115949"):
+        compared([path], (0.012, 0.1))
+
+
+def test_another_step_is_that_of_the_networks_there(file):
+    values = drawn(2, 4)
+    path = file(block({"lr": [0.01, 0.1], "seed": range(4)}, values, diverged={5: 2}))
+    early, late = compared([path], (0.01, 0.1), step=1), compared([path], (0.01, 0.1))
+    assert only(early)["diverged"].values.tolist() == [0, 0]  # it diverged later
+    assert only(late)["diverged"].values.tolist() == [0, 1]
+    assert float(only(early)["difference"]) == pytest.approx((values[0] - values[1]).mean())
+    assert early.steps == (1, 1)
+    with pytest.raises(
+        InputError, match=r"^step must be one at which loss was recorded; got 9. The nearest: 2 and 3.$"
+    ):
+        compared([path], (0.01, 0.1), step=9)
+
+
+def test_trainings_of_different_length_are_noticed(tmp_path):
+    files = []
+    for seed, steps in enumerate((3, 4, 5)):
+        path = tmp_path / f"{seed}.root"
+        store.write(path, [block({"lr": [0.01, 0.1], "seed": [seed]}, drawn(2, 1), steps=steps, first=2 * seed)], {})
+        files.append(path)
+    found = compared(files, (0.01, 0.1))
+    assert found.steps == (2, 4)
+    assert "The networks end at different steps (2 to 4): --step chooses one that all have." in verdict(found)
+    assert int(only(found)["pairs"]) == 3
+    assert compared(files, (0.01, 0.1), step=2).steps == (2, 2)
+
+
+def test_every_value_of_another_axis_is_a_case(file):
+    values = drawn(2, 2, 5)
+    values[1, 1] += np.linspace(0.5, 0.6, 5)  # spiral at 0.1
+    path = file(block({"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(5)}, values.round(2)))
+    found = compared([path], (0.01, 0.1))
+    assert [labels for labels, _ in found.told] == [{"shape": "circle"}, {"shape": "spiral"}]
+    assert verdict(found)[0].startswith("0.01 beats 0.1 in 1 of 2 cases (shape), in loss; the others may be chance.")
+    ((columns, rows),) = compared_tables(found)
+    assert columns[:3] == ["shape", "0.01", "0.1"]
+    assert [row[0] for row in rows] == ["circle", "spiral"]
+    one = compared([path], (0.01, 0.1), where={"shape": "spiral"})
+    xr.testing.assert_identical(only(one), found.told[1][1])
+    with pytest.raises(
+        InputError, match=r"^shape must be one of circle, spiral; got 'spirl'. Did you mean 'spiral'\?$"
+    ):
+        compared([path], (0.01, 0.1), where={"shape": "spirl"})
+    with pytest.raises(InputError, match=r"^where must be one of shape, seed; got 'shap'. Did you mean 'shape'\?$"):
+        compared([path], (0.01, 0.1), where={"shap": "spiral"})
+
+
+def test_a_case_that_cannot_be_compared_is_shown_without_numbers(file):
+    axes = {"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(3)}
+    found = compared([file(block(axes, drawn(2, 2, 3), diverged=dict.fromkeys((9, 10, 11), 1)))], (0.01, 0.1))
+    assert len(found.told) == 1
+    assert len(found.cases) == 2
+    ((_columns, rows),) = compared_tables(found)
+    assert set(rows[1][1:]) == {"\N{EN DASH}"}
+
+
+def test_numbers_select_a_value_however_they_are_written(file):
+    path = file(block({"lr": [0.01, 0.1], "width": [16, 32], "seed": range(3)}, drawn(2, 2, 3)))
+    assert [labels for labels, _ in compared([path], (0.01, 0.1), where={"width": "32.0"}).told] == [{"width": 32}]
+
+
+def test_networks_that_share_seeds_are_not_taken_for_independent(file):
+    path = file(block({"lr": [0.01, 0.1], "init_seed": range(3), "order_seed": range(3)}, drawn(2, 3, 3)))
+    sentence = (
+        "records must have one axis of seeds; got init_seed and order_seed, whose networks share seeds. "
+        "Add for example --where order_seed=0."
+    )
+    with pytest.raises(InputError, match=f"^{sentence}$"):
+        compared([path], (0.01, 0.1))
+    assert compared([path], (0.01, 0.1), where={"order_seed": "0"}).over == "init_seed"
+
+
+def test_an_axis_of_ones_own_is_paired_if_there_is_no_other(file):
+    found = compared([file(block({"lr": [0.01, 0.1], "run": ["a", "b", "c"]}, drawn(2, 3)))], (0.01, 0.1))
+    assert found.over == "run"
+    assert int(only(found)["pairs"]) == 3
+    with pytest.raises(
+        InputError, match=r"^records must have an axis of seeds; got run and day. Add for example --where"
+    ):
+        compared([file(block({"lr": [0.01, 0.1], "run": [0, 1], "day": [0, 1]}, drawn(2, 2, 2)))], (0.01, 0.1))
+
+
+def test_one_network_a_rate_is_no_comparison(file):
+    path = file(block({"lr": [0.01, 0.1]}, drawn(2)))
+    with pytest.raises(
+        InputError, match=r"^seeds must be 2 or more that ended well, at both rates; got 1 of 1 at 0.01"
+    ):
+        compared([path], (0.01, 0.1))
+
+
+def test_records_without_rates_are_refused(file):
+    path = file(block({"seed": range(3)}, drawn(3)))
+    with pytest.raises(
+        InputError, match=r"^records must be of several learning rates, as the axis lr; got seed."
+    ):
+        compared([path], (0.01, 0.1))
+
+
+def test_the_metric_may_be_anything_that_is_one_number_a_step(file):
+    path = file(block({"lr": [0.01, 0.1], "seed": range(4)}, drawn(2, 4), name="gradient_norm"))
+    with pytest.raises(
+        InputError, match=r"^metric must be one of gradient_norm; got None. Neither held_out_loss nor loss"
+    ):
+        compared([path], (0.01, 0.1))
+    with pytest.raises(
+        InputError, match=r"^metric must be one of gradient_norm; got 'norm'. Did you mean 'gradient_norm'"
+    ):
+        compared([path], (0.01, 0.1), metric="norm")
+    apart = float(only(compared([path], (0.01, 0.1), metric="gradient_norm"))["difference"])
+    assert apart == pytest.approx((drawn(2, 4)[0] - drawn(2, 4)[1]).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("held_out_loss", "0.1 beats 0.01 by 2.00"),
+        ("accuracy", "0.01 beats 0.1 by 2.00"),
+        ("gradient_norm", "0.01 lies above 0.1 by 2.00"),
+    ],
+)
+def test_what_is_better_depends_on_the_quantity(file, name, sentence):
+    values = np.array([[2.9, 3.1, 3.0], [1.0, 1.05, 0.95]])
+    found = compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.01, 0.1), metric=name)
+    assert verdict(found)[0].startswith(sentence)
+    assert (
+        f" in {name.replace('held_out', 'held-out').replace('_', ' ')}, over 3 paired seeds at step 3."
+        in verdict(found)[0]
+    )
+    turned = compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.1, 0.01), metric=name)
+    assert verdict(turned) == verdict(found)
+
+
+def test_few_pairs_are_said_to_rest_on_normal_differences(file):
+    values = np.array([[2.9, 3.1, 3.0], [1.0, 1.05, 0.95]])
+    (said, *_) = verdict(compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values))], (0.01, 0.1)))
+    assert said.endswith("all 8 flips of their signs: p = 0.25. 3 pairs cannot bring that below 0.25: "
+                         "the answer takes differences for normal.")  # fmt: skip
+
+
+def test_what_cannot_be_told_apart_is_said_with_the_seeds_that_would_do(file):
+    values = np.random.default_rng(2).normal(1, 0.1, (2, 8))
+    found = compared([file(block({"lr": [0.01, 0.1], "seed": range(8)}, values))], (0.01, 0.1))
+    assert verdict(found)[0].startswith("0.01 and 0.1 cannot be told apart in loss: a difference of ")
+    rates, (columns, rows) = compared_tables(found, 0.5)
+    assert rates[0] == ["learning rate", "loss", "compared", "diverged"]
+    assert columns[1] == "seeds at each rate that would show it in 8 of 10 cases"
+    assert rows[0][1] == "8 (as now)"
+    assert rows[-1][0] == "0.5 (asked for)"
+    found_, half = (int(row[1]) for row in rows[1:3])
+    assert 8 < found_ < half
+
+
+def test_what_diverged_is_told(file):
+    path = file(block({"lr": [0.01, 0.1], "seed": range(6)}, drawn(2, 6), diverged={7: 2, 9: 1}))
+    said = verdict(compared([path], (0.01, 0.1)))
+    told = "Networks that diverged are left out, with their partners: 0 at 0.01 and 2 at 0.1."
+    assert any(sentence.startswith(told) for sentence in said)
+
+
+def test_pairs_that_are_alike_are_worth_more(file):
+    rng = np.random.default_rng(1)
+    common = rng.normal(0, 1, 12)
+    values = np.array([common + 3, common + 3.1]) + rng.normal(0, 0.05, (2, 12))
+    said = verdict(compared([file(block({"lr": [0.01, 0.1], "seed": range(12)}, values))], (0.01, 0.1)))
+    assert said[1].startswith(
+        "The same seeds make both rates alike (correlation 0.99): unpaired, it would take 136 times"
+    )
+
+
+def sums(pairing, lrs=(0.1, 0.2), batches=8, replicates=4):
+    """Return sums over replicates of loss and accuracy, and of products of outputs."""
+    rng = np.random.default_rng(3)
+    members, rates = len(lrs) * batches, len(lrs)
+    loss = rng.normal(1, 0.1, (rates, batches, replicates)).sum(2).ravel()
+    products = np.ones((members, rates, 1, 1))
+    if pairing == "independent":
+        for member in range(members):
+            products[member, 1 - member // batches] = np.nan
+    values = {
+        "replicates": np.full(members, replicates),
+        "diverged": np.arange(members) % 2,
+        "loss_sum": loss,
+        "accuracy_sum": loss / 2,
+        "outputs_product_sum": products,
+    }
+    labels = {name: Variable(name, name, f"sum of {name}") for name in values}
+    dims = ("other_lr", "sample", "output")
+    labels["outputs_product_sum"] = Variable("outputs_product_sum", "x", "x", dims=dims)
+    columns = {"member": np.arange(members), "lr": np.repeat(lrs, batches), "batch": np.tile(range(batches), rates)}
+    attrs = {axis: {"long_name": axis} for axis in ("lr", "batch")}
+    with_step = {name: array[:, None] for name, array in values.items()}
+    return new_block(with_step, labels, {"step": np.array([80])}, columns, attrs, dict.fromkeys(labels, "step"))
+
+
+def test_batches_of_replicates_are_compared_by_their_means(file):
+    records = sums("common")
+    found = compared([file(records)], (0.1, 0.2))
+    means = records["loss_sum"].values.reshape(2, 8) / 4
+    assert float(only(found)["p_value"]) == pytest.approx(scipy.stats.ttest_rel(*means).pvalue)
+    assert found.replicates == 4
+    assert "over 8 paired batches of 4 trainings each at step 80" in verdict(found)[0]
+    assert "8 trainings diverged, and are left out" in verdict(found)[-1]
+    assert compared([file(records)], (0.1, 0.2), metric="accuracy").metric == "accuracy"
+    with pytest.raises(
+        InputError, match=r"^metric must be one of loss, accuracy; got 'loss_sum'. Did you mean 'loss'\?$"
+    ):
+        compared([file(records)], (0.1, 0.2), metric="loss_sum")
+
+
+def test_batches_of_independent_replicates_are_not_paired(file):
+    records = sums("independent")
+    found = compared([file(records)], (0.1, 0.2))
+    means = records["loss_sum"].values.reshape(2, 8) / 4
+    assert float(only(found)["p_value"]) == pytest.approx(scipy.stats.ttest_ind(*means, equal_var=False).pvalue)
+    assert "between 8 and 8 batches of 4 trainings each that are not paired" in verdict(found)[0]
+
+
+def test_the_trainings_of_a_batch_are_counted_one_by_one(file):
+    """Four single trainings vary twice as much as their mean."""
+    (_rates, (_columns, rows)) = compared_tables(compared([file(sums("common"))], (0.1, 0.2)), 0.2)
+    assert rows[0][1] == "32 (as now)"
+    needed = int(rows[-1][1])
+    records = sums("common")
+    gaps = np.subtract(*records["loss_sum"].values.reshape(2, 8) / 4)
+    deviation = 2 * gaps.std(ddof=1)
+    t = scipy.stats.t
+    fewer, enough = (deviation * (t.ppf(0.975, n - 1) + t.ppf(0.8, n - 1)) / np.sqrt(n) for n in (needed - 1, needed))
+    assert enough <= 0.2 < fewer
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with a grid, a further round of it with more seeds, and another experiment."""
+    values = drawn(2, 6)
+    rounds = {
+        "grid": block({"lr": [0.01, 0.1], "seed": range(4)}, values[:, :4]),
+        "round2": block({"lr": [0.01, 0.1], "seed": [4, 5]}, values[:, 4:]),
+        "crossed": block({"lr": [0.01, 0.1], "init_seed": range(2)}, drawn(2, 2)),
+    }
+    for name, records in rounds.items():
+        store.write(tmp_path / f"records-{name}.root", [records], {})
+    described = {"study": "sweep", "options": {}, "command": "", "versions": {}, "machine": {}, "finished": True}
+    (tmp_path / "experiment.json").write_text(json.dumps({**described, "experiments": {name: {} for name in rounds}}))
+    return tmp_path
+
+
+def test_rounds_of_a_grid_are_compared_together(folder):
+    found = only(compared([folder], (0.01, 0.1)))
+    assert float(found["p_value"]) == pytest.approx(scipy.stats.ttest_rel(*drawn(2, 6)).pvalue)
+    assert int(only(compared([folder], (0.01, 0.1), experiment="round2"))["pairs"]) == 2
+    assert compared([folder], (0.01, 0.1), experiment="crossed").over == "init_seed"
+    sentence = r"^experiment must be one of grid, round2, crossed; got 'gird'. Did you mean 'grid'\?$"
+    with pytest.raises(InputError, match=sentence):
+        compared([folder], (0.01, 0.1), experiment="gird")
+
+
+def test_of_several_experiments_without_a_grid_one_must_be_named(folder):
+    (folder / "records-grid.root").unlink()
+    with pytest.raises(InputError, match=r"^experiment must be one of round2, crossed; got none. Choose one.$"):
+        compared([folder], (0.01, 0.1))
+    with pytest.raises(InputError, match=r"^experiment must be left out for files; got 'grid'."):
+        compared([folder / "records-crossed.root"], (0.01, 0.1), experiment="grid")

@@ -1,0 +1,126 @@
+"""`lrscope compare`: what it prints and refuses; what it computes is tested with the studies and analyses."""
+
+import re
+
+import pytest
+
+from lrscope.cli import main
+
+RATES = ["--lr", "0.001", "--lr", "0.01"]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Return the folder of a small run of the study `sweep`, without its report."""
+    folder = tmp_path_factory.mktemp("runs") / "my run"
+    words = ["--lrs", "0.001", "0.01", "--seeds", "3", "--epochs", "2", "--crossed-seeds", "2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lrscope.studies.write_report", lambda folder: folder.report)
+        assert main(["run", "sweep", *words, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Return the folder of a small run of the study `fluctuation`, without its report."""
+    folder = tmp_path_factory.mktemp("shapes") / "run"
+    grid = ["--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--seeds", "2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lrscope.studies.write_report", lambda folder: folder.report)
+        assert main(["run", "fluctuation", *grid, "--epochs", "3", "--samples", "20", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def said(capsys):
+    """Return the function that compares and gives what was printed."""
+
+    def run(*words: object) -> str:
+        assert main(["compare", *map(str, words)]) == 0
+        printed = capsys.readouterr()
+        assert printed.err == ""
+        return printed.out
+
+    return run
+
+
+def test_a_sweep_is_compared_by_its_score(sweep, said):
+    text = said(sweep, *RATES, "--size", "0.5")
+    assert re.search(
+        r"^0\.01 (beats|and) 0\.001 .* in held-out loss.*over 3 paired seeds at step 45", text
+    ) or re.search(r"^0\.001 and 0\.01 cannot be told apart in held-out loss: a difference of ", text)
+    assert "all 8 flips of their signs: p = " in text
+    assert re.search(
+        r"^learning rate +held-out loss +compared +diverged *\n0\.001 .* 3 +0 *\n0\.01 .* 3 +0 *$", text, re.M
+    )
+    assert re.search(r"^0\.5 \(asked for\) +\d+ *$", text, re.M)
+
+
+def test_a_file_is_compared_as_the_folder(sweep, said):
+    folder = said(sweep, *RATES, "--metric", "held_out_accuracy")
+    assert said(sweep / "records-grid.root", *RATES, "--metric", "held_out_accuracy") == folder
+    assert "in held-out accuracy" in folder
+
+
+def test_other_steps_experiments_and_confidences_are_chosen(sweep, said):
+    assert "at step 7" in said(sweep, *RATES, "--metric", "loss", "--step", "7")
+    crossed = said(sweep, *RATES, "--experiment", "crossed", "--where", "order_seed=1", "--confidence", "0.5")
+    assert "50 %" in crossed
+    assert "over 2 paired seeds" in crossed
+
+
+def test_cases_are_shown_in_whole_lines(shapes, said):
+    text = said(shapes, *RATES)
+    assert "…" not in text
+    assert len(re.findall(r"^(circle|spiral) ", text, re.M)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["RUN", "--lr", "0.001"], "--lr must be given twice, for the two rates; got '0.001'. Write for example"),
+        (["RUN"], "--lr must be given twice, for the two rates; got None. Write for example --lr 0.001 --lr 0.01."),
+        (["RUN", "--lr", "0.002", "--lr", "0.01"], "lr must be a rate that was trained; got 0.002. The nearest: 0.001 "
+         "and 0.01."),
+        (["RUN", "--lr", "0.01", "--lr", "0.01"], "other must be another rate than lr; got 0.01."),
+        (["RUN", "--lr", "fast", "--lr", "0.01"], "lr must be a valid number, unable to parse string as a number; got "
+         "'fast'."),
+        (["RUN", *RATES, "--metric", "held_out_los"], "metric must be one of loss, held_out_loss, "),
+        (["RUN", *RATES, "--step", "-1"], "step must be greater than or equal to 0; got '-1'."),
+        (["RUN", *RATES, "--step", "7"], "step must be one at which held_out_loss was recorded; got 7. The nearest: "
+         "22 and 45."),
+        (["RUN", *RATES, "--size", "0"], "size must be greater than 0; got '0'."),
+        (["RUN", *RATES, "--confidence", "1"], "confidence must be less than 1; got '1'."),
+        (["RUN", *RATES, "--where", "seed"], "--where must be AXIS=VALUE; got 'seed'. Write for example --where "
+         "shape=circle."),
+        (["RUN", *RATES, "--where", "seed=0"], "seeds must be 2 or more that ended well, at both rates; got 1 of 1 at "
+         "0.001 and 1 of 1 at 0.01."),
+        (["RUN", *RATES, "--experiment", "crossd"], "experiment must be one of grid, range-test, crossed; got "
+         "'crossd'. Did you mean 'crossed'?"),
+        (["RUN", *RATES, "--experiment", "crossed"], "records must have one axis of seeds; got init_seed and "
+         "order_seed, whose networks share seeds. Add for example --where order_seed=0."),
+        (["RUN", *RATES, "--metrik", "x"], "an option must be one of --lr, --metric, --step, --size, --where, "
+         "--experiment, --confidence; got '--metrik'. Did you mean '--metric'?"),
+        (RATES, "DIR must be a folder of a run or files of records; got none. See lrscope compare --help."),
+        (["nowhere", *RATES], "nowhere does not exist. Give a file of records or the folder that a run has written."),
+        ([".", *RATES], ". holds no records*.root. Give the folder that a run has written."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_what_cannot_be_compared_is_one_sentence(words, sentence, sweep, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", *(str(sweep) if word == "RUN" else word for word in words)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"lrscope: {sentence}")
+    assert printed.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["DIR", "--help"]])
+def test_help_is_printed_when_it_is_asked_for(words, capsys):
+    assert main(["compare", *words]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: lrscope compare DIR --lr X --lr Y")
+    for option in ("--lr", "--metric", "--step", "--size", "--where", "--experiment", "--confidence"):
+        assert f" {option} " in text
