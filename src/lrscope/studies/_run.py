@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lrscope import store
+from lrscope import distributed, store
 from lrscope.distributed import Engine, Local, Replicating, Replication
 from lrscope.specification import to_json
 from lrscope.studies._catalogue import study
@@ -19,8 +19,6 @@ from lrscope.training import Estimate, Experiment, Stream, estimate, stream
 
 Training = Stream | Replicating
 Asked = Experiment | Replication
-FEW = 64
-"""Replicates from which the time of all is estimated."""
 
 
 def run(
@@ -60,15 +58,7 @@ def run(
         folder.check_new(name, overwrite)
     start = _Start(folder, device, resume, _engine(asked, options, device), _Together(progress))
     trainings = start.streams(experiments)
-    description = {
-        "study": name,
-        "options": chosen,
-        "experiments": forms,
-        "command": command,
-        "versions": versions(),
-        "machine": {**machine(), "device": _device_name(device), "threads": str(torch.get_num_threads())},
-        "finished": False,
-    }
+    description = {"study": name, "options": chosen, "experiments": forms, "command": command, **_place(device)}
     if not resume:
         folder.begin(description)
     trainings |= start.replications(experiments)
@@ -88,6 +78,12 @@ def _engine(asked: ModuleType, options: Any, device: str) -> Engine:
     """Return what trains replications: this machine, unless the study offers a choice."""
     chosen: Engine = asked.engine(options, device) if hasattr(asked, "engine") else Local(device)
     return chosen
+
+
+def _place(device: str) -> dict[str, Any]:
+    """Return the part of a run's description that says with what and where it runs; it is not finished yet."""
+    own = {"device": _device_name(device), "threads": str(torch.get_num_threads())}
+    return {"versions": versions(), "machine": {**machine(), **own}, "finished": False}
 
 
 def _recorded(trainings: Mapping[str, Training], folder: Folder, description: Mapping[str, Any]) -> bool:
@@ -188,9 +184,7 @@ def cost(name: str, options: Any, device: str = "auto") -> Estimate:
 def _cost(asked: Asked, device: str) -> Estimate:
     if isinstance(asked, Experiment):
         return estimate(asked, device=device)
-    few = [estimate(each, device=device) for each in asked.experiments(range(min(asked.replicates, FEW)))]
-    times = len(asked) / sum(each.members for each in few)
-    return Estimate(len(asked), few[0].steps, 0, times * sum(each.seconds for each in few))
+    return distributed.estimate(asked, device)
 
 
 def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
@@ -226,6 +220,7 @@ def _record_at_once(training: Replicating, folder: Folder, experiment: str, desc
     with _interrupts_stop(training):
         blocks = list(training)
     if training.finished:
+        description["machine"]["workers"] = training.workers
         with _writer(folder, experiment, description) as writer:
             for block in blocks:
                 writer.extend(block, training.state)

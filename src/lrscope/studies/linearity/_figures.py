@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -14,6 +15,8 @@ from lrscope.studies.linearity._results import Network, Results
 
 LAST = {"replicates": -1}
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SOURCE, SHEETS = (5, 1), 2
+"""Classes that the source shows, dog and automobile; classes that are shown of other data."""
 WANTED = 0.99
 """R² whose number of trainings is marked."""
 
@@ -91,7 +94,7 @@ def curvature(found: Results, network: Network) -> Still:
 
 
 def sheets(found: Results, network: Network) -> list[Still]:
-    """Return the source's figures 3 to 6, of the classes of which there are images."""
+    """Return the source's figures 3 to 6, of two classes: the source's, or those whose groups differ most."""
     names = class_names(found)
     eta, higher = found.options.eta, found.options.eta + found.options.b
     caption = (
@@ -99,12 +102,23 @@ def sheets(found: Results, network: Network) -> list[Still]:
         f"whose mean output of the own class gains most, and least, at {short(higher, 6)}."
     )
     drawn = []
-    for label, images in network.sheets.images.items():
+    for label in _shown(found, network):
+        images = network.sheets.images[label]
         name = names[label] if names else f"class {label}"
         draw = partial(figures.image_sheet, network.favoured.sel({"class": label}), images, name)
         title = f"Whom the higher rate favours: {name}, {network.name}"
         drawn.append(Still(f"favoured_{network.name}_{label}", title, caption, draw))
     return drawn
+
+
+def _shown(found: Results, network: Network) -> list[int]:
+    """Return the classes whose samples are shown."""
+    there = list(network.sheets.images)
+    if found.options.data == "cifar10":
+        return [label for label in SOURCE if label in there]
+    changes = network.favoured["mean_change"].sel({"class": there})
+    apart = (changes.sel(side="most") - changes.sel(side="least")).values
+    return [there[place] for place in np.argsort(-apart, kind="stable")[:SHEETS] if np.isfinite(apart[place])]
 
 
 def class_names(found: Results) -> Sequence[str]:

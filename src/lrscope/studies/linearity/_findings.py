@@ -111,7 +111,8 @@ RATE = (
 )
 EXAMPLES = (
     "The source's question 2. Both groups are chosen by the noisy changes that are then shown, so that where there are "
-    "few trainings their difference is a little too large."
+    "few trainings their difference is a little too large. Shown are the source's classes, or the two whose groups "
+    "differ most; the table has all."
 )
 COST = (
     f"The source trained {words.SOURCE:,} networks on CIFAR-10 in about {words.A100_HOURS} hours of an A100 GPU, 3.83 "

@@ -20,6 +20,9 @@ from lrscope.training import estimate
 MAX_BATCHES = 32
 """Batches of replicates, at most."""
 
+SMALLEST = {"cnn": 4, "resnet": 9}
+"""Pixels along the sides of an image, at least."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -127,7 +130,8 @@ def _model(name: str, data: DataSet, samples: tuple[Arrays, Arrays]) -> Any:
 
 
 def _check_images(name: str, shape: tuple[int, ...]) -> None:
-    if len(shape) != 3 or min(shape[1:]) < 4:
+    least = SMALLEST[name]
+    if len(shape) != 3 or min(shape[1:]) < least:
         remedy = "Take perceptron, or a model of your own as package.module:function."
-        allowed = f"one for the data; {name} takes images (channel, height, width) of 4 by 4 pixels or more"
+        allowed = f"one for the data; {name} takes images (channel, height, width) of {least} by {least} pixels or more"
         raise must_be("model", allowed, f"{name} for samples of shape {shape}", remedy)
