@@ -397,3 +397,46 @@ def test_a_loop_without_a_step_leaves_no_file(tmp_path):
     with pytest.warns(RuntimeWarning, match="nothing was recorded"):
         Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1)).close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_small_mistakes_have_their_sentence(tmp_path):
+    model, path = small(), tmp_path / "a.root"
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(InputError, match=r"^when must be .*; got 3. Give every\(3\)"):
+        Recorder(model, path, optimizer, when=3)
+    with pytest.raises(InputError, match=r"^include must be a list of shell patterns of layers; got None"):
+        Recorder(model, path, optimizer, include=None)
+    with pytest.raises(InputError, match=r"^optimizer must be one that updates the model; got 'one with none of its"):
+        Recorder(model, path, torch.optim.SGD(small().parameters(), lr=0.1))
+    with pytest.raises(InputError, match=r"^the optimiser's lr must be positive; got 0.0. Name it yourself: labels="):
+        Recorder(model, path, torch.optim.SGD(model.parameters(), lr=0.0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_calls_without_updates_are_told(tmp_path):
+    """As of somebody who has replaced the optimiser."""
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    train_for(recorder, model, optimizer, 2)
+    for _ in range(3):
+        recorder.step(loss=np.array(1.0))
+    with pytest.warns(RuntimeWarning, match="^3 of 5 calls of step"):
+        recorder.close()
+
+
+def test_who_interrupts_the_waiting_for_the_disk_loses_nothing(tmp_path, monkeypatch):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    train_for(recorder, model, optimizer, 7)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder._file._writer, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recorder._flush()
+    recorder.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(7))
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt

@@ -23,11 +23,15 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return inner
 
 
-def checked_optimizer(optimizer: Any) -> Optimizer:
-    """Return the optimiser, or raise an `InputError` for anything else."""
+def checked_optimizer(optimizer: Any, model: nn.Module) -> Optimizer:
+    """Return the optimiser, or raise an `InputError` for anything that does not update the model."""
     if not isinstance(optimizer, Optimizer):
         remedy = "Give the one whose step() updates the model: it tells when an update is made."
         raise must_be("optimizer", "a torch.optim.Optimizer", type(optimizer).__name__, remedy)
+    own = {id(one) for one in model.parameters()}
+    if not any(id(one) in own for group in optimizer.param_groups for one in group["params"]):
+        remedy = "Make the optimizer of model.parameters(), and the Recorder with both."
+        raise must_be("optimizer", "one that updates the model", "one with none of its parameters", remedy)
     return optimizer
 
 
@@ -51,6 +55,8 @@ def number(name: str, value: Any) -> float:
     """Return a metric as a number."""
     if isinstance(value, Tensor) and value.numel() == 1:
         return float(value.detach())
+    if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "fiu":
+        return float(value)
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return float(value)
     raise must_be(name, "one number", value)
@@ -60,6 +66,8 @@ def sweep_of(optimizer: Optimizer, settings: Settings) -> Sweep:
     """Return the grid of one member: the learning rate, and what the labels say."""
     group = optimizer.param_groups[0]
     labels = {"lr": float(group.get("initial_lr", group["lr"])), **settings.labels}
+    if labels["lr"] == 0 and "lr" not in settings.labels:
+        raise must_be("the optimiser's lr", "positive", 0.0, "Name it yourself: labels={'lr': 0.1}, for example.")
     return Sweep(**{name: [value] for name, value in labels.items()})
 
 

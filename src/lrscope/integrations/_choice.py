@@ -112,4 +112,4 @@ def _check_cadence(when: Any, settings: Settings) -> None:
         remedy = "How long the training will be is not known."
         raise must_be("when", allowed, when.label, f"{remedy} Name steps from its beginning.")
     if not isinstance(when, At):
-        raise must_be("when", allowed, when)
+        raise must_be("when", allowed, when, f"Give every({when})." if isinstance(when, int) else "")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -71,7 +71,8 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
 
 
 def _patterns(name: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(pattern, str) for pattern in value):
+    patterns = isinstance(value, Iterable) and not isinstance(value, str)
+    if not patterns or not all(isinstance(pattern, str) for pattern in value):
         raise must_be(name, "a list of shell patterns of layers", value, "Give for example ('encoder.*',).")
     return tuple(value)
 

@@ -90,7 +90,8 @@ class Recorder:
         **options: Unpack[Options],
     ) -> None:
         self.settings = settings_of(options)
-        self._model, self._optimizer = unwrapped(model), checked_optimizer(optimizer)
+        self._model = unwrapped(model)
+        self._optimizer = checked_optimizer(optimizer, self._model)
         self._probes = chosen(probes, when, self.settings)
         self._groups = groups_of(self._probes)
         self._sweep = sweep_of(self._optimizer, self.settings)
@@ -326,6 +327,9 @@ class Recorder:
     def _finish(self) -> None:
         if self._file.flushed:
             self._file.complete()
+            if self._account.skipped > self._account.updates:
+                given = self._account.skipped, self._account.skipped + self._account.updates
+                warnings.warn(_MOSTLY_SKIPPED.format(*given), RuntimeWarning, stacklevel=4)
             return
         error = InputError(_NOTHING_RECORDED.format(self._file.path, self._account.updates, self._account.skipped))
         self._file.give_up(error)  # without a block it removes the file
@@ -346,6 +350,10 @@ class Recorder:
 _NOTHING_RECORDED = (
     "nothing was recorded, and {} was not written: no record was due in {} updates, and {} calls of step() had "
     "no update before them. Call it behind optimizer.step(), with a cadence that is shorter than the training."
+)
+_MOSTLY_SKIPPED = (
+    "{} of {} calls of step() had no update before them, and were not recorded. Call it behind optimizer.step(), and "
+    "make a new Recorder where the optimizer is replaced."
 )
 _NOTHING_HEARD = (
     "no layer was heard: the model was compiled before the Recorder was made, or its parts were called in evaluation "
