@@ -421,7 +421,7 @@ def test_calls_without_updates_are_told(tmp_path):
     train_for(recorder, model, optimizer, 2)
     for _ in range(3):
         recorder.step(loss=np.array(1.0))
-    with pytest.warns(RuntimeWarning, match="^3 of 5 calls of step"):
+    with pytest.warns(RuntimeWarning, match="^the last 3 calls of step"):
         recorder.close()
 
 

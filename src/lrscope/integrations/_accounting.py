@@ -18,6 +18,7 @@ class Accounting:
     Attributes
     ----------
     updates, recorded, skipped : of `lrscope.integrations.Cost`, so far
+    idle : calls without an update since the last update
     spent : seconds in which the loop was held up
     """
 
@@ -25,7 +26,7 @@ class Accounting:
         self._budget = Budget(settings.time_budget, settings.size_budget)
         self._file = file
         self.by_time = settings.time_budget is not None
-        self.updates = self.recorded = self.skipped = 0
+        self.updates = self.recorded = self.skipped = self.idle = 0
         self.spent = self._written = 0.0
         self._began: float | None = None
         self._ended = _clock.now()
@@ -44,6 +45,14 @@ class Accounting:
         """Note when the loop began."""
         if self._began is None:
             self._began = now
+
+    def update(self) -> None:
+        """Count an update."""
+        self.updates, self.idle = self.updates + 1, 0
+
+    def skip(self) -> None:
+        """Count a call without an update."""
+        self.skipped, self.idle = self.skipped + 1, self.idle + 1
 
     def elapsed(self, now: float) -> float:
         """Return the seconds of the loop."""

@@ -127,11 +127,11 @@ class Recorder:
             return
         began = _clock.now()
         if not self._updated:
-            self._account.skipped += 1
+            self._account.skip()
             self._listener.begin()
             return
         step, self._updated, self._listener.deaf = self._account.updates, False, False
-        self._account.updates += 1
+        self._account.update()
         if self._captured or metrics:
             self._complete(step, loss, metrics, began)
         self._listener.begin()
@@ -163,7 +163,7 @@ class Recorder:
         """Say instead of ``step`` that the optimiser was called and changed nothing: the step is counted as skipped."""
         if self._updated:
             self._updated = self._listener.deaf = False
-            self._account.skipped += 1
+            self._account.skip()
             self._listener.begin()
 
     @property
@@ -327,9 +327,8 @@ class Recorder:
     def _finish(self) -> None:
         if self._file.flushed:
             self._file.complete()
-            if self._account.skipped > self._account.updates:
-                given = self._account.skipped, self._account.skipped + self._account.updates
-                warnings.warn(_MOSTLY_SKIPPED.format(*given), RuntimeWarning, stacklevel=4)
+            if self._account.idle > self._account.updates:
+                warnings.warn(_NO_MORE_UPDATES.format(self._account.idle), RuntimeWarning, stacklevel=4)
             return
         error = InputError(_NOTHING_RECORDED.format(self._file.path, self._account.updates, self._account.skipped))
         self._file.give_up(error)  # without a block it removes the file
@@ -351,9 +350,9 @@ _NOTHING_RECORDED = (
     "nothing was recorded, and {} was not written: no record was due in {} updates, and {} calls of step() had "
     "no update before them. Call it behind optimizer.step(), with a cadence that is shorter than the training."
 )
-_MOSTLY_SKIPPED = (
-    "{} of {} calls of step() had no update before them, and were not recorded. Call it behind optimizer.step(), and "
-    "make a new Recorder where the optimizer is replaced."
+_NO_MORE_UPDATES = (
+    "the last {} calls of step() had no update before them, and were not recorded. Call it behind optimizer.step(), "
+    "and make a new Recorder where the optimizer is replaced."
 )
 _NOTHING_HEARD = (
     "no layer was heard: the model was compiled before the Recorder was made, or its parts were called in evaluation "
