@@ -107,7 +107,7 @@ def test_files_that_are_missing_are_named(tmp_path):
         (bytes([0, 0, 8, 3]) + bytes(12), "a file of 16 bytes with at least one value, as its header says (0 x 0 x 0)"),
         (b"", "a file of images or labels; got 'an empty file'."),
         (b"<html>404</html>", "an IDX file of unsigned bytes in 3 dimensions, magic number 00000803; got '3c68746d'."),
-        (gzip.compress(b""), "a file of images or labels; got 'an empty file'."),
+        (gzip.compress(b"", mtime=0), "a file of images or labels; got 'an empty file'."),
         (b"\x1f\x8b" + bytes(30), "a whole gzip file; got 'BadGzipFile: Unknown compression method'."),
     ],
 )
