@@ -27,8 +27,9 @@ help:
 study: $(VENV)/installed
 	@$(BIN)/lrscope run $(STUDY) --out $(OUT) $(ARGS)
 
+# Each core takes file after file, so that what a file's tests share is made once.
 test: $(VENV)/installed-test
-	@$(BIN)/python -m pytest --quiet
+	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile
 
 test-long: $(VENV)/installed-test
 	@$(BIN)/python -m pytest --quiet -m long
