@@ -21,7 +21,7 @@ from lrscope.distributed._sums import NOTHING, Sums, Values
 from lrscope.errors import InputError, StoreError
 
 JOINED = 16
-"""Where there are so many files, neighbours become one."""
+"""So many neighbours become one file."""
 _EXPERIMENT = "experiment"
 _NAME = re.compile(r"(\d+)-(\d+)\.npz")
 
@@ -61,8 +61,8 @@ class Pieces:
         StoreError : the disk is full, or the folder cannot be written.
         """
         self._write(replicates, sums)
-        if len(self._done()) >= JOINED:
-            for row in self._rows():
+        for row in self._rows():
+            if len(row) >= JOINED:
                 self._join(row)
 
     def sums(self) -> Sums:
@@ -83,14 +83,16 @@ class Pieces:
     def _together(self, pieces: Sequence[range]) -> Sums:
         return reduce(add, map(self._read, pieces), NOTHING)
 
+    def _files(self) -> list[range]:
+        """Return the replicates of each file, ascending, the larger first."""
+        names = (_NAME.fullmatch(file.name) for file in self._folder.glob("*.npz"))
+        pieces = (range(int(name[1]), int(name[2])) for name in names if name)
+        return sorted(pieces, key=lambda piece: (piece.start, -piece.stop))
+
     def _done(self) -> list[range]:
         """Return what the files have, ascending; one whose replicates a joined file has as well is left out."""
-        names = (_NAME.fullmatch(file.name) for file in self._folder.glob("*.npz"))
-        pieces = sorted(
-            (range(int(name[1]), int(name[2])) for name in names if name), key=lambda piece: (piece.start, -piece.stop)
-        )
         done: list[range] = []
-        for piece in pieces:
+        for piece in self._files():
             if not done or piece.start >= done[-1].stop:
                 done.append(piece)
         return done
@@ -106,9 +108,10 @@ class Pieces:
         return rows
 
     def _join(self, row: Sequence[range]) -> None:
-        if len(row) > 1:
-            self._write(range(row[0].start, row[-1].stop), self._together(row))
-            for piece in row:
+        whole = range(row[0].start, row[-1].stop)
+        self._write(whole, self._together(row))
+        for piece in self._files():  # those of a join that was interrupted included
+            if piece != whole and whole.start <= piece.start and piece.stop <= whole.stop:
                 self._file(piece).unlink()
 
     def _file(self, piece: range) -> Path:
@@ -136,9 +139,9 @@ class Pieces:
     def _read(self, piece: range) -> Sums:
         file = self._file(piece)
         try:
-            with np.load(file, allow_pickle=False) as held:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
                 form, arrays = str(held[_EXPERIMENT]), {name: held[name] for name in held.files if name != _EXPERIMENT}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{file} must hold sums as lrscope writes them; it is damaged. Delete it.") from error
         if form != self._form or piece.stop > self._everything:
             remedy = f"Delete {self._folder}, or give another folder."

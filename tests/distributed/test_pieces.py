@@ -1,0 +1,179 @@
+"""Sums on disk: whatever happens to the process, what is there is whole, and of this experiment."""
+
+import shutil
+import subprocess
+from functools import reduce
+from operator import add
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrscope.data import Digits
+from lrscope.distributed import Replication
+from lrscope.distributed._pieces import JOINED, Pieces
+from lrscope.distributed._sums import DIVERGED, NOTHING, REPLICATES, Sums
+from lrscope.errors import InputError, StoreError
+from lrscope.models import CNN
+
+REPLICATION = Replication(data=Digits(), model=CNN(1, 8, 8), lrs=[0.1, 0.2], replicates=40, batches=5, epochs=1)
+
+
+def sums_of(replicates: range) -> Sums:
+    """Sums that tell which replicates are in them: of powers of two."""
+    batches = {}
+    for batch in set(REPLICATION.batch_of(np.array(replicates)).tolist()):
+        own = [one for one in replicates if REPLICATION.batch_of(np.array(one)) == batch]
+        values = {REPLICATES: np.full(2, len(own)), DIVERGED: np.zeros(2, dtype=int)}
+        batches[batch] = values | {"outputs_sum": np.full((2, 3, 1), sum(2.0**one for one in own))}
+    return Sums(batches)
+
+
+def check_same(one: Sums, other: Sums) -> None:
+    assert set(one.batches) == set(other.batches)
+    for batch, values in one.batches.items():
+        assert set(values) == set(other.batches[batch])
+        for name, array in values.items():
+            np.testing.assert_array_equal(array, other.batches[batch][name])
+
+
+def check_done(pieces: Pieces, done: set[int]) -> None:
+    """Check that these replicates are on the disk, each once."""
+    assert [one for gap in pieces.missing for one in gap] == sorted(set(range(40)) - done)
+    check_same(pieces.sums(), reduce(add, (sums_of(range(one, one + 1)) for one in done), NOTHING))
+
+
+cuts = st.sets(st.integers(1, 39), max_size=39).map(
+    lambda inner: [range(*edges) for edges in zip([0, *sorted(inner)], [*sorted(inner), 40], strict=True)]
+)
+
+
+@settings(max_examples=25)
+@given(cut=cuts, data=st.data())
+def test_any_cut_in_any_order_gives_the_same_sums(cut, data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pieces")
+    done: set[int] = set()
+    for piece in data.draw(st.permutations(cut)):
+        Pieces(folder, REPLICATION).keep(piece, sums_of(piece))
+        done.update(piece)
+    check_done(Pieces(folder, REPLICATION), done)
+    check_same(Pieces(folder, REPLICATION).sums(), sums_of(range(40)))
+    assert len(list(folder.iterdir())) < 2 * JOINED
+    Pieces(folder, REPLICATION).remove()
+    assert not folder.exists()
+
+
+@settings(max_examples=25)
+@given(cut=cuts, data=st.data())
+def test_a_process_that_dies_at_any_write_or_deletion_loses_nothing_of_what_was_kept(cut, data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pieces")
+    order = data.draw(st.permutations(cut))
+    dies_at = data.draw(st.integers(1, len(cut) + JOINED + 2))
+    done: set[int] = set()
+    with pytest.MonkeyPatch.context() as patch:
+        count_down(patch, dies_at)
+        try:
+            for piece in order:
+                Pieces(folder, REPLICATION).keep(piece, sums_of(piece))
+                done.update(piece)
+        except Killed:
+            pass
+    survived = Pieces(folder, REPLICATION)
+    kept = set(range(40)) - {one for gap in survived.missing for one in gap}
+    assert done <= kept <= {*done, *order[min(len(order) - 1, len([p for p in order if set(p) <= done]))]}
+    check_done(survived, kept)
+    for gap in survived.missing:
+        survived.keep(gap, sums_of(gap))
+    check_same(Pieces(folder, REPLICATION).sums(), sums_of(range(40)))
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def count_down(patch: pytest.MonkeyPatch, until: int) -> None:
+    """Let the process die before it puts a file in its place, or deletes a piece, for the `until`-th time."""
+    from pathlib import Path
+
+    left = [until]
+    for name in ("replace", "unlink"):
+        original = getattr(Path, name)
+
+        def counted(path, *arguments, original=original, name=name, **options):
+            if name == "unlink" and path.name.startswith("."):
+                return None if left[0] <= 0 else original(path, *arguments, **options)  # the dead tidy nothing up
+            left[0] -= 1
+            if left[0] <= 0:
+                raise Killed
+            return original(path, *arguments, **options)
+
+        patch.setattr(Path, name, counted)
+
+
+def test_half_a_file_is_no_piece(tmp_path):
+    pieces = Pieces(tmp_path, REPLICATION)
+    pieces.keep(range(4), sums_of(range(4)))
+    (tmp_path / ".4-8.npz.part").write_bytes((tmp_path / "0-4.npz").read_bytes()[:100])
+    check_done(Pieces(tmp_path, REPLICATION), set(range(4)))
+    pieces.remove()
+    assert not tmp_path.exists()
+
+
+def test_neighbours_become_one_file(tmp_path):
+    pieces = Pieces(tmp_path, REPLICATION)
+    for start in (20, *range(JOINED - 1)):
+        pieces.keep(range(start, start + 1), sums_of(range(start, start + 1)))
+    assert len(list(tmp_path.iterdir())) == JOINED
+    pieces.keep(range(JOINED - 1, JOINED), sums_of(range(JOINED - 1, JOINED)))
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"0-{JOINED}.npz", "20-21.npz"]
+    check_done(Pieces(tmp_path, REPLICATION), {*range(JOINED), 20})
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-50], lambda whole: b"", lambda whole: b"x" * len(whole)])
+def test_a_damaged_piece_is_named(tmp_path, damage):
+    Pieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
+    file = tmp_path / "0-4.npz"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(
+        InputError, match=rf"^{file} must hold sums as lrscope writes them; it is damaged\. Delete it\.$"
+    ):
+        Pieces(tmp_path, REPLICATION)
+
+
+@pytest.mark.parametrize("change", [{"replicates": 41}, {"epochs": 2}, {"pairing": "independent"}, {"batches": 4}])
+def test_pieces_of_another_experiment_are_refused(tmp_path, change):
+    fields = {"data": Digits(), "model": CNN(1, 8, 8), "lrs": [0.1, 0.2], "replicates": 40, "batches": 5, "epochs": 1}
+    other = Replication(**fields | change)
+    Pieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
+    said = rf"^{tmp_path}/0-4.npz must hold sums of this experiment; it holds those of another\. Delete {tmp_path}, or"
+    with pytest.raises(InputError, match=said):
+        Pieces(tmp_path, other)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    path = tmp_path / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16384", "lrscope", str(path)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small tmpfs cannot be mounted here")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_kept_stays(small_disk):
+    pieces = Pieces(small_disk / "pieces", REPLICATION)
+    kept = []
+    said = r"-\d+\.npz could not be written: No space left on device\. Check the folder and its disk, and run again"
+
+    def keep_all() -> None:
+        for one in range(40):
+            pieces.keep(range(one, one + 1), sums_of(range(one, one + 1)))
+            kept.append(one)
+
+    with pytest.raises(StoreError, match=said):
+        keep_all()
+    assert kept
+    check_done(Pieces(small_disk / "pieces", REPLICATION), set(kept))
+    assert not list((small_disk / "pieces").glob(".*"))
