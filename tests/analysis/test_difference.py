@@ -167,26 +167,25 @@ def chance(generate, repetitions, **options):
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(3)
-    covered, seen = chance(lambda: drawn(rng, 6), 400)
+    covered, seen = chance(lambda: drawn(rng, 6), 250)
     assert 0.92 <= covered <= 0.98
     assert seen == pytest.approx(1 - covered)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seeds", [2, 3, 8, 20])
-def test_the_interval_holds_the_truth_as_often_as_it_says_with_any_number_of_seeds(seeds):
+@pytest.mark.parametrize("seeds", [2, 20])
+@pytest.mark.parametrize("shared", [0.0, 1.0])
+def test_the_interval_holds_the_truth_as_often_as_it_says_with_any_number_of_seeds(seeds, shared):
     rng = np.random.default_rng(seeds)
-    covered, _ = chance(lambda: drawn(rng, seeds, noise=(1.0, 3.0)), 1000)
-    assert 0.93 <= covered <= 0.97
-    covered, _ = chance(lambda: drawn(rng, seeds, noise=(1.0, 3.0), shared=0), 1000, paired=False)
-    assert 0.93 <= covered <= 0.97 or (seeds == 2 and covered >= 0.93)
+    covered, _ = chance(lambda: drawn(rng, seeds, shared=shared, noise=(1.0, 3.0)), 500, paired=bool(shared))
+    assert 0.925 <= covered <= 0.975  # 99 % of the chance of 500 simulations
 
 
 @pytest.mark.long
 def test_sign_flips_keep_what_they_promise_with_losses_that_are_skewed_alike():
     rng = np.random.default_rng(4)
-    found = [compared(*rng.lognormal(0, 1, (2, 8))) for _ in range(1000)]
-    assert np.mean([float(one.p_flips) <= 0.05 for one in found]) == pytest.approx(0.047, abs=0.02)
+    found = [compared(*rng.lognormal(0, 1, (2, 8))) for _ in range(500)]
+    assert np.mean([float(one.p_flips) <= 0.05 for one in found]) == pytest.approx(0.047, abs=0.025)
     assert np.mean([float(one.p_value) <= 0.05 for one in found]) <= 0.05
 
 

@@ -164,9 +164,7 @@ def test_one_network_a_rate_is_no_comparison(file):
 
 def test_records_without_rates_are_refused(file):
     path = file(block({"seed": range(3)}, drawn(3)))
-    with pytest.raises(
-        InputError, match=r"^records must be of several learning rates, as the axis lr; got seed."
-    ):
+    with pytest.raises(InputError, match=r"^records must be of several learning rates, as the axis lr; got seed."):
         compared([path], (0.01, 0.1))
 
 

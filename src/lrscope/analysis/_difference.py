@@ -34,6 +34,7 @@ def difference(
     among all choices of signs of the differences (of more than 16 pairs, among 65536 random ones), the share whose mean
     is at least as far from zero. Where the rates share less than half of their seeds, Welch's test compares the means
     of all networks. Networks that diverged are left out at both rates; their numbers stand beside the result.
+    Where few seeds of one rate alone end very badly, neither test keeps what it promises (docs/compare.md has numbers).
 
     Parameters
     ----------
