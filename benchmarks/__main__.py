@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.rounds import machine
 
-PARTS = ("fluctuation", "stability", "sweep", "recorder", "recommendation")
+PARTS = ("fluctuation", "stability", "sweep", "recorder", "recommendation", "linearity")
 """Modules of this folder with a function `page`, in the order of their sections."""
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -22,9 +22,9 @@ def main(asked: list[str]) -> None:
     unknown = set(asked) - set(PARTS)
     if unknown:
         sys.exit(f"benchmarks must be among {', '.join(PARTS)}; got {', '.join(sorted(unknown))}.")
-    sections = _sections(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
     for name in asked or PARTS:
-        sections[name] = importlib.import_module(f"benchmarks.{name}").page().strip()
+        section = importlib.import_module(f"benchmarks.{name}").page().strip()
+        sections = {**_sections(PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""), name: section}
         told = [f"{MARK.format(name=known)}\n{sections[known]}" for known in PARTS if known in sections]
         PAGE.write_text("\n\n".join([HEAD.format(machine=machine()).strip(), *told]) + "\n", encoding="utf-8")
         print(sections[name], flush=True)

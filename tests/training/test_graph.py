@@ -149,6 +149,34 @@ def test_outside_of_python_the_same_is_computed():
         assert torch.equal(values[0], wanted[0])
 
 
+def _losses(outputs, rows):
+    """Derivatives of cross entropies; `rows` is another dimension that the probabilities do not go along."""
+    along = torch.log_softmax(outputs, -1)
+    return along, (along * rows).sum((1, 2)), torch.autograd.grad(along.square().sum(), outputs)[0]
+
+
+@pytest.mark.parametrize(("classes", "turned"), [(2, True), (10, True), (15, True), (16, False), (100, False)])
+def test_log_probabilities_of_few_classes_are_computed_along_another_dimension_and_the_same(classes, turned):
+    outputs = (3 * torch.randn(4, 6, classes, generator=torch.Generator().manual_seed(0))).requires_grad_()
+    rows = torch.linspace(0, 1, 6)[:, None]
+    graph = make_fx(_losses)(outputs, rows)
+    program = without_python(graph, (outputs, rows))
+    assert (ATEN._log_softmax.default not in targets(graph)) == turned
+    assert (ATEN._log_softmax_backward_data.default not in targets(graph)) == turned
+    for inputs in (outputs, (outputs * 40).detach().requires_grad_()):
+        found, expected = program(inputs, rows), _losses(inputs, rows)
+        assert all(found[number].is_contiguous() for number in (0, 2))
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=2e-6, atol=2e-6)
+
+
+def test_log_probabilities_along_another_dimension_than_the_last_stay():
+    graph = make_fx(lambda x: (torch.log_softmax(x, 0),))(X)
+    program = without_python(graph, (X,))
+    assert ATEN._log_softmax.default in targets(graph)
+    assert torch.equal(program(Y)[0], torch.log_softmax(Y, 0))
+
+
 def test_a_graph_that_is_refused_outside_of_python_runs_inside(monkeypatch):
     def refuse(*arguments, **options):
         raise RuntimeError("unsupported")

@@ -39,6 +39,10 @@ _INTO_GRADIENT: Mapping[Any, Any] = {
     _ATEN.sigmoid_backward.default: _ATEN.sigmoid_backward.grad_input,
 }
 """Derivative of an activation function -> the same with an argument `grad_input` for the result."""
+_ALONG: Mapping[Any, int] = {_ATEN._log_softmax.default: 1, _ATEN._log_softmax_backward_data.default: 2}
+"""Operation along a dimension, which comes behind its tensors -> how many these are."""
+_FEW = 16
+"""Along a last dimension with fewer entries, PyTorch computes these operations on a CPU one entry at a time."""
 _COMMUTE = (_ATEN.add.Tensor, _ATEN.mul.Tensor)
 _PRODUCTS = (_ATEN.mm.default, _ATEN.addmm.default, _ATEN.bmm.default, _ATEN.baddbmm.default, _ATEN.convolution.default)
 _OURS = {*_VIEWS, *_PRODUCTS, *_IN_PLACE, *_IN_PLACE.values(), *_INTO_GRADIENT, *_INTO_GRADIENT.values()}
@@ -69,6 +73,7 @@ def without_python(module: GraphModule, arguments: tuple[Any, ...]) -> Callable[
     """
     results: list[Any] = []
     _hide_masks(module)
+    _turn_few(module)
 
     def flat(*tensors: Tensor) -> tuple[Tensor, ...]:
         results.append(module(*filled(arguments, iter(tensors))))
@@ -107,6 +112,29 @@ def derivative(gradient: Tensor, image: Tensor, weight: Tensor):
         return [next(found) if is_wanted else None for is_wanted in wanted]
 
     return derivative
+
+
+def _turn_few(module: GraphModule) -> None:
+    """Let what goes along a few classes go along the last but one: the same up to rounding, up to 8 times faster."""
+    for node in module.graph.nodes:
+        if node.target in _ALONG and _is_along_few(node):
+            node.target = _turned(node.target, _ALONG[node.target])
+    module.recompile()
+
+
+def _is_along_few(node: Node) -> bool:
+    shape: tuple[int, ...] = next(iter(_form(node)), ())
+    return len(shape) > 1 and node.args[_ALONG[node.target]] in (-1, len(shape) - 1) and shape[-1] < _FEW
+
+
+def _turned(operation: Callable[..., Tensor], tensors: int) -> Callable[..., Tensor]:
+    """Return an operation along the last dimension with its last two dimensions exchanged in memory."""
+
+    def turned(*arguments: Any) -> Tensor:
+        given = (tensor.transpose(-2, -1).contiguous() for tensor in arguments[:tensors])
+        return operation(*given, -2, *arguments[tensors + 1 :]).transpose(-2, -1).contiguous()
+
+    return turned
 
 
 def leaves(tree: Any) -> list[Tensor]:

@@ -1,0 +1,195 @@
+"""Replicated training, as the study `linearity` does it: networks a second, and memory for many replicates."""
+
+import importlib.util
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.rounds import Case, Figures, Measured, measure
+from lrscope.data import Digits
+from lrscope.distributed import Local, Replication, replicate
+from lrscope.optim import Linear
+
+HAS_JAX = importlib.util.find_spec("jax") is not None
+if HAS_JAX:
+    from benchmarks import jax_replicates
+
+ROUNDS = 3
+LR, EPOCHS, BATCH_SIZE = 0.2, 8, 64
+PLAIN_NETWORKS, NETWORKS, JAX_MEMBERS, JAX_CALLS = 16, 1024, 64, 4
+FEW, MANY, FEW_SAMPLES = 1000, 100_000, 64
+"""Replicates whose memory is compared; they are trained for one step, since only their number counts."""
+PLAIN, OURS = "plain PyTorch loop, nothing evaluated", "lrscope, evaluated and summed"
+JAX = f"JAX vmap and scan, {JAX_MEMBERS} networks, nothing evaluated"
+JAX_TWO = "the same program called by two threads at the same time"
+MILLISECONDS, BEFORE, ACCURACY, MEMORY = "ms a network", "seconds before", "accuracy", "MiB"
+TWO = " (two threads)"
+"""Behind the names of the figures of `JAX_TWO`."""
+AS_ACCURATE = 0.01
+
+
+def page() -> str:
+    """Measure, and return the section of docs/benchmarks.md."""
+    measured, memory = speed(), peak_memory()
+    _refuse_different(measured)
+    few, many = (memory.median(name, MEMORY) for name in memory.figures)
+    busy, cores = os.getloadavg()[1], os.cpu_count()
+    return f"""## Replicated training: perceptrons 64-32-10 on digits, {EPOCHS} epochs in batches of {BATCH_SIZE}
+
+SGD with momentum, learning rate {LR} falling to zero, float32; {len(Digits().arrays().inputs)} samples. On {cores}
+cores, medians of {ROUNDS} rounds; ratios are to the plain loop of the same round.
+
+{_table(measured)}
+
+Seconds before: of lrscope the first piece of {NETWORKS // 4} networks less the time of a later one (tracing), of JAX
+compiling. Behind them, networks a second relative to JAX: {_relative(measured)}.
+lrscope's time includes what a replication is for: outputs on the samples held out and learned from, and sums of them
+and of their products. JAX trains only. Its program keeps one core busy: 16 to 128 networks a call take the same
+time each, so that {JAX_MEMBERS} stand for all; a user who splits the networks over threads by hand gets the last row.
+
+Peak memory of a process that trains replicates (of one epoch of {FEW_SAMPLES} samples): {few:.0f} MiB for {FEW},
+{many:.0f} MiB for {MANY}, {many / few:.2f} times as much (must be at most 1.10); they took
+{memory.median(MANY_REPLICATES):.0f} s. Load average of 5 minutes at the end: {busy:.1f}.
+"""
+
+
+MANY_REPLICATES = f"{MANY} replicates"
+
+
+def speed() -> Measured:
+    cases: dict[str, Case] = {PLAIN: plain, OURS: replicated}
+    if HAS_JAX:
+        cases[JAX] = in_jax
+    return measure(cases, ROUNDS)
+
+
+def peak_memory() -> Measured:
+    return measure({f"{FEW} replicates": partial(remembered, FEW), MANY_REPLICATES: partial(remembered, MANY)}, 1)
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def replication(replicates: int) -> Replication:
+    shared = {"schedule": Linear(), "epochs": EPOCHS, "batch_size": BATCH_SIZE}
+    return Replication(data=Digits(), model=network, lrs=[LR], replicates=replicates, **shared)
+
+
+def plain() -> Figures:
+    """What a user would write."""
+    arrays, held_out = Digits().arrays(), Digits().held_out()
+    images, digits = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
+    _loop(images, digits, PLAIN_NETWORKS)  # the first is slower
+    start = time.perf_counter()
+    trained = [_loop(images, digits, seed) for seed in range(PLAIN_NETWORKS)]
+    seconds = time.perf_counter() - start
+    with torch.no_grad():
+        found = [model(torch.from_numpy(held_out.inputs)).argmax(1).numpy() == held_out.targets for model in trained]
+    return {MILLISECONDS: 1e3 * seconds / PLAIN_NETWORKS, ACCURACY: float(np.mean(found))}
+
+
+def _loop(images: torch.Tensor, digits: torch.Tensor, seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    model, criterion = network(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9)
+    steps = EPOCHS * -(-len(images) // BATCH_SIZE)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(images)).split(BATCH_SIZE):
+            optimizer.zero_grad()
+            criterion(model(images[rows]), digits[rows]).backward()
+            optimizer.step()
+            schedule.step()
+    return model
+
+
+class _Watched(Local):
+    """The local engine, and when each of its pieces arrived."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.arrived: list[tuple[int, float]] = []
+
+    def sums(
+        self, replication: Replication, missing: Sequence[range], progress: Callable[[int], None]
+    ) -> Generator[tuple[range, object], None, None]:
+        for replicates, sums in super().sums(replication, missing, progress):
+            self.arrived.append((len(replicates), time.perf_counter()))
+            yield replicates, sums
+
+
+def replicated() -> Figures:
+    engine, start = _Watched(), time.perf_counter()
+    found = replicate(replication(NETWORKS), engine=engine)
+    (first, begun), *later = engine.arrived
+    each = (time.perf_counter() - begun) / sum(size for size, _ in later)
+    before = begun - start - first * each
+    accuracy = float(found.accuracy_sum.sum() / found.replicates.sum())
+    return {MILLISECONDS: 1e3 * each, BEFORE: before, ACCURACY: accuracy}
+
+
+def in_jax() -> Figures:
+    arrays, held_out = Digits().arrays(), Digits().held_out()
+    x, x_held_out = (one.inputs.reshape(len(one.inputs), -1) for one in (arrays, held_out))
+    program, before = jax_replicates.compiled(x, arrays.targets, LR, (EPOCHS, BATCH_SIZE), JAX_MEMBERS)
+    one, trained = jax_replicates.timed(program, JAX_MEMBERS, 1, JAX_CALLS)
+    two, _ = jax_replicates.timed(program, JAX_MEMBERS, 2, 2 * JAX_CALLS)
+    accuracy = jax_replicates.accuracy(trained, x_held_out, held_out.targets)
+    return {MILLISECONDS: 1e3 * one, MILLISECONDS + TWO: 1e3 * two, BEFORE: before, ACCURACY: accuracy}
+
+
+def remembered(replicates: int) -> Figures:
+    """Train one step of many replicates; return the peak of this process's memory."""
+    asked = Replication(
+        data=Digits(samples=FEW_SAMPLES),
+        model=network,
+        lrs=[LR],
+        replicates=replicates,
+        epochs=1,
+        batch_size=FEW_SAMPLES,
+    )
+    replicate(asked, engine=Local("cpu"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {MEMORY: peak / (2**20 if sys.platform == "darwin" else 2**10)}
+
+
+def _table(measured: Measured) -> str:
+    lines = ["| case | ms a network | networks a second, ratio | must be | seconds before | accuracy |"]
+    lines += ["|---|---:|---:|---|---:|---:|"]
+    limits = {OURS: "at least 8, and at least JAX's"}
+    for case in measured.figures:
+        lines.append(_line(measured, case, case, MILLISECONDS, limits.get(case, "")))
+    if HAS_JAX:
+        lines.append(_line(measured, JAX, JAX_TWO, MILLISECONDS + TWO, ""))
+    return "\n".join(lines)
+
+
+def _line(measured: Measured, case: str, name: str, figure: str, limit: str) -> str:
+    each, reference = measured.values(case, figure), measured.values(PLAIN, MILLISECONDS)
+    ratio = float(np.median([theirs / mine for mine, theirs in zip(each, reference, strict=True)]))
+    before = f"{measured.median(case, BEFORE):.1f}" if case != PLAIN else ""
+    accuracy = f"{measured.median(case, ACCURACY):.3f}"
+    return f"| {name} | {np.median(each):.2f} | {ratio:.1f} | {limit} | {before} | {accuracy} |"
+
+
+def _relative(measured: Measured) -> str:
+    if not HAS_JAX:
+        return "JAX is not installed"
+    ours = np.array(measured.values(OURS, MILLISECONDS))
+    one, two = (np.median(np.array(measured.values(JAX, MILLISECONDS + more)) / ours) for more in ("", TWO))
+    return f"{one:.2f} times as many, and {two:.2f} times as many as its program called by two threads"
+
+
+def _refuse_different(measured: Measured) -> None:
+    """Raise an error where the cases did not learn the same: initial weights and orders differ, their law does not."""
+    found = {case: measured.median(case, ACCURACY) for case in measured.figures}
+    if max(found.values()) - min(found.values()) > AS_ACCURATE:
+        raise RuntimeError(f"all cases must be as accurate, within {AS_ACCURATE}; got {found}.")
