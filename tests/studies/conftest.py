@@ -23,14 +23,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "fluctuation": {"shapes": ("circle",), "lrs": (0.001, 0.01), "seeds": 2, "epochs": 8},
     "stability": {"target": "f2", "hidden": 8, "lrs": (0.3, 1.0), "seeds": 2, "epochs": 30},
     "sweep": {"lrs": (0.001, 0.01), "seeds": 2, "epochs": 2, "crossed_seeds": 2},
+    "linearity": {"model": ("perceptron",), "replicates": 16, "epochs": 2},
 }
-"""Study -> options of a grid of 2 by 2 networks that learn for a moment."""
+"""Study -> options of a grid of 2 by 2 networks, or of few trainings, that learn for a moment."""
 
 SERVER = """
 import json, os, sys, traceback
 import lrscope.cli, lrscope.studies, lrscope.studies._run
 import lrscope.studies.fluctuation._experiment, lrscope.studies.stability._experiments
-import lrscope.studies.sweep._experiments
+import lrscope.studies.sweep._experiments, lrscope.studies.linearity._replications
 
 def constants(**values):
     for name, value in values.items():

@@ -14,9 +14,10 @@ import pytest
 import xarray as xr
 
 from lrscope import store
+from lrscope.distributed import Replication
 from lrscope.report import Claim, Interactive
 from lrscope.report._film import ffmpeg
-from lrscope.specification import to_json
+from lrscope.specification import from_json, to_json
 from lrscope.studies import STUDIES, Findings, Folder, Listed, Still, study
 from lrscope.training import Experiment
 
@@ -84,13 +85,13 @@ def test_the_description_says_what_ran_where_and_how(name, folder):
     assert description["command"] == f"lrscope run {name}"
     assert description["finished"] is True
     assert {"lrscope", "python", "torch", "numpy", "xarray", "uproot"} == set(description["versions"])
-    assert {"system", "processor", "cores", "device", "threads"} == set(description["machine"])
+    assert {"system", "processor", "cores", "device", "threads"} == set(description["machine"]) - {"workers"}
     assert description == {**folder.description()}
 
 
 def test_the_experiments_are_rebuilt_from_the_description(name, folder):
     description = folder.description()
-    rebuilt = {each: Experiment.from_json(form) for each, form in description["experiments"].items()}
+    rebuilt = {each: from_json(form) for each, form in description["experiments"].items()}
     assert rebuilt == study(name).experiments(options_of(folder))
     assert {each: experiment.to_json() for each, experiment in rebuilt.items()} == description["experiments"]
     assert to_json(options_of(folder)) == description["options"]
@@ -100,9 +101,14 @@ def test_the_records_are_complete_and_carry_their_description(folder, records):
     description = folder.description()
     for each, form in description["experiments"].items():
         assert records[each].attrs["complete"] is True
-        assert records[each].sizes["member"] == len(Experiment.from_json(form).sweep)
+        assert records[each].sizes["member"] == members(from_json(form))
         own = {**description, "finished": False, "experiment": form}
         assert records[each].attrs["metadata"] == {key: own[key] for key in own if key != "experiments"}
+
+
+def members(asked: Experiment | Replication) -> int:
+    """Return how many members the records have: networks, or batches of replicates at each rate."""
+    return len(asked.sweep) if isinstance(asked, Experiment) else len(asked.lrs) * asked.batches
 
 
 def test_the_options_are_documented_and_have_defaults(name):

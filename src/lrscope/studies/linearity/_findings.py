@@ -62,11 +62,16 @@ def _chapters(found: Results) -> list[Chapter]:
         Chapter("What the rate does", RATE, _rate(found)),
         Chapter("Which examples", _why(found), _examples(found)),
         Chapter("Cost", f"{COST}\n\n{' '.join(words.cost(each) for each in networks)}", [_cost(found)]),
+        *([_every_law(found)] if found.options.grid else []),
     ]
 
 
 def _grid(found: Results) -> Chapter:
     return Chapter("Where it breaks", GRID, [pictures.grid(each) for each in found.networks])
+
+
+def _every_law(found: Results) -> Chapter:
+    return Chapter("Every law of the grid", "", [tables.laws(each, found) for each in found.networks], collapsed=True)
 
 
 def _rate(found: Results) -> Items:

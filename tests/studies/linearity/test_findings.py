@@ -1,0 +1,171 @@
+"""What the study `linearity` says of trainings whose truth is known."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from lrscope.report import Table
+from lrscope.studies import Listed, Still
+from lrscope.studies.linearity import Options, findings
+from lrscope.studies.linearity._results import results
+from lrscope.studies.linearity._summary import SOURCE
+
+LAW = (
+    "eta,a,b,replicates,pairing,r2,slope,expected_slope,r2_corrected,r2_corrected_low,r2_corrected_high,"
+    "slope_corrected,slope_low,slope_high"
+)
+
+
+@pytest.fixture(scope="module")
+def line(simulated):
+    return findings(*simulated())
+
+
+@pytest.fixture(scope="module")
+def grid(simulated):
+    return findings(*simulated("bent", grid=True))
+
+
+def claim(found, name):
+    return next(one for one in found.claims if one.id == name)
+
+
+def table(found, name) -> Table:
+    items = [item for chapter in found.chapters for item in chapter.items if isinstance(item, Listed)]
+    return next(item.table for item in items if item.name == name)
+
+
+def row(found, name, place=0) -> dict[str, object]:
+    chosen = table(found, name)
+    return dict(zip(chosen.columns, chosen.rows[place], strict=True))
+
+
+def test_the_table_of_the_law_has_the_columns_that_were_promised(line, grid):
+    assert ",".join(table(line, "law").columns) == LAW
+    assert ",".join(table(grid, "laws_perceptron").columns) == LAW
+    assert len(table(grid, "laws_perceptron").rows) == 7 * 8 * 7  # all rates but the two largest, ordered pairs
+
+
+def test_a_straight_path_is_found_to_be_straight(line):
+    assert claim(line, "linear").holds
+    assert claim(line, "slope").holds
+    found = row(line, "law")
+    assert found["r2_corrected_low"] <= 1 <= found["r2_corrected_high"]
+    assert found["slope_low"] <= 2 == found["expected_slope"] <= found["slope_high"]
+    assert "move along a nearly straight line as the rate goes from 0.2 to 0.25 and 0.3" in line.summary[1]
+
+
+def test_a_bent_path_is_found_to_be_bent(simulated):
+    found = findings(*simulated("bent"))
+    assert claim(found, "linear").holds is False
+    assert "do not move along a straight line" in found.summary[1]
+    assert row(found, "curvature")["from"] > 0.3
+
+
+@pytest.mark.parametrize("pairing", ["common", "independent"])
+def test_noise_alone_decides_nothing_although_its_r2_is_not_zero(simulated, pairing):
+    found = findings(*simulated("still", noise=3.0, pairing=pairing))
+    assert row(found, "law")["r2"] == pytest.approx(0.25, abs=0.15)
+    assert claim(found, "linear").holds is not True
+    assert claim(found, "linear").measured is None or claim(found, "linear").holds is False
+    assert "nan" not in " ".join(found.summary)
+    assert not any(text in one.note for one in found.claims for text in ("nan", "inf"))
+
+
+def test_large_changes_are_no_case_of_the_law(simulated):
+    found = findings(*simulated(a=0.2, b=0.3))
+    assert claim(found, "linear").holds is None
+    assert claim(found, "linear").note == "Needs a and b of at most half of eta; here up to 1.5 of it."
+
+
+def test_the_grid_tells_where_the_law_breaks(grid, line):
+    assert claim(grid, "smaller").holds
+    assert claim(grid, "far").holds
+    assert [claim(line, name).note for name in ("near", "far", "smaller")] == ["Needs a grid of rates: --grid."] * 3
+    assert [chapter.title for chapter in grid.chapters if chapter.title == "Where it breaks"]
+    assert not [chapter.title for chapter in line.chapters if chapter.title == "Where it breaks"]
+    medians = [float(text) for text in re.findall(r"([\d.]+) (?:up to|beyond)", grid.summary[2])]
+    assert len(medians) == 4
+    assert medians == sorted(medians, reverse=True)
+
+
+def test_a_delta_that_is_no_function_of_the_output_is_told_from_one_that_is(simulated, line):
+    assert claim(line, "no-function").holds
+    records, options = simulated()
+    means = records["perceptron"]["outputs_sum"]
+    follows = means.isel(lr=0) * (1 + (means["lr"] - 0.2))
+    found = findings({"perceptron": records["perceptron"].assign(outputs_sum=follows.transpose(*means.dims))}, options)
+    assert claim(found, "no-function").holds is False
+
+
+@pytest.mark.parametrize(("change", "holds"), [(0.0, True), (1.0, False)])
+def test_accuracies_are_compared(simulated, change, holds):
+    found = claim(findings(*simulated(accuracy=change)), "accuracy")
+    assert found.holds is holds
+    value, low, high = map(float, re.search(r"difference (\S+)% \((\S+)% to (\S+)%\)", found.measured).groups())
+    assert low < 10 * change < high
+    assert low < value < high
+
+
+def test_the_two_classes_whose_groups_differ_most_are_shown_with_their_images(simulated):
+    records, options = simulated()
+    [network] = results(records, options).networks
+    stills = [item for chapter in findings(records, options).chapters for item in chapter.items]
+    shown = [int(item.name[-1]) for item in stills if isinstance(item, Still) and item.name.startswith("favoured")]
+    changes = network.favoured["mean_change"]
+    apart = changes.sel(side="most") - changes.sel(side="least")
+    assert shown == np.argsort(-apart.values)[:2].tolist()
+    images = network.sheets.images[shown[0]]
+    assert [images[side].shape[1:] for side in ("most", "least")] == [(8, 8), (8, 8)]
+
+
+def test_images_that_are_not_there_any_more_are_left_out_with_a_sentence(simulated):
+    records, _ = simulated()
+    options = Options(data="cifar10", root="/nowhere", model=("perceptron",), replicates=32)
+    found = findings(records, options)
+    chapter = next(chapter for chapter in found.chapters if chapter.title == "Which examples")
+    assert "The samples cannot be shown: root must be a folder that holds" in chapter.text
+    assert [type(item) for item in chapter.items] == [Listed]
+
+
+def test_other_images_than_were_learned_from_are_not_shown(simulated):
+    records, options = simulated()
+    changed = records["perceptron"].assign(learned_targets=records["perceptron"]["learned_targets"][..., ::-1])
+    [network] = results({"perceptron": changed}, options).networks
+    assert not network.sheets.images
+    assert network.sheets.why == "The samples cannot be shown: digits holds others now than were learned from."
+
+
+def test_a_claim_holds_if_it_holds_for_every_network(simulated):
+    straight, options = simulated()
+    bent, _ = simulated("bent")
+    both = {"perceptron": straight["perceptron"], "cnn": bent["perceptron"]}
+    found = claim(findings(both, options), "linear")
+    assert (found.holds, found.agree) == (False, "1 of 2 networks")
+    assert found.measured.startswith("perceptron: R²")
+    assert "; cnn: R²" in found.measured
+
+
+def test_trainings_that_diverged_are_told(simulated):
+    records, options = simulated()
+    lost = records["perceptron"]["diverged"].copy()
+    lost[{"lr": 2, "batch": 3}] = 2
+    found = findings({"perceptron": records["perceptron"].assign(diverged=lost)}, options)
+    assert found.summary[0].endswith("Of perceptron 2 at 0.3 are left out, because training diverged.")
+
+
+def test_the_cost_is_that_of_the_measured_rate(line):
+    found = row(line, "cost")
+    assert found["seconds a training"] == pytest.approx(0.005)
+    assert found[f"hours for {SOURCE:,} trainings"] == pytest.approx(SOURCE * 0.005 / 3600)
+    assert math.isclose(SOURCE, 3 * 40_000)
+
+
+def test_the_dogs_of_cifar10_are_the_sources(simulated):
+    records, _ = simulated()
+    options = Options(data="cifar10", root="/nowhere", model=("perceptron",), replicates=32)
+    judged = claim(findings(records, options), "dogs")
+    assert judged.published == [0.8, 0.2]
+    assert judged.holds is not None
