@@ -15,7 +15,7 @@ WANTED := pyproject.toml constraints.txt
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make study      train a study (STUDY=fluctuation, stability or sweep) and say where its report is"
+	@echo "make study      train a study (STUDY=fluctuation, stability, sweep or linearity) and say where its report is"
 	@echo "                again: make study ARGS=--overwrite; after an interruption: make study ARGS=--resume"
 	@echo "make test       run the tests (a few minutes); make test-long runs the long ones"
 	@echo "make lint       ruff, mypy --strict, import contracts; make format repairs what ruff can"
