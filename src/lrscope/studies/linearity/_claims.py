@@ -259,7 +259,7 @@ STATEMENTS = (
         "smaller",
         "further experiments",
         "as a / eta and b / eta get smaller, the correlation increases",
-        f"in {MOST:.0%} of the pairs of laws with the same eta and b / a, smaller changes have the larger R² without noise",
+        f"in {MOST:.0%} of the pairs of laws of one eta and one b / a, smaller changes have the larger R² without noise",
         _smaller,
         needs=_grid,
     ),
