@@ -40,27 +40,22 @@ def page() -> str:
     measured, memory = speed(), peak_memory()
     _refuse_different(measured)
     few, many = (memory.median(name, MEMORY) for name in memory.figures)
-    busy, cores = os.getloadavg()[1], os.cpu_count()
     return f"""## Replicated training: perceptrons 64-32-10 on digits, {EPOCHS} epochs in batches of {BATCH_SIZE}
 
-SGD with momentum, learning rate {LR} falling to zero, float32; {len(Digits().arrays().inputs)} samples. On {cores}
-cores, medians of {ROUNDS} rounds; ratios are to the plain loop of the same round.
+SGD with momentum, learning rate {LR} falling to zero, float32; {len(Digits().arrays().inputs)} samples.
+On {os.cpu_count()} cores, medians of {ROUNDS} rounds; ratios are to the plain loop of the same round.
 
 {_table(measured)}
 
 Seconds before: of lrscope the first piece of {NETWORKS // 4} networks less the time of a later one (tracing), of JAX
 compiling. Behind them, networks a second relative to JAX: {_relative(measured)}.
 lrscope's time includes what a replication is for: outputs on the samples held out and learned from, and sums of them
-and of their products. JAX trains only. Its program keeps one core busy: 16 to 128 networks a call take the same
-time each, so that {JAX_MEMBERS} stand for all; a user who splits the networks over threads by hand gets the last row.
+and of their products. JAX trains only. Its program keeps one core busy, and takes about the same time a network for
+16 to 128 networks a call; a user who calls it from two threads gets the last row, which lrscope does not reach.
 
 Peak memory of a process that trains replicates (of one epoch of {FEW_SAMPLES} samples): {few:.0f} MiB for {FEW},
-{many:.0f} MiB for {MANY}, {many / few:.2f} times as much (must be at most 1.10); they took
-{memory.median(MANY_REPLICATES):.0f} s. Load average of 5 minutes at the end: {busy:.1f}.
+{many:.0f} MiB for {MANY}, {many / few:.2f} times as much (must be at most 1.10).
 """
-
-
-MANY_REPLICATES = f"{MANY} replicates"
 
 
 def speed() -> Measured:
@@ -71,7 +66,7 @@ def speed() -> Measured:
 
 
 def peak_memory() -> Measured:
-    return measure({f"{FEW} replicates": partial(remembered, FEW), MANY_REPLICATES: partial(remembered, MANY)}, 1)
+    return measure({f"{replicates} replicates": partial(remembered, replicates) for replicates in (FEW, MANY)}, 1)
 
 
 def network() -> nn.Module:
