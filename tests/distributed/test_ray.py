@@ -72,7 +72,7 @@ def hold(users):
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not true():
         assert time.monotonic() < until
         time.sleep(0.005)
