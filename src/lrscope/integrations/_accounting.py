@@ -50,6 +50,11 @@ class Accounting:
         """Count an update."""
         self.updates, self.idle = self.updates + 1, 0
 
+    def update_idly(self) -> None:
+        """Count an update at which nothing was due; what that took is too little to be asked."""
+        self.updates, self.idle = self.updates + 1, 0
+        self._ended = _clock.now()
+
     def skip(self) -> None:
         """Count a call without an update."""
         self.skipped, self.idle = self.skipped + 1, self.idle + 1

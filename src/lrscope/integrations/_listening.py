@@ -48,6 +48,7 @@ class Listener:
         self._active = False
         self._leaves = {path or ROOT: leaf for path, leaf in model.named_modules() if _is_layer(path, leaf)}
         self._handles: list[RemovableHandle] = []
+        self._rests: dict[int, tuple[dict[int, Any], Any]] = {}
         self._stays = any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules())
 
     @property
@@ -61,11 +62,25 @@ class Listener:
     @active.setter
     def active(self, wanted: bool) -> None:
         self._active = wanted
-        if wanted and not self._handles:
+        if wanted and self._rests:
+            self._wake()
+        elif wanted and not self._handles:
             self._handles = [leaf.register_forward_hook(self._hook(path)) for path, leaf in self._leaves.items()]
             self._handles.append(self._model.register_forward_pre_hook(_Hook(self._on_start)))
         elif not wanted and not self._stays:
-            self.close()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Take the hooks out of the modules' lists, to put them back: making them anew takes long."""
+        for handle in self._handles:
+            hooks = handle.hooks_dict_ref()
+            if hooks is not None and handle.id in hooks:
+                self._rests[handle.id] = hooks, hooks.pop(handle.id)
+
+    def _wake(self) -> None:
+        for number, (hooks, hook) in self._rests.items():
+            hooks[number] = hook
+        self._rests.clear()
 
     def only(self, paths: set[str]) -> None:
         """Leave alone all modules but these."""
@@ -80,7 +95,7 @@ class Listener:
         """Take all hooks away."""
         for handle in self._handles:
             handle.remove()
-        self._handles = []
+        self._handles, self._rests = [], {}
         self._active = False
 
     def begin(self) -> None:

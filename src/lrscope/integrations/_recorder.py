@@ -1,6 +1,7 @@
 """A recorder for anybody's own training loop: the same probes, and the same files, as the ensembles have."""
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable
 from types import TracebackType
@@ -24,12 +25,12 @@ from lrscope.integrations._attaching import (
 from lrscope.integrations._budget import Cost
 from lrscope.integrations._choice import chosen, spread
 from lrscope.integrations._file import RecordsFile
+from lrscope.integrations._idle import Idle
 from lrscope.integrations._listening import Listener
 from lrscope.integrations._options import Options, settings_of
 from lrscope.integrations._sheet import Sheet
 from lrscope.integrations._slow import keep_gradient, wants_gradients
 from lrscope.integrations._timetable import NOTHING, Timetable, groups_of
-from lrscope.optim import before_update
 from lrscope.probes import Activations, Every, Probe, structure_of
 from lrscope.specification import to_json
 
@@ -103,10 +104,11 @@ class Recorder:
         self._first_gradients: dict[str, Tensor] = {}
         self._now, self._soon = self._due(0), NOTHING if self._account.by_time else self._due(1)
         self._always = not self._account.limited and self._timetable.always
-        self._spread = self._captured = self._updated = self._stopped = self._closed = False
+        self._spread = self._captured = self._stopped = self._closed = False
+        self._idle = Idle()
         self._rates: list[float] = []
         self._listener = Listener(self._model, self._hear)
-        self._handle = self._optimizer.register_step_pre_hook(before_update(self._before_update, each_call=False))
+        self._handle = self._optimizer.register_step_pre_hook(self._idle.hook(self._before_update))
         self._listener.active = True  # the first pass tells what the model is made of
 
     def step(self, loss: Tensor | float, **metrics: Tensor | float) -> None:
@@ -123,14 +125,20 @@ class Recorder:
         InputError : the loss is not one number.
         StoreError : the file cannot be written. Nothing is recorded from then on; the loop may go on.
         """
-        if self._stopped:
-            return
+        idle = self._idle
+        if idle.steps and idle.updated and not metrics:
+            idle.steps, idle.updated, self._listener.deaf = idle.steps - 1, False, False
+            self._account.update_idly()
+        elif not self._stopped:
+            self._end_step(loss, metrics)
+
+    def _end_step(self, loss: Tensor | float, metrics: dict[str, Tensor | float]) -> None:
         began = _clock.now()
-        if not self._updated:
+        if not self._idle.updated:
             self._account.skip()
             self._listener.begin()
             return
-        step, self._updated, self._listener.deaf = self._account.updates, False, False
+        step, self._idle.updated, self._listener.deaf = self._account.updates, False, False
         self._account.update()
         if self._captured or metrics:
             self._complete(step, loss, metrics, began)
@@ -161,15 +169,15 @@ class Recorder:
 
     def leave_out(self) -> None:
         """Say instead of ``step`` that the optimiser was called and changed nothing: the step is counted as skipped."""
-        if self._updated:
-            self._updated = self._listener.deaf = False
+        if self._idle.updated:
+            self._idle.updated = self._listener.deaf = False
             self._account.skip()
             self._listener.begin()
 
     @property
     def updated(self) -> bool:
         """Whether an update was made that ``step`` has not been told of."""
-        return self._updated
+        return self._idle.updated
 
     @property
     def cost(self) -> Cost:
@@ -203,7 +211,7 @@ class Recorder:
         """Take the step that is about to end: parameters and gradients belong together now."""
         if self._stopped or is_left_out(self._optimizer):
             return
-        if self._updated:
+        if self._idle.updated:
             self._detach()
             raise InputError(
                 "recorder.step() must be called behind every optimizer.step(); got two updates without it. "
@@ -211,7 +219,7 @@ class Recorder:
             )
         began = _clock.now()
         self._account.begin(began)
-        self._updated = self._listener.deaf = True
+        self._idle.updated = self._listener.deaf = True
         self._captured = bool(self._now) or self._sheet is None or self._sheet.slow.follows
         if self._captured or self._soon:
             with torch.no_grad():
@@ -248,6 +256,10 @@ class Recorder:
         self._now, self._soon = self._soon, self._due(self._account.updates + 1)
         if bool(self._now) != self._listener.active:
             self._listener.active = bool(self._now)
+        if self._sheet is not None and not (self._now or self._soon or self._account.limited):
+            until = int(min(self._timetable.idle_until, sys.maxsize))
+            idle = until - 2 - self._account.updates  # an angle needs the gradient of the step before
+            self._idle.steps = 0 if self._sheet.slow.follows else max(0, idle)
 
     def _due(self, step: int) -> frozenset[str]:
         """Return the step dimensions that are recorded at a step."""
@@ -320,7 +332,7 @@ class Recorder:
         self._file.give_up(error)
 
     def _detach(self) -> None:
-        self._stopped = True
+        self._stopped, self._idle.steps = True, 0
         self._listener.close()
         self._handle.remove()
 

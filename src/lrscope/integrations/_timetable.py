@@ -57,8 +57,13 @@ class Timetable:
 
     def __init__(self, groups: tuple[Group, ...], per_epoch: int | None) -> None:
         self._groups, self._per_epoch = groups, per_epoch
-        self._idle: tuple[float, float, int] = (0, 0, 1)
+        self._idle: tuple[float, float, int] = (0, 0, 1)  # none is due from, until, if every so-many-th is taken
         self.always = all(group.when == Every() for group in groups)
+
+    @property
+    def idle_until(self) -> float:
+        """The first step at which something is due again, as far as was asked; infinite if nothing will be."""
+        return self._idle[1]
 
     def due(self, step: int, factor: int) -> frozenset[str]:
         """Return the step dimensions that are recorded at a step, if every `factor`-th time is taken."""
