@@ -1,4 +1,4 @@
-"""The source's statements that can be checked, checked for every network. Nothing here is decided in advance."""
+"""The source's statements that can be checked, checked for each network. Nothing here is decided in advance."""
 
 import math
 from collections.abc import Callable
@@ -48,27 +48,30 @@ class Statement:
 
 
 def claims(found: Results) -> list[Claim]:
-    """Return every claim: with the published value, the measured one, and whether it holds for every network."""
-    return [_judged(statement, found) for statement in STATEMENTS]
+    """Return every claim of every network: with the published value, the measured one, and whether it holds."""
+    return [claim for statement in STATEMENTS for claim in _judged(statement, found)]
 
 
-def _judged(statement: Statement, found: Results) -> Claim:
+def _judged(statement: Statement, found: Results) -> list[Claim]:
+    """Return the claim about each network, named if there are several; one if it cannot be checked at all."""
     lacking = statement.needs(found)
     if lacking:
-        return _claim(statement, None, None, lacking)
-    judged = {each.name: statement.judge(each, found) for each in found.networks}
-    told = "; ".join(f"{name}: {words}" if len(judged) > 1 else words for name, (_, words) in judged.items())
-    verdicts = [holds for holds, _ in judged.values()]
-    if any(holds is False for holds in verdicts) or None not in verdicts:
-        agree = f"{sum(holds is True for holds in verdicts)} of {counted(len(verdicts), 'network')}"
-        return _claim(statement, told, all(verdicts), _setting(found), agree if len(verdicts) > 1 else "")
-    return _claim(statement, None, None, f"The trainings do not decide: {told}.")
+        return [_claim(statement, "", None, None, lacking)]
+    several = len(found.networks) > 1
+    return [_of(statement, each, found, each.name if several else "") for each in found.networks]
 
 
-def _claim(statement: Statement, measured: str | None, holds: bool | None, note: str, agree: str = "") -> Claim:
-    source = f"{POST}, {statement.section}"
-    words, published = statement.words, statement.published
-    return Claim(statement.id, source, words, published, measured, statement.tolerance, holds, note, agree)
+def _of(statement: Statement, network: Network, found: Results, name: str) -> Claim:
+    holds, told = statement.judge(network, found)
+    if holds is None:
+        return _claim(statement, name, None, None, f"The trainings do not decide: {told}.")
+    return _claim(statement, name, told, holds, _setting(found))
+
+
+def _claim(statement: Statement, name: str, measured: str | None, holds: bool | None, note: str) -> Claim:
+    source, published = f"{POST}, {statement.section}", statement.published
+    label, words = (f"{statement.id}-{name}", f"{name}: {statement.words}") if name else (statement.id, statement.words)
+    return Claim(label, source, words, published, measured, statement.tolerance, holds, note)
 
 
 def _setting(found: Results) -> str:
@@ -259,7 +262,7 @@ STATEMENTS = (
         "smaller",
         "further experiments",
         "as a / eta and b / eta get smaller, the correlation increases",
-        f"in {MOST:.0%} of the pairs of laws of one eta and one b / a, smaller changes have the larger R² without noise",
+        f"in {MOST:.0%} of the pairs of laws of one eta and b / a, smaller changes have the larger R² without noise",
         _smaller,
         needs=_grid,
     ),
