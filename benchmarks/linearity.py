@@ -48,7 +48,8 @@ On {os.cpu_count()} cores, medians of {ROUNDS} rounds; ratios are to the plain l
 {_table(measured)}
 
 Seconds before: of lrscope the first piece of {NETWORKS // 4} networks less the time of a later one (tracing), of JAX
-compiling. Behind them, networks a second relative to JAX: {_relative(measured)}.
+compiling. Behind them, networks a second relative to JAX:
+{_relative(measured)}.
 lrscope's time includes what a replication is for: outputs on the samples held out and learned from, and sums of them
 and of their products. JAX trains only. Its program keeps one core busy, and takes about the same time a network for
 16 to 128 networks a call; a user who calls it from two threads gets the last row, which lrscope does not reach.
