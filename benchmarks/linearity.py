@@ -2,8 +2,6 @@
 
 import importlib.util
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -12,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.many_replicates import FEW_SAMPLES, MEMORY, network, remembered
 from benchmarks.rounds import Case, Figures, Measured, measure
 from lrscope.data import Digits
 from lrscope.distributed import Local, Replication, replicate
@@ -24,12 +23,12 @@ if HAS_JAX:
 ROUNDS = 3
 LR, EPOCHS, BATCH_SIZE = 0.2, 8, 64
 PLAIN_NETWORKS, NETWORKS, JAX_MEMBERS, JAX_CALLS = 16, 1024, 64, 4
-FEW, MANY, FEW_SAMPLES = 1000, 100_000, 64
-"""Replicates whose memory is compared; they are trained for one step, since only their number counts."""
+FEW, MANY = 1000, 100_000
+"""Replicates whose memory is compared."""
 PLAIN, OURS = "plain PyTorch loop, nothing evaluated", "lrscope, evaluated and summed"
 JAX = f"JAX vmap and scan, {JAX_MEMBERS} networks, nothing evaluated"
 JAX_TWO = "the same program called by two threads at the same time"
-MILLISECONDS, BEFORE, ACCURACY, MEMORY = "ms a network", "seconds before", "accuracy", "MiB"
+MILLISECONDS, BEFORE, ACCURACY = "ms a network", "seconds before", "accuracy"
 TWO = " (two threads)"
 """Behind the names of the figures of `JAX_TWO`."""
 AS_ACCURATE = 0.01
@@ -68,10 +67,6 @@ def speed() -> Measured:
 
 def peak_memory() -> Measured:
     return measure({f"{replicates} replicates": partial(remembered, replicates) for replicates in (FEW, MANY)}, 1)
-
-
-def network() -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 
 
 def replication(replicates: int) -> Replication:
@@ -140,21 +135,6 @@ def in_jax() -> Figures:
     two, _ = jax_replicates.timed(program, JAX_MEMBERS, 2, 2 * JAX_CALLS)
     accuracy = jax_replicates.accuracy(trained, x_held_out, held_out.targets)
     return {MILLISECONDS: 1e3 * one, MILLISECONDS + TWO: 1e3 * two, BEFORE: before, ACCURACY: accuracy}
-
-
-def remembered(replicates: int) -> Figures:
-    """Train one step of many replicates; return the peak of this process's memory."""
-    asked = Replication(
-        data=Digits(samples=FEW_SAMPLES),
-        model=network,
-        lrs=[LR],
-        replicates=replicates,
-        epochs=1,
-        batch_size=FEW_SAMPLES,
-    )
-    replicate(asked, engine=Local("cpu"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {MEMORY: peak / (2**20 if sys.platform == "darwin" else 2**10)}
 
 
 def _table(measured: Measured) -> str:

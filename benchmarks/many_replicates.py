@@ -1,0 +1,26 @@
+"""The memory of a process that trains many replicates: apart, since JAX is not loaded here."""
+
+import resource
+import sys
+
+from torch import nn
+
+from benchmarks.rounds import Figures
+from lrscope.data import Digits
+from lrscope.distributed import Local, Replication, replicate
+
+FEW_SAMPLES = 64
+"""Replicates are trained for one step on so many samples, since only their number counts."""
+MEMORY = "MiB"
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def remembered(replicates: int) -> Figures:
+    """Train one step of many replicates; return the peak of this process's memory."""
+    data, asked = Digits(samples=FEW_SAMPLES), {"replicates": replicates, "epochs": 1, "batch_size": FEW_SAMPLES}
+    replicate(Replication(data=data, model=network, lrs=[0.2], **asked), engine=Local("cpu"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {MEMORY: peak / (2**20 if sys.platform == "darwin" else 2**10)}
