@@ -116,7 +116,7 @@ def test_the_options_are_documented_and_have_defaults(name):
     assert study(name).Options.__doc__
     assert dataclasses.fields(chosen)
     for experiment in study(name).experiments(chosen).values():
-        assert Experiment.from_json(experiment.to_json()) == experiment
+        assert from_json(experiment.to_json()) == experiment
 
 
 def test_the_claims_have_all_their_fields(folder, found):

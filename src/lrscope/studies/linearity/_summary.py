@@ -25,7 +25,7 @@ def what(found: Results) -> str:
     trained = counted(options.replicates, "training")
     of = f"of {names}" if len(found.networks) == 1 else f"of each of {names}"
     diverged = [_diverged(each) for each in found.networks if int(each.diverged.max())]
-    told = " ".join(diverged) or "None diverged."
+    told = " ".join(diverged) or "No training diverged."
     return f"{trained} {of} on {options.data} at each of the rates {rates}, with {seeds}. {told}"
 
 
