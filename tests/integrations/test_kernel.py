@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -46,3 +47,19 @@ def test_loading_it_leaves_the_smallest_numbers_alone():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "5e-324"
+
+
+@needs_compiler
+@pytest.mark.parametrize(("dtype", "stored"), [(torch.float32, ">f4"), (torch.float64, ">f8")])
+def test_rows_are_sorted_into_parts_of_the_files_byte_order(dtype, stored):
+    rows = torch.randn((3, 40), generator=torch.Generator().manual_seed(0), dtype=dtype)
+    rows[1, 2], rows[2, 5], rows[0, 30] = torch.nan, torch.inf, -0.0
+    starts, sizes = [1, 17, 20], [16, 1, 19]
+    out = [np.full((5, size), 7.0, stored) for size in sizes]
+    parts, to = Parts(sizes), Parts(sizes)
+    parts.lie_at([rows[0, start:].data_ptr() for start in starts])
+    to.lie_at([one[1:].ctypes.data for one in out])
+    kernel_for(dtype).sort(parts, 3, 40, to)
+    for one, start, size in zip(out, starts, sizes, strict=True):
+        assert one[1:4].tobytes() == rows[:, start : start + size].numpy().astype(stored).tobytes()
+        assert (one[[0, 4]] == 7).all(), "nothing else is written"

@@ -13,6 +13,7 @@ import xarray as xr
 from torch import Tensor
 
 from lrscope.integrations._layout import Column
+from lrscope.integrations._sorting import Sorter, sorter_for
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, missing, new_block
 from lrscope.sweep import Sweep
 
@@ -47,9 +48,11 @@ class Gathered:
     _sets: list[dict[str, np.ndarray]] = field(default_factory=lambda: [{}, {}])
     _turn: int = 0
     _stale: bool = False
+    _sorter: Sorter | None = None
 
     def __post_init__(self) -> None:
         self.record_bytes = self._record_bytes()
+        self._sorter = sorter_for(self.columns, self.dtype)
 
     def _record_bytes(self) -> int:
         """Return the bytes of one step."""
@@ -81,8 +84,12 @@ class Gathered:
         host = rows.cpu()
         for column in self.columns:
             array = self._array(column.label, column.shape, _DOUBLE if column.exact else self.dtype, blank=False)
-            part = scalars[:, column.start] if column.scalar else _arranged(host[:, column.start : column.stop], column)
-            array[0, self.rows : stop] = part
+            if column.scalar:
+                array[0, self.rows : stop] = scalars[:, column.start]
+            elif self._sorter is None or column.turned:
+                array[0, self.rows : stop] = _arranged(host[:, column.start : column.stop], column)
+        if self._sorter is not None:
+            self._sorter.sort(host, self.rows, self._arrays)
         self.rows = stop
 
     def expect(self, label: Variable) -> None:
@@ -134,7 +141,7 @@ class Gathered:
 def _arranged(rows: Tensor, column: Column) -> np.ndarray:
     """Return a variable (step, ...) of its part of the rows (step, element)."""
     one = column.parameter
-    if one is not None and one.inputs_first:
+    if one is not None and column.turned:
         turned = torch.stack([one.by_neuron(row.reshape(one.shape)) for row in rows])
         return np.asarray(turned.numpy())
     return np.asarray(rows.numpy().reshape(len(rows), *column.shape))

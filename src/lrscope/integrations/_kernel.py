@@ -44,6 +44,8 @@ class Kernel:
         self._columns = _function(library, f"columns_{name}", [address, number, number, address])
         self._positions = _function(library, f"positions_{name}", [address, number, number, number, address])
         self._gather = _function(library, f"gather_{name}", [address, address, number, address], ctypes.c_double)
+        arguments = [address, address, number, number, number, address]
+        self._sort = _function(library, f"sort_{name}", arguments, None)
 
     def columns(self, outputs: Tensor, out: int) -> bool:
         """Write mean, deviation, least, most and share above zero of the columns (neuron) of a contiguous matrix.
@@ -66,6 +68,17 @@ class Kernel:
     def gather(self, parts: "Parts", out: int) -> float:
         """Write contiguous tensors one behind the other, and return the sum of the squares."""
         return float(self._gather(parts.addresses, parts.sizes, parts.count, out))
+
+    def sort(self, parts: "Parts", rows: int, width: int, to: "Parts") -> None:
+        """Write each part of some rows to a place of its own, row behind row, big-endian.
+
+        Parameters
+        ----------
+        parts : of the first row
+        rows, width : how many, and from the beginning of one to that of the next, in elements
+        to : where the first row's parts are written
+        """
+        self._sort(parts.addresses, parts.sizes, parts.count, rows, width, to.addresses)
 
 
 class Parts:

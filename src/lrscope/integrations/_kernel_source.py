@@ -10,6 +10,14 @@ _HEAD = """
 #define SAMPLES 64
 #define FAR 64.0   /* where the mean square is so many times the variance, the squares cancel */
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define BIG_uint32_t __builtin_bswap32
+#define BIG_uint64_t __builtin_bswap64
+#else
+#define BIG_uint32_t
+#define BIG_uint64_t
+#endif
+
 static int is_finite(double value)
 {
     uint64_t bits; /* a comparison of numbers would be left out by the compiler */
@@ -173,8 +181,23 @@ double gather_REAL(const REAL **from, const int64_t *sizes, int64_t count, REAL 
     }
     return total;
 }
+
+/* Parts of rows, each behind that of the row before, in the byte order of the file. */
+void sort_REAL(const REAL **parts, const int64_t *sizes, int64_t count, int64_t rows, int64_t width, UNSIGNED **to)
+{
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t r = 0; r < rows; r++) {
+            const REAL *from = parts[k] + r * width;
+            UNSIGNED *out = to[k] + r * sizes[k], bits;
+            for (int64_t i = 0; i < sizes[k]; i++) {
+                memcpy(&bits, from + i, sizeof bits);
+                out[i] = BIG_UNSIGNED(bits);
+            }
+        }
+}
 """
 
 SOURCE = _HEAD + "".join(
-    _BODY.replace("REAL", real).replace("SIGNED", word) for real, word in (("float", "int32_t"), ("double", "int64_t"))
+    _BODY.replace("UNSIGNED", f"u{word}").replace("REAL", real).replace("SIGNED", word)
+    for real, word in (("float", "int32_t"), ("double", "int64_t"))
 )

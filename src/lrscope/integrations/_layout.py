@@ -53,6 +53,11 @@ class Column:
         return self.shape == ()
 
     @property
+    def turned(self) -> bool:
+        """Whether its elements stand in another order in the records than in the row."""
+        return self.parameter is not None and self.parameter.inputs_first
+
+    @property
     def exact(self) -> bool:
         """Whether it is kept in double precision."""
         return self.label.name in EXACT
