@@ -77,8 +77,9 @@ class RecordsFile:
         if sheet.pending_bytes:
             self._writer.wait()
             coming = sheet.pending_bytes + sheet.variables * (BLOCK if self.flushed else FIRST_BLOCK)
-            self._writer.extend(sheet.block(self._members, self._sweep, final=final))
+            block = sheet.block(self._members, self._sweep, final=final)
             self._bytes = max(self._coming, self.path.stat().st_size) + coming
+            self._writer.extend(block)  # behind this the thread that writes has the file, and the interpreter
             self._coming, self.flushed = self._bytes, True
         self._began = _clock.now()
 

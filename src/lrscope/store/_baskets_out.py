@@ -2,11 +2,13 @@
 
 uproot copies the entries of a branch twice before it writes them, each time into new memory, which takes longer than
 the writing. Where nothing is compressed the entries lie in memory as they stand in the file: only the key has to be
-made.
+made. And uproot writes the end of the file anew behind each basket; once behind all baskets of a block is enough, since
+nothing points to them before the head of the tree does, which is written last.
 """
 
 import datetime
 import struct
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +19,8 @@ _KEY = struct.Struct(">ihiIhhqq")
 _BASKET = struct.Struct(">HiiiiB")
 """fVersion, fBufferSize, fNevBufSize, fNevBuf, fLast, and a flag: how the key of a basket ends."""
 _VERSION, _BASKET_VERSION, _BUFFER_SIZE = 1004, 3, 32000
+_SMALL = 2**16
+"""Entries of up to so many bytes are written in one piece with their key."""
 _CLASS = b"\x07TBasket"
 
 
@@ -24,6 +28,7 @@ def write_without_copies(tree: Any) -> None:
     """Let a new tree of uproot's writer write its baskets of numbers by `write_basket`."""
     cascade = tree._cascading
     cascade.write_np_basket = partial(write_basket, cascade)
+    cascade.write_updates = partial(_write_end_and_head, cascade, cascade.write_updates)
 
 
 def write_basket(cascade: Any, sink: Any, branch: str, _compression: object, array: np.ndarray) -> tuple[int, int, int]:
@@ -47,12 +52,20 @@ def write_basket(cascade: Any, sink: Any, branch: str, _compression: object, arr
     head = _KEY.pack(size, _VERSION, entries.size, _now(), key_size, 0, location, parent)
     itemsize = array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
     tail = _BASKET.pack(_BASKET_VERSION, _BUFFER_SIZE, itemsize, len(array), size, 0)
-    sink.write(location, head + names + tail)
-    sink.write(location + key_size, entries)
+    key = head + names + tail
+    if entries.size <= _SMALL:
+        sink.write(location, key + entries.tobytes())
+    else:
+        sink.write(location, key)
+        sink.write(location + key_size, entries)
+    return size, size, location
+
+
+def _write_end_and_head(cascade: Any, write_head: Callable[[Any], None], sink: Any) -> None:
+    """Write the end of the file, and then the head of the tree."""
     cascade._freesegments.write(sink)
     sink.set_file_length(cascade._freesegments.fileheader.end)
-    sink.flush()
-    return size, size, location
+    write_head(sink)
 
 
 def _text(text: str) -> bytes:

@@ -26,6 +26,7 @@ class RawFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: io.RawIOBase | io.BytesIO = io.BytesIO()
+        self._position = self._place = self._end = 0  # asked for, of the system's file, and behind the last byte
 
     def settle(self) -> None:
         """Write what was written so far to a temporary file, and rename that to `path`."""
@@ -36,7 +37,7 @@ class RawFile:
             temporary.replace(self.path)
         finally:
             temporary.unlink(missing_ok=True)
-        self._file = io.FileIO(self.path, "r+b")
+        self._file, self._place = io.FileIO(self.path, "r+b"), 0
 
     def write(self, data: Any) -> int:
         """Write all of `data` (anything with a buffer), or raise an `OSError`."""
@@ -47,7 +48,12 @@ class RawFile:
         return done
 
     def _write_some(self, view: memoryview) -> int:
-        return self._file.write(view) or 0
+        if self._place != self._position:
+            self._place = self._file.seek(self._position)
+        done = self._file.write(view) or 0
+        self._position = self._place = self._place + done
+        self._end = max(self._end, self._place)
+        return done
 
     def sync(self) -> None:
         """Wait until the disk has everything."""
@@ -55,15 +61,20 @@ class RawFile:
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes."""
-        return self._file.read(size) or b""
+        self._file.seek(self._position)
+        found = self._file.read(size) or b""
+        self._position = self._place = self._file.tell()
+        return found
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to `offset`."""
-        return self._file.seek(offset, whence)
+        """Move to `offset`; the system is told when something is written, since most moves are followed by another."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
+        self._position = start + offset
+        return self._position
 
     def tell(self) -> int:
         """Return the position."""
-        return self._file.tell()
+        return self._position
 
     def flush(self) -> None:
         """Do nothing: nothing is buffered."""
