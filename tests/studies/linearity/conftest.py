@@ -39,7 +39,9 @@ def levelling(lr: float, base: np.ndarray, slope: np.ndarray) -> np.ndarray:
 PATHS = {"straight": straight, "bent": bent, "still": still, "levelling": levelling}
 
 
-def records_of(options: Options, path: Path = straight, noise: float = 0.05, accuracy: float = 0.0) -> xr.Dataset:
+def records_of(
+    options: Options, model: str, path: Path = straight, noise: float = 0.05, accuracy: float = 0.0
+) -> xr.Dataset:
     """Return sums (lr, batch, step, ...) over trainings whose outputs are those of a path, with noise of their own.
 
     Parameters
@@ -48,7 +50,7 @@ def records_of(options: Options, path: Path = straight, noise: float = 0.05, acc
     """
     draw = np.random.default_rng(5)
     learned = Digits().arrays().targets
-    each, lrs = options.replicates // BATCHES, np.array(options.lrs)
+    each, lrs = options.replicates // BATCHES, np.array(options.rates(model).lrs)
     base, slope = draw.normal(0, 3, (2, SAMPLES, CLASSES))
     rows, confidence = draw.normal(5, 2, (2, len(learned)))
     means = np.stack([path(lr, base, slope) for lr in lrs])
@@ -82,6 +84,8 @@ def simulated() -> Callable[..., tuple[dict[str, xr.Dataset], Options]]:
 
     def made(path: str = "straight", *, noise: float = 0.05, accuracy: float = 0.0, **options: Any) -> Any:
         chosen = Options(**{"model": ("perceptron",), "replicates": 32, **options})
-        return {name: records_of(chosen, PATHS[path], noise, accuracy) for name in chosen.networks}, chosen
+        return {
+            name: records_of(chosen, model, PATHS[path], noise, accuracy) for name, model in chosen.networks.items()
+        }, chosen
 
     return made

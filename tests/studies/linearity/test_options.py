@@ -7,13 +7,13 @@ from lrscope.studies.linearity import Options
 
 
 def test_the_rates_are_those_that_were_asked_for():
-    assert Options().lrs == (0.2, 0.25, 0.3)
-    assert Options(eta=0.1, a=-0.05, b=0.2).lrs == (0.05, 0.1, 0.3)
+    assert Options().rates("perceptron").lrs == (0.2, 0.25, 0.3)
+    assert Options(eta=0.1, a=-0.05, b=0.2).rates("cnn").lrs == (0.05, 0.1, 0.3)
 
 
 def test_a_grid_has_the_asked_rates_among_multiples_of_eta():
-    assert Options(grid=True).lrs == (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-    assert Options(grid=True, a=0.03).lrs == (0.05, 0.1, 0.15, 0.2, 0.23, 0.25, 0.3, 0.4, 0.5, 0.6)
+    assert Options(grid=True).rates("perceptron").lrs == (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
+    assert Options(grid=True, a=0.03).rates("perceptron").lrs == (0.05, 0.1, 0.15, 0.2, 0.23, 0.25, 0.3, 0.4, 0.5, 0.6)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ pytestmark = pytest.mark.long
 
 def law(**chosen) -> xr.Dataset:
     options = Options(model=("perceptron",), **chosen)
+    rates = options.rates("perceptron")
     records = replicate(experiments(options)["perceptron"])
-    return analysis.law(analysis.summed(records), options.eta, options.a, options.b)
+    return analysis.law(analysis.summed(records), rates.eta, rates.a, rates.b)
 
 
 def test_the_law_of_common_and_of_independent_trainings_agree():

@@ -9,6 +9,7 @@ import xarray as xr
 
 from lrscope.report import Claim
 from lrscope.studies._words import counted, percent, short
+from lrscope.studies.linearity._options import Options, Rates
 from lrscope.studies.linearity._results import LR, Network, Results
 from lrscope.studies.linearity._words import shares, sure
 
@@ -65,7 +66,7 @@ def _of(statement: Statement, network: Network, found: Results, name: str) -> Cl
     holds, told = statement.judge(network, found)
     if holds is None:
         return _claim(statement, name, None, None, f"The trainings do not decide: {told}.")
-    return _claim(statement, name, told, holds, _setting(found))
+    return _claim(statement, name, told, holds, _setting(found.options, network.rates))
 
 
 def _claim(statement: Statement, name: str, measured: str | None, holds: bool | None, note: str) -> Claim:
@@ -74,11 +75,10 @@ def _claim(statement: Statement, name: str, measured: str | None, holds: bool | 
     return Claim(label, source, words, published, measured, statement.tolerance, holds, note)
 
 
-def _setting(found: Results) -> str:
-    options = found.options
+def _setting(options: Options, rates: Rates) -> str:
     return (
         f"The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 independent trainings each. Here: {options.data}, "
-        f"rates {', '.join(f'{lr:.6g}' for lr in (options.eta, options.eta + options.a, options.eta + options.b))}, "
+        f"rates {', '.join(f'{lr:.6g}' for lr in rates.three)}, "
         f"{options.replicates} {options.pairing} trainings each."
     )
 
@@ -106,8 +106,8 @@ def _slope(network: Network, _found: Results) -> Judged:
 
 
 def _small(found: Results) -> str:
-    options = found.options
-    largest = max(abs(options.a), abs(options.b)) / options.eta
+    rates = [each.rates for each in found.networks]
+    largest = max(abs(change) / each.eta for each in rates for change in (each.a, each.b))
     return "" if largest <= NEAR + 1e-9 else f"Needs a and b of at most half of eta; here up to {short(largest)} of it."
 
 
@@ -177,10 +177,10 @@ def _no_function(network: Network, _found: Results) -> Judged:
     )
 
 
-def _accuracy(network: Network, found: Results) -> Judged:
+def _accuracy(network: Network, _found: Results) -> Judged:
     row = network.compared
     value, low, high = (float(row[name]) for name in ("difference", "low", "high"))
-    at = percent(float(network.accuracy.sel({LR: found.options.eta}, method="nearest")), 2)
+    at = percent(float(network.accuracy.sel({LR: network.rates.eta}, method="nearest")), 2)
     told = f"{at} at eta, difference {shares((value, low, high), 2)}"
     if not math.isfinite(low):
         return abs(value) <= ACCURACY, told

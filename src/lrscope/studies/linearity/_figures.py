@@ -86,17 +86,17 @@ def relation(network: Network) -> Still:
     return Still(f"delta_{network.name}", f"The change against the output itself: {network.name}", caption, draw)
 
 
-def curvature(found: Results, network: Network) -> Still:
+def curvature(network: Network) -> Still:
     """Return the term of second order against that of first."""
     caption = "Both terms of the parabola through the three rates, at eta + b; on a straight path the second is zero."
-    draw = partial(_second, network.second, found.options.b)
+    draw = partial(_second, network.second, network.rates.b)
     return Still(f"second_order_{network.name}", f"How the path bends: {network.name}", caption, draw)
 
 
 def sheets(found: Results, network: Network) -> list[Still]:
     """Return the source's figures 3 to 6, of two classes: the source's, or those whose groups differ most."""
     names = class_names(found)
-    eta, higher = found.options.eta, found.options.eta + found.options.b
+    eta, _, higher = network.rates.three
     caption = (
         f"Samples of middling confidence at {short(eta, 6)} (40th to 60th percentile of their class), learned from, "
         f"whose mean output of the own class gains most, and least, at {short(higher, 6)}."

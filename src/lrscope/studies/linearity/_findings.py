@@ -45,7 +45,7 @@ def _summary(found: Results) -> list[str]:
     told = [words.what(found)]
     for each in found.networks:
         told += [words.is_linear(each, found), words.breaks(each), words.trainings(each, found)]
-        told.append(words.accuracies(each, found))
+        told.append(words.accuracies(each))
     return [text for text in told if text]
 
 
@@ -77,7 +77,7 @@ def _every_law(found: Results) -> Chapter:
 def _rate(found: Results) -> Items:
     items: Items = []
     for each in found.networks:
-        items += [pictures.sensitivity(found, each), pictures.relation(each), pictures.curvature(found, each)]
+        items += [pictures.sensitivity(found, each), pictures.relation(each), pictures.curvature(each)]
     return [*items, tables.rates(found), tables.relation(found), tables.curvature(found), tables.sensitivity(found)]
 
 

@@ -1,6 +1,7 @@
 """What can be chosen in the study `linearity`."""
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
@@ -15,6 +16,10 @@ Rate = Annotated[float, Field(allow_inf_nan=False)]
 MODELS = ("perceptron", "cnn", "resnet")
 FEWEST = 8
 """Replicates that intervals need: each is estimated by leaving out one batch of replicates at a time."""
+ETA, FIRST, SECOND = 0.2, 0.25, 0.5
+"""The learning rate of a network unless another is given, and its two changes, in shares of it."""
+ETAS = {"cnn": 0.08, "resnet": 0.4}
+"""Networks that learn at other rates."""
 GRID = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 """Rates of the grid, in multiples of eta."""
 DIGITS = 12
@@ -30,8 +35,7 @@ class Options:
     """Train a network many times at three learning rates, and tell whether its mean outputs move along a line.
 
     By default a small perceptron and a small CNN on scikit-learn's digits, which need no download. The source itself:
-    --data cifar10 --root DIR --eta 0.4 --a 0.1 --b 0.2 --replicates 40000 --pairing independent (after lrscope data
-    fetch cifar10 --root DIR).
+    --data cifar10 --root DIR --replicates 40000 --pairing independent (after lrscope data fetch cifar10 --root DIR).
     """
 
     data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
@@ -41,12 +45,12 @@ class Options:
     model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
     """what learns, one or more: perceptron, cnn, resnet, or what makes an nn.Module, as package.module:function;
     resnet on cifar10, perceptron and cnn on other data, by default"""
-    eta: Rate = 0.2
-    """learning rate whose neighbourhood is looked at"""
-    a: Rate = 0.05
-    """first change of the rate: eta + a is trained as well"""
-    b: Rate = 0.1
-    """second change of the rate: eta + b is trained as well; the law predicts it from the first"""
+    eta: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
+    """learning rate whose neighbourhood is looked at; 0.2 by default, 0.08 for cnn, 0.4 for resnet"""
+    a: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
+    """first change of the rate: eta + a is trained as well; a quarter of eta by default"""
+    b: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
+    """second change: eta + b is trained as well, and the law predicts it from the first; half of eta by default"""
     replicates: Positive = 256
     """trainings at each rate"""
     pairing: Annotated[Literal["common", "independent"], tyro.conf.arg(metavar="{common,independent}")] = "common"
@@ -94,17 +98,8 @@ class Options:
             raise InputError(f"root must be given for mnist and cifar10 only; got {self.root!r} with {self.data}.")
         if self.engine != "ray" and self.address is not None:
             raise InputError(f"address must be given with --engine ray only; got {self.address!r}.")
-        if self.eta <= 0:
-            raise must_be("eta", "above 0", self.eta)
-        for name, change in (("a", self.a), ("b", self.b)):
-            if change == 0:
-                raise must_be(name, "a change of the learning rate other than 0", change)
-            if self.eta + change <= 0:
-                raise must_be(f"eta + {name}", "above 0", _rounded(self.eta + change), "Take a smaller change.")
-        if _rounded(self.eta + self.a) in (_rounded(self.eta + self.b), _rounded(self.eta)):
-            raise must_be("a and b", "different changes of the learning rate", [self.a, self.b])
-        if _rounded(self.eta + self.b) == _rounded(self.eta):
-            raise must_be("b", "a change of the learning rate that can be seen beside eta", self.b)
+        for model in self.networks.values():
+            self.rates(model).check()
         return self
 
     @property
@@ -117,12 +112,54 @@ class Options:
             named[short if short not in named else f"{short}_{len(named) + 1}"] = model
         return named
 
+    def rates(self, model: str) -> "Rates":
+        """Return the learning rates of a network, by what makes it."""
+        eta = ETAS.get(model, ETA) if self.eta is None else self.eta
+        a, b = (eta * share if change is None else change for change, share in ((self.a, FIRST), (self.b, SECOND)))
+        return Rates(eta, _rounded(a), _rounded(b), self.grid)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rates of one network.
+
+    Attributes
+    ----------
+    eta : whose neighbourhood is looked at
+    a, b : changes of it
+    grid : whether there are more
+    """
+
+    eta: float
+    a: float
+    b: float
+    grid: bool
+
+    def check(self) -> None:
+        """Raise an error unless the three rates are positive and differ."""
+        if self.eta <= 0:
+            raise must_be("eta", "above 0", self.eta)
+        for name, change in (("a", self.a), ("b", self.b)):
+            if change == 0:
+                raise must_be(name, "a change of the learning rate other than 0", change)
+            if self.eta + change <= 0:
+                raise must_be(f"eta + {name}", "above 0", _rounded(self.eta + change), "Take a smaller change.")
+        eta, first, second = self.three
+        if first in (second, eta):
+            raise must_be("a and b", "different changes of the learning rate", [self.a, self.b])
+        if second == eta:
+            raise must_be("b", "a change of the learning rate that can be seen beside eta", self.b)
+
+    @property
+    def three(self) -> tuple[float, float, float]:
+        """The rates eta, eta + a and eta + b."""
+        return _rounded(self.eta), _rounded(self.eta + self.a), _rounded(self.eta + self.b)
+
     @property
     def lrs(self) -> tuple[float, ...]:
         """The learning rates that are trained at, ascending."""
-        there = [self.eta, self.eta + self.a, self.eta + self.b]
-        more = [self.eta * factor for factor in GRID] if self.grid else []
-        return tuple(sorted({_rounded(lr) for lr in (*there, *more)}))
+        more = [_rounded(self.eta * factor) for factor in GRID] if self.grid else []
+        return tuple(sorted({*self.three, *more}))
 
 
 def _rounded(lr: float) -> float:

@@ -88,7 +88,7 @@ def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arr
     made = Replication(
         data=data,
         model=_model(model, data, samples),
-        lrs=options.lrs,
+        lrs=options.rates(model).lrs,
         replicates=options.replicates,
         pairing=options.pairing,
         loss=recipe.loss,

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.studies.linearity._options import Options
+from lrscope.studies.linearity._options import Options, Rates
 from lrscope.studies.linearity._sheets import Sheets, sheets_of
 
 LR, BATCH = "lr", "batch"
@@ -22,6 +22,7 @@ class Network:
     Attributes
     ----------
     name : of the network
+    rates : that it was trained at
     replicates : (lr) trainings summed
     diverged : (lr) trainings left out
     updates : of a training
@@ -37,6 +38,7 @@ class Network:
     """
 
     name: str
+    rates: Rates
     replicates: xr.DataArray
     diverged: xr.DataArray
     updates: int
@@ -82,11 +84,13 @@ def results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
 
 def _network(name: str, records: xr.Dataset, options: Options) -> Network:
     sums = analysis.summed(records)
-    eta, a, b = options.eta, options.a, options.b
+    rates = options.rates(options.networks[name])
+    eta, a, b = rates.eta, rates.a, rates.b
     counts = sums["replicates"].sum(BATCH)
     favoured = analysis.favoured(sums, eta, b)
     return Network(
         name=name,
+        rates=rates,
         replicates=counts,
         diverged=sums["diverged"].sum(BATCH),
         updates=int(records["step"].values[-1]),

@@ -20,13 +20,20 @@ def what(found: Results) -> str:
     """Say what was trained."""
     options = found.options
     names = listed([each.name for each in found.networks])
-    rates = listed([short(lr, 6) for lr in options.lrs])
+    rates = _rates(found)
     seeds = "the same seeds at every rate" if options.pairing == "common" else "seeds of their own at each rate"
     trained = counted(options.replicates, "training")
     of = f"of {names}" if len(found.networks) == 1 else f"of each of {names}"
     diverged = [_diverged(each) for each in found.networks if int(each.diverged.max())]
     told = " ".join(diverged) or "No training diverged."
-    return f"{trained} {of} on {options.data} at each of the rates {rates}, with {seeds}. {told}"
+    return f"{trained} {of} on {options.data} at each of {rates}, with {seeds}. {told}"
+
+
+def _rates(found: Results) -> str:
+    told = {each.name: listed([short(lr, 6) for lr in each.rates.lrs]) for each in found.networks}
+    if len(set(told.values())) == 1:
+        return f"the rates {next(iter(told.values()))}"
+    return f"the rates {'; '.join(f'{rates} ({name})' for name, rates in told.items())}"
 
 
 def _diverged(network: Network) -> str:
@@ -40,7 +47,7 @@ def is_linear(network: Network, found: Results) -> str:
     row, options = network.law, found.options
     value, low, high = (float(row[f"r2_corrected{end}"]) for end in ("", "_low", "_high"))
     slope = sure([float(row[name]) for name in ("slope_corrected", "slope_low", "slope_high")])
-    first, *others = (short(options.eta + change, 6) for change in (0, options.a, options.b))
+    first, *others = (short(lr, 6) for lr in network.rates.three)
     rates = f"from {first} to {listed(others)}"
     noise = "" if options.pairing == "common" else " (noise alone would give 0.25)"
     return (
@@ -96,14 +103,14 @@ def breaks(network: Network) -> str:
     return f"{network.name}: median R² without noise over the grid, {by}: {listed(told)}."
 
 
-def accuracies(network: Network, found: Results) -> str:
+def accuracies(network: Network) -> str:
     """Say whether the accuracy changes."""
-    options, row = found.options, network.compared
-    at = [float(network.accuracy.sel({LR: lr}, method="nearest")) for lr in (options.eta, options.eta + options.b)]
+    row, (eta, _, higher) = network.compared, network.rates.three
+    at = [float(network.accuracy.sel({LR: lr}, method="nearest")) for lr in (eta, higher)]
     difference = shares([float(row[name]) for name in ("difference", "low", "high")], 2)
     return (
-        f"{network.name}: held-out accuracy {percent(at[0], 2)} at {short(options.eta, 6)} and {percent(at[1], 2)} at "
-        f"{short(options.eta + options.b, 6)}, a difference of {difference}."
+        f"{network.name}: held-out accuracy {percent(at[0], 2)} at {short(eta, 6)} and {percent(at[1], 2)} at "
+        f"{short(higher, 6)}, a difference of {difference}."
     )
 
 
