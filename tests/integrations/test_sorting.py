@@ -1,14 +1,19 @@
 """Rows that become variables."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from lrscope.integrations import Recorder, _blocks
 from lrscope.integrations._kernel import kernel_for
 from lrscope.integrations._layout import Column
 from lrscope.integrations._sorting import sorter_for
 from lrscope.probes import Parameter
 from lrscope.records import Variable
+from lrscope.store import open_records
 
 pytestmark = pytest.mark.skipif(kernel_for(torch.float32) is None, reason="no compiler of C")
 SINGLE = np.dtype("float32")
@@ -37,3 +42,23 @@ def test_rows_go_behind_those_that_are_there_and_never_behind_the_end():
 
 def test_numbers_need_no_loop():
     assert sorter_for([column("loss", (), 0)], SINGLE) is None
+
+
+def test_without_the_loop_the_records_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    found = []
+    for name in ("loop", "none"):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with Recorder(model, tmp_path / f"{name}.root", optimizer) as recorder:
+            for _ in range(6):
+                optimizer.zero_grad()
+                loss = model(torch.eye(3)).square().mean()
+                loss.backward()
+                optimizer.step()
+                recorder.step(loss=loss)
+        records = open_records(tmp_path / f"{name}.root").load()
+        found.append(records.drop_vars(["recording_seconds", "training_seconds"]).drop_attrs())
+        monkeypatch.setattr(_blocks, "sorter_for", lambda *_: None)
+    assert found[0].equals(found[1])
+    assert found[0]["weights_2"].sizes["step"] == 6

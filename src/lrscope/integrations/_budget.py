@@ -19,7 +19,8 @@ class Cost:
 
     Attributes
     ----------
-    seconds : in which the loop was held up, and of processor time behind it (compressing and writing)
+    seconds : in which the loop was held up, and of processor time behind it (compressing and writing);
+        without a budget the steps at which nothing is due are not timed
     loop_seconds : between the first step and the last
     bytes : of the file, and of what is still to be written
     steps, recorded : updates of the loop; steps with a record
