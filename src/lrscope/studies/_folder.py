@@ -241,6 +241,8 @@ def _differences(held: Mapping[str, Any], options: Mapping[str, Any]) -> str:
 
 
 def _words(value: Any) -> str:
+    if value is None:
+        return "not given"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -112,7 +112,7 @@ def test_a_resume_may_choose_another_engine_but_no_other_rate(commands, referenc
     killed(commands, folder, 2, 0)
     ended = commands.run([*RUN, "--out", folder, "--resume", "--eta", "0.3"])
     assert ended.code == 2
-    assert "--resume must have the options of the run; eta was 0.2, is 0.3." in ended.err
+    assert "--resume must have the options of the run; eta was not given, is 0.3." in ended.err
     setup = "import lrscope.distributed as d; d.Ray = lambda address: local.Local('cpu')\n"
     resumed(commands, folder, "--engine", "ray", setup=setup)
     check_complete(folder, reference)

@@ -143,9 +143,10 @@ def test_other_images_than_were_learned_from_are_not_shown(simulated):
 
 
 def test_each_network_has_claims_of_its_own(simulated):
-    straight, options = simulated()
-    bent, _ = simulated("bent")
-    found = findings({"perceptron": straight["perceptron"], "cnn": bent["perceptron"]}, options)
+    both = {"model": ("perceptron", "cnn"), "eta": 0.2}
+    straight, options = simulated(**both)
+    bent, _ = simulated("bent", **both)
+    found = findings({"perceptron": straight["perceptron"], "cnn": bent["cnn"]}, options)
     assert [claim(found, name).holds for name in ("linear-perceptron", "linear-cnn")] == [True, False]
     assert claim(found, "linear-cnn").statement.startswith("cnn: the learning rate")
     assert claim(found, "far").note == "Needs a grid of rates: --grid."
