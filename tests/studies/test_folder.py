@@ -88,7 +88,7 @@ def test_files_of_a_resume_are_numbered(begun):
 
 def test_options_that_differ_are_named(begun):
     begun.check_resumable("fluctuation", {"epochs": 3}, DESCRIPTION["experiments"])
-    with pytest.raises(InputError, match=r"epochs was 3, is 4, noise was None, is 0\.1"):
+    with pytest.raises(InputError, match=r"epochs was 3, is 4, noise was not given, is 0\.1"):
         begun.check_resumable("fluctuation", {"epochs": 4, "noise": 0.1}, DESCRIPTION["experiments"])
 
 
