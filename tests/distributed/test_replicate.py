@@ -68,6 +68,16 @@ def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not():
     assert len({seed for each in seeds["independent"] for seed in each}) == 6
 
 
+@pytest.mark.parametrize("pairing", ["common", "independent"])
+def test_what_diverges_is_left_out_at_its_rate_only(pairing):
+    both = replicate(replication(lrs=[0.1, 1e300], replicates=5, pairing=pairing))
+    alone = replicate(replication(lrs=[0.1], replicates=5, pairing=pairing))
+    assert both["replicates"].sum("batch").isel(step=0).values.tolist() == [5, 0]
+    assert both["diverged"].sum("batch").isel(step=0).values.tolist() == [0, 5]
+    np.testing.assert_allclose(both["outputs_sum"].sel(lr=0.1), alone["outputs_sum"].sel(lr=0.1), rtol=1e-9)
+    assert (both["outputs_sum"].sel(lr=1e300) == 0).all()
+
+
 def _same(one: xr.Dataset, other: xr.Dataset) -> None:
     for name in one:
         if name != "seconds_sum":

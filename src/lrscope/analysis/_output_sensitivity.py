@@ -77,9 +77,10 @@ def _error(sums: xr.Dataset, places: list[int], totals: xr.DataArray, counts: xr
     if not is_common(sums):
         apart = first / (numbers[0] - 1) / numbers[0] + second / (numbers[1] - 1) / numbers[1]
         return apart**0.5, min(numbers) - 1
-    both = _scatter(sums, (places[0], places[1]), whole, totals, counts, (0, 1))
-    variance = (first + second - 2 * both).clip(min=0.0) / (numbers[0] - 1) / numbers[0]
-    return variance**0.5, numbers[0] - 1
+    pairs = min(numbers)  # what diverges at one rate only has no partner
+    both = _scatter(sums, (places[0], places[1]), whole, totals, counts, (0, 1)) / (pairs - 1) * pairs
+    apart = first / (numbers[0] - 1) * numbers[1] + second / (numbers[1] - 1) * numbers[0]
+    return ((apart - 2 * both).clip(min=0.0) / numbers[0] / numbers[1]) ** 0.5, pairs - 1
 
 
 def _scatter(
@@ -92,7 +93,8 @@ def _scatter(
 ) -> xr.DataArray:
     """Return the sum over replicates of the product of the deviations of two outputs from their means."""
     products = sums[PRODUCTS].isel({LR: pair[0], OTHER_LR: pair[1], BATCH: np.flatnonzero(whole.values)}, drop=True)
-    means = totals.isel({LR: here[0]}, drop=True) * (totals / counts).isel({LR: here[1]}, drop=True)
+    pairs = int(counts.isel({LR: list(here)}).min())
+    means = (totals / counts).isel({LR: here[0]}, drop=True) * (totals / counts).isel({LR: here[1]}, drop=True) * pairs
     return (products.sum(BATCH) - means).clip(min=0.0 if here[0] == here[1] else None)
 
 

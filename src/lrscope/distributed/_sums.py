@@ -126,8 +126,6 @@ def _arrange(members: Values, values: Values, places: tuple[np.ndarray, np.ndarr
 def _total(members: Values, common: bool) -> Values:
     """Return the sums over replicates of what was measured, (lr, replicate, ...)."""
     left_out = members[DIVERGED]
-    if common:
-        left_out = np.broadcast_to(left_out.any(axis=0), left_out.shape)
     sums = {REPLICATES: (~left_out).sum(axis=1), DIVERGED: left_out.sum(axis=1)}
     kept = {
         name: np.where(left_out.reshape(*left_out.shape, *(1,) * (value.ndim - 2)), 0.0, value)
