@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from lrscope.data import Digits
 from lrscope.distributed import Replication
@@ -148,6 +149,28 @@ def test_pieces_of_another_experiment_are_refused(tmp_path, change):
     Pieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
     said = rf"^{tmp_path}/0-4.npz must hold sums of this experiment; it holds those of another\. Delete {tmp_path}, or"
     with pytest.raises(InputError, match=said):
+        Pieces(tmp_path, other)
+
+
+def network(hidden: int = 4, activation: type[nn.Module] = nn.ReLU, factor: float = 1.0) -> type[nn.Module]:
+    """Return a factory whose name does not tell what it makes."""
+
+    def net() -> nn.Module:
+        made = nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), activation(), nn.Linear(hidden, 10))
+        made[1].weight.data *= factor
+        return made
+
+    return net
+
+
+@pytest.mark.parametrize("change", [{"hidden": 5}, {"activation": nn.Tanh}, {"factor": 1.01}])
+def test_pieces_of_other_code_behind_the_same_name_are_refused(tmp_path, change):
+    fields = {"data": Digits(), "lrs": [0.1, 0.2], "replicates": 40, "batches": 5, "epochs": 1}
+    one, same, other = (Replication(model=made, **fields) for made in (network(), network(), network(**change)))
+    assert one.to_json() == other.to_json()
+    Pieces(tmp_path, one).keep(range(4), sums_of(range(4)))
+    check_done(Pieces(tmp_path, same), set(range(4)))
+    with pytest.raises(InputError, match=r"must hold sums of this experiment; it holds those of another\. Delete"):
         Pieces(tmp_path, other)
 
 

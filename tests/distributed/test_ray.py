@@ -165,6 +165,32 @@ def test_what_is_wrong_with_a_replication_is_said_as_on_this_machine(users):
 
 
 @pytest.mark.usefixtures("joined")
+def test_the_device_is_what_is_asked_for(monkeypatch):
+    from lrscope.distributed._ray import _crew
+
+    with pytest.raises(
+        InputError, match=r"^device must be a device of the Ray; got 'cuda'\. It has no GPU: use auto or"
+    ):
+        distributed.Ray(device="cuda")
+    with pytest.raises(InputError, match=r"^device must be auto, cpu or cuda; got 'gpu'"):
+        distributed.Ray(device="gpu")
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8.0, "GPU": 2.0})
+    said = [str(_crew(None, device)) for device in ("auto", "cuda", "cpu")]
+    assert said == [
+        "Ray, 2 workers of one GPU",
+        "Ray, 2 workers of one GPU",
+        "Ray, 8 workers of one core",
+    ]
+    distributed.Ray(device="cuda")
+
+
+def test_a_running_ray_without_gpus_is_asked_before_anything_is_written(address, monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(InputError, match=r"^device must be a device of the Ray; got 'cuda'"):
+        distributed.Ray(address, device="cuda")
+
+
+@pytest.mark.usefixtures("joined")
 def test_asked_to_stop_it_ends_and_gives_the_workers_back(users, hold, tmp_path):
     training = Replicating(
         users.replication(), distributed.Ray(), tmp_path, lambda *_: (hold.touch(), wait_until(users.held), stop())

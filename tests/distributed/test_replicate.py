@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from torch import nn
 
 from lrscope.data import Digits
-from lrscope.distributed import Replication, replicate
+from lrscope.distributed import Local, Replication, estimate, replicate
+from lrscope.distributed._sums import summed
+from lrscope.errors import InputError
 from lrscope.optim import Linear
 from lrscope.training import Trainer
 
@@ -110,3 +113,35 @@ def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
     resumed = replicate(replication(), folder=tmp_path)
     assert pieces == [range(2), range(2, 4), range(4, 6), range(6, 8), range(8, 10)]
     _same(resumed, replicate(replication()))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+def test_a_device_that_is_not_there_is_refused_at_once():
+    with pytest.raises(
+        InputError, match=r"^device must be a device of this machine; got 'cuda'\. PyTorch finds no CUDA"
+    ):
+        Local("cuda")
+    with pytest.raises(InputError, match=r"^device must be auto, cpu or cuda; got 'gpu'"):
+        Local("gpu")
+
+
+@pytest.mark.parametrize("pairing", ["common", "independent"])
+@pytest.mark.parametrize("batch_size", [16, 24])  # of 64 samples: the last batch is whole, or smaller than the others
+def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size, monkeypatch):
+    asked = replication(pairing=pairing, batch_size=batch_size)
+    trainer = Trainer(asked.experiments(range(1))[0], "cpu")
+    graphs = trainer._prepared.graphs._traced
+    trainer.trace(asked.experiments(range(10))[0])
+    before = set(graphs)
+    summed(asked, range(10), trainer)
+    assert set(graphs) == before != set()
+
+
+@pytest.mark.parametrize(("pairing", "seconds"), [("common", 7.0), ("independent", 21.0)])
+def test_an_estimate_counts_what_is_before_the_first_step_and_behind_the_last(pairing, seconds, monkeypatch):
+    monkeypatch.setattr(Trainer, "one_step", lambda *_: 7.0)
+    monkeypatch.setattr("lrscope.distributed._estimate.most", lambda *_: 5)
+    asked = replication(data=Digits(samples=16, held_out_samples=20), epochs=1, replicates=10, pairing=pairing)
+    found = estimate(asked, "cpu")
+    assert found.steps == 1
+    assert found.seconds == 2 * seconds  # all that a training of one step is, twice as many replicates

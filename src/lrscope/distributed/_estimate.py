@@ -16,7 +16,8 @@ _SCALARS, _SCALARS_OF_CLASSES = 4, 5
 def estimate(replication: Replication, device: str = "auto") -> Estimate:
     """Return what a replication will cost on this machine.
 
-    Tracing, which takes seconds once before the first step, is not counted.
+    Counted are making the networks, all steps, and what they put out in the end; tracing, which takes seconds once
+    before the first step, is not.
 
     Parameters
     ----------
@@ -40,8 +41,11 @@ def estimate(replication: Replication, device: str = "auto") -> Estimate:
     """
     trainer = Trainer(replication.experiments(range(1))[0], device)
     some = range(min(replication.replicates, most(replication, trainer)))
-    parts = [of_experiment(experiment, device=device) for experiment in replication.experiments(some)]
-    seconds = sum(part.seconds for part in parts) * replication.replicates / len(some)
+    experiments = replication.experiments(some)
+    parts = [of_experiment(experiment, device=device) for experiment in experiments]
+    trainer.trace(experiments[0])
+    further = (part.seconds * (1 - 1 / part.steps) for part in parts)
+    seconds = (sum(further) + sum(map(trainer.one_step, experiments))) * replication.replicates / len(some)
     return Estimate(len(replication), parts[0].steps, _bytes_of(replication), seconds)
 
 

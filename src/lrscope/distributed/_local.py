@@ -6,7 +6,7 @@ import torch
 
 from lrscope.distributed._replication import Replication, cut
 from lrscope.distributed._sums import Sums, summed
-from lrscope.training import Trainer
+from lrscope.training import Trainer, device_of
 
 Progress = Callable[[int], None]
 
@@ -17,9 +17,14 @@ class Local:
     Parameters
     ----------
     device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+
+    Raises
+    ------
+    InputError : there is no such device.
     """
 
     def __init__(self, device: str = "auto") -> None:
+        device_of(device)  # refused before anything is written
         self._device = device
 
     @property
@@ -42,7 +47,7 @@ class Local:
 
         Raises
         ------
-        InputError : there is no such device, or something in the replication does not fit together.
+        InputError : something in the replication does not fit together.
         """
         trainer = Trainer(replication.experiments(range(1))[0], self._device)
         for replicates in missing:

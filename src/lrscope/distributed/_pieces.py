@@ -4,6 +4,7 @@ Each piece of replicates is a file of its own, ``<first>-<stop>.npz``, there as 
 files are joined from time to time, so that a long run does not leave thousands.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -15,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from lrscope.distributed._replication import Replication
 from lrscope.distributed._sums import NOTHING, Sums, Values
 from lrscope.errors import InputError, StoreError
+from lrscope.training import build
 
 JOINED = 16
 """So many neighbours become one file."""
 _EXPERIMENT = "experiment"
 _NAME = re.compile(r"(\d+)-(\d+)\.npz")
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
 class Pieces:
@@ -32,17 +36,18 @@ class Pieces:
     Parameters
     ----------
     folder : it need not exist yet
-    replication : that the sums must be of
+    replication : that the sums must be of: with the network that its model makes today, whatever its name is
 
     Raises
     ------
-    InputError : the folder holds pieces of another replication, or damaged ones.
+    InputError : the folder holds pieces of another replication, or damaged ones; the model makes no network.
     """
 
     def __init__(self, folder: Path, replication: Replication) -> None:
         self._folder = folder
         self._replication = replication
-        self._form = json.dumps(replication.to_json(), sort_keys=True)
+        form = {**replication.to_json(), "network": _fingerprint(replication)}
+        self._form = json.dumps(form, sort_keys=True)
         for piece in self._done():
             self._read(piece)
 
@@ -151,3 +156,17 @@ class Pieces:
             batch, _, variable = name.partition("/")
             batches.setdefault(int(batch), {})[variable] = array
         return Sums(batches)
+
+
+def _fingerprint(replication: Replication) -> str:
+    """Return a number of the network under seed 0: of what it is made of, its initial parameters and its buffers.
+
+    A name in the form of a replication may be that of other code tomorrow. What only differs in the code of
+    ``forward`` is not seen.
+    """
+    module = build(replication.model, 0, getattr(torch, replication.dtype))
+    digest = hashlib.blake2b(_ADDRESS.sub("", repr(module)).encode(), digest_size=16)
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} {tensor.requires_grad}".encode())
+        digest.update(tensor.double().numpy(force=True).tobytes())
+    return digest.hexdigest()

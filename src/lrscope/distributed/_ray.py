@@ -17,11 +17,11 @@ import torch
 from ray.exceptions import RayError, RayTaskError
 
 from lrscope.distributed._local import Progress, most
-from lrscope.distributed._ray_cluster import check_answers, connected
+from lrscope.distributed._ray_cluster import connected, gpus_at
 from lrscope.distributed._replication import Replication, cut
 from lrscope.distributed._sums import NOTHING, SECONDS, Sums, summed
-from lrscope.errors import LrscopeError, must_be
-from lrscope.training import Trainer
+from lrscope.errors import InputError, LrscopeError, must_be
+from lrscope.training import Trainer, device_of
 
 RETRIES = 3
 """How often a piece is begun again whose worker died."""
@@ -43,6 +43,7 @@ class Ray:
     address : of a running Ray of which this machine is a node, ``host:port`` or ``auto``; without one a Ray is started
         on this machine
     cores : of this machine, for a Ray that is started; all of them by default. Of a running Ray: workers at most
+    device : ``auto`` (GPUs if the Ray has any), ``cpu`` or ``cuda``
 
     Attributes
     ----------
@@ -50,16 +51,17 @@ class Ray:
 
     Raises
     ------
-    InputError : no Ray answers at the address; later, whatever the replication is refused for.
+    InputError : no Ray answers at the address, or it has no such device; later, whatever the replication is refused
+        for.
     """
 
-    def __init__(self, address: str | None = None, cores: int | None = None) -> None:
+    def __init__(self, address: str | None = None, cores: int | None = None, device: str = "auto") -> None:
         if cores is not None and (isinstance(cores, bool) or cores < 1):
             raise must_be("cores", "a positive integer", cores)
-        if address is not None and not ray.is_initialized():
-            check_answers(address)
+        _check_device(device, address)
         self._address = address
         self._cores = cores
+        self._device = device
         self.workers = "Ray"
 
     def sums(
@@ -73,7 +75,7 @@ class Ray:
         """
         del progress  # pieces are short, and what a worker has in hand is known to it only
         with connected(self._address, self._cores):
-            crew = _crew(self._cores)
+            crew = _crew(self._cores, self._device)
             self.workers = str(crew)
             pieces = _Pieces(replication, missing, crew)
             try:
@@ -99,12 +101,34 @@ class _Crew:
         return {"num_cpus": 1, "num_gpus": int(self.device == "cuda"), "max_retries": RETRIES}
 
 
-def _crew(cores: int | None) -> _Crew:
-    there = ray.cluster_resources()
-    device, size = ("cuda", int(there["GPU"])) if there.get("GPU", 0) >= 1 else ("cpu", int(there.get("CPU", 0)))
+def _check_device(device: str, address: str | None) -> None:
+    """Check that a Ray answers, if one should, and that it has what is asked for."""
+    if ray.is_initialized():
+        gpus = int(ray.cluster_resources().get("GPU", 0))
+    elif address is not None:
+        gpus = gpus_at(address)
+    else:  # one that is started here
+        device_of(device)
+        return
+    if device != "cuda":
+        device_of(device)
+    elif not gpus:
+        raise _no_gpu()
+
+
+def _no_gpu() -> InputError:
+    return must_be("device", "a device of the Ray", "cuda", "It has no GPU: use auto or cpu.")
+
+
+def _crew(cores: int | None, device: str) -> _Crew:
+    there = {name: int(ray.cluster_resources().get(name, 0)) for name in ("GPU", "CPU")}
+    if device == "cuda" and not there["GPU"]:
+        raise _no_gpu()
+    found = "cuda" if device != "cpu" and there["GPU"] else "cpu"
+    size = there["GPU" if found == "cuda" else "CPU"]
     if not size:
         raise LrscopeError("The Ray at hand has neither cores nor GPUs: start it with ray start --num-cpus N.")
-    return _Crew(min(size, cores or size), device)
+    return _Crew(min(size, cores or size), found)
 
 
 class _Pieces:

@@ -16,11 +16,15 @@ from lrscope.errors import InputError, LrscopeError, must_be
 STORE_BYTES = 256 * 2**20
 """Memory for results on their way; what does not fit goes to the disk."""
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
-_JOIN = "import logging, sys, ray; ray.init(sys.argv[1], log_to_driver=False, logging_level=logging.ERROR)"
+_JOIN = """
+import logging, sys, ray
+ray.init(sys.argv[1], log_to_driver=False, logging_level=logging.ERROR)
+print("GPUs:", int(ray.cluster_resources().get("GPU", 0)))
+"""
 
 
-def check_answers(address: str) -> None:
-    """Check that this machine can join the Ray at an address.
+def gpus_at(address: str) -> int:
+    """Return how many GPUs the Ray at an address has; this machine can join it.
 
     Ray itself would wait for minutes, or end the process. So another process tries it first.
 
@@ -43,6 +47,7 @@ def check_answers(address: str) -> None:
     if tried.returncode:
         said = [line for line in tried.stderr.splitlines() if re.match(r"[\w.]*(Error|Exception)\b", line)]
         raise _no_ray(address, said[-1] if said else f"it was tried and ended with code {tried.returncode}")
+    return int(tried.stdout.rpartition("GPUs:")[2])
 
 
 def _check_port(address: str) -> None:

@@ -59,10 +59,12 @@ def summed(
     trainer : of any experiment of the replication
     progress : called with the trainings that are done
     """
+    experiments = replication.experiments(replicates)
+    trainer.trace(experiments[0])
     began = time.perf_counter()
     members: Values = {}
     shape, before = (len(replication.lrs), len(replicates)), 0
-    for experiment in replication.experiments(replicates):
+    for experiment in experiments:
         trainings = _Trainings(progress, before, len(experiment.sweep))
         for trained in trainer.outputs(experiment, trainings.told):
             _arrange(members, _measured(trained, trainer), _places(trained, replication, replicates), shape)

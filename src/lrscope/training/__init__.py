@@ -6,7 +6,8 @@
 
 from lrscope.sweep import Sweep
 from lrscope.training._experiment import Estimate, Experiment
-from lrscope.training._loop import Stream, estimate, stream, train
+from lrscope.training._loop import Stream, device_of, estimate, stream, train
+from lrscope.training._network import build
 from lrscope.training._plan import batch_order
 from lrscope.training._trained import Trained, Trainer
 
@@ -18,6 +19,8 @@ __all__ = [
     "Trained",
     "Trainer",
     "batch_order",
+    "build",
+    "device_of",
     "estimate",
     "stream",
     "train",

@@ -342,7 +342,17 @@ def _columns(experiment: Experiment, members: Members, device: torch.device) -> 
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device that is meant by ``auto``, ``cpu`` or ``cuda``."""
+    """Return the device that is meant by ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    InputError : another name, or ``cuda`` where PyTorch finds none.
+
+    Examples
+    --------
+    >>> device_of("cpu")
+    device(type='cpu')
+    """
     if name not in ("auto", "cpu", "cuda"):
         raise must_be("device", "auto, cpu or cuda", name)
     if name == "cuda" and not torch.cuda.is_available():

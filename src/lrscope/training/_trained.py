@@ -1,5 +1,7 @@
 """What networks put out behind their last update, where nothing else is wanted of their training."""
 
+import dataclasses
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,6 +71,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, device: str = "auto") -> None:
         self._device = device_of(device)
         self._prepared = Prepared(experiment, self._device)
+        self._traced: set[int] = set()
         data = next(iter(self._prepared.sets.values()))
         if data.held_out is None:
             raise holds_nothing_out(experiment.data)
@@ -79,6 +82,25 @@ class Trainer:
     def at_once(self) -> int:
         """How many members are trained at the same time, where there are as many: by all threads, or on the GPU."""
         return lanes_of(self._device) * fitting(self._device, self._prepared.bytes_each)
+
+    def trace(self, experiment: Experiment) -> None:
+        """Trace what an experiment of this size needs, unless that is done: steps, the last of an epoch, evaluation.
+
+        Steps with all samples, which may be compiled many at a time, are compiled when they are first trained.
+        """
+        members, batch_size = len(experiment.sweep), experiment.batch_size
+        if members in self._traced:
+            return
+        last = len(self.learned_targets) % batch_size if batch_size else 0
+        for size in (batch_size, last) if last else (batch_size,):
+            self.one_step(dataclasses.replace(experiment, batch_size=size))
+        self._traced.add(members)
+
+    def one_step(self, experiment: Experiment) -> float:
+        """Return the seconds of one step of an experiment, with all that is before the first and behind the last."""
+        began = time.perf_counter()
+        deque(self.outputs(dataclasses.replace(experiment, epochs=None, steps=1)), maxlen=0)
+        return time.perf_counter() - began
 
     def outputs(self, experiment: Experiment, progress: Callable[[int, int], None] | None = None) -> Iterator[Trained]:
         """Train an experiment, and yield its members as they were trained together.

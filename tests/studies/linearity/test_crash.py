@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 from lrscope import store
@@ -113,7 +114,7 @@ def test_a_resume_may_choose_another_engine_but_no_other_rate(commands, referenc
     ended = commands.run([*RUN, "--out", folder, "--resume", "--eta", "0.3"])
     assert ended.code == 2
     assert "--resume must have the options of the run; eta was not given, is 0.3." in ended.err
-    setup = "import lrscope.distributed as d; d.Ray = lambda address: local.Local('cpu')\n"
+    setup = "import lrscope.distributed as d; d.Ray = lambda address, device: local.Local(device)\n"
     resumed(commands, folder, "--engine", "ray", setup=setup)
     check_complete(folder, reference)
 
@@ -146,3 +147,19 @@ def test_pieces_of_another_experiment_are_refused(commands, tmp_path):
     assert (ended.code, ended.out) == (2, "")
     assert "must hold sums of this experiment; it holds those of another." in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+@pytest.mark.parametrize("engine", [[], ["--engine", "ray"]])
+def test_a_device_that_is_not_there_costs_nothing(commands, tmp_path, engine):
+    folder = tmp_path / "run"
+    done = commands.run([*RUN, "--out", folder], commands.NO_REPORT)
+    assert done.code == 0, done.err
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    for where, how in ((folder, ["--overwrite"]), (tmp_path / "new", [])):
+        ended = commands.run([*RUN, "--out", where, *how, "--device", "cuda", *engine])
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("lrscope: device must be a device of this machine; got 'cuda'.")
+        assert len(ended.err.splitlines()) == 1
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert not (tmp_path / "new").exists()

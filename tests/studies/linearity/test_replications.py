@@ -123,5 +123,5 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(chosen, se
 
 def test_an_engine_is_this_machine_or_ray(monkeypatch):
     assert isinstance(engine(Options(), "cpu"), Local)
-    monkeypatch.setattr(distributed, "Ray", lambda address: ("ray", address), raising=False)
-    assert engine(Options(engine="ray", address="host:1"), "cpu") == ("ray", "host:1")
+    monkeypatch.setattr(distributed, "Ray", lambda address, device: ("ray", address, device), raising=False)
+    assert engine(Options(engine="ray", address="host:1"), "cpu") == ("ray", "host:1", "cpu")

@@ -76,11 +76,11 @@ def engine(options: Options, device: str) -> Engine:
 
     Raises
     ------
-    InputError : Ray is not installed, or does not answer at the address.
+    InputError : Ray is not installed, or does not answer at the address, or there is no such device.
     """
     if options.engine == "local":
         return Local(device)
-    return distributed.Ray(options.address)
+    return distributed.Ray(options.address, device=device)
 
 
 def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arrays, Arrays]) -> Replication:
