@@ -62,6 +62,37 @@ def test_noise_at_eta_alone_makes_no_relation(sum_networks):
     assert found.r2_corrected < 0.02
 
 
+def test_bins_without_noise_are_products_of_different_batches(values, sum_networks):
+    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1, bins=10)
+    means = values.reshape(2, 8, 5, -1).mean(2)
+    delta = means[1] - means[0]
+    delta = delta - delta.mean(1, keepdims=True)
+
+    def between(here, others):
+        order = np.argsort(means[0, others].mean(0)).reshape(10, -1)
+        bins = delta[here][:, order].mean(-1)
+        return np.mean([(bins[i] * bins[j]).mean() for i in range(4) for j in range(4) if i != j])
+
+    whole = np.mean([(delta[i] * delta[j]).mean() for i in range(8) for j in range(8) if i != j])
+    even, odd = np.arange(0, 8, 2), np.arange(1, 8, 2)
+    expected = (between(even, odd) + between(odd, even)) / 2 / whole
+    assert_allclose(found.r2_bins_corrected, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("relation", "scale", "noise"), [(0.0, 0.3, 2.0), (0.5, 1.0, 1.0)])
+def test_bins_without_noise_find_the_truth_that_noise_hides(sum_networks, relation, scale, noise):
+    rng = np.random.default_rng(1)
+    output, own = rng.normal(size=(2, 1, 400, 5)) * [[[[scale]]], [[[0.3]]]]
+    delta = 0.6 * relation * output + own
+    values = np.stack([output, output + delta]) + noise * rng.normal(size=(2, 64, 400, 5))
+    found = delta_against_output(summed(sum_networks(values, RATES, 32, "independent")), 0.2, 0.1)
+    truth = 1 - own.var() / delta.var() if relation else 0.0
+    assert abs(float(found.r2_bins) - truth) > 0.05
+    assert found.r2_bins_corrected_low <= truth + 0.02
+    assert found.r2_bins_corrected_high >= truth - 0.02
+    assert found.r2_bins_corrected_high - found.r2_bins_corrected_low < 0.2
+
+
 def test_equal_outputs_need_no_warning(values, sum_networks):
     found = delta_against_output(summed(sum_networks(np.zeros_like(values), RATES, 8)), 0.2, 0.1)
     assert found.r2_line.isnull()

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._batches import Batches, check_batches, check_confidence, ratio_interval
+from lrscope.analysis._batches import Batches, LeftOut, between_batches, check_batches, check_confidence, ratio_interval
 from lrscope.analysis._bootstrap import student_quantile
 from lrscope.analysis._law import quotient, r_squared
 from lrscope.analysis._replicates import BATCH, LR, OUTPUTS, POINT, REPLICATES, labelled, places_of, trained_at
@@ -33,6 +33,9 @@ def delta_against_output(
         r2_bins : share of the variance of the change that the means of the bins explain
         r2_corrected, r2_corrected_low, r2_corrected_high : of the line without noise, as in `law`. Output and change
             share the noise at eta with opposite sign, which makes a relation where there is none
+        r2_bins_corrected, r2_bins_corrected_low, r2_bins_corrected_high : of the bins without noise: bins from one half
+            of the batches, products of different batches of their mean changes from the other half, and the reverse.
+            Noise that moves points to other bins makes it too small, never too large
         lower, upper : (bin) ends of the bins
         points : (bin) samples and outputs in them
         bin_output, bin_delta : (bin) means of the points; NaN where there are none
@@ -54,6 +57,7 @@ def delta_against_output(
     output = means.isel({LR: 0})
     result = xr.Dataset({"output": output, "delta": means.isel({LR: 1}) - output})
     result = result.assign(_line(result, found, confidence)).assign(_binned(result, some, bins, confidence))
+    result = result.assign(_explained(some, found, bins, confidence))
     return _labelled(result, eta, b)
 
 
@@ -74,11 +78,7 @@ def _line(result: xr.Dataset, found: Batches, confidence: float) -> dict[str, fl
 
 def _binned(result: xr.Dataset, some: xr.Dataset, bins: int, confidence: float) -> dict[str, xr.DataArray]:
     """Return what is known of the bins, with intervals from leaving out one batch at a time; the bins stay the same."""
-    edges = np.quantile(result["output"].values, np.linspace(0, 1, bins + 1))
-    place = xr.DataArray(np.searchsorted(edges[1:-1], result["output"].values, side="right"), dims=POINT)
-    points = xr.DataArray(np.bincount(place.values.ravel(), minlength=bins), dims=BIN)
-    member = xr.concat([place == number for number in range(bins)], BIN).astype(np.float64)
-    share = member / points.where(points > 0)
+    edges, points, share = _bins_of(result["output"], bins)
     output, delta = (xr.dot(share, result[name], dim=POINT) for name in ("output", "delta"))
     sums = xr.dot(some[OUTPUTS], share, dim=POINT)
     left = (sums.sum(BATCH) - sums) / (some[REPLICATES].sum(BATCH) - some[REPLICATES])
@@ -98,6 +98,42 @@ def _binned(result: xr.Dataset, some: xr.Dataset, bins: int, confidence: float) 
     }
 
 
+def _bins_of(output: xr.DataArray, bins: int) -> tuple[np.ndarray, xr.DataArray, xr.DataArray]:
+    """Return the ends of the bins, the points (bin) in them, and the share (bin, ...) of each point in its bin."""
+    edges = np.quantile(output.values, np.linspace(0, 1, bins + 1))
+    place = xr.DataArray(np.searchsorted(edges[1:-1], output.values, side="right"), dims=POINT)
+    points = xr.DataArray(np.bincount(place.values.ravel(), minlength=bins), dims=BIN)
+    member = xr.concat([place == number for number in range(bins)], BIN).astype(np.float64)
+    return edges, points, member / points.where(points > 0)
+
+
+def _explained(some: xr.Dataset, found: Batches, bins: int, confidence: float) -> dict[str, float]:
+    """Return the share of the variance that bins explain, without noise; the bins of each half stay the same."""
+    odd = np.arange(len(found.weights)) % 2 == 1
+    halves = [_between_bins(some, found.weights, bins, chosen) for chosen in (odd, ~odd)]
+    without = np.empty(len(odd))
+    for half, other, chosen in zip(halves, halves[::-1], (odd, ~odd), strict=True):
+        without[chosen] = (half.without + other.whole) / 2
+    between, whole = LeftOut((halves[0].whole + halves[1].whole) / 2, without), found.corrected(DELTA, DELTA)
+    low, high = ratio_interval(between, whole, confidence)
+    return {
+        "r2_bins_corrected": quotient(between.whole, whole.whole),
+        "r2_bins_corrected_low": max(low, 0.0),
+        "r2_bins_corrected_high": high,
+    }
+
+
+def _between_bins(some: xr.Dataset, weights: np.ndarray, bins: int, chosen: np.ndarray) -> LeftOut:
+    """Return the mean square of the mean changes of bins, from these batches; the bins are from the other batches."""
+    here, others = (some.isel({BATCH: np.flatnonzero(one)}) for one in (chosen, ~chosen))
+    _, points, share = _bins_of((others[OUTPUTS].sum(BATCH) / others[REPLICATES].sum(BATCH)).isel({LR: 0}), bins)
+    means = xr.dot(here[OUTPUTS], share.fillna(0.0), dim=POINT) / here[REPLICATES]
+    delta = means.isel({LR: 1}) - means.isel({LR: 0})
+    part = points / points.sum()
+    rows = ((delta - xr.dot(delta, part, dim=BIN)) * part**0.5).transpose(BATCH, BIN).values
+    return between_batches(rows @ rows.T, weights[chosen])
+
+
 def _labelled(result: xr.Dataset, eta: float, b: float) -> xr.Dataset:
     change = f"change of the mean output to a learning rate of {eta + b:.4g}"
     names = {
@@ -107,6 +143,9 @@ def _labelled(result: xr.Dataset, eta: float, b: float) -> xr.Dataset:
         "slope": "slope of the line",
         "intercept": "intercept of the line",
         "r2_bins": "share of the variance explained by the bins",
+        "r2_bins_corrected": "share of the variance explained by the bins, without noise",
+        "r2_bins_corrected_low": "share explained by the bins, without noise, low end of the interval",
+        "r2_bins_corrected_high": "share explained by the bins, without noise, high end of the interval",
         "r2_corrected": "R² of a line, without noise",
         "r2_corrected_low": "R² of a line, without noise, low end of the interval",
         "r2_corrected_high": "R² of a line, without noise, high end of the interval",

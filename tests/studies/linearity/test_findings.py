@@ -25,7 +25,7 @@ def line(simulated):
 
 @pytest.fixture(scope="module")
 def grid(simulated):
-    return findings(*simulated("levelling", grid=True))
+    return findings(*simulated("levelling", noise=0.01, grid=True))
 
 
 def claim(found, name):
@@ -165,11 +165,3 @@ def test_the_cost_is_that_of_the_measured_rate(line):
     assert found["seconds a training"] == pytest.approx(0.005)
     assert found[f"hours for {SOURCE:,} trainings"] == pytest.approx(SOURCE * 0.005 / 3600)
     assert math.isclose(SOURCE, 3 * 40_000)
-
-
-def test_the_dogs_of_cifar10_are_the_sources(simulated):
-    records, _ = simulated()
-    options = Options(data="cifar10", root="/nowhere", model=("perceptron",), replicates=32)
-    judged = claim(findings(records, options), "dogs")
-    assert judged.published == [0.8, 0.2]
-    assert judged.holds is not None

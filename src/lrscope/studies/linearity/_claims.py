@@ -19,11 +19,13 @@ PUBLISHED = 0.9991
 LINEAR, SLOPE, ACCURACY = 0.99, 0.1, 0.005
 """R² of a straight line; share of b / a that the slope may be off; difference of accuracies that is none."""
 MOST = 0.9
-"""Share of the pairs of laws that agree."""
+"""Share of the pairs of laws that agree, of those whose intervals tell them apart."""
 NEAR, FAR = 0.5, 1.0
 """Changes up to this share of eta are small; beyond the second one they are much larger than one half."""
-DOG, DOGS = 5, (0.8, 0.2)
-"""The source's class of CIFAR-10, and the mean changes of its most and least favoured samples."""
+DOG, DOGS, DOG_RATES = 5, (0.8, 0.2), (0.4, 0.6)
+"""The source's class of CIFAR-10, the mean changes of its most and least favoured samples, and from where to where."""
+BAND = 10
+"""Samples of middling confidence for each on one side: with fewer, the sides are no extremes (the source has 40)."""
 Judged = tuple[bool | None, str]
 """Whether it holds, None if that cannot be told, and what was measured."""
 
@@ -115,13 +117,11 @@ def _grid(found: Results) -> str:
     return "" if found.options.grid else "Needs a grid of rates: --grid."
 
 
-def _of_grid(network: Network) -> tuple[np.ndarray, np.ndarray]:
-    """Return the larger of |a| / eta and |b| / eta and R² without noise of the laws of the grid, where it is known."""
-    laws = network.laws
-    assert laws is not None
-    values, size = laws["r2_corrected"].values, relative_size(laws)
-    known = np.isfinite(values)
-    return size[known], values[known]
+def each_once(laws: xr.Dataset) -> xr.Dataset:
+    """Return the laws of a grid without those that only swap a and b, for R² is the same number."""
+    a, b = laws["a"].values, laws["b"].values
+    further = np.round(abs(b) - abs(a), 9)
+    return laws.isel(law=np.flatnonzero((further > 0) | ((further == 0) & (a < b))))
 
 
 def relative_size(laws: xr.Dataset) -> np.ndarray:
@@ -129,52 +129,69 @@ def relative_size(laws: xr.Dataset) -> np.ndarray:
     return np.asarray(np.maximum(abs(laws["a"].values), abs(laws["b"].values)) / laws["eta"].values)
 
 
+def _of_grid(network: Network) -> tuple[xr.Dataset, np.ndarray]:
+    """Return the laws of the grid, each once, and their sizes."""
+    assert network.laws is not None
+    laws = each_once(network.laws)
+    return laws, relative_size(laws)
+
+
+def _counted(laws: xr.Dataset) -> tuple[int, int, str]:
+    """Return how many laws have R² of a line with their whole interval, how many have less, and both in words."""
+    values = laws["r2_corrected"].values
+    count, line = len(values), int((laws["r2_corrected_low"].values >= LINEAR).sum())
+    less = int((laws["r2_corrected_high"].values < LINEAR).sum())
+    known = values[np.isfinite(values)]
+    median = f" (median {short(float(np.median(known)), 4)})" if len(known) else ""
+    told = (
+        f"of {counted(count, 'law')} {line} have {LINEAR:g} or more, {less} have less, {count - line - less} may have"
+    )
+    return line, less, f"{told} either{median}"
+
+
+def _half(yes: int, no: int, count: int) -> bool | None:
+    """Tell whether at least half are yes; None if those that are neither yes nor no could turn it."""
+    return True if yes >= NEAR * count else False if count - no < NEAR * count else None
+
+
 def _near(network: Network, _found: Results) -> Judged:
-    size, values = _of_grid(network)
-    near = values[size <= NEAR + 1e-9]
-    if not len(near):
-        return None, "no law of the grid has changes that small"
-    share = float((near >= LINEAR).mean())
-    told = f"{percent(share)} of {counted(len(near), 'law')} have {LINEAR:g} or more (median {_median(near)})"
-    return share >= NEAR, told
+    laws, size = _of_grid(network)
+    near = laws.isel(law=np.flatnonzero(size <= NEAR + 1e-9))
+    line, less, told = _counted(near)
+    return _half(line, less, near.sizes["law"]) if near.sizes["law"] else None, told
 
 
 def _far(network: Network, _found: Results) -> Judged:
-    size, values = _of_grid(network)
-    far = values[size > FAR + 1e-9]
-    if not len(far):
-        return None, "no law of the grid has changes that large"
-    share = float((far < LINEAR).mean())
-    told = f"{percent(share)} of {counted(len(far), 'law')} are below {LINEAR:g} (median {_median(far)})"
-    return share >= NEAR, told
+    laws, size = _of_grid(network)
+    far = laws.isel(law=np.flatnonzero(size > FAR + 1e-9))
+    line, less, told = _counted(far)
+    return _half(less, line, far.sizes["law"]) if far.sizes["law"] else None, told
 
 
 def _smaller(network: Network, _found: Results) -> Judged:
-    """Compare laws of the same eta and the same b / a, of which one has the smaller changes."""
-    laws = network.laws
-    assert laws is not None
+    """Compare laws of the same eta and the same b / a, of which one has the smaller changes, if intervals allow it."""
+    laws, size = _of_grid(network)
     kind = np.round(np.stack([laws["eta"], laws["b"] / laws["a"]]), 6)
-    size, values = relative_size(laws), laws["r2_corrected"].values
-    alike = (kind[:, :, None] == kind[:, None, :]).all(axis=0)
-    pairs = alike & (size[:, None] < size - 1e-9) & np.isfinite(values[:, None] - values)
-    count = int(pairs.sum())
-    if not count:
-        return None, "no two laws of the grid have the same eta and b / a"
-    share = float((values[:, None] > values)[pairs].mean())
-    return share >= MOST, f"the smaller changes have the larger R² in {percent(share)} of {counted(count, 'pair')}"
-
-
-def _median(values: np.ndarray) -> str:
-    return short(float(np.median(values)), 4)
+    low, high = laws["r2_corrected_low"].values, laws["r2_corrected_high"].values
+    pairs = (kind[:, :, None] == kind[:, None, :]).all(axis=0) & (size[:, None] < size - 1e-9)
+    larger, lesser = (int(one[pairs].sum()) for one in (low[:, None] > high, high[:, None] < low))
+    told = (
+        f"of {counted(int(pairs.sum()), 'pair')} the smaller changes have the larger R² in {larger}, the lesser in "
+        f"{lesser}; in the others the intervals overlap"
+    )
+    apart = larger + lesser
+    return larger >= MOST * apart if apart and apart >= NEAR * pairs.sum() else None, told
 
 
 def _no_function(network: Network, _found: Results) -> Judged:
-    explained = float(network.relation["r2_bins"])
-    line = float(network.relation["r2_line"])
-    return (
-        explained < NEAR,
-        f"20 bins of the logit explain {percent(explained)} of the variance, a line {percent(line)}",
+    """Judge by bins and by a line, both without noise: half explained by either is enough for a relation."""
+    ends = ("", "_low", "_high")
+    bins, line = (
+        [float(network.relation[f"{name}{end}"]) for end in ends] for name in ("r2_bins_corrected", "r2_corrected")
     )
+    told = f"without noise 20 bins of the logit explain {shares(bins)} of the variance, a line {shares(line)}"
+    verdicts = [_within(low, high, -math.inf, NEAR) for _, low, high in (bins, line)]
+    return False if False in verdicts else None if None in verdicts else True, told
 
 
 def _accuracy(network: Network, _found: Results) -> Judged:
@@ -187,17 +204,19 @@ def _accuracy(network: Network, _found: Results) -> Judged:
     return _within(low, high, -ACCURACY, ACCURACY), told
 
 
-def _chosen(network: Network) -> xr.Dataset:
-    """Return the favoured samples of the classes that have some."""
-    counts = (network.favoured["position"] >= 0).sum("rank").min("side")
-    return network.favoured.isel({"class": np.flatnonzero(counts.values)})
+def _bands(found: Results) -> str:
+    """Tell what is lacking for the sides to be extremes of their class rather than its halves."""
+    least = BAND * found.networks[0].favoured.sizes["rank"]
+    sizes = np.concatenate([each.favoured["band"].values for each in found.networks])
+    if sizes.min() >= least:
+        return ""
+    here = f"{sizes.min()} to {sizes.max()}" if sizes.max() > sizes.min() else f"{sizes.min()}"
+    return f"Needs {least} samples of middling confidence in each class, {BAND} times those of a side; here {here}."
 
 
 def _below(network: Network, name: str, lower: str, upper: str) -> Judged:
     """Tell in how many classes all samples of one side have less confidence than all of the other."""
-    values = _chosen(network)[name]
-    if not values.sizes["class"]:
-        return None, "no class has enough samples"
+    values = network.favoured[name]
     apart = values.sel(side=lower).max("rank") < values.sel(side=upper).min("rank")
     means = values.sel(side=lower).mean("rank") < values.sel(side=upper).mean("rank")
     classes = counted(values.sizes["class"], "class").replace("classs", "classes")
@@ -215,12 +234,19 @@ def _after(network: Network, _found: Results) -> Judged:
 
 def _dogs(network: Network, _found: Results) -> Judged:
     changes = [float(network.favoured["mean_change"].sel({"class": DOG, "side": side})) for side in ("most", "least")]
+    if not np.isfinite(changes).all():
+        return None, "the changes of the dogs are not known"
     near = all(abs(change - published) <= 0.2 for change, published in zip(changes, DOGS, strict=True))
     return near, f"{short(changes[0], 2)} and {short(changes[1], 2)}"
 
 
 def _cifar(found: Results) -> str:
-    return "" if found.options.data == "cifar10" else "Needs the dogs of CIFAR-10: --data cifar10 --root DIR."
+    if found.options.data != "cifar10":
+        return "Needs the dogs of CIFAR-10: --data cifar10 --root DIR."
+    ends = [(each.rates.three[0], each.rates.three[-1]) for each in found.networks]
+    if not np.allclose(ends, DOG_RATES):
+        return "Needs the source's rates: --eta 0.4 --b 0.2."
+    return _bands(found)
 
 
 STATEMENTS = (
@@ -246,7 +272,7 @@ STATEMENTS = (
         "near",
         "further experiments",
         "the law holds whenever a / eta and b / eta are relatively small",
-        f"at least half of the laws with both up to {NEAR:g} in size have an R² without noise of {LINEAR:g} or more",
+        f"with its whole interval, R² without noise is {LINEAR:g} or more in half of the laws with both up to {NEAR:g}",
         _near,
         needs=_grid,
     ),
@@ -254,7 +280,7 @@ STATEMENTS = (
         "far",
         "further experiments",
         "it begins to break down when either is increased much beyond 0.5",
-        f"at least half of the laws with one of them beyond {FAR:g} have an R² without noise below {LINEAR:g}",
+        f"with its whole interval, R² without noise is below {LINEAR:g} in half of the laws with one beyond {FAR:g}",
         _far,
         needs=_grid,
     ),
@@ -262,7 +288,7 @@ STATEMENTS = (
         "smaller",
         "further experiments",
         "as a / eta and b / eta get smaller, the correlation increases",
-        f"in {MOST:.0%} of the pairs of laws of one eta and b / a, smaller changes have the larger R² without noise",
+        f"in {MOST:.0%} of the pairs of laws of one eta and b / a whose intervals do not overlap; half of all at least",
         _smaller,
         needs=_grid,
     ),
@@ -270,7 +296,7 @@ STATEMENTS = (
         "no-function",
         "question 1",
         "the change is no simple function of the logit: there is no strong relationship",
-        "the logit at eta, in 20 bins, explains less than half of the variance of the change",
+        "without noise, the logit at eta explains less than half of the change's variance, with the whole interval",
         _no_function,
     ),
     Statement(
@@ -286,6 +312,7 @@ STATEMENTS = (
         "at eta, the samples that gain least are all more confident than those that gain most",
         "in more than half of the classes",
         _before,
+        needs=_bands,
     ),
     Statement(
         "confident-after",
@@ -293,6 +320,7 @@ STATEMENTS = (
         "at eta + b, the samples that gain most are all more confident than those that gain least",
         "in more than half of the classes",
         _after,
+        needs=_bands,
     ),
     Statement(
         "dogs",

@@ -107,8 +107,8 @@ NOISE = (
     "change."
 )
 GRID = (
-    "The law for every rate of a grid and every two changes that lead to other rates of it. A training that diverged is "
-    "left out at its rate."
+    "The law for every rate of a grid and every two changes that lead to other rates of it. A training that diverged "
+    "is left out at its rate."
 )
 RATE = (
     "The change per unit of the learning rate, class by class; whether it follows from the output itself (the source's "

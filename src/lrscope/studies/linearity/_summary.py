@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from lrscope.studies._words import counted, listed, percent, short
-from lrscope.studies.linearity._claims import LINEAR, NEAR, relative_size
+from lrscope.studies.linearity._claims import LINEAR, NEAR, each_once, relative_size
 from lrscope.studies.linearity._results import LR, Network, Results
 from lrscope.studies.linearity._words import shares, sure
 
@@ -88,9 +88,9 @@ def trainings(network: Network, found: Results) -> str:
 
 def breaks(network: Network) -> str:
     """Say where the law breaks."""
-    laws = network.laws
-    if laws is None:
+    if network.laws is None:
         return ""
+    laws = each_once(network.laws)
     size, values = relative_size(laws), laws["r2_corrected"].values
     bounds = (0.0, NEAR, 1.0, 2.0, math.inf)
     told = []
@@ -100,7 +100,9 @@ def breaks(network: Network) -> str:
             where = f"up to {most:g}" if math.isfinite(most) else f"beyond {least:g}"
             told.append(f"{short(float(np.median(inside)), 3)} {where}")
     by = "by the larger of |a| / eta and |b| / eta"
-    return f"{network.name}: median R² without noise over the grid, {by}: {listed(told)}."
+    unknown = int((~np.isfinite(values)).sum())
+    left = f" Of {counted(len(values), 'law')} {unknown} are not known and left out." if unknown else ""
+    return f"{network.name}: median R² without noise over the grid, {by}: {listed(told)}.{left}"
 
 
 def accuracies(network: Network) -> str:

@@ -44,7 +44,8 @@ def laws(network: Network, found: Results) -> Listed:
     """Return one row a law of the grid."""
     assert network.laws is not None
     rows = [_law_row(network.laws.isel(law=place), found) for place in range(network.laws.sizes["law"])]
-    note = "Every eta with every two changes that lead to other rates of the grid."
+    note = "Every eta with every two changes that lead to other rates of the grid, in both orders: R² is the same, the "
+    note += "slope is not."
     return Listed(f"laws_{network.name}", Table(f"The law over the grid, {network.name}", LAW, rows, note))
 
 
@@ -103,8 +104,10 @@ def curvature(found: Results) -> Listed:
 
 def relation(found: Results) -> Listed:
     """Return one row a network: how far the delta follows from the output itself."""
-    columns = ["network", "R² of a line", "R² of bins", "R² of a line without noise", "from", "to"]
-    names = ["r2_line", "r2_bins", "r2_corrected", "r2_corrected_low", "r2_corrected_high"]
+    without = ["R² of a line without noise", "from", "to", "R² of bins without noise", "from", "to"]
+    columns = ["network", "R² of a line", "R² of bins", *without]
+    corrected = [f"{name}{end}" for name in ("r2_corrected", "r2_bins_corrected") for end in ("", "_low", "_high")]
+    names = ["r2_line", "r2_bins", *corrected]
     rows = [(each.name, *(number(each.relation[name]) for name in names)) for each in found.networks]
     note = (
         "How much of the variance of the delta at eta + b the mean output at eta explains; 20 bins with as many points."
