@@ -35,7 +35,7 @@ def test_noise_hides_no_relation(judged, simulated, noise, holds):
 
     found = judged("still", noise=noise, pairing="independent", change=follows)["no-function"]
     assert found.holds is holds
-    assert "without noise 20 bins of the logit explain" in (found.measured or found.note)
+    assert "share of the variance that the logit explains without noise: " in (found.measured or found.note)
 
 
 def test_noise_alone_is_no_lack_of_a_relation(judged):

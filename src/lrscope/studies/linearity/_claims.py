@@ -189,7 +189,8 @@ def _no_function(network: Network, _found: Results) -> Judged:
     bins, line = (
         [float(network.relation[f"{name}{end}"]) for end in ends] for name in ("r2_bins_corrected", "r2_corrected")
     )
-    told = f"without noise 20 bins of the logit explain {shares(bins)} of the variance, a line {shares(line)}"
+    share = "share of the variance that the logit explains without noise"
+    told = f"{share}: {shares(bins)} in 20 bins, {shares(line)} as a line"
     verdicts = [_within(low, high, -math.inf, NEAR) for _, low, high in (bins, line)]
     return False if False in verdicts else None if None in verdicts else True, told
 
