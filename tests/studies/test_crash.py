@@ -267,7 +267,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(comm
     assert sentence.startswith(
         f"lrscope: No space left on the disk while writing {folder}/records.root. Every block before"
     )
-    assert sentence.endswith("Free some space and run again with --resume.")
+    assert sentence.endswith("Free some space and go on from there: a run of lrscope with --resume.")
     assert "Traceback" not in ended.err
     assert 0 < check_whole_blocks(folder, reference) < NETWORKS * EPOCHS
     disk.resize(10 * reference.attrs["bytes"])
