@@ -4,9 +4,12 @@ And sums over replicated trainings whose every network is known, for analyses an
 """
 
 import os
+import secrets
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "Agg"
+# Ray reads these when it is imported, which the doctests of the package do before any test of it.
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 import hypothesis
 import numpy as np

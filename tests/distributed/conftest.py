@@ -1,7 +1,5 @@
 """A replication whose model belongs to a user, and tells which process made it."""
 
-import os
-import secrets
 import sys
 import types
 from collections.abc import Iterator
@@ -9,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 MODULE = """
 import os
