@@ -51,15 +51,25 @@ def test_loading_it_leaves_the_smallest_numbers_alone():
 
 @needs_compiler
 @pytest.mark.parametrize(("dtype", "stored"), [(torch.float32, ">f4"), (torch.float64, ">f8")])
-def test_rows_are_sorted_into_parts_of_the_files_byte_order(dtype, stored):
-    rows = torch.randn((3, 40), generator=torch.Generator().manual_seed(0), dtype=dtype)
-    rows[1, 2], rows[2, 5], rows[0, 30] = torch.nan, torch.inf, -0.0
-    starts, sizes = [1, 17, 20], [16, 1, 19]
-    out = [np.full((5, size), 7.0, stored) for size in sizes]
+def test_parts_are_placed_in_the_files_byte_order(dtype, stored):
+    draw = torch.Generator().manual_seed(0)
+    sizes = [16, 1, 19, 300]
+    tensors = [torch.randn(size, generator=draw, dtype=dtype) for size in sizes]
+    tensors[0][2], tensors[2][5], tensors[3][30] = torch.nan, torch.inf, -0.0
+    arrays = [np.full((5, size), 7.0, stored) for size in sizes]
     parts, to = Parts(sizes), Parts(sizes)
-    parts.lie_at([rows[0, start:].data_ptr() for start in starts])
-    to.lie_at([one[1:].ctypes.data for one in out])
-    kernel_for(dtype).sort(parts, 3, 40, to)
-    for one, start, size in zip(out, starts, sizes, strict=True):
-        assert one[1:4].tobytes() == rows[:, start : start + size].numpy().astype(stored).tobytes()
-        assert (one[[0, 4]] == 7).all(), "nothing else is written"
+    parts.lie_at([one.data_ptr() for one in tensors])
+    to.lie_at([one.ctypes.data for one in arrays])
+    for row in (3, 1):
+        kernel_for(dtype).place(parts, to, row)
+    for array, one in zip(arrays, tensors, strict=True):
+        assert array[1].tobytes() == array[3].tobytes() == one.numpy().astype(stored).tobytes()
+        assert (array[[0, 2, 4]] == 7).all(), "nothing else is written"
+
+
+@needs_compiler
+def test_squares_of_large_numbers_are_added_in_double_precision():
+    parts = Parts([1, 2])
+    tensors = [torch.tensor([3e30]), torch.tensor([4e30, 0.0])]
+    parts.lie_at([one.data_ptr() for one in tensors])
+    assert kernel_for(torch.float32).squares(parts) == pytest.approx(25e60, rel=1e-6)

@@ -22,6 +22,7 @@ from lrscope.integrations import _tensorboard, export_tensorboard
 from lrscope.models import Autoencoder
 from lrscope.optim import SGD
 from lrscope.probes import Activations, GradientNorm, Gradients, Outputs, Weights, every
+from lrscope.records import Variable, new_block
 from lrscope.store import open_records, write
 from lrscope.sweep import Sweep
 from lrscope.training import Experiment, stream
@@ -153,6 +154,32 @@ def test_members_that_are_no_longer_there_go_and_what_others_wrote_stays(run, ex
     export_tensorboard(run, tmp_path, 0)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*RUNS, "lr=8,seed=8"])
     assert list(theirs.parent.iterdir()) == [theirs]
+
+
+def labelled(texts) -> xr.Dataset:
+    """Return records of a step of networks that differ in a label; the loss is the number of the network."""
+    count = len(texts)
+    label = {"loss": Variable("loss", "loss", "loss")}
+    coords = {"member": np.arange(count), "run": np.array(texts)}
+    losses = {"loss": np.arange(count, dtype=np.float32)[:, None]}
+    return new_block(losses, label, {"step": np.arange(1)}, coords, {"run": {"long_name": "run"}}, {"loss": "step"})
+
+
+def test_labels_that_differ_only_in_refused_characters_have_folders_of_their_own(tmp_path):
+    labels = {"a/b": "a_b", "a_b": "a_b,2", "a b": "a_b,3", "a_b,2": "a_b,2,2", "A/B": "A_B,4"}
+    write(tmp_path / "records.root", [labelled(list(labels))])
+    folder = export_tensorboard(tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(f"run={name}" for name in labels.values())
+    for number, name in enumerate(labels.values()):
+        assert [event.value for event in read(folder / f"run={name}").Scalars("loss")] == [number]
+
+
+@given(st.lists(st.text("aA_/,2", min_size=1, max_size=4), min_size=1, max_size=20))
+def test_no_two_members_share_a_folder(names):
+    taken: set[str] = set()
+    found = [_tensorboard._free(name, taken) for name in names]
+    assert len({name.casefold() for name in found}) == len(names)
+    assert all(free.startswith(name) for name, free in zip(names, found, strict=True))
 
 
 def test_small_slabs_hold_the_same(run, records, exported, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ The arrays are in the byte order of the file, so that the thread that writes the
 them take turns, one being filled while the other is written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ import xarray as xr
 from torch import Tensor
 
 from lrscope.integrations._layout import Column
-from lrscope.integrations._sorting import Sorter, sorter_for
+from lrscope.integrations._placing import Placer
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, missing, new_block
 from lrscope.sweep import Sweep
 
@@ -35,6 +35,7 @@ class Gathered:
     Attributes
     ----------
     columns : variables that come as rows; their rows may be behind the steps
+    placer : of those that are placed instead
     singles : variables that come one by one: label, shape and type
     record_bytes : of one step
     """
@@ -42,17 +43,16 @@ class Gathered:
     dim: str
     columns: list[Column]
     dtype: np.dtype
+    placer: Placer | None = None
     steps: list[int] = field(default_factory=list)
     rows: int = 0
     singles: dict[str, tuple[Variable, tuple[int, ...], np.dtype]] = field(default_factory=dict)
     _sets: list[dict[str, np.ndarray]] = field(default_factory=lambda: [{}, {}])
     _turn: int = 0
     _stale: bool = False
-    _sorter: Sorter | None = None
 
     def __post_init__(self) -> None:
         self.record_bytes = self._record_bytes()
-        self._sorter = sorter_for(self.columns, self.dtype)
 
     def _record_bytes(self) -> int:
         """Return the bytes of one step."""
@@ -78,19 +78,38 @@ class Gathered:
             return int(array.shape[1])
         return max(1, min(_MOST_STEPS, BLOCK_BYTES // self.record_bytes))
 
+    def place(self, places: Sequence[int], scale: Tensor | None) -> None:
+        """Take what is placed, for the step that is about to begin.
+
+        Parameters
+        ----------
+        places : of parameters and gradients, as `Vectors` has them
+        scale : of the gradients
+
+        Raises
+        ------
+        IndexError : there is no room.
+        """
+        if self.placer is not None:
+            if self.columns[0].label.name not in self._arrays:
+                for column in self.columns:
+                    self._of_column(column)
+            self.placer.place(len(self.steps), self._arrays, places, scale)
+
     def add_rows(self, rows: Tensor, scalars: np.ndarray) -> None:
         """Take rows (step, element) and scalars (step, scalar) of the steps that have none yet."""
         stop = self.rows + len(rows)
         host = rows.cpu()
         for column in self.columns:
-            array = self._array(column.label, column.shape, _DOUBLE if column.exact else self.dtype, blank=False)
             if column.scalar:
-                array[0, self.rows : stop] = scalars[:, column.start]
-            elif self._sorter is None or column.turned:
-                array[0, self.rows : stop] = _arranged(host[:, column.start : column.stop], column)
-        if self._sorter is not None:
-            self._sorter.sort(host, self.rows, self._arrays)
+                self._of_column(column)[0, self.rows : stop] = scalars[:, column.start]
+            elif self.placer is None or column.parameter is None:
+                part = host[:, column.start : column.stop]
+                self._of_column(column)[0, self.rows : stop] = _arranged(part, column)
         self.rows = stop
+
+    def _of_column(self, column: Column) -> np.ndarray:
+        return self._array(column.label, column.shape, _DOUBLE if column.exact else self.dtype, blank=False)
 
     def expect(self, label: Variable) -> None:
         """Have a number in every block, also in those in which it is not given."""

@@ -1,11 +1,11 @@
 """The numbers of one step, taken from the model while they belong together: before the update.
 
-Parameters and gradients are copied as a whole, each into its part of the row; length and angle of the gradient follow
-from it while it is in the cache.
+Where something is computed from parameters or gradients they are copied as a whole, each to one vector: a part of the
+row, if they stand in it. Length and angle of the gradient follow from it while it is in the cache.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -28,24 +28,29 @@ class Frames:
     ----------
     layout : of a row
     parameters : in the order of the layout's structure
+
+    Attributes
+    ----------
+    vectors : what reads parameters and gradients; it has looked at them when a step is captured
+    parameters, gradient : vectors (parameter) of the step in hand, before its update; empty if nobody wants them
     """
 
     def __init__(self, layout: Layout, parameters: Sequence[nn.Parameter]) -> None:
         self.layout = layout
-        self._parameters = list(parameters)
-        exact = any(one.dtype == torch.float64 for one in self._parameters)
-        self.dtype = torch.float64 if exact else torch.float32
+        self.dtype = dtype_of(parameters)
         width = max(1, layout.width)
         count = max(1, min(_MOST_ROWS, RING_BYTES // (width * self.dtype.itemsize)))
-        device = self._parameters[0].device
+        device = parameters[0].device
         self._rows = torch.full((count, width), torch.nan, dtype=self.dtype, device=device)
         self._scalars = np.full((count, len(SCALARS)), np.nan)
         self.used = 0
         self._slots = [_Slot(row, scalars, layout) for row, scalars in zip(self._rows, self._scalars, strict=True)]
         self._statistics = Statistics([one for one in layout.structure.layers if one.path in layout.layers], self.dtype)
-        self._vectors = Vectors(self._parameters, self.dtype)
+        self.vectors = Vectors(parameters, self.dtype)
         self._room = torch.empty(layout.size, dtype=self.dtype, device=device)
         self._spares = [torch.empty_like(self._room), torch.empty_like(self._room)]
+        self._before = torch.empty_like(self._room)
+        self.parameters = self.gradient = self._room[:0]
         self._last = -2, self._room, 0.0
 
     @property
@@ -70,45 +75,44 @@ class Frames:
 
     def capture(self, step: int, scale: Tensor | None) -> None:
         """Copy parameters and gradients of a step, which the update will change."""
-        slot = self.slot
-        if slot.parameters is not None:
-            self._vectors.parameters(slot.parameters)
-        gradient = slot.gradients if slot.gradients is not None else self._spare()
+        slot, wanted = self.slot, self.layout.vectors
+        self.vectors.look(scale)
+        if slot.parameters is not None or "parameters" in wanted:
+            self.parameters = self._before if slot.parameters is None else slot.parameters
+            self.vectors.parameters(self.parameters)
+        if slot.gradients is None and "gradients" not in wanted:
+            slot.scalars[NORM] = self.vectors.length()
+        else:
+            self._take_gradient(step, slot)
+        self._statistics.finish(slot.layers)
+
+    def _take_gradient(self, step: int, slot: "_Slot") -> None:
+        self.gradient = gradient = self._spare() if slot.gradients is None else slot.gradients
         if gradient is self._last[1]:
             self._last = self._last[0], self._spare().copy_(gradient), self._last[2]
-        length = slot.scalars[NORM] = self._vectors.gradient(gradient, scale)
+        length = slot.scalars[NORM] = self.vectors.gradient(gradient)
         if self.layout.angles:
             slot.scalars[ANGLE] = self._turn(step, gradient, length)
             self._last = step, gradient, length
-        self._statistics.finish(slot.layers)
 
     def remember(self, step: int, scale: Tensor | None) -> None:
         """Keep the gradient of a step that is not recorded, for the angle of the next."""
         gradient = self._spare()
-        self._last = step, gradient, self._vectors.gradient(gradient, scale)
+        self.vectors.look(scale)
+        self._last = step, gradient, self.vectors.gradient(gradient)
 
     def complete(self, loss: Tensor | float) -> None:
         """Write what is known only behind the update: the loss as it is given, and how far the parameters went."""
         slot = self.slot
         slot.scalars[LOSS] = float(loss.detach()) if isinstance(loss, Tensor) else loss
-        if self.layout.measures_update and slot.parameters is not None:
-            self._vectors.parameters(self._room)
-            slot.scalars[SIZE] = length_of(self._room.sub_(slot.parameters))
+        if "parameters" in self.layout.vectors:
+            self.vectors.parameters(self._room)
+            slot.scalars[SIZE] = length_of(self._room.sub_(self.parameters))
 
     def taken(self) -> tuple[Tensor, np.ndarray]:
         """Return rows and scalars of the steps that are complete, and begin with the first again."""
         count, self.used = self.used, 0
         return self._rows[:count], self._scalars[:count]
-
-    def not_finite(self, rows: Tensor, scalars: np.ndarray) -> np.ndarray:
-        """Tell for each step whether its loss or its gradient is not finite; a square may be when a gradient is not."""
-        loss, norm = scalars[:, LOSS], scalars[:, NORM]
-        wrong = ~np.isfinite(loss) | np.isnan(norm)
-        first = self.layout.starts.get("gradients")
-        for number in np.flatnonzero(np.isinf(norm) & ~wrong).tolist():
-            whole = None if first is None else rows[number, first : first + self.layout.size]
-            wrong[number] = whole is None or not bool(torch.isfinite(whole).all())
-        return np.asarray(wrong)
 
     def _spare(self) -> Tensor:
         """Return memory for a gradient, other than that of the last."""
@@ -129,6 +133,11 @@ class Frames:
         torch.add(gradient, last, alpha=-ratio if together else ratio, out=self._room)
         near = 2 * math.degrees(math.asin(min(length_of(self._room) / length, math.sqrt(2)) / 2))
         return near if together else 180 - near
+
+
+def dtype_of(parameters: Iterable[Tensor]) -> torch.dtype:
+    """Return the type of the records: that of most digits, of those that every program reads."""
+    return torch.float64 if any(one.dtype == torch.float64 for one in parameters) else torch.float32
 
 
 class _Slot:

@@ -44,8 +44,8 @@ class Kernel:
         self._columns = _function(library, f"columns_{name}", [address, number, number, address])
         self._positions = _function(library, f"positions_{name}", [address, number, number, number, address])
         self._gather = _function(library, f"gather_{name}", [address, address, number, address], ctypes.c_double)
-        arguments = [address, address, number, number, number, address]
-        self._sort = _function(library, f"sort_{name}", arguments, None)
+        self._squares = _function(library, f"squares_{name}", [address, address, number], ctypes.c_double)
+        self._place = _function(library, f"place_{name}", [address, address, number, address, number], None)
 
     def columns(self, outputs: Tensor, out: int) -> bool:
         """Write mean, deviation, least, most and share above zero of the columns (neuron) of a contiguous matrix.
@@ -69,16 +69,13 @@ class Kernel:
         """Write contiguous tensors one behind the other, and return the sum of the squares."""
         return float(self._gather(parts.addresses, parts.sizes, parts.count, out))
 
-    def sort(self, parts: "Parts", rows: int, width: int, to: "Parts") -> None:
-        """Write each part of some rows to a place of its own, row behind row, big-endian.
+    def squares(self, parts: "Parts") -> float:
+        """Return the sum of the squares of contiguous tensors."""
+        return float(self._squares(parts.addresses, parts.sizes, parts.count))
 
-        Parameters
-        ----------
-        parts : of the first row
-        rows, width : how many, and from the beginning of one to that of the next, in elements
-        to : where the first row's parts are written
-        """
-        self._sort(parts.addresses, parts.sizes, parts.count, rows, width, to.addresses)
+    def place(self, parts: "Parts", arrays: "Parts", row: int) -> None:
+        """Write contiguous tensors, each to a row of an array of its own, big-endian and past the caches."""
+        self._place(parts.addresses, parts.sizes, parts.count, arrays.addresses, row)
 
 
 class Parts:

@@ -10,6 +10,10 @@ _HEAD = """
 #define SAMPLES 64
 #define FAR 64.0   /* where the mean square is so many times the variance, the squares cancel */
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define BIG_uint32_t __builtin_bswap32
 #define BIG_uint64_t __builtin_bswap64
@@ -23,6 +27,27 @@ static int is_finite(double value)
     uint64_t bits; /* a comparison of numbers would be left out by the compiler */
     memcpy(&bits, &value, 8);
     return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+}
+
+/* Writes 64 bytes, aligned both, past the caches: those belong to the training, and nobody reads the records soon. */
+static void stream(void *to, const void *line)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_si512(to, _mm512_load_si512(line));
+#elif defined(__SSE2__)
+    for (int k = 0; k < 4; k++)
+        _mm_stream_si128((__m128i *)to + k, _mm_load_si128((const __m128i *)line + k));
+#else
+    memcpy(to, line, 64);
+#endif
+}
+
+/* Other threads see what was written before. */
+static void finish_streams(void)
+{
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
 }
 """
 
@@ -182,18 +207,40 @@ double gather_REAL(const REAL **from, const int64_t *sizes, int64_t count, REAL 
     return total;
 }
 
-/* Parts of rows, each behind that of the row before, in the byte order of the file. */
-void sort_REAL(const REAL **parts, const int64_t *sizes, int64_t count, int64_t rows, int64_t width, UNSIGNED **to)
+double squares_REAL(const REAL **parts, const int64_t *sizes, int64_t count)
+{
+    double total = 0;
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t i = 0; i < sizes[k]; i++)
+            total += (double)parts[k][i] * parts[k][i];
+    return total;
+}
+
+/* Numbers in the byte order of the file. */
+static void turn_REAL(const REAL *from, int64_t size, UNSIGNED *to)
+{
+    UNSIGNED line[LANES_REAL] __attribute__((aligned(64)));
+    int64_t i = 0;
+    while (i < size) {
+        int whole = (uintptr_t)(to + i) % 64 == 0 && i + LANES_REAL <= size;
+        int64_t some = whole ? LANES_REAL : 1;
+        memcpy(line, from + i, some * sizeof(REAL));
+        for (int64_t j = 0; j < some; j++)
+            line[j] = BIG_UNSIGNED(line[j]);
+        if (whole)
+            stream(to + i, line);
+        else
+            to[i] = line[0];
+        i += some;
+    }
+}
+
+/* Parts as one row of records, each to the row of its own array. */
+void place_REAL(const REAL **parts, const int64_t *sizes, int64_t count, UNSIGNED **arrays, int64_t row)
 {
     for (int64_t k = 0; k < count; k++)
-        for (int64_t r = 0; r < rows; r++) {
-            const REAL *from = parts[k] + r * width;
-            UNSIGNED *out = to[k] + r * sizes[k], bits;
-            for (int64_t i = 0; i < sizes[k]; i++) {
-                memcpy(&bits, from + i, sizeof bits);
-                out[i] = BIG_UNSIGNED(bits);
-            }
-        }
+        turn_REAL(parts[k], sizes[k], arrays[k] + row * sizes[k]);
+    finish_streams();
 }
 """
 

@@ -1,7 +1,7 @@
 """What the fast probes record of one step, as one row of numbers: where each variable stands in it.
 
-One row a step means one copy for all parameters, one for all gradients, and no Python for each of them. The other
-probes measure by themselves.
+One row a step means one copy for all statistics, and no Python for each of them. Parameters and gradients stand in it
+as well, unless they can be placed straight into the records. The other probes measure by themselves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,10 @@ _SECONDS = (
 
 @dataclass(frozen=True)
 class Column:
-    """One variable: its label, its shape behind (member, step), and where it stands in the row, or among `SCALARS`."""
+    """One variable: its label, its shape behind (member, step), and where it stands in the row, or among `SCALARS`.
+
+    Of parameters that are placed, `start` says nothing.
+    """
 
     label: Variable
     shape: tuple[int, ...]
@@ -56,6 +59,11 @@ class Column:
     def turned(self) -> bool:
         """Whether its elements stand in another order in the records than in the row."""
         return self.parameter is not None and self.parameter.inputs_first
+
+    @property
+    def of_gradient(self) -> bool:
+        """Whether it is the gradient of its parameter."""
+        return self.label.quantity.endswith("gradients")
 
     @property
     def exact(self) -> bool:
@@ -74,24 +82,26 @@ class Layout:
 
     Attributes
     ----------
-    parameters, gradients : names of those that stand in it, in order, and where the first of them begins
+    placed : whether parameters and gradients go straight into the records; otherwise they stand in the row
+    starts : where parameters, gradients and the statistics of a layer begin
+    vectors : what of parameters and gradients something is computed from: update and angle, and other probes
     layers : path -> where its statistics begin, and how many neurons it has
     columns : step dimension -> variables
     slow : step dimension -> probes that measure by themselves
     rates : step dimensions at which the learning rates are recorded
     angles : those at which the angle of the gradient is
-    measures_update : whether something needs the update
     """
 
     structure: Structure
+    placed: bool = False
     width: int = 0
+    vectors: set[str] = field(default_factory=set)
     starts: dict[str, int] = field(default_factory=dict)
     layers: dict[str, tuple[int, int]] = field(default_factory=dict)
     columns: dict[str, list[Column]] = field(default_factory=dict)
     slow: dict[str, tuple[Probe, ...]] = field(default_factory=dict)
     rates: set[str] = field(default_factory=set)
     angles: set[str] = field(default_factory=set)
-    measures_update: bool = False
 
     @property
     def size(self) -> int:
@@ -106,22 +116,18 @@ class Layout:
         return self.starts[name]
 
 
-def layout_of(structure: Structure, groups: Iterable[Group]) -> Layout:
+def layout_of(structure: Structure, groups: Iterable[Group], *, placed: bool = False) -> Layout:
     """Return where what the groups record stands in a row."""
-    layout = Layout(structure)
+    layout = Layout(structure, placed)
     for group in groups:
         layout.columns[group.dim] = [column for probe in group.probes for column in _columns(layout, group, probe)]
         layout.slow[group.dim] = tuple(probe for probe in group.probes if not is_fast(probe))
         if group.dim == STEP:
             layout.columns[STEP] += [Column(label, (), SCALARS.index(label.name)) for label in _SECONDS]
     if any(layout.slow.values()):
-        layout.room("parameters", layout.size)
-        layout.room("gradients", layout.size)
-        layout.measures_update = True
-    if layout.angles:
-        layout.room("gradients", layout.size)
-    if layout.measures_update:
-        layout.room("parameters", layout.size)
+        layout.vectors |= {"parameters", "gradients"}
+    for name in () if placed else sorted(layout.vectors):
+        layout.room(name, layout.size)
     return layout
 
 
@@ -150,7 +156,9 @@ def _columns(layout: Layout, group: Group, probe: Probe) -> list[Column]:
         return _of_layers(layout, labels)
     if isinstance(probe, GradientAngle):
         layout.angles.add(group.dim)
-    layout.measures_update |= isinstance(probe, UpdateSize)
+        layout.vectors.add("gradients")
+    if isinstance(probe, UpdateSize):
+        layout.vectors.add("parameters")
     return [Column(label, (), SCALARS.index(label.name)) for label in labels]
 
 
@@ -163,7 +171,8 @@ def _of_parameters(layout: Layout, labels: Sequence[Variable]) -> list[Column]:
         offset += _product(one.shape)
     columns = []
     for label in labels:
-        first = layout.room("gradients" if label.quantity.endswith("gradients") else "parameters", layout.size)
+        name = "gradients" if label.quantity.endswith("gradients") else "parameters"
+        first = 0 if layout.placed else layout.room(name, layout.size)
         at, one = offsets[label.layer, label.quantity in ("biases", "bias_gradients")]
         shape = tuple(one.by_neuron(torch.empty(one.shape, device="meta")).shape)
         columns.append(Column(label, shape, first + at, one))

@@ -233,7 +233,9 @@ class Recorder:
         self._captured = bool(self._now) or sheet.slow.follows
         if self._captured:
             self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-            sheet.frames.capture(step, scale)
+            if sheet.full:  # somebody interrupted the waiting for the file
+                self._flush()
+            sheet.capture(step, self._now, scale)
         elif sheet.layout.angles & self._soon:
             sheet.frames.remember(step, scale)
 

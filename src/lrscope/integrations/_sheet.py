@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from lrscope.errors import InputError, must_be
 from lrscope.integrations._blocks import Gathered, block_of
-from lrscope.integrations._frame import LOSS, RATE, Frames
+from lrscope.integrations._frame import LOSS, NORM, RATE, Frames, dtype_of
 from lrscope.integrations._layout import Column, layout_of
+from lrscope.integrations._placing import can_place, placer_for
 from lrscope.integrations._slow import Given, Slow
 from lrscope.integrations._timetable import Group
 from lrscope.probes import Structure
@@ -44,7 +45,8 @@ class Sheet:
         parameters: Sequence[nn.Parameter],
         axes: Iterable[str] = (),
     ) -> None:
-        self.layout = layout_of(structure, groups)
+        dtype = dtype_of(parameters)
+        self.layout = layout_of(structure, groups, placed=can_place(parameters, dtype))
         self.frames = Frames(self.layout, parameters)
         self.slow = Slow(self.layout)
         self._names = _names(self.layout.columns, self.slow) | {MEMBER, STEP, DIVERGED_AT}
@@ -52,9 +54,10 @@ class Sheet:
             if axis in self._names:
                 raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")
         self._names |= set(axes)
-        self._dtype = np.dtype("float64" if self.frames.dtype == torch.float64 else "float32")
+        self._dtype = np.dtype("float64" if dtype == torch.float64 else "float32")
         self.gathered = {
-            group.dim: Gathered(group.dim, self.layout.columns[group.dim], self._dtype) for group in groups
+            dim: Gathered(dim, columns, self._dtype, placer_for(self.layout, columns, parameters, dtype))
+            for dim, columns in self.layout.columns.items()
         }
         self._due: list[tuple[int, frozenset[str]]] = []
         self._metrics: set[str] | None = None
@@ -85,6 +88,12 @@ class Sheet:
         """Take what a layer has put out, also for probes that measure by themselves."""
         self.frames.hear(path, output)
         self.slow.hear(path, output)
+
+    def capture(self, step: int, due: Iterable[str], scale: Tensor | None) -> None:
+        """Take parameters and gradients of a step, which the update will change; gradients divided by a scale."""
+        self.frames.capture(step, scale)
+        for dim in due:
+            self.gathered[dim].place(self.frames.vectors.places, scale)
 
     def complete(
         self,
@@ -174,19 +183,17 @@ class Sheet:
                 raise must_be("the name of a number", "free in the records", name, remedy)
 
     def _measure(self, due: frozenset[str], rate: float) -> None:
-        slot = self.frames.slot
-        assert slot.parameters is not None
-        assert slot.gradients is not None
-        number = torch.tensor(rate, dtype=torch.float64, device=slot.row.device)
-        loss = slot.row.new_tensor(slot.scalars[LOSS])
-        given = Given(loss, number, slot.parameters, slot.gradients, self.frames.update)
+        frames = self.frames
+        number = torch.tensor(rate, dtype=torch.float64, device=frames.parameters.device)
+        loss = frames.parameters.new_tensor(frames.slot.scalars[LOSS])
+        given = Given(loss, number, frames.parameters, frames.gradient, frames.update)
         for dim, label, value in self.slow.measure(due, given):
             self.gathered[dim].put(label, value)
 
     def spill(self) -> None:
         """Sort the rows into variables."""
         rows, scalars = self.frames.taken()
-        self._follow(self.frames.not_finite(rows, scalars))
+        self._follow(~np.isfinite(scalars[:, [LOSS, NORM]]).all(1))
         for dim, one in self.gathered.items():
             own = [number for number, (_, due) in enumerate(self._due) if dim in due]
             if len(own) == len(rows):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -20,68 +21,100 @@ class Vectors:
     ----------
     parameters : in the order of the vectors
     dtype : of the vectors
+
+    Attributes
+    ----------
+    places : addresses of the parameters and then of the gradients, when they were looked at; 0 for those whose numbers
+        are not of the type, or not side by side, or to be divided
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], dtype: torch.dtype) -> None:
         self._parameters, self._dtype = list(parameters), dtype
         self._kernel = kernel_for(dtype) if all(one.is_cpu for one in parameters) else None
-        sizes = [one.numel() for one in parameters]
-        self._places, self._moved = Parts(sizes), Parts(sizes)
+        self._parts = Parts([one.numel() for one in parameters])
         self._views: list[Tensor] = []
         self._seen: list[int] = []
         self._simple = False
+        self._gradients: list[Tensor | None] = []
+        self._scale: Tensor | None = None
+        self.places: list[int] = []
+
+    def look(self, scale: Tensor | None) -> None:
+        """Look at the gradients, which are to be divided by a scale, and where everything is."""
+        self._gradients, self._scale = [one.grad for one in self._parameters], scale
+        self.places = self._of_parameters()
+        if scale is None:
+            self.places += map(self._of_gradient, self._gradients)
+        else:
+            self.places += [0] * len(self._gradients)
 
     def parameters(self, out: Tensor) -> None:
-        """Write the parameters to a vector."""
-        places = [one.data_ptr() for one in self._parameters]
-        if places != self._seen:
-            self._look(places)
-        if self._simple and self._kernel is not None:
-            self._kernel.gather(self._places, out.data_ptr())
+        """Write the parameters as they are now to a vector."""
+        places = self._of_parameters()
+        if self._kernel is not None and all(places):
+            self._parts.lie_at(places)
+            self._kernel.gather(self._parts, out.data_ptr())
         else:
             torch.cat(self._views, out=out)
 
-    def _look(self, places: list[int]) -> None:
-        """Make views of parameters that have got other memory; what is copied for it is looked at again each time."""
-        self._views = [one.detach().reshape(-1) for one in self._parameters]
-        shared = all(view.data_ptr() == place for view, place in zip(self._views, places, strict=True))
-        self._seen = places if shared else []
-        self._simple = shared and all(one.dtype == self._dtype for one in self._parameters)
-        if self._simple:
-            self._places.lie_at(places)
-
-    def gradient(self, out: Tensor, scale: Tensor | None) -> float:
-        """Write the gradients to a vector, divided by a scale, and return its length.
+    def gradient(self, out: Tensor) -> float:
+        """Write the gradients to a vector and return its length.
 
         Zero stands where there is none, as for a layer that was not used.
         """
-        gradients = [one.grad for one in self._parameters]
-        places = self._of_plain(gradients)
-        if places and scale is None and self._kernel is not None:
-            self._moved.lie_at(places)
-            return math.sqrt(self._kernel.gather(self._moved, out.data_ptr()))
-        self._join(gradients, out)
-        return length_of(out if scale is None else out.div_(scale))
+        if self._kernel is not None and self._lie_at_gradients():
+            squares = self._kernel.gather(self._parts, out.data_ptr())
+            return math.sqrt(squares) if squares < math.inf else length_of(out)
+        self._join(out)
+        return length_of(out if self._scale is None else out.div_(self._scale))
 
-    def _of_plain(self, gradients: Sequence[Tensor | None]) -> list[int]:
-        """Return where gradients are; none if one of them is anything but numbers of the type, side by side."""
-        places = []
-        for one in gradients:
-            if one is None or one.dtype != self._dtype or one.is_sparse or not one.is_contiguous():
-                return []
-            places.append(one.data_ptr())
-        return places
+    def length(self) -> float:
+        """Return the length of the gradient."""
+        if self._kernel is not None and self._lie_at_gradients():
+            squares = self._kernel.squares(self._parts)
+            if squares < math.inf:
+                return math.sqrt(squares)
+        return self.gradient(self._room)
 
-    def _join(self, gradients: Sequence[Tensor | None], out: Tensor) -> None:
-        if any(gradient is None or gradient.is_sparse for gradient in gradients):
-            pairs = zip(gradients, self._parameters, strict=True)
-            gradients = [torch.zeros_like(one) if gradient is None else gradient.to_dense() for gradient, one in pairs]
+    def _lie_at_gradients(self) -> bool:
+        places = self.places[len(self._parameters) :]
+        self._parts.lie_at(places)
+        return all(places)
+
+    def _of_parameters(self) -> list[int]:
+        """Return where the parameters are, and make views of those that have got other memory."""
+        places = [one.data_ptr() for one in self._parameters]
+        if places != self._seen:
+            self._views = [one.detach().reshape(-1) for one in self._parameters]
+            shared = all(view.data_ptr() == place for view, place in zip(self._views, places, strict=True))
+            self._seen = places if shared else []  # what is copied for it is looked at again each time
+            self._simple = shared and all(one.dtype == self._dtype for one in self._parameters)
+        return [*places] if self._simple else [0] * len(places)
+
+    def _of_gradient(self, one: Tensor | None) -> int:
+        if one is None or one.dtype != self._dtype or one.is_sparse or not one.is_contiguous():
+            return 0
+        return one.data_ptr()
+
+    def _join(self, out: Tensor) -> None:
+        pairs = zip(self._gradients, self._parameters, strict=True)
+        dense = [torch.zeros_like(one) if gradient is None else gradient.to_dense() for gradient, one in pairs]
         if len(out) <= _FEW:
-            out.copy_(_flatten_dense_tensors(gradients))
+            out.copy_(_flatten_dense_tensors(dense))
         else:
-            torch.cat([gradient.reshape(-1) for gradient in gradients if gradient is not None], out=out)
+            torch.cat([one.reshape(-1) for one in dense], out=out)
+
+    @cached_property
+    def _room(self) -> Tensor:
+        """Memory for a gradient that nobody wants to have."""
+        size = sum(one.numel() for one in self._parameters)
+        return torch.empty(size, dtype=self._dtype, device=self._parameters[0].device)
 
 
 def length_of(vector: Tensor) -> float:
-    """Return the Euclidean norm of a vector."""
-    return math.sqrt(float(torch.dot(vector, vector)))
+    """Return the Euclidean norm of a vector; the squares of large numbers may overflow before they do."""
+    squares = float(torch.dot(vector, vector))
+    if squares != math.inf:
+        return math.sqrt(squares)
+    largest = float(vector.abs().max())
+    return largest * length_of(vector / largest) if largest < math.inf else math.inf
