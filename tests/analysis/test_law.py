@@ -127,6 +127,34 @@ def test_laws_are_the_laws_of_every_pair_of_rates(simulate_networks, sum_network
         xr.testing.assert_allclose(one, alone, rtol=1e-9)
 
 
+def test_where_trainings_diverged_nothing_is_known_and_all_else_is_as_alone(simulate_networks, sum_networks):
+    rates = [0.1, 0.2, 0.3, 0.5, 9.0]
+    values, _ = simulate_networks(rates, 64)
+    records = sum_networks(values, rates, 16)
+    lost = xr.DataArray(np.zeros((5, 16), bool), dims=("lr", "batch"))
+    for place in (4, (3, slice(9)), (0, 12)):  # all at 9; 7 of 16 batches are left at 0.5, 15 at 0.1
+        lost[place] = True
+    sums = summed(records.where(~lost, 0).transpose(*records.dims))
+    found = laws(sums)
+    assert found.sizes == {"law": 3 * 12}
+    for place in range(36):
+        one = found.isel(law=place)
+        three = [float(one.eta), float(one.eta + one.a), float(one.eta + one.b)]
+        if max(three) > 0.4:
+            assert np.isnan([one.r2, one.slope, one.r2_corrected, one.slope_corrected]).all()
+            assert (float(one.r2_corrected_low), float(one.r2_corrected_high)) == (0, np.inf)
+            assert (float(one.slope_low), float(one.slope_high)) == (-np.inf, np.inf)
+            assert int(one.replicates) == (0 if max(three) > 1 else 28 if min(three) > 0.15 else 24)
+        else:
+            xr.testing.assert_allclose(one, law(sums, float(one.eta), float(one.a), float(one.b)), rtol=1e-9)
+
+
+def test_laws_need_as_many_batches_as_a_law(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 7)
+    with pytest.raises(InputError, match=r"replicates must be at least 8 at each rate, .* got '7 in 7'"):
+        laws(summed(sum_networks(values, RATES, 7)))
+
+
 def test_everything_is_labelled(simulate_networks, sum_networks):
     values, _ = simulate_networks(RATES, 16)
     found = law(summed(sum_networks(values, RATES, 16)), *OF_LAW)

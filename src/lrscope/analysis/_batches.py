@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from lrscope.analysis._bootstrap import student_quantile
-from lrscope.analysis._replicates import BATCH, LR, OUTPUT, OUTPUTS, POINT, REPLICATES, SAMPLE, trained_at
+from lrscope.analysis._replicates import BATCH, LR, OUTPUT, OUTPUTS, POINT, REPLICATES, SAMPLE, recorded, trained_at
 from lrscope.errors import must_be
 
 FEWEST = 8
@@ -109,19 +109,32 @@ class Batches:
     def of(cls, sums: xr.Dataset, places: Sequence[int]) -> "Batches":
         """Return the products of the outputs at these rates, of batches that have replicates at each of them.
 
-        Some samples are multiplied at a time, so that no copy of all outputs is made.
-
         Raises
         ------
         InputError : outputs were not recorded, or no batch has replicates at each of the rates.
         """
-        some = trained_at(sums, places).drop_vars([LR, BATCH], errors="ignore")
+        return cls._products(trained_at(sums, places))
+
+    @classmethod
+    def everywhere(cls, sums: xr.Dataset) -> "Batches":
+        """Return the same at every rate, batches without replicates included: ask for those of some rates by `at`.
+
+        Raises
+        ------
+        InputError : outputs were not recorded.
+        """
+        return cls._products(recorded(sums, OUTPUTS)[[REPLICATES, OUTPUTS]])
+
+    @classmethod
+    def _products(cls, sums: xr.Dataset) -> "Batches":
+        """Multiply some samples at a time, so that no copy of all outputs is made."""
+        some = sums.drop_vars([LR, BATCH], errors="ignore")
         counts, outputs = some[REPLICATES].transpose(LR, BATCH), some[OUTPUTS].transpose(LR, BATCH, *POINT)
-        centre = outputs.mean(POINT)
+        centre, trained = outputs.mean(POINT), counts.where(counts > 0, 1)
         size = max(1, VALUES_AT_ONCE // (counts.size * outputs.sizes[OUTPUT]))
         total = np.zeros((counts.size, counts.size))
         for start in range(0, outputs.sizes[SAMPLE], size):
-            part = (outputs.isel({SAMPLE: slice(start, start + size)}) - centre) / counts
+            part = (outputs.isel({SAMPLE: slice(start, start + size)}) - centre) / trained
             rows = part.values.reshape(counts.size, -1)
             total += rows @ rows.T
         points = outputs.sizes[SAMPLE] * outputs.sizes[OUTPUT]
@@ -129,9 +142,13 @@ class Batches:
         return cls(products, counts)
 
     def at(self, places: Sequence[int]) -> "Batches":
-        """Return the same of some of the rates, in this order."""
+        """Return the same of some of the rates, in this order, of batches that have replicates at each of them."""
         here = list(places)
-        return Batches(self.products.isel({LR: here, OTHER_RATE: here}), self.counts.isel({LR: here}))
+        products, counts = self.products.isel({LR: here, OTHER_RATE: here}), self.counts.isel({LR: here})
+        whole = (counts > 0).all(LR).values
+        if whole.all():
+            return Batches(products, counts)
+        return Batches(products.isel({BATCH: whole, OTHER_BATCH: whole}), counts.isel({BATCH: whole}))
 
     @property
     def weights(self) -> Floats:

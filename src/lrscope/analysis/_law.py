@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._batches import Batches, X, Y, check_batches, check_confidence, ratio_interval
+from lrscope.analysis._batches import FEWEST, Batches, X, Y, check_batches, check_confidence, ratio_interval
 from lrscope.analysis._replicates import BATCH, LR, REPLICATES, labelled, places_of
 from lrscope.errors import must_be
 
@@ -66,24 +66,28 @@ def laws(sums: xr.Dataset, confidence: float = 0.95) -> xr.Dataset:
 
     Returns
     -------
-    Dataset (law) : the variables of `law`; eta ascends, then a, then b. a and b may be negative. Rates at which all
-        diverged are left out
+    Dataset (law) : the variables of `law`; eta ascends, then a, then b. a and b may be negative. Nothing is known of a
+        law that has fewer than 8 batches with replicates at each of its rates, because trainings diverged there: its
+        R² and slope are NaN, their intervals infinite
 
     Raises
     ------
-    InputError : as `law`, or fewer than three rates.
+    InputError : fewer than three rates, fewer than 8 batches, outputs were not recorded, or the confidence is not
+        between 0 and 1.
     """
     check_confidence(confidence)
-    trained = np.flatnonzero((sums[REPLICATES] > 0).any(BATCH).values)
-    rates = sums[LR].values[trained]
+    rates = sums[LR].values
     if len(rates) < 3:
         raise must_be("sums", "sums at three rates or more", rates.tolist())
-    known = Batches.of(sums, trained.tolist())
+    check_batches(sums.sizes[BATCH], int(sums[REPLICATES].sum(BATCH).max()))
+    known = Batches.everywhere(sums)
     rows = []
     for base in range(len(rates) - 2):
         for places in permutations([place for place in range(len(rates)) if place != base], 2):
             a, b = (float(f"{rates[place] - rates[base]:.12g}") for place in places)
-            rows.append(_values(known.at([base, *places]), float(rates[base]), a, b, confidence))
+            found = known.at([base, *places])
+            values = _unknown if len(found.weights) < FEWEST else _values
+            rows.append(values(found, float(rates[base]), a, b, confidence))
     columns = {name: (LAW, np.array([row[name] for row in rows])) for name in rows[0]}
     return _labelled(xr.Dataset(columns))
 
@@ -111,6 +115,14 @@ def _values(found: Batches, eta: float, a: float, b: float, confidence: float) -
         "slope_low": slope_low,
         "slope_high": slope_high,
     }
+
+
+def _unknown(found: Batches, eta: float, a: float, b: float, _confidence: float) -> dict[str, float]:
+    """Return what is known of a law without trainings: what it is about."""
+    replicates = int(found.cumulated[-1]) if len(found.weights) else 0
+    nothing = dict.fromkeys(("r2", "slope", "r2_corrected", "slope_corrected"), np.nan)
+    ends = {"r2_corrected_low": 0.0, "r2_corrected_high": np.inf, "slope_low": -np.inf, "slope_high": np.inf}
+    return {"eta": eta, "a": a, "b": b, "replicates": replicates, "expected_slope": b / a, **nothing, **ends}
 
 
 def quotient(above: float, below: float) -> float:

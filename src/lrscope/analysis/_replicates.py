@@ -121,6 +121,18 @@ def places_of(sums: xr.Dataset, eta: float, **offsets: float) -> list[int]:
     return places
 
 
+def recorded(sums: xr.Dataset, name: str) -> xr.Dataset:
+    """Return the sums, of which the variable is one.
+
+    Raises
+    ------
+    InputError : it was not recorded.
+    """
+    if name not in sums:
+        raise must_be("sums", f"sums with {name}", ", ".join(map(str, sums)), TRAIN)
+    return sums
+
+
 def trained_at(sums: xr.Dataset, places: Sequence[int], name: str = OUTPUTS) -> xr.Dataset:
     """Return ``replicates`` and the variable at these rates, in this order, of batches with replicates at all of them.
 
@@ -128,9 +140,7 @@ def trained_at(sums: xr.Dataset, places: Sequence[int], name: str = OUTPUTS) -> 
     ------
     InputError : the variable was not recorded, or there is no such batch.
     """
-    if name not in sums:
-        raise must_be("sums", f"sums with {name}", ", ".join(map(str, sums)), TRAIN)
-    counts = sums[REPLICATES].isel({LR: list(places)})
+    counts = recorded(sums, name)[REPLICATES].isel({LR: list(places)})
     whole = np.flatnonzero((counts > 0).all(LR).values)
     if not len(whole):
         raise must_be("replicates", "one training at least at each of the rates", counts.sum(BATCH).values.tolist())
@@ -177,9 +187,7 @@ def means_of(sums: xr.Dataset, name: str, long_name: str) -> xr.DataArray:
     ------
     InputError : the variable was not recorded.
     """
-    if name not in sums:
-        raise must_be("sums", f"sums with {name}", ", ".join(map(str, sums)), TRAIN)
-    counts = sums[REPLICATES].sum(BATCH)
+    counts = recorded(sums, name)[REPLICATES].sum(BATCH)
     means: xr.DataArray = sums[name].sum(BATCH) / counts.where(counts > 0)
     return means.rename(long_name.replace(" ", "_")).assign_attrs(long_name=long_name, units="1")
 
