@@ -361,9 +361,17 @@ def test_a_full_disk_is_one_sentence_and_the_resume_is_whole(block, tmp_path, mo
 
 def test_a_disk_that_is_full_from_the_beginning_leaves_nothing(block, tmp_path, monkeypatch):
     full_at(monkeypatch, 2000)
-    with pytest.raises(StoreError, match=r"Nothing was recorded in it\. Free some space"):
+    with pytest.raises(StoreError, match=r"Nothing was recorded in it\. Free some space and try again\.$"):
         write(tmp_path / "records.root", [block(0)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_gives_no_state_is_told_of_a_new_file_and_not_of_a_resume(block, tmp_path, monkeypatch):
+    full_at(monkeypatch, 50_000)
+    with pytest.raises(StoreError) as failure:
+        write(tmp_path / "records.root", (block(number) for number in range(100)))
+    told = re.search(r"up to step (\d+)\. Free some space, and record what follows in a new file\.$", str(failure.value))
+    assert int(told[1]) in open_records(tmp_path)["step"].values
 
 
 def test_the_error_of_the_last_block_is_raised_by_close(block, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ Event files hold one record after the other, so nothing but what is being writte
 a name that TensorBoard does not look at, and get theirs when they are whole.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -32,7 +33,8 @@ _BINS = 30
 def export_tensorboard(path: str | Path, out: str | Path | None = None, histograms: int = 50) -> Path:
     """Write the records of a run as TensorBoard's event files, and return their folder.
 
-    Each member has a folder of its own, named by its place in the sweep: ``lr=0.001,seed=3``. In it are
+    Each member has a folder of its own, named by its place in the sweep: ``lr=0.001,seed=3``; members whose names
+    differ only in characters that a folder cannot have are numbered (``run=a_b``, ``run=a_b,2``). In it are
 
     - the scalars of each recorded step, as float32, with the name of the variable as tag; NaN stays NaN;
     - histograms of the variables of layers, over all their elements, with tags such as ``weights/encoder.0``; what is
@@ -140,12 +142,24 @@ class _Run:
 
 
 def _runs(records: xr.Dataset, folder: Path, time: float) -> list[_Run]:
-    runs = []
+    runs: list[_Run] = []
+    taken: set[str] = set()
     for number in range(records.sizes[MEMBER]):
         axes = {axis: records[axis].values[number].item() for axis in records.attrs["axes"] or [MEMBER]}
         name = ",".join(f"{axis}={value}" for axis, value in axes.items())
-        runs.append(_Run(folder / re.sub(r"[^\w.,=+-]", "_", name), axes, time))
+        runs.append(_Run(folder / _free(re.sub(r"[^\w.,=+-]", "_", name), taken), axes, time))
     return runs
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name that no other member has, with a number behind it if need be, and note it as taken.
+
+    Some file systems take capitals and small letters for the same.
+    """
+    names = itertools.chain([name], (f"{name},{number}" for number in itertools.count(2)))
+    free = next(one for one in names if one.casefold() not in taken)
+    taken.add(free.casefold())
+    return free
 
 
 def _scalars(records: xr.Dataset) -> dict[tuple[str, ...], str]:

@@ -28,6 +28,9 @@ from lrscope.store._state import save_state
 CAPTURED = ("values", "spread")
 """Statistics of a layer that have a standardised version; one of extremes or fractions says nothing."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_GO_ON = "Free some space and go on from there: a run of lrscope with --resume."
+_NEW_FILE = "Free some space, and record what follows in a new file."
+_AGAIN = "Free some space and try again."
 
 
 class Writer:
@@ -44,7 +47,8 @@ class Writer:
     Raises
     ------
     InputError : the file exists, or a block does not fit the ones before it.
-    StoreError : the disk is full or the folder cannot be written. Every block before stays readable.
+    StoreError : the disk is full or the folder cannot be written. Every block before stays readable. Of a full disk it
+        says how to go on: with ``--resume`` where states are given with the blocks, otherwise with a new file.
 
     Notes
     -----
@@ -73,7 +77,7 @@ class Writer:
         self._last_step: int | None = None
         self._pending: Future[None] | None = None
         self._failure: BaseException | None = None
-        self._closed = False
+        self._closed = self._resumable = False
         try:
             self._file = RootFile(self.path, metadata or {}, compression)
         except OSError as error:
@@ -90,6 +94,7 @@ class Writer:
         """
         if self._closed:
             raise StoreError(f"{self.path} must be open to take a block; got a closed file. Make a new Writer.")
+        self._resumable = self._resumable or state is not None
         copied = None if state is None else {name: _copy_of_state(name, array) for name, array in state.items()}
         self.wait()
         self._pending = self._thread.submit(self._timed, [block], copied)
@@ -189,7 +194,7 @@ class Writer:
         if self._last_step is not None:
             kept = f"Every block before is kept, the last one up to step {self._last_step}"
         if error.errno in _FULL:
-            remedy = "Free some space and go on from there: a run of lrscope with --resume."
+            remedy = _GO_ON if self._resumable else _AGAIN if self._last_step is None else _NEW_FILE
             failure = StoreError(f"No space left on the disk while writing {self.path}. {kept}. {remedy}")
         else:
             reason = error.strerror or error
