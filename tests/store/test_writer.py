@@ -370,7 +370,8 @@ def test_who_gives_no_state_is_told_of_a_new_file_and_not_of_a_resume(block, tmp
     full_at(monkeypatch, 50_000)
     with pytest.raises(StoreError) as failure:
         write(tmp_path / "records.root", (block(number) for number in range(100)))
-    told = re.search(r"up to step (\d+)\. Free some space, and record what follows in a new file\.$", str(failure.value))
+    sentence = r"up to step (\d+)\. Free some space, and record what follows in a new file\.$"
+    told = re.search(sentence, str(failure.value))
     assert int(told[1]) in open_records(tmp_path)["step"].values
 
 

@@ -252,6 +252,34 @@ def test_what_a_recorder_writes_down_of_its_time_is_told_and_not_drawn(told):
     assert set(item(found, "training").draw.args[0]) == {"loss", "gradient_norm"}
 
 
+def test_of_one_step_only_what_it_tells_is_told(told):
+    found = told(block(steps=1, recording_seconds=1.48, training_seconds=1.0))
+    assert found.summary[0] == "The records are of 1 network (lr 0.1; seed 0): one step was recorded, step 0."
+    loss = table(found, "networks")[0]["last loss"]
+    assert found.summary[1:] == [f"The loss was {loss:.3g} then."]
+    assert table(found, "networks")[0]["outcome"] == "one step"
+    assert titles(found) == ["Training", "Gradients by layer", "What was recorded", "What is left out"]
+    assert not [one for chapter in found.chapters for one in chapter.items if not isinstance(one, Listed)]
+    assert "Recording took" not in found.chapters[2].text
+    assert "Life of the neurons is left out: that takes activations of two recorded steps" in found.chapters[3].text
+
+
+@pytest.mark.parametrize(
+    ("diverged", "sentences"),
+    [({}, []), ({1: 0}, ["Of the networks 1 diverged."]), ({0: 0, 1: 0}, ["All 2 networks diverged."])],
+)
+def test_of_several_networks_at_one_step_those_that_diverged_are_told(told, diverged, sentences):
+    assert told(block(seeds=2, steps=1, diverged=diverged)).summary[1:] == sentences
+
+
+def test_what_has_a_single_value_is_listed_and_not_drawn(told):
+    records = block(leave_out=("gradient_norm",), held_out_loss=0.5)
+    single = records["held_out_loss"].isel(step=[-1]).rename(step="step_held_out_loss")
+    found = told(records.assign(held_out_loss=single.astype(np.float32)))
+    assert set(item(found, "training").draw.args[0]) == {"loss"}
+    assert table(found, "networks")[0]["last held out loss"] == 0.5
+
+
 def test_an_accuracy_is_not_drawn_on_a_logarithmic_axis(told):
     training = item(told(block(accuracy=np.linspace(0.01, 1, STEPS))), "training")
     assert "loss" in training.draw.args[2]

@@ -11,7 +11,7 @@ from lrscope.records import VALUES, on_grid, step_dimension
 from lrscope.report import Interactive
 from lrscope.studies import _recorded_tables as tables
 from lrscope.studies._findings import Chapter, Listed, Still
-from lrscope.studies._recorded_view import View, thinned
+from lrscope.studies._recorded_view import View, has_one_step, thinned
 from lrscope.studies._recorded_words import band, few, of_all, ordinal, read_of
 
 COLUMNS = 400
@@ -28,10 +28,23 @@ def training(view: View) -> Chapter | str:
     if not names:
         return "There are no curves: neither the loss nor any other number of the whole network was recorded."
     arrays = {name: view.gridded(name) for name in names}
+    outcome = view.outcome()
+    listed = tables.networks(view, arrays, outcome)
+    curves = {name: array for name, array in arrays.items() if not has_one_step(array)}
+    if not curves:
+        return Chapter("Training", "One step was recorded: there are no curves.", [listed])
+    items, most = _curves(view, curves, outcome)
+    text = f"Of long records every {ordinal(most)} step is drawn." if most > 1 else ""
+    return Chapter("Training", text, [*items, listed])
+
+
+def _curves(
+    view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset | None
+) -> tuple[list[Still | Listed | Interactive], int]:
+    """Return the curves, drawn and to zoom into, and of how many recorded steps one is drawn."""
     short = {name: thinned(few(array)) for name, array in arrays.items()}
     summaries = {name: analysis.over_seeds(array) for name, (array, _) in short.items()}
     log = [name for name, array in arrays.items() if _spans(array) and not name.endswith("accuracy")]
-    outcome = view.outcome()
     diverged_at = None if outcome is None else few(outcome["diverged_at"])
     draw = partial(figures.scalar_panels, summaries, diverged_at, log)
     caption = f"Over the steps{band(view)}.{of_all(next(iter(arrays.values())))}"
@@ -40,9 +53,7 @@ def training(view: View) -> Chapter | str:
     zoomed = [name for name in log if not _spans(arrays[name], FAR)][:MENU]
     if zoomed:
         items.append(_zoom({name: few(arrays[name]) for name in zoomed}))
-    most = max(every for _, every in short.values())
-    text = f"Of long records every {ordinal(most)} step is drawn." if most > 1 else ""
-    return Chapter("Training", text, [*items, tables.networks(view, arrays, outcome)])
+    return items, max(every for _, every in short.values())
 
 
 def gradients(view: View) -> Chapter | str:
@@ -52,6 +63,8 @@ def gradients(view: View) -> Chapter | str:
         return "Gradients by layer are left out: their values were not recorded (with the probe Gradients)."
     some, every = view.some(*recorded)
     norms = on_grid(analysis.layer_norms(some, recorded)).assign_attrs(long_name="norm of the gradient")
+    if has_one_step(norms):
+        return Chapter("Gradients by layer", "One step was recorded.", [tables.norms(norms)])
     short, again = thinned(few(norms))
     summary = analysis.over_seeds(short)
     of = " and ".join(name.replace("_", " ") for name in recorded)

@@ -23,6 +23,8 @@ def life(view: View) -> Chapter | str:
     """Show who is born, dies and comes back."""
     if not view.has("activations"):
         return "Dead neurons are left out: activations were not recorded (with the probe Activations)."
+    if not view.followed("activations"):
+        return "Life of the neurons is left out: that takes activations of two recorded steps or more."
     lives, every = view.lives
     stills = [_dead(view, lives), *_activity(view, lives)]
     if bool((lives["ever_dead"] > 0).any()):

@@ -5,7 +5,7 @@ import xarray as xr
 
 from lrscope.errors import InputError
 from lrscope.records import LOSS
-from lrscope.studies._recorded_view import LR, View
+from lrscope.studies._recorded_view import LR, ONE_STEP, View
 from lrscope.studies._recorded_words import rate_text
 from lrscope.studies._words import counted, percent, short
 
@@ -23,7 +23,8 @@ def _held(view: View) -> str:
     first, last = min(values[0] for values in steps), max(values[-1] for values in steps)
     axes = "; ".join(f"{axis} {_listed(values)}" for axis, values in view.labels.items())
     of = f" ({axes})" if axes else ""
-    return f"The records are of {counted(view.networks, 'network')}{of}, from step {first} to step {last}."
+    steps_of = f", from step {first} to step {last}" if first < last else f": one step was recorded, step {first}"
+    return f"The records are of {counted(view.networks, 'network')}{of}{steps_of}."
 
 
 def _listed(values: object) -> str:
@@ -50,9 +51,12 @@ def _learned(view: View) -> str:
     trained = ends[[isinstance(end, str) for end in ends.tolist()]].tolist()
     if len(trained) == 1:
         return f"{_one(trained[0], loss)}"
+    followed = [end for end in trained if end != ONE_STEP]
+    if not followed:
+        return ""
     words = {"converged": "ended with a lower loss than at the start", "not improved": "did not improve"}
-    counts = {end: trained.count(end) for end in dict.fromkeys(trained)}
-    if len(counts) == 1:
+    counts = {end: followed.count(end) for end in dict.fromkeys(followed)}
+    if len(counts) == 1 and len(followed) == len(trained):
         return f"All {len(trained)} networks {words.get(trained[0], trained[0])}."
     return "Of the networks " + ", ".join(f"{count} {words.get(end, end)}" for end, count in counts.items()) + "."
 
@@ -62,6 +66,8 @@ def _one(end: str, loss: xr.DataArray) -> str:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return "Its loss was never a number."
+    if end == ONE_STEP:
+        return f"The loss was {short(float(finite[0]))} then."
     went = f"The loss went from {short(float(finite[0]))} to {short(float(finite[-1]))}"
     told = {"converged": ".", "not improved": ": it did not improve.", "diverged": ", and then the network diverged."}
     return went + told.get(end, ".")
@@ -69,7 +75,7 @@ def _one(end: str, loss: xr.DataArray) -> str:
 
 def _lived(view: View) -> str:
     """Say how many neurons are dead at the end; nothing where that was not recorded."""
-    if not view.has("activations"):
+    if not view.followed("activations"):
         return ""
     try:
         lives, _ = view.lives

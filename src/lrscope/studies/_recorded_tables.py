@@ -10,7 +10,7 @@ from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.report import Table
 from lrscope.studies._cells import number, places
 from lrscope.studies._findings import Listed
-from lrscope.studies._recorded_view import LR, SEED, TIMES, View
+from lrscope.studies._recorded_view import LR, SEED, TIMES, View, has_one_step
 from lrscope.studies._words import percent, short
 
 MEGA = 1e6
@@ -131,8 +131,11 @@ def cost(view: View) -> str:
 
 
 def _seconds(view: View) -> list[str]:
-    """Say how long recording took, where a recorder has written it down."""
-    if not set(TIMES) <= set(view.records):
+    """Say how long recording took, where a recorder has written it down.
+
+    Of a single record it would be the time in which the model was explored, as a share of itself.
+    """
+    if not set(TIMES) <= set(view.records) or has_one_step(view.records[TIMES[0]]):
         return []
     recording, training = (float(view.records[name].max(step_dimension(view.records[name])).sum()) for name in TIMES)
     share = f", {percent(recording / training)} of the time," if training > 0 else ""

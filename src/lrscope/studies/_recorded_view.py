@@ -36,6 +36,8 @@ UNKNOWN = "not recorded"
 """Stands for the learning rate of records without one."""
 TIMES = ("recording_seconds", "training_seconds")
 """What a recorder in somebody's own loop writes down of its cost."""
+ONE_STEP = "one step"
+"""Outcome of a network of which one loss was recorded: nothing can be said about how it went on."""
 _NO_CURVES = (DIVERGED_AT, "rate_reason", *TIMES)
 _END = "step_end"
 
@@ -75,15 +77,26 @@ class View:
         """Tell whether one of these quantities was recorded."""
         return not set(names).isdisjoint(quantities(self.records))
 
+    def followed(self, quantity: str) -> bool:
+        """Tell whether a quantity was recorded at two steps or more."""
+        arrays = (array for array in self.records.values() if array.attrs.get("quantity") == quantity)
+        return not all(map(has_one_step, arrays))
+
     def gridded(self, name: str) -> xr.DataArray:
         """Return a variable (lr, seed, step, ...), read."""
         return on_grid(self.records[[name]].compute())[name]
 
     def outcome(self) -> xr.Dataset | None:
-        """Return how each network ended (lr, seed); None where loss or divergence were not recorded."""
+        """Return how each network ended (lr, seed); None where loss or divergence were not recorded.
+
+        Behind a single loss, one that has not diverged has ended as `ONE_STEP`.
+        """
         if not {LOSS, DIVERGED_AT} <= set(self.records):
             return None
-        return on_grid(outcomes(self.records[[LOSS, DIVERGED_AT]].compute()))
+        found = outcomes(self.records[[LOSS, DIVERGED_AT]].compute())
+        if has_one_step(self.records[LOSS]):
+            found["outcome"] = xr.where(found["outcome"] == "diverged", "diverged", ONE_STEP)
+        return on_grid(found)
 
     def scalars(self) -> list[str]:
         """Return the names of what is one number a step for the whole network, the losses first."""
@@ -152,6 +165,11 @@ def thinned(array: xr.DataArray, points: int = POINTS) -> tuple[xr.DataArray, in
     dim = step_dimension(array)
     every = max(1, ceil(array.sizes[dim] / points))
     return array.isel({dim: slice(None, None, every)}), every
+
+
+def has_one_step(array: xr.DataArray) -> bool:
+    """Tell whether a variable was recorded at one step only, so that there is no curve of it."""
+    return bool(array.sizes[step_dimension(array)] < 2)
 
 
 def _is_curve(array: xr.DataArray) -> bool:
