@@ -38,6 +38,19 @@ def test_an_unknown_option_names_the_nearest():
         settings_of({"size_buget": "1 MB"})
 
 
+@pytest.mark.parametrize("patterns", [("a", "b"), ["a", "b"], (one for one in "ab"), {"a": 1, "b": 2}])
+def test_patterns_are_any_collection_of_texts(patterns):
+    assert settings_of({"include": patterns}).include == ("a", "b")
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "encoder.*", [1], (None,)])
+@pytest.mark.parametrize("name", ["include", "exclude"])
+def test_what_are_no_patterns_is_refused_with_an_example(name, wrong):
+    sentence = rf"^{name} must be a list of shell patterns of layers; got .* Give for example \('encoder\.\*',\)\.$"
+    with pytest.raises(InputError, match=sentence):
+        settings_of({name: wrong})
+
+
 @pytest.mark.parametrize("wrong", [{"include": "encoder.*"}, {"exclude": [1]}, {"steps_per_epoch": 0}, {"labels": 3}])
 def test_other_options_are_checked(wrong):
     with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):

@@ -408,8 +408,6 @@ def test_small_mistakes_have_their_sentence(tmp_path):
         Recorder(model, path, optimizer, include=None)
     with pytest.raises(InputError, match=r"^optimizer must be one that updates the model; got 'one with none of its"):
         Recorder(model, path, torch.optim.SGD(small().parameters(), lr=0.1))
-    with pytest.raises(InputError, match=r"^the optimiser's lr must be positive; got 0.0. Name it yourself: labels="):
-        Recorder(model, path, torch.optim.SGD(model.parameters(), lr=0.0))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,26 +1,111 @@
 """What a Recorder holds on to: the model inside its wrappers, the optimiser, the numbers that it is given."""
 
+import dataclasses
 import hashlib
 import json
+import warnings
+from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
-from lrscope.errors import must_be
+from lrscope.errors import InputError, must_be, unknown
 from lrscope.integrations._options import Settings
+from lrscope.probes import ROOT, Activations, Biases, Gradients, Layer, Probe, Structure, Weights, structure_of
 from lrscope.sweep import Sweep
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the module inside of what compiles or distributes it."""
+    """Return the module inside of what compiles or distributes it.
+
+    Raises
+    ------
+    InputError : it is no module, has trained parameters that are complex, or two layers of parameters whose names
+        become the same in a file.
+    """
     if not isinstance(model, nn.Module):
         raise must_be("model", "an nn.Module", type(model).__name__)
     inner = getattr(model, "_orig_mod", model)
     if isinstance(inner, nn.DataParallel | nn.parallel.DistributedDataParallel):
         inner = inner.module
+    for name, parameter in inner.named_parameters():
+        if parameter.requires_grad and parameter.is_complex():
+            remedy = "Give a part of the model that has none, such as model.encoder."
+            raise must_be("the model's parameters", "real numbers", f"{name} of {parameter.dtype}", remedy)
+    expected(inner)
     return inner
+
+
+def expected(model: nn.Module) -> Structure:
+    """Return what can be recorded as far as it is known before the first pass: layers are all that may put out some.
+
+    Parameters whose shapes the first pass decides are not known; nothing is said about a model that has such.
+    """
+    if any(map(is_lazy, model.parameters())):
+        return Structure((), ())
+    modules = ((path, one) for path, one in model.named_modules() if "parametrizations" not in path.split("."))
+    leaves = (path or ROOT for path, one in modules if is_parametrized(one) or not any(True for _ in one.children()))
+    return Structure(structure_of(model, {}).parameters, tuple(Layer(path, (1,), False) for path in leaves))
+
+
+def fitting(probes: Iterable[Probe], model: nn.Module, include: tuple[str, ...]) -> tuple[Probe, ...]:
+    """Return the probes; those that have got the Recorder's `include` keep what of it can match something of theirs.
+
+    A probe for which nothing of it can is left out: of an activation function there are no weights.
+
+    Raises
+    ------
+    InputError : a pattern that matches no layer of the model.
+    """
+    given, structure = tuple(probes), expected(model)
+    if not structure.layers:
+        return given
+    for probe in given:
+        if type(probe) in _CHOOSING and probe.include != include:  # type: ignore[attr-defined]
+            _check_patterns(probe, probe.include, structure)  # type: ignore[attr-defined]
+    shared = [probe for probe in given if include and getattr(probe, "include", ()) == include]
+    for pattern in include if shared else ():
+        if not any(_matches(probe, pattern, structure) for probe in shared):
+            paths = [one.layer for one in structure.parameters] + [one.path for one in structure.layers]
+            raise unknown("include", pattern, dict.fromkeys(paths))
+    narrowed = (_narrowed(probe, structure) if probe in shared else probe for probe in given)
+    return tuple(probe for probe in narrowed if probe is not None)
+
+
+_CHOOSING = (Weights, Biases, Gradients, Activations)
+"""Probes of which it is known whether their patterns are of parameters or of outputs."""
+
+
+def _narrowed(probe: Probe, structure: Structure) -> Probe | None:
+    """Return the probe with those of its patterns that match; None if none does."""
+    patterns: tuple[str, ...] = probe.include  # type: ignore[attr-defined]
+    fit = tuple(pattern for pattern in patterns if _matches(probe, pattern, structure))
+    return _replaced(probe, include=fit) if fit else None
+
+
+def _matches(probe: Probe, pattern: str, structure: Structure) -> bool:
+    if type(probe) not in _CHOOSING:
+        return True
+    try:
+        _check_patterns(probe, (pattern,), structure)
+    except InputError:
+        return False
+    return True
+
+
+def _check_patterns(probe: Probe, patterns: tuple[str, ...], structure: Structure) -> None:
+    """Raise an `InputError` for a pattern that matches nothing; which call of a module it means is not known yet."""
+    modules = tuple(pattern.partition(":")[0] for pattern in patterns)
+    _replaced(probe, include=modules, exclude=()).labels(structure)
+
+
+def _replaced(probe: Probe, **changes: tuple[str, ...]) -> Probe:
+    return dataclasses.replace(probe, **changes)  # type: ignore[type-var]
 
 
 def checked_optimizer(optimizer: Any, model: nn.Module) -> Optimizer:
@@ -32,6 +117,9 @@ def checked_optimizer(optimizer: Any, model: nn.Module) -> Optimizer:
     if not any(id(one) in own for group in optimizer.param_groups for one in group["params"]):
         remedy = "Make the optimizer of model.parameters(), and the Recorder with both."
         raise must_be("optimizer", "one that updates the model", "one with none of its parameters", remedy)
+    if not all("lr" in group for group in optimizer.param_groups):
+        remedy = "Give each of its param_groups the learning rate: group['lr'] = 0.1, for example."
+        raise must_be("optimizer", "one whose groups have an lr", type(optimizer).__name__, remedy)
     return optimizer
 
 
@@ -42,33 +130,42 @@ def is_left_out(optimizer: Optimizer) -> bool:
 
 
 def scalar(loss: Tensor | float) -> Tensor | float:
-    """Return a loss that is one number."""
-    if isinstance(loss, Tensor) and loss.numel() == 1:
+    """Return a loss that is one number; a tensor stays where it is."""
+    if isinstance(loss, Tensor) and loss.numel() == 1 and not loss.is_complex():
         return loss
-    if isinstance(loss, int | float | np.number) and not isinstance(loss, bool):
-        return float(loss)
-    got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else loss
-    raise must_be("loss", "one number", got, "Give the mean over the batch, for example.")
+    return number("loss", loss, "Give the mean over the batch, for example.")
 
 
-def number(name: str, value: Any) -> float:
-    """Return a metric as a number."""
-    if isinstance(value, Tensor) and value.numel() == 1:
+def number(name: str, value: Any, remedy: str = "") -> float:
+    """Return a metric as a number: one of Python or NumPy, a tensor of one element, an array without dimensions."""
+    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
         return float(value.detach())
-    if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "fiu":
-        return float(value)
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        return float(value)
-    raise must_be(name, "one number", value)
+    plain = value[()] if isinstance(value, np.ndarray) and value.shape == () else value
+    if isinstance(plain, Real) and not isinstance(plain, bool):
+        return float(plain)
+    got = f"{type(value).__name__} {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) else value
+    raise must_be(name, "one number", got, remedy)
 
 
 def sweep_of(optimizer: Optimizer, settings: Settings) -> Sweep:
-    """Return the grid of one member: the learning rate, and what the labels say."""
-    group = optimizer.param_groups[0]
-    labels = {"lr": float(group.get("initial_lr", group["lr"])), **settings.labels}
-    if labels["lr"] == 0 and "lr" not in settings.labels:
-        raise must_be("the optimiser's lr", "positive", 0.0, "Name it yourself: labels={'lr': 0.1}, for example.")
-    return Sweep(**{name: [value] for name, value in labels.items()})
+    """Return the grid of one member: the learning rate, and what the labels say.
+
+    The rate is that of the schedule, or the present one, of the first group that has any. Where all rates are zero,
+    as in a warm-up by hand that begins there, the one that will be reached is not known: the axis is ``initial_lr``
+    instead of ``lr``, and a warning says how to have the other.
+    """
+    rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+    rate = next((one for one in rates if one), 0.0)
+    if "lr" not in settings.labels and not rate:
+        warnings.warn(_NO_RATE, RuntimeWarning, stacklevel=3)
+    axis = "lr" if rate or "lr" in settings.labels else "initial_lr"
+    return Sweep(**{name: [value] for name, value in {axis: rate, **settings.labels}.items()})
+
+
+_NO_RATE = (
+    "the optimizer's learning rate is 0 when the Recorder is made: the records have it step by step, and the axis "
+    "initial_lr instead of lr. Name the rate that will be reached to have that axis: labels={'lr': 0.1}, for example."
+)
 
 
 def number_of(sweep: Sweep) -> int:

@@ -71,10 +71,10 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
 
 
 def _patterns(name: str, value: Any) -> tuple[str, ...]:
-    patterns = isinstance(value, Iterable) and not isinstance(value, str)
-    if not patterns or not all(isinstance(pattern, str) for pattern in value):
+    patterns = None if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if patterns is None or not all(isinstance(pattern, str) for pattern in patterns):
         raise must_be(name, "a list of shell patterns of layers", value, "Give for example ('encoder.*',).")
-    return tuple(value)
+    return patterns
 
 
 def _share(value: Any) -> float:

@@ -1,0 +1,199 @@
+"""What a Recorder holds on to: mistakes are found when it is made, and numbers come in many kinds."""
+
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from lrscope.errors import InputError
+from lrscope.integrations import Recorder
+from lrscope.integrations._attaching import checked_optimizer, fitting, number, scalar, sweep_of, unwrapped
+from lrscope.integrations._choice import chosen
+from lrscope.integrations._options import settings_of
+from lrscope.probes import Activations, Biases, Loss, Weights
+from lrscope.records import on_grid
+from lrscope.store import open_records
+from lrscope.studies import write_records_report
+
+
+def small() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1, bias=False))
+
+
+# the model
+
+
+class Complex(nn.Module):
+    def __init__(self, trained: bool) -> None:
+        super().__init__()
+        self.phase = nn.Parameter(torch.ones(2, dtype=torch.complex64), requires_grad=trained)
+        self.linear = nn.Linear(3, 2)
+
+
+def test_complex_parameters_are_refused_unless_they_are_frozen():
+    with pytest.raises(
+        InputError, match=r"^the model's parameters must be real numbers; got 'phase of torch.complex64'"
+    ):
+        unwrapped(Complex(trained=True))
+    assert isinstance(unwrapped(Complex(trained=False)), Complex)
+
+
+def test_layers_whose_names_become_the_same_are_refused():
+    model = nn.ModuleDict({"a": nn.ModuleDict({"b": nn.Linear(2, 2)}), "a_b": nn.Linear(2, 2)})
+    with pytest.raises(InputError, match=r"^layers 'a.b' and 'a_b' have the same name in a file"):
+        unwrapped(model)
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_of_a_model_that_the_first_pass_completes_nothing_is_said_before():
+    model = nn.Sequential(nn.LazyLinear(4), nn.ReLU())
+    assert unwrapped(model) is model
+    assert fitting([Weights(include=("0",))], model, ()) == (Weights(include=("0",)),)
+
+
+def test_an_optimiser_without_rates_is_refused():
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    del optimizer.param_groups[0]["lr"]
+    with pytest.raises(InputError, match=r"^optimizer must be one whose groups have an lr; got 'SGD'"):
+        checked_optimizer(optimizer, model)
+
+
+# patterns
+
+
+def fitted(*patterns, probes=None, model=None):
+    settings = settings_of({"include": patterns})
+    found = fitting(chosen(probes, Loss().when, settings), model or small(), settings.include)
+    return {type(probe).__name__: probe.include for probe in found if hasattr(probe, "include")}
+
+
+def test_a_pattern_chooses_of_each_kind_what_it_matches():
+    assert fitted("1") == {"Activations": ("1",)}
+    assert fitted("0", "1") == {"Weights": ("0",), "Biases": ("0",), "Gradients": ("0",), "Activations": ("0", "1")}
+    assert fitted("2") == {"Weights": ("2",), "Gradients": ("2",), "Activations": ("2",)}  # it has no bias
+    assert fitted("1:2", "[12]") == {"Weights": ("[12]",), "Gradients": ("[12]",), "Activations": ("1:2", "[12]")}
+    assert set(fitted()) == {"Weights", "Biases", "Gradients", "Activations"}
+
+
+def test_a_pattern_of_a_frozen_layer_chooses_its_outputs():
+    model = small()
+    model[0].requires_grad_(requires_grad=False)
+    assert fitted("0", "2", model=model) == {"Weights": ("2",), "Gradients": ("2",), "Activations": ("0", "2")}
+
+
+def test_a_pattern_that_matches_nothing_is_refused_with_what_there_is():
+    with pytest.raises(InputError, match=r"^include must be one of 0, 2, 1; got 'encoder.\*'"):
+        fitted("0", "encoder.*")
+    with pytest.raises(InputError, match=r"^include must be one of 0; got '2'"):
+        fitted("0", probes=[Weights(), Biases(include=("2",))])
+    with pytest.raises(InputError, match=r"^include must be one of 0, 1, 2; got '3'"):
+        fitted(probes=[Activations(include=("3",))])
+
+
+def test_computed_weights_have_no_layer_of_their_own():
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+    assert fitted("0", probes=[Activations()], model=model) == {"Activations": ("0",)}
+    with pytest.raises(InputError, match=r"^include must be one of .*; got '\*.weight'"):
+        fitted("*.weight", probes=[Activations()], model=model)
+
+
+# numbers
+
+
+@given(st.floats(width=32))
+def test_numbers_come_in_many_kinds(value):
+    kinds = [value, np.float32(value), np.float64(value), np.array(value), torch.tensor(value), torch.tensor([value])]
+    np.testing.assert_array_equal([number("accuracy", one) for one in kinds], np.full(len(kinds), value))
+    np.testing.assert_array_equal([float(scalar(one)) for one in kinds], np.full(len(kinds), value))
+    of_a_graph = torch.tensor(value, requires_grad=True)
+    np.testing.assert_equal(number("accuracy", of_a_graph), value)
+    assert scalar(of_a_graph) is of_a_graph  # it is not waited for
+
+
+@pytest.mark.parametrize(
+    "value", [3, np.int8(3), np.array(3, np.uint16), np.mean([2, 4]), Fraction(3), torch.tensor(3)]
+)
+def test_integers_and_fractions_are_numbers(value):
+    assert number("accuracy", value) == 3
+    assert type(number("accuracy", value)) is float
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, "3", np.array("3"), True, np.array(True), np.bool_(False), 1j, np.array(1j), torch.tensor(1j), np.ones(1)],
+)
+def test_what_is_not_a_number_is_refused(wrong):
+    with pytest.raises(InputError, match=r"^accuracy must be one number; got"):
+        number("accuracy", wrong)
+    with pytest.raises(InputError, match=r"^loss must be one number; got .* Give the mean over the batch"):
+        scalar(wrong)
+
+
+@pytest.mark.parametrize("wrong", [[3.0], np.array(None), np.ones(2), torch.ones(2), torch.ones(0)])
+def test_several_numbers_are_refused(wrong):
+    with pytest.raises(InputError, match=r"^accuracy must be one number; got"):
+        number("accuracy", wrong)
+
+
+# the learning rate
+
+
+def axes(*rates, labels=None, scheduled=None):
+    parameters = [nn.Parameter(torch.ones(1)) for _ in rates]
+    groups = [{"params": [one], "lr": rate} for one, rate in zip(parameters, rates, strict=True)]
+    optimizer = torch.optim.SGD(groups, lr=7.0)
+    if scheduled is not None:
+        torch.optim.lr_scheduler.LambdaLR(optimizer, scheduled)
+    return sweep_of(optimizer, settings_of({"labels": labels or {}})).axes
+
+
+def test_the_rate_is_that_of_the_first_group_that_has_one():
+    assert axes(0.1, 0.2) == {"lr": (0.1,)}
+    assert axes(0.0, 0.2) == {"lr": (0.2,)}
+    assert axes(0.1, labels={"lr": 0.3, "seed": 1}) == {"lr": (0.3,), "seed": (1,)}
+    assert axes(0.0, labels={"lr": 0.3}) == {"lr": (0.3,)}
+
+
+def test_a_schedule_from_zero_has_its_own_rate():
+    assert axes(0.1, scheduled=lambda step: step / 10) == {"lr": (0.1,)}
+
+
+def test_a_rate_below_zero_is_refused():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    optimizer.param_groups[0]["lr"] = -0.1
+    with pytest.raises(InputError, match=r"^lr must be a positive finite number; got -0.1"):
+        sweep_of(optimizer, settings_of({}))
+
+
+def warmed_up(path, **options):
+    """Return the records of a loop that raises the rate from zero by hand."""
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    with Recorder(model, path, optimizer, **options) as recorder:
+        for step in range(5):
+            optimizer.param_groups[0]["lr"] = 0.1 * step / 4
+            optimizer.zero_grad()
+            loss = model(torch.ones(8, 3)).square().mean()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+    return open_records(path)
+
+
+def test_a_warm_up_by_hand_from_zero_is_recorded_and_the_remedy_said(tmp_path):
+    with pytest.warns(RuntimeWarning, match=r"learning rate is 0 when .*: labels=\{'lr': 0.1\}") as told:
+        records = warmed_up(tmp_path / "a.root")
+    assert told[0].filename == __file__
+    assert on_grid(records.load())["learning_rate"].dims == ("initial_lr", "step")
+    np.testing.assert_allclose(records["learning_rate"].values[0], [0, 0.025, 0.05, 0.075, 0.1])
+    assert "initial_lr 0" in write_records_report([tmp_path / "a.root"]).read_text()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert warmed_up(tmp_path / "b.root", labels={"lr": 0.1})["lr"].values.tolist() == [0.1]
