@@ -149,6 +149,37 @@ def test_two_optimisers_are_refused(tmp_path):
         fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Two())
 
 
+def trainer_of(folder, callback, **options):
+    return lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=folder, callbacks=[callback], **options,
+    )  # fmt: skip
+
+
+def test_a_second_fit_needs_a_callback_of_its_own(tmp_path):
+    callback = LightningRecorder(tmp_path / "a.root")
+    fit(tmp_path, callback, max_epochs=1)
+    before = (tmp_path / "a.root").read_bytes()
+    with pytest.raises(
+        InputError, match=r"^a LightningRecorder must be used for one fit; got .*a.root'. Make a new"
+    ):
+        fit(tmp_path, callback, max_epochs=1)
+    assert (tmp_path / "a.root").read_bytes() == before
+    assert callback.cost.steps == 4
+
+
+def test_the_steps_of_a_resumed_training_count_from_zero_in_its_file(tmp_path):
+    first = trainer_of(tmp_path, LightningRecorder(tmp_path / "a.root"), max_epochs=1)
+    first.fit(Module(), loader())
+    first.save_checkpoint(tmp_path / "a.ckpt")
+    second = trainer_of(tmp_path, LightningRecorder(tmp_path / "b.root"), max_epochs=3)
+    second.fit(Module(), loader(), ckpt_path=tmp_path / "a.ckpt")
+    fit(tmp_path, LightningRecorder(tmp_path / "whole.root"))
+    resumed, whole = open_records(tmp_path / "b.root"), open_records(tmp_path / "whole.root")
+    assert resumed["step"].values.tolist() == list(range(8))
+    np.testing.assert_allclose(resumed["loss"].values[0], whole["loss"].values[0, 4:], rtol=1e-6)
+
+
 def test_wrong_options_are_refused_at_once(tmp_path):
     with pytest.raises(InputError, match="time_budget must be a share"):
         LightningRecorder(tmp_path / "a.root", when=Every(2), time_budget=-1)

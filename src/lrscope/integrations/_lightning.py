@@ -14,6 +14,7 @@ from lrscope.integrations._options import Options, settings_of
 from lrscope.integrations._recorder import Recorder
 from lrscope.probes import Every, Probe
 
+_SECOND = "Make a new one for it, with another path: a file has the steps of one training."
 _MANUAL = "With manual optimisation, return the loss of the batch's one update, or use a Recorder in training_step."
 
 
@@ -24,6 +25,10 @@ class LightningRecorder(Callback):
     by the Trainer. The loss is the one that ``training_step`` returns; whatever is logged under a name of `metrics` at
     the end of a validation is recorded under the other, with the parameters as they are then.
 
+    A callback records one ``fit``. A training that is resumed from a checkpoint needs a callback with a file of its
+    own, in which the steps count from 0, as in that of any loop. Such files do not continue each other: open them one
+    by one.
+
     Parameters
     ----------
     path : of the ROOT file, which must not exist yet
@@ -32,7 +37,8 @@ class LightningRecorder(Callback):
 
     Raises
     ------
-    InputError : an argument that is not allowed; when training starts, more than one optimiser.
+    InputError : an argument that is not allowed; when training starts, more than one optimiser, or a second ``fit``
+        with the same callback.
 
     Examples
     --------
@@ -66,6 +72,8 @@ class LightningRecorder(Callback):
         if len(trainer.optimizers) != 1:
             remedy = "Use a Recorder for each of them in training_step, by manual optimisation."
             raise must_be("the number of optimisers", "one", len(trainer.optimizers), remedy)
+        if self._recorder is not None:
+            raise must_be("a LightningRecorder", "used for one fit", f"a second one, into {self._path}", _SECOND)
         options = self._options.copy()
         if options.get("steps_per_epoch") is None:
             options["steps_per_epoch"] = _updates_in_an_epoch(trainer)
