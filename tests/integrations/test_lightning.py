@@ -160,9 +160,7 @@ def test_a_second_fit_needs_a_callback_of_its_own(tmp_path):
     callback = LightningRecorder(tmp_path / "a.root")
     fit(tmp_path, callback, max_epochs=1)
     before = (tmp_path / "a.root").read_bytes()
-    with pytest.raises(
-        InputError, match=r"^a LightningRecorder must be used for one fit; got .*a.root'. Make a new"
-    ):
+    with pytest.raises(InputError, match=r"^a LightningRecorder must be used for one fit; got .*a.root'. Make a new"):
         fit(tmp_path, callback, max_epochs=1)
     assert (tmp_path / "a.root").read_bytes() == before
     assert callback.cost.steps == 4
