@@ -17,7 +17,7 @@ from torch import nn
 import lrscope
 import lrscope.store._rawfile
 from lrscope.errors import StoreError
-from lrscope.integrations import Recorder
+from lrscope.integrations import Recorder, _blocks
 from lrscope.store import open_records
 
 
@@ -45,6 +45,28 @@ def test_an_exception_in_the_loop_loses_nothing(parts):
     records = open_records(path)
     assert records["step"].values.tolist() == list(range(7))
     assert records.attrs["complete"]
+
+
+def test_who_interrupts_a_full_block_and_goes_on_loses_nothing(parts, monkeypatch):
+    """A loop in a notebook: the cell is stopped while a block waits for the disk, and run again."""
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 3000)
+    model, path, optimizer = parts
+    with Recorder(model, path, optimizer) as recorder:
+        steps_of(recorder, model, optimizer, 1)
+        room = recorder._sheet.gathered["step"].room
+        assert room < 10
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder._file._writer, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                steps_of(recorder, model, optimizer, room)
+        steps_of(recorder, model, optimizer, 5)
+    records = open_records(path)
+    assert records["step"].values.tolist() == list(range(room + 5))
+    assert np.isfinite(records["weights_0"].values).all()
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
 
 
 def test_an_exception_before_the_first_step_leaves_no_file(parts):
@@ -90,7 +112,7 @@ KILLED = """
     import sys, torch
     from torch import nn
     import lrscope.integrations._blocks as implementation
-    from lrscope.integrations import Recorder
+    from lrscope.integrations import Recorder, _blocks
     implementation.BLOCK_BYTES = 20_000
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))

@@ -6,6 +6,7 @@ them take turns, one being filled while the other is written.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -72,10 +73,9 @@ class Gathered:
                     self._arrays[name].fill(missing(dtype))
         self.steps.append(step)
 
+    @cached_property
     def room(self) -> int:
-        """Return how many steps a block may have."""
-        for array in self._arrays.values():
-            return int(array.shape[1])
+        """How many steps a block may have."""
         return max(1, min(_MOST_STEPS, BLOCK_BYTES // self.record_bytes))
 
     def place(self, places: Sequence[int], scale: Tensor | None) -> None:
@@ -132,14 +132,14 @@ class Gathered:
         """Return the array (member, step, ...) of a variable; if it is made `blank`, what is not written is missing."""
         arrays = self._arrays
         if label.name not in arrays:
-            made = arrays[label.name] = np.empty((1, self.room(), *shape), dtype.newbyteorder(">"))
+            made = arrays[label.name] = np.empty((1, self.room, *shape), dtype.newbyteorder(">"))
             if blank:
                 made.fill(missing(dtype))
         return arrays[label.name]
 
     def full(self) -> bool:
         """Tell whether another step has no room."""
-        return len(self.steps) >= self.room()
+        return len(self.steps) >= self.room
 
     def taken(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Variable]]:
         """Return steps, arrays (member, step, ...) and labels, and begin anew in the other set.

@@ -42,9 +42,8 @@ class Frames:
         count = max(1, min(_MOST_ROWS, RING_BYTES // (width * self.dtype.itemsize)))
         device = parameters[0].device
         self._rows = torch.full((count, width), torch.nan, dtype=self.dtype, device=device)
-        self._scalars = np.full((count, len(SCALARS)), np.nan)
         self.used = 0
-        self._slots = [_Slot(row, scalars, layout) for row, scalars in zip(self._rows, self._scalars, strict=True)]
+        self._slots = [_Slot(row, layout) for row in self._rows]
         self._statistics = Statistics([one for one in layout.structure.layers if one.path in layout.layers], self.dtype)
         self.vectors = Vectors(parameters, self.dtype)
         self._room = torch.empty(layout.size, dtype=self.dtype, device=device)
@@ -104,15 +103,16 @@ class Frames:
     def complete(self, loss: Tensor | float) -> None:
         """Write what is known only behind the update: the loss as it is given, and how far the parameters went."""
         slot = self.slot
-        slot.scalars[LOSS] = float(loss.detach()) if isinstance(loss, Tensor) else loss
+        slot.scalars[LOSS] = loss.item() if isinstance(loss, Tensor) else loss
         if "parameters" in self.layout.vectors:
             self.vectors.parameters(self._room)
             slot.scalars[SIZE] = length_of(self._room.sub_(self.parameters))
 
     def taken(self) -> tuple[Tensor, np.ndarray]:
-        """Return rows and scalars of the steps that are complete, and begin with the first again."""
+        """Return rows and scalars (step, scalar) of the steps that are complete, and begin with the first again."""
         count, self.used = self.used, 0
-        return self._rows[:count], self._scalars[:count]
+        scalars = [slot.scalars for slot in self._slots[:count]]
+        return self._rows[:count], np.array(scalars).reshape(count, len(SCALARS))
 
     def _spare(self) -> Tensor:
         """Return memory for a gradient, other than that of the last."""
@@ -143,9 +143,9 @@ def dtype_of(parameters: Iterable[Tensor]) -> torch.dtype:
 class _Slot:
     """Views of one row, and the scalars beside it."""
 
-    def __init__(self, row: Tensor, scalars: np.ndarray, layout: Layout) -> None:
+    def __init__(self, row: Tensor, layout: Layout) -> None:
         self.row = row
-        self.scalars = scalars
+        self.scalars = [math.nan] * len(SCALARS)
         self.parameters = self._vector(layout, "parameters")
         self.gradients = self._vector(layout, "gradients")
         self.layers = {

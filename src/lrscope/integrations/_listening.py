@@ -118,18 +118,25 @@ class Listener:
                 self.hear(path if call == 1 else f"{path}:{call}", output)
             self.seconds += _clock.now() - began
 
-        # a compiler would trace into the hook; it is loaded only where something is compiled
-        return _Hook(torch.compiler.disable(hook) if "torch._dynamo" in sys.modules else hook)
+        return _Hook(hook)
 
 
 class _Hook:
-    """What a module calls. Whoever copies or saves the model gets something that does nothing in its place."""
+    """What a module calls. Whoever copies or saves the model gets something that does nothing in its place.
+
+    A compiler would trace into it: what is disabled for compilers is called there, and only there, since that takes
+    longer. They are loaded only where something is compiled.
+    """
 
     def __init__(self, does: Callable[..., None]) -> None:
         self._does = does
+        self._untraced = torch.compiler.disable(does) if "torch._dynamo" in sys.modules else does
 
     def __call__(self, *given: Any) -> None:
-        self._does(*given)
+        if torch.compiler.is_dynamo_compiling():
+            self._untraced(*given)
+        else:
+            self._does(*given)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make the copy: the end of an empty context takes anything, and is there without lrscope."""

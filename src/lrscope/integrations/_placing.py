@@ -31,6 +31,7 @@ class Source:
     described: Parameter
     gradient: bool
 
+    @torch.no_grad()  # a gradient may have one itself
     def copied(self, dtype: torch.dtype, scale: Tensor | None) -> Tensor:
         """Return the numbers side by side."""
         one = self.parameter.grad if self.gradient else self.parameter.detach()
@@ -53,6 +54,7 @@ class Placer:
 
     def __init__(self, kernel: Kernel, sources: Sequence[Source], dtype: torch.dtype) -> None:
         self._kernel, self._sources, self._dtype = kernel, sources, dtype
+        self._numbers = [source.number for source in sources]
         self._sizes = [source.parameter.numel() for source in sources]
         self._from = Parts(self._sizes)
         self._turned = [number for number, source in enumerate(sources) if source.described.inputs_first]
@@ -76,16 +78,16 @@ class Placer:
         room = arrays[self._sources[0].variable].shape[1]
         if row >= room:
             raise IndexError(f"row {row} must be one of {room}")
-        own = [places[source.number] for source in self._sources]
-        copies = {
-            number: self._sources[number].copied(self._dtype, scale)
-            for number, place in enumerate(own)
-            if not place or number in self._turned
-        }
-        for number, copy in copies.items():
-            own[number] = copy.data_ptr()
+        own = [places[number] for number in self._numbers]
+        if self._turned or not all(own):
+            copies = {n: self._sources[n].copied(self._dtype, scale) for n in self._not_simple(own)}
+            for number, copy in copies.items():
+                own[number] = copy.data_ptr()
         self._from.lie_at(own)
         self._kernel.place(self._from, self._target(arrays), row)
+
+    def _not_simple(self, places: Sequence[int]) -> list[int]:
+        return [number for number, place in enumerate(places) if not place or number in self._turned]
 
     def _target(self, arrays: Mapping[str, np.ndarray]) -> Parts:
         target = self._targets.get(id(arrays))

@@ -104,7 +104,7 @@ class Recorder:
         self._first_gradients: dict[str, Tensor] = {}
         self._now, self._soon = self._due(0), NOTHING if self._account.by_time else self._due(1)
         self._always = not self._account.limited and self._timetable.always
-        self._spread = self._captured = self._stopped = self._closed = False
+        self._spread = self._captured = self._waiting = self._stopped = self._closed = False
         self._idle = Idle()
         self._rates: list[float] = []
         self._listener = Listener(self._model, self._hear)
@@ -222,8 +222,7 @@ class Recorder:
         self._idle.updated = self._listener.deaf = True
         self._captured = bool(self._now) or self._sheet is None or self._sheet.slow.follows
         if self._captured or self._soon:
-            with torch.no_grad():
-                self._capture(self._sheet or self._begun())
+            self._capture(self._sheet or self._begun())
         self._account.spent += _clock.now() - began + self._listener.seconds
         self._listener.seconds = 0.0
 
@@ -233,7 +232,7 @@ class Recorder:
         self._captured = bool(self._now) or sheet.slow.follows
         if self._captured:
             self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-            if sheet.full:  # somebody interrupted the waiting for the file
+            if self._waiting:
                 self._flush()
             sheet.capture(step, self._now, scale)
         elif sheet.layout.angles & self._soon:
@@ -318,14 +317,15 @@ class Recorder:
             raise must_be("size_budget", allowed, size, remedy)
 
     def _flush(self) -> None:
-        """Hand what was gathered to the thread that writes."""
-        began = _clock.now()
+        """Hand what was gathered to the thread that writes; whoever interrupts that is asked again at the next step."""
+        began, self._waiting = _clock.now(), True
         if self._sheet is not None and not self._closed:
             try:
                 self._file.write(self._sheet, final=self._stopped)
             except Exception as error:
                 self._fail(error)
                 raise
+        self._waiting = False
         self._account.spent += _clock.now() - began
 
     def _fail(self, error: Exception) -> None:

@@ -39,7 +39,7 @@ class Into:
 
     def __init__(self, row: Tensor) -> None:
         self.row = row
-        neurons = len(row) // len(NAMES)
+        self.neurons = neurons = len(row) // len(NAMES)
         self.mean, self.square, self.least, self.most, self.active = row.split(neurons)
         self.mean_and_square = row[: 2 * neurons]
         self.address = row.data_ptr()
@@ -146,7 +146,7 @@ class Statistics:
         layer = self._layers[path]
         if output.ndim != len(layer.shape) + 1 or not output.numel():
             return
-        if output.shape[1 if layer.channels_first else -1] != len(into.least):
+        if output.shape[1 if layer.channels_first else -1] != into.neurons:
             return  # other neurons than in the first pass
         exact = output.detach()
         if exact.dtype != self._dtype:

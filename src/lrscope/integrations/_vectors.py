@@ -44,7 +44,7 @@ class Vectors:
         self._gradients, self._scale = [one.grad for one in self._parameters], scale
         self.places = self._of_parameters()
         if scale is None:
-            self.places += map(self._of_gradient, self._gradients)
+            self.places += self._of_gradients()
         else:
             self.places += [0] * len(self._gradients)
 
@@ -91,11 +91,14 @@ class Vectors:
             self._simple = shared and all(one.dtype == self._dtype for one in self._parameters)
         return [*places] if self._simple else [0] * len(places)
 
-    def _of_gradient(self, one: Tensor | None) -> int:
-        if one is None or one.dtype != self._dtype or one.is_sparse or not one.is_contiguous():
-            return 0
-        return one.data_ptr()
+    def _of_gradients(self) -> list[int]:
+        dtype = self._dtype
+        return [
+            0 if one is None or one.is_sparse or one.dtype != dtype or not one.is_contiguous() else one.data_ptr()
+            for one in self._gradients
+        ]
 
+    @torch.no_grad()  # a gradient may have one itself
     def _join(self, out: Tensor) -> None:
         pairs = zip(self._gradients, self._parameters, strict=True)
         dense = [torch.zeros_like(one) if gradient is None else gradient.to_dense() for gradient, one in pairs]
