@@ -1,5 +1,7 @@
 """Parameters and gradients as vectors, and their lengths."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -62,6 +64,25 @@ def test_the_length_of_a_large_vector_is_known_though_its_square_is_not(dtype, l
     vectors = Vectors([parameter], dtype)
     vectors.look(None)
     assert vectors.length() == pytest.approx(2**0.5 * large)
+
+
+def test_how_far_the_parameters_moved_is_measured_from_where_they_were(parameters):
+    vectors, before = Vectors(parameters, torch.float32), torch.empty(7)
+    vectors.parameters(before)
+    with torch.no_grad():
+        parameters[0][1, 2] += 3
+        parameters[1] -= 4
+    assert vectors.moved(before) == pytest.approx(5)
+    assert before[-1] == 7, "what was stays as it was"
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e15])
+def test_products_and_sums_of_vectors(parameters, size):
+    vectors = Vectors(parameters, torch.float32)
+    one, other = size * torch.arange(7.0), torch.full((7,), size)
+    assert vectors.product(one, other) == pytest.approx(21 * size**2)
+    wanted = math.sqrt(sum((value - 2) ** 2 for value in range(7)))
+    assert vectors.combined(one, other, -2.0) == pytest.approx(size * wanted)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])

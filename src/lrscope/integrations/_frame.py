@@ -32,7 +32,8 @@ class Frames:
     Attributes
     ----------
     vectors : what reads parameters and gradients; it has looked at them when a step is captured
-    parameters, gradient : vectors (parameter) of the step in hand, before its update; empty if nobody wants them
+    parameters, gradient, update : vectors (parameter) of the step in hand, before its update, and the update that
+        `complete` has measured; each if the layout wants it
     """
 
     def __init__(self, layout: Layout, parameters: Sequence[nn.Parameter]) -> None:
@@ -46,11 +47,10 @@ class Frames:
         self._slots = [_Slot(row, layout) for row in self._rows]
         self._statistics = Statistics([one for one in layout.structure.layers if one.path in layout.layers], self.dtype)
         self.vectors = Vectors(parameters, self.dtype)
-        self._room = torch.empty(layout.size, dtype=self.dtype, device=device)
-        self._spares = [torch.empty_like(self._room), torch.empty_like(self._room)]
-        self._before = torch.empty_like(self._room)
-        self.parameters = self.gradient = self._room[:0]
-        self._last = -2, self._room, 0.0
+        self.update, self._before, *spares = torch.empty((4, layout.size), dtype=self.dtype, device=device).unbind()
+        self._spares = spares
+        self.parameters, self.gradient = self._before, self._spares[0]
+        self._last = -2, self.gradient, 0.0
 
     @property
     def full(self) -> bool:
@@ -61,11 +61,6 @@ class Frames:
     def slot(self) -> "_Slot":
         """The row of the step in hand."""
         return self._slots[self.used]
-
-    @property
-    def update(self) -> Tensor:
-        """The update (parameter) that `complete` has measured."""
-        return self._room
 
     def hear(self, path: str, output: Tensor) -> None:
         """Write the statistics of a layer's output into the row."""
@@ -104,9 +99,11 @@ class Frames:
         """Write what is known only behind the update: the loss as it is given, and how far the parameters went."""
         slot = self.slot
         slot.scalars[LOSS] = loss.item() if isinstance(loss, Tensor) else loss
-        if "parameters" in self.layout.vectors:
-            self.vectors.parameters(self._room)
-            slot.scalars[SIZE] = length_of(self._room.sub_(self.parameters))
+        if "update" in self.layout.vectors:
+            self.vectors.parameters(self.update)
+            slot.scalars[SIZE] = length_of(self.update.sub_(self.parameters))
+        elif "parameters" in self.layout.vectors:
+            slot.scalars[SIZE] = self.vectors.moved(self.parameters)
 
     def taken(self) -> tuple[Tensor, np.ndarray]:
         """Return rows and scalars (step, scalar) of the steps that are complete, and begin with the first again."""
@@ -128,10 +125,10 @@ class Frames:
         before, last, last_length = self._last
         if before != step - 1 or not (0 < length < math.inf and 0 < last_length < math.inf):
             return math.nan
-        together = float(torch.dot(gradient, last)) >= 0
+        together = self.vectors.product(gradient, last) >= 0
         ratio = length / last_length
-        torch.add(gradient, last, alpha=-ratio if together else ratio, out=self._room)
-        near = 2 * math.degrees(math.asin(min(length_of(self._room) / length, math.sqrt(2)) / 2))
+        apart = self.vectors.combined(gradient, last, -ratio if together else ratio)
+        near = 2 * math.degrees(math.asin(min(apart / length, math.sqrt(2)) / 2))
         return near if together else 180 - near
 
 

@@ -45,6 +45,10 @@ class Kernel:
         self._positions = _function(library, f"positions_{name}", [address, number, number, number, address])
         self._gather = _function(library, f"gather_{name}", [address, address, number, address], ctypes.c_double)
         self._squares = _function(library, f"squares_{name}", [address, address, number], ctypes.c_double)
+        vectors = [address, address, number]
+        self._product = _function(library, f"product_{name}", vectors, ctypes.c_double)
+        self._combined = _function(library, f"combined_{name}", [*vectors, ctypes.c_double], ctypes.c_double)
+        self._moved = _function(library, f"moved_{name}", [address, address, number, address], ctypes.c_double)
         self._place = _function(library, f"place_{name}", [address, address, number, address, number], None)
 
     def columns(self, outputs: Tensor, out: int) -> bool:
@@ -72,6 +76,18 @@ class Kernel:
     def squares(self, parts: "Parts") -> float:
         """Return the sum of the squares of contiguous tensors."""
         return float(self._squares(parts.addresses, parts.sizes, parts.count))
+
+    def product(self, one: Tensor, other: Tensor) -> float:
+        """Return the inner product of contiguous vectors of one size."""
+        return float(self._product(one.data_ptr(), other.data_ptr(), len(one)))
+
+    def combined(self, one: Tensor, other: Tensor, factor: float) -> float:
+        """Return the sum of the squares of one + factor · other."""
+        return float(self._combined(one.data_ptr(), other.data_ptr(), len(one), factor))
+
+    def moved(self, parts: "Parts", before: Tensor) -> float:
+        """Return the sum of the squares of how far contiguous tensors are from those in a vector."""
+        return float(self._moved(parts.addresses, parts.sizes, parts.count, before.data_ptr()))
 
     def place(self, parts: "Parts", arrays: "Parts", row: int) -> None:
         """Write contiguous tensors, each to a row of an array of its own, big-endian and past the caches."""

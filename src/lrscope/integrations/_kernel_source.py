@@ -216,6 +216,34 @@ double squares_REAL(const REAL **parts, const int64_t *sizes, int64_t count)
     return total;
 }
 
+double product_REAL(const REAL *a, const REAL *b, int64_t size)
+{
+    double total = 0;
+    for (int64_t i = 0; i < size; i++)
+        total += (double)a[i] * b[i];
+    return total;
+}
+
+/* The squares of a + factor b. */
+double combined_REAL(const REAL *a, const REAL *b, int64_t size, double factor)
+{
+    double total = 0;
+    for (int64_t i = 0; i < size; i++) {
+        double sum = a[i] + factor * b[i];
+        total += sum * sum;
+    }
+    return total;
+}
+
+/* The squares of how far parts are from what they were, one behind the other. */
+double moved_REAL(const REAL **parts, const int64_t *sizes, int64_t count, const REAL *before)
+{
+    double total = 0;
+    for (int64_t k = 0; k < count; before += sizes[k++])
+        total += combined_REAL(parts[k], before, sizes[k], -1);
+    return total;
+}
+
 /* Numbers in the byte order of the file. */
 static void turn_REAL(const REAL *from, int64_t size, UNSIGNED *to)
 {

@@ -84,7 +84,7 @@ class Layout:
     ----------
     placed : whether parameters and gradients go straight into the records; otherwise they stand in the row
     starts : where parameters, gradients and the statistics of a layer begin
-    vectors : what of parameters and gradients something is computed from: update and angle, and other probes
+    vectors : those of parameters, gradients and update from which something is computed
     layers : path -> where its statistics begin, and how many neurons it has
     columns : step dimension -> variables
     slow : step dimension -> probes that measure by themselves
@@ -125,8 +125,8 @@ def layout_of(structure: Structure, groups: Iterable[Group], *, placed: bool = F
         if group.dim == STEP:
             layout.columns[STEP] += [Column(label, (), SCALARS.index(label.name)) for label in _SECONDS]
     if any(layout.slow.values()):
-        layout.vectors |= {"parameters", "gradients"}
-    for name in () if placed else sorted(layout.vectors):
+        layout.vectors |= {"parameters", "gradients", "update"}
+    for name in () if placed else sorted(layout.vectors - {"update"}):
         layout.room(name, layout.size)
     return layout
 

@@ -76,6 +76,28 @@ class Vectors:
                 return math.sqrt(squares)
         return self.gradient(self._room)
 
+    def moved(self, before: Tensor) -> float:
+        """Return how far the parameters are now from what they were."""
+        places = self._of_parameters()
+        if self._kernel is not None and all(places):
+            self._parts.lie_at(places)
+            squares = self._kernel.moved(self._parts, before)
+            if squares < math.inf:
+                return math.sqrt(squares)
+        self.parameters(self._room)
+        return length_of(self._room.sub_(before))
+
+    def product(self, one: Tensor, other: Tensor) -> float:
+        """Return the inner product of two vectors."""
+        return float(torch.dot(one, other)) if self._kernel is None else self._kernel.product(one, other)
+
+    def combined(self, one: Tensor, other: Tensor, factor: float) -> float:
+        """Return the length of one + factor · other."""
+        squares = math.inf if self._kernel is None else self._kernel.combined(one, other, factor)
+        if squares < math.inf:
+            return math.sqrt(squares)
+        return length_of(torch.add(one, other, alpha=factor, out=self._room))
+
     def _lie_at_gradients(self) -> bool:
         places = self.places[len(self._parameters) :]
         self._parts.lie_at(places)
@@ -109,7 +131,7 @@ class Vectors:
 
     @cached_property
     def _room(self) -> Tensor:
-        """Memory for a gradient that nobody wants to have."""
+        """Memory for a vector of which only the length is wanted."""
         size = sum(one.numel() for one in self._parameters)
         return torch.empty(size, dtype=self._dtype, device=self._parameters[0].device)
 
