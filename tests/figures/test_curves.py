@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from lrscope.errors import InputError
 from lrscope.figures import curve_panels, curves
+from lrscope.figures._curves import LogTicks
 
 
 @pytest.fixture
@@ -19,6 +22,18 @@ def test_lines_are_the_means(losses):
     for lr, line in zip(losses["lr"], ax.lines, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), losses["mean"].sel(shape="spiral", lr=lr))
         np.testing.assert_array_equal(line.get_xdata(), [0, 10, 20, 30])
+
+
+@given(st.floats(1e-9, 1e3), st.floats(1.05, 1e9))
+def test_a_logarithmic_axis_has_a_few_ticks_inside(least, spread):
+    ticks = np.array(LogTicks().tick_values(least, least * spread))
+    assert ((ticks >= least) & (ticks <= least * spread)).all()
+    assert 2 <= len(ticks) <= 16
+
+
+def test_a_share_that_stays_zero_has_no_negative_axis(losses):
+    ax = curves(0 * losses.sel(shape="spiral"), log=False)
+    assert ax.get_ylim() == (-0.03, 1.03)
 
 
 def test_bands_are_the_intervals(losses):

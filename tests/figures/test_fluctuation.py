@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import xarray as xr
 
 from lrscope.errors import InputError
 from lrscope.figures import fluctuation_histogram
@@ -41,6 +42,17 @@ def test_the_columns_of_the_table_stand_under_their_range(drawn):
     texts = panels(drawn)[3, 0].texts
     places = {text.get_text(): text.get_position()[0] for text in texts if "to" in text.get_text()}
     assert places == {"0 to 0.3": 0.15, "0.3 to 0.7": 0.5, "0.7 to 1": 0.85}
+
+
+def test_a_part_of_one_neuron_is_left_out_where_there_are_others(fluctuation, counts):
+    of_shape = fluctuation.sel(shape="circle")
+    one = of_shape.isel(neuron=np.flatnonzero(of_shape["part"].values == "decoder")[:1])
+    rest = of_shape.isel(neuron=np.flatnonzero(of_shape["part"].values == "encoder"))
+    both = xr.concat([rest, one], "neuron")
+    titles = [ax.get_title(loc="left") for ax in fluctuation_histogram(both, counts.sel(shape="circle")).axes]
+    assert [title for title in titles if title] == [f"Encoder, {rest.sizes['neuron']} neurons"]
+    alone = fluctuation_histogram(one, counts.sel(shape="circle"))
+    assert "Decoder, 1 neuron" in [ax.get_title(loc="left") for ax in alone.axes]
 
 
 def test_a_missing_published_number_is_a_dash(fluctuation, counts):

@@ -44,7 +44,7 @@ def test_the_menu_of_quantities_changes_traces_and_axes(fluctuations):
     assert method == "update"
     assert traces["visible"] == [False] * 3 + [True] * 3
     assert layout["yaxis.title.text"] == "fluctuation of activations"
-    assert layout["xaxis"]["ticktext"] == ["encoder.0", "encoder.2"]
+    assert layout["xaxis"]["ticktext"] == ["encoder<br>0", "encoder<br>2"]
     assert layout["xaxis"]["tickvals"] == [1, 3.5]
 
 

@@ -72,7 +72,7 @@ def test_survival_is_a_staircase_between_its_ends(survived):
 
 def test_survival_has_a_panel_a_layer(survived):
     figure = survival_panels(survived)
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["0", "2"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["layer 0", "layer 2"]
     np.testing.assert_array_equal(figure.axes[1].lines[1].get_ydata(), survived["mean"].isel(layer=1, lr=1))
     with pytest.raises(InputError, match="summary must be of dimensions"):
         survival_panels(survived.isel(lr=0))

@@ -77,14 +77,23 @@ def test_rates_between_that_are_ruled_out_are_not_shaded(recommended, outcomes_o
     shades = [patch for patch in upper.patches if patch.get_gid() == "recommended range"]
     ends = [(shade.get_x(), shade.get_x() + shade.get_width()) for shade in shades]
     np.testing.assert_allclose(ends, [(10**-4.5, 10**-3.5), (10**-2.5, 10**-0.5)])
-    assert upper.get_title("left") == "best 0.01, not told from 2 others between 0.0001 and 0.1"
+    assert upper.get_title("left") == "best 0.01; 3 rates from 0.0001 to 0.1 cannot be told apart"
 
 
 def test_the_best_is_marked_at_its_centre_and_named(recommended, outcomes_of_seeds):
     upper, *_ = outcome_by_rate(recommended, outcomes_of_seeds).axes
     (best,) = marked(upper, "best")
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (0.001, 0.105)
-    assert upper.get_title("left") == "best 0.001, not told from others between 0.001 and 0.01"
+    assert upper.get_title("left") == "best 0.001; 0.001 and 0.01 cannot be told apart"
+
+
+def test_a_panel_in_which_none_diverged_says_so(recommended, outcomes_of_seeds):
+    _, some = outcome_by_rate(recommended, outcomes_of_seeds).axes
+    _, none = outcome_by_rate(recommended.assign(diverged_share=0 * recommended["score"]), outcomes_of_seeds).axes
+    assert ([text.get_text() for text in some.texts], [text.get_text() for text in none.texts]) == (
+        [],
+        ["none diverged"],
+    )
 
 
 def test_bars_are_the_shares_that_diverged(recommended, outcomes_of_seeds):
@@ -168,7 +177,7 @@ def test_one_rate_and_one_seed_are_drawn(recommended, outcomes_of_seeds):
 
 def test_an_optimum_at_the_end_of_the_grid_is_said(recommended, outcomes_of_seeds):
     upper, *_ = outcome_by_rate(recommended.assign(at_edge="lower"), outcomes_of_seeds).axes
-    assert upper.get_title("left").endswith(", at the lower end of the grid")
+    assert upper.get_title("left").endswith("; at the lower end of the grid")
 
 
 def test_rates_of_the_range_are_green(recommended):

@@ -15,7 +15,7 @@ def two(losses):
 
 
 def test_each_quantity_has_its_panel_scale_and_steps(two):
-    figure = scalar_panels(two, log=["loss"], columns=2)
+    figure = scalar_panels(two, log=["loss", "gradient_angle"], columns=2)  # an angle is never logarithmic
     loss, angle = figure.axes
     assert [ax.get_yscale() for ax in (loss, angle)] == ["log", "linear"]
     assert [ax.get_title(loc="left") for ax in (loss, angle)] == ["Loss", "Gradient angle [degrees]"]

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from lrscope.errors import must_be
 from lrscope.figures._heat import ABSENT
 from lrscope.figures._panels import panel_grid
-from lrscope.figures._style import SOFT, axis_label, require, style
+from lrscope.figures._style import SOFT, axis_label, layer_name, require, style
 from lrscope.records import step_dimension
 
 PANEL = 2.7
@@ -78,7 +78,7 @@ def neuron_image(ax: Axes, values: xr.DataArray, names: bool = True, **look: Any
     image = ax.pcolormesh(step_edges(values[dim].values), rows, cells, rasterized=True, **look)
     ax.hlines(rows[starts[1:]], 0, 1, color="white", linewidth=1.6, transform=ax.get_yaxis_transform())
     ends = rows[np.r_[starts[1:], len(layers)]]
-    ax.set_yticks((rows[starts] + ends) / 2, [str(layers[start]) if names else "" for start in starts])
+    ax.set_yticks((rows[starts] + ends) / 2, [layer_name(layers[start]) if names else "" for start in starts])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(rows[-1], rows[0])
     ax.spines[:].set_visible(False)

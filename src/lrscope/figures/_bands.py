@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from lrscope.errors import must_be
 from lrscope.figures._curves import curves
 from lrscope.figures._panels import panel_grid
-from lrscope.figures._rate_axis import headline, nothing_known, rate_text, spreads, value_axis, wrapped
+from lrscope.figures._rate_axis import headline, nothing_known, spreads, value_axis, wrapped
 from lrscope.figures._run import ESCAPED
-from lrscope.figures._style import INK, WIDTH, axis_label, colours, figure_of, new_axes, require, style
+from lrscope.figures._style import INK, WIDTH, axis_label, colours, figure_of, new_axes, rate_text, require, style
 from lrscope.records import step_dimension
 
 PANEL = 1.75

@@ -1,21 +1,23 @@
 """Curves over the steps, one line a learning rate: loss, share of dead neurons, whatever was averaged over seeds."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from lrscope.figures._panels import step_panels
+from lrscope.figures._rate_axis import MIDDLE, NARROW, WIDE
 from lrscope.figures._style import (
     ALARM,
     axis_label,
     colours,
     new_axes,
     rate_marks,
+    rate_name,
     require,
     style,
     value_label,
@@ -26,6 +28,31 @@ PANEL = 1.45
 """Inches: height of a panel."""
 TOP = 1.02
 """Where diverged members are marked: just above the panel."""
+
+
+class LogTicks(LogLocator):
+    """Ticks of a logarithmic axis: powers of ten, with values between them where the axis has few powers.
+
+    What is seen decides when the figure is drawn, since panels with a common axis have common ticks.
+
+    Examples
+    --------
+    >>> LogTicks().tick_values(0.03, 0.6)
+    [0.05, 0.1, 0.2, 0.5]
+    """
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        """Return the ticks between two values above 0."""
+        spread = vmax / vmin if vmin > 0 else np.inf
+        if spread > WIDE:
+            ticks = np.asarray(LogLocator(numticks=8).tick_values(vmin, vmax))
+        elif spread < 2 * NARROW:
+            ticks = np.asarray(MaxNLocator(5).tick_values(vmin, vmax))
+        else:
+            between = (1, 2, 5) if spread > MIDDLE else (1, 1.5, 2, 3, 5, 7)
+            decades = 10.0 ** np.arange(np.floor(np.log10(vmin)), np.ceil(np.log10(vmax)) + 1)
+            ticks = np.outer(decades, between).ravel()
+        return [tick for tick in ticks.tolist() if vmin <= tick <= vmax]
 
 
 def curves(
@@ -71,11 +98,14 @@ def curves(
         steps = summary[dim].values
         for lr, colour in palette.items():
             of_lr = summary.sel(lr=lr)
-            ax.plot(steps, of_lr["mean"].values, color=colour, label=f"lr {value_label(lr)}", zorder=3)
+            ax.plot(steps, of_lr["mean"].values, color=colour, label=rate_name(lr), zorder=3)
             ax.fill_between(steps, of_lr["low"].values, of_lr["high"].values, color=colour, alpha=0.2, linewidth=0)
         if log and bool((np.isfinite(summary["mean"]) & (summary["mean"] > 0)).any()):
             ax.set_yscale("log")
-            ax.yaxis.set_major_locator(LogLocator(numticks=8))
+            ax.yaxis.set(major_locator=LogTicks(), major_formatter=lambda value, _: value_label(float(value)))
+            ax.yaxis.set_minor_formatter(NullFormatter())
+        elif not bool((summary["mean"] != 0).any()):
+            ax.set_ylim(-0.03, 1.03)
         ax.set_xlabel(axis_label(summary[dim]))
         ax.set_ylabel(axis_label(summary["mean"]))
         ax.grid(axis="y")

@@ -16,11 +16,12 @@ from lrscope.figures._style import (
     WIDTH,
     axis_label,
     colours,
+    layer_name,
     new_figure,
+    rate_name,
     require,
     sentence,
     style,
-    value_label,
 )
 
 BINS = 20
@@ -42,8 +43,9 @@ def fluctuation_histogram(
 
     Parameters
     ----------
-    fluctuation : (lr, neuron), between 0 and 1, with the coordinate ``part``; of `lrscope.analysis.fluctuation`. Where
-        it has the coordinate ``steps_used``, members that diverged are marked.
+    fluctuation : (lr, neuron), between 0 and 1, with the coordinate ``part``; a part of one neuron, whose fluctuation
+        is the largest of its part by definition, is left out if there are others. Of `lrscope.analysis.fluctuation`.
+        Where it has the coordinate ``steps_used``, members that diverged are marked.
     counts : (lr, part, bin), of `lrscope.analysis.binned`
     published : the same of a publication, printed in brackets; NaN where a number is missing
     title : of the figure, e.g. the shape
@@ -62,24 +64,32 @@ def fluctuation_histogram(
     """
     require("fluctuation", fluctuation, "lr", "neuron")
     require("counts", counts, "lr", "part", "bin")
-    lrs = fluctuation.sizes["lr"]
+    lrs, parts = fluctuation.sizes["lr"], _parts_to_compare(fluctuation)
     with style():
         figure = new_figure(WIDTH, ROW * lrs + TABLE * (lrs + 1) + AROUND)
         grid = figure.subplots(
-            lrs + 1, counts.sizes["part"], squeeze=False, sharex=True, height_ratios=[ROW] * lrs + [TABLE * (lrs + 1)]
+            lrs + 1, len(parts), squeeze=False, sharex=True, height_ratios=[ROW] * lrs + [TABLE * (lrs + 1)]
         )
-        for column, part in enumerate(counts["part"].values.tolist()):
+        for column, part in enumerate(parts):
             inside = fluctuation.isel(neuron=np.flatnonzero(fluctuation["part"].values == part))
             _histograms(grid[:-1, column], inside, counts)
             _table(grid[-1, column], counts.sel(part=part), _of_part(published, part), labels=column == 0)
             grid[-1, column].set_xlabel(axis_label(fluctuation))
-            grid[0, column].set_title(f"{sentence(str(part))}, {inside.sizes['neuron']} neurons")
+            count = inside.sizes["neuron"]
+            grid[0, column].set_title(f"{sentence(layer_name(part))}, {count} neuron{'' if count == 1 else 's'}")
         grid[(lrs - 1) // 2, 0].set_ylabel("neurons")
         brackets = "" if published is None else "; in brackets: published"
         figure.supxlabel(f"table: number of neurons in each range{brackets}", fontsize=7, color=SOFT)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     return figure
+
+
+def _parts_to_compare(fluctuation: xr.DataArray) -> list[Hashable]:
+    names, counts = np.unique(fluctuation["part"].values, return_counts=True)
+    parts = list(dict.fromkeys(fluctuation["part"].values.tolist()))
+    several = set(names[counts > 1].tolist())
+    return [part for part in parts if part in several] or parts
 
 
 def _of_part(published: xr.DataArray | None, part: Hashable) -> xr.DataArray | None:
@@ -105,7 +115,7 @@ def _histograms(rows: np.ndarray, fluctuation: xr.DataArray, counts: xr.DataArra
         ax.yaxis.set(major_locator=LogLocator(numticks=4), major_formatter="{x:g}", minor_locator=NullLocator())
         ax.tick_params(axis="x", length=0, labelbottom=False)
         name = {"ha": "right", "va": "top", "fontweight": "bold", "color": palette[lr]}
-        ax.text(0.99, 0.95, f"lr {value_label(lr)}", transform=ax.transAxes, **name)
+        ax.text(0.99, 0.95, rate_name(lr), transform=ax.transAxes, **name)
         _mark_diverged(ax, of_lr, fluctuation)
 
 
@@ -126,7 +136,7 @@ def _table(ax: Axes, counts: xr.DataArray, published: xr.DataArray | None, label
     palette = colours(lrs)
     _bins_behind(ax, counts)
     ax.set(ylim=(len(lrs) + 0.5, -0.5), yticks=range(1, len(lrs) + 1))
-    ax.set_yticklabels([f"lr {value_label(lr)}" if labels else "" for lr in lrs])
+    ax.set_yticklabels([rate_name(lr) if labels else "" for lr in lrs])
     for label, lr in zip(ax.get_yticklabels(), lrs, strict=True):
         label.set(color=palette[lr], fontweight="bold")
     ax.spines[:].set_visible(False)

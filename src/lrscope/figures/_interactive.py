@@ -10,7 +10,18 @@ from plotly.subplots import make_subplots
 
 from lrscope.errors import must_be
 from lrscope.figures._reconstruction import MARGIN, ORIGINAL
-from lrscope.figures._style import FAINT, INK, SOFT, axis_label, colours, require, sentence, value_label
+from lrscope.figures._style import (
+    FAINT,
+    INK,
+    SOFT,
+    axis_label,
+    colours,
+    layer_lines,
+    rate_name,
+    require,
+    sentence,
+    value_label,
+)
 from lrscope.records import step_dimension
 
 HEIGHT = 430
@@ -26,6 +37,9 @@ _LAYOUT: dict[str, Any] = {
     "hoverlabel": {"bgcolor": "white"},
     "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
 }
+
+ABOVE: dict[str, Any] = {"margin": {"l": 60, "r": 20, "t": 100, "b": 60}, "height": HEIGHT + 50}
+"""Room for menus above the legend: with many learning rates it is as wide as the figure."""
 
 
 def interactive_fluctuation(fluctuations: Mapping[str, xr.DataArray], edges: Sequence[float] = (0.3, 0.7)) -> go.Figure:
@@ -61,7 +75,7 @@ def interactive_fluctuation(fluctuations: Mapping[str, xr.DataArray], edges: Seq
         _button(shape, "restyle", [_of_shape(fluctuations, shape)]) for shape in first["shape"].values.tolist()
     ]
     of_quantities = [_button(name, "update", _of_quantity(fluctuations, name)) for name in quantities]
-    return figure.update_layout(updatemenus=[_menu(of_shapes, 0), _menu(of_quantities, 0.2)])
+    return figure.update_layout(ABOVE, updatemenus=[_menu(of_shapes, 0, 1.12), _menu(of_quantities, 0.2, 1.12)])
 
 
 def interactive_curves(summary: xr.Dataset, panels: str = "shape", log: bool = True) -> go.Figure:
@@ -97,7 +111,7 @@ def interactive_curves(summary: xr.Dataset, panels: str = "shape", log: bool = T
         dtick=1 if log else None,
     )
     each = len(figure.data) // len(labels)
-    return figure.update_layout(updatemenus=[_menu(_choices(labels, each), 0)])
+    return figure.update_layout(ABOVE, updatemenus=[_menu(_choices(labels, each), 0, 1.12)])
 
 
 def interactive_reconstructions(
@@ -122,7 +136,7 @@ def interactive_reconstructions(
     require("targets", targets, "shape", "lr", "sample", "output")
     palette = colours(outputs["lr"].values)
     shapes = outputs["shape"].values.tolist()
-    titles = [f"lr {value_label(lr)}" for lr in palette]
+    titles = [rate_name(lr) for lr in palette]
     figure = make_subplots(1, len(palette), subplot_titles=titles, shared_yaxes=True, horizontal_spacing=0.02)
     for place in range(len(shapes)):
         for column, (lr, colour) in enumerate(palette.items(), start=1):
@@ -165,7 +179,7 @@ def _layer_axis(values: xr.DataArray) -> dict[str, Any]:
     names = {
         "tickmode": "array",
         "tickvals": middles.tolist(),
-        "ticktext": layers[starts].tolist(),
+        "ticktext": [layer_lines(layer).replace("\n", "<br>") for layer in layers[starts].tolist()],
         "tickangle": 0,
         "title": {"text": "neurons by layer", "standoff": 12},
     }
@@ -191,7 +205,7 @@ def _band_and_line(summary: xr.Dataset, lr: Hashable, colour: str, visible: bool
     steps, known = summary[dim].values, np.isfinite(summary["low"].values)
     there_and_back = np.r_[steps[known], steps[known][::-1]]
     ends = np.r_[summary["high"].values[known], summary["low"].values[known][::-1]].astype(np.float32)
-    name, group = f"lr {value_label(lr)}", str(lr)
+    name, group = rate_name(lr), str(lr)
     band = go.Scatter(
         x=there_and_back, y=ends, fill="toself", fillcolor=colour, opacity=0.2, line={"width": 0}, mode="lines",
         hoverinfo="skip", showlegend=False, legendgroup=group, name=name, visible=visible,
@@ -234,7 +248,7 @@ def _short(values: xr.DataArray) -> list[float | None]:
 
 
 def _rate_name(lr: Hashable, values: xr.DataArray) -> str:
-    return f"lr {value_label(lr)}" + ("" if values.notnull().any() else " (diverged)")
+    return rate_name(lr) + ("" if values.notnull().any() else " (diverged)")
 
 
 def _choices(labels: Sequence[Hashable], each: int) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ import xarray as xr
 from plotly.subplots import make_subplots
 
 from lrscope.figures._interactive import _AXIS, _LAYOUT
-from lrscope.figures._rate_axis import NARROW, SHADE, TAKEN, places, range_blocks, rate_text, rates_of, rooms
-from lrscope.figures._rates import DIVERGED, SCORE
-from lrscope.figures._style import ALARM, FAINT, INK, axis_label, colours, require
+from lrscope.figures._rate_axis import NARROW, SHADE, TAKEN, places, range_blocks, rates_of, rooms
+from lrscope.figures._rates import DIVERGED, NONE_DIVERGED, SCORE
+from lrscope.figures._style import ALARM, FAINT, INK, SOFT, axis_label, colours, rate_text, require
 
 HEIGHT = 520
 """Pixels."""
@@ -54,6 +54,9 @@ def interactive_rates(
     if np.isfinite(float(recommended["best"])):
         figure.add_trace(_best(recommended), 1, 1)
     figure.add_trace(_bars(recommended), 2, 1)
+    if not bool((recommended["diverged"] > 0).any()):
+        x, y = "x2 domain", "y2 domain"
+        figure.add_annotation(text=NONE_DIVERGED, x=0.5, y=0.5, xref=x, yref=y, showarrow=False, font_color=SOFT)
     for ends in range_blocks(recommended):
         figure.add_vrect(*ends, fillcolor=SHADE, line_width=0, layer="below", row=1, col=1)
     _axes(figure, recommended, scores)
@@ -147,7 +150,7 @@ def _axes(figure: go.Figure, recommended: xr.Dataset, scores: xr.DataArray) -> N
     figure.update_xaxes(title={"text": axis_label(recommended["lr"]), "standoff": 8}, automargin=True, row=2, col=1)
     grid = _AXIS | {"showgrid": True, "gridcolor": FAINT}
     figure.update_yaxes(**grid, title=axis_label(recommended["score"]), **_value_ticks(scores), row=1, col=1)
-    figure.update_yaxes(**grid, title="diverged", range=[0, 1], tickvals=[0, 0.5, 1], row=2, col=1)
+    figure.update_yaxes(**grid, title="share diverged", range=[0, 1], tickvals=[0, 0.5, 1], row=2, col=1)
 
 
 def _value_ticks(scores: xr.DataArray) -> dict[str, Any]:

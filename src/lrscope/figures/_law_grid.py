@@ -14,8 +14,7 @@ from matplotlib.patches import Rectangle
 
 from lrscope.figures._heat import MAP
 from lrscope.figures._law import LEAST, minus
-from lrscope.figures._rate_axis import rate_text
-from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, new_figure, require, style
+from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, new_figure, rate_text, require, style
 
 LEVELS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1)
 """Between them a colour each: most of what matters lies close to 1."""

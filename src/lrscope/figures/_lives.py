@@ -16,9 +16,9 @@ from lrscope.figures._style import (
     colours,
     figure_of,
     new_axes,
+    rate_name,
     require,
     style,
-    value_label,
 )
 from lrscope.records import step_dimension
 
@@ -54,7 +54,7 @@ def survival_curves(summary: xr.Dataset, legend: bool = True, ax: Axes | None = 
         steps = summary[dim].values
         for lr, colour in palette.items():
             of_lr = summary.sel(lr=lr)
-            ax.step(steps, of_lr["mean"].values, where="post", color=colour, label=f"lr {value_label(lr)}", zorder=3)
+            ax.step(steps, of_lr["mean"].values, where="post", color=colour, label=rate_name(lr), zorder=3)
             low, high = of_lr["low"].values, of_lr["high"].values
             ax.fill_between(steps, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
         ax.set(ylim=(-0.03, 1.03), xlabel=axis_label(summary[dim]), ylabel=axis_label(summary["mean"]))

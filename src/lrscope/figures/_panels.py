@@ -13,6 +13,7 @@ from lrscope.figures._style import (
     WIDTH,
     axis_label,
     colours,
+    layer_name,
     new_figure,
     rate_marks,
     require,
@@ -83,7 +84,8 @@ def step_panels(
         figure, axes, left_over = panel_grid(len(labels), columns, height, sharex=True, sharey=True)
         for place, ax in enumerate(axes):
             draw(summary.isel({panels: place}), place, ax)
-            ax.set_title(sentence(value_label(labels[place])), pad=9 if marks else 5)
+            title = layer_name(labels[place]) if panels == "layer" else value_label(labels[place])
+            ax.set_title(sentence(title), pad=9 if marks else 5)
             ax.set(xlabel="", ylabel="")
             ax.tick_params(labelbottom=place + columns >= len(labels))
         figure.supylabel(axis_label(summary["mean"]), fontsize=7.5)

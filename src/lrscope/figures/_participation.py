@@ -16,12 +16,13 @@ from lrscope.figures._style import (
     bands,
     beside,
     colours,
+    layer_lines,
     new_axes,
     rate_marks,
+    rate_name,
     require,
     sentence,
     style,
-    value_label,
 )
 
 PANEL = 1.75
@@ -60,8 +61,8 @@ def inactive_shares(summary: xr.Dataset, by: str = "layer", legend: bool = True,
             of_lr = summary.sel(lr=lr).transpose(by)
             places = np.arange(len(names)) + aside
             ax.vlines(places, of_lr["low"].values, of_lr["high"].values, color=colour, linewidth=1.4, alpha=0.55)
-            ax.plot(places, of_lr["mean"].values, "o", color=colour, markersize=3.6, label=f"lr {value_label(lr)}")
-        ax.set_xticks(range(len(names)), [str(name).replace(".", "\n", 1) for name in names])
+            ax.plot(places, of_lr["mean"].values, "o", color=colour, markersize=3.6, label=rate_name(lr))
+        ax.set_xticks(range(len(names)), list(map(layer_lines, names)))
         ax.tick_params(axis="x", length=0)
         ax.set(ylim=(-0.03, 1.03), xlabel=by, ylabel=axis_label(summary["mean"]))
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -21,6 +21,7 @@ from lrscope.figures._style import (
     new_axes,
     new_figure,
     rate_marks,
+    rate_name,
     require,
     sentence,
     style,
@@ -69,7 +70,7 @@ def against_published(
             ax.vlines(places, here["mean"].values, there, color=colour, linewidth=0.6, alpha=0.7)
             ax.vlines(places, here["low"].values, here["high"].values, color=colour, linewidth=2, alpha=0.45)
             ax.plot(places, there, color=colour, label="published", **(DOT | OPEN))
-            ax.plot(places, here["mean"].values, color=colour, label=f"lr {value_label(lr)}", **DOT)
+            ax.plot(places, here["mean"].values, color=colour, label=rate_name(lr), **DOT)
         ax.set_xticks(range(len(shapes)), [value_label(shape) for shape in shapes])
         ax.tick_params(axis="x", labelrotation=35)
         for label in ax.get_xticklabels():

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from lrscope.errors import must_be
-from lrscope.figures._style import ALARM, INK, SOFT, axis_label, beside, colours, figure_of, value_label
+from lrscope.figures._style import ALARM, INK, SOFT, axis_label, beside, colours, figure_of, rate_text
 
 TAKEN, SHADE = "#1b8a7a", "#e2f0ec"
 """What belongs to the recommended range; the area of the range."""
@@ -45,17 +45,6 @@ def rates_of(array: xr.DataArray | xr.Dataset) -> np.ndarray:
     if not (rates > 0).all():
         raise must_be("lr", "above 0", rates.min().item(), "Select the others with .sel().")
     return rates
-
-
-def rate_text(lr: float) -> str:
-    """Return a learning rate with three digits.
-
-    Examples
-    --------
-    >>> rate_text(0.00031622776), rate_text(0.01), rate_text(3e-6)
-    ('0.000316', '0.01', '3e-6')
-    """
-    return value_label(float(f"{lr:.3g}"))
 
 
 def rooms(rates: np.ndarray) -> dict[float, float]:

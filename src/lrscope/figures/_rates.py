@@ -16,7 +16,6 @@ from lrscope.figures._rate_axis import (
     nothing_known,
     range_blocks,
     rate_axis,
-    rate_text,
     rates_of,
     rooms,
     seed_points,
@@ -24,12 +23,13 @@ from lrscope.figures._rate_axis import (
     value_axis,
     wrapped,
 )
-from lrscope.figures._style import ALARM, INK, SOFT, WIDTH, axis_label, new_axes, new_figure, require, style
+from lrscope.figures._style import ALARM, INK, SOFT, WIDTH, axis_label, new_axes, new_figure, rate_text, require, style
 
 SCORE = ("score", "score_low", "score_high")
 DIVERGED = ("diverged_share", "diverged_low", "diverged_high")
 DIFFERENCE = ("difference", "difference_low", "difference_high")
-
+NONE_DIVERGED = "none diverged"
+"""Stands in the panel of those that did where it would be empty."""
 FAR = 10
 """Differences beyond this multiple of those of the recommended range bend the axis."""
 
@@ -123,15 +123,15 @@ def verdict(recommended: xr.Dataset) -> str:
     --------
     >>> table = xr.Dataset({"plausible": ("lr", [False, True, True])}, {"lr": [0.001, 0.003, 0.01]})
     >>> verdict(table.assign(best=0.01, low=0.003, high=0.01, decided=False, at_edge="upper"))
-    'best 0.01, not told from others between 0.003 and 0.01, at the upper end of the grid'
+    'best 0.01; 0.003 and 0.01 cannot be told apart; at the upper end of the grid'
     """
     best = float(recommended["best"])
     if not np.isfinite(best):
         return "no rate is recommended"
     told = ", told from all others" if bool(recommended["decided"]) else _not_told(recommended)
-    edge = {"": "", "both": ", at both ends of the grid"}
+    edge = {"": "", "both": "; at both ends of the grid"}
     end = str(recommended["at_edge"].item())
-    return f"best {rate_text(best)}{told}{edge.get(end, f', at the {end} end of the grid')}"
+    return f"best {rate_text(best)}{told}{edge.get(end, f'; at the {end} end of the grid')}"
 
 
 def _not_told(recommended: xr.Dataset) -> str:
@@ -139,9 +139,10 @@ def _not_told(recommended: xr.Dataset) -> str:
     low, high = (float(recommended[name]) for name in ("low", "high"))
     if low == high:
         return ""
-    count = int(recommended["plausible"].sum()) - 1
-    others = "others" if len(range_blocks(recommended)) == 1 else "one other" if count == 1 else f"{count} others"
-    return f", not told from {others} between {rate_text(low)} and {rate_text(high)}"
+    ends, count = (rate_text(low), rate_text(high)), int(recommended["plausible"].sum())
+    if len(range_blocks(recommended)) == 1:
+        return f"; {' to '.join(ends) if count > 2 else ' and '.join(ends)} cannot be told apart"
+    return f"; {count} rates from {' to '.join(ends)} cannot be told apart"
 
 
 def mark_best(ax: Axes, recommended: xr.Dataset) -> None:
@@ -187,6 +188,8 @@ def _diverged_panel(ax: Axes, recommended: xr.Dataset) -> None:
     ax.bar(left, np.nan_to_num(share), width=right - left, align="edge", gid="diverged", **look)
     some = share > 0
     ax.vlines(rates[some], low[some], high[some], color=ALARM, linewidth=1.1)
+    if not some.any():
+        ax.text(0.5, 0.5, NONE_DIVERGED, transform=ax.transAxes, ha="center", va="center", color=SOFT)
     ax.set_ylim(0, 1)
     ax.set_yticks([0, 0.5, 1], ["0", "", "1"])
     ax.set_ylabel(wrapped(axis_label(recommended["diverged_share"]), 14))

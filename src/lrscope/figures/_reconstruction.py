@@ -14,6 +14,7 @@ from lrscope.figures._style import (
     colours,
     new_axes,
     new_figure,
+    rate_name,
     require,
     sentence,
     style,
@@ -115,7 +116,8 @@ def reconstructions(
             ax = reconstruction(outputs.isel(here), targets.isel(here), of_member, palette[label], panel)
             ax.set(xlim=(-MARGIN, MARGIN), ylim=(-MARGIN, MARGIN))
             if i == 0:
-                ax.set_title(f"{columns} {value_label(label)}", loc="center", color=palette[label])
+                title = rate_name(label) if columns == "lr" else f"{columns} {value_label(label)}"
+                ax.set_title(title, loc="center", color=palette[label])
             if j == 0:
                 _name_row(ax, sentence(value_label(outputs[rows].values[i].item())))
         _explain(figure, error)

@@ -46,7 +46,8 @@ def scalar_panels(
     with style():
         figure, axes, left_over = panel_grid(len(summaries), columns, PANEL)
         for ax, (name, summary) in zip(axes, summaries.items(), strict=True):
-            curves(summary, diverged_at, name in log, legend=False, ax=ax)
+            wide = name in log and summary["mean"].attrs.get("units") != "degrees"  # angles end at 180
+            curves(summary, diverged_at, wide, legend=False, ax=ax)
             ax.set_title(_title(summary["mean"]), fontsize=7.5, pad=8 if crosses else 4)
             ax.set_ylabel("")
         marks = rate_marks(colours(summary["lr"].values)) + crosses

@@ -132,6 +132,17 @@ def value_label(value: Hashable) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
+def rate_text(lr: float) -> str:
+    """Return a learning rate with three digits.
+
+    Examples
+    --------
+    >>> rate_text(0.00031622776), rate_text(0.01), rate_text(3e-6)
+    ('0.000316', '0.01', '3e-6')
+    """
+    return value_label(float(f"{lr:.3g}"))
+
+
 def axis_label(array: xr.DataArray) -> str:
     """Return `long_name [units]` of an array, without a unit where it is 1.
 
@@ -145,9 +156,20 @@ def axis_label(array: xr.DataArray) -> str:
     return name if units in ("1", "") else f"{name} [{units}]"
 
 
+def rate_name(lr: Hashable) -> str:
+    """Return what a line of a learning rate is called.
+
+    Examples
+    --------
+    >>> rate_name(0.00031622776)
+    'lr 0.000316'
+    """
+    return f"lr {rate_text(float(str(lr)))}"
+
+
 def rate_marks(palette: Mapping[Hashable, str], **look: Any) -> list[Line2D]:
     """Return one legend entry for each learning rate."""
-    return [Line2D([], [], color=colour, label=f"lr {value_label(lr)}", **look) for lr, colour in palette.items()]
+    return [Line2D([], [], color=colour, label=rate_name(lr), **look) for lr, colour in palette.items()]
 
 
 def bands(ax: Axes, count: int) -> None:
@@ -172,6 +194,29 @@ def sentence(text: str) -> str:
     """
     words = text.replace("_", " ")
     return words[:1].upper() + words[1:] if words.replace(" ", "").isalpha() else text
+
+
+def layer_name(name: Hashable) -> str:
+    """Return what a layer or part is called: one that is only numbered, as in `torch.nn.Sequential`, is a layer.
+
+    Examples
+    --------
+    >>> layer_name("0"), layer_name("0.2"), layer_name("encoder.0")
+    ('layer 0', 'layer 0.2', 'encoder.0')
+    """
+    return f"layer {name}" if str(name)[:1].isdigit() else str(name)
+
+
+def layer_lines(name: Hashable) -> str:
+    r"""Return what a layer is called in two lines, for below an axis.
+
+    Examples
+    --------
+    >>> layer_lines("0"), layer_lines("encoder.0")
+    ('layer\n0', 'encoder\n0')
+    """
+    text = layer_name(name)
+    return text.replace(" " if " " in text else ".", "\n", 1)
 
 
 def require(name: str, array: xr.DataArray | xr.Dataset, *dims: str) -> None:
