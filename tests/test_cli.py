@@ -305,7 +305,7 @@ def test_inspect_tells_axes_trees_and_branches(done, capsys):
     assert lines[0].endswith(" MB, complete")
     assert lines[1:4] == ["  shape: circle", "  lr: 0.01", "  seed: 0"]
     assert lines[4].startswith("  written by: lrscope run fluctuation --shapes circle")
-    assert "records: 3 entries, 1 networks, steps 0 to 2" in lines
+    assert "records: 3 entries, 1 network, steps 0 to 2" in lines
     assert any(line.split() == ["weights_encoder_0", "64", "x", "2", "float32", "weights"] for line in lines)
 
 

@@ -26,6 +26,16 @@ def test_a_run_is_exported_beside_its_records(run, capsys):
     assert main(["inspect", str(run / "records.root")]) == 0  # the run is as it was
 
 
+def test_of_a_folder_with_several_experiments_the_grid_is_exported(run, tmp_path, capsys):
+    for name in ("grid", "range-test"):
+        (tmp_path / f"records-{name}.root").write_bytes((run / "records.root").read_bytes())
+    assert main([*EXPORT, str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"Event files: {tmp_path / 'tensorboard'}\n"
+    (tmp_path / "records-grid-1.root").write_bytes((run / "records.root").read_bytes())
+    assert main([*EXPORT, str(tmp_path)]) == 2  # a part of the grid alone would be taken for all of it
+    assert "must hold the records of one experiment; got those of grid, range-test" in capsys.readouterr().err
+
+
 def test_a_file_is_exported_elsewhere_with_fewer_histograms(run, tmp_path, capsys):
     out = tmp_path / "events"
     assert main([*EXPORT, str(run / "records.root"), "--out", str(out), "--histograms", "0"]) == 0

@@ -18,10 +18,16 @@ usage: lrscope export tensorboard PATH [--out LOGDIR] [--histograms N]
 Write the records of a run as TensorBoard's event files: a run for each network, scalars at every recorded step,
 histograms of weights, gradients and activations of each layer. Look at them with: tensorboard --logdir LOGDIR
 
-  PATH             folder that `lrscope run` has written, or a file of records
+  PATH             folder that `lrscope run` has written, or a file of records; of a folder of the study sweep, its grid
   --out LOGDIR     folder for the event files; `tensorboard` beside the records by default
   --histograms N   steps that have histograms, at most; 50 by default
 """
+
+
+def _grid_in(path: Path) -> Path:
+    """Return the records of the grid in a folder that has them, whatever else was trained there; else the path."""
+    grid, more = path / "records-grid.root", list(path.glob("records-grid-*.root"))
+    return grid if grid.exists() and not more else path
 
 
 @specification
@@ -48,6 +54,6 @@ def export(given: list[str]) -> int:
     from lrscope.integrations import export_tensorboard
 
     with Console(stderr=True).status("Writing event files"):
-        folder = export_tensorboard(Path(path), options.out, options.histograms)
+        folder = export_tensorboard(_grid_in(Path(path)), options.out, options.histograms)
     print(f"Event files: {folder}")
     return 0

@@ -77,9 +77,13 @@ def _print_summary(found: "FileSummary") -> None:
     for tree in found.trees:
         steps = f"steps {tree.first_step} to {tree.last_step}" if tree.entries else "no entries"
         console.print(
-            Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {tree.members} networks, {steps}")
+            Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {_networks(tree.members)}, {steps}")
         )
         console.print(_variables(tree.variables))
+
+
+def _networks(count: int) -> str:
+    return f"{count} network{'' if count == 1 else 's'}"
 
 
 def _variables(variables: "Sequence[VariableSummary]") -> Table:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Place:
     """Where and how a study runs."""
 
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """folder for the results; results/fluctuation for the study fluctuation, by default"""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: results/STUDY)")] = None
+    """folder for the results"""
     device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
     """where to train; auto takes a GPU if there is one"""
     resume: bool = False

@@ -14,13 +14,15 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from lrscope.report._files import plain, write
-from lrscope.report._numbers import cells, is_number, words
+from lrscope.report._numbers import cells, is_number, rates, words
 from lrscope.report._parts import Interactive, Report, Table, verdict
 from lrscope.report._pictures import kind, size
 
 LONG = 12
 """Rows above which a table has to be opened."""
 STATES = {True: ("holds", "✓"), False: ("does not hold", "✗"), None: ("not checked", "?")}
+RATES = ("lr", "learning rate")
+"""Columns of learning rates."""
 HEIGHT = 460
 """CSS pixels of an interactive figure that states no height."""
 
@@ -101,7 +103,7 @@ def _template() -> jinja2.Template:
 def _table(table: Table) -> _TableView:
     columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
     numeric = [any(map(is_number, column)) for column in columns]
-    written = [cells(column) for column in columns]
+    written = [(rates if name in RATES else cells)(column) for name, column in zip(table.columns, columns, strict=True)]
     rows = [list(row) for row in zip(*written, strict=True)]
     return _TableView(
         table.title, table.note, list(zip(table.columns, numeric, strict=True)), rows, len(table.rows) > LONG

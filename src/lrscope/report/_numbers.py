@@ -52,6 +52,17 @@ def cells(column: Sequence[Any]) -> list[str]:
     return [_cell(value, style) for value in values]
 
 
+def rates(column: Sequence[Any]) -> list[str]:
+    """Return learning rates as sentences and figures write them: each with its own three significant digits.
+
+    Examples
+    --------
+    >>> rates([0.00025873, 0.0115949, 0.03])
+    ['0.000259', '0.0116', '0.03']
+    """
+    return [cells([float(f"{value:.3g}") if is_number(value) else value])[0] for value in column]
+
+
 def is_number(value: Any) -> bool:
     """Tell a number from a text, a truth value and nothing."""
     return isinstance(plain_number(value), int | float) and not isinstance(value, bool)
