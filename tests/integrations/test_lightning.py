@@ -166,16 +166,20 @@ def test_a_second_fit_needs_a_callback_of_its_own(tmp_path):
     assert callback.cost.steps == 4
 
 
-def test_the_steps_of_a_resumed_training_count_from_zero_in_its_file(tmp_path):
+def test_the_steps_of_a_resumed_training_go_on_and_its_files_are_one_training(tmp_path):
     first = trainer_of(tmp_path, LightningRecorder(tmp_path / "a.root"), max_epochs=1)
     first.fit(Module(), loader())
     first.save_checkpoint(tmp_path / "a.ckpt")
     second = trainer_of(tmp_path, LightningRecorder(tmp_path / "b.root"), max_epochs=3)
     second.fit(Module(), loader(), ckpt_path=tmp_path / "a.ckpt")
     fit(tmp_path, LightningRecorder(tmp_path / "whole.root"))
-    resumed, whole = open_records(tmp_path / "b.root"), open_records(tmp_path / "whole.root")
-    assert resumed["step"].values.tolist() == list(range(8))
-    np.testing.assert_allclose(resumed["loss"].values[0], whole["loss"].values[0, 4:], rtol=1e-6)
+    whole, joined = open_records(tmp_path / "whole.root"), open_records([tmp_path / "a.root", tmp_path / "b.root"])
+    assert open_records(tmp_path / "b.root")["step"].values.tolist() == list(range(4, 12))
+    assert joined["step"].values.tolist() == whole["step"].values.tolist()
+    for name, array in whole.data_vars.items():
+        if name not in ("gradient_angle", "recording_seconds", "training_seconds"):
+            np.testing.assert_allclose(joined[name].values, array.values, rtol=1e-6, atol=1e-7, err_msg=str(name))
+    assert np.isnan(joined["gradient_angle"].values[0]).nonzero()[0].tolist() == [0, 4]
 
 
 def test_wrong_options_are_refused_at_once(tmp_path):

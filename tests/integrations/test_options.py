@@ -51,7 +51,9 @@ def test_what_are_no_patterns_is_refused_with_an_example(name, wrong):
         settings_of({name: wrong})
 
 
-@pytest.mark.parametrize("wrong", [{"include": "encoder.*"}, {"exclude": [1]}, {"steps_per_epoch": 0}, {"labels": 3}])
+@pytest.mark.parametrize(
+    "wrong", [{"include": "encoder.*"}, {"exclude": [1]}, {"steps_per_epoch": 0}, {"first_step": -1}, {"labels": 3}]
+)
 def test_other_options_are_checked(wrong):
     with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
         settings_of(wrong)

@@ -411,6 +411,22 @@ def test_small_mistakes_have_their_sentence(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_pattern_that_matches_nothing_is_refused_when_the_recorder_is_made(tmp_path):
+    model = small()
+    with pytest.raises(InputError, match=r"^include must be one of .*; got 'encoder"):
+        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), include=("encoder.*",))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"size_budget": "10 MB"}, {"time_budget": 0.9}])
+def test_the_steps_of_a_resumed_loop_go_on_at_the_same_cadence(tmp_path, options):
+    records, _, recorder = with_recorder(tmp_path / "a.root", 9, when=every(4), first_step=5, **options)
+    assert set(records["step"].values.tolist()) <= {8, 12}
+    if "time_budget" not in options:
+        assert records["step"].values.tolist() == [8, 12]
+    assert recorder.cost.steps == 9
+
+
 def test_calls_without_updates_are_told(tmp_path):
     """As of somebody who has replaced the optimiser."""
     model = small()

@@ -17,7 +17,8 @@ class Accounting:
 
     Attributes
     ----------
-    updates, recorded, skipped : of `lrscope.integrations.Cost`, so far
+    updates : of the training, those before a resume included
+    recorded, skipped : of `lrscope.integrations.Cost`, so far
     idle : calls without an update since the last update
     spent : seconds in which the loop was held up
     """
@@ -26,7 +27,8 @@ class Accounting:
         self._budget = Budget(settings.time_budget, settings.size_budget)
         self._file = file
         self.by_time = settings.time_budget is not None
-        self.updates = self.recorded = self.skipped = self.idle = 0
+        self.updates = self._first = settings.first_step
+        self.recorded = self.skipped = self.idle = 0
         self.spent = self._written = 0.0
         self._began: float | None = None
         self._ended = _clock.now()
@@ -74,7 +76,7 @@ class Accounting:
         self.recorded += 1
         if self._budget.limited:
             loop = self.elapsed(_clock.now()) - spent
-            self._budget.note(step, spent - self._written, loop / (step + 1), self._file.used(sheet))
+            self._budget.note(step, spent - self._written, loop / (step + 1 - self._first), self._file.used(sheet))
         self._written = spent
 
     def allows(self, record: int, sheet: Sheet, *, coming: int) -> bool:
@@ -88,7 +90,7 @@ class Accounting:
             seconds=self.spent + self._file.seconds,
             loop_seconds=self.elapsed(self._ended),
             bytes=self._file.used(sheet),
-            steps=self.updates,
+            steps=self.updates - self._first,
             recorded=self.recorded,
             skipped=self.skipped,
             thinned=tuple(self._budget.thinned),

@@ -26,8 +26,8 @@ class LightningRecorder(Callback):
     the end of a validation is recorded under the other, with the parameters as they are then.
 
     A callback records one ``fit``. A training that is resumed from a checkpoint needs a callback with a file of its
-    own, in which the steps count from 0, as in that of any loop. Such files do not continue each other: open them one
-    by one.
+    own, whose steps go on from the Trainer's ``global_step``, so that cadences and epochs mean the same, and
+    ``open_records([before, behind])`` is the whole training: of steps that both files have, those behind count.
 
     Parameters
     ----------
@@ -77,6 +77,7 @@ class LightningRecorder(Callback):
         options = self._options.copy()
         if options.get("steps_per_epoch") is None:
             options["steps_per_epoch"] = _updates_in_an_epoch(trainer)
+        options.setdefault("first_step", trainer.global_step)
         self._recorder = Recorder(
             pl_module, self._path, trainer.optimizers[0], probes=self._probes, when=self._when, **options
         )

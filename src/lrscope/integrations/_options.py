@@ -21,6 +21,7 @@ class Options(TypedDict, total=False):
     size_budget: str | int | None
     labels: Mapping[str, Any]
     steps_per_epoch: int | None
+    first_step: int
     compression: str
 
 
@@ -35,6 +36,7 @@ class Settings:
     size_budget : bytes; None for no limit
     labels : axis -> value of this training, e.g. ``{"seed": 3}``
     steps_per_epoch : updates in an epoch, for cadences that count epochs
+    first_step : updates that were made before: where the steps of a resumed training go on
     compression : of the file: ``none``, ``lz4`` or ``zstd``
     """
 
@@ -44,6 +46,7 @@ class Settings:
     size_budget: int | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
     steps_per_epoch: int | None = None
+    first_step: int = 0
     compression: str = "none"
 
 
@@ -64,7 +67,9 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         given["time_budget"] = _share(given["time_budget"])
     if given.get("size_budget") is not None:
         given["size_budget"] = size_in_bytes(given["size_budget"])
-    _check_count(given.get("steps_per_epoch"))
+    if given.get("steps_per_epoch") is not None:
+        _check_count("steps_per_epoch", given["steps_per_epoch"], 1)
+    _check_count("first_step", given.get("first_step", 0), 0)
     if not isinstance(given.get("labels", {}), Mapping):
         raise must_be("labels", "names with values, such as {'seed': 0}", given["labels"])
     return Settings(**given)
@@ -84,9 +89,9 @@ def _share(value: Any) -> float:
     return float(value)
 
 
-def _check_count(value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise must_be("steps_per_epoch", "a positive integer", value)
+def _check_count(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise must_be(name, "a positive integer" if least else "a non-negative integer", value)
 
 
 def size_in_bytes(value: Any) -> int:

@@ -16,6 +16,7 @@ from lrscope.integrations import _clock
 from lrscope.integrations._accounting import Accounting
 from lrscope.integrations._attaching import (
     checked_optimizer,
+    fitting,
     is_left_out,
     number,
     scalar,
@@ -56,7 +57,7 @@ class Recorder:
     options : ``include`` and ``exclude`` (shell patterns of layers), ``time_budget`` (share of the loop's time, e.g.
         0.05) and ``size_budget`` (``"200 MB"`` or bytes), which thin the cadence so that they are kept, ``labels``
         (``{"seed": 3}``; ``lr`` is the optimiser's by default), ``steps_per_epoch`` for cadences by epochs,
-        ``compression``
+        ``first_step`` (updates that were made before, of a training that is resumed), ``compression``
 
     Raises
     ------
@@ -93,7 +94,7 @@ class Recorder:
         self.settings = settings_of(options)
         self._model = unwrapped(model)
         self._optimizer = checked_optimizer(optimizer, self._model)
-        self._probes = chosen(probes, when, self.settings)
+        self._probes = fitting(chosen(probes, when, self.settings), self._model, self.settings.include)
         self._groups = groups_of(self._probes)
         self._sweep = sweep_of(self._optimizer, self.settings)
         self._file = RecordsFile(path, self._metadata(), self.settings.compression, self._sweep)
@@ -102,7 +103,8 @@ class Recorder:
         self._sheet: Sheet | None = None
         self._heard: dict[str, Tensor] = {}
         self._first_gradients: dict[str, Tensor] = {}
-        self._now, self._soon = self._due(0), NOTHING if self._account.by_time else self._due(1)
+        first = self._account.updates
+        self._now, self._soon = self._due(first), NOTHING if self._account.by_time else self._due(first + 1)
         self._always = not self._account.limited and self._timetable.always
         self._spread = self._captured = self._waiting = self._stopped = self._closed = False
         self._idle = Idle()
@@ -218,7 +220,7 @@ class Recorder:
                 "Call recorder.step(loss=loss) once an update."
             )
         began = _clock.now()
-        self._account.begin(began)
+        self._account.begin(began - self._listener.seconds)
         self._idle.updated = self._listener.deaf = True
         self._captured = bool(self._now) or self._sheet is None or self._sheet.slow.follows
         if self._captured or self._soon:
@@ -341,10 +343,10 @@ class Recorder:
     def _finish(self) -> None:
         if self._file.flushed:
             self._file.complete()
-            if self._account.idle > self._account.updates:
+            if self._account.idle > self.cost.steps:
                 warnings.warn(_NO_MORE_UPDATES.format(self._account.idle), RuntimeWarning, stacklevel=4)
             return
-        error = InputError(_NOTHING_RECORDED.format(self._file.path, self._account.updates, self._account.skipped))
+        error = InputError(_NOTHING_RECORDED.format(self._file.path, self.cost.steps, self._account.skipped))
         self._file.give_up(error)  # without a block it removes the file
         warnings.warn(str(error), RuntimeWarning, stacklevel=4)
 
