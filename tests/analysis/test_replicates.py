@@ -43,6 +43,16 @@ def test_a_difference_may_be_negative(values, records):
     assert_allclose(found.y[-1], (values[0] - values[1]).mean(0), atol=1e-12)
 
 
+def test_trainings_that_diverged_are_counted_where_none_is_left(records):
+    lost = (records["lr"] == 0.3) | (records["batch"] == 2)
+    gone = records.where(~lost, 0).transpose(*records.dims)
+    told = gone.assign(diverged=records["replicates"].where(lost, 0))
+    found = summed(told)
+    assert found["diverged"].dtype.kind == "i"
+    assert int(found["diverged"].sel(lr=0.3).sum()) == 50
+    xr.testing.assert_equal(found["diverged"] + found["replicates"], summed(records)["replicates"])
+
+
 def test_targets_are_there_once(records):
     found = summed(records)
     assert found.targets.dims == ("sample",)

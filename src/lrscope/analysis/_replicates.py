@@ -15,6 +15,7 @@ from lrscope.records import MEMBER, STEP, on_grid
 LR, BATCH, OTHER_LR = "lr", "batch", "other_lr"
 SAMPLE, OUTPUT, LEARNED = "sample", "output", "learned_sample"
 REPLICATES, OUTPUTS, PRODUCTS, CLASS_OUTPUT = "replicates", "outputs_sum", "outputs_product_sum", "class_output_sum"
+DIVERGED = "diverged"
 TARGETS = ("targets", "learned_targets")
 POINT = (SAMPLE, OUTPUT)
 CLOSE = 1e-9
@@ -33,9 +34,9 @@ def summed(records: xr.Dataset) -> xr.Dataset:
 
     Returns
     -------
-    Dataset (lr, batch, ...) : the same without ``step``; rates and batches ascend; sums of no replicates are zero.
-        ``targets`` (sample), ``learned_targets`` (learned_sample). All values are in memory but those of
-        ``outputs_product_sum``, which are read when they are needed
+    Dataset (lr, batch, ...) : the same without ``step``; rates and batches ascend; sums of no replicates are zero,
+        but for the number of those that diverged. ``targets`` (sample), ``learned_targets`` (learned_sample). All
+        values are in memory but those of ``outputs_product_sum``, which are read when they are needed
 
     Raises
     ------
@@ -71,6 +72,8 @@ def _in_order(grid: xr.Dataset) -> xr.Dataset:
     for name in ordered.data_vars:
         if name in TARGETS and LR in ordered[name].dims:
             result[name] = ordered[name].isel(_first_trained(counts), drop=True).astype(np.int64).load()
+        elif name == DIVERGED:  # where all diverged, their number is all that there is
+            result[name] = ordered[name].fillna(0).astype(np.int64).load()
         elif name not in (REPLICATES, PRODUCTS):
             result[name] = _without_gaps(ordered[name].load(), counts)
     return result

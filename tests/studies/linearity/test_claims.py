@@ -8,7 +8,8 @@ import xarray as xr
 
 from lrscope.studies.linearity import Options
 from lrscope.studies.linearity._claims import claims, each_once, relative_size
-from lrscope.studies.linearity._results import LR, Results, results
+from lrscope.studies.linearity._lacking import LR
+from lrscope.studies.linearity._results import Results, results
 
 CLASSES, EACH = 10, 1250
 """Enough samples of each class for 240 of middling confidence."""

@@ -118,10 +118,10 @@ def test_the_two_classes_whose_groups_differ_most_are_shown_with_their_images(si
     [network] = results(records, options).networks
     stills = [item for chapter in findings(records, options).chapters for item in chapter.items]
     shown = [int(item.name[-1]) for item in stills if isinstance(item, Still) and item.name.startswith("favoured")]
-    changes = network.favoured["mean_change"]
+    changes = network.change.favoured["mean_change"]
     apart = changes.sel(side="most") - changes.sel(side="least")
     assert shown == np.argsort(-apart.values)[:2].tolist()
-    images = network.sheets.images[shown[0]]
+    images = network.change.sheets.images[shown[0]]
     assert [images[side].shape[1:] for side in ("most", "least")] == [(8, 8), (8, 8)]
 
 
@@ -138,8 +138,8 @@ def test_other_images_than_were_learned_from_are_not_shown(simulated):
     records, options = simulated()
     changed = records["perceptron"].assign(learned_targets=records["perceptron"]["learned_targets"][..., ::-1])
     [network] = results({"perceptron": changed}, options).networks
-    assert not network.sheets.images
-    assert network.sheets.why == "The samples cannot be shown: digits holds others now than were learned from."
+    assert not network.change.sheets.images
+    assert network.change.sheets.why == "The samples cannot be shown: digits holds others now than were learned from."
 
 
 def test_each_network_has_claims_of_its_own(simulated):

@@ -9,8 +9,9 @@ import xarray as xr
 
 from lrscope.report import Claim
 from lrscope.studies._words import counted, percent, short
+from lrscope.studies.linearity._lacking import CHANGE, LAWS, LR, PATH
 from lrscope.studies.linearity._options import Options, Rates
-from lrscope.studies.linearity._results import LR, Network, Results
+from lrscope.studies.linearity._results import Network, Results, change_of, path_of
 from lrscope.studies.linearity._words import shares, sure
 
 POST = "Jordan, post"
@@ -39,6 +40,7 @@ class Statement:
     id, section, words, published, tolerance : of the claim
     judge : network, results -> whether it holds, and what was measured
     needs : results -> what is lacking to check it at all; empty if nothing
+    part : of what is known of a network, that it is about
     """
 
     id: str
@@ -48,6 +50,7 @@ class Statement:
     judge: Callable[[Network, Results], Judged]
     published: object = WORDS
     needs: Callable[[Results], str] = lambda _found: ""
+    part: str = PATH
 
 
 def claims(found: Results) -> list[Claim]:
@@ -65,6 +68,8 @@ def _judged(statement: Statement, found: Results) -> list[Claim]:
 
 
 def _of(statement: Statement, network: Network, found: Results, name: str) -> Claim:
+    if statement.part in network.lacking:
+        return _claim(statement, name, None, None, f"Not decided: {network.lacking[statement.part]}.")
     holds, told = statement.judge(network, found)
     if holds is None:
         return _claim(statement, name, None, None, f"The trainings do not decide: {told}.")
@@ -93,14 +98,15 @@ def _within(low: float, high: float, least: float, most: float) -> bool | None:
 
 
 def _linear(network: Network, _found: Results) -> Judged:
-    row = network.law
+    row = path_of(network).law
     value, low, high = (float(row[f"r2_corrected{end}"]) for end in ("", "_low", "_high"))
     told = f"R² {short(float(row['r2']), 4)}, without noise {sure((value, low, high), 4)}"
     return _within(low, math.inf if math.isinf(high) else max(high, low), LINEAR, math.inf), told
 
 
 def _slope(network: Network, _found: Results) -> Judged:
-    row, expected = network.law, float(network.law["expected_slope"])
+    row = path_of(network).law
+    expected = float(row["expected_slope"])
     value, low, high = (float(row[name]) for name in ("slope_corrected", "slope_low", "slope_high"))
     told = f"slope {short(float(row['slope']))}, without noise {sure((value, low, high))}, expected {short(expected)}"
     ends = sorted((expected * (1 - SLOPE), expected * (1 + SLOPE)))
@@ -185,10 +191,8 @@ def _smaller(network: Network, _found: Results) -> Judged:
 
 def _no_function(network: Network, _found: Results) -> Judged:
     """Judge by bins and by a line, both without noise: half explained by either is enough for a relation."""
-    ends = ("", "_low", "_high")
-    bins, line = (
-        [float(network.relation[f"{name}{end}"]) for end in ends] for name in ("r2_bins_corrected", "r2_corrected")
-    )
+    ends, relation = ("", "_low", "_high"), change_of(network).relation
+    bins, line = ([float(relation[f"{name}{end}"]) for end in ends] for name in ("r2_bins_corrected", "r2_corrected"))
     share = "share of the variance that the logit explains without noise"
     told = f"{share}: {shares(bins)} in 20 bins, {shares(line)} as a line"
     verdicts = [_within(low, high, -math.inf, NEAR) for _, low, high in (bins, line)]
@@ -196,7 +200,7 @@ def _no_function(network: Network, _found: Results) -> Judged:
 
 
 def _accuracy(network: Network, _found: Results) -> Judged:
-    row = network.compared
+    row = change_of(network).compared
     value, low, high = (float(row[name]) for name in ("difference", "low", "high"))
     at = percent(float(network.accuracy.sel({LR: network.rates.eta}, method="nearest")), 2)
     told = f"{at} at eta, difference {shares((value, low, high), 2)}"
@@ -207,8 +211,11 @@ def _accuracy(network: Network, _found: Results) -> Judged:
 
 def _bands(found: Results) -> str:
     """Tell what is lacking for the sides to be extremes of their class rather than its halves."""
-    least = BAND * found.networks[0].favoured.sizes["rank"]
-    sizes = np.concatenate([each.favoured["band"].values for each in found.networks])
+    known = [each.change.favoured for each in found.networks if each.change]
+    if not known:
+        return ""
+    least = BAND * known[0].sizes["rank"]
+    sizes = np.concatenate([each["band"].values for each in known])
     if sizes.min() >= least:
         return ""
     here = f"{sizes.min()} to {sizes.max()}" if sizes.max() > sizes.min() else f"{sizes.min()}"
@@ -217,7 +224,7 @@ def _bands(found: Results) -> str:
 
 def _below(network: Network, name: str, lower: str, upper: str) -> Judged:
     """Tell in how many classes all samples of one side have less confidence than all of the other."""
-    values = network.favoured[name]
+    values = change_of(network).favoured[name]
     apart = values.sel(side=lower).max("rank") < values.sel(side=upper).min("rank")
     means = values.sel(side=lower).mean("rank") < values.sel(side=upper).mean("rank")
     classes = counted(values.sizes["class"], "class").replace("classs", "classes")
@@ -234,7 +241,8 @@ def _after(network: Network, _found: Results) -> Judged:
 
 
 def _dogs(network: Network, _found: Results) -> Judged:
-    changes = [float(network.favoured["mean_change"].sel({"class": DOG, "side": side})) for side in ("most", "least")]
+    means = change_of(network).favoured["mean_change"]
+    changes = [float(means.sel({"class": DOG, "side": side})) for side in ("most", "least")]
     if not np.isfinite(changes).all():
         return None, "the changes of the dogs are not known"
     near = all(abs(change - published) <= 0.2 for change, published in zip(changes, DOGS, strict=True))
@@ -276,6 +284,7 @@ STATEMENTS = (
         f"with its whole interval, R² without noise is {LINEAR:g} or more in half of the laws with both up to {NEAR:g}",
         _near,
         needs=_grid,
+        part=LAWS,
     ),
     Statement(
         "far",
@@ -284,6 +293,7 @@ STATEMENTS = (
         f"with its whole interval, R² without noise is below {LINEAR:g} in half of the laws with one beyond {FAR:g}",
         _far,
         needs=_grid,
+        part=LAWS,
     ),
     Statement(
         "smaller",
@@ -292,6 +302,7 @@ STATEMENTS = (
         f"in {MOST:.0%} of the pairs of laws of one eta and b / a whose intervals do not overlap; half of all at least",
         _smaller,
         needs=_grid,
+        part=LAWS,
     ),
     Statement(
         "no-function",
@@ -299,6 +310,7 @@ STATEMENTS = (
         "the change is no simple function of the logit: there is no strong relationship",
         "without noise, the logit at eta explains less than half of the change's variance, with the whole interval",
         _no_function,
+        part=CHANGE,
     ),
     Statement(
         "accuracy",
@@ -306,6 +318,7 @@ STATEMENTS = (
         "eta and eta + b lead to nearly the exact same accuracy",
         f"they differ by at most {ACCURACY:.1%} of the samples, with the whole interval",
         _accuracy,
+        part=CHANGE,
     ),
     Statement(
         "confident-before",
@@ -314,6 +327,7 @@ STATEMENTS = (
         "in more than half of the classes",
         _before,
         needs=_bands,
+        part=CHANGE,
     ),
     Statement(
         "confident-after",
@@ -322,6 +336,7 @@ STATEMENTS = (
         "in more than half of the classes",
         _after,
         needs=_bands,
+        part=CHANGE,
     ),
     Statement(
         "dogs",
@@ -331,5 +346,6 @@ STATEMENTS = (
         _dogs,
         list(DOGS),
         _cifar,
+        CHANGE,
     ),
 )

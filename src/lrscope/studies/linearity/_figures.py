@@ -11,7 +11,7 @@ from lrscope import figures
 from lrscope.report import Interactive
 from lrscope.studies._findings import Moving, Still
 from lrscope.studies._words import short
-from lrscope.studies.linearity._results import Network, Results
+from lrscope.studies.linearity._results import Network, Results, change_of, path_of
 
 LAST = {"replicates": -1}
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -27,27 +27,29 @@ def law(network: Network) -> Still:
         "Every point is one output for one held-out sample: the mean over the trainings at the rate eta + a (across) "
         "and at eta + b (up), each less that at eta. Dashed: the law, slope b / a."
     )
-    draw = partial(_one, "law_scatter", network.deltas.isel(LAST), network.law)
+    draw = partial(_one, "law_scatter", path_of(network).deltas.isel(LAST), path_of(network).law)
     return Still(f"law_{network.name}", f"The law: {network.name}", caption, draw)
 
 
 def interactive(network: Network) -> Interactive:
     """Return the same with a slider over the number of trainings."""
-    figure = figures.interactive_law(network.deltas, network.course, network.law)
+    path = path_of(network)
+    figure = figures.interactive_law(path.deltas, path.course, path.law)
     caption = "Move the slider: with few trainings both changes share the noise of the mean at eta."
     return Interactive(f"The law with more and more trainings: {network.name}", caption, figure)
 
 
 def film(network: Network) -> Moving:
     """Return the source's animation."""
-    draw = partial(figures.law_film, network.deltas, network.course, network.law)
+    path = path_of(network)
+    draw = partial(figures.law_film, path.deltas, path.course, path.law)
     return Moving(f"law_{network.name}_film", draw)
 
 
 def course(found: Results, network: Network) -> Still:
     """Return R² against the number of trainings."""
-    pairing = found.options.pairing
-    draw = partial(_course, {pairing: network.course}, WANTED, {pairing: network.needed[WANTED]})
+    pairing, path = found.options.pairing, path_of(network)
+    draw = partial(_course, {pairing: path.course}, WANTED, {pairing: path.needed[WANTED]})
     caption = (
         "R² as in the source over the first trainings, and what the noise of a training and the shape of the path let "
         "expect, both estimated from all of them."
@@ -72,6 +74,7 @@ def sensitivity(found: Results, network: Network) -> Still:
         "Change of the mean output of each class per unit of the learning rate, with 95 % intervals: over all held-out "
         "samples, and over those of the class."
     )
+    assert network.sensitivity is not None, network.lacking
     draw = partial(_classes, network.sensitivity, class_names(found))
     return Still(f"sensitivity_{network.name}", f"Sensitivity by class: {network.name}", caption, draw)
 
@@ -82,14 +85,14 @@ def relation(network: Network) -> Still:
         "Every point is one output for one held-out sample. Points with intervals: means of 20 bins of the output. "
         "Output and change share the noise of the mean at eta, with opposite sign."
     )
-    draw = partial(_one, "delta_by_output", network.relation)
+    draw = partial(_one, "delta_by_output", change_of(network).relation)
     return Still(f"delta_{network.name}", f"The change against the output itself: {network.name}", caption, draw)
 
 
 def curvature(network: Network) -> Still:
     """Return the term of second order against that of first."""
     caption = "Both terms of the parabola through the three rates, at eta + b; on a straight path the second is zero."
-    draw = partial(_second, network.second, network.rates.b)
+    draw = partial(_second, path_of(network).second, network.rates.b)
     return Still(f"second_order_{network.name}", f"How the path bends: {network.name}", caption, draw)
 
 
@@ -101,11 +104,11 @@ def sheets(found: Results, network: Network) -> list[Still]:
         f"Samples of middling confidence at {short(eta, 6)} (40th to 60th percentile of their class), learned from, "
         f"whose mean output of the own class gains most, and least, at {short(higher, 6)}."
     )
-    drawn = []
+    drawn, change = [], change_of(network)
     for label in _shown(found, network):
-        images = network.sheets.images[label]
+        images = change.sheets.images[label]
         name = names[label] if names else f"class {label}"
-        draw = partial(figures.image_sheet, network.favoured.sel({"class": label}), images, name)
+        draw = partial(figures.image_sheet, change.favoured.sel({"class": label}), images, name)
         title = f"Whom the higher rate favours: {name}, {network.name}"
         drawn.append(Still(f"favoured_{network.name}_{label}", title, caption, draw))
     return drawn
@@ -113,10 +116,10 @@ def sheets(found: Results, network: Network) -> list[Still]:
 
 def _shown(found: Results, network: Network) -> list[int]:
     """Return the classes whose samples are shown."""
-    there = list(network.sheets.images)
+    there = list(change_of(network).sheets.images)
     if found.options.data == "cifar10":
         return [label for label in SOURCE if label in there]
-    changes = network.favoured["mean_change"].sel({"class": there})
+    changes = change_of(network).favoured["mean_change"].sel({"class": there})
     apart = (changes.sel(side="most") - changes.sel(side="least")).values
     return [there[place] for place in np.argsort(-apart, kind="stable")[:SHEETS] if np.isfinite(apart[place])]
 

@@ -11,7 +11,7 @@ from lrscope.studies.linearity import _summary as words
 from lrscope.studies.linearity import _tables as tables
 from lrscope.studies.linearity._claims import claims
 from lrscope.studies.linearity._options import Options
-from lrscope.studies.linearity._results import Results, results
+from lrscope.studies.linearity._results import Network, Results, results
 
 TITLE = "The learning rate and the average network"
 QUESTION = "What does the learning rate do to the average network, and is that a straight line?"
@@ -28,7 +28,7 @@ def findings(records: Mapping[str, xr.Dataset], options: Options) -> Findings:
 
     Raises
     ------
-    InputError : the records are not those of replicated trainings, or all diverged.
+    InputError : the records are not those of replicated trainings.
     """
     found = results(records, options)
     return Findings(
@@ -37,63 +37,88 @@ def findings(records: Mapping[str, xr.Dataset], options: Options) -> Findings:
         summary=_summary(found),
         claims=claims(found),
         chapters=_chapters(found),
-        films=[pictures.film(each) for each in found.networks],
+        films=[pictures.film(each) for each in found.networks if each.path],
     )
 
 
 def _summary(found: Results) -> list[str]:
     told = [words.what(found)]
     for each in found.networks:
-        told += [words.is_linear(each, found), words.breaks(each), words.trainings(each, found)]
-        told.append(words.accuracies(each))
+        told += [words.lacking(each), words.is_linear(each, found) if each.path else "", words.breaks(each)]
+        told += [words.trainings(each, found) if each.path else "", words.accuracies(each) if each.change else ""]
     return [text for text in told if text]
 
 
 def _chapters(found: Results) -> list[Chapter]:
-    networks = found.networks
-    law: Items = [pictures.law(each) for each in networks]
-    law += [tables.law(found), *(pictures.interactive(each) for each in networks)]
-    noise: Items = [pictures.course(found, each) for each in networks]
-    noise += [tables.needed(found), *([tables.saved(found)] if found.options.pairing == "common" else [])]
-    return [
+    networks, grid = found.networks, found.options.grid
+    known = [each for each in networks if each.path]
+    law: Items = [pictures.law(each) for each in known]
+    law += [tables.law(found), *(pictures.interactive(each) for each in known)]
+    cost = f"{COST}\n\n{' '.join(words.cost(each) for each in networks)}"
+    chapters = [
+        *_diverged(found),
         Chapter("The law", LAW, law),
-        Chapter("How many trainings", NOISE, noise),
-        *([_grid(found)] if found.options.grid else []),
+        Chapter("How many trainings", NOISE, _noise(found, known)),
+        *([_grid(found)] if grid else []),
         Chapter("What the rate does", RATE, _rate(found)),
         Chapter("Which examples", _why(found), _examples(found)),
-        Chapter("Cost", f"{COST}\n\n{' '.join(words.cost(each) for each in networks)}", [_cost(found)]),
-        *([_every_law(found)] if found.options.grid else []),
+        Chapter("Cost", cost, [tables.cost(found, words.SOURCE)]),
+        *([_every_law(found)] if grid else []),
     ]
+    return [chapter for chapter in chapters if chapter.items]
+
+
+def _diverged(found: Results) -> list[Chapter]:
+    """Return a chapter on rates at which too many trainings diverged, if there are any."""
+    told = [text for text in map(words.lacking, found.networks) if text]
+    return [Chapter("What is not known", "\n\n".join([*told, LACKING]), [tables.rates(found)])] if told else []
+
+
+def _noise(found: Results, known: list[Network]) -> Items:
+    if not known:
+        return []
+    saved = [tables.saved(found)] if found.options.pairing == "common" else []
+    return [*(pictures.course(found, each) for each in known), tables.needed(found), *saved]
 
 
 def _grid(found: Results) -> Chapter:
-    return Chapter("Where it breaks", GRID, [pictures.grid(each) for each in found.networks])
+    return Chapter("Where it breaks", GRID, [pictures.grid(each) for each in found.networks if each.laws is not None])
 
 
 def _every_law(found: Results) -> Chapter:
-    return Chapter("Every law of the grid", "", [tables.laws(each, found) for each in found.networks], collapsed=True)
+    listed = [tables.laws(each, found) for each in found.networks if each.laws is not None]
+    return Chapter("Every law of the grid", "", listed, collapsed=True)
 
 
 def _rate(found: Results) -> Items:
     items: Items = []
     for each in found.networks:
-        items += [pictures.sensitivity(found, each), pictures.relation(each), pictures.curvature(each)]
-    return [*items, tables.rates(found), tables.relation(found), tables.curvature(found), tables.sensitivity(found)]
+        items += [pictures.sensitivity(found, each)] if each.sensitivity is not None else []
+        items += [pictures.relation(each)] if each.change else []
+        items += [pictures.curvature(each)] if each.path else []
+    items += [] if any(map(words.lacking, found.networks)) else [tables.rates(found)]
+    further = [tables.relation(found), tables.curvature(found), tables.sensitivity(found)]
+    return [*items, *(one for one in further if one.table.rows)]
 
 
 def _examples(found: Results) -> Items:
-    return [*(sheet for each in found.networks for sheet in pictures.sheets(found, each)), tables.favoured(found)]
+    known = [each for each in found.networks if each.change]
+    return [
+        *(sheet for each in known for sheet in pictures.sheets(found, each)),
+        *([tables.favoured(found)] if known else []),
+    ]
 
 
 def _why(found: Results) -> str:
-    reasons = dict.fromkeys(each.sheets.why for each in found.networks if each.sheets.why)
+    changes = [each.change for each in found.networks if each.change]
+    reasons = dict.fromkeys(change.sheets.why for change in changes if change.sheets.why)
     return "\n\n".join([EXAMPLES, *reasons])
 
 
-def _cost(found: Results) -> Listed:
-    return tables.cost(found, words.SOURCE)
-
-
+LACKING = (
+    "A training diverges when its loss or gradient is no finite number any more; it is left out at its rate. What "
+    "does not need these rates is shown below. To know the rest, take smaller rates."
+)
 LAW = (
     "The mean output of many trainings is a function of the learning rate. If it moves along a straight line, the "
     "change from eta to eta + b is b / a times that from eta to eta + a, for every output of every sample. Both "

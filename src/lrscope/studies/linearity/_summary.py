@@ -7,7 +7,8 @@ import numpy as np
 
 from lrscope.studies._words import counted, listed, percent, short
 from lrscope.studies.linearity._claims import LINEAR, NEAR, each_once, relative_size
-from lrscope.studies.linearity._results import LR, Network, Results
+from lrscope.studies.linearity._lacking import CHANGE, LR, PATH, SENSITIVITY
+from lrscope.studies.linearity._results import Network, Results, change_of, path_of
 from lrscope.studies.linearity._words import shares, sure
 
 SOURCE = 120_000
@@ -42,9 +43,24 @@ def _diverged(network: Network) -> str:
     return f"Of {network.name} {listed(told)} are left out, because training diverged."
 
 
+def lacking(network: Network) -> str:
+    """Say what cannot be computed because trainings diverged, and why; nothing if everything can."""
+    eta, first, second = (short(lr, 6) for lr in network.rates.three)
+    parts = {
+        PATH: f"the law at {eta}, {first} and {second}, and all that follows from it",
+        SENSITIVITY: f"the sensitivity of the classes, from {eta} to {first}",
+        CHANGE: f"what changes from {eta} to {second}: accuracy, outputs, favoured examples",
+    }
+    by_reason: dict[str, list[str]] = {}
+    for part, what_is_lost in parts.items():
+        if part in network.lacking:
+            by_reason.setdefault(network.lacking[part], []).append(what_is_lost)
+    return " ".join(f"{network.name}: {why}. Not known is {'; nor '.join(lost)}." for why, lost in by_reason.items())
+
+
 def is_linear(network: Network, found: Results) -> str:
     """Say whether the mean outputs of a network move along a line, and how sure that is."""
-    row, options = network.law, found.options
+    row, options = path_of(network).law, found.options
     value, low, high = (float(row[f"r2_corrected{end}"]) for end in ("", "_low", "_high"))
     slope = sure([float(row[name]) for name in ("slope_corrected", "slope_low", "slope_high")])
     first, *others = (short(lr, 6) for lr in network.rates.three)
@@ -66,19 +82,20 @@ def _verdict(low: float, high: float) -> str:
 
 
 def _bend(network: Network) -> str:
-    share = shares([float(network.second[f"share{end}"]) for end in ("", "_low", "_high")])
+    share = shares([float(path_of(network).second[f"share{end}"]) for end in ("", "_low", "_high")])
     return f"The term of second order has {share} of the mean square of the whole change."
 
 
 def trainings(network: Network, found: Results) -> str:
     """Say how many trainings are needed, and what common seeds saved."""
+    path = path_of(network)
     needed = [
         f"{count:,.0f} for {r2:g}" if math.isfinite(count) else f"no number for {r2:g}"
-        for r2, count in network.needed.items()
+        for r2, count in path.needed.items()
     ]
     words = [f"{network.name}: trainings at each rate that an R² needs with these seeds: {listed(needed)}."]
-    if found.options.pairing == "common" and math.isfinite(float(network.saved["x"])):
-        worth = [sure([float(network.saved[f"{name}{end}"]) for end in ("", "_low", "_high")], 2) for name in "xy"]
+    if found.options.pairing == "common" and math.isfinite(float(path.saved["x"])):
+        worth = [sure([float(path.saved[f"{name}{end}"]) for end in ("", "_low", "_high")], 2) for name in "xy"]
         words.append(
             f"One training with common seeds is worth {worth[0]} independent ones for the change at eta + a, and "
             f"{worth[1]} for that at eta + b."
@@ -107,7 +124,7 @@ def breaks(network: Network) -> str:
 
 def accuracies(network: Network) -> str:
     """Say whether the accuracy changes."""
-    row, (eta, _, higher) = network.compared, network.rates.three
+    row, (eta, _, higher) = change_of(network).compared, network.rates.three
     at = [float(network.accuracy.sel({LR: lr}, method="nearest")) for lr in (eta, higher)]
     difference = shares([float(row[name]) for name in ("difference", "low", "high")], 2)
     return (
@@ -118,6 +135,8 @@ def accuracies(network: Network) -> str:
 
 def cost(network: Network) -> str:
     """Say how long as many trainings as the source's would take."""
+    if not math.isfinite(network.seconds):
+        return f"{network.name}: no training came to its end."
     hours = SOURCE * network.seconds / 3600
     return (
         f"{network.name}: {short(3600 / network.seconds)} trainings an hour and worker. As many as the source's, "

@@ -8,7 +8,8 @@ from lrscope.report import Table
 from lrscope.studies._cells import number
 from lrscope.studies._findings import Listed
 from lrscope.studies._words import listed
-from lrscope.studies.linearity._results import LR, Network, Results
+from lrscope.studies.linearity._lacking import LR
+from lrscope.studies.linearity._results import Network, Results
 
 LAW = (
     *("eta", "a", "b", "replicates", "pairing", "r2", "slope", "expected_slope"),
@@ -19,10 +20,10 @@ LAW = (
 
 def law(found: Results) -> Listed:
     """Return one row a network: the law at eta, a and b."""
-    rows = [_law_row(each.law, found) for each in found.networks]
+    rows = [_law_row(_law_of(each), found) for each in found.networks]
     note = (
         f"{_order(found)}R² and slope as in the source, and without the noise that finitely many trainings leave, with "
-        "95 % intervals. R² without noise may exceed 1 by chance."
+        f"95 % intervals. R² without noise may exceed 1 by chance.{_unknown(found)}"
     )
     return Listed("law", Table("The law", LAW, rows, note))
 
@@ -30,6 +31,21 @@ def law(found: Results) -> Listed:
 def _order(found: Results) -> str:
     names = [each.name for each in found.networks]
     return f"A row for each network: {listed(names)}. " if len(names) > 1 else ""
+
+
+def _unknown(found: Results) -> str:
+    names = [each.name for each in found.networks if each.path is None]
+    return f" Empty where trainings diverged: {listed(names)}." if names else ""
+
+
+def _law_of(network: Network) -> xr.Dataset:
+    """Return the law of a network; NaN where it cannot be computed."""
+    if network.path is not None:
+        return network.path.law
+    rates = network.rates
+    told = {"eta": rates.eta, "a": rates.a, "b": rates.b, "expected_slope": rates.b / rates.a}
+    fewest = int(network.replicates.sel({LR: list(rates.three)}, method="nearest").min())
+    return xr.Dataset({**dict.fromkeys(LAW, math.nan), **told, "replicates": fewest})
 
 
 def _law_row(row: xr.Dataset, found: Results) -> tuple[str | float | None, ...]:
@@ -45,7 +61,7 @@ def laws(network: Network, found: Results) -> Listed:
     assert network.laws is not None
     rows = [_law_row(network.laws.isel(law=place), found) for place in range(network.laws.sizes["law"])]
     note = "Every eta with every two changes that lead to other rates of the grid, in both orders: R² is the same, the "
-    note += "slope is not."
+    note += "slope is not. Laws at rates at which too many trainings diverged are empty."
     return Listed(f"laws_{network.name}", Table(f"The law over the grid, {network.name}", LAW, rows, note))
 
 
@@ -57,8 +73,7 @@ def rates(found: Results) -> Listed:
         for each in found.networks
         for lr in each.accuracy[LR].values.tolist()
     ]
-    note = "Accuracy: mean over the trainings. Trainings that diverged are left out"
-    note += ", with common seeds at every rate." if found.options.pairing == "common" else "."
+    note = "Accuracy: mean over the trainings. Trainings that diverged are left out at their rate."
     return Listed("rates", Table("Every learning rate", columns, rows, note))
 
 
@@ -72,7 +87,8 @@ def needed(found: Results) -> Listed:
     rows = [
         (each.name, r2, int(count) if math.isfinite(count) else "never", found.options.pairing)
         for each in found.networks
-        for r2, count in each.needed.items()
+        if each.path is not None
+        for r2, count in each.path.needed.items()
     ]
     note = "From signal and noise as estimated from all trainings. Never: the path bends more than that."
     return Listed("trainings_needed", Table("Trainings for a wanted R²", columns, rows, note))
@@ -82,8 +98,9 @@ def saved(found: Results) -> Listed:
     """Return one row a network: how many independent trainings one of common seeds is worth."""
     columns = ["network", "delta at", "worth", "from", "to"]
     rows = [
-        (each.name, f"eta + {offset}", *(number(each.saved[f"{name}{end}"]) for end in ("", "_low", "_high")))
+        (each.name, f"eta + {offset}", *(number(each.path.saved[f"{name}{end}"]) for end in ("", "_low", "_high")))
         for each in found.networks
+        if each.path is not None
         for name, offset in (("x", "a"), ("y", "b"))
     ]
     note = "How many trainings with seeds of their own one with common seeds is worth, with 95 % intervals."
@@ -94,7 +111,7 @@ def curvature(found: Results) -> Listed:
     """Return one row a network: how large the second-order term is."""
     columns = ["network", "share of the delta at eta + b", "from", "to", "of the first-order term", "from", "to"]
     names = ["share", "share_low", "share_high", "ratio", "ratio_low", "ratio_high"]
-    rows = [(each.name, *(number(each.second[name]) for name in names)) for each in found.networks]
+    rows = [(each.name, *(number(each.path.second[name]) for name in names)) for each in found.networks if each.path]
     note = (
         "Mean squares, over samples and outputs, of the quadratic term of the parabola through the three rates, "
         "without noise, with 95 % intervals. Linear and quadratic term need not be at right angles: no part of a whole."
@@ -108,7 +125,9 @@ def relation(found: Results) -> Listed:
     columns = ["network", "R² of a line", "R² of bins", *without]
     corrected = [f"{name}{end}" for name in ("r2_corrected", "r2_bins_corrected") for end in ("", "_low", "_high")]
     names = ["r2_line", "r2_bins", *corrected]
-    rows = [(each.name, *(number(each.relation[name]) for name in names)) for each in found.networks]
+    rows = [
+        (each.name, *(number(each.change.relation[name]) for name in names)) for each in found.networks if each.change
+    ]
     note = (
         "How much of the variance of the delta at eta + b the mean output at eta explains; 20 bins with as many points."
     )
@@ -122,6 +141,7 @@ def sensitivity(found: Results) -> Listed:
     rows = [
         (each.name, place, *(number(each.sensitivity[name].isel(output=place)) for name in names))
         for each in found.networks
+        if each.sensitivity is not None
         for place in range(each.sensitivity.sizes["output"])
     ]
     note = "Change of the mean output of a class per unit of the learning rate, with 95 % intervals."
@@ -135,9 +155,10 @@ def favoured(found: Results) -> Listed:
     rows = [
         (each.name, label, side, _samples(row), *(number(row[name]) for name in names))
         for each in found.networks
-        for label in each.favoured["class"].values.tolist()
-        for side in each.favoured["side"].values.tolist()
-        for row in [each.favoured.sel({"class": label, "side": side})]
+        if each.change is not None
+        for label in each.change.favoured["class"].values.tolist()
+        for side in each.change.favoured["side"].values.tolist()
+        for row in [each.change.favoured.sel({"class": label, "side": side})]
     ]
     note = "Of the samples of middling confidence: those whose mean output of the own class rises most, and least."
     return Listed("favoured", Table("Which samples a higher rate favours", columns, rows, note))
@@ -151,7 +172,11 @@ def cost(found: Results, source: int) -> Listed:
     """Return one row a network: what its trainings take, and what as many as the source's would."""
     columns = ["network", "trainings", "seconds a training", "trainings an hour", f"hours for {source:,} trainings"]
     rows = [
-        (each.name, int(each.replicates.sum()), each.seconds, 3600 / each.seconds, source * each.seconds / 3600)
+        (
+            each.name,
+            int(each.replicates.sum()),
+            *map(number, (each.seconds, 3600 / each.seconds, source * each.seconds / 3600)),
+        )
         for each in found.networks
     ]
     note = "Of one worker: a machine with all its cores or its GPU, or one core or GPU of a Ray cluster."
