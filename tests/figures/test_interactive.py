@@ -69,9 +69,19 @@ def test_curves_have_a_band_and_a_line_for_each_lr(losses):
 
 
 def test_the_menu_shows_one_shape(losses):
-    method, (change,) = buttons(interactive_curves(losses))["Spiral"]
-    assert method == "restyle"
+    method, (change, _) = buttons(interactive_curves(losses))["Spiral"]
+    assert method == "update"
     assert change["visible"] == [False] * 6 + [True] * 6
+
+
+def test_each_choice_has_the_scale_and_the_ticks_of_its_values(losses):
+    wide = losses.assign(mean=losses["mean"].where(losses["shape"] == "circle", [3.0, 1.0, 0.2, 0.04]))
+    _, (_, axis) = buttons(interactive_curves(wide))["Spiral"]
+    assert axis["yaxis.type"] == "log"
+    assert axis["yaxis.ticktext"] == ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50"]
+    narrow = losses.assign(mean=1 + 0 * losses["mean"])
+    _, (_, axis) = buttons(interactive_curves(narrow))["Spiral"]
+    assert (axis["yaxis.type"], axis["yaxis.tickvals"]) == ("linear", None)
 
 
 def test_a_band_without_interval_is_empty(losses):

@@ -85,7 +85,7 @@ def interactive_curves(summary: xr.Dataset, panels: str = "shape", log: bool = T
     ----------
     summary : Dataset (panels, lr, step) with ``mean``, ``low`` and ``high``, of `lrscope.analysis.over_seeds`
     panels : what the menu offers
-    log : logarithmic vertical axis
+    log : logarithmic vertical axis, where positive values spread over a factor of 10 or more
 
     Returns
     -------
@@ -103,15 +103,10 @@ def interactive_curves(summary: xr.Dataset, panels: str = "shape", log: bool = T
         for lr, colour in colours(summary["lr"].values).items():
             figure.add_traces(_band_and_line(summary.isel({panels: place}).sel(lr=lr), lr, colour, place == 0))
     figure.update_xaxes(**_AXIS, title=axis_label(summary[dim]))
-    figure.update_yaxes(
-        **_AXIS,
-        title=axis_label(summary["mean"]),
-        type="log" if log else "linear",
-        exponentformat="none",
-        dtick=1 if log else None,
-    )
+    axes = [_vertical(summary["mean"].isel({panels: place}), log) for place in range(len(labels))]
+    figure.update_yaxes(**_AXIS, title=axis_label(summary["mean"]), exponentformat="none", **axes[0])
     each = len(figure.data) // len(labels)
-    return figure.update_layout(ABOVE, updatemenus=[_menu(_choices(labels, each), 0, 1.12)])
+    return figure.update_layout(ABOVE, updatemenus=[_menu(_choices(labels, each, axes), 0, 1.12)])
 
 
 def interactive_reconstructions(
@@ -251,12 +246,27 @@ def _rate_name(lr: Hashable, values: xr.DataArray) -> str:
     return rate_name(lr) + ("" if values.notnull().any() else " (diverged)")
 
 
-def _choices(labels: Sequence[Hashable], each: int) -> list[dict[str, Any]]:
-    """Return a button for each label that shows its `each` traces alone."""
-    return [
-        _button(label, "restyle", [{"visible": [index // each == place for index in range(each * len(labels))]}])
-        for place, label in enumerate(labels)
-    ]
+def _choices(
+    labels: Sequence[Hashable], each: int, axes: Sequence[Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """Return a button for each label that shows its `each` traces alone, each on an axis of its own if there are such."""
+    traces = range(each * len(labels))
+    shown = [{"visible": [index // each == place for index in traces]} for place in range(len(labels))]
+    if axes is None:
+        return [_button(label, "restyle", [one]) for label, one in zip(labels, shown, strict=True)]
+    moved = [{f"yaxis.{key}": value for key, value in axis.items()} | {"yaxis.autorange": True} for axis in axes]
+    return [_button(label, "update", [one, to]) for label, one, to in zip(labels, shown, moved, strict=True)]
+
+
+def _vertical(values: xr.DataArray, log: bool) -> dict[str, Any]:
+    """Return scale and ticks of an axis: 1, 2, 5 of each power of ten, or the powers alone if there are many."""
+    known = values.values[np.isfinite(values.values)]
+    if not log or not len(known) or known.min() <= 0 or known.max() < 10 * known.min():
+        return {"type": "linear", "tickmode": "auto", "tickvals": None, "ticktext": None}
+    decades = np.arange(np.floor(np.log10(known.min())), np.ceil(np.log10(known.max())) + 1)
+    steps: tuple[float, ...] = (1, 2, 5) if len(decades) <= 5 else (1,)
+    ticks = [float(f"{step}e{int(decade)}") for decade in decades for step in steps]
+    return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": list(map(value_label, ticks))}
 
 
 def _button(label: Hashable, method: str, args: list[dict[str, Any]]) -> dict[str, Any]:
