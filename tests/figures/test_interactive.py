@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from lrscope.errors import InputError
 from lrscope.figures import interactive_curves, interactive_fluctuation, interactive_reconstructions
@@ -75,7 +76,8 @@ def test_the_menu_shows_one_shape(losses):
 
 
 def test_each_choice_has_the_scale_and_the_ticks_of_its_values(losses):
-    wide = losses.assign(mean=losses["mean"].where(losses["shape"] == "circle", [3.0, 1.0, 0.2, 0.04]))
+    falls = xr.DataArray([3.0, 1.0, 0.2, 0.04], dims="step")
+    wide = losses.assign(mean=losses["mean"].where(losses["shape"] == "circle", falls))
     _, (_, axis) = buttons(interactive_curves(wide))["Spiral"]
     assert axis["yaxis.type"] == "log"
     assert axis["yaxis.ticktext"] == ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50"]

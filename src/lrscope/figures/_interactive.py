@@ -249,7 +249,7 @@ def _rate_name(lr: Hashable, values: xr.DataArray) -> str:
 def _choices(
     labels: Sequence[Hashable], each: int, axes: Sequence[Mapping[str, Any]] | None = None
 ) -> list[dict[str, Any]]:
-    """Return a button for each label that shows its `each` traces alone, each on an axis of its own if there are such."""
+    """Return a button for each label that shows its `each` traces alone, on axes of its own if they are given."""
     traces = range(each * len(labels))
     shown = [{"visible": [index // each == place for index in traces]} for place in range(len(labels))]
     if axes is None:
