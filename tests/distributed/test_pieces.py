@@ -1,9 +1,11 @@
 """Sums on disk: whatever happens to the process, what is there is whole, and of this experiment."""
 
 import shutil
+import struct
 import subprocess
 from functools import reduce
 from operator import add
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lrscope.data import Digits
+from lrscope.data import CIFAR10, MNIST, Digits
 from lrscope.distributed import Replication
 from lrscope.distributed._pieces import JOINED, Pieces
 from lrscope.distributed._sums import DIVERGED, NOTHING, REPLICATES, Sums
@@ -95,8 +97,6 @@ class Killed(BaseException):
 
 def count_down(patch: pytest.MonkeyPatch, until: int) -> None:
     """Let the process die before it puts a file in its place, or deletes a piece, for the `until`-th time."""
-    from pathlib import Path
-
     left = [until]
     for name in ("replace", "unlink"):
         original = getattr(Path, name)
@@ -172,6 +172,56 @@ def test_pieces_of_other_code_behind_the_same_name_are_refused(tmp_path, change)
     check_done(Pieces(tmp_path, same), set(range(4)))
     with pytest.raises(InputError, match=r"must hold sums of this experiment; it holds those of another\. Delete"):
         Pieces(tmp_path, other)
+
+
+def mnist(folder: Path, changed: str = "") -> MNIST:
+    """Write small files of MNIST, one of them changed in its last byte, and return them as a data set."""
+    draw = np.random.default_rng(0)
+    for part, count in (("train", 30), ("t10k", 12)):
+        for kind, shape, most in (("images-idx3", (count, 8, 8), 256), ("labels-idx1", (count,), 10)):
+            values = draw.integers(0, most, shape, np.uint8)
+            name = f"{part}-{kind}-ubyte"
+            values.flat[-1] = (int(values.flat[-1]) + (name == changed)) % most
+            header = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+            (folder / name).write_bytes(header + values.tobytes())
+    return MNIST(root=str(folder))
+
+
+def cifar(folder: Path, changed: str = "") -> CIFAR10:
+    """Write small files of CIFAR-10, one of them changed in its last byte, and return them as a data set."""
+    draw = np.random.default_rng(0)
+    for name in [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]:
+        records = draw.integers(0, 256, (3, 3073), np.uint8)
+        records[:, 0] %= 10
+        records[-1, -1] ^= name == changed
+        (folder / name).write_bytes(records.tobytes())
+    return CIFAR10(root=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("write", "changed"),
+    [
+        *((mnist, f"{part}-ubyte") for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3")),
+        *((cifar, name) for name in ("data_batch_4.bin", "test_batch.bin")),
+    ],
+)
+def test_pieces_of_data_that_changed_are_refused(tmp_path, write, changed):
+    files, folder = tmp_path / "files", tmp_path / "pieces"
+    files.mkdir()
+    size = (1, 8, 8) if write is mnist else (3, 32, 32)
+    asked = Replication(data=write(files), model=CNN(*size), lrs=[0.1, 0.2], replicates=40, batches=5, epochs=1)
+    Pieces(folder, asked).keep(range(4), sums_of(range(4)))
+    write(files)
+    check_done(Pieces(folder, asked), set(range(4)))
+    write(files, changed)
+    said = (
+        rf"^{folder}/0-4.npz must hold sums of the samples as they are now; the data have changed\. Put the files back "
+        rf"that it was trained with, or delete {folder} to train all again\.$"
+    )
+    with pytest.raises(InputError, match=said):
+        Pieces(folder, asked)
+    write(files)
+    check_done(Pieces(folder, asked), set(range(4)))
 
 
 @pytest.fixture

@@ -36,17 +36,19 @@ class Pieces:
     Parameters
     ----------
     folder : it need not exist yet
-    replication : that the sums must be of: with the network that its model makes today, whatever its name is
+    replication : that the sums must be of: with the network that its model makes and the samples that its data set has
+        today, whatever their names are
 
     Raises
     ------
-    InputError : the folder holds pieces of another replication, or damaged ones; the model makes no network.
+    InputError : the folder holds pieces of another replication, or of other samples, or damaged ones; the model makes
+        no network, the data cannot be loaded.
     """
 
     def __init__(self, folder: Path, replication: Replication) -> None:
         self._folder = folder
         self._replication = replication
-        form = {**replication.to_json(), "network": _fingerprint(replication)}
+        form = {**replication.to_json(), "network": _fingerprint(replication), "samples": _of_samples(replication)}
         self._form = json.dumps(form, sort_keys=True)
         for piece in self._done():
             self._read(piece)
@@ -148,6 +150,9 @@ class Pieces:
                 form, arrays = str(held[_EXPERIMENT]), {name: held[name] for name in held.files if name != _EXPERIMENT}
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{file} must hold sums as lrscope writes them; it is damaged. Delete it.") from error
+        if form != self._form and _but_for_samples(form) == _but_for_samples(self._form):
+            remedy = f"Put the files back that it was trained with, or delete {self._folder} to train all again."
+            raise InputError(f"{file} must hold sums of the samples as they are now; the data have changed. {remedy}")
         if form != self._form or piece.stop > self._everything:
             remedy = f"Delete {self._folder}, or give another folder."
             raise InputError(f"{file} must hold sums of this experiment; it holds those of another. {remedy}")
@@ -156,6 +161,24 @@ class Pieces:
             batch, _, variable = name.partition("/")
             batches.setdefault(int(batch), {})[variable] = array
         return Sums(batches)
+
+
+def _but_for_samples(form: str) -> dict[str, Any]:
+    """Return what sums are of, without the fingerprint of the samples."""
+    return {name: value for name, value in json.loads(form).items() if name != "samples"}
+
+
+def _of_samples(replication: Replication) -> str:
+    """Return a number of the samples as they are loaded today, those learned from and those held out.
+
+    The name of a data set and its folder may be those of other files tomorrow.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for samples in (replication.data.arrays(), replication.data.held_out()):
+        for array in (samples.inputs, samples.targets):
+            digest.update(f"{array.shape} {array.dtype}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _fingerprint(replication: Replication) -> str:
