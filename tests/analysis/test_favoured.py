@@ -8,6 +8,8 @@ from lrscope.errors import InputError
 
 RATES = [0.2, 0.3]
 CLASSES = 5
+CHOOSING = [0, 1, 4, 5, 8, 9]
+"""Replicates of the first, third and fifth batch."""
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def sums(simulate_networks, sum_networks, learned):
 
 def test_they_are_the_extremes_of_the_band_of_their_class(sums, learned):
     found = favoured(sums, 0.2, 0.1, count=5)
-    low, high = learned.mean(1)
+    low, high = learned[:, CHOOSING].mean(1)
     for one in range(CLASSES):
         members = np.arange(one, 600, CLASSES)
         ends = np.percentile(low[members], [40, 60])
@@ -38,13 +40,37 @@ def test_they_are_the_extremes_of_the_band_of_their_class(sums, learned):
         assert int(found.band.sel({"class": one})) == len(band)
 
 
-def test_confidences_are_means_over_replicates(sums, learned):
+def test_confidences_are_means_over_the_replicates_that_did_not_choose(sums, learned):
     found = favoured(sums, 0.2, 0.1, count=5)
-    low, high = learned.mean(1)
+    low, high = learned[:, [2, 3, 6, 7]].mean(1)
     assert_allclose(found.confidence_low, low[found.position.values], rtol=1e-12)
     assert_allclose(found.confidence_high, high[found.position.values], rtol=1e-12)
     assert_allclose(found.change, found.confidence_high - found.confidence_low)
     assert_allclose(found.mean_change, found.change.mean("rank"))
+
+
+@pytest.mark.parametrize("pairing", ["common", "independent"])
+def test_under_noise_alone_those_that_gain_most_gain_nothing(simulate_networks, sum_networks, pairing):
+    values, _ = simulate_networks(RATES, 64, 10)
+    noise = np.random.default_rng(3).normal(size=(2, 64, 2000))
+    found = favoured(summed(sum_networks(values, RATES, 16, pairing, learned=noise)), 0.2, 0.1)
+    error = (2 / 32 / found.sizes["rank"]) ** 0.5  # two rates, 32 replicates in each half
+    for one in ("most", "least"):
+        shown, choosing = (found[name].sel(side=one).values for name in ("mean_change", "mean_choosing_change"))
+        assert (abs(shown) < 4 * error).all()
+        assert abs(shown.mean()) < 3 * error / CLASSES**0.5
+        assert (choosing if one == "most" else -choosing).mean() > 6 * error / CLASSES**0.5
+
+
+def test_a_change_that_is_real_is_there_in_both_halves(sums):
+    found = favoured(sums, 0.2, 0.1, count=5)
+    assert_allclose(found.mean_change, found.mean_choosing_change, atol=0.02)
+
+
+def test_one_batch_cannot_choose_and_show(simulate_networks, sum_networks, learned):
+    values, _ = simulate_networks(RATES, 10, 10)
+    with pytest.raises(InputError, match="replicates must be in two batches at least at both rates; got 1"):
+        favoured(summed(sum_networks(values, RATES, 1, learned=learned)), 0.2, 0.1)
 
 
 def test_no_sample_is_on_both_sides(sums):

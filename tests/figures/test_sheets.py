@@ -32,6 +32,13 @@ def test_means_are_told_under_each_block(gains, images):
     assert least.get_xlabel().startswith("Mean change: −0.10")
 
 
+def test_the_change_in_the_half_that_chose_is_told_if_it_is_known(gains, images):
+    told = gains.assign(mean_choosing_change=("side", [1.25, -0.5], {"long_name": "mean change where chosen"}))
+    most, least = image_sheet(told, images).axes
+    assert most.get_xlabel().splitlines()[-1] == "Mean change where chosen: +1.25"
+    assert least.get_xlabel().splitlines()[-1] == "Mean change where chosen: −0.50"
+
+
 def test_colours_are_shown_as_they_are(gains, rng):
     images = {side: rng.random((8, 4, 4, 3)) for side in ("most", "least")}
     np.testing.assert_array_equal(image_sheet(gains, images).axes[1].images[2].get_array(), images["least"][2])

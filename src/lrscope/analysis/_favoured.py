@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._replicates import CLASS_OUTPUT, LEARNED, LR, REPLICATES, labelled, means_of, places_of
+from lrscope.analysis._replicates import BATCH, CLASS_OUTPUT, LEARNED, LR, labelled, means_of, places_of, trained_at
 from lrscope.errors import must_be
 
 CLASS, SIDE, RANK = "class", "side", "rank"
@@ -19,8 +19,11 @@ def favoured(sums: xr.Dataset, eta: float, b: float, count: int = 24) -> xr.Data
 
     The confidence of a sample is the mean output of its own class at eta. Taken are the samples between the 40th and
     the 60th percentile of their class; of these the `count` whose confidence changes most and least, but no more than
-    half of them on each side, so that no sample is on both. Both sides are chosen by the noisy changes that are then
-    reported, so that their difference is a little too large where replicates are few.
+    half of them on each side, so that no sample is on both.
+
+    Who is extreme is so partly by chance: the changes by which samples are chosen are too large. So the samples are
+    chosen by every other batch of replicates, and their changes and confidences are those of the batches between, whose
+    noise has no part in the choice.
 
     Parameters
     ----------
@@ -32,44 +35,65 @@ def favoured(sums: xr.Dataset, eta: float, b: float, count: int = 24) -> xr.Data
     -------
     Dataset (class, side, rank) : side ``most`` and ``least``; rank 0 is the most extreme
         position : of the sample among those that are learned from; -1 where there is none
-        change : of its confidence from eta to eta + b; NaN where there is none
-        confidence_low, confidence_high : its confidence at eta and at eta + b
-        mean_change, mean_confidence_low, mean_confidence_high : (class, side) means over the ranks
+        change : of its confidence from eta to eta + b, in the batches that did not choose; NaN where there is none
+        confidence_low, confidence_high : its confidence at eta and at eta + b, in the same batches
+        choosing_change : its change in the batches that chose it, which is too large
+        mean_change, mean_confidence_low, mean_confidence_high, mean_choosing_change : (class, side) means over the
+            ranks
         band : (class) samples between the percentiles
 
     Raises
     ------
-    InputError : b is zero, a rate is not among the rates, the outputs of the own class were not recorded, or the count
-        is not positive.
+    InputError : b is zero, a rate is not among the rates, the outputs of the own class were not recorded, fewer than
+        two batches have replicates at both rates, or the count is not positive.
     """
     if not (isinstance(count, int | np.integer) and count > 0):
         raise must_be("count", "a positive integer", count)
     if "learned_targets" not in sums:
         raise must_be("sums", "sums with learned_targets", ", ".join(map(str, sums)))
     places = places_of(sums, eta, b=b)
-    few = sums[[name for name in (REPLICATES, CLASS_OUTPUT) if name in sums]]
-    means = means_of(few.isel({LR: places}), CLASS_OUTPUT, "confidence")
-    low, high = (means.isel({LR: place}, drop=True) for place in (0, 1))
+    (chosen_low, chosen_high), (low, high) = _halves(sums, places)
     targets = sums["learned_targets"].values
     classes = np.unique(targets)
-    chosen = [_of_class(np.flatnonzero(targets == one), low.values, high.values, count) for one in classes]
+    chosen = [
+        _of_class(np.flatnonzero(targets == one), chosen_low.values, chosen_high.values, count) for one in classes
+    ]
     position = xr.DataArray(
         np.stack([positions for positions, _ in chosen]),
         coords={CLASS: classes, SIDE: list(SIDES), RANK: np.arange(count)},
         dims=(CLASS, SIDE, RANK),
     )
     there = position != NOBODY
-    before, after = (values.isel({LEARNED: position.where(there, 0)}, drop=True).where(there) for values in (low, high))
+    each = (chosen_high - chosen_low, low, high)
+    choosing, before, after = (one.isel({LEARNED: position.where(there, 0)}, drop=True).where(there) for one in each)
     result = xr.Dataset(
         {
             "position": position,
             "change": after - before,
             "confidence_low": before,
             "confidence_high": after,
+            "choosing_change": choosing,
             "band": (CLASS, np.array([size for _, size in chosen])),
         }
     )
     return _labelled(result.drop_vars(LEARNED, errors="ignore"), eta, b)
+
+
+def _halves(sums: xr.Dataset, places: list[int]) -> list[tuple[xr.DataArray, xr.DataArray]]:
+    """Return the confidences (learned_sample) at two rates, in every other batch, and in those between.
+
+    Raises
+    ------
+    InputError : the outputs were not recorded, or there are fewer than two batches.
+    """
+    some = trained_at(sums, places, CLASS_OUTPUT)
+    if some.sizes[BATCH] < 2:
+        raise must_be(
+            "replicates", "in two batches at least at both rates", some.sizes[BATCH], "Train more replicates."
+        )
+    halves = (some.isel({BATCH: slice(start, None, 2)}) for start in (0, 1))
+    means = (means_of(half, CLASS_OUTPUT, "confidence") for half in halves)
+    return [(one.isel({LR: 0}, drop=True), one.isel({LR: 1}, drop=True)) for one in means]
 
 
 def _of_class(
@@ -87,14 +111,14 @@ def _of_class(
 
 
 def _labelled(result: xr.Dataset, eta: float, b: float) -> xr.Dataset:
-    means = {"change": "change", "confidence_low": "confidence", "confidence_high": "confidence"}
-    for name in means:
+    for name in ("change", "confidence_low", "confidence_high", "choosing_change"):
         result[f"mean_{name}"] = result[name].mean(RANK)
     names = [("position", "position among the samples that are learned from", "1")]
     names.append(("band", "samples of middling confidence", "samples"))
     for start in ("", "mean_"):
         word = start.replace("_", " ")
         names.append((f"{start}change", f"{word}change of the confidence", "1"))
+        names.append((f"{start}choosing_change", f"{word}change in the trainings that chose them", "1"))
         names.append((f"{start}confidence_low", f"{word}confidence at a learning rate of {eta:.4g}", "1"))
         names.append((f"{start}confidence_high", f"{word}confidence at a learning rate of {eta + b:.4g}", "1"))
     labelled(result, names)

@@ -22,7 +22,12 @@ BETWEEN = 0.06
 """Room between the blocks, in blocks."""
 AROUND = 1.0
 """Inches: titles above and words below."""
-WORDS = {"mean_change": "+.2f", "mean_confidence_low": ".2f", "mean_confidence_high": ".2f"}
+WORDS = {
+    "mean_change": "+.2f",
+    "mean_confidence_low": ".2f",
+    "mean_confidence_high": ".2f",
+    "mean_choosing_change": "+.2f",
+}
 """What is told below a block, and how its number is written."""
 
 
@@ -32,7 +37,8 @@ def image_sheet(favoured: xr.Dataset, images: Mapping[str, np.ndarray], name: st
     Parameters
     ----------
     favoured : Dataset (side, rank) of `lrscope.analysis.favoured`, one class selected: ``position`` (-1 where there is
-        none), ``change`` and the means ``mean_change``, ``mean_confidence_low``, ``mean_confidence_high`` (side)
+        none), ``change`` and the means ``mean_change``, ``mean_confidence_low``, ``mean_confidence_high`` (side); what
+        there is of these and of ``mean_choosing_change`` is told
     images : side (``most``, ``least``) -> (rank, height, width) grey or (rank, height, width, 3) in colour, 0 to 1, at
         least as many as there are positions
     name : of the class, in the titles
@@ -97,6 +103,6 @@ def _block(ax: Axes, images: np.ndarray, favoured: xr.Dataset, count: int, rows:
 
 def _means(favoured: xr.Dataset) -> str:
     """Return what both groups come to, a line each; nothing where there is no sample."""
-    known = {name: float(favoured[name]) for name in WORDS if np.isfinite(favoured[name])}
+    known = {name: float(favoured[name]) for name in WORDS if np.isfinite(favoured.get(name, np.nan))}
     lines = [minus(f"{headline(axis_label(favoured[name]))}: {value:{WORDS[name]}}") for name, value in known.items()]
     return "\n".join(lines)

@@ -102,7 +102,8 @@ def sheets(found: Results, network: Network) -> list[Still]:
     eta, _, higher = network.rates.three
     caption = (
         f"Samples of middling confidence at {short(eta, 6)} (40th to 60th percentile of their class), learned from, "
-        f"whose mean output of the own class gains most, and least, at {short(higher, 6)}."
+        f"whose mean output of the own class gains most, and least, at {short(higher, 6)}. Chosen by half of the "
+        "trainings; the changes and confidences are those of the other half, which did not choose."
     )
     drawn, change = [], change_of(network)
     for label in _shown(found, network):

@@ -140,9 +140,9 @@ RATE = (
     "question 1); and how far the path bends."
 )
 EXAMPLES = (
-    "The source's question 2. Both groups are chosen by the noisy changes that are then shown, so that where there are "
-    "few trainings their difference is a little too large. Shown are the source's classes, or the two whose groups "
-    "differ most; the table has all."
+    "The source's question 2. Both groups are chosen by half of the trainings, in which they are extreme partly by "
+    "chance; changes and confidences are those of the other half, where that chance has no part. Shown are the classes "
+    "of the source, or the two whose groups differ most; the table has all."
 )
 COST = (
     f"The source trained {words.SOURCE:,} networks on CIFAR-10 in about {words.A100_HOURS} hours of an A100 GPU, 3.83 "

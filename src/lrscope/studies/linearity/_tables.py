@@ -151,7 +151,8 @@ def sensitivity(found: Results) -> Listed:
 def favoured(found: Results) -> Listed:
     """Return one row a network, class and side: means of the samples that the higher rate favours most and least."""
     columns = ["network", "class", "side", "samples", "mean change", "confidence at eta", "confidence at eta + b"]
-    names = ["mean_change", "mean_confidence_low", "mean_confidence_high"]
+    columns.append("mean change in the choosing half")
+    names = ["mean_change", "mean_confidence_low", "mean_confidence_high", "mean_choosing_change"]
     rows = [
         (each.name, label, side, _samples(row), *(number(row[name]) for name in names))
         for each in found.networks
@@ -160,7 +161,8 @@ def favoured(found: Results) -> Listed:
         for side in each.change.favoured["side"].values.tolist()
         for row in [each.change.favoured.sel({"class": label, "side": side})]
     ]
-    note = "Of the samples of middling confidence: those whose mean output of the own class rises most, and least."
+    note = "Of the samples of middling confidence: those whose mean output of the own class rises most, and least. "
+    note += "Chosen by half of the trainings; all but the last column are from the other half."
     return Listed("favoured", Table("Which samples a higher rate favours", columns, rows, note))
 
 
