@@ -322,3 +322,32 @@ def test_a_size_that_two_records_do_not_fit_is_refused_and_the_least_is_enough(p
             recorder.step(loss=update(model, optimizer))
     assert other.stat().st_size <= int(least.split()[0]) * 1000
     assert open_records(other)["step"].values.tolist()[:1] == [0]
+
+
+class Words(nn.Module):
+    """What returns more than one tensor: a recurrent layer, and attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.LSTM(3, 4, batch_first=True)
+        self.look = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, inputs):
+        heard = self.words(inputs)[0]
+        return self.head(self.look(heard, heard, heard)[0])
+
+
+def test_of_layers_that_return_several_tensors_the_first_is_recorded(tmp_path):
+    torch.manual_seed(0)
+    model, inputs = Words(), torch.randn(8, 5, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with torch.no_grad():
+        words = model.words(inputs)[0]
+        looked = model.look(words, words, words)[0]
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        recorder.step(loss=update(model, optimizer, inputs))
+    records = open_records(tmp_path / "a.root")
+    for name, wanted in (("words", words), ("look", looked)):
+        found = records[f"activations_mean_{name}"].values[0, 0]
+        np.testing.assert_allclose(found, wanted.mean((0, 1)).numpy(), rtol=1e-4, atol=1e-7)

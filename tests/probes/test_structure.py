@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lrscope.errors import InputError
-from lrscope.probes import ROOT, Activations, Biases, Layer, Parameter, Weights, structure_of
+from lrscope.probes import ROOT, Activations, Biases, Layer, Parameter, Weights, layers_of, output_of, structure_of
 
 
 def outputs_of(module, inputs):
@@ -163,3 +163,18 @@ def test_names_that_become_the_same_in_a_file_are_refused():
     module.add_module("a_b", nn.Linear(3, 3))
     with pytest.raises(InputError, match=r"layers 'a.b' and 'a_b' have the same name in a file. Rename one of them."):
         structure(module, torch.zeros(2, 3))
+
+
+def test_layers_are_what_is_called_and_not_what_computes_weights():
+    module = nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)),
+        nn.Sequential(nn.MultiheadAttention(4, 2), nn.ReLU()),
+    )
+    assert list(layers_of(module)) == ["0", "1.0", "1.1"]
+    assert list(layers_of(nn.ReLU())) == [ROOT]
+
+
+def test_of_several_tensors_the_first_is_the_output():
+    tensor, number = torch.ones(2, 3), torch.ones(2)
+    assert output_of((tensor, number)) is output_of(tensor) is tensor
+    assert output_of(number) is output_of((number, tensor)) is output_of(()) is output_of([tensor]) is None

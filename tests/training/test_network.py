@@ -10,7 +10,7 @@ from torch import nn
 from lrscope.data import Samples
 from lrscope.errors import InputError
 from lrscope.optim import SGD
-from lrscope.probes import Activations, BatchSharpness, Biases, Weights, every
+from lrscope.probes import Activations, BatchSharpness, Biases, Gradients, Weights, every
 from lrscope.training import Experiment, Sweep, stream, train
 from lrscope.training._network import Batch, Network, initial_tree
 
@@ -254,6 +254,22 @@ def test_layers_without_a_sample_in_front_are_not_recorded():
     assert "activations_mean_head" in block
     assert "activations_mean_each" not in block
     assert "weights_each" in block
+
+
+@pytest.mark.parametrize("name", ["attention", "LSTM"])
+def test_of_layers_that_return_several_tensors_the_first_is_recorded(name):
+    factory, inputs = WORKING[name]
+    probes = [Activations(include=("*",), when=every()), Gradients(of=("activations",), when=every())]
+    fields = {"loss": "cross_entropy", "optimizer": SGD(), "steps": 1, "dtype": "float64", "probes": probes}
+    experiment = Experiment(data=Samples(inputs, CLASSES), model=factory, sweep=Sweep(lr=[0.1, 0.2]), **fields)
+    records = train(experiment, device="cpu")
+    torch.manual_seed(0)
+    module, heard = factory().double(), []
+    module.body.register_forward_hook(lambda _module, _inputs, returned: heard.append(returned[0]))
+    module(torch.tensor(inputs))
+    assert {"activations_mean_body", "activation_gradients_mean_body"} <= set(records)
+    wanted = heard[0].mean((0, 1)).detach().numpy()
+    np.testing.assert_allclose(records["activations_mean_body"].values.reshape(2, -1)[0], wanted, atol=1e-12)
 
 
 SECOND = [

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.integrations._options import Settings
-from lrscope.probes import ROOT, Activations, Biases, Gradients, Layer, Probe, Structure, Weights, structure_of
+from lrscope.probes import Activations, Biases, Gradients, Layer, Probe, Structure, Weights, layers_of, structure_of
 from lrscope.sweep import Sweep
 
 
@@ -48,9 +47,8 @@ def expected(model: nn.Module) -> Structure:
     """
     if any(map(is_lazy, model.parameters())):
         return Structure((), ())
-    modules = ((path, one) for path, one in model.named_modules() if "parametrizations" not in path.split("."))
-    leaves = (path or ROOT for path, one in modules if is_parametrized(one) or not any(True for _ in one.children()))
-    return Structure(structure_of(model, {}).parameters, tuple(Layer(path, (1,), False) for path in leaves))
+    layers = tuple(Layer(path, (1,), False) for path in layers_of(model))
+    return Structure(structure_of(model, {}).parameters, layers)
 
 
 def fitting(probes: Iterable[Probe], model: nn.Module, include: tuple[str, ...]) -> tuple[Probe, ...]:

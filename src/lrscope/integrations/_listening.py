@@ -15,16 +15,14 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lrscope.integrations import _clock
-from lrscope.probes import ROOT
+from lrscope.probes import layers_of, output_of
 
-_COMPUTED = "parametrizations"
-"""Where PyTorch keeps the modules that compute a layer's weights."""
 Hear = Callable[[str, Tensor], None]
 """What is done with the output (sample, ...) of a path, as soon as it is there."""
 
 
 class Listener:
-    """Tells outputs of the modules without children, in the order of their calls.
+    """Tells outputs of the layers, in the order of their calls.
 
     A module that is called again in one pass is heard again: ``encoder.relu``, ``encoder.relu:2``.
 
@@ -46,7 +44,7 @@ class Listener:
         self.deaf = False
         self._calls: dict[str, int] = {}
         self._active = False
-        self._leaves = {path or ROOT: leaf for path, leaf in model.named_modules() if _is_layer(path, leaf)}
+        self._layers = layers_of(model)
         self._handles: list[RemovableHandle] = []
         self._rests: dict[int, tuple[dict[int, Any], Any]] = {}
         self._stays = any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules())
@@ -65,7 +63,7 @@ class Listener:
         if wanted and self._rests:
             self._wake()
         elif wanted and not self._handles:
-            self._handles = [leaf.register_forward_hook(self._hook(path)) for path, leaf in self._leaves.items()]
+            self._handles = [one.register_forward_hook(self._hook(path)) for path, one in self._layers.items()]
             self._handles.append(self._model.register_forward_pre_hook(_Hook(self._on_start)))
         elif not wanted and not self._stays:
             self._rest()
@@ -85,7 +83,7 @@ class Listener:
     def only(self, paths: set[str]) -> None:
         """Leave alone all modules but these."""
         modules = {path.partition(":")[0] for path in paths}
-        self._leaves = {path: leaf for path, leaf in self._leaves.items() if path in modules}
+        self._layers = {path: one for path, one in self._layers.items() if path in modules}
         active = self._active
         if self._handles and not self._stays:
             self.close()
@@ -107,14 +105,15 @@ class Listener:
             self._calls.clear()
 
     def _hook(self, path: str) -> "_Hook":
-        model, calls, leaf = self._model, self._calls, self._leaves[path]
+        model, calls, layer = self._model, self._calls, self._layers[path]
 
-        def hook(module: nn.Module, _inputs: object, output: object) -> None:
-            if not self._active or self.deaf or module is not leaf or not (model.training and torch.is_grad_enabled()):
+        def hook(module: nn.Module, _inputs: object, returned: object) -> None:
+            if not self._active or self.deaf or module is not layer or not (model.training and torch.is_grad_enabled()):
                 return
             began = _clock.now()
             call = calls[path] = calls.get(path, 0) + 1
-            if isinstance(output, Tensor) and output.ndim >= 2 and output.is_floating_point():
+            output = output_of(returned)
+            if output is not None and output.is_floating_point():
                 self.hear(path if call == 1 else f"{path}:{call}", output)
             self.seconds += _clock.now() - began
 
@@ -141,9 +140,3 @@ class _Hook:
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make the copy: the end of an empty context takes anything, and is there without lrscope."""
         return getattr, (nullcontext(), "__exit__")
-
-
-def _is_layer(path: str, module: nn.Module) -> bool:
-    """Tell whether the output of a module is one of a layer, and not a weight that is computed."""
-    children = {name for name, _ in module.named_children()}
-    return children <= {_COMPUTED} and _COMPUTED not in path.split(".")

@@ -14,7 +14,7 @@ from lrscope.probes._outputs import Outputs
 from lrscope.probes._parameters import Biases, Gradients, Weights
 from lrscope.probes._scalars import GradientNorm, HeldOutLoss, LearningRate, Loss, UpdateSize
 from lrscope.probes._sharpness import BatchSharpness, PreconditionedSharpness, Sharpness
-from lrscope.probes._structure import ROOT, Layer, Parameter, Structure, structure_of
+from lrscope.probes._structure import ROOT, Layer, Parameter, Structure, layers_of, output_of, structure_of
 
 __all__ = [
     "ROOT",
@@ -50,6 +50,8 @@ __all__ = [
     "Weights",
     "at",
     "every",
+    "layers_of",
     "log_spaced",
+    "output_of",
     "structure_of",
 ]

@@ -18,11 +18,14 @@ _CHANNELS_FIRST = (
     *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
 )
 """Modules that put out (sample, neuron, position ...)."""
-_FEATURES_LAST = (nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding)
+_FEATURES_LAST = (nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention, nn.RNNBase)
 """Modules that put out (sample, position ..., neuron)."""
 _ACTIVATIONS = tuple(
     kind for name in nn.modules.activation.__all__ if name != "MultiheadAttention" for kind in [getattr(nn, name)]
 )
+
+_COMPUTED = "parametrizations"
+"""Where PyTorch keeps the modules that compute a layer's weights."""
 
 ROOT = "network"
 """Name of the layer, and of its part, in a network that is itself one module without children."""
@@ -111,6 +114,29 @@ class Structure:
     layers: tuple[Layer, ...]
     output_size: int = 1
     target_size: int = 1
+
+
+def layers_of(module: nn.Module) -> dict[str, nn.Module]:
+    """Return the modules whose outputs are those of a layer, by path: those without children, and attention.
+
+    The child of ``nn.MultiheadAttention`` is never called, and what computes weights (``parametrizations``) puts out
+    weights.
+    """
+    found: dict[str, nn.Module] = {}
+    for path, one in module.named_modules():
+        children = {name for name, _ in one.named_children()}
+        inside = path.rpartition(".")[0] in found or _COMPUTED in path.split(".")
+        if not inside and (children <= {_COMPUTED} or isinstance(one, nn.MultiheadAttention)):
+            found[path or ROOT] = one
+    return found
+
+
+def output_of(returned: object) -> Tensor | None:
+    """Return what counts as the output of a layer: a tensor (sample, ...), or the first of several (recurrent layers,
+    attention); None if there is no such thing.
+    """
+    first = returned[0] if type(returned) is tuple and returned else returned
+    return first if isinstance(first, Tensor) and first.ndim >= 2 else None
 
 
 def structure_of(

@@ -7,7 +7,7 @@ from types import TracebackType
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from lrscope.probes import ROOT
+from lrscope.probes import layers_of, output_of
 
 Tree = dict[str, Tensor]
 
@@ -23,7 +23,7 @@ class _Output:
 
 @dataclass
 class Tape:
-    """Collects the output of every module without children while it is active, in the order of the calls.
+    """Collects the output of every layer while it is active, in the order of the calls.
 
     A module that is called again is heard again: ``encoder.relu``, ``encoder.relu:2``.
 
@@ -40,15 +40,15 @@ class Tape:
 
     def __enter__(self) -> "Tape":
         self._outputs: dict[str, _Output] = {}
-        leaves = [(path or ROOT, child) for path, child in self.module.named_modules() if not any(child.children())]
-        self._handles = [self._listen(path, leaf) for path, leaf in leaves if self.active]
+        layers = layers_of(self.module) if self.active else {}
+        self._handles = [self._listen(path, layer) for path, layer in layers.items()]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for handle in self._handles:
             handle.remove()
 
-    def _listen(self, path: str, leaf: nn.Module) -> RemovableHandle:
+    def _listen(self, path: str, layer: nn.Module) -> RemovableHandle:
         calls = 0
 
         def hook(_module: nn.Module, _inputs: object, output: object) -> object:
@@ -56,14 +56,15 @@ class Tape:
             calls += 1
             return self._take(path if calls == 1 else f"{path}:{calls}", output)
 
-        return leaf.register_forward_hook(hook)
+        return layer.register_forward_hook(hook)
 
-    def _take(self, path: str, output: object) -> object:
-        if not isinstance(output, Tensor) or output.ndim < 2:
-            return output
+    def _take(self, path: str, returned: object) -> object:
+        output = output_of(returned)
+        if output is None:
+            return returned
         nudged = output + self.nudges[path] if path in self.nudges else output
         self._outputs[path] = _Output(nudged, nudged.clone(), nudged._version)
-        return nudged
+        return (nudged, *returned[1:]) if isinstance(returned, tuple) else nudged
 
     @property
     def outputs(self) -> Tree:
