@@ -165,3 +165,10 @@ def test_the_cost_is_that_of_the_measured_rate(line):
     assert found["seconds a training"] == pytest.approx(0.005)
     assert found[f"hours for {SOURCE:,} trainings"] == pytest.approx(SOURCE * 0.005 / 3600)
     assert math.isclose(SOURCE, 3 * 40_000)
+    assert "an hour of a worker" not in line.chapters[-1].text
+
+
+def test_an_hour_of_a_worker_has_a_price(simulated):
+    found = findings(*simulated(price=1.2))
+    assert row(found, "cost")["cost at 1.2 an hour"] == pytest.approx(1.2 * SOURCE * 0.005 / 3600)
+    assert found.chapters[-1].text.endswith(" At 1.2 an hour of a worker: 0.2.")

@@ -43,6 +43,8 @@ def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
             {"replicates": 7},
             "replicates must be at least 8; got 7. Intervals come from leaving out one batch of replicates at a time.",
         ),
+        ({"price": 0}, "price must be greater than 0; got 0."),
+        ({"price": float("inf")}, "price must be a finite number; got inf."),
         ({"data": "digit"}, "Did you mean 'digits'?"),
         ({"model": ("perceptrn",)}, "Did you mean 'perceptron'?"),
         ({"model": ("cnn", "cnn")}, "model must be a list of different models; got ['cnn', 'cnn']. Name each once."),

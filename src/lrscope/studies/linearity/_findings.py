@@ -54,7 +54,7 @@ def _chapters(found: Results) -> list[Chapter]:
     known = [each for each in networks if each.path]
     law: Items = [pictures.law(each) for each in known]
     law += [tables.law(found), *(pictures.interactive(each) for each in known)]
-    cost = f"{COST}\n\n{' '.join(words.cost(each) for each in networks)}"
+    cost = f"{COST}\n\n{' '.join(words.cost(each, found.options.price) for each in networks)}"
     chapters = [
         *_diverged(found),
         Chapter("The law", LAW, law),

@@ -13,6 +13,7 @@ from lrscope.specification import specification
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Rate = Annotated[float, Field(allow_inf_nan=False)]
+Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 MODELS = ("perceptron", "cnn", "resnet")
 FEWEST = 8
 """Replicates that intervals need: each is estimated by leaving out one batch of replicates at a time."""
@@ -24,8 +25,8 @@ GRID = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 """Rates of the grid, in multiples of eta."""
 DIGITS = 12
 """Significant digits of a rate: 0.2 + 0.1 is 0.3."""
-FREE = ("engine", "address")
-"""Options that a resume may change: they decide where is trained, not what."""
+FREE = ("engine", "address", "price")
+"""Options that a resume may change: they decide where is trained and what it costs, not what."""
 UNIT = "trainings"
 """What the progress of a run counts."""
 
@@ -66,6 +67,8 @@ class Options:
     """where to train: on all cores of this machine or its GPU, or on a Ray cluster"""
     address: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """with ray: of the cluster, as host:port; one of this machine's own cores by default"""
+    price: Annotated[Price | None, tyro.conf.arg(metavar="NUMBER")] = None
+    """what an hour of a worker costs, in any currency: the report tells what as many trainings as the source's would"""
 
     @field_validator("data")
     @classmethod

@@ -133,14 +133,15 @@ def accuracies(network: Network) -> str:
     )
 
 
-def cost(network: Network) -> str:
-    """Say how long as many trainings as the source's would take."""
+def cost(network: Network, price: float | None = None) -> str:
+    """Say how long as many trainings as the source's would take, and what at a price of an hour of a worker."""
     if not math.isfinite(network.seconds):
         return f"{network.name}: no training came to its end."
     hours = SOURCE * network.seconds / 3600
+    paid = "" if price is None else f" At {short(price, 6)} an hour of a worker: {short(hours * price)}."
     return (
         f"{network.name}: {short(3600 / network.seconds)} trainings an hour and worker. As many as the source's, "
-        f"{SOURCE:,}, would take one worker {_time(hours)}, and a hundred workers {_time(hours / 100)}."
+        f"{SOURCE:,}, would take one worker {_time(hours)}, and a hundred workers {_time(hours / 100)}.{paid}"
     )
 
 

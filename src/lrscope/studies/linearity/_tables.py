@@ -173,13 +173,13 @@ def _samples(row: xr.Dataset) -> int:
 def cost(found: Results, source: int) -> Listed:
     """Return one row a network: what its trainings take, and what as many as the source's would."""
     columns = ["network", "trainings", "seconds a training", "trainings an hour", f"hours for {source:,} trainings"]
-    rows = [
-        (
-            each.name,
-            int(each.replicates.sum()),
-            *map(number, (each.seconds, 3600 / each.seconds, source * each.seconds / 3600)),
-        )
-        for each in found.networks
-    ]
+    price = found.options.price
+    columns += [] if price is None else [f"cost at {price:g} an hour"]
+    rows = []
+    for each in found.networks:
+        hours = source * each.seconds / 3600
+        paid = [] if price is None else [hours * price]
+        told = (each.seconds, 3600 / each.seconds, hours, *paid)
+        rows.append((each.name, int(each.replicates.sum()), *map(number, told)))
     note = "Of one worker: a machine with all its cores or its GPU, or one core or GPU of a Ray cluster."
     return Listed("cost", Table("What trainings cost", columns, rows, note))
