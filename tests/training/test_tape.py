@@ -69,7 +69,17 @@ def test_a_module_that_is_the_network_is_called_network():
 
 
 def test_outputs_that_are_no_tensor_with_samples_pass_by():
-    module = nn.Sequential(nn.GRU(3, 2))
+    module = nn.Sequential(nn.Flatten(0), nn.Identity())
     with Tape(module) as tape:
         module(INPUTS)
     assert tape.outputs == {}
+
+
+def test_of_several_tensors_the_first_is_heard_and_nudged():
+    layer = nn.GRU(3, 2)
+    wanted, state = layer(INPUTS)
+    with Tape(layer, {"network": torch.ones_like(wanted)}) as tape:
+        output, returned = layer(INPUTS)
+    assert torch.equal(output, wanted + 1)
+    assert torch.equal(tape.outputs["network"], wanted + 1)
+    assert torch.equal(returned, state)
