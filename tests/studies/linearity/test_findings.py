@@ -118,7 +118,7 @@ def test_the_two_classes_whose_groups_differ_most_are_shown_with_their_images(si
     [network] = results(records, options).networks
     stills = [item for chapter in findings(records, options).chapters for item in chapter.items]
     shown = [int(item.name[-1]) for item in stills if isinstance(item, Still) and item.name.startswith("favoured")]
-    changes = network.change.favoured["mean_change"]
+    changes = network.change.favoured["mean_choosing_change"]
     apart = changes.sel(side="most") - changes.sel(side="least")
     assert shown == np.argsort(-apart.values)[:2].tolist()
     images = network.change.sheets.images[shown[0]]

@@ -120,7 +120,7 @@ def _shown(found: Results, network: Network) -> list[int]:
     there = list(change_of(network).sheets.images)
     if found.options.data == "cifar10":
         return [label for label in SOURCE if label in there]
-    changes = change_of(network).favoured["mean_change"].sel({"class": there})
+    changes = change_of(network).favoured["mean_choosing_change"].sel({"class": there})
     apart = (changes.sel(side="most") - changes.sel(side="least")).values
     return [there[place] for place in np.argsort(-apart, kind="stable")[:SHEETS] if np.isfinite(apart[place])]
 
