@@ -157,14 +157,14 @@ def axis_label(array: xr.DataArray) -> str:
 
 
 def rate_name(lr: Hashable) -> str:
-    """Return what a line of a learning rate is called.
+    """Return what a line of a learning rate is called; text in its place, such as "not recorded", stays as it is.
 
     Examples
     --------
-    >>> rate_name(0.00031622776)
-    'lr 0.000316'
+    >>> rate_name(0.00031622776), rate_name("not recorded")
+    ('lr 0.000316', 'lr not recorded')
     """
-    return f"lr {rate_text(float(str(lr)))}"
+    return f"lr {lr if isinstance(lr, str) else rate_text(float(str(lr)))}"
 
 
 def rate_marks(palette: Mapping[Hashable, str], **look: Any) -> list[Line2D]:
