@@ -52,7 +52,7 @@ def check_whole_blocks(folder: Path, reference: xr.Dataset) -> int:
     last = store.last_recorded(files) if files else {}
     for file in files:
         assert store.summary(file).complete is False
-    if last:
+    if any(last.values()):  # a tree may be there before its first block is
         check_same(store.open_records(folder), reference, last)
     return sum(step + 1 for step in last.get("records", {}).values())
 
