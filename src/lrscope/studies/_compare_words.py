@@ -63,7 +63,7 @@ def _table_of_rates(found: Comparison, result: xr.Dataset) -> tuple[list[str], l
     for place, lr in enumerate(result[LR].values.tolist()):
         own = result.isel({LR: place})
         counts = [str(int(own[name])) for name in ("count", "diverged")]
-        rows.append([rate(lr), short(float(own["mean"]), 4), *counts[: len(columns) - 2]])
+        rows.append([rate(lr, result[LR].values), short(float(own["mean"]), 4), *counts[: len(columns) - 2]])
     return columns, rows
 
 
@@ -136,7 +136,7 @@ def is_real(result: xr.Dataset) -> bool:
 def _of_one(found: Comparison, result: xr.Dataset) -> str:
     """Return the sentence that answers the question."""
     metric, apart = metric_text(found), float(result["difference"])
-    first, second = (rate(lr) for lr in result[LR].values.tolist())
+    first, second = (rate(lr, result[LR].values) for lr in result[LR].values.tolist())
     at = f" at step {found.steps[0]}" if found.steps[0] == found.steps[1] else ""
     where = f"{_over(found, result)}{at}"
     if isnan(float(result["low"])):
@@ -222,7 +222,7 @@ def _left_out(found: Comparison, result: xr.Dataset) -> str:
         said.append(f"{counted(found.diverged, 'training')} diverged, and are left out at both rates.")
     diverged = dict(zip(result[LR].values.tolist(), result["diverged"].values.tolist(), strict=True))
     if any(diverged.values()):
-        at = " and ".join(f"{number} at {rate(lr)}" for lr, number in diverged.items())
+        at = " and ".join(f"{number} at {rate(lr, diverged)}" for lr, number in diverged.items())
         partners = ", with their partners" if result["paired"] else ""
         said.append(f"Networks that diverged are left out{partners}: {at}. The difference is that of the others.")
     if int(result["unmatched"]):

@@ -29,7 +29,7 @@ def _held(view: View) -> str:
 
 def _listed(values: object) -> str:
     distinct = list(dict.fromkeys(values))  # type: ignore[call-overload]
-    words = [rate_text(value) for value in distinct]
+    words = [rate_text(value, distinct) for value in distinct]
     return ", ".join(words) if len(words) <= FEW else f"{words[0]} to {words[-1]}, {len(words)} values"
 
 
@@ -88,5 +88,6 @@ def _lived(view: View) -> str:
     if dead.sizes[LR] == 1:
         count = int(((lives["died"] >= 0) & known).sum())
         return f"At the end {count} of {int(known.sum())} recorded neurons were dead."
-    listed = ", ".join(f"{percent(float(value))} at {rate_text(value[LR].item())}" for value in dead)
-    return f"Neurons that were dead at the end: {listed}."
+    lrs = dead[LR].values.tolist()
+    texts = [f"{percent(share)} at {rate_text(lr, lrs)}" for share, lr in zip(dead.values.tolist(), lrs, strict=True)]
+    return f"Neurons that were dead at the end: {', '.join(texts)}."

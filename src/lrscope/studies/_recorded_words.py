@@ -1,5 +1,6 @@
 """Words and choices that the chapters of a report of any file of records share."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,9 @@ def evenly(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def rate_text(lr: Any) -> str:
-    """Return a learning rate, or what stands in its place, as text."""
-    return rate(lr) if isinstance(lr, float | int) else str(lr)
+def rate_text(lr: Any, among: Iterable[Any] = ()) -> str:
+    """Return a learning rate, told from the others, or what stands in its place, as text."""
+    return rate(lr, among) if isinstance(lr, float | int) else str(lr)
 
 
 def band(view: View) -> str:

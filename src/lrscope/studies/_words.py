@@ -1,12 +1,14 @@
 """Numbers in sentences: the same for claims, tables and the summary, and never `nan`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 
 import xarray as xr
 
 NOTHING = "\N{EN DASH}"
 """Stands where there is no number: a network diverged, or there were too few steps."""
+EXACT = 17
+"""Significant digits that tell any two numbers apart."""
 
 
 def short(value: float, digits: int = 3) -> str:
@@ -23,15 +25,17 @@ def short(value: float, digits: int = 3) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
-def rate(lr: float) -> str:
-    """Return a learning rate as it was given.
+def rate(lr: float, among: Iterable[float] = ()) -> str:
+    """Return a learning rate with three digits, or as many as tell it from all the others of `among`.
 
     Examples
     --------
-    >>> rate(0.00123456), rate(1e-5)
-    ('0.00123456', '1e-5')
+    >>> rate(0.00031622776), rate(1e-5), rate(0.10001, [0.1, 0.10001, 0.2])
+    ('0.000316', '1e-5', '0.10001')
     """
-    return short(lr, 6)
+    others = {other for other in among if other != lr}
+    texts = ((short(lr, digits), {short(other, digits) for other in others}) for digits in range(3, EXACT))
+    return next((text for text, taken in texts if text not in taken), short(lr, EXACT))
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -68,13 +72,14 @@ def listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def at_rates(values: xr.DataArray, write: Callable[[float], str] = short, digits: int = 6) -> str:
-    """Return the values (lr) with their rates, these with so many significant digits.
+def at_rates(values: xr.DataArray, write: Callable[[float], str] = short, among: Iterable[float] | None = None) -> str:
+    """Return the values (lr) with their rates, which can be told from each other, or from those of `among`.
 
     Examples
     --------
     >>> at_rates(xr.DataArray([0.25, float("nan")], coords={"lr": [0.001, 1e6]}))
     '0.25 at 0.001, – at 1e6'
     """
-    pairs = zip(values.values.tolist(), values["lr"].values.tolist(), strict=True)
-    return ", ".join(f"{write(value)} at {short(lr, digits)}" for value, lr in pairs)
+    lrs = values["lr"].values.tolist()
+    texts = [rate(lr, lrs if among is None else among) for lr in lrs]
+    return ", ".join(f"{write(value)} at {text}" for value, text in zip(values.values.tolist(), texts, strict=True))

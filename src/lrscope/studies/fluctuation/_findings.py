@@ -88,8 +88,8 @@ def _errors(found: Results) -> str:
     listed = f"(mean squared error {at_rates(mean, _two_digits)})"
     if float(whole.min()) == float(whole.max()):
         return f"{over} all learning rates reconstruct alike {listed}."
-    best = float(analysis.best(whole, largest=False))
-    return f"{over} a learning rate of {rate(best)} reconstructs best {listed}."
+    best = rate(float(analysis.best(whole, largest=False)), mean["lr"].values)
+    return f"{over} a learning rate of {best} reconstructs best {listed}."
 
 
 def _two_digits(value: float) -> str:

@@ -65,7 +65,7 @@ def activity(found: Results) -> Still:
     """Return which share of the batch activates each neuron over the steps, a panel a rate."""
     rates = sorted(found.active)
     places = np.unique(np.linspace(0, len(rates) - 1, min(MAPS, len(rates))).round().astype(int))
-    chosen = {f"lr {rate(rates[place])}": found.active[rates[place]] for place in places}
+    chosen = {f"lr {rate(rates[place], rates)}": found.active[rates[place]] for place in places}
     which = "each rate" if len(chosen) == len(rates) else f"{len(chosen)} of the {len(rates)} rates"
     caption = f"Share of the batch that activates each ReLU neuron, of the network of the first seed at {which}."
     return Still("activity", "Activity of every neuron", caption, partial(figures.activity_maps, chosen))

@@ -105,7 +105,7 @@ def _beyond_the_best(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chos
         return None
     upwards = best == lrs[-1] and not (len(lrs) == 1 and bool(found["diverged"].any()))
     end = "largest" if upwards else "smallest"
-    why = f"the best rate, {rate(best)}, is the {end} of the grid"
+    why = f"the best rate, {rate(best, lrs)}, is the {end} of the grid"
     return _extended(scores, upwards, _seeds_at(scores, best), left, why)
 
 
@@ -116,7 +116,7 @@ def _beyond_the_range(scores: xr.DataArray, found: xr.Dataset, left: int) -> Cho
     if not edge or not math.isfinite(best):
         return None
     upwards = edge != "lower"
-    why = f"{rate(lrs[-1] if upwards else lrs[0])}, at the end of the grid, cannot be told from the best rate"
+    why = f"{rate(lrs[-1] if upwards else lrs[0], lrs)}, at the end of the grid, cannot be told from the best rate"
     return _extended(scores, upwards, _seeds_at(scores, best), left, why)
 
 
@@ -143,7 +143,8 @@ def _more_seeds(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | 
     first = int(scores["seed"].max()) + 1
     wanted = min(max(needed, math.ceil(MORE * len(there))), affordable)
     added = tuple(range(first, first + wanted - len(there)))
-    told = " and ".join(map(rate, plausible)) if len(plausible) == 2 else counted(len(plausible), "rate")
+    names = [rate(lr, scores["lr"].values) for lr in plausible]
+    told = " and ".join(names) if len(names) == 2 else counted(len(names), "rate")
     return plausible, added, f"{told} could not be told apart with {counted(len(there), 'seed')}"
 
 
@@ -158,7 +159,8 @@ def _between(scores: xr.DataArray, found: xr.Dataset, left: int) -> Chosen | Non
     neighbours = {*lrs[max(place - 1, 0) : place], *lrs[place + 1 : place + 2]} & told
     apart = sorted(lr for lr in neighbours if max(lr / best, best / lr) > FINE)
     added = [float(f"{math.sqrt(lr * best):.4g}") for lr in apart][: left // len(seeds)]
-    return (tuple(added), seeds, f"the neighbours of the best rate, {rate(best)}, are far from it") if added else None
+    why = f"the neighbours of the best rate, {rate(best, lrs)}, are far from it"
+    return (tuple(added), seeds, why) if added else None
 
 
 def _seeds_at(scores: xr.DataArray, lr: float) -> tuple[int, ...]:

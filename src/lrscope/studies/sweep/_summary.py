@@ -6,11 +6,9 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from lrscope.studies._words import at_rates, counted, listed, percent, short
+from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
 from lrscope.studies.sweep._results import LR, SEED, Results
 
-RATE = 3
-"""Significant digits of a learning rate in a sentence; tables have all of them."""
 SEEN = 0.01
 """Smaller shares and differences are not told."""
 FORESEEABLE = 16
@@ -26,8 +24,9 @@ def advice(found: Results) -> list[str]:
     loss = short(float(recommended["score"].sel({LR: found.best})))
     of_best = None if found.accuracy is None else float(found.accuracy.sel({LR: found.best}).mean())
     accuracy = "" if of_best is None else f", accuracy {of_best:.1%}"
-    lowest = f"seed by seed it ends with the lowest held-out loss ({loss}{accuracy})"
-    words = [f"Use a learning rate of {_rate(found.best)}: {lowest}."]
+    average = "on average over the seeds " if found.recommended["members"].max() > 1 else ""
+    lowest = f"{average}it ends with the lowest held-out loss ({loss}{accuracy})"
+    words = [f"Use a learning rate of {_rate(found, found.best)}: {lowest}."]
     if bool(recommended["decided"]):
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
@@ -38,8 +37,8 @@ def advice(found: Results) -> list[str]:
 def _undecided(found: Results, plausible: list[float]) -> list[str]:
     seeds, needed = int(found.recommended["members"].max()), int(found.recommended["seeds_needed"])
     words = [
-        f"The data do not decide: {_rates(plausible)} cannot be told apart with {counted(seeds, 'seed')} at 95 % "
-        "confidence."
+        f"The data do not decide: {_rates(found, plausible)} cannot be told apart with {counted(seeds, 'seed')} "
+        "at 95 % confidence."
     ]
     if seeds < 2:
         return [*words, "One seed says nothing about chance: train four or more."]
@@ -105,7 +104,8 @@ def _divergence(found: Results) -> str:
     if not failing:
         high = float(rows["diverged_high"].sel({LR: found.best}))
         return f"Nothing diverged; at the best rate that still allows a probability of up to {percent(high)}."
-    told = [f"{int(row['diverged'])} of {int(row['members'])} at {_rate(lr)}" for lr, row in _rows(rows, failing)]
+    pairs = _rows(rows, failing)
+    told = [f"{int(row['diverged'])} of {int(row['members'])} at {_rate(found, lr)}" for lr, row in pairs]
     return f"Training diverged in {listed(told)}."
 
 
@@ -122,7 +122,7 @@ def _speed(found: Results) -> str:
     steps, target = float(fastest.min()), float(found.targets["target"])
     first = [float(lr) for lr in fastest[LR].values[(fastest == steps).values]]
     after = f"after {short(steps, 6)} steps (median)"
-    return f"A held-out loss of {short(target)} is reached first at {_rates(first)}, {after}."
+    return f"A held-out loss of {short(target)} is reached first at {_rates(found, first)}, {after}."
 
 
 def range_test(found: Results) -> list[str]:
@@ -158,16 +158,16 @@ def _source(name: str) -> str:
 def insides(found: Results) -> list[str]:
     """Say what is found inside at the best rate and at the ends of the grid, where networks did not diverge."""
     median = found.insides.median(SEED).dropna(LR, subset=["gradient_angle"])
-    rates = median[LR].values.tolist()
+    rates, lrs = median[LR].values.tolist(), found.recommended[LR].values
     if not rates:
         return []
     shown = sorted({rates[0], found.best, rates[-1]} & set(rates))
     median = median.sel({LR: shown})
-    words = [f"angle between consecutive gradients: {at_rates(median['gradient_angle'], _degrees, RATE)}"]
+    words = [f"angle between consecutive gradients: {at_rates(median['gradient_angle'], _degrees, lrs)}"]
     if "dead_share" in median:
-        words.insert(0, f"dead neurons: {at_rates(median['dead_share'], percent, RATE)}")
+        words.insert(0, f"dead neurons: {at_rates(median['dead_share'], percent, lrs)}")
     if "sharpness_ratio" in median and np.isfinite(median["sharpness_ratio"]).any():
-        ratio = at_rates(median["sharpness_ratio"], partial(short, digits=2), RATE)
+        ratio = at_rates(median["sharpness_ratio"], partial(short, digits=2), lrs)
         words.append(f"sharpness of a batch over its limit of stability: {ratio}")
     return [f"Inside, at the end: {'; '.join(words)}."]
 
@@ -176,9 +176,9 @@ def _degrees(value: float) -> str:
     return f"{value:.0f} degrees"
 
 
-def _rate(lr: float) -> str:
-    return short(lr, RATE)
+def _rate(found: Results, lr: float) -> str:
+    return rate(lr, found.recommended[LR].values)
 
 
-def _rates(rates: list[float]) -> str:
-    return listed([_rate(lr) for lr in rates])
+def _rates(found: Results, rates: list[float]) -> str:
+    return listed([_rate(found, lr) for lr in rates])
