@@ -235,7 +235,7 @@ def alarm_score(judgement: xr.Dataset, dims: str | Sequence[str] = MEMBER) -> xr
     result = {
         "precision": labelled(precision, judgement, "precision"),
         "recall": labelled(recall, judgement, "recall"),
-        "f1": labelled(f1, judgement, "F1"),
+        "f1": labelled(f1, judgement, "F-score"),
         "lead": labelled(lead.transpose(..., "quantile"), judgement, "lead time", "updates"),
         "onsets": labelled(judgement["detected"].count(over), judgement, "onsets"),
         "members": labelled(judgement["true"].count(over), judgement, "judged members"),

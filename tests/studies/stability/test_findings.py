@@ -41,6 +41,29 @@ def test_all_figures_of_the_source_are_there(found_shortly):
     assert {listed.name for listed in items(found, Listed)} >= {"summary", "alarm", "controllers", "duplicates"}
 
 
+def test_the_names_of_networks_are_explained_before_one_is_used(found_shortly):
+    explained = found_shortly.summary[1]
+    assert "the units of its hidden layer" in explained
+    assert "(f1, 3, 1, 1000); ×10 behind it: initial weights times 10." in explained
+    assert "f1(x) = exp(x/5) and f2(x) = sin(x) (25 - x²)" in explained
+    assert "(f1," not in found_shortly.summary[0]
+
+
+def test_a_function_of_ones_own_and_rates_that_are_close_are_named_apart(train_all):
+    options = Options(target="numpy:tanh", hidden=2, lrs=(0.1, 0.10001), epochs=2)
+    found = findings(train_all(options), options)
+    assert found.summary[1].endswith("as in (numpy:tanh, 2, 0.1, 2).")
+    titles = [still.title for still in items(found, Still)]
+    assert "Training of (numpy:tanh, 2, 0.10001, 2)" in titles
+
+
+def test_the_score_of_an_alarm_is_not_called_as_the_target(found_shortly):
+    (alarm,) = (listed.table for listed in items(found_shortly, Listed) if listed.name == "alarm")
+    assert alarm.columns[2:5] == ("precision", "recall", "F-score")
+    assert {row[0] for row in alarm.rows} == {"f1", "f2"}
+    assert not [words for words in found_shortly.summary if "F1" in words]
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

@@ -14,6 +14,7 @@ from lrscope.studies._words import rate
 from lrscope.studies.stability._duplicates import similarities
 from lrscope.studies.stability._results import Results, Trained
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 FRAMES = 120
 STOPS = 100
 AROUND = 20
@@ -25,8 +26,8 @@ REASONS = {number: name for number, name in enumerate(RATE_REASONS) if name in _
 def label(trained: Trained, lr: float) -> str:
     """Return what a network is called in titles: target, hidden units, rate, iterations, factor of the start."""
     chosen = trained.configuration
-    scale = "" if chosen.init_scale == 1 else f" \N{MULTIPLICATION SIGN}{chosen.init_scale:g}"
-    return f"({chosen.target}, {chosen.hidden}, {rate(lr)}, {chosen.epochs}){scale}"
+    scale = "" if chosen.init_scale == 1 else f" {TIMES}{chosen.init_scale:g}"
+    return f"({chosen.target}, {chosen.hidden}, {rate(lr, _rates(trained))}, {chosen.epochs}){scale}"
 
 
 def zoom_of(trained: Trained, lr: float) -> tuple[int, int] | None:
@@ -82,7 +83,7 @@ def functions(found: Results) -> Still:
 
 def errors(trained: Trained, name: str, title: str) -> Still:
     """Return figure 3: the errors of one configuration at several rates."""
-    rates = dict.fromkeys(lr for lr, _ in trained.members())
+    rates = _rates(trained)
     runs = {label(trained, lr): trained.run(lr)[["loss", "held_out_loss", "diverged_at"]] for lr in rates}
     onsets = {label(trained, lr): trained.of_member(lr) for lr in rates}
     caption = "Training and test error; vertical lines: where the signs of instability began."
@@ -174,10 +175,14 @@ def _light(trained: Trained, lr: float) -> xr.Dataset:
     )
 
 
+def _rates(trained: Trained) -> list[float]:
+    return list(dict.fromkeys(lr for lr, _ in trained.members()))
+
+
 def _all(found: Results) -> list[tuple[Trained, float]]:
     return [(trained, lr) for trained in found.trained.values() for lr, seed in trained.members() if seed == 0]
 
 
 def _name(kind: str, trained: Trained, lr: float) -> str:
-    several = len({rate for rate, _ in trained.members()}) > 1
+    several = len(_rates(trained)) > 1
     return f"{kind}_{trained.configuration.name}" + (f"_lr{lr:g}" if several else "")

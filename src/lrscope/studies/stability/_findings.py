@@ -16,6 +16,12 @@ from lrscope.studies.stability._results import Results, Trained, results
 
 TITLE = "Stability: when and why training suddenly starts to oscillate"
 QUESTION = "When and why does training suddenly start to oscillate, and what announces it?"
+NAMES = (
+    "A network is named by what it learns, the units of its hidden layer (the constant one counts), its learning rate "
+    "and its number of iterations, as in {example}"
+)
+FUNCTIONS = {"f1": "f1(x) = exp(x/5)", "f2": "f2(x) = sin(x) (25 - x\N{SUPERSCRIPT TWO})"}
+"""The targets of the source, as formulas."""
 SIGNS = (
     "Signs of instability, each with the step at which it began: the sharpness (largest eigenvalue of the Hessian) "
     "crosses 2 / lr, the angle between consecutive gradients leaves its calm, the gradient's norm leaves its lowest "
@@ -49,8 +55,19 @@ def _summary(found: Results) -> list[str]:
     )
     if diverged:
         what += f" {counted(diverged, 'network')} diverged: the table of networks says at which step."
-    texts = [what, *(_warning(*each) for each in unstable[:1])]
+    texts = [what, _names(found), *(_warning(*each) for each in unstable[:1])]
     return [*texts, *_alarms(found), *_ways(found)]
+
+
+def _names(found: Results) -> str:
+    """Say what the names of the networks mean."""
+    networks = list(_first_seeds(found))
+    words = [NAMES.format(example=pictures.label(*networks[0]))]
+    scales = dict.fromkeys(f"{trained.configuration.init_scale:g}" for trained, _ in networks)
+    words += [f"{pictures.TIMES}{scale} behind it: initial weights times {scale}" for scale in scales if scale != "1"]
+    targets = dict.fromkeys(trained.configuration.target for trained, _ in networks)
+    formulas = " and ".join(FUNCTIONS[target] for target in targets if target in FUNCTIONS)
+    return f"{'; '.join(words)}." + (f" The targets: {formulas}." if formulas else "")
 
 
 def _warning(trained: Trained, lr: float) -> str:
@@ -60,7 +77,8 @@ def _warning(trained: Trained, lr: float) -> str:
     before = sorted((step, sign.replace("_", " ")) for sign, step in onsets.items() if step < error)
     listed = ", ".join(f"{sign} {counted(error - step, 'step')} before" for step, sign in before)
     announced = f"It was announced: {listed}." if listed else "Nothing announced it."
-    return f"In {pictures.label(trained, lr)} the error rises from step {error} on. {announced} {_carried(trained, lr)}"
+    name = pictures.label(trained, lr)
+    return f"In the network {name} the error rises from step {error} on. {announced} {_carried(trained, lr)}"
 
 
 def _carried(trained: Trained, lr: float) -> str:
@@ -95,7 +113,7 @@ def _best(scores: xr.Dataset) -> str:
     means = scores["f1"].fillna(0).mean("target")
     pairs = sorted(zip(means.values.tolist(), means["signal"].values.tolist(), strict=True), reverse=True)
     listed = ", ".join(f"{signal} {short(score, 2)}" for score, signal in pairs)
-    return f"Precision and recall together (F1, mean over the targets): {listed}."
+    return f"Precision and recall together (F-score, mean over the targets): {listed}."
 
 
 def _ways(found: Results) -> list[str]:

@@ -93,10 +93,11 @@ def alarm(test: AlarmTest) -> Listed:
         rows.append((target, signal, *(number(float(here[name])) for name in shares), *lead, *counted))
     note = (
         f"An onset is a rise of the error by {RISE - 1:.0%} or more. An alarm is true if one follows within 100 steps. "
-        f"Lead: steps from the alarm to the onset. Networks of seeds {FIRST_SEED_JUDGED} and above; the rules were "
-        "chosen on the others."
+        "F-score: harmonic mean of precision and recall. Lead: steps from the alarm to the onset. Networks of seeds "
+        f"{FIRST_SEED_JUDGED} and above; the rules were chosen on the others."
     )
-    return Listed("alarm", Table("How each sign warns", ("target", "signal", *shares, *names), rows, note))
+    columns = ("target", "signal", "precision", "recall", "F-score", *names)
+    return Listed("alarm", Table("How each sign warns", columns, rows, note))
 
 
 def bench(found: Results) -> Listed:
