@@ -1,8 +1,12 @@
 """`lrscope export tensorboard`: what it prints and refuses; what it writes is tested with the integrations."""
 
+import json
+
 import pytest
+import torch
 
 from lrscope.cli import main
+from lrscope.integrations import Recorder
 
 EXPORT = ["export", "tensorboard"]
 
@@ -26,14 +30,46 @@ def test_a_run_is_exported_beside_its_records(run, capsys):
     assert main(["inspect", str(run / "records.root")]) == 0  # the run is as it was
 
 
-def test_of_a_folder_with_several_experiments_the_grid_is_exported(run, tmp_path, capsys):
-    for name in ("grid", "range-test"):
+def exported(folder):
+    return sorted(path.name for path in (folder / "tensorboard").iterdir())
+
+
+def test_of_a_folder_with_several_experiments_the_grid_and_its_rounds_are_exported(tmp_path, run, capsys):
+    described = json.loads((run / "experiment.json").read_text())
+    ((_, experiment),) = described["experiments"].items()
+    names = ("grid", "round2", "range-test")
+    told = {**described, "experiments": dict.fromkeys(names, experiment)}
+    (tmp_path / "experiment.json").write_text(json.dumps(told))
+    for name in (*names, "grid-1"):  # the last one is there after a resume
         (tmp_path / f"records-{name}.root").write_bytes((run / "records.root").read_bytes())
     assert main([*EXPORT, str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"Event files: {tmp_path / 'tensorboard'}\n"
-    (tmp_path / "records-grid-1.root").write_bytes((run / "records.root").read_bytes())
-    assert main([*EXPORT, str(tmp_path)]) == 2  # a part of the grid alone would be taken for all of it
-    assert "must hold the records of one experiment; got those of grid, range-test" in capsys.readouterr().err
+    grid = [f"shape=circle,lr=0.01,seed={seed}" for seed in (0, 1)]
+    assert exported(tmp_path) == sorted([*grid, *(f"{name},2" for name in grid)])  # each round trains other seeds
+    assert main([*EXPORT, str(tmp_path), "--experiment", "range-test"]) == 0
+    assert exported(tmp_path) == grid
+    assert main([*EXPORT, str(tmp_path), "--experiment", "gird"]) == 2
+    sentence = "experiment must be one of grid, round2, range-test; got 'gird'. Did you mean 'grid'?"
+    assert sentence in capsys.readouterr().err
+
+
+def test_several_files_are_exported_together(tmp_path, capsys):
+    files = []
+    for lr in (0.1, 0.2):
+        model = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+        files.append(str(tmp_path / f"{lr}.root"))
+        with Recorder(model, files[-1], optimizer) as recorder:
+            for _ in range(3):
+                loss = model(torch.ones(4, 2)).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                recorder.step(loss)
+    assert main([*EXPORT, *files, "--histograms", "1"]) == 0
+    assert exported(tmp_path) == ["lr=0.1", "lr=0.2"]
+    assert main([*EXPORT, *files, "--experiment", "grid"]) == 2
+    assert "experiment must be left out for files; got 'grid'." in capsys.readouterr().err
 
 
 def test_a_file_is_exported_elsewhere_with_fewer_histograms(run, tmp_path, capsys):
@@ -51,7 +87,7 @@ def test_a_file_is_exported_elsewhere_with_fewer_histograms(run, tmp_path, capsy
         (["tensorbord"], "lrscope export must be one of tensorboard; got 'tensorbord'. Did you mean 'tensorboard'?"),
         (
             ["tensorboard"],
-            "PATH must be a folder of a run or a file of records; got none. See lrscope export --help.",
+            "DIR must be a folder of a run or files of records; got none. See lrscope export --help.",
         ),
         (
             ["tensorboard", "nowhere"],
@@ -62,7 +98,10 @@ def test_a_file_is_exported_elsewhere_with_fewer_histograms(run, tmp_path, capsy
             ["tensorboard", ".", "--histograms", "-1"],
             "histograms must be greater than or equal to 0; got '-1'.",
         ),
-        (["tensorboard", ".", "--oud", "x"], "an option must be one of --out, --histograms; got '--oud'. Did you mean"),
+        (
+            ["tensorboard", ".", "--oud", "x"],
+            "an option must be one of --out, --histograms, --experiment; got '--oud'. Did you mean",
+        ),
     ],
 )
 def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, capsys, tmp_path, monkeypatch):
@@ -78,4 +117,4 @@ def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, capsys, tm
 @pytest.mark.parametrize("words", [[], ["--help"], ["tensorboard", "-h"], ["tensorboard", "x", "--help"]])
 def test_help_is_printed_when_it_is_asked_for(words, capsys):
     assert main(["export", *words]) == 0
-    assert capsys.readouterr().out.startswith("usage: lrscope export tensorboard PATH")
+    assert capsys.readouterr().out.startswith("usage: lrscope export tensorboard DIR")

@@ -202,7 +202,7 @@ def dry(monkeypatch):
     monkeypatch.setattr("lrscope.studies.write_records_report", lambda *_: "page")
     monkeypatch.setattr("lrscope.cli._compare._compared", lambda *_: None)
     monkeypatch.setattr("lrscope.cli._compare._print", lambda *_: None)
-    monkeypatch.setattr("lrscope.integrations._tensorboard.export_tensorboard", lambda *_: "folder")
+    monkeypatch.setattr("lrscope.cli._export._exported", lambda *_: "folder")
 
 
 def test_commands_are_found():

@@ -139,7 +139,7 @@ def test_axes_are_hyperparameters(exported):
 def test_another_export_replaces_the_one_before(run, exported, tmp_path):
     out = tmp_path / "events"
     for histograms in (9, 0, 9):
-        assert export_tensorboard(run / "records.root", out, histograms) == out
+        assert export_tensorboard(run / "records.root", out=out, histograms=histograms) == out
         assert bool(read(out / RUNS[0]).Tags()["histograms"]) == bool(histograms)
     for path in exported.rglob("events*"):
         assert path.read_bytes() == (out / path.relative_to(exported)).read_bytes()
@@ -151,18 +151,18 @@ def test_members_that_are_no_longer_there_go_and_what_others_wrote_stays(run, ex
         (tmp_path / name / _tensorboard._NAME).write_bytes(b"")
     theirs = tmp_path / "lr=8,seed=8" / "events.out.tfevents.1.theirs"
     theirs.write_bytes(b"")
-    export_tensorboard(run, tmp_path, 0)
+    export_tensorboard(run, out=tmp_path, histograms=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*RUNS, "lr=8,seed=8"])
     assert list(theirs.parent.iterdir()) == [theirs]
 
 
-def labelled(texts) -> xr.Dataset:
+def labelled(texts, first=0, step=0) -> xr.Dataset:
     """Return records of a step of networks that differ in a label; the loss is the number of the network."""
-    count = len(texts)
+    numbers = np.arange(first, first + len(texts))
     label = {"loss": Variable("loss", "loss", "loss")}
-    coords = {"member": np.arange(count), "run": np.array(texts)}
-    losses = {"loss": np.arange(count, dtype=np.float32)[:, None]}
-    return new_block(losses, label, {"step": np.arange(1)}, coords, {"run": {"long_name": "run"}}, {"loss": "step"})
+    coords = {"member": numbers, "run": np.array(texts)}
+    losses = {"loss": numbers.astype(np.float32)[:, None]}
+    return new_block(losses, label, {"step": np.array([step])}, coords, {"run": {"long_name": "run"}}, {"loss": "step"})
 
 
 def test_labels_that_differ_only_in_refused_characters_have_folders_of_their_own(tmp_path):
@@ -172,6 +172,22 @@ def test_labels_that_differ_only_in_refused_characters_have_folders_of_their_own
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"run={name}" for name in labels.values())
     for number, name in enumerate(labels.values()):
         assert [event.value for event in read(folder / f"run={name}").Scalars("loss")] == [number]
+
+
+def test_files_that_continue_each_other_are_one_run_and_further_records_stand_beside_it(tmp_path):
+    begun, continued, further = (tmp_path / f"{name}.root" for name in ("grid", "grid-1", "round2"))
+    write(begun, [labelled(["a", "b"])])
+    write(continued, [labelled(["a", "b"], step=1)])
+    write(further, [labelled(["b", "c"], first=7)])
+    folder = export_tensorboard([begun, continued], further)
+    assert folder == tmp_path / "tensorboard"
+    told = {path.name: [(event.step, event.value) for event in read(path).Scalars("loss")] for path in folder.iterdir()}
+    assert told == {
+        "run=a": [(0, 0), (1, 0)],
+        "run=b": [(0, 1), (1, 1)],
+        "run=b,2": [(0, 7)],
+        "run=c": [(0, 8)],
+    }
 
 
 @given(st.lists(st.text("aA_/,2", min_size=1, max_size=4), min_size=1, max_size=20))
@@ -196,7 +212,7 @@ def test_small_slabs_hold_the_same(run, records, exported, tmp_path, monkeypatch
 
     monkeypatch.setattr(_tensorboard, "_SLAB_BYTES", 500)
     monkeypatch.setattr(_tensorboard.xr.Dataset, "__getitem__", counting(Counting))
-    export_tensorboard(run, tmp_path, 9)
+    export_tensorboard(run, out=tmp_path, histograms=9)
     largest = max(array.nbytes // array.shape[0] // array.shape[1] for array in records.data_vars.values())
     assert max(read_bytes) <= max(500, largest)
     for name in RUNS:
@@ -251,18 +267,20 @@ def test_an_interrupted_export_leaves_no_event_file(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(_tensorboard, "_histogram_value", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        export_tensorboard(run, tmp_path)
+        export_tensorboard(run, out=tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_what_cannot_be_exported_is_said(run, tmp_path):
     with pytest.raises(InputError, match=r"^histograms must be 0 or a positive integer; got -1\.$"):
-        export_tensorboard(run, tmp_path, -1)
+        export_tensorboard(run, out=tmp_path, histograms=-1)
     with pytest.raises(InputError, match=r"nowhere does not exist\. Give a file of records or the folder"):
         export_tensorboard(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"^paths must name at least one file of records; got none\.$"):
+        export_tensorboard()
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=rf"^{tmp_path / 'file'} cannot be written \(Not a directory\)\. Give another"):
-        export_tensorboard(run, tmp_path / "file")
+        export_tensorboard(run, out=tmp_path / "file")
 
 
 def test_without_tensorboard_the_extra_is_named():

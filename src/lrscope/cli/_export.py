@@ -1,5 +1,6 @@
 """`lrscope export tensorboard`: records for those who look at them elsewhere."""
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -13,31 +14,30 @@ from lrscope.errors import InputError, unknown
 from lrscope.specification import specification
 
 USAGE = """\
-usage: lrscope export tensorboard PATH [--out LOGDIR] [--histograms N]
+usage: lrscope export tensorboard DIR [options]
+       lrscope export tensorboard FILE.root ... [options]
 
 Write the records of a run as TensorBoard's event files: a run for each network, scalars at every recorded step,
 histograms of weights, gradients and activations of each layer. Look at them with: tensorboard --logdir LOGDIR
 
-  PATH             folder that `lrscope run` has written, or a file of records; of a folder of the study sweep, its grid
-  --out LOGDIR     folder for the event files; `tensorboard` beside the records by default
-  --histograms N   steps that have histograms, at most; 50 by default
+  DIR                folder that `lrscope run` has written
+  FILE.root ...      records of any training, or several files, those after a resume as well
+  --out LOGDIR       folder for the event files; `tensorboard` beside the records by default
+  --histograms N     steps that have histograms, at most; 50 by default
+  --experiment NAME  of a folder with several; by default grid, with its further rounds
 """
-
-
-def _grid_in(path: Path) -> Path:
-    """Return the records of the grid in a folder that has them, whatever else was trained there; else the path."""
-    grid, more = path / "records-grid.root", list(path.glob("records-grid-*.root"))
-    return grid if grid.exists() and not more else path
 
 
 @specification
 class Export:
-    """Where event files go to, and how many histograms are in them."""
+    """What is exported, where event files go to, and how many histograms are in them."""
 
     out: Annotated[Path | None, tyro.conf.arg(metavar="LOGDIR")] = None
     """folder for the event files"""
     histograms: Annotated[int, Field(ge=0)] = 50
     """steps that have histograms, at most"""
+    experiment: str | None = None
+    """name of an experiment in the folder"""
 
 
 def export(given: list[str]) -> int:
@@ -47,13 +47,18 @@ def export(given: list[str]) -> int:
     form, *rest = given
     if form != "tensorboard":
         raise unknown("lrscope export", form, ["tensorboard"])
-    if not rest or rest[0].startswith("-"):
-        raise InputError("PATH must be a folder of a run or a file of records; got none. See lrscope export --help.")
-    path, *words = rest
-    (options,) = parsed({"export": Export}, words, f"lrscope export {form} {path}")
+    paths = list(takewhile(lambda word: not word.startswith("-"), rest))
+    if not paths:
+        raise InputError("DIR must be a folder of a run or files of records; got none. See lrscope export --help.")
+    (options,) = parsed({"export": Export}, rest[len(paths) :], f"lrscope export {form} {' '.join(paths)}")
+    print(f"Event files: {_exported(paths, options)}")
+    return 0
+
+
+def _exported(paths: list[str], options: Export) -> Path:
     from lrscope.integrations import export_tensorboard
+    from lrscope.studies import grid_files
 
     with Console(stderr=True).status("Writing event files"):
-        folder = export_tensorboard(_grid_in(Path(path)), options.out, options.histograms)
-    print(f"Event files: {folder}")
-    return 0
+        files = grid_files(paths, options.experiment)
+        return export_tensorboard(*files, out=options.out, histograms=options.histograms)

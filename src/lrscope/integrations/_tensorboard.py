@@ -30,11 +30,14 @@ _SLAB_BYTES = 2**26
 _BINS = 30
 
 
-def export_tensorboard(path: str | Path, out: str | Path | None = None, histograms: int = 50) -> Path:
-    """Write the records of a run as TensorBoard's event files, and return their folder.
+def export_tensorboard(
+    *records: str | Path | Iterable[str | Path], out: str | Path | None = None, histograms: int = 50
+) -> Path:
+    """Write the records of trainings as TensorBoard's event files, and return their folder.
 
     Each member has a folder of its own, named by its place in the sweep: ``lr=0.001,seed=3``; members whose names
-    differ only in characters that a folder cannot have are numbered (``run=a_b``, ``run=a_b,2``). In it are
+    differ only in characters that a folder cannot have, or not at all, are numbered (``run=a_b``, ``run=a_b,2``). In it
+    are
 
     - the scalars of each recorded step, as float32, with the name of the variable as tag; NaN stays NaN;
     - histograms of the variables of layers, over all their elements, with tags such as ``weights/encoder.0``; what is
@@ -45,8 +48,8 @@ def export_tensorboard(path: str | Path, out: str | Path | None = None, histogra
 
     Parameters
     ----------
-    path : folder of a run, or a file of records
-    out : folder for the event files; ``tensorboard`` beside the records by default
+    records : each the folder of a run, a file of records, or several files that continue each other
+    out : folder for the event files; ``tensorboard`` beside the first records by default
     histograms : steps that have histograms, at most, spread evenly from the first to the last
 
     Raises
@@ -56,12 +59,15 @@ def export_tensorboard(path: str | Path, out: str | Path | None = None, histogra
     """
     if histograms < 0:
         raise must_be("histograms", "0 or a positive integer", histograms)
-    files = record_files(path)
-    records = open_records(files)
-    folder = Path(out) if out is not None else files[0].parent / "tensorboard"
-    runs = _runs(records, folder, files[-1].stat().st_mtime)
+    files = [record_files(paths) for paths in records or ((),)]
+    folder = Path(out) if out is not None else files[0][0].parent / "tensorboard"
+    taken: set[str] = set()
+    parts = [_part(some, folder, taken) for some in files]
+    runs = [run for _, some in parts for run in some]
     try:
-        _write(records, runs, histograms)
+        for opened, some in parts:
+            _write(opened, some, histograms)
+        _finish(runs)
     except OSError as error:
         raise StoreError(f"{folder} cannot be written ({error.strerror}). Give another folder with --out.") from error
     finally:
@@ -69,6 +75,12 @@ def export_tensorboard(path: str | Path, out: str | Path | None = None, histogra
             if run.part.exists():
                 run.part.unlink()
     return folder
+
+
+def _part(files: list[Path], folder: Path, taken: set[str]) -> tuple[xr.Dataset, list["_Run"]]:
+    """Return the records of files that belong together, and where each of their members is written."""
+    records = open_records(files)
+    return records, _runs(records, folder, files[-1].stat().st_mtime, taken)
 
 
 def _write(records: xr.Dataset, runs: list["_Run"], histograms: int) -> None:
@@ -83,6 +95,9 @@ def _write(records: xr.Dataset, runs: list["_Run"], histograms: int) -> None:
         for members, steps, (arrays,) in _slabs(records, dim, (name,), chosen):
             for number, member in enumerate(members):
                 runs[member].append(steps, (_histogram_value(tag, array) for array in arrays[number]))
+
+
+def _finish(runs: list["_Run"]) -> None:
     _remove_earlier(runs)
     for run in runs:
         run.finish()
@@ -141,9 +156,9 @@ class _Run:
                 writer.write(event.SerializeToString())
 
 
-def _runs(records: xr.Dataset, folder: Path, time: float) -> list[_Run]:
+def _runs(records: xr.Dataset, folder: Path, time: float, taken: set[str]) -> list[_Run]:
+    """Return where each member of records is written, and note the names as taken."""
     runs: list[_Run] = []
-    taken: set[str] = set()
     for number in range(records.sizes[MEMBER]):
         axes = {axis: records[axis].values[number].item() for axis in records.attrs["axes"] or [MEMBER]}
         name = ",".join(f"{axis}={value}" for axis, value in axes.items())

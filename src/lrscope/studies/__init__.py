@@ -14,6 +14,7 @@ from lrscope.studies._compare import Case, Comparison, compared
 from lrscope.studies._compare_words import compared_tables, verdict
 from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import ONLY, Folder
+from lrscope.studies._grid_files import grid_files
 from lrscope.studies._recorded import write_records_report
 from lrscope.studies._report import write_report
 
@@ -34,6 +35,7 @@ __all__ = [
     "compared",
     "compared_tables",
     "cost",
+    "grid_files",
     "run",
     "study",
     "verdict",

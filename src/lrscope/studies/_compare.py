@@ -2,12 +2,10 @@
 
 import functools
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +14,11 @@ import xarray as xr
 from lrscope import analysis, store
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.records import DIVERGED_AT, step_dimension
-from lrscope.studies._folder import Folder
+from lrscope.studies._grid_files import grid_files
 from lrscope.studies._recorded_view import LR, SEED, View
 
 SCORES = ("held_out_loss", "loss")
 """What rates are compared by, unless something else is asked for: the first that was recorded."""
-GRID, ROUND = "grid", re.compile(r"round\d+")
-"""The experiment that is taken where there are several, and what belongs to it: further rounds of the same grid."""
 BATCH, REPLICATES, SUM = "batch", "replicates", "_sum"
 """Replicated trainings are recorded as sums over batches of replicates."""
 PRODUCTS = "outputs_product_sum"
@@ -101,7 +97,7 @@ def compared(
     InputError : nothing was recorded there; an experiment, a quantity, a step, a rate, an axis or a value that does not
         exist; several axes of seeds; or no case has two networks at each rate that did not diverge.
     """
-    parts = _opened([Path(path) for path in paths], experiment)
+    parts = [store.open_records(files) for files in grid_files(paths, experiment)]
     name = _chosen(metric, parts[0])
     parts = [_averaged(part, name) for part in parts]
     cut = [_at_step(part, name, step) for part in parts]
@@ -116,28 +112,6 @@ def compared(
     if not found.told:
         raise InputError(str(cases[0].result))
     return found
-
-
-def _opened(paths: list[Path], experiment: str | None) -> list[xr.Dataset]:
-    """Return the records of an experiment, and of the further rounds of its grid."""
-    folder = Folder(paths[0]) if len(paths) == 1 and (paths[0] / "experiment.json").exists() else None
-    there = [name for name in folder.description()["experiments"] if folder.records(name)] if folder else []
-    if folder is None or not there:
-        if experiment is not None:
-            raise must_be("experiment", "left out for files", experiment, "It names one in the folder of a run.")
-        return [store.open_records(paths[0] if len(paths) == 1 else paths)]
-    return [store.open_records(folder.records(name)) for name in _named(there, experiment)]
-
-
-def _named(there: list[str], experiment: str | None) -> list[str]:
-    """Return the names of the experiments that are meant."""
-    if experiment is None and len(there) > 1 and GRID not in there:
-        raise InputError(f"experiment must be one of {', '.join(there)}; got none. Choose one.")
-    if experiment not in (None, *there):
-        raise unknown("experiment", str(experiment), there)
-    if experiment is None and GRID in there:
-        return [GRID, *filter(ROUND.fullmatch, there)]
-    return [experiment or there[0]]
 
 
 def _metrics(records: xr.Dataset) -> list[str]:
