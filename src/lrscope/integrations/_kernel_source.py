@@ -1,4 +1,4 @@
-"""The loops in C, once for each type of numbers."""
+"""The loops in C, for one type of numbers."""
 
 _HEAD = """
 #include <stdint.h>
@@ -272,7 +272,10 @@ void place_REAL(const REAL **parts, const int64_t *sizes, int64_t count, UNSIGNE
 }
 """
 
-SOURCE = _HEAD + "".join(
-    _BODY.replace("UNSIGNED", f"u{word}").replace("REAL", real).replace("SIGNED", word)
-    for real, word in (("float", "int32_t"), ("double", "int64_t"))
-)
+_WORDS = {"float": "int32_t", "double": "int64_t"}
+
+
+def source_for(real: str) -> str:
+    """Return the program for ``float`` or ``double``."""
+    word = _WORDS[real]
+    return _HEAD + _BODY.replace("UNSIGNED", f"u{word}").replace("REAL", real).replace("SIGNED", word)

@@ -26,7 +26,9 @@ from lrscope.integrations._attaching import (
 from lrscope.integrations._budget import Cost
 from lrscope.integrations._choice import chosen, spread
 from lrscope.integrations._file import RecordsFile
+from lrscope.integrations._frame import dtype_of
 from lrscope.integrations._idle import Idle
+from lrscope.integrations._kernel import kernel_for
 from lrscope.integrations._listening import Listener
 from lrscope.integrations._options import Options, settings_of
 from lrscope.integrations._sheet import Sheet
@@ -109,6 +111,7 @@ class Recorder:
         self._spread = self._captured = self._waiting = self._stopped = self._closed = False
         self._idle = Idle()
         self._rates: list[float] = []
+        kernel_for(dtype_of(self._model.parameters()))  # is compiled now, and not during the first step
         self._listener = Listener(self._model, self._hear)
         self._handle = self._optimizer.register_step_pre_hook(self._idle.hook(self._before_update))
         self._listener.active = True  # the first pass tells what the model is made of
