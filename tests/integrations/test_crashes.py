@@ -1,6 +1,9 @@
 """What a crash of the loop, of the process, or of the disk leaves."""
 
+import contextlib
 import errno
+import itertools
+import operator
 import os
 import signal
 import subprocess
@@ -16,8 +19,9 @@ from torch import nn
 
 import lrscope
 import lrscope.store._rawfile
-from lrscope.errors import StoreError
+from lrscope.errors import InputError, StoreError
 from lrscope.integrations import Recorder, _blocks
+from lrscope.probes import every
 from lrscope.store import open_records
 
 
@@ -65,8 +69,69 @@ def test_who_interrupts_a_full_block_and_goes_on_loses_nothing(parts, monkeypatc
     assert np.isfinite(records["weights_0"].values).all()
 
 
-def interrupted() -> None:
+def interrupted(*_given, **_named) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("place", ["_sheet.block_of", "_sheet.Gathered.add_rows", "_sheet.Frames.begin_anew"])
+@pytest.mark.parametrize("moment", ["before", "behind"])
+def test_who_interrupts_the_making_of_a_block_and_goes_on_loses_nothing(parts, monkeypatch, place, moment):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 3000)
+    model, path, optimizer = parts
+    real = operator.attrgetter(place)(lrscope.integrations)
+    calls = itertools.count()
+
+    def sometimes(*given):
+        number = next(calls)
+        found = real(*given) if moment == "behind" or number % 2 else None
+        if number % 2 == 0:
+            raise KeyboardInterrupt
+        return found
+
+    taken = []
+    with Recorder(model, path, optimizer) as recorder:
+        monkeypatch.setattr(f"lrscope.integrations.{place}", sometimes)
+        for _ in range(30):
+            taken.append(model[0].weight.detach().numpy().copy())
+            with contextlib.suppress(KeyboardInterrupt):
+                steps_of(recorder, model, optimizer, 1)
+        monkeypatch.setattr(f"lrscope.integrations.{place}", real)
+    records = open_records(path)
+    assert records["step"].values.tolist() == list(range(30))
+    np.testing.assert_array_equal(records["weights_0"].values[0], taken)
+    np.testing.assert_array_equal(np.diff(records["loss"].values[0]) < 0, True)
+
+
+def test_a_step_that_fails_takes_nothing_of_the_others(parts):
+    """A number with a name that is taken, told by an exception that the loop catches."""
+    model, path, optimizer = parts
+    with Recorder(model, path, optimizer) as recorder:
+        losses, weights = [], []
+        for step in range(12):
+            weights.append(model[0].weight.detach().numpy().copy())
+            optimizer.zero_grad()
+            loss = model(torch.ones(8, 3)).square().mean()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            with contextlib.suppress(InputError):
+                recorder.step(loss=loss, **({"weights_0": 1.0} if step == 4 else {}))
+    records, kept = open_records(path), [step for step in range(12) if step != 4]
+    assert records["step"].values.tolist() == kept
+    np.testing.assert_array_equal(records["loss"].values[0], np.array(losses, np.float32)[kept])
+    np.testing.assert_array_equal(records["weights_0"].values[0], np.array(weights)[kept])
+
+
+def test_numbers_noted_between_records_are_written_in_time(parts, monkeypatch):
+    monkeypatch.setattr(_blocks, "_MOST_STEPS", 10)
+    model, path, optimizer = parts
+    with Recorder(model, path, optimizer, when=every(1000)) as recorder:
+        for number in range(35):
+            steps_of(recorder, model, optimizer, 1)
+            recorder.note(held_out_loss=number)
+        recorder._file.wait()
+        assert open_records(path)["held_out_loss"].sizes["step_held_out_loss"] >= 20
+    assert open_records(path)["held_out_loss"].values[0].tolist() == list(range(35))
 
 
 def test_an_exception_before_the_first_step_leaves_no_file(parts):

@@ -50,8 +50,9 @@ def test_a_row_is_written_and_no_other():
         (torch.arange(6.0).reshape(3, 2).t(), None, torch.arange(6.0).reshape(3, 2).t()),
         (torch.full((2, 3), 8.0), torch.tensor(4.0), torch.full((2, 3), 2.0)),
         (torch.eye(2, 3).to_sparse(), None, torch.eye(2, 3)),
+        (torch._neg_view(torch.ones(2, 3)), None, -torch.ones(2, 3)),
     ],
-    ids=["no gradient", "columns first", "scaled", "sparse"],
+    ids=["no gradient", "columns first", "scaled", "sparse", "a negative view"],
 )
 def test_whatever_a_gradient_is_its_numbers_are_placed(gradient, scale, wanted):
     parameter = nn.Parameter(torch.zeros(2, 3))
@@ -69,6 +70,16 @@ def test_neurons_come_first_and_few_digits_become_more():
     arrays = {"weights": np.zeros((1, 1, 3, 2), ">f4")}
     placer.place(0, arrays, places(parameter))
     np.testing.assert_array_equal(arrays["weights"][0, 0], parameter.detach().float().t().numpy())
+
+
+@needs_compiler
+def test_small_gradients_survive_the_division_by_their_scale():
+    parameter = nn.Parameter(torch.zeros(1, 1, dtype=torch.float16))
+    parameter.grad = torch.full((1, 1), 6e-4, dtype=torch.float16)
+    placer, scale = Placer(kernel_for(torch.float32), [source(parameter, gradient=True)], torch.float32), 65536.0
+    arrays = {"gradients": np.zeros((1, 1, 1, 1), ">f4")}
+    placer.place(0, arrays, places(parameter, torch.tensor(scale)), torch.tensor(scale))
+    assert arrays["gradients"].item() == float(parameter.grad) / scale > 0
 
 
 def test_what_is_not_on_the_cpu_is_not_placed():

@@ -386,10 +386,26 @@ def test_a_loop_that_forgets_to_say_so_is_told(tmp_path):
     recorder = Recorder(model, tmp_path / "a.root", optimizer)
     train_for(recorder, model, optimizer, 1)
     optimizer.step()
-    with pytest.raises(InputError, match="got two updates without it"):
+    with pytest.warns(RuntimeWarning, match="^an update was left out") as told:
+        optimizer.step()
+    assert told[0].filename == __file__
+    with pytest.raises(InputError, match="got three updates without it"):
         optimizer.step()
     recorder.close()
     assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0]
+
+
+def test_an_update_that_somebody_interrupts_is_left_out(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        for _ in range(3):
+            train_for(recorder, model, optimizer, 2)
+            optimizer.step()
+            with pytest.warns(RuntimeWarning, match="^an update was left out"):
+                train_for(recorder, model, optimizer, 1)
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(9))
+    assert recorder.cost.skipped == 3
 
 
 def test_a_loop_without_a_step_leaves_no_file(tmp_path):

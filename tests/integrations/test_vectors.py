@@ -1,6 +1,7 @@
 """Parameters and gradients as vectors, and their lengths."""
 
 import math
+import weakref
 
 import pytest
 import torch
@@ -88,3 +89,14 @@ def test_products_and_sums_of_vectors(parameters, size):
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_the_length_of_what_is_not_finite_is_not(value):
     assert not length_of(torch.tensor([value, 1.0])) < float("inf")
+
+
+def test_gradients_are_let_go(parameters):
+    parameters[0].grad = torch.ones(2, 3)
+    alive = weakref.ref(parameters[0].grad)
+    vectors = Vectors(parameters, torch.float32)
+    vectors.look(None)
+    vectors.length()
+    vectors.forget()
+    parameters[0].grad = None
+    assert alive() is None

@@ -35,7 +35,7 @@ class Gathered:
 
     Attributes
     ----------
-    columns : variables that come as rows; their rows may be behind the steps
+    columns : variables that come as rows; those of the last steps may not be there yet
     placer : of those that are placed instead
     singles : variables that come one by one: label, shape and type
     record_bytes : of one step
@@ -46,7 +46,6 @@ class Gathered:
     dtype: np.dtype
     placer: Placer | None = None
     steps: list[int] = field(default_factory=list)
-    rows: int = 0
     singles: dict[str, tuple[Variable, tuple[int, ...], np.dtype]] = field(default_factory=dict)
     _sets: list[dict[str, np.ndarray]] = field(default_factory=lambda: [{}, {}])
     _turn: int = 0
@@ -91,22 +90,20 @@ class Gathered:
         IndexError : there is no room.
         """
         if self.placer is not None:
-            if self.columns[0].label.name not in self._arrays:
+            if self.columns[-1].label.name not in self._arrays:
                 for column in self.columns:
                     self._of_column(column)
             self.placer.place(len(self.steps), self._arrays, places, scale)
 
     def add_rows(self, rows: Tensor, scalars: np.ndarray) -> None:
-        """Take rows (step, element) and scalars (step, scalar) of the steps that have none yet."""
-        stop = self.rows + len(rows)
+        """Take rows (step, element) and scalars (step, scalar) of the last steps; if it is interrupted, again."""
+        last = slice(len(self.steps) - len(rows), len(self.steps))
         host = rows.cpu()
         for column in self.columns:
             if column.scalar:
-                self._of_column(column)[0, self.rows : stop] = scalars[:, column.start]
+                self._of_column(column)[0, last] = scalars[:, column.start]
             elif self.placer is None or column.parameter is None:
-                part = host[:, column.start : column.stop]
-                self._of_column(column)[0, self.rows : stop] = _arranged(part, column)
-        self.rows = stop
+                self._of_column(column)[0, last] = _arranged(host[:, column.start : column.stop], column)
 
     def _of_column(self, column: Column) -> np.ndarray:
         return self._array(column.label, column.shape, _DOUBLE if column.exact else self.dtype, blank=False)
@@ -141,11 +138,16 @@ class Gathered:
         """Tell whether another step has no room."""
         return len(self.steps) >= self.room
 
-    def taken(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Variable]]:
-        """Return steps, arrays (member, step, ...) and labels, and begin anew in the other set.
+    def drop_behind(self, step: int) -> None:
+        """Drop what was begun behind a step, and interrupted."""
+        while self.steps and self.steps[-1] > step:
+            for name, (_, _, dtype) in self.singles.items():
+                if name in self._arrays:
+                    self._arrays[name][0, len(self.steps) - 1] = missing(dtype)
+            self.steps.pop()
 
-        That one may still be being written: nothing is written to it before `begin`.
-        """
+    def gathered(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Variable]]:
+        """Return steps, arrays (member, step, ...) and labels."""
         count = len(self.steps)
         for single in self.singles.values():
             self._array(*single)
@@ -153,8 +155,11 @@ class Gathered:
         arrays = {name: array[:, :count] for name, array in self._arrays.items()}
         labels = {column.label.name: column.label for column in self.columns}
         labels |= {name: label for name, (label, _, _) in self.singles.items()}
-        self.steps, self.rows, self._turn, self._stale = [], 0, 1 - self._turn, True
         return steps, arrays, labels
+
+    def begin_anew(self) -> None:
+        """Begin in the other set. It may still be being written: nothing is written to it before `begin`."""
+        self.steps, self._turn, self._stale = [], 1 - self._turn, True
 
 
 def _arranged(rows: Tensor, column: Column) -> np.ndarray:
@@ -169,7 +174,10 @@ def _arranged(rows: Tensor, column: Column) -> np.ndarray:
 def block_of(
     gathered: Mapping[str, Gathered], members: Mapping[str, np.ndarray], sweep: Sweep, diverged_at: int
 ) -> xr.Dataset:
-    """Return what was gathered as a block (member, step, ...); values measured after a divergence become NaN."""
+    """Return what was gathered as a block (member, step, ...); values measured after a divergence become NaN.
+
+    Nothing of it is forgotten, so that this may be interrupted.
+    """
     values: dict[str, np.ndarray] = {}
     labels: dict[str, Variable] = {}
     steps: dict[str, np.ndarray] = {}
@@ -177,7 +185,7 @@ def block_of(
     for dim, one in gathered.items():
         if not one.steps:
             continue
-        steps[dim], arrays, own = one.taken()
+        steps[dim], arrays, own = one.gathered()
         values |= arrays
         labels |= own
         dims |= dict.fromkeys(arrays, dim)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 
 from lrscope.integrations import _clock
 from lrscope.integrations._attaching import number_of
@@ -43,6 +44,7 @@ class RecordsFile:
         self._sweep, self._members = sweep, sweep.members() | {MEMBER: np.array([number_of(sweep)])}
         self._bytes = self._coming = self.path.stat().st_size
         self._began = _clock.now()
+        self._block: xr.Dataset | None = None
         self.flushed = self._closed = False
 
     @property
@@ -72,16 +74,21 @@ class RecordsFile:
     def write(self, sheet: Sheet, *, final: bool) -> None:
         """Hand what was gathered to the thread that writes, once it has written the block before.
 
-        Who interrupts the waiting loses nothing: the sheet still has everything.
+        Who interrupts that loses nothing: the sheet still has everything, or the block is handed over the next time.
         """
+        self._hand_over()
         if sheet.pending_bytes:
             self._writer.wait()
             coming = sheet.pending_bytes + sheet.variables * (BLOCK if self.flushed else FIRST_BLOCK)
-            block = sheet.block(self._members, self._sweep, final=final)
             self._bytes = max(self._coming, self.path.stat().st_size) + coming
-            self._writer.extend(block)  # behind this the thread that writes has the file, and the interpreter
-            self._coming, self.flushed = self._bytes, True
+            self._block = sheet.block(self._members, self._sweep, final=final)
+            self._hand_over()
         self._began = _clock.now()
+
+    def _hand_over(self) -> None:
+        if self._block is not None:
+            self._writer.extend(self._block)  # behind this the thread that writes has the file, and the interpreter
+            self._block, self._coming, self.flushed = None, self._bytes, True
 
     def give_up(self, error: BaseException) -> None:
         """Close the file behind an error: what was written stays; without a block it is removed."""

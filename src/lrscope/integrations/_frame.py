@@ -31,6 +31,8 @@ class Frames:
 
     Attributes
     ----------
+    whole : step and step dimensions of the rows that are complete; the row behind them is in hand, and nothing that is
+        interrupted leaves rows and this list apart
     vectors : what reads parameters and gradients; it has looked at them when a step is captured
     parameters, gradient, update : vectors (parameter) of the step in hand, before its update, and the update that
         `complete` has measured; each if the layout wants it
@@ -42,8 +44,8 @@ class Frames:
         width = max(1, layout.width)
         count = max(1, min(_MOST_ROWS, RING_BYTES // (width * self.dtype.itemsize)))
         device = parameters[0].device
-        self._rows = torch.full((count, width), torch.nan, dtype=self.dtype, device=device)
-        self.used = 0
+        self._rows = torch.full((count + 1, width), torch.nan, dtype=self.dtype, device=device)
+        self.whole: list[tuple[int, frozenset[str]]] = []
         self._slots = [_Slot(row, layout) for row in self._rows]
         self._statistics = Statistics([one for one in layout.structure.layers if one.path in layout.layers], self.dtype)
         self.vectors = Vectors(parameters, self.dtype)
@@ -54,18 +56,18 @@ class Frames:
 
     @property
     def full(self) -> bool:
-        """Tell whether the next step has no row."""
-        return self.used == len(self._slots)
+        """Tell whether the rows are to be sorted; one more is left for what is heard before that is done."""
+        return len(self.whole) >= len(self._slots) - 1
 
     @property
     def slot(self) -> "_Slot":
         """The row of the step in hand."""
-        return self._slots[self.used]
+        return self._slots[len(self.whole)]
 
     def hear(self, path: str, output: Tensor) -> None:
         """Write the statistics of a layer's output into the row."""
         if path in self.layout.layers:
-            self._statistics.hear(path, output, self._slots[self.used].layers[path])
+            self._statistics.hear(path, output, self.slot.layers[path])
 
     def capture(self, step: int, scale: Tensor | None) -> None:
         """Copy parameters and gradients of a step, which the update will change."""
@@ -79,6 +81,7 @@ class Frames:
         else:
             self._take_gradient(step, slot)
         self._statistics.finish(slot.layers)
+        self.vectors.forget()
 
     def _take_gradient(self, step: int, slot: "_Slot") -> None:
         self.gradient = gradient = self._spare() if slot.gradients is None else slot.gradients
@@ -94,6 +97,7 @@ class Frames:
         gradient = self._spare()
         self.vectors.look(scale)
         self._last = step, gradient, self.vectors.gradient(gradient)
+        self.vectors.forget()
 
     def complete(self, loss: Tensor | float) -> None:
         """Write what is known only behind the update: the loss as it is given, and how far the parameters went."""
@@ -105,11 +109,17 @@ class Frames:
         elif "parameters" in self.layout.vectors:
             slot.scalars[SIZE] = self.vectors.moved(self.parameters)
 
-    def taken(self) -> tuple[Tensor, np.ndarray]:
-        """Return rows and scalars (step, scalar) of the steps that are complete, and begin with the first again."""
-        count, self.used = self.used, 0
+    def rows(self) -> tuple[Tensor, np.ndarray]:
+        """Return rows and scalars (step, scalar) of the steps that are complete."""
+        count = len(self.whole)
         scalars = [slot.scalars for slot in self._slots[:count]]
         return self._rows[:count], np.array(scalars).reshape(count, len(SCALARS))
+
+    def begin_anew(self) -> None:
+        """Begin with the first row again, with what was heard of the step in hand."""
+        if self._statistics.heard and self.whole:
+            self._slots[0].row.copy_(self.slot.row)
+        self.whole = []
 
     def _spare(self) -> Tensor:
         """Return memory for a gradient, other than that of the last."""

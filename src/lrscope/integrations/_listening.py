@@ -123,19 +123,14 @@ class Listener:
 class _Hook:
     """What a module calls. Whoever copies or saves the model gets something that does nothing in its place.
 
-    A compiler would trace into it: what is disabled for compilers is called there, and only there, since that takes
-    longer. They are loaded only where something is compiled.
+    A compiler would trace into it, and compile what it calls; so it is disabled for compilers, if they are loaded.
     """
 
     def __init__(self, does: Callable[..., None]) -> None:
-        self._does = does
-        self._untraced = torch.compiler.disable(does) if "torch._dynamo" in sys.modules else does
+        self._does = torch.compiler.disable(does) if "torch._dynamo" in sys.modules else does
 
     def __call__(self, *given: Any) -> None:
-        if torch.compiler.is_dynamo_compiling():
-            self._untraced(*given)
-        else:
-            self._does(*given)
+        self._does(*given)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make the copy: the end of an empty context takes anything, and is there without lrscope."""

@@ -37,9 +37,10 @@ class Source:
         one = self.parameter.grad if self.gradient else self.parameter.detach()
         if one is None:
             return torch.zeros(self.described.shape, dtype=dtype)  # as for a layer that was not used
+        exact = self.described.by_neuron(one.to_dense()).to("cpu", dtype)
         if self.gradient and scale is not None:
-            one = one / scale
-        return self.described.by_neuron(one.to_dense()).to(dtype).contiguous()
+            exact = exact / scale.to("cpu")
+        return exact.resolve_neg().contiguous()
 
 
 class Placer:
@@ -92,8 +93,9 @@ class Placer:
     def _target(self, arrays: Mapping[str, np.ndarray]) -> Parts:
         target = self._targets.get(id(arrays))
         if target is None:
-            target = self._targets[id(arrays)] = Parts(self._sizes)
+            target = Parts(self._sizes)
             target.lie_at([arrays[source.variable].ctypes.data for source in self._sources])
+            self._targets[id(arrays)] = target
         return target
 
 

@@ -31,6 +31,7 @@ from lrscope.integrations._idle import Idle
 from lrscope.integrations._kernel import kernel_for
 from lrscope.integrations._listening import Listener
 from lrscope.integrations._options import Options, settings_of
+from lrscope.integrations._sentences import MUST_BE_TOLD, NO_MORE_UPDATES, NOT_TOLD, NOTHING_HEARD, NOTHING_RECORDED
 from lrscope.integrations._sheet import Sheet
 from lrscope.integrations._slow import keep_gradient, wants_gradients
 from lrscope.integrations._timetable import NOTHING, Timetable, groups_of
@@ -108,7 +109,8 @@ class Recorder:
         first = self._account.updates
         self._now, self._soon = self._due(first), NOTHING if self._account.by_time else self._due(first + 1)
         self._always = not self._account.limited and self._timetable.always
-        self._spread = self._captured = self._waiting = self._stopped = self._closed = False
+        self._spread = self._captured = self._stopped = self._closed = False
+        self._settled, self._missed_at = True, -1
         self._idle = Idle()
         self._rates: list[float] = []
         kernel_for(dtype_of(self._model.parameters()))  # is compiled now, and not during the first step
@@ -145,14 +147,18 @@ class Recorder:
             return
         step, self._idle.updated, self._listener.deaf = self._account.updates, False, False
         self._account.update()
-        if self._captured or metrics:
-            self._complete(step, loss, metrics, began)
-        self._listener.begin()
-        if not self._always:
-            self._plan()
+        self._settled, told = False, self._captured or bool(metrics)
+        try:
+            if told:
+                self._complete(step, loss, metrics, began)
+        finally:
+            self._listener.begin()
+            if not self._always:
+                self._plan()
         now = self._account.end_step(began)
-        if self._captured and self._sheet is not None and self._file.due(self._sheet, now):
-            self._flush()
+        if told:
+            self._flush_if_due(now)
+        self._settled = True
 
     def note(self, **metrics: Tensor | float) -> None:
         """Record numbers measured now, with the parameters as they are behind the last update.
@@ -163,6 +169,7 @@ class Recorder:
         if not self._stopped and self._sheet is not None:
             for name, value in metrics.items():
                 self._sheet.note(self._account.updates, name, number(name, value))
+            self._flush_if_due(_clock.now())
 
     def begin_pass(self) -> None:
         """Say that a new training pass begins.
@@ -217,11 +224,7 @@ class Recorder:
         if self._stopped or is_left_out(self._optimizer):
             return
         if self._idle.updated:
-            self._detach()
-            raise InputError(
-                "recorder.step() must be called behind every optimizer.step(); got two updates without it. "
-                "Call recorder.step(loss=loss) once an update."
-            )
+            self._miss_a_step()
         began = _clock.now()
         self._account.begin(began - self._listener.seconds)
         self._idle.updated = self._listener.deaf = True
@@ -231,14 +234,23 @@ class Recorder:
         self._account.spent += _clock.now() - began + self._listener.seconds
         self._listener.seconds = 0.0
 
+    def _miss_a_step(self) -> None:
+        """Leave out an update that `step` was not told of: somebody interrupted it. Two on end are a mistake."""
+        if self._missed_at == self._account.updates:
+            self._detach()
+            raise InputError(MUST_BE_TOLD)
+        self._missed_at = self._account.updates
+        warnings.warn(NOT_TOLD, RuntimeWarning, stacklevel=7)
+        self.leave_out()
+
     def _capture(self, sheet: Sheet) -> None:
         """Copy parameters and gradients, or keep the gradient for the angle of the step behind."""
         step, scale = self._account.updates, getattr(self._optimizer, "grad_scale", None)
         self._captured = bool(self._now) or sheet.slow.follows
         if self._captured:
             self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-            if self._waiting:
-                self._flush()
+            if not self._settled:
+                self._flush_if_due(_clock.now())
             sheet.capture(step, self._now, scale)
         elif sheet.layout.angles & self._soon:
             sheet.frames.remember(step, scale)
@@ -266,6 +278,7 @@ class Recorder:
             until = int(min(self._timetable.idle_until, sys.maxsize))
             idle = until - 2 - self._account.updates  # an angle needs the gradient of the step before
             self._idle.steps = 0 if self._sheet.slow.follows else max(0, idle)
+            self._captured = False
 
     def _due(self, step: int) -> frozenset[str]:
         """Return the step dimensions that are recorded at a step."""
@@ -293,7 +306,7 @@ class Recorder:
         outputs = {path: torch.empty_like(one, device="meta") for path, one in self._heard.items()}
         structure = structure_of(self._model, outputs)
         if not outputs and any(isinstance(probe, Activations) for probe in self._probes):
-            warnings.warn(_NOTHING_HEARD, RuntimeWarning, stacklevel=4)
+            warnings.warn(NOTHING_HEARD, RuntimeWarning, stacklevel=4)
         named = dict(self._model.named_parameters())
         parameters = [named[one.name] for one in structure.parameters]
         sheet = Sheet(structure, self._groups, parameters, self._sweep.axes)
@@ -321,16 +334,19 @@ class Recorder:
             allowed = f"at least {-(-least // 1000)} kB for this model and these probes"
             raise must_be("size_budget", allowed, size, remedy)
 
+    def _flush_if_due(self, now: float) -> None:
+        if self._sheet is not None and self._file.due(self._sheet, now):
+            self._flush()
+
     def _flush(self) -> None:
-        """Hand what was gathered to the thread that writes; whoever interrupts that is asked again at the next step."""
-        began, self._waiting = _clock.now(), True
+        """Hand what was gathered to the thread that writes."""
+        began = _clock.now()
         if self._sheet is not None and not self._closed:
             try:
                 self._file.write(self._sheet, final=self._stopped)
             except Exception as error:
                 self._fail(error)
                 raise
-        self._waiting = False
         self._account.spent += _clock.now() - began
 
     def _fail(self, error: Exception) -> None:
@@ -347,9 +363,9 @@ class Recorder:
         if self._file.flushed:
             self._file.complete()
             if self._account.idle > self.cost.steps:
-                warnings.warn(_NO_MORE_UPDATES.format(self._account.idle), RuntimeWarning, stacklevel=4)
+                warnings.warn(NO_MORE_UPDATES.format(self._account.idle), RuntimeWarning, stacklevel=4)
             return
-        error = InputError(_NOTHING_RECORDED.format(self._file.path, self.cost.steps, self._account.skipped))
+        error = InputError(NOTHING_RECORDED.format(self._file.path, self.cost.steps, self._account.skipped))
         self._file.give_up(error)  # without a block it removes the file
         warnings.warn(str(error), RuntimeWarning, stacklevel=4)
 
@@ -363,17 +379,3 @@ class Recorder:
                 "size_budget": self.settings.size_budget,
             }
         }
-
-
-_NOTHING_RECORDED = (
-    "nothing was recorded, and {} was not written: no record was due in {} updates, and {} calls of step() had "
-    "no update before them. Call it behind optimizer.step(), with a cadence that is shorter than the training."
-)
-_NO_MORE_UPDATES = (
-    "the last {} calls of step() had no update before them, and were not recorded. Call it behind optimizer.step(), "
-    "and make a new Recorder where the optimizer is replaced."
-)
-_NOTHING_HEARD = (
-    "no layer was heard: the model was compiled before the Recorder was made, or its parts were called in evaluation "
-    "mode. Activations are not recorded. Make the Recorder before the first call of the model."
-)

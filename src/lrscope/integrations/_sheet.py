@@ -59,11 +59,10 @@ class Sheet:
             dim: Gathered(dim, columns, self._dtype, placer_for(self.layout, columns, parameters, dtype))
             for dim, columns in self.layout.columns.items()
         }
-        self._due: list[tuple[int, frozenset[str]]] = []
         self._metrics: set[str] | None = None
         self._rates = 0
         self.hear = self._hear_all if self.slow else self.frames.hear
-        self._wrong_since = self._last = -1
+        self._wrong_since = self._last = self._sorted = -1
 
     @property
     def paths(self) -> set[str] | None:
@@ -91,6 +90,7 @@ class Sheet:
 
     def capture(self, step: int, due: Iterable[str], scale: Tensor | None) -> None:
         """Take parameters and gradients of a step, which the update will change; gradients divided by a scale."""
+        self._mend()
         self.frames.capture(step, scale)
         for dim in due:
             self.gathered[dim].place(self.frames.vectors.places, scale)
@@ -126,8 +126,7 @@ class Sheet:
             self._note(step, due, name, number)
         if due:
             self._rates = self._rates or len(rates)
-            self._due.append((step, due))
-            frames.used += 1
+            frames.whole.append((step, due))
             if frames.full:
                 self.spill()
 
@@ -192,19 +191,29 @@ class Sheet:
 
     def spill(self) -> None:
         """Sort the rows into variables."""
-        rows, scalars = self.frames.taken()
+        self._mend()
+        whole = self.frames.whole
+        rows, scalars = self.frames.rows()
         self._follow(~np.isfinite(scalars[:, [LOSS, NORM]]).all(1))
         for dim, one in self.gathered.items():
-            own = [number for number, (_, due) in enumerate(self._due) if dim in due]
+            own = [number for number, (_, due) in enumerate(whole) if dim in due]
             if len(own) == len(rows):
                 one.add_rows(rows, scalars)
             elif own:
                 one.add_rows(rows[own], scalars[own])
-        self._due.clear()
+        self._sorted = whole[-1][0] if whole else self._sorted
+        self.frames.begin_anew()
+
+    def _mend(self) -> None:
+        """Drop what an interrupted step has left; numbers that are noted between steps have steps of their own."""
+        whole = self.frames.whole
+        last = whole[-1][0] if whole else self._sorted
+        for dim in self.layout.columns:
+            self.gathered[dim].drop_behind(last)
 
     def _follow(self, wrong: np.ndarray) -> None:
         """Note since when all steps are not finite: one that is finite again shows that the training has gone on."""
-        for bad, (step, _) in zip(wrong.tolist(), self._due, strict=True):
+        for bad, (step, _) in zip(wrong.tolist(), self.frames.whole, strict=True):
             if not bad:
                 self._wrong_since = -1
             elif self._wrong_since < 0:
@@ -212,10 +221,17 @@ class Sheet:
             self._last = step
 
     def block(self, members: Mapping[str, np.ndarray], sweep: Sweep, *, final: bool) -> xr.Dataset:
-        """Return what was gathered since the last block; one wrong step at its end counts if it is the last."""
+        """Return what was gathered since the last block, and begin anew.
+
+        One wrong step at its end counts if it is the last.
+        """
         self.spill()
         diverged = final or self._wrong_since < self._last
-        return block_of(self.gathered, members, sweep, self._wrong_since if diverged else -1)
+        block = block_of(self.gathered, members, sweep, self._wrong_since if diverged else -1)
+        for one in self.gathered.values():
+            if one.steps:
+                one.begin_anew()
+        return block
 
 
 @cache

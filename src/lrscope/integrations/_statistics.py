@@ -131,6 +131,10 @@ class Statistics:
     ----------
     layers : those that are recorded
     dtype : in which to compute
+
+    Attributes
+    ----------
+    heard : layers of the pass in hand
     """
 
     def __init__(self, layers: Sequence[Layer], dtype: torch.dtype) -> None:
@@ -139,7 +143,7 @@ class Statistics:
         self._kernel = kernel_for(dtype) if layers else None
         self._columns = Columns()
         self._positions = {path: Positions() for path in self._layers}
-        self._heard: set[str] = set()
+        self.heard: set[str] = set()
 
     def hear(self, path: str, output: Tensor, into: Into) -> None:
         """Write the statistics of an output (sample, ...)."""
@@ -156,7 +160,7 @@ class Statistics:
             with _one_thread_for(flat):
                 (self._columns if flat.ndim == 2 else self._positions[path]).take(flat, into)
             into.finish()
-        self._heard.add(path)
+        self.heard.add(path)
 
     def _in_one_pass(self, outputs: Tensor, into: Into) -> bool:
         """Tell whether the compiled loop has written the statistics, which it does of what is finite."""
@@ -169,10 +173,10 @@ class Statistics:
 
     def finish(self, views: Mapping[str, Into]) -> None:
         """End the pass: of layers that were not heard the statistics are missing."""
-        if len(self._heard) < len(self._layers):
-            for path in self._layers.keys() - self._heard:
+        if len(self.heard) < len(self._layers):
+            for path in self._layers.keys() - self.heard:
                 views[path].row.fill_(torch.nan)
-        self._heard.clear()
+        self.heard.clear()
 
 
 def _flat(outputs: Tensor, channels_first: bool) -> Tensor:

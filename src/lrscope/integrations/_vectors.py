@@ -48,6 +48,10 @@ class Vectors:
         else:
             self.places += [0] * len(self._gradients)
 
+    def forget(self) -> None:
+        """Let go of the gradients; where they were is still known."""
+        self._gradients = []
+
     def parameters(self, out: Tensor) -> None:
         """Write the parameters as they are now to a vector."""
         places = self._of_parameters()
@@ -110,15 +114,17 @@ class Vectors:
             self._views = [one.detach().reshape(-1) for one in self._parameters]
             shared = all(view.data_ptr() == place for view, place in zip(self._views, places, strict=True))
             self._seen = places if shared else []  # what is copied for it is looked at again each time
-            self._simple = shared and all(one.dtype == self._dtype for one in self._parameters)
+            self._simple = shared and not any(self._is_other(view) for view in self._views)
         return [*places] if self._simple else [0] * len(places)
 
     def _of_gradients(self) -> list[int]:
-        dtype = self._dtype
-        return [
-            0 if one is None or one.is_sparse or one.dtype != dtype or not one.is_contiguous() else one.data_ptr()
-            for one in self._gradients
-        ]
+        return [0 if one is None or self._is_other(one) else one.data_ptr() for one in self._gradients]
+
+    def _is_other(self, one: Tensor) -> bool:
+        """Tell whether a tensor is anything but numbers of the type, side by side, where the vectors are."""
+        if one.is_sparse or one.dtype != self._dtype or not one.is_contiguous():
+            return True
+        return one.is_neg() or not (one.is_cpu or self._kernel is None)
 
     @torch.no_grad()  # a gradient may have one itself
     def _join(self, out: Tensor) -> None:
