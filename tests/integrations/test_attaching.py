@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from lrscope.analysis import by_neuron, fluctuation, layer_norms, participation
 from lrscope.errors import InputError
 from lrscope.integrations import Recorder
 from lrscope.integrations._attaching import checked_optimizer, fitting, number, scalar, sweep_of, unwrapped
 from lrscope.integrations._choice import chosen
 from lrscope.integrations._options import settings_of
-from lrscope.probes import Activations, Biases, Loss, Weights
+from lrscope.probes import Activations, Biases, Loss, Oscillation, Weights, every
 from lrscope.records import on_grid
 from lrscope.store import open_records
 from lrscope.studies import write_records_report
@@ -197,3 +198,52 @@ def test_a_warm_up_by_hand_from_zero_is_recorded_and_the_remedy_said(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert warmed_up(tmp_path / "b.root", labels={"lr": 0.1})["lr"].values.tolist() == [0.1]
+
+
+# neurons
+
+
+def recorded(path, model, shape, probes=None, **options):
+    """Return the path of the records of six steps."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, path, optimizer, probes, **options) as recorder:
+        for _ in range(6):
+            optimizer.zero_grad()
+            loss = (model(torch.rand(shape)) - 1).square().mean()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+    return path
+
+
+def test_one_slope_for_several_neurons_is_recorded_analysed_and_reported(tmp_path):
+    model = nn.Sequential(nn.Linear(3, 4), nn.PReLU(), nn.Linear(4, 1))
+    path = recorded(tmp_path / "a.root", model, (8, 3))
+    records = open_records(path).load()
+    assert records["weights_1"].sizes == {"member": 1, "step": 6, "neuron_1_weights": 1, "input_1": 1}
+    assert records["weights_1"].values[0, 0].item() == 0.25
+    assert records["activations_mean_1"].sizes == {"member": 1, "step": 6, "neuron_1": 4}
+    counts = participation(fluctuation(records, "weights"), by="layer")
+    assert counts["neurons"].isel(member=0).values.tolist() == [4, 1, 1]
+    norms, whole = layer_norms(records), records["gradient_norm"]
+    np.testing.assert_allclose((norms**2).sum("layer") ** 0.5, whole, rtol=1e-5)
+    slope = records["weight_gradients_1"].values[:, :, 0, 0]
+    np.testing.assert_allclose(norms.sel(layer="1"), np.abs(slope))
+    assert "The layers" in write_records_report([path]).read_text()
+
+
+def test_parameters_with_other_neurons_than_their_output_are_recorded(tmp_path):
+    model = nn.Sequential(nn.LayerNorm((5, 3)), nn.PReLU())
+    probes = [Weights(when=every()), Biases(when=every()), Activations(include=("*",), when=every()), Oscillation()]
+    records = open_records(recorded(tmp_path / "a.root", model, (8, 5, 3), probes)).load()
+    sizes = {name: length for name, length in records.sizes.items() if name.startswith("neuron")}
+    assert sizes == {
+        "neuron_0_weights": 5,
+        "neuron_0_biases": 15,
+        "neuron_0": 3,
+        "neuron_1_weights": 1,
+        "neuron_1": 3,
+    }
+    shares = by_neuron(records, "oscillation_share", "values")
+    np.testing.assert_allclose(shares.isel(step=slice(1, None)).sum("neuron"), 1, rtol=1e-5)
+    assert dict.fromkeys(shares["layer"].values.tolist()) == dict.fromkeys(["0.weight", "0.bias", "1.weight"])

@@ -126,6 +126,28 @@ def test_shares_of_all_layers_together_make_one(moment_of):
     assert torch.allclose(shares[1], turning[16:].view(2, 4).sum(1) / turning.sum())
 
 
+def test_parameters_with_neurons_of_their_own_have_shares_of_their_own(moment_of):
+    module = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm((2, 4)), nn.Flatten(), nn.PReLU(), nn.Linear(8, 2)).double()
+    one = moment_of(module, torch.randn(5, 2, 3).double(), torch.randn(5, 2).double())
+    other = dataclasses.replace(one, update=torch.linspace(-1, 2, len(one.update), dtype=torch.float64))
+    probe = Oscillation()
+    values, _ = probe.measure(probe.measure(probe.init(one.parameters), one)[1], other)
+    labels = {label.name: label for label in probe.labels(one.structure)}
+    assert {name: (label.layer, label.dims) for name, label in labels.items() if "share_1" in name or "_3" in name} == {
+        "oscillation_share_1_weight": ("1.weight", ("neuron_1_weights",)),
+        "oscillation_share_1_bias": ("1.bias", ("neuron_1_biases",)),
+        "oscillation_share_3_weight": ("3.weight", ("neuron_3_weights",)),
+    }
+    assert {name: len(value) for name, value in values.items() if labels[name].dims} == {
+        "oscillation_share_0": 4,
+        "oscillation_share_1_weight": 2,
+        "oscillation_share_1_bias": 8,
+        "oscillation_share_3_weight": 1,
+        "oscillation_share_4": 2,
+    }
+    assert float(sum(value.sum() for name, value in values.items() if "share" in name)) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("probe", DIRECTIONS, ids=lambda probe: type(probe).__name__)
 @given(steps=sequences, due=st.sets(st.integers(0, 7)))
 def test_what_is_measured_does_not_depend_on_when_else(probe, steps, due, moment):

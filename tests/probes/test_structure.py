@@ -119,6 +119,49 @@ def test_outputs_are_sorted_by_neuron(module, inputs, neuron_dim):
         assert torch.equal(sorted_[:, neuron], output.select(neuron_dim, neuron).reshape(5, -1))
 
 
+class InputsFirst(nn.Module):
+    """A linear layer whose weights are (input, neuron)."""
+
+    def __init__(self, inputs: int, neurons: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inputs, neurons))
+        self.bias = nn.Parameter(torch.zeros(neurons))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values @ self.weight + self.bias
+
+
+@pytest.mark.parametrize(
+    ("module", "inputs", "sizes"),
+    [
+        (nn.PReLU(), (5, 3), {"weights": ("neuron_1_weights", 1)}),
+        (nn.PReLU(3), (5, 3), {"weights": ("neuron_1", 3)}),
+        (nn.PReLU(), (5, 1), {"weights": ("neuron_1", 1)}),
+        (nn.LayerNorm((4, 3)), (5, 4, 3), {"weights": ("neuron_1_weights", 4), "biases": ("neuron_1_biases", 12)}),
+        (nn.LayerNorm(3), (5, 4, 3), {"weights": ("neuron_1", 3), "biases": ("neuron_1", 3)}),
+        (InputsFirst(3, 2), (5, 3), {"weights": ("neuron_1_weights", 3), "biases": ("neuron_1", 2)}),
+        (nn.Conv1d(3, 2, 1), (5, 3, 4), {"weights": ("neuron_1", 2), "biases": ("neuron_1", 2)}),
+        (nn.ConvTranspose1d(4, 6, 1, groups=2), (5, 4, 3), {"weights": ("neuron_1", 6), "biases": ("neuron_1", 6)}),
+        (nn.Embedding(7, 2), "words", {"weights": ("neuron_1", 2)}),
+    ],
+)
+@pytest.mark.parametrize("detail", ["values", "spread"])
+def test_parameters_have_a_dimension_of_their_own_where_their_neurons_are_others(module, inputs, sizes, detail):
+    given = torch.zeros(5, 3, dtype=torch.int64) if inputs == "words" else torch.rand(inputs)
+    found = structure(nn.Sequential(nn.Identity(), module), given)
+    labels = [label for probe in (Weights, Biases) for label in probe(detail=detail).labels(found)]
+    assert {label.quantity: label.dims[0] for label in labels} == {key: dim for key, (dim, _) in sizes.items()}
+    for parameter in found.parameters:
+        rows = parameter.by_neuron(torch.zeros(parameter.shape))
+        assert len(rows) == parameter.neurons == sizes["biases" if parameter.is_bias else "weights"][1]
+    assert {label.dims for label in Activations(include=("1",)).labels(found)} == {("neuron_1",)}
+
+
+def test_of_a_layer_that_is_not_heard_the_first_parameter_gives_the_neurons():
+    found = structure_of(nn.Sequential(InputsFirst(3, 2), nn.PReLU()), {})
+    assert [one.neuron_dim for one in found.parameters] == ["neuron_0", "neuron_0_biases", "neuron_1"]
+
+
 def dense():
     module = nn.Sequential()
     module.add_module("encoder", nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3)))

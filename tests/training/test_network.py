@@ -50,6 +50,18 @@ def tied():
     return module
 
 
+class InputsFirst(nn.Module):
+    """Its weights are (input, neuron)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 6))
+        self.bias = nn.Parameter(torch.zeros(6))
+
+    def forward(self, inputs):
+        return inputs @ self.weight + self.bias
+
+
 def convolutional(*layers):
     return nn.Sequential(nn.Conv2d(2, 4, 3), *layers, nn.Flatten())
 
@@ -81,6 +93,9 @@ WORKING = {
     "LSTM": (network(lambda: nn.LSTM(4, 4, batch_first=True), last), TOKENS),
     "cell": (network(lambda: nn.GRUCell(4, 4), unrolled), TOKENS),
     "tied weights": (tied, FEATURES),
+    "one slope for all": (lambda: nn.Sequential(nn.Linear(4, 5), nn.PReLU(), nn.Linear(5, 3)), FEATURES),
+    "norm of positions": (network(lambda: nn.LayerNorm((5, 4)), lambda body, x: body(x).mean(1)), TOKENS),
+    "inputs first": (network(InputsFirst, width=6), FEATURES),
 }
 
 
@@ -107,6 +122,23 @@ def test_modules_train_as_they_do_alone(name):
         assert abs(loss.item() - losses.isel(step=step).item()) < 1e-10
         loss.backward()
         optimizer.step()
+
+
+def test_weights_and_outputs_with_other_neurons_are_recorded_together():
+    factory, inputs = WORKING["norm of positions"]
+    experiment = Experiment(
+        data=Samples(inputs, CLASSES),
+        model=factory,
+        loss="cross_entropy",
+        sweep=Sweep(lr=[0.1]),
+        steps=2,
+        probes=[Weights(when=every()), Gradients(when=every()), Activations(include=("*",), when=every())],
+    )
+    records = train(experiment, device="cpu")
+    assert (records["weights_body"].isel(step=0) == 1).all()
+    assert records["weights_body"].sizes == {"lr": 1, "step": 2, "neuron_body_weights": 5, "input_body": 4}
+    assert records["bias_gradients_body"].sizes == {"lr": 1, "step": 2, "neuron_body_biases": 20}
+    assert records["activations_mean_body"].sizes == {"lr": 1, "step": 2, "neuron_body": 4}
 
 
 def branching(body, inputs):

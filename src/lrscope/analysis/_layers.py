@@ -172,4 +172,6 @@ def before_divergence(records: xr.Dataset, array: xr.DataArray) -> xr.DataArray:
 
 
 def _neuron_dim(array: xr.DataArray) -> str:
-    return f"{NEURON}_{identifier(array.attrs['layer'])}"
+    """Return the dimension of the neurons: that of the layer, or the parameters' own where theirs are others."""
+    of_layer = f"{NEURON}_{identifier(array.attrs['layer'])}"
+    return next((str(dim) for dim in array.dims if str(dim).startswith(f"{NEURON}_")), of_layer)

@@ -115,7 +115,7 @@ def _quantity(parameter: Parameter) -> str:
 def _label(quantity: str, parameter: Parameter, detail: Detail) -> Variable:
     layer = identifier(parameter.layer)
     inner = f"{quantity}_{layer}" if detail == VALUES else f"{quantity}_{SPREAD}_{layer}"
-    dims = (f"neuron_{layer}",) if parameter.is_bias or detail == SPREAD else (f"neuron_{layer}", f"input_{layer}")
+    dims = (parameter.neuron_dim, f"input_{layer}")[: 1 if parameter.is_bias or detail == SPREAD else 2]
     words = quantity.replace("_", " ")
     long_name = words if detail == VALUES else f"spread of the {words}"
     return Variable(inner, quantity, long_name, "1", detail, dims, parameter.layer, parameter.part)

@@ -1,8 +1,9 @@
 """What of a network can be measured: its parameters and its layers, by name, and where their neurons are."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from math import prod
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -42,6 +43,8 @@ class Parameter:
     shape : of the tensor
     inputs_first : whether it is (input, neuron, ...), as in transposed convolutions and embeddings
     groups : of a transposed convolution, whose inputs and neurons are dealt to groups
+    own_neurons : whether it has another number of neurons than the layer's output, or than the layer's first parameter
+        where no output is known: ``nn.PReLU()`` has one slope for all that it puts out
     """
 
     name: str
@@ -49,6 +52,7 @@ class Parameter:
     shape: tuple[int, ...]
     inputs_first: bool = False
     groups: int = 1
+    own_neurons: bool = False
 
     @property
     def part(self) -> str:
@@ -60,14 +64,28 @@ class Parameter:
         """Whether the tensor is a bias, one number a neuron; also ``in_proj_bias`` and ``bias_ih_l0``."""
         return "bias" in self.name.rpartition(".")[2].split("_")
 
+    @property
+    def neurons(self) -> int:
+        """Length of what `by_neuron` returns."""
+        if self.is_bias or not self.shape:
+            return prod(self.shape)
+        return self.groups * self.shape[1] if self.inputs_first else self.shape[0]
+
+    @property
+    def neuron_dim(self) -> str:
+        """Name of the dimension of its neurons: ``neuron_encoder_0``, or one of its own: ``neuron_1_weights``."""
+        own = ("_biases" if self.is_bias else "_weights") if self.own_neurons else ""
+        return f"neuron_{identifier(self.layer)}{own}"
+
     def by_neuron(self, tensor: Tensor) -> Tensor:
         """Return the tensor as (neuron) for a bias, (neuron, input) for a weight."""
         if self.is_bias or not self.shape:
             return tensor.reshape(-1) if self.is_bias else tensor.reshape(1, 1)
         if not self.inputs_first:
-            return tensor.reshape(self.shape[0], -1)
-        by_group = tensor.reshape(self.groups, self.shape[0] // self.groups, self.shape[1], -1)
-        return by_group.movedim(2, 1).reshape(self.groups * self.shape[1], -1)
+            return tensor.reshape(self.neurons, prod(self.shape[1:]))
+        inputs, positions = self.shape[0] // self.groups, prod(self.shape[2:])
+        by_group = tensor.reshape(self.groups, inputs, self.shape[1], positions)
+        return by_group.movedim(2, 1).reshape(self.neurons, inputs * positions)
 
 
 @dataclass(frozen=True)
@@ -93,10 +111,15 @@ class Layer:
         """First level of the path."""
         return self.path.partition(":")[0].split(".")[0]
 
+    @property
+    def neurons(self) -> int:
+        """How many neurons its output has."""
+        return self.shape[0 if self.channels_first else -1]
+
     def by_sample(self, output: Tensor) -> Tensor:
         """Return an output as (sample, neuron, position)."""
         neurons_last = output.movedim(1, -1) if self.channels_first else output
-        flat = neurons_last.reshape(output.shape[0], -1, neurons_last.shape[-1])
+        flat = neurons_last.reshape(output.shape[0], prod(neurons_last.shape[1:-1]), neurons_last.shape[-1])
         return flat.movedim(1, 2)
 
 
@@ -157,8 +180,8 @@ def structure_of(
     """
     submodules = dict(module.named_modules())
     trained = {name: tensor for name, tensor in module.named_parameters() if tensor.requires_grad}
-    parameters = tuple(_parameter(name, tensor, submodules) for name, tensor in trained.items())
     layers = tuple(_layers(outputs, submodules))
+    parameters = tuple(_told_apart((_parameter(name, tensor, submodules) for name, tensor in trained.items()), layers))
     _refuse_collisions([*(parameter.layer for parameter in parameters), *(layer.path for layer in layers)])
     return Structure(parameters, layers, output_size, target_size)
 
@@ -180,6 +203,13 @@ def _parameter(name: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -
     owner = submodules[path]
     inputs_first = isinstance(owner, _INPUTS_FIRST) and tensor.ndim > 1
     return Parameter(name, layer, tuple(tensor.shape), inputs_first, getattr(owner, "groups", 1) if inputs_first else 1)
+
+
+def _told_apart(parameters: Iterable[Parameter], layers: Iterable[Layer]) -> Iterator[Parameter]:
+    """Yield the parameters; those whose neurons are not those of their layer have their own."""
+    neurons = {layer.path: layer.neurons for layer in layers}
+    for one in parameters:
+        yield replace(one, own_neurons=one.neurons != neurons.setdefault(one.layer, one.neurons))
 
 
 def _refuse_collisions(layers: Iterable[str]) -> None:
