@@ -16,7 +16,7 @@ from lrscope.integrations import Recorder
 from lrscope.integrations._attaching import checked_optimizer, fitting, number, scalar, sweep_of, unwrapped
 from lrscope.integrations._choice import chosen
 from lrscope.integrations._options import settings_of
-from lrscope.probes import Activations, Biases, Loss, Oscillation, Weights, every
+from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, Weights, every
 from lrscope.records import on_grid
 from lrscope.store import open_records
 from lrscope.studies import write_records_report
@@ -96,6 +96,16 @@ def test_a_pattern_that_matches_nothing_is_refused_with_what_there_is():
         fitted("0", probes=[Weights(), Biases(include=("2",))])
     with pytest.raises(InputError, match=r"^include must be one of 0, 1, 2; got '3'"):
         fitted(probes=[Activations(include=("3",))])
+
+
+def test_a_pattern_of_gradients_may_choose_outputs():
+    of_outputs = Gradients(of=("activations",), when=every())
+    assert fitted("1", probes=[of_outputs]) == {"Gradients": ("1",)}
+    assert fitted("0", "1", probes=[Weights(), of_outputs]) == {"Weights": ("0",), "Gradients": ("0", "1")}
+    both = Gradients(of=("weights", "activations"), include=("1", "2"))
+    assert fitted(probes=[both]) == {"Gradients": ("1", "2")}
+    with pytest.raises(InputError, match=r"^include must be one of 0, 2; got '1'"):
+        fitted(probes=[Gradients(include=("1",))])
 
 
 def test_computed_weights_have_no_layer_of_their_own():

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from lrscope.errors import InputError
 from lrscope.probes import Biases, Gradients, Weights
 
 
@@ -69,3 +70,29 @@ def test_gradients_are_of_what_was_asked(moment, of, quantities):
     probe = Gradients(of=of)
     assert {label.quantity for label in probe.labels(moment.structure)} == quantities
     assert probe.required() == (frozenset({"activation_gradients"}) if "activations" in of else frozenset())
+
+
+@pytest.mark.parametrize(
+    ("include", "layers"),
+    [
+        (("1",), {"activation_gradients": ["1"]}),
+        (("3", "1"), {"weight_gradients": ["3"], "activation_gradients": ["1", "3"]}),
+        (("[34]",), {"weight_gradients": ["3", "4"], "activation_gradients": ["3", "4"]}),
+    ],
+)
+def test_a_pattern_of_gradients_matches_parameters_or_outputs(moment, include, layers):
+    probe = Gradients(of=("weights", "activations"), include=include, exclude=("0",))
+    found = {}
+    for label in probe.labels(moment.structure):
+        found.setdefault(label.quantity, {})[label.layer] = None
+    assert {quantity: list(of) for quantity, of in found.items()} == layers
+    values, _ = probe.measure({}, moment)
+    assert set(values) == {label.name for label in probe.labels(moment.structure)}
+
+
+def test_a_pattern_of_gradients_that_matches_nothing_asked_is_refused(moment):
+    assert len(Gradients(of=("activations",), include=("1",)).labels(moment.structure)) == 5
+    with pytest.raises(InputError, match=r"^include must be one of 0, 3, 4; got '1'"):
+        Gradients(include=("1",)).labels(moment.structure)
+    with pytest.raises(InputError, match=r"^include must be one of 0, 1, 2, 3, 4; got '5'"):
+        Gradients(of=("activations",), include=("1", "5")).labels(moment.structure)

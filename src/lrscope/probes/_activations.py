@@ -1,6 +1,6 @@
 """What the layers put out: statistics of each neuron over the samples, or the outputs themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -46,17 +46,18 @@ class Activations(Probe):
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return labels such as ``activations_mean_encoder_1`` (neuron)."""
-        if not self.full:
-            return activation_labels("activations", structure, self.include, self.exclude)
-        return tuple(_full_label(layer) for layer in chosen_layers(structure, self.include, self.exclude))
+        layers = self._chosen(structure)
+        return tuple(map(_full_label, layers)) if self.full else activation_labels("activations", layers)
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the statistics, or the outputs, of each layer."""
-        where = (moment.structure, moment.activations, self.include, self.exclude)
+        layers = self._chosen(moment.structure)
         if not self.full:
-            return activation_values("activations", *where), state
-        layers = chosen_layers(moment.structure, self.include, self.exclude)
+            return activation_values("activations", layers, moment.activations), state
         return {_full_label(layer).name: self._outputs(layer, moment) for layer in layers}, state
+
+    def _chosen(self, structure: Structure) -> list[Layer]:
+        return select(offered_layers(structure, self.include), self.include, self.exclude)
 
     def _outputs(self, layer: Layer, moment: Moment) -> Tensor:
         outputs = layer.by_sample(moment.activations[layer.path])
@@ -66,32 +67,21 @@ class Activations(Probe):
         return chosen if _has_positions(layer) else chosen[:, :, 0]
 
 
-def chosen_layers(structure: Structure, include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Layer]:
-    """Return the layers that match; without `include` the activation functions, or every layer if there are none."""
-    if include:
-        return select(structure.layers, include, exclude)
-    activations = [layer for layer in structure.layers if layer.is_activation]
-    return select(activations or structure.layers, (), exclude)
+def offered_layers(structure: Structure, include: tuple[str, ...]) -> tuple[Layer, ...]:
+    """Return the layers among which patterns choose; without any the activation functions, or all if there are none."""
+    activations = tuple(layer for layer in structure.layers if layer.is_activation)
+    return structure.layers if include or not activations else activations
 
 
-def activation_labels(
-    quantity: str, structure: Structure, include: tuple[str, ...], exclude: tuple[str, ...]
-) -> tuple[Variable, ...]:
+def activation_labels(quantity: str, layers: Sequence[Layer]) -> tuple[Variable, ...]:
     """Return one label for each layer and statistic."""
-    layers = chosen_layers(structure, include, exclude)
     return tuple(_label(quantity, layer, statistic) for layer in layers for statistic in STATISTICS)
 
 
-def activation_values(
-    quantity: str,
-    structure: Structure,
-    tensors: Mapping[str, Tensor],
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-) -> dict[str, Tensor]:
-    """Return the statistics over samples and positions of each chosen layer, by variable name."""
+def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the statistics over samples and positions of each layer, by variable name."""
     values: dict[str, Tensor] = {}
-    for layer in chosen_layers(structure, include, exclude):
+    for layer in layers:
         statistics = _statistics(layer.by_sample(tensors[layer.path]))
         values |= {_label(quantity, layer, statistic).name: value for statistic, value in statistics.items()}
     return values

@@ -5,10 +5,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from lrscope.probes._activations import activation_labels, activation_values
+from lrscope.probes._activations import activation_labels, activation_values, offered_layers
 from lrscope.probes._cadence import At, Every, LogSpaced
 from lrscope.probes._moment import Moment, Need, Probe, State
-from lrscope.probes._structure import Parameter, Structure, select
+from lrscope.probes._structure import Layer, Parameter, Structure, select
 from lrscope.records import SPREAD, VALUES, Variable, identifier
 from lrscope.specification import specification
 
@@ -73,7 +73,8 @@ class Gradients(Probe):
     Attributes
     ----------
     of : any of ``weights``, ``biases``, ``activations``
-    include, exclude, detail, when : as in `Weights`; of activations the statistics over the samples are recorded
+    include, exclude, detail, when : as in `Weights`; of activations the statistics over the samples are recorded. A
+        pattern must match something of what `of` names, not something of each: ``1`` may be an activation function.
     """
 
     of: tuple[Literal["weights", "biases", "activations"], ...] = ("weights", "biases")
@@ -88,24 +89,26 @@ class Gradients(Probe):
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return labels such as ``weight_gradients_encoder_0`` (neuron, input)."""
-        parameters = tuple(_label(_quantity(one), one, self.detail) for one in self._chosen(structure))
-        if "activations" not in self.of:
-            return parameters
-        return parameters + activation_labels("activation_gradients", structure, self.include, self.exclude)
+        parameters, layers = self._chosen(structure)
+        labels = tuple(_label(_quantity(one), one, self.detail) for one in parameters)
+        return labels + activation_labels("activation_gradients", layers)
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the gradients of each layer."""
+        parameters, layers = self._chosen(moment.structure)
         values: dict[str, Tensor] = {}
-        for one in self._chosen(moment.structure):
+        for one in parameters:
             values |= _values(_quantity(one), [one], moment.gradients, self.detail)
-        if "activations" in self.of:
-            gradients = moment.activation_gradients
-            values |= activation_values("activation_gradients", moment.structure, gradients, self.include, self.exclude)
-        return values, state
+        return values | activation_values("activation_gradients", layers, moment.activation_gradients), state
 
-    def _chosen(self, structure: Structure) -> list[Parameter]:
+    def _chosen(self, structure: Structure) -> tuple[list[Parameter], list[Layer]]:
+        """Return parameters and layers; a pattern may match either."""
         kinds = {True: "biases" in self.of, False: "weights" in self.of}
-        return select((one for one in structure.parameters if kinds[one.is_bias]), self.include, self.exclude)
+        layers = offered_layers(structure, self.include) if "activations" in self.of else ()
+        parameters = [one for one in structure.parameters if kinds[one.is_bias]]
+        offered: list[Parameter | Layer] = [*parameters, *layers]
+        chosen = select(offered, self.include, self.exclude)
+        return [one for one in chosen if isinstance(one, Parameter)], [one for one in chosen if isinstance(one, Layer)]
 
 
 def _quantity(parameter: Parameter) -> str:

@@ -220,7 +220,7 @@ def _refuse_collisions(layers: Iterable[str]) -> None:
             raise InputError(f"layers {other!r} and {layer!r} have the same name in a file. Rename one of them.")
 
 
-Named = TypeVar("Named", Parameter, Layer)
+Named = TypeVar("Named", bound=Parameter | Layer)
 
 
 def select(found: Iterable[Named], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Named]:
