@@ -257,3 +257,34 @@ def test_parameters_with_other_neurons_than_their_output_are_recorded(tmp_path):
     shares = by_neuron(records, "oscillation_share", "values")
     np.testing.assert_allclose(shares.isel(step=slice(1, None)).sum("neuron"), 1, rtol=1e-5)
     assert dict.fromkeys(shares["layer"].values.tolist()) == dict.fromkeys(["0.weight", "0.bias", "1.weight"])
+
+
+class Padded(nn.Module):
+    """A linear layer, and a parameter without elements as some libraries keep them."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+        self.rest = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, inputs):
+        return self.linear(inputs) + self.rest.sum()
+
+
+@pytest.mark.parametrize(("shape", "rows"), [((0, 5), (0, 5)), ((0, 5, 2), (0, 10)), ((0,), (0, 1)), ((5, 0), (5, 0))])
+def test_empty_parameters_are_recorded_beside_others(tmp_path, shape, rows):
+    model = Padded(*shape)
+    first = model.linear.weight.detach().numpy().copy()
+    records = open_records(recorded(tmp_path / "a.root", model, (8, 3))).load()
+    assert records["weights_rest"].shape == records["weight_gradients_rest"].shape == (1, 6, *rows)
+    np.testing.assert_array_equal(records["weights_linear"].values[0, 0], first)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_a_layer_without_neurons_is_left_out(tmp_path):
+    model = nn.Sequential(nn.Linear(3, 0), nn.ReLU(), nn.Linear(0, 2))
+    probes = [Weights(when=every()), Activations(include=("*",), when=every())]
+    records = open_records(recorded(tmp_path / "a.root", model, (8, 3), probes)).load()
+    assert {array.attrs["layer"] for array in records.values() if array.attrs["quantity"] == "activations"} == {"2"}
+    assert records["weights_0"].shape == (1, 6, 0, 3)
+    assert records["weights_2"].shape == (1, 6, 2, 0)

@@ -92,6 +92,29 @@ def test_single_numbers_can_be_measured():
 
 
 @pytest.mark.parametrize(
+    ("parameter", "rows"),
+    [
+        (Parameter("a.weight", "a", (0, 5)), (0, 5)),
+        (Parameter("a.weight", "a", (0, 5, 2)), (0, 10)),
+        (Parameter("a.weight", "a", (5, 0, 2)), (5, 0)),
+        (Parameter("a.weight", "a", (0,)), (0, 1)),
+        (Parameter("a.bias", "a", (0, 5)), (0,)),
+        (Parameter("a.weight", "a", (4, 0, 3), inputs_first=True, groups=2), (0, 6)),
+        (Parameter("a.weight", "a", (0, 4, 3), inputs_first=True), (4, 0)),
+    ],
+)
+def test_empty_parameters_have_no_neurons_or_no_inputs(parameter, rows):
+    assert parameter.by_neuron(torch.zeros(parameter.shape)).shape == rows
+    assert parameter.neurons == rows[0]
+
+
+def test_a_layer_without_neurons_puts_out_nothing():
+    module = nn.Sequential(nn.Identity(), nn.ReLU(), nn.Linear(3, 2))
+    outputs = {"0": torch.zeros(4, 0), "1": torch.zeros(4, 7, 0), "2": torch.zeros(4, 2)}
+    assert [layer.path for layer in structure_of(module, outputs).layers] == ["2"]
+
+
+@pytest.mark.parametrize(
     ("module", "inputs", "neuron_dim"),
     [
         (nn.Linear(3, 4), (5, 3), 1),

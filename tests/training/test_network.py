@@ -132,13 +132,32 @@ def test_weights_and_outputs_with_other_neurons_are_recorded_together():
         loss="cross_entropy",
         sweep=Sweep(lr=[0.1]),
         steps=2,
-        probes=[Weights(when=every()), Gradients(when=every()), Activations(include=("*",), when=every())],
+        probes=[
+            Weights(when=every()),
+            Gradients(of=("biases",), when=every()),
+            Activations(include=("*",), when=every()),
+        ],
     )
     records = train(experiment, device="cpu")
     assert (records["weights_body"].isel(step=0) == 1).all()
     assert records["weights_body"].sizes == {"lr": 1, "step": 2, "neuron_body_weights": 5, "input_body": 4}
     assert records["bias_gradients_body"].sizes == {"lr": 1, "step": 2, "neuron_body_biases": 20}
     assert records["activations_mean_body"].sizes == {"lr": 1, "step": 2, "neuron_body": 4}
+
+
+def test_gradients_of_chosen_outputs_only():
+    """An activation function has no parameters."""
+    experiment = Experiment(
+        data=Samples(FEATURES, CLASSES),
+        model=lambda: nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)),
+        loss="cross_entropy",
+        sweep=Sweep(lr=[0.1]),
+        steps=2,
+        probes=[Gradients(of=("activations",), include=("1",), when=every())],
+    )
+    records = train(experiment, device="cpu")
+    assert {array.attrs["layer"] for array in records.values() if array.attrs.get("layer")} == {"1"}
+    assert float(records["activation_gradients_max_1"].max()) > 0
 
 
 def branching(body, inputs):

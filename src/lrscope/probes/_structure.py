@@ -187,14 +187,15 @@ def structure_of(
 
 
 def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) -> Iterator[Layer]:
-    """Yield the layers; where the neurons of an activation function lie is told by the layers before it."""
+    """Yield the layers that put out any numbers; where an activation function's neurons lie is told by those before."""
     channels_first: bool | None = None
     for path, output in outputs.items():
         module = submodules.get(path.partition(":")[0], submodules[""])
         if isinstance(module, _CHANNELS_FIRST + _FEATURES_LAST):
             channels_first = isinstance(module, _CHANNELS_FIRST)
         first = output.ndim > 3 if channels_first is None else channels_first
-        yield Layer(path, tuple(output.shape[1:]), isinstance(module, _ACTIVATIONS), first and output.ndim > 2)
+        if prod(output.shape[1:]):
+            yield Layer(path, tuple(output.shape[1:]), isinstance(module, _ACTIVATIONS), first and output.ndim > 2)
 
 
 def _parameter(name: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -> Parameter:
