@@ -13,10 +13,10 @@ from torch import nn
 from lrscope.analysis import by_neuron, fluctuation, layer_norms, participation
 from lrscope.errors import InputError
 from lrscope.integrations import Recorder
-from lrscope.integrations._attaching import checked_optimizer, fitting, number, scalar, sweep_of, unwrapped
+from lrscope.integrations._attaching import checked_optimizer, fitting, heard, number, scalar, sweep_of, unwrapped
 from lrscope.integrations._choice import chosen
 from lrscope.integrations._options import settings_of
-from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, Weights, every
+from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, Weights, every, structure_of
 from lrscope.records import on_grid
 from lrscope.store import open_records
 from lrscope.studies import write_records_report
@@ -106,6 +106,72 @@ def test_a_pattern_of_gradients_may_choose_outputs():
     assert fitted(probes=[both]) == {"Gradients": ("1", "2")}
     with pytest.raises(InputError, match=r"^include must be one of 0, 2; got '1'"):
         fitted(probes=[Gradients(include=("1",))])
+
+
+class Uncalled(nn.Module):
+    """One layer is called twice, and one never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, 3)
+        self.relu = nn.ReLU()
+        self.never = nn.ReLU()
+
+    def forward(self, inputs):
+        return self.relu(self.first(self.relu(self.first(inputs))))
+
+
+def left(*patterns, probes=None, lost=None):
+    """Return the patterns of each probe behind the first pass, in which all but `never` was heard."""
+    model = Uncalled()
+    outputs = dict.fromkeys(("first", "relu", "first:2", "relu:2"), torch.zeros(5, 3))
+    settings = settings_of({"include": patterns})
+    fitted = fitting(chosen(probes, Loss().when, settings), model, settings.include)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = heard(fitted, model, structure_of(model, outputs))
+    assert [str(one.message).partition(":")[0].partition("patterns ")[2] for one in told] == ([lost] if lost else [])
+    for probe in found:
+        probe.labels(structure_of(model, outputs))
+    return {type(probe).__name__: probe.include for probe in found if hasattr(probe, "include")}
+
+
+def test_patterns_that_the_first_pass_cannot_fill_are_named_and_left_out():
+    parameters = {"Weights": ("first",), "Biases": ("first",), "Gradients": ("first",)}
+    assert left("never", "first", lost="never (Activations)") == parameters | {"Activations": ("first",)}
+    assert left("never", lost="never (Activations)") == {}
+    assert left("first", "relu:2") == parameters | {"Activations": ("first", "relu:2")}
+    assert left("first:2") == {"Activations": ("first:2",)}
+    gradients = Gradients(of=("weights", "activations"), include=("never", "first"))
+    assert left(probes=[gradients], lost="never (Gradients)") == {"Gradients": ("first",)}
+    assert set(left()) == {"Weights", "Biases", "Gradients", "Activations"}
+
+
+def test_a_number_of_a_call_that_was_not_made_is_named():
+    model = Uncalled()
+    structure = structure_of(model, {"relu": torch.zeros(5, 3)})
+    with pytest.warns(RuntimeWarning, match=r"nothing for the patterns relu:3 \(Activations\)"):
+        heard([Activations(include=("relu:3",))], model, structure)
+
+
+def test_where_nothing_was_heard_the_patterns_of_outputs_are_left_out():
+    model = small()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = heard([Loss(), Activations(include=("1",))], model, structure_of(model, {}))
+    assert found == (Loss(),)
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_of_a_model_that_the_first_pass_completed_patterns_are_checked_then():
+    model = nn.Sequential(nn.LazyLinear(4), nn.ReLU())
+    settings = settings_of({"include": ("0", "1")})
+    probes = fitting(chosen(None, Loss().when, settings), model, settings.include)
+    structure = structure_of(model, {"0": model(torch.ones(5, 3)), "1": torch.ones(5, 4)})
+    found = {type(one).__name__: one.include for one in heard(probes, model, structure) if hasattr(one, "include")}
+    assert found == {"Weights": ("0",), "Biases": ("0",), "Gradients": ("0",), "Activations": ("0", "1")}
+    with pytest.raises(InputError, match=r"^include must be one of 0, 1; got '2'"):
+        heard([Weights(include=("2",))], model, structure)
 
 
 def test_computed_weights_have_no_layer_of_their_own():

@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any
 
@@ -65,24 +66,73 @@ def fitting(probes: Iterable[Probe], model: nn.Module, include: tuple[str, ...])
         return given
     for probe in given:
         if type(probe) in _CHOOSING and probe.include != include:  # type: ignore[attr-defined]
-            _check_patterns(probe, probe.include, structure)  # type: ignore[attr-defined]
+            _check_patterns(probe, tuple(map(_module, probe.include)), structure)  # type: ignore[attr-defined]
     shared = [probe for probe in given if include and getattr(probe, "include", ()) == include]
     for pattern in include if shared else ():
-        if not any(_matches(probe, pattern, structure) for probe in shared):
-            paths = [one.layer for one in structure.parameters] + [one.path for one in structure.layers]
-            raise unknown("include", pattern, dict.fromkeys(paths))
-    narrowed = (_narrowed(probe, structure) if probe in shared else probe for probe in given)
+        if not any(_matches(probe, _module(pattern), structure) for probe in shared):
+            raise unknown("include", pattern, _paths(structure))
+    narrowed = (_narrowed(probe, structure, _module) if probe in shared else probe for probe in given)
     return tuple(probe for probe in narrowed if probe is not None)
+
+
+def heard(probes: Iterable[Probe], model: nn.Module, structure: Structure) -> tuple[Probe, ...]:
+    """Return the probes with those of their patterns that match, once the first pass has told the structure.
+
+    A probe for which no pattern is left is left out, as by `fitting`. A warning names the patterns of outputs that were
+    not heard (a layer was never called, or puts out no tensor), and those that match nothing in any probe.
+
+    Raises
+    ------
+    InputError : a pattern that matches no layer of the model, called or not.
+    """
+    given = tuple(probes)
+    choosing = [probe for probe in given if type(probe) in _CHOOSING and probe.include]  # type: ignore[attr-defined]
+    everything = _paths(expected(model))
+    for pattern in dict.fromkeys(pattern for probe in choosing for pattern in probe.include):  # type: ignore[attr-defined]
+        if not any(fnmatchcase(path, _module(pattern)) for path in everything):
+            raise unknown("include", pattern, everything)
+    _warn_of_lost(choosing, structure)
+    narrowed = (_narrowed(probe, structure, str) if probe in choosing else probe for probe in given)
+    return tuple(probe for probe in narrowed if probe is not None)
+
+
+def _warn_of_lost(choosing: Iterable[Probe], structure: Structure) -> None:
+    """Name the patterns that fall out; where no layer was heard at all, the Recorder says so itself."""
+    wanted = [(probe, pattern) for probe in choosing for pattern in probe.include]  # type: ignore[attr-defined]
+    taken = {pattern for probe, pattern in wanted if _matches(probe, pattern, structure)}
+    lost = [
+        f"{pattern} ({type(probe).__name__})"
+        for probe, pattern in wanted
+        if not _matches(probe, pattern, structure) and (pattern not in taken or probe.required())
+    ]
+    if lost and structure.layers:
+        warnings.warn(_NOT_HEARD.format(", ".join(dict.fromkeys(lost))), RuntimeWarning, stacklevel=6)
+
+
+_NOT_HEARD = (
+    "the first pass has nothing for the patterns {}: the layer was not called, or what it puts out is no tensor "
+    "(sample, ...). They are left out of these probes."
+)
 
 
 _CHOOSING = (Weights, Biases, Gradients, Activations)
 """Probes of which it is known whether their patterns are of parameters or of outputs."""
 
 
-def _narrowed(probe: Probe, structure: Structure) -> Probe | None:
-    """Return the probe with those of its patterns that match; None if none does."""
+def _paths(structure: Structure) -> dict[str, None]:
+    """Return what patterns can match, in order."""
+    return dict.fromkeys([one.layer for one in structure.parameters] + [one.path for one in structure.layers])
+
+
+def _module(pattern: str) -> str:
+    """Return the pattern without the number of a call, which is not known before the first pass."""
+    return pattern.partition(":")[0]
+
+
+def _narrowed(probe: Probe, structure: Structure, meant: Callable[[str], str]) -> Probe | None:
+    """Return the probe with those of its patterns that match, each as it is `meant`; None if none does."""
     patterns: tuple[str, ...] = probe.include  # type: ignore[attr-defined]
-    fit = tuple(pattern for pattern in patterns if _matches(probe, pattern, structure))
+    fit = tuple(pattern for pattern in patterns if _matches(probe, meant(pattern), structure))
     return _replaced(probe, include=fit) if fit else None
 
 
@@ -97,9 +147,8 @@ def _matches(probe: Probe, pattern: str, structure: Structure) -> bool:
 
 
 def _check_patterns(probe: Probe, patterns: tuple[str, ...], structure: Structure) -> None:
-    """Raise an `InputError` for a pattern that matches nothing; which call of a module it means is not known yet."""
-    modules = tuple(pattern.partition(":")[0] for pattern in patterns)
-    _replaced(probe, include=modules, exclude=()).labels(structure)
+    """Raise an `InputError` for a pattern that matches nothing."""
+    _replaced(probe, include=patterns, exclude=()).labels(structure)
 
 
 def _replaced(probe: Probe, **changes: tuple[str, ...]) -> Probe:
