@@ -17,6 +17,7 @@ from lrscope.probes import (
     Gradients,
     HeldOutLoss,
     LearningRate,
+    Loss,
     Oscillation,
     Outputs,
     Sharpness,
@@ -432,6 +433,30 @@ def test_a_pattern_that_matches_nothing_is_refused_when_the_recorder_is_made(tmp
     with pytest.raises(InputError, match=r"^include must be one of .*; got 'encoder"):
         Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), include=("encoder.*",))
     assert list(tmp_path.iterdir()) == []
+
+
+class Seldom(nn.Module):
+    """Has a layer that is never called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.never, self.act = nn.Linear(3, 4), nn.Linear(4, 4), nn.ReLU()
+
+    def forward(self, inputs):
+        return self.act(self.used(inputs))
+
+
+def test_what_the_first_pass_cannot_fill_is_named_and_left_out(tmp_path):
+    model = Seldom()
+    optimizer = torch.optim.SGD([*model.used.parameters()], lr=0.1)
+    probes = [Loss(), Activations(include=("never", "act"), when=every(2))]
+    with Recorder(model, tmp_path / "a.root", optimizer, probes=probes) as recorder:
+        with pytest.warns(RuntimeWarning, match=r"never \(Activations\)"):
+            train_for(recorder, model, optimizer, 1)
+        train_for(recorder, model, optimizer, 3)
+    records = open_records(tmp_path / "a.root")
+    assert records["loss"].sizes["step"] == 4
+    assert records["activations_mean_act"].shape[1] == 2
 
 
 @pytest.mark.parametrize("options", [{}, {"size_budget": "10 MB"}, {"time_budget": 0.9}])

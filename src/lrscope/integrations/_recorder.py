@@ -17,6 +17,7 @@ from lrscope.integrations._accounting import Accounting
 from lrscope.integrations._attaching import (
     checked_optimizer,
     fitting,
+    heard,
     is_left_out,
     number,
     scalar,
@@ -98,16 +99,13 @@ class Recorder:
         self._model = unwrapped(model)
         self._optimizer = checked_optimizer(optimizer, self._model)
         self._probes = fitting(chosen(probes, when, self.settings), self._model, self.settings.include)
-        self._groups = groups_of(self._probes)
         self._sweep = sweep_of(self._optimizer, self.settings)
         self._file = RecordsFile(path, self._metadata(), self.settings.compression, self._sweep)
         self._account = Accounting(self.settings, self._file)
-        self._timetable = Timetable(self._groups, self.settings.steps_per_epoch)
         self._sheet: Sheet | None = None
         self._heard: dict[str, Tensor] = {}
         self._first_gradients: dict[str, Tensor] = {}
-        first = self._account.updates
-        self._now, self._soon = self._due(first), NOTHING if self._account.by_time else self._due(first + 1)
+        self._take_probes(self._probes)
         self._always = not self._account.limited and self._timetable.always
         self._spread = self._captured = self._stopped = self._closed = False
         self._settled, self._missed_at = True, -1
@@ -307,12 +305,12 @@ class Recorder:
         structure = structure_of(self._model, outputs)
         if not outputs and any(isinstance(probe, Activations) for probe in self._probes):
             warnings.warn(NOTHING_HEARD, RuntimeWarning, stacklevel=4)
+        self._take_probes(heard(self._probes, self._model, structure))
         named = dict(self._model.named_parameters())
         parameters = [named[one.name] for one in structure.parameters]
         sheet = Sheet(structure, self._groups, parameters, self._sweep.axes)
         if self.settings.size_budget and _RECORDS * sheet.bytes_of(sheet.gathered) > self.settings.size_budget:
-            self._groups = groups_of(spread(self._probes))
-            self._timetable = Timetable(self._groups, self.settings.steps_per_epoch)
+            self._take_probes(spread(self._probes))
             sheet = Sheet(structure, self._groups, parameters, self._sweep.axes)
             self._spread = True
         self._check_size(sheet)
@@ -325,6 +323,15 @@ class Recorder:
         if sheet.paths is not None:
             self._listener.only(sheet.paths)
         return sheet
+
+    def _take_probes(self, probes: Iterable[Probe]) -> None:
+        """Measure by these from the step in hand on."""
+        self._probes = tuple(probes)
+        self._groups = groups_of(self._probes)
+        self._timetable = Timetable(self._groups, self.settings.steps_per_epoch)
+        step = self._account.updates
+        self._now: frozenset[str] = self._due(step)
+        self._soon: frozenset[str] = NOTHING if self._account.by_time else self._due(step + 1)
 
     def _check_size(self, sheet: Sheet) -> None:
         """Refuse a size that is less than what two records and the file around them take."""
