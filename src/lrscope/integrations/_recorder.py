@@ -105,6 +105,7 @@ class Recorder:
         self._sheet: Sheet | None = None
         self._heard: dict[str, Tensor] = {}
         self._first_gradients: dict[str, Tensor] = {}
+        self._now = self._soon = NOTHING
         self._take_probes(self._probes)
         self._always = not self._account.limited and self._timetable.always
         self._spread = self._captured = self._stopped = self._closed = False
@@ -330,8 +331,8 @@ class Recorder:
         self._groups = groups_of(self._probes)
         self._timetable = Timetable(self._groups, self.settings.steps_per_epoch)
         step = self._account.updates
-        self._now: frozenset[str] = self._due(step)
-        self._soon: frozenset[str] = NOTHING if self._account.by_time else self._due(step + 1)
+        self._now = self._due(step)
+        self._soon = NOTHING if self._account.by_time else self._due(step + 1)
 
     def _check_size(self, sheet: Sheet) -> None:
         """Refuse a size that is less than what two records and the file around them take."""
