@@ -83,8 +83,8 @@ def test_cases_are_shown_in_whole_lines(shapes, said):
         (["RUN", "--lr", "0.002", "--lr", "0.01"], "lr must be a rate that was trained; got 0.002. The nearest: 0.001 "
          "and 0.01."),
         (["RUN", "--lr", "0.01", "--lr", "0.01"], "other must be another rate than lr; got 0.01."),
-        (["RUN", "--lr", "fast", "--lr", "0.01"], "lr must be a valid number, unable to parse string as a number; got "
-         "'fast'."),
+        (["RUN", "--lr", "fast", "--lr", "0.01"], "lr must be a valid number; got 'fast'."),
+        (["RUN", *RATES, "--confidence", "95"], "confidence must be less than 1; got '95'. Write 95 % as 0.95."),
         (["RUN", *RATES, "--metric", "held_out_los"], "metric must be one of loss, held_out_loss, "),
         (["RUN", *RATES, "--step", "-1"], "step must be greater than or equal to 0; got '-1'."),
         (["RUN", *RATES, "--step", "7"], "step must be one at which held_out_loss was recorded; got 7. The nearest: "

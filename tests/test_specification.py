@@ -32,10 +32,24 @@ def sentence(make, *arguments, **fields):
 
 
 def test_fields_are_checked_by_name_wherever_they_stand():
-    said = "x must be a valid number, unable to parse string as a number; got 'far'."
+    said = "x must be a valid number; got 'far'."
     assert sentence(Point, "far") == said
     assert sentence(Point, x="far") == said
     assert sentence(Point, 1.0, "") == "name: string should have at least 1 character."
+
+
+@specification
+class Half:
+    """A share."""
+
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+
+
+def test_percent_are_told_to_be_written_as_shares():
+    assert sentence(Half, 95) == "share must be less than 1; got 95. Write 95 % as 0.95."
+    assert sentence(Half, 2.0) == "share must be less than 1; got 2.0."
+    assert sentence(Half, 1e9) == "share must be less than 1; got 1000000000.0."
+    assert sentence(Half, -50) == "share must be greater than or equal to 0; got -50."
 
 
 def test_missing_and_unexpected_fields_are_named():

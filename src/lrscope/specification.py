@@ -20,6 +20,8 @@ T = TypeVar("T")
 _FOLDERS = tuple(
     f"lrscope.{name}" for name in ("data", "models", "optim", "probes", "sweep", "training", "distributed")
 )
+PERCENT = 5
+"""What is to be a share and is as large as this was given in percent."""
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -52,8 +54,18 @@ def _as_sentence(detail: ErrorDetails, owner: Any) -> InputError:
     name = place[0] if place and isinstance(place[0], str) else owner.__name__
     said = detail["msg"].removeprefix("Value error, ")
     if said.startswith("Input should be "):
-        return must_be(name, said.removeprefix("Input should be "), detail["input"])
+        allowed = said.removeprefix("Input should be ")
+        allowed = allowed.partition(", ")[0] if allowed.startswith("a valid ") else allowed  # what was got is said once
+        return must_be(name, allowed, detail["input"], _as_share(detail))
     return InputError(f"{name}: {said[:1].lower()}{said[1:]}.")
+
+
+def _as_share(detail: ErrorDetails) -> str:
+    """Return how to write a share that was given in percent; nothing for other complaints."""
+    if detail["type"] not in ("less_than", "less_than_equal") or 1 not in detail.get("ctx", {}).values():
+        return ""
+    given = float(detail["input"])
+    return f"Write {given:g} % as {given / 100:g}." if PERCENT <= given < 100 else ""
 
 
 def to_json(value: Any) -> Any:

@@ -131,7 +131,7 @@ FIELDS_OF_SHAPE = "shape, samples, noise, rotation, noise_points_seed"
         ({"sweep": Sweep(lr=[0.1], momentum=[0.5, 1.5]), "optimizer": SGD()}, "momentum must be less than 1; got 1.5."),
         (
             {"sweep": Sweep(lr=[0.1], weight_decay=["much"])},
-            "weight_decay must be a valid number, unable to parse string as a number; got 'much'.",
+            "weight_decay must be a valid number; got 'much'.",
         ),
         (
             {"sweep": Sweep(lr=[0.1], momentum=[0.0]), "optimizer": SGD(momentum=0.9, nesterov=True)},

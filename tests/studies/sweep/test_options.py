@@ -68,7 +68,7 @@ def refused(capsys, tmp_path, monkeypatch):
         (["--lrs", "0.1", "1e-1"], "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
         (["--budget", "-3", "--until-decided"], "budget must be greater than or equal to 1; got '-3'."),
         (["--budget", "0"], "budget must be greater than or equal to 1; got '0'."),
-        (["--budget", "some"], "budget must be a valid integer, unable to parse string as an integer; got 'some'."),
+        (["--budget", "some"], "budget must be a valid integer; got 'some'."),
         (["--budget", "3", "--until-decided"], "budget must be at least the 4 trainings of the first round; got 3. "
          "Ask for fewer rates or seeds, or more budget."),
         (["--budget", "99"], "budget must be given with --until-decided only; got 99."),
@@ -76,7 +76,7 @@ def refused(capsys, tmp_path, monkeypatch):
         (["--crossed-seeds", "-1"], "crossed_seeds must be greater than or equal to 0; got '-1'."),
         (["--seeds", "0"], "seeds must be greater than or equal to 1; got '0'."),
         (["--epochs", "0"], "epochs must be greater than or equal to 1; got '0'."),
-        (["--epochs", "1.5"], "epochs must be a valid integer, unable to parse string as an integer; got '1.5'."),
+        (["--epochs", "1.5"], "epochs must be a valid integer; got '1.5'."),
         (["--batch-size", "0"], "batch_size must be greater than or equal to 1; got '0'."),
         (["--batch-size", "1439"], "batch_size must be at most the 1438 samples to learn from; got 1439."),
         (["--optimizer", "adma"], "invalid choice 'adma' for argument '--optimizer'. Expected one of "
