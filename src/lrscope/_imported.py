@@ -38,13 +38,22 @@ def imported(field: str, path: str, what: str) -> Any:
     """
     module, _, name = path.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
+        holder = importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {_ended(error)}.") from error
     except Exception as error:  # the module is anybody's: it may fail in any way
-        said = str(error) if isinstance(error, ImportError | AttributeError) else told(error)
-        raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {said}.") from error
+        raise InputError(f"{field} must name {what}; got {path!r}, whose import raised {told(error)}.") from error
+    try:
+        return getattr(holder, name)
+    except AttributeError as error:
+        raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {_ended(error)}.") from error
 
 
 def told(error: Exception) -> str:
-    """Return the kind of an error and its message on one line."""
-    message = " ".join(str(error).split())
+    """Return the kind of an error and its message on one line, without the full stop of a sentence."""
+    message = _ended(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _ended(error: Exception) -> str:
+    return " ".join(str(error).split()).removesuffix(".")

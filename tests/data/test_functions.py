@@ -63,9 +63,9 @@ def test_a_target_may_be_named_by_where_to_import_it(name, function):
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("f3", "target must be one of f1, f2; got 'f3'. Did you mean 'f2'?"),
-        ("F2", "target must be one of f1, f2; got 'F2'. Did you mean 'f2'?"),
-        ("sine", "target must be one of f1, f2; got 'sine'."),
+        ("f3", "target must be one of f1, f2, package.module:function; got 'f3'. Did you mean 'f2'?"),
+        ("F2", "target must be one of f1, f2, package.module:function; got 'F2'. Did you mean 'f2'?"),
+        ("sine", "target must be one of f1, f2, package.module:function; got 'sine'."),
         ("numpy:", "target must be a name or package.module:function; got 'numpy:'."),
         (":tanh", "target must be a name or package.module:function; got ':tanh'."),
         ("numpy:fft.fft", "target must be a name or package.module:function; got 'numpy:fft.fft'."),

@@ -48,7 +48,7 @@ def asks(size):
     return pair
 
 def fails():
-    raise RuntimeError("no disk\\nno data")
+    raise RuntimeError("no disk\\nno data.")
 
 def nothing():
     return None
@@ -126,11 +126,11 @@ def test_a_data_set_without_a_json_form_is_told_by_its_checksum():
         ("a b:c", None, "data must be one of digits, mnist, cifar10, or package.module:name; got 'a b:c'."),
         ("nowhere:pair", None, f"data must name {ALLOWED} that can be imported; got 'nowhere:pair': No module named"),
         ("somebodys_data:pear", None, f"data must name {ALLOWED} that can be imported; got 'somebodys_data:pear': mod"),
-        ("somebodys_mistake:f", None, f"data must name {ALLOWED} that can be imported; got 'somebodys_mistake:f': Syn"),
+        ("somebodys_mistake:f", None, f"data must name {ALLOWED}; got 'somebodys_mistake:f', whose import raised Synt"),
         (
             "somebodys_failure:f",
             None,
-            f"data must name {ALLOWED} that can be imported; got 'somebodys_failure:f': ZeroDivisionError: division",
+            f"data must name {ALLOWED}; got 'somebodys_failure:f', whose import raised ZeroDivisionError: division",
         ),
         ("somebodys_data:number", None, f"data must be {ALLOWED}; got 'somebodys_data:number, which is int'."),
         ("somebodys_data:nothing", None, f"data must be {ALLOWED}; got 'somebodys_data:nothing, which is NoneType'."),

@@ -32,7 +32,7 @@ def asks(size):
     return nn.Linear(size, 2)
 
 def fails():
-    raise RuntimeError("no weights\\nhere")
+    raise RuntimeError("no weights\\nhere.")
 
 def text():
     return "net"
@@ -87,7 +87,7 @@ def test_a_path_has_a_form(path):
     [
         ("nowhere:make", f"model must name {ALLOWED} that can be imported; got 'nowhere:make': No module named"),
         ("somebodys_model:mak", f"model must name {ALLOWED} that can be imported; got 'somebodys_model:mak': module"),
-        ("somebodys_mistake:f", f"model must name {ALLOWED} that can be imported; got 'somebodys_mistake:f': SyntaxE"),
+        ("somebodys_mistake:f", f"model must name {ALLOWED}; got 'somebodys_mistake:f', whose import raised Synt"),
         ("somebodys_model:number", f"model must be {ALLOWED}; got 'somebodys_model:number, which is int'."),
         (
             "somebodys_model:module",

@@ -106,7 +106,7 @@ def known_target(target: str | Target) -> str | Target:
     """
     if isinstance(target, str) and target not in TARGETS:
         if ":" not in target:
-            raise unknown("target", target, TARGETS)
+            raise unknown("target", target, [*TARGETS, "package.module:function"])
         checked_path("target", target, "a name or package.module:function")
     return target
 

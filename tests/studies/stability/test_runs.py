@@ -36,8 +36,8 @@ def refused(capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--target", "f11"], "target must be one of f1, f2; got 'f11'. Did you mean 'f1'?"),
-        (["--target", "sin(x)"], "target must be one of f1, f2; got 'sin(x)'."),
+        (["--target", "f11"], "target must be one of f1, f2, package.module:function; got 'f11'. Did you mean 'f1'?"),
+        (["--target", "sin(x)"], "target must be one of f1, f2, package.module:function; got 'sin(x)'."),
         (["--target", "a b:c"], "target must be a name or package.module:function; got 'a b:c'."),
         (["--target", "nosuchmodule:f"], "target must name a function that can be imported; got 'nosuchmodule:f': "
          "No module named 'nosuchmodule'."),
@@ -46,7 +46,7 @@ def refused(capsys, tmp_path, monkeypatch):
         (["--target", "math:pi"], "target must be a function; got 'math:pi, which is float'."),
         (["--hidden", "1"], "hidden must be greater than or equal to 2; got '1'."),
         (["--hidden", "-3"], "hidden must be greater than or equal to 2; got '-3'."),
-        (["--hidden", "2.5"], "hidden must be a valid integer, unable to parse string as an integer; got '2.5'."),
+        (["--hidden", "2.5"], "hidden must be a valid integer; got '2.5'."),
         (["--lrs", "0.1", "-0.1"], "lr must be a positive finite number; got -0.1."),
         (["--lrs", "0"], "lr must be a positive finite number; got 0.0."),
         (["--lrs", "nan"], "lr must be a positive finite number; got nan."),
