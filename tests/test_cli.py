@@ -90,8 +90,8 @@ def unfinished(done) -> Path:
         (["--lrs"], "lrs must be at least one learning rate; got (). Write for example --lrs 0.001 0.01."),
         (["--lrs", "0.1", "1e-1"], "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
         (["--epochs", "0"], "epochs must be greater than or equal to 1; got '0'."),
-        (["--epochs", "2.5"], "epochs must be a valid integer, unable to parse string as an integer; got '2.5'."),
-        (["--epochs", "many"], "epochs must be a valid integer, unable to parse string as an integer; got 'many'."),
+        (["--epochs", "2.5"], "epochs must be a valid integer; got '2.5'."),
+        (["--epochs", "many"], "epochs must be a valid integer; got 'many'."),
         (["--epochs", "9" * 25], f"epochs must be less than or equal to 2147483647; got '{'9' * 25}'."),
         (["--seeds", "0"], "seeds must be greater than or equal to 1; got '0'."),
         (["--seeds", "-1"], "seeds must be greater than or equal to 1; got '-1'."),
@@ -227,10 +227,10 @@ def test_a_folder_of_somebody_else_is_one_sentence(refused, tmp_path):
 
 def test_nothing_to_resume_is_one_sentence(refused, tmp_path, done):
     nowhere = refused(*RUN, *SHORT, "--out", "new", "--resume")
-    assert nowhere == "new must be a folder that a study has written; there is none. Check the path."
+    assert nowhere == "--resume must continue a run; new holds none. Start it without --resume."
     (tmp_path / "empty").mkdir()
     empty = refused(*RUN, *SHORT, "--out", "empty", "--resume")
-    assert empty == "empty must hold an experiment.json; it has none. Give the folder that `lrscope run` has written."
+    assert empty == "--resume must continue a run; empty holds none. Start it without --resume."
     complete = refused(*RUN, *SHORT, "--out", done, "--resume")
     assert complete.startswith(f"--resume must have something to go on with; the run in {done} is complete.")
 

@@ -117,6 +117,8 @@ class Folder:
         ------
         InputError : there is none; the options that differ are named.
         """
+        if not (self.path / _DESCRIPTION).exists():
+            raise InputError(f"--resume must continue a run; {self.path} holds none. Start it without --resume.")
         held = self.description()
         if held["study"] != study:
             raise InputError(f"--resume must continue the study {study}; {self.path} holds results of {held['study']}.")
