@@ -104,7 +104,7 @@ def second_order_term(second: xr.Dataset, b: float, ax: Axes | None = None) -> A
         ax.set_aspect("equal")
         share = minus(_with_interval(second, "share", 4))
         if share:
-            told = f"Mean square of the second-order term over that of the change, corrected for noise: {share}"
+            told = f"Mean square of the second-order term over that of the change,\ncorrected for noise: {share}"
             ax.set_title(told, fontsize=7.5, fontweight="normal")
         step = minus(f"{b:g}")
         ax.set(xlabel=f"first-order term of the change of the mean output over {step}", ylabel="second-order term")

@@ -34,10 +34,17 @@ class Moving:
 
 @dataclass(frozen=True)
 class Listed:
-    """A table and the name of its file."""
+    """A table and the name of its file.
+
+    Attributes
+    ----------
+    name, table : of the file
+    shown : what stands in the page instead, where the columns of the file are made for programs
+    """
 
     name: str
     table: Table
+    shown: Table | None = None
 
 
 @dataclass(frozen=True)

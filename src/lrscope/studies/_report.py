@@ -105,7 +105,7 @@ def _section(path: Path, chapter: Chapter, pictures: Mapping[str, Picture]) -> S
 
 
 def _shown(item: Listed | Interactive) -> Table | Interactive:
-    return item.table if isinstance(item, Listed) else item
+    return (item.shown or item.table) if isinstance(item, Listed) else item
 
 
 def _page(findings: Findings, sections: list[Section], description: Mapping[str, Any]) -> Report:

@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 
+from lrscope import analysis
 from lrscope.report import Table
 from lrscope.studies import Listed, Still
 from lrscope.studies.linearity import Options, findings
 from lrscope.studies.linearity._results import results
 from lrscope.studies.linearity._summary import SOURCE
+from lrscope.studies.linearity._words import sure
 
 LAW = (
     "eta,a,b,replicates,pairing,r2,slope,expected_slope,r2_corrected,r2_corrected_low,r2_corrected_high,"
@@ -46,6 +48,34 @@ def test_the_table_of_the_law_has_the_columns_that_were_promised(line, grid):
     assert ",".join(table(line, "law").columns) == LAW
     assert ",".join(table(grid, "laws_perceptron").columns) == LAW
     assert len(table(grid, "laws_perceptron").rows) == 7 * 8 * 7  # all rates but the two largest, ordered pairs
+
+
+def test_the_law_is_read_in_the_page_with_names_of_networks_and_intervals(line, grid):
+    law, grids = (
+        next(item for chapter in found.chapters for item in chapter.items if getattr(item, "name", "") == name)
+        for found, name in ((line, "law"), (grid, "laws_perceptron"))
+    )
+    [(network, *cells)] = law.shown.rows
+    assert network == "perceptron"
+    assert law.shown.columns[0] == "network"
+    assert [name for name in (*law.shown.columns, *grids.shown.columns) if "_" in name] == []
+    told = row(line, "law")
+    assert cells[5] == sure([told[f"r2_corrected{end}"] for end in ("", "_low", "_high")], 4)
+    assert cells[7] == sure([told[name] for name in ("slope_corrected", "slope_low", "slope_high")], 4)
+    assert len(grids.shown.rows) == len(grids.table.rows)
+
+
+def test_the_term_of_second_order_lies_in_its_interval_where_noise_takes_it_below_zero(simulated):
+    records, options = simulated(noise=0.2, replicates=48)
+    sums = analysis.summed(records["perceptron"])
+    assert float(analysis.second_order(sums, 0.2, 0.05, 0.1)["share"]) < 0
+    found = findings(records, options)
+    told = row(found, "curvature")
+    assert told["share of the change to eta + b"] == told["from"] == 0
+    sentence = (
+        "The term of second order has at most 5.0% of the mean square of the whole change, and cannot be told from"
+    )
+    assert sentence in found.summary[1]
 
 
 def test_a_straight_path_is_found_to_be_straight(line):

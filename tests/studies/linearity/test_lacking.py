@@ -66,11 +66,13 @@ def test_what_does_not_need_the_rate_is_shown_and_the_rest_is_named(simulated, l
 @pytest.mark.parametrize("lr", [0.2, 0.25, 0.3])
 def test_the_table_of_the_law_has_its_row(simulated, lr):
     records, options = simulated()
-    listed = items(findings({"perceptron": lose(records["perceptron"], lr)}, options))["law"].table
+    law = items(findings({"perceptron": lose(records["perceptron"], lr)}, options))["law"]
+    listed, shown = law.table, law.shown
     [row] = [dict(zip(listed.columns, cells, strict=True)) for cells in listed.rows]
     told = {"eta": 0.2, "a": 0.05, "b": 0.1, "replicates": 0, "pairing": "common", "expected_slope": 2.0}
     assert row == dict.fromkeys(listed.columns) | told
-    assert listed.note.endswith("Empty where trainings diverged: perceptron.")
+    assert shown.rows == [("perceptron", 0.2, 0.05, 0.1, 0, None, None, None, None, 2.0)]
+    assert shown.note.endswith("Empty where trainings diverged: perceptron.")
 
 
 def test_every_rate_tells_how_many_trainings_diverged(simulated):

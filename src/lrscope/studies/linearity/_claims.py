@@ -16,6 +16,7 @@ from lrscope.studies.linearity._words import shares, sure
 
 POST = "Jordan, post"
 WORDS = "stated in words"
+TRAININGS = "independent trainings"
 PUBLISHED = 0.9991
 LINEAR, SLOPE, ACCURACY = 0.99, 0.1, 0.005
 """R² of a straight line; share of b / a that the slope may be off; difference of accuracies that is none."""
@@ -84,9 +85,9 @@ def _claim(statement: Statement, name: str, measured: str | None, holds: bool | 
 
 def _setting(options: Options, rates: Rates) -> str:
     return (
-        f"The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 independent trainings each. Here: {options.data}, "
+        f"The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 {TRAININGS} each. Here: {options.data}, "
         f"rates {', '.join(f'{lr:.6g}' for lr in rates.three)}, "
-        f"{options.replicates} {options.pairing} trainings each."
+        f"{options.replicates} {'trainings with common seeds' if options.pairing == 'common' else TRAININGS} each."
     )
 
 

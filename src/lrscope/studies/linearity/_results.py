@@ -22,7 +22,8 @@ class Path:
 
     Attributes
     ----------
-    law, saved, second : of the analyses `law`, `seeds_saved`, `second_order`
+    law, saved, second : of the analyses `law`, `seeds_saved`, `second_order`; of the last one shares that noise takes
+        below 0 are 0, as the ends of their intervals are
     deltas, course : of `deltas` and `law_by_replicates` (replicates, ...)
     needed : wanted R² -> replicates
     """
@@ -155,11 +156,16 @@ def _path(sums: xr.Dataset, rates: Rates) -> Path:
     return Path(
         law=analysis.law(sums, *three),
         saved=analysis.seeds_saved(sums, *three),
-        second=analysis.second_order(sums, *three),
+        second=_not_negative(analysis.second_order(sums, *three)),
         deltas=analysis.deltas(sums, *three),
         course=analysis.law_by_replicates(sums, *three),
         needed={r2: float(analysis.replicates_for(sums, *three, r2)) for r2 in WANTED},
     )
+
+
+def _not_negative(second: xr.Dataset) -> xr.Dataset:
+    """Return terms of second order whose mean squares are at least 0: so the estimate lies in its interval."""
+    return second.assign({name: second[name].clip(min=0, keep_attrs=True) for name in ("share", "ratio")})
 
 
 def _change(sums: xr.Dataset, rates: Rates, options: Options) -> Change:

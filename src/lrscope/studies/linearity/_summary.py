@@ -82,23 +82,28 @@ def _verdict(low: float, high: float) -> str:
 
 
 def _bend(network: Network) -> str:
-    share = shares([float(path_of(network).second[f"share{end}"]) for end in ("", "_low", "_high")])
-    return f"The term of second order has {share} of the mean square of the whole change."
+    share, low, high = (float(path_of(network).second[f"share{end}"]) for end in ("", "_low", "_high"))
+    told = f"at most {percent(high, 1)}" if low == 0 and math.isfinite(high) else shares((share, low, high))
+    none = ", and cannot be told from zero" if low == 0 else ""
+    return f"The term of second order has {told} of the mean square of the whole change{none}."
 
 
 def trainings(network: Network, found: Results) -> str:
     """Say how many trainings are needed, and what common seeds saved."""
     path = path_of(network)
     needed = [
-        f"{count:,.0f} for {r2:g}" if math.isfinite(count) else f"no number for {r2:g}"
+        f"{count:,.0f} for {r2:g}" if math.isfinite(count) else f"no number is enough for {r2:g}"
         for r2, count in path.needed.items()
     ]
-    words = [f"{network.name}: trainings at each rate that an R² needs with these seeds: {listed(needed)}."]
+    words = [
+        f"{network.name}: trainings at each rate that an R² needs with these seeds, as estimated: {listed(needed)}."
+    ]
     if found.options.pairing == "common" and math.isfinite(float(path.saved["x"])):
+        _, first, second = (short(lr, 6) for lr in network.rates.three)
         worth = [sure([float(path.saved[f"{name}{end}"]) for end in ("", "_low", "_high")], 2) for name in "xy"]
         words.append(
-            f"One training with common seeds is worth {worth[0]} independent ones for the change at eta + a, and "
-            f"{worth[1]} for that at eta + b."
+            f"One training with common seeds is worth {worth[0]} independent ones for the change to {first}, and "
+            f"{worth[1]} for that to {second}."
         )
     return " ".join(words)
 
@@ -129,7 +134,7 @@ def accuracies(network: Network) -> str:
     difference = shares([float(row[name]) for name in ("difference", "low", "high")], 2)
     return (
         f"{network.name}: held-out accuracy {percent(at[0], 2)} at {short(eta, 6)} and {percent(at[1], 2)} at "
-        f"{short(higher, 6)}, a difference of {difference}."
+        f"{short(higher, 6)}, a difference of {difference} of the samples."
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import xarray as xr
 
 from lrscope.report import Table
@@ -10,27 +11,52 @@ from lrscope.studies._findings import Listed
 from lrscope.studies._words import listed
 from lrscope.studies.linearity._lacking import LR
 from lrscope.studies.linearity._results import Network, Results
+from lrscope.studies.linearity._words import sure
 
 LAW = (
     *("eta", "a", "b", "replicates", "pairing", "r2", "slope", "expected_slope"),
     *("r2_corrected", "r2_corrected_low", "r2_corrected_high", "slope_corrected", "slope_low", "slope_high"),
 )
-"""Columns of the tables of laws."""
+"""Columns of the files of laws."""
+READ = (
+    "eta",
+    "a",
+    "b",
+    "trainings",
+    "R²",
+    "without noise",
+    "slope",
+    "without noise",
+    "b\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}a",
+)
+"""Columns of the same tables in the page; b / a is the slope of a straight line."""
 
 
 def law(found: Results) -> Listed:
     """Return one row a network: the law at eta, a and b."""
-    rows = [_law_row(_law_of(each), found) for each in found.networks]
+    laws = [_law_of(each) for each in found.networks]
+    rows = [_law_row(one, found) for one in laws]
+    read = [(each.name, *_read_row(one)) for each, one in zip(found.networks, laws, strict=True)]
     note = (
-        f"{_order(found)}R² and slope as in the source, and without the noise that finitely many trainings leave, with "
-        f"95 % intervals. R² without noise may exceed 1 by chance.{_unknown(found)}"
+        "R² and slope as in the source, and without the noise that finitely many trainings leave, with 95 % intervals. "
+        "A straight line has the slope b / a and an R² of 1, which R² without noise may exceed by chance."
+        f"{_unknown(found)}"
     )
-    return Listed("law", Table("The law", LAW, rows, note))
+    return Listed("law", Table("The law", LAW, rows), Table("The law", ("network", *READ), read, note))
 
 
-def _order(found: Results) -> str:
-    names = [each.name for each in found.networks]
-    return f"A row for each network: {listed(names)}. " if len(names) > 1 else ""
+def _read_row(row: xr.Dataset) -> tuple[str | float | None, ...]:
+    """Return the cells of a law as it stands in the page: values with their intervals."""
+    r2, slope = (
+        sure([float(row[name]) for name in names], 4) if np.isfinite(row[names[0]]) else None
+        for names in (
+            ("r2_corrected", "r2_corrected_low", "r2_corrected_high"),
+            ("slope_corrected", "slope_low", "slope_high"),
+        )
+    )
+    names = ("eta", "a", "b", "replicates", "r2", "slope", "expected_slope")
+    eta, a, b, count, *seen, expected = (_cell(name, row) for name in names)
+    return eta, a, b, count, seen[0], r2, seen[1], slope, expected
 
 
 def _unknown(found: Results) -> str:
@@ -59,10 +85,12 @@ def _cell(name: str, row: xr.Dataset) -> float | int | None:
 def laws(network: Network, found: Results) -> Listed:
     """Return one row a law of the grid."""
     assert network.laws is not None
-    rows = [_law_row(network.laws.isel(law=place), found) for place in range(network.laws.sizes["law"])]
+    laws = [network.laws.isel(law=place) for place in range(network.laws.sizes["law"])]
+    rows = [_law_row(one, found) for one in laws]
     note = "Every eta with every two changes that lead to other rates of the grid, in both orders: R² is the same, the "
     note += "slope is not. Laws at rates at which too many trainings diverged are empty."
-    return Listed(f"laws_{network.name}", Table(f"The law over the grid, {network.name}", LAW, rows, note))
+    title = f"The law over the grid, {network.name}"
+    return Listed(f"laws_{network.name}", Table(title, LAW, rows), Table(title, READ, list(map(_read_row, laws)), note))
 
 
 def rates(found: Results) -> Listed:
@@ -90,13 +118,14 @@ def needed(found: Results) -> Listed:
         if each.path is not None
         for r2, count in each.path.needed.items()
     ]
-    note = "From signal and noise as estimated from all trainings. Never: the path bends more than that."
+    note = "From signal and noise as estimated from all trainings: rough where R² without noise has a wide interval. "
+    note += "Never: the path bends more than that."
     return Listed("trainings_needed", Table("Trainings for a wanted R²", columns, rows, note))
 
 
 def saved(found: Results) -> Listed:
     """Return one row a network: how many independent trainings one of common seeds is worth."""
-    columns = ["network", "delta at", "worth", "from", "to"]
+    columns = ["network", "change to", "worth", "from", "to"]
     rows = [
         (each.name, f"eta + {offset}", *(number(each.path.saved[f"{name}{end}"]) for end in ("", "_low", "_high")))
         for each in found.networks
@@ -109,12 +138,13 @@ def saved(found: Results) -> Listed:
 
 def curvature(found: Results) -> Listed:
     """Return one row a network: how large the second-order term is."""
-    columns = ["network", "share of the delta at eta + b", "from", "to", "of the first-order term", "from", "to"]
+    columns = ["network", "share of the change to eta + b", "from", "to", "of the first-order term", "from", "to"]
     names = ["share", "share_low", "share_high", "ratio", "ratio_low", "ratio_high"]
     rows = [(each.name, *(number(each.path.second[name]) for name in names)) for each in found.networks if each.path]
     note = (
         "Mean squares, over samples and outputs, of the quadratic term of the parabola through the three rates, "
-        "without noise, with 95 % intervals. Linear and quadratic term need not be at right angles: no part of a whole."
+        "without noise, with 95 % intervals; 0 where noise takes an estimate below it. Linear and quadratic term need "
+        "not be at right angles: no part of a whole."
     )
     return Listed("curvature", Table("The term of second order", columns, rows, note))
 
@@ -129,9 +159,9 @@ def relation(found: Results) -> Listed:
         (each.name, *(number(each.change.relation[name]) for name in names)) for each in found.networks if each.change
     ]
     note = (
-        "How much of the variance of the delta at eta + b the mean output at eta explains; 20 bins with as many points."
+        "How much of the variance of the change to eta + b the mean output at eta explains; 20 bins of as many points."
     )
-    return Listed("delta_against_output", Table("Delta against output", columns, rows, note))
+    return Listed("delta_against_output", Table("The change against the output itself", columns, rows, note))
 
 
 def sensitivity(found: Results) -> Listed:
