@@ -123,8 +123,8 @@ LAW = (
     "The mean output of many trainings is a function of the learning rate. If it moves along a straight line, the "
     "change from eta to eta + b is b / a times that from eta to eta + a, for every output of every sample; the table "
     "has eta, a and b. Both changes share the mean at eta, whose noise alone correlates them: independent trainings "
-    "without any effect of the rate would have an R² of 0.25 and a slope of 0.5. The corrected values use only products "
-    "of different trainings, which share no noise."
+    "without any effect of the rate would have an R² of 0.25 and a slope of 0.5. The corrected values use only "
+    "products of different trainings, which share no noise."
 )
 NOISE = (
     "The noise of a mean falls with the number of trainings. Trainings with common seeds begin with the same weights "

@@ -145,10 +145,30 @@ def cost(network: Network, price: float | None = None) -> str:
     hours = SOURCE * network.seconds / 3600
     paid = "" if price is None else f" At {short(price, 6)} an hour of a worker: {short(hours * price)}."
     return (
-        f"{network.name}: {short(3600 / network.seconds)} trainings an hour and worker. As many as the source's, "
+        f"{network.name}: {_rounded(3600 / network.seconds)} trainings an hour and worker. As many as the source's, "
         f"{SOURCE:,}, would take one worker {_time(hours)}, and a hundred workers {_time(hours / 100)}.{paid}"
     )
 
 
+def _rounded(count: float) -> str:
+    """Return a number of three digits, written out.
+
+    Examples
+    --------
+    >>> _rounded(374_762.3), _rounded(0.012345)
+    ('375,000', '0.0123')
+    """
+    return f"{float(f'{count:.3g}'):,.0f}" if count >= 100 else short(count)
+
+
 def _time(hours: float) -> str:
-    return f"{short(hours * 60, 2)} minutes" if hours < 1 else f"{short(hours)} hours"
+    """Return a time in the unit in which it is at least 1.
+
+    Examples
+    --------
+    >>> _time(0.0032), _time(0.32), _time(32.04), _time(1281)
+    ('12 seconds', '19 minutes', '32 hours', '1,280 hours')
+    """
+    if hours < 1:
+        return f"{short(hours * 3600, 2)} seconds" if hours < 1 / 60 else f"{short(hours * 60, 2)} minutes"
+    return f"{_rounded(hours)} hours"
