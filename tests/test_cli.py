@@ -348,6 +348,21 @@ def test_help_of_a_study_has_every_option_with_its_text(capsys):
     assert "--out DIR folder for the results" in text
 
 
+@pytest.mark.parametrize(
+    ("study", "told"),
+    [
+        ("fluctuation", ["(default: all of them)"]),
+        ("stability", ["(default: f1, see above)", "(default: 1000, see above)"]),
+        ("sweep", ["(needed for these two)", "(default: four times those of the first round)"]),
+    ],
+)
+def test_help_says_what_nothing_stands_for(capsys, study, told):
+    main(["run", study, "--help"])
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "(default: None)" not in words
+    assert not [sentence for sentence in told if sentence not in words]
+
+
 def test_options_are_refused_before_pytorch_is_imported():
     code = "import sys; from lrscope.cli import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
     here = {**os.environ, "PYTHONPATH": str(Path(lrscope.__file__).parents[1])}

@@ -29,8 +29,10 @@ class Options:
     """initialisations of each network: seeds 0, 1, ..."""
     epochs: Positive = 1000
     """passes through the points"""
-    batch_size: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
-    """points a step; all of them by default"""
+    batch_size: Annotated[
+        Positive | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: all of them)")
+    ] = None
+    """points a step"""
     samples: Positive = 500
     """points along each shape"""
     noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0

@@ -22,17 +22,26 @@ class Options:
     one of them: that configuration alone; the others are then those of figure 1 (f1, 3, 1, 1000).
     """
 
-    target: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    target: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: f1, see above)")] = None
     """function to learn: f1, f2, or any as package.module:function"""
-    hidden: Annotated[Annotated[int, Field(ge=2, le=10**6)] | None, tyro.conf.arg(metavar="INT")] = None
+    hidden: Annotated[
+        Annotated[int, Field(ge=2, le=10**6)] | None,
+        tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 3, see above)"),
+    ] = None
     """units of the hidden layer, the constant one included: 3 means two sigmoid neurons and a bias"""
-    lrs: Annotated[tuple[float | str, ...] | None, tyro.conf.arg(metavar="RATE ...")] = None
+    lrs: Annotated[
+        tuple[float | str, ...] | None,
+        tyro.conf.arg(metavar="RATE ...", help_behavior_hint="(default: 1, see above)"),
+    ] = None
     """learning rates: numbers, or start:stop:count"""
-    epochs: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
+    epochs: Annotated[
+        Positive | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 1000, see above)")
+    ] = None
     """iterations of gradient descent, each over all points"""
-    init_scale: Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, tyro.conf.arg(metavar="FLOAT")] = (
-        None
-    )
+    init_scale: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
+        tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: 1, see above)"),
+    ] = None
     """factor of the initial weights, which have standard deviation 0.01"""
     seeds: Positive = 1
     """initialisations of each network: seeds 0, 1, ...; seed 0 is the published one"""

@@ -26,12 +26,12 @@ class Options:
 
     data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
     """what to learn: digits, mnist, cifar10, or a data set of your own as package.module:name"""
-    root: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
+    root: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(needed for these two)")] = None
     """folder with the files of mnist or cifar10"""
     model: Annotated[str, tyro.conf.arg(metavar="NAME")] = "cnn"
     """what learns: cnn (that of the source), or what makes an nn.Module, as package.module:function"""
     loss: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
-    """loss function: cross_entropy for classes and mse for numbers, by default"""
+    """loss function; auto: cross_entropy for classes and mse for numbers"""
     lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = PUBLISHED
     """learning rates: numbers, or start:stop:count"""
     seeds: Positive = 8
@@ -53,8 +53,11 @@ class Options:
     """initialisations, each with as many orders of the data, to tell their shares of the result apart; 0 for none"""
     until_decided: bool = False
     """go on until the data decide: extend the grid where the best rate is at its end, add seeds, refine around it"""
-    budget: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
-    """with until-decided: trainings of the grid in all at most; four times those of the first round, by default"""
+    budget: Annotated[
+        Positive | None,
+        tyro.conf.arg(metavar="INT", help_behavior_hint="(default: four times those of the first round)"),
+    ] = None
+    """with until-decided: trainings of the grid in all at most"""
 
     @field_validator("data")
     @classmethod
