@@ -163,6 +163,20 @@ def test_what_was_not_recorded_is_left_out_with_a_sentence(told, missing, gone, 
     assert sentence in found.chapters[-1].text
 
 
+def test_curves_to_zoom_into_begin_with_the_loss_and_have_units(told):
+    angle = np.linspace(1, 179, STEPS)
+    records = block(leave_out=["weights", "weight_gradients", "activations"], gradient_angle=angle)
+    records["gradient_angle"].attrs["units"] = "degrees"
+    records["loss"][:] = np.linspace(1.06, 0.93, STEPS)
+    found = told(records)
+    (zoom,) = [one for chapter in found.chapters for one in chapter.items if isinstance(one, Interactive)]
+    names = [button["label"] for button in zoom.figure.layout.updatemenus[0].buttons]
+    assert names == ["Loss", "Gradient norm", "Gradient angle [degrees]"]
+    assert zoom.figure.layout.yaxis.title.text == "chosen quantity"
+    (network,) = table(found, "networks")
+    assert network["last gradient angle [degrees]"] == pytest.approx(179)
+
+
 def test_layers_at_different_steps_are_left_out_not_an_error(told):
     records = block()
     apart = records["weight_gradients_2"].isel(step=slice(None, None, 2)).rename(step="step_every_2")

@@ -12,7 +12,7 @@ from lrscope.report import Interactive
 from lrscope.studies import _recorded_tables as tables
 from lrscope.studies._findings import Chapter, Listed, Still
 from lrscope.studies._recorded_view import View, has_one_step, thinned
-from lrscope.studies._recorded_words import band, few, of_all, ordinal, read_of
+from lrscope.studies._recorded_words import band, few, of_all, ordinal, read_of, with_unit
 
 COLUMNS = 400
 """Points of a curve to zoom into at most."""
@@ -50,7 +50,7 @@ def _curves(
     caption = f"Over the steps{band(view)}.{of_all(next(iter(arrays.values())))}"
     still = Still("training", "Every recorded number of the network", caption, draw)
     items: list[Still | Listed | Interactive] = [still]
-    zoomed = [name for name in log if not _spans(arrays[name], FAR)][:MENU]
+    zoomed = [name for name, array in arrays.items() if not _spans(array, FAR)][:MENU]
     if zoomed:
         items.append(_zoom({name: few(arrays[name]) for name in zoomed}))
     return items, max(every for _, every in short.values())
@@ -83,9 +83,10 @@ def _zoom(arrays: Mapping[str, xr.DataArray]) -> Interactive:
     """Return the curves of one cadence with a menu."""
     dim = step_dimension(next(iter(arrays.values())))
     chosen = {name: thinned(array, COLUMNS)[0] for name, array in arrays.items() if dim in array.dims}
-    names = xr.DataArray([name.replace("_", " ") for name in chosen], dims="quantity", name="quantity")
+    texts = [with_unit(name, array) for name, array in chosen.items()]
+    names = xr.DataArray([text[:1].upper() + text[1:] for text in texts], dims="quantity", name="quantity")
     joined = xr.concat(list(chosen.values()), names, coords="minimal", compat="override", combine_attrs="drop")
-    summary = analysis.over_seeds(joined.assign_attrs(long_name="value", units="1"))
+    summary = analysis.over_seeds(joined.assign_attrs(long_name="chosen quantity", units="1"))
     return Interactive(
         "Curves, to zoom into", "Choose a quantity; hover for values.", figures.interactive_curves(summary, "quantity")
     )

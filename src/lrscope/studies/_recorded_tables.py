@@ -11,6 +11,7 @@ from lrscope.report import Table
 from lrscope.studies._cells import number, places
 from lrscope.studies._findings import Listed
 from lrscope.studies._recorded_view import LR, SEED, TIMES, View, has_one_step
+from lrscope.studies._recorded_words import with_unit
 from lrscope.studies._words import percent, short
 
 MEGA = 1e6
@@ -24,7 +25,7 @@ def networks(view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset
         labels = [values[member] for values in view.labels.values()]
         rows.append((member, *labels, *_ended(outcome, place), *_last(arrays, place)))
     ends = ("outcome", "diverged at step") if outcome is not None else ()
-    columns = ("network", *view.labels, *ends, *(f"last {name.replace('_', ' ')}" for name in arrays))
+    columns = ("network", *view.labels, *ends, *(f"last {with_unit(name, array)}" for name, array in arrays.items()))
     note = "Last: the last recorded value that is a number."
     return Listed("networks", Table("Every network", columns, rows, note))
 

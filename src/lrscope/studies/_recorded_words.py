@@ -38,6 +38,18 @@ def rate_text(lr: Any, among: Iterable[Any] = ()) -> str:
     return rate(lr, among) if isinstance(lr, float | int) else str(lr)
 
 
+def with_unit(name: str, array: xr.DataArray) -> str:
+    """Return the name of a quantity in words with its unit, where it has one.
+
+    Examples
+    --------
+    >>> with_unit("gradient_angle", xr.DataArray(0, attrs={"units": "degrees"})), with_unit("loss", xr.DataArray(0))
+    ('gradient angle [degrees]', 'loss')
+    """
+    units, words = str(array.attrs.get("units", "1")), name.replace("_", " ")
+    return words if units in ("1", "") else f"{words} [{units}]"
+
+
 def band(view: View) -> str:
     """Say what the bands of curves are; nothing where each rate has one network."""
     repeated = view.networks > len(np.unique(view.records[LR].values))
