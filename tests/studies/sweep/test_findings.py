@@ -1,5 +1,6 @@
 """Whatever becomes of the networks, everything is told, listed and drawn; where the truth is known, it is told."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ from lrscope.studies import Findings, Listed, Still
 from lrscope.studies.sweep import findings
 
 LRS = (0.0001, 0.001, 0.01)
+OWN = "own_things:ARRAYS"
 CLEAR = {0.0001: [2.0, 1.5, 1.2, 1.0], 0.001: [0.9, 0.5, 0.3, 0.2], 0.01: [1.0, 0.8, 0.9, 0.7]}
 NOTHING_DIVERGES: dict[tuple[float, int], int] = {}
 CHANGES = {
@@ -51,6 +53,33 @@ def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(kno
     diverged = len(CHANGES[change])
     assert found.summary[0].startswith("9 networks learned own_things:ARRAYS at 3 learning rates with 3 seeds")
     assert f" {diverged} of them diverged." in found.summary[0]
+
+
+GUESSED = {0.001: [2.3, 2.1, 1.8, 1.5], 0.01: [2.3, 2.31, 2.3, 2.302]}
+
+
+@pytest.mark.parametrize(("data", "accuracy", "told"), [("digits", 0.1, 2), ("digits", 0.4, 0), (OWN, 0.1, 0)])
+def test_networks_that_know_nothing_are_told_where_guessing_is_known(known, options, data, accuracy, told):
+    records = known(GUESSED, NOTHING_DIVERGES, seeds=2)
+    records["grid"]["held_out_accuracy"][:] = accuracy
+    said = findings(records, dataclasses.replace(options(lrs=tuple(GUESSED), seeds=2), data=data)).summary[0]
+    assert " No network diverged." in said
+    words = f" {told} ended no better than guessing (a held-out loss of 2.3)."
+    assert said.endswith(words) if told else "guessing" not in said
+
+
+def test_what_decides_is_drawn_once_and_listed_at_the_end(known, options):
+    found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
+    (decides,) = (chapter for chapter in found.chapters if chapter.title == "What else decides")
+    assert [item.name for item in decides.items] == ["variance"]
+    assert found.chapters[-1].collapsed
+    assert [item.name for item in found.chapters[-1].items] == ["epochs", "variance_shares"]
+
+
+def test_the_black_marks_of_the_steps_to_a_target_are_explained(known, options):
+    found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
+    (steps,) = (still for still in items(found, Still) if still.name == "steps_to_target")
+    assert "black: the median over the seeds with its 95 % interval; crosses: not reached." in steps.caption
 
 
 def test_nothing_is_recommended_where_all_diverged(known, options):

@@ -99,7 +99,10 @@ def variance(split: xr.Dataset) -> Still:
 
 def targets(reached: xr.Dataset, scores: xr.DataArray) -> Still:
     """Return after how many steps the target is reached, by rate."""
-    caption = f"Steps until the held-out loss is {float(reached['target']):.3g}; crosses: not reached."
+    caption = (
+        f"Steps until the held-out loss is {float(reached['target']):.3g}. Every point is one network; black: the "
+        "median over the seeds with its 95 % interval; crosses: not reached."
+    )
     draw = partial(_one, "steps_to_target_by_rate", reached, scores.notnull())
     return Still("steps_to_target", "Steps to a target", caption, draw)
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from lrscope.report import Interactive
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
-from lrscope.studies._words import counted
+from lrscope.studies._words import counted, short
 from lrscope.studies.sweep import _figures as pictures
 from lrscope.studies.sweep import _tables as tables
 from lrscope.studies.sweep._claims import claims
@@ -46,6 +46,7 @@ def _what(found: Results) -> str:
     trained = int(found.scores.notnull().sum())
     diverged = int((found.scores == math.inf).sum())
     told = f"{diverged} of them diverged." if diverged else "No network diverged."
+    told += _guessing(found)
     if options.until_decided and trained >= options.trainings:
         told += f" The budget of {options.trainings} trainings is spent."
     return (
@@ -53,6 +54,17 @@ def _what(found: Results) -> str:
         f"{counted(sizes['seed'], 'seed')} for {counted(options.epochs, 'epoch')} "
         f"({counted(options.epochs * found.per_epoch, 'update')}). {told}"
     )
+
+
+def _guessing(found: Results) -> str:
+    """Say how many networks came to the end and know no more of the classes than that there are so many."""
+    classes = CLASSES.get(found.options.data)
+    if classes is None or found.accuracy is None:
+        return ""
+    guessed = (found.scores >= math.log(classes) * (1 - NO_BETTER)) & (found.accuracy < LUCKY / classes)
+    count = int(guessed.sum())
+    loss = short(math.log(classes))
+    return f" {count} ended no better than guessing (a held-out loss of {loss})." if count else ""
 
 
 def _chapters(found: Results) -> list[Chapter]:
@@ -65,20 +77,23 @@ def _chapters(found: Results) -> list[Chapter]:
     if found.targets is not None:
         course.insert(1, pictures.targets(found.targets, found.scores))
     split = found.split
+    numbers = [tables.curves(found), *([] if split is None else [tables.variance(split)])]
     return [
         Chapter("Which learning rate", "", evidence),
         Chapter("Course of the training", "", course),
         Chapter("Against the range test", RANGE_TEST, [pictures.range_test(found), tables.range_test(found)]),
-        *([] if split is None else [_split(split)]),
+        *([] if split is None else [Chapter("What else decides", SPLIT, [pictures.variance(split)])]),
         Chapter("Inside the networks", "" if found.rectified else NOT_RECTIFIED, inside),
-        Chapter("Numbers of the curves", "", [tables.curves(found)], True),
+        Chapter("Numbers of the figures", "", numbers, True),
     ]
 
 
-def _split(split: xr.Dataset) -> Chapter:
-    return Chapter("What else decides", SPLIT, [pictures.variance(split), tables.variance(split)])
-
-
+CLASSES = {"digits": 10, "mnist": 10, "cifar10": 10}
+"""Classes of the data sets, as common as each other: who guesses has the logarithm of their number as loss."""
+NO_BETTER = 0.01
+"""A loss that is lower than that of guessing by a smaller share is no better."""
+LUCKY = 1.5
+"""Times the share of a class that a constant answer may hit: in a held-out part classes are not equally common."""
 NOT_RECTIFIED = (
     "Dead neurons are not counted: the recorded layers put out values below 0, as those of networks do that call their "
     "activation functions as functions instead of modules, or have others than ReLU."
