@@ -9,6 +9,7 @@ import pytest
 from lrscope.records import MEMBER
 from lrscope.studies import ONLY
 from lrscope.studies.fluctuation import Options, findings
+from lrscope.studies.fluctuation import _figures as pictures
 from lrscope.studies.fluctuation import _tables as tables
 from lrscope.studies.fluctuation._findings import _active, _histograms, _summary
 
@@ -109,7 +110,7 @@ def test_a_diverged_network_has_empty_cells(plan):
 
 def test_a_missing_published_row_is_an_empty_cell(plan):
     found = plan(shapes=("pentagon",), lrs=(0.01,)).results()
-    row = next(row for row in tables.counts(found).table.rows if row[1:3] == ("bias_gradients", "encoder"))
+    row = next(row for row in tables.counts(found).table.rows if row[1:3] == ("bias gradients", "encoder"))
     assert row[5:] == (87, 0, 10, None, None)
 
 
@@ -118,9 +119,31 @@ def test_distances_have_one_row_a_quantity_and_shape(plan):
     rows = tables.distances(found).table.rows
     assert [row[:2] for row in rows][:2] == [("weights", "circle"), ("weights", "square")]
     assert len(rows) == 5 * 2
-    for quantity, shape, distance, scatter in rows:
+    for words, shape, distance, scatter in rows:
+        quantity = words.replace(" ", "_")
         assert distance == pytest.approx(float(found.distance[quantity].sel(shape=shape).mean()))
         assert scatter == pytest.approx(float(found.scatter[quantity].sel(shape=shape).mean()))
+
+
+def test_tables_name_quantities_in_words(plan):
+    found = plan(shapes=("circle",), seeds=2).results()
+    for listed in (tables.distances(found), tables.counts(found), tables.participation(found)):
+        quantities = {row[listed.table.columns.index("quantity")] for row in listed.table.rows}
+        assert {"weight gradients", "bias gradients"} <= quantities
+        assert not [name for name in quantities if "_" in name]
+
+
+def test_the_bars_against_the_published_tables_are_explained_where_there_are_some(plan):
+    bars = "bars: 95 % intervals of the mean over the seeds"
+    assert bars in pictures.against_published(plan(shapes=("circle",), seeds=2).results()).caption
+    assert bars not in pictures.against_published(plan(shapes=("circle",)).results()).caption
+
+
+def test_the_activity_has_the_colours_of_the_other_reports(plan):
+    some = plan(lrs=(0.01,), seeds=1)
+    drawn = pictures.activity(_active(some.results(), some.records(), "spiral")).draw()
+    assert [ax.get_title("left") for ax in drawn.axes if ax.get_title("left")] == ["spiral, lr 0.01, seed 0"]
+    assert "activity" in {mesh.get_cmap().name for ax in drawn.axes for mesh in ax.collections if mesh.get_cmap()}
 
 
 def test_the_activity_of_a_network_that_came_to_its_end_is_shown(plan):

@@ -3,7 +3,6 @@
 from functools import partial
 
 import xarray as xr
-from matplotlib.figure import Figure
 
 from lrscope import analysis, figures
 from lrscope.report import Interactive
@@ -62,7 +61,11 @@ def against_published(found: Results) -> Still:
     ours = xr.concat([_lowest(found.counts[name]) for name in QUANTITIES], quantities)
     theirs = xr.concat([_lowest(found.published[name]) for name in QUANTITIES], quantities)
     summary = analysis.over_seeds(ours.assign_attrs(long_name="share of neurons in the lowest bin", units="1"))
-    caption = "Share of the neurons in the lowest bin (0 to 0.3) of each table: measured (filled) and published (open)."
+    bars = "; bars: 95 % intervals of the mean over the seeds" if found.seeds > 1 else ""
+    caption = (
+        "Share of the neurons in the lowest bin (0 to 0.3) of each table: measured (filled) and published (open), "
+        f"joined by a thin line{bars}."
+    )
     return Still(
         "against_published", "Measured against published", caption, partial(figures.published_panels, summary, theirs)
     )
@@ -113,11 +116,7 @@ def activity(active: xr.DataArray) -> Still:
     thinned = active.isel({step: slice(None, None, max(1, active.sizes[step] // HEAT_STEPS))})
     place = f"{active['shape'].item()}, lr {rate(active['lr'].item())}, seed {active['seed'].item()}"
     caption = f"Share of the points that activate each ReLU neuron while the network learns ({place})."
-    return Still("activity", "Activity of every neuron", caption, partial(_heat_map, thinned))
-
-
-def _heat_map(values: xr.DataArray) -> Figure:
-    return figures.figure_of(figures.heat_map(values))
+    return Still("activity", "Activity of every neuron", caption, partial(figures.activity_maps, {place: thinned}))
 
 
 def _repetitions(found: Results) -> str:

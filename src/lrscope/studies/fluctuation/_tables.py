@@ -30,7 +30,14 @@ def counts(found: Results) -> Listed:
     """Return the paper's tables, measured and published: one row a shape, quantity, part, rate and seed."""
     columns = ("shape", "quantity", "part", "lr", "seed", "0 to 0.3", "0.3 to 0.7", "0.7 to 1", "published", "distance")
     rows = [
-        (place["shape"], quantity, place["part"], place["lr"], place["seed"], *_counts_row(found, quantity, place))
+        (
+            place["shape"],
+            quantity.replace("_", " "),
+            place["part"],
+            place["lr"],
+            place["seed"],
+            *_counts_row(found, quantity, place),
+        )
         for quantity in QUANTITIES
         for place in places(found.counts[quantity], ("shape", "part", "lr", "seed"))
     ]
@@ -43,7 +50,7 @@ def participation(found: Results) -> Listed:
     columns = ("quantity", "layer", "lr", "neurons", "share inactive")
     rows = [
         (
-            quantity,
+            quantity.replace("_", " "),
             place["layer"],
             place["lr"],
             found.fluctuation[quantity]["layer"].values.tolist().count(place["layer"]),
@@ -61,7 +68,7 @@ def distances(found: Results) -> Listed:
     columns = ("quantity", "shape", "distance", "scatter of the published tables")
     rows = [
         (
-            quantity,
+            quantity.replace("_", " "),
             shape,
             number(distance.sel(shape=shape).mean()),
             number(found.scatter[quantity].sel(shape=shape).mean()),
