@@ -172,7 +172,7 @@ def test_curves_to_zoom_into_begin_with_the_loss_and_have_units(told):
     (zoom,) = [one for chapter in found.chapters for one in chapter.items if isinstance(one, Interactive)]
     names = [button["label"] for button in zoom.figure.layout.updatemenus[0].buttons]
     assert names == ["Loss", "Gradient norm", "Gradient angle [degrees]"]
-    assert zoom.figure.layout.yaxis.title.text == "chosen quantity"
+    assert zoom.figure.layout.yaxis.title.text == ""
     (network,) = table(found, "networks")
     assert network["last gradient angle [degrees]"] == pytest.approx(179)
 

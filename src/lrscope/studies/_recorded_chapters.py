@@ -86,9 +86,11 @@ def _zoom(arrays: Mapping[str, xr.DataArray]) -> Interactive:
     texts = [with_unit(name, array) for name, array in chosen.items()]
     names = xr.DataArray([text[:1].upper() + text[1:] for text in texts], dims="quantity", name="quantity")
     joined = xr.concat(list(chosen.values()), names, coords="minimal", compat="override", combine_attrs="drop")
-    summary = analysis.over_seeds(joined.assign_attrs(long_name="chosen quantity", units="1"))
+    summary = analysis.over_seeds(joined.assign_attrs(long_name="", units="1"))
     return Interactive(
-        "Curves, to zoom into", "Choose a quantity; hover for values.", figures.interactive_curves(summary, "quantity")
+        "Curves, to zoom into",
+        "Choose a quantity, which the menu names with its unit; hover for values.",
+        figures.interactive_curves(summary, "quantity"),
     )
 
 
