@@ -18,8 +18,8 @@ from benchmarks.rounds import Measured, measure, table
 from lrscope import store
 from lrscope.data import Shape
 from lrscope.models import Autoencoder
+from lrscope.papers.fluctuation import Options, experiments
 from lrscope.studies import ONLY
-from lrscope.studies.fluctuation import Options, experiments
 from lrscope.training import Experiment, Sweep, stream
 
 HAS_JAX = importlib.util.find_spec("jax") is not None

@@ -15,7 +15,7 @@ def run(arrays: list[np.ndarray], lr: float, iterations: int) -> tuple[np.ndarra
 
     Parameters
     ----------
-    arrays : first and second as in `benchmarks.numpy_perceptron`; points, their targets, held-out points, their targets
+    arrays : first and second as in `benchmarks.numpy_perceptron`; points, targets, validation points, targets
     """
     jax.config.update("jax_enable_x64", True)
     weights, points = (jnp.asarray(arrays[0]), jnp.asarray(arrays[1])), [jnp.asarray(array) for array in arrays[2:]]

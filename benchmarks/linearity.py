@@ -49,7 +49,7 @@ On {os.cpu_count()} cores, medians of {ROUNDS} rounds; ratios are to the plain l
 Seconds before: of lrscope the first piece of {NETWORKS // 4} networks less the time of a later one (tracing), of JAX
 compiling. Behind them, networks a second relative to JAX:
 {_relative(measured)}.
-lrscope's time includes what a replication is for: outputs on the samples held out and learned from, and sums of them
+lrscope's time includes what a replication is for: outputs on the validation samples and learned from, and sums of them
 and of their products. JAX trains only. Its program keeps one core busy, and takes about the same time a network for
 16 to 128 networks a call; a user who calls it from two threads gets the last row, which lrscope does not reach.
 
@@ -76,14 +76,16 @@ def replication(replicates: int) -> Replication:
 
 def plain() -> Figures:
     """What a user would write."""
-    arrays, held_out = Digits().arrays(), Digits().held_out()
+    arrays, validation = Digits().arrays(), Digits().validation()
     images, digits = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
     _loop(images, digits, PLAIN_NETWORKS)  # the first is slower
     start = time.perf_counter()
     trained = [_loop(images, digits, seed) for seed in range(PLAIN_NETWORKS)]
     seconds = time.perf_counter() - start
     with torch.no_grad():
-        found = [model(torch.from_numpy(held_out.inputs)).argmax(1).numpy() == held_out.targets for model in trained]
+        found = [
+            model(torch.from_numpy(validation.inputs)).argmax(1).numpy() == validation.targets for model in trained
+        ]
     return {MILLISECONDS: 1e3 * seconds / PLAIN_NETWORKS, ACCURACY: float(np.mean(found))}
 
 
@@ -128,12 +130,12 @@ def replicated() -> Figures:
 
 
 def in_jax() -> Figures:
-    arrays, held_out = Digits().arrays(), Digits().held_out()
-    x, x_held_out = (one.inputs.reshape(len(one.inputs), -1) for one in (arrays, held_out))
+    arrays, validation = Digits().arrays(), Digits().validation()
+    x, x_validation = (one.inputs.reshape(len(one.inputs), -1) for one in (arrays, validation))
     program, before = jax_replicates.compiled(x, arrays.targets, LR, (EPOCHS, BATCH_SIZE), JAX_MEMBERS)
     one, trained = jax_replicates.timed(program, JAX_MEMBERS, 1, JAX_CALLS)
     two, _ = jax_replicates.timed(program, JAX_MEMBERS, 2, 2 * JAX_CALLS)
-    accuracy = jax_replicates.accuracy(trained, x_held_out, held_out.targets)
+    accuracy = jax_replicates.accuracy(trained, x_validation, validation.targets)
     return {MILLISECONDS: 1e3 * one, MILLISECONDS + TWO: 1e3 * two, BEFORE: before, ACCURACY: accuracy}
 
 

@@ -15,7 +15,7 @@ Gradient = tuple[np.ndarray, np.ndarray]
 
 @dataclass
 class Network:
-    """Weights, the points to learn from and those held out, and memory for the hidden layer on both."""
+    """Weights, the points to learn from and those for validation, and memory for the hidden layer on both."""
 
     first: np.ndarray
     second: np.ndarray
@@ -40,7 +40,7 @@ class Network:
         return errors, (of_hidden @ self.x_of_samples, errors @ self.hidden.T / len(self.y))
 
     def test_errors(self) -> np.ndarray:
-        """Return the errors (1, point) of the points held out."""
+        """Return the errors (1, point) of the validation points."""
         return _outputs(self.first, self.second, self.minus_x_test, self.hidden_test) - self.y_test
 
 

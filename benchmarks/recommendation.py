@@ -17,7 +17,7 @@ from torch import nn
 from lrscope.analysis import final_scores, recommendation
 from lrscope.data import Samples
 from lrscope.optim import SGD, Adam
-from lrscope.probes import HeldOutLoss, Loss, every
+from lrscope.probes import Loss, ValidationLoss, every
 from lrscope.training import Experiment, Sweep, train
 
 TRAINED, SEEDS, SHOWN, REPETITIONS = 128, 32, 8, 500
@@ -29,7 +29,7 @@ NEGLIGIBLE, PENALTY = 0.05, 2.0
 MUST_CONTAIN = 0.95
 MAY_DECIDE = 0.05
 Held = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
-"""Inputs and targets to learn from; inputs and targets held out."""
+"""Inputs and targets to learn from; inputs and targets validation."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Task:
     loss: str = "cross_entropy"
 
     def experiment(self, name: str) -> Experiment:
-        inputs, targets, held_out = self.data()
+        inputs, targets, validation = self.data()
         return Experiment(
-            data=Samples(inputs, targets, name, held_out=held_out),
+            data=Samples(inputs, targets, name, validation=validation),
             model=self.network,
             loss=self.loss,
             optimizer=self.optimizer,
@@ -57,7 +57,7 @@ class Task:
             ),
             epochs=self.epochs,
             batch_size=self.batch_size,
-            probes=(Loss(when=every(10)), HeldOutLoss(when=every(1, "epoch"))),
+            probes=(Loss(when=every(10)), ValidationLoss(when=every(1, "epoch"))),
         )
 
     def network(self) -> nn.Module:
@@ -114,7 +114,7 @@ def page() -> str:
 
 Grids of small networks with {TRAINED} seeds a rate. {REPETITIONS} times a recommendation gets {SHOWN} seeds, drawn at
 random from the first {SEEDS}; *contains* is how often its plausible rates contain the one that is the best by all
-{SEEDS} (the geometric mean of the last held-out loss; networks that diverged count as twice the largest finite one),
+{SEEDS} (the geometric mean of the last validation loss; networks that diverged count as twice the largest finite one),
 *of the others* that of the {TRAINED - SEEDS} seeds that no recommendation has seen. The bare mean and the median of the
 {SEEDS} losses, as other definitions of the best, stand beside it.
 

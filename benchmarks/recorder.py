@@ -23,9 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrscope.integrations import Recorder
 from lrscope.models import CNN, Autoencoder
 from lrscope.probes import Activations, Biases, Gradients, Weights, every
+from lrscope.recorder import Recorder
 
 ROUNDS = 5
 STEPS = {"cnn": 56, "autoencoder": 600}

@@ -16,7 +16,7 @@ from lrscope import records
 from lrscope.data import Function
 from lrscope.models import Perceptron
 from lrscope.optim import SGD
-from lrscope.probes import GradientAngle, GradientNorm, HeldOutLoss
+from lrscope.probes import GradientAngle, GradientNorm, ValidationLoss
 from lrscope.training import Experiment, Sweep, stream
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
@@ -169,15 +169,15 @@ def _experiment(hidden: int, lrs: list[float], iterations: int) -> Experiment:
         loss="half_mse",
         optimizer=SGD(),
         steps=iterations,
-        probes=[HeldOutLoss(), GradientNorm(), GradientAngle()],
+        probes=[ValidationLoss(), GradientNorm(), GradientAngle()],
         dtype="float64",
     )
 
 
 def _arrays(hidden: int) -> list[np.ndarray]:
-    """Return first and second weights, the points, their targets, the points held out, and their targets."""
+    """Return first and second weights, the points, their targets, the validation points, and their targets."""
     torch.manual_seed(0)
     first, bias, second, last = (one.detach().numpy() for one in Perceptron(hidden)().parameters())
     weights = [np.column_stack([first, bias]), np.column_stack([second, last])]
-    both = Function("f1").arrays(), Function("f1").held_out()
+    both = Function("f1").arrays(), Function("f1").validation()
     return weights + [array[:, 0] for arrays in both for array in (arrays.inputs, arrays.targets)]

@@ -16,12 +16,12 @@ def main() -> None:
         print(json.loads(str(file["lrscope"]))["format"], json.loads(str(file["complete"])))
         tree = file["records_every_1_epoch"]  # one entry is one network at one step
         labels = json.loads(str(file["labels_records_every_1_epoch"]))
-        print(labels["variables"]["held_out_loss"]["attrs"]["long_name"])
-        entries = tree.arrays(["lr", "seed", "step", "held_out_loss"], library="np")
+        print(labels["variables"]["val_loss"]["attrs"]["long_name"])
+        entries = tree.arrays(["lr", "seed", "step", "val_loss"], library="np")
 
     last = entries["step"] == entries["step"].max()
     for lr in np.unique(entries["lr"]):
-        losses = entries["held_out_loss"][last & (entries["lr"] == lr)]  # of all seeds; NaN where one diverged
+        losses = entries["val_loss"][last & (entries["lr"] == lr)]  # of all seeds; NaN where one diverged
         print(f"lr {lr:<6} {losses.mean():.3f} over {len(losses)} seeds")
 
 

@@ -12,16 +12,16 @@ from lrscope.store import open_records
 def main() -> None:
     lazy = open_records(sys.argv[1])  # an xarray.Dataset (member, step); a variable is read when it is used
     print(dict(lazy.sizes), list(lazy.data_vars))
-    print(lazy["held_out_loss"].attrs)
+    print(lazy["val_loss"].attrs)
 
-    grid = records.on_grid(lazy[["held_out_loss", "loss"]])  # (lr, seed, step) instead of (member, step)
-    held_out = grid["held_out_loss"].rename(step_every_1_epoch="step")  # measured at steps of its own
-    print(held_out.median("seed").sel(lr=0.01).to_pandas().round(3).tail(3))
-    print(held_out.isel(step=-1).quantile([0.25, 0.5, 0.75], "seed").to_pandas().round(3))
+    grid = records.on_grid(lazy[["val_loss", "loss"]])  # (lr, seed, step) instead of (member, step)
+    validation = grid["val_loss"].rename(step_every_1_epoch="step")  # measured at steps of its own
+    print(validation.median("seed").sel(lr=0.01).to_pandas().round(3).tail(3))
+    print(validation.isel(step=-1).quantile([0.25, 0.5, 0.75], "seed").to_pandas().round(3))
 
-    best = held_out.isel(step=-1).mean("seed").idxmin("lr").item()
+    best = validation.isel(step=-1).mean("seed").idxmin("lr").item()
     print(f"lowest at lr {best}, earliest below 0.5 at step", end=" ")
-    print(held_out["step"].where(held_out.sel(lr=best) < 0.5).min().item())
+    print(validation["step"].where(validation.sel(lr=best) < 0.5).min().item())
     print(records.on_grid(records.outcomes(lazy))["outcome"].isel(seed=0).to_pandas())
 
 

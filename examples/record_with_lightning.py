@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lrscope.integrations import LightningRecorder
+from lrscope.recorder import LightningRecorder
 from lrscope.store import open_records
 
 POINTS = torch.linspace(-1, 1, 200)[:, None]

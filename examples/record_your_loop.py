@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from lrscope import analysis
-from lrscope.integrations import Recorder
 from lrscope.probes import every
+from lrscope.recorder import Recorder
 from lrscope.records import on_grid
 from lrscope.store import open_records
 

@@ -46,7 +46,7 @@ def main() -> None:
         sweep=Sweep(lr=[0.01, 0.1, 1.0, 1e9], momentum=[0.0, 0.9], seed=range(2)),
         epochs=20,
         batch_size=30,
-        probes=[Weights(include=("features.*",), detail="spread"), Activations(), GradientNorm(when=every(10))],
+        probes=[Weights(include=("features.*",), detail="std"), Activations(), GradientNorm(when=every(10))],
     )
     write("own.root", stream(experiment, device="cpu"), {"experiment": experiment.to_json()})
 

@@ -21,6 +21,9 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "lrscope")
 
 
+pytest_plugins = ["study_runs"]
+
+
 def networks(rates, replicates, samples=60, outputs=5, *, curve=0.0, noise=1.0, shared=0.8, seed=0, effect=10.0):
     """Return outputs (lr, replicate, sample, output) of networks that change with the rate as told, and their means.
 

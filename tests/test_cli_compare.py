@@ -47,19 +47,19 @@ def said(capsys):
 def test_a_sweep_is_compared_by_its_score(sweep, said):
     text = said(sweep, *RATES, "--size", "0.5")
     assert re.search(
-        r"^0\.01 (beats|and) 0\.001 .* in held-out loss.*over 3 paired seeds at step 45", text
-    ) or re.search(r"^0\.001 and 0\.01 cannot be told apart in held-out loss: a difference of ", text)
+        r"^0\.01 (beats|and) 0\.001 .* in validation loss.*over 3 paired seeds at step 45", text
+    ) or re.search(r"^0\.001 and 0\.01 cannot be told apart in validation loss: a difference of ", text)
     assert "all 8 flips of their signs: p = " in text
     assert re.search(
-        r"^learning rate +held-out loss +compared +diverged *\n0\.001 .* 3 +0 *\n0\.01 .* 3 +0 *$", text, re.M
+        r"^learning rate +validation loss +compared +diverged *\n0\.001 .* 3 +0 *\n0\.01 .* 3 +0 *$", text, re.M
     )
     assert re.search(r"^0\.5 \(asked for\) +\d+ *$", text, re.M)
 
 
 def test_a_file_is_compared_as_the_folder(sweep, said):
-    folder = said(sweep, *RATES, "--metric", "held_out_accuracy")
-    assert said(sweep / "records-grid.root", *RATES, "--metric", "held_out_accuracy") == folder
-    assert "in held-out accuracy" in folder
+    folder = said(sweep, *RATES, "--metric", "val_accuracy")
+    assert said(sweep / "records-grid.root", *RATES, "--metric", "val_accuracy") == folder
+    assert "in validation accuracy" in folder
 
 
 def test_other_steps_experiments_and_confidences_are_chosen(sweep, said):
@@ -85,9 +85,9 @@ def test_cases_are_shown_in_whole_lines(shapes, said):
         (["RUN", "--lr", "0.01", "--lr", "0.01"], "other must be another rate than lr; got 0.01."),
         (["RUN", "--lr", "fast", "--lr", "0.01"], "lr must be a valid number; got 'fast'."),
         (["RUN", *RATES, "--confidence", "95"], "confidence must be less than 1; got '95'. Write 95 % as 0.95."),
-        (["RUN", *RATES, "--metric", "held_out_los"], "metric must be one of loss, held_out_loss, "),
+        (["RUN", *RATES, "--metric", "val_los"], "metric must be one of loss, val_loss, "),
         (["RUN", *RATES, "--step", "-1"], "step must be greater than or equal to 0; got '-1'."),
-        (["RUN", *RATES, "--step", "7"], "step must be one at which held_out_loss was recorded; got 7. The nearest: "
+        (["RUN", *RATES, "--step", "7"], "step must be one at which val_loss was recorded; got 7. The nearest: "
          "22 and 45."),
         (["RUN", *RATES, "--size", "0"], "size must be greater than 0; got '0'."),
         (["RUN", *RATES, "--confidence", "1"], "confidence must be less than 1; got '1'."),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lrscope.cli import main
-from lrscope.integrations import Recorder
+from lrscope.recorder import Recorder
 
 EXPORT = ["export", "tensorboard"]
 

@@ -232,7 +232,7 @@ def test_data_and_model_of_ones_own_are_trained_as_shown(workplace, monkeypatch)
     finally:
         sys.modules.pop("mine", None)
     records = open_records("results/mine/records-grid.root")
-    accuracy = records["held_out_accuracy"]
+    accuracy = records["val_accuracy"]
     assert accuracy.shape == (2, 5)
     assert (accuracy.isel(step_every_1_epoch=-1) > 0.5).all()
 
@@ -298,7 +298,11 @@ def test_the_contracts_that_the_rules_name_exist():
 def test_the_map_shows_every_folder_and_module():
     source = ROOT / "src/lrscope"
     there = {path.name for path in source.iterdir() if path.suffix == ".py"}
-    folders = [*source.glob("*/__init__.py"), *source.glob("studies/*/__init__.py")]
+    folders = [
+        *source.glob("*/__init__.py"),
+        *source.glob("studies/*/__init__.py"),
+        *source.glob("papers/*/__init__.py"),
+    ]
     there |= {f"{path.parent.name}/" for path in folders}
     there |= {path.name for path in source.glob("training/_[a-z]*.py")}
     tree = next(block["code"] for block in blocks(ROOT / "ARCHITECTURE.md", "") if "src/lrscope/\n" in block["code"])

@@ -239,7 +239,7 @@ def test_only_the_last_losses_decide():
 def test_variables_of_a_quantity_come_in_the_order_of_the_layers():
     whole = records()
     second = whole["weights_encoder_0"].rename("weights_decoder_0").assign_attrs(layer="decoder.0")
-    spread = whole["loss"].rename("spread").assign_attrs(quantity="weights", statistic="spread")
+    spread = whole["loss"].rename("spread").assign_attrs(quantity="weights", statistic="std")
     whole = whole.assign(weights_decoder_0=second, spread=spread)
     assert [array.name for array in of_quantity(whole, "weights", "values")] == [
         "weights_encoder_0",
@@ -324,7 +324,7 @@ def test_standardised_is_the_same_on_the_grid():
     ("statistic", "name", "becomes"),
     [
         ("values", "weights_standardised_encoder_0", "standardised"),
-        ("spread", "weights_spread_standardised_encoder_0", "spread_standardised"),
+        ("std", "weights_std_standardised_encoder_0", "std_standardised"),
     ],
 )
 def test_standardised_is_labelled(statistic, name, becomes):

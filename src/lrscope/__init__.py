@@ -12,8 +12,9 @@
 `lrscope.analysis`      records to smaller labelled arrays
 `lrscope.figures`       labelled arrays to figures
 `lrscope.report`        one HTML file that says what was found
-`lrscope.integrations`  a recorder for your own loop; records for TensorBoard
-`lrscope.studies`       questions with their experiment, analyses, figures and published claims
+`lrscope.recorder`      a recorder for your own loop; records for TensorBoard
+`lrscope.studies`       questions with their experiment, analyses, figures and claims
+`lrscope.papers`        reproductions of published experiments: studies with their own analyses and figures
 ======================  ==================================================================================
 
 Each is imported when it is first used: reading and drawing records needs no PyTorch.
@@ -31,10 +32,11 @@ __all__ = [
     "distributed",
     "errors",
     "figures",
-    "integrations",
     "models",
     "optim",
+    "papers",
     "probes",
+    "recorder",
     "records",
     "report",
     "specification",

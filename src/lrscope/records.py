@@ -29,7 +29,7 @@ DIVERGED_AT = "diverged_at"
 """Name of the variable (member, step): first step with a loss or gradient that is not finite; -1 before."""
 LOSS = "loss"
 VALUES = "values"
-SPREAD = "spread"
+STD = "std"
 STANDARDISED = "standardised"
 OUTCOMES = ("converged", "not improved", "diverged")
 RATE_REASONS = (

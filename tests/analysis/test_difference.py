@@ -21,7 +21,7 @@ def scores(first, second, seeds=None):
     """Return scores (lr, seed) of the rates 0.01 and 0.1."""
     values = np.array([first, second], dtype=float)
     seeds = np.arange(values.shape[1]) if seeds is None else seeds
-    attrs = {"long_name": "loss of held-out samples", "units": "1"}
+    attrs = {"long_name": "loss of validation samples", "units": "1"}
     return xr.DataArray(values, coords={"lr": [LR, OTHER], "seed": seeds}, dims=("lr", "seed"), attrs=attrs)
 
 
@@ -146,7 +146,7 @@ def test_differences_that_are_all_the_same_leave_no_noise_to_test_by():
 def test_results_are_labelled():
     found = compared(*drawn(np.random.default_rng(2), 5))
     assert all({"long_name", "units"} <= set(array.attrs) for array in found.values())
-    assert found["difference"].attrs["long_name"] == "difference of the loss of held-out samples"
+    assert found["difference"].attrs["long_name"] == "difference of the loss of validation samples"
     assert found["lr"].values.tolist() == [LR, OTHER]
     assert found.attrs["confidence"] == 0.95
 

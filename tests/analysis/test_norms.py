@@ -25,7 +25,7 @@ def test_after_a_divergence_nothing_is_known(records, diverge):
 def test_a_spread_has_no_norm(records):
     for array in records.values():
         if array.attrs["quantity"] == "weight_gradients":
-            array.attrs["statistic"] = "spread"
+            array.attrs["statistic"] = "std"
     with pytest.raises(InputError, match="weight_gradients must be recorded with one of the statistics values"):
         layer_norms(records, ["weight_gradients"])
 

@@ -11,15 +11,15 @@ EPOCHS, PER_EPOCH = 30, 10
 
 
 def records(exponents, levels, seeds=8, noise=0.01):
-    """Return held-out losses that are powers of the step up to levels at its end; seeds lie above or below in turn."""
+    """Return validation losses: powers of the step up to levels at its end; seeds lie above or below in turn."""
     steps = np.arange(1, EPOCHS + 1) * PER_EPOCH - 1
     course = (np.arange(1, EPOCHS + 1) / EPOCHS) ** np.asarray(exponents)[:, None, None]
     signs = (-1.0) ** np.add.outer(np.arange(len(levels)), np.arange(seeds))
     of_seed = np.exp(noise * signs)[..., None]
     values = np.asarray(levels, dtype=float)[:, None, None] * course * of_seed
-    attrs = {"long_name": "loss of held-out samples", "units": "1", "quantity": "held_out_loss", "statistic": "values"}
+    attrs = {"long_name": "loss of validation samples", "units": "1", "quantity": "val_loss", "statistic": "values"}
     coords = {"lr": np.geomspace(0.01, 1, len(levels)), "seed": np.arange(seeds), DIM: steps}
-    return xr.Dataset({"held_out_loss": (("lr", "seed", DIM), values, attrs)}, coords=coords)
+    return xr.Dataset({"val_loss": (("lr", "seed", DIM), values, attrs)}, coords=coords)
 
 
 def judged(made):
@@ -36,8 +36,8 @@ def test_trends_are_the_exponents():
 
 def test_noise_is_no_trend():
     made = records([0.0, 0.0], [1, 1.5])
-    jitter = np.random.default_rng(1).lognormal(0, 0.05, made["held_out_loss"].shape)
-    found = judged(made.assign(held_out_loss=made["held_out_loss"] * jitter))
+    jitter = np.random.default_rng(1).lognormal(0, 0.05, made["val_loss"].shape)
+    found = judged(made.assign(val_loss=made["val_loss"] * jitter))
     assert not found.still_improving.any()
     assert not found.rising.any()
 
@@ -73,7 +73,7 @@ def test_what_is_decided_needs_no_more_epochs():
 
 def test_where_all_diverge_nothing_is_foreseen():
     made = records([-0.3, -0.5], [1, 2])
-    made["held_out_loss"][:, :, 3:] = np.nan
+    made["val_loss"][:, :, 3:] = np.nan
     found = more_epochs(made, recommendation(final_scores(made) * np.inf))
     assert int(found.epochs_needed) == -1
     assert found.trend.isnull().all()
@@ -83,7 +83,7 @@ def test_where_all_diverge_nothing_is_foreseen():
 def test_members_that_diverged_are_left_out():
     made = records([-0.5, 0.0], [1, 2])
     spoilt = made.copy(deep=True)
-    spoilt["held_out_loss"][0, 3, 5:] = np.nan
+    spoilt["val_loss"][0, 3, 5:] = np.nan
     np.testing.assert_allclose(judged(spoilt).trend, [-0.5, 0.0], atol=1e-9)
 
 

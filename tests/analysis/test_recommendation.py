@@ -15,7 +15,7 @@ RATES = np.geomspace(1e-3, 1, 7)
 def scores(values, rates=None):
     values = np.asarray(values, dtype=float)
     rates = RATES[: len(values)] if rates is None else rates
-    attrs = {"long_name": "loss of held-out samples", "units": "1"}
+    attrs = {"long_name": "loss of validation samples", "units": "1"}
     coords = {"lr": rates, "seed": np.arange(values.shape[1])}
     return xr.DataArray(values, coords=coords, dims=("lr", "seed"), attrs=attrs)
 
@@ -242,7 +242,7 @@ def test_the_same_scores_give_the_same_result_and_another_seed_other_intervals()
 def test_everything_is_labelled():
     found = recommendation(bowl(np.random.default_rng(15)))
     assert all({"long_name", "units"} <= set(array.attrs) for array in found.values())
-    assert found["score"].attrs == {"long_name": "loss of held-out samples", "units": "1"}
+    assert found["score"].attrs == {"long_name": "loss of validation samples", "units": "1"}
     assert found.lr.attrs["scale"] == "log"
 
 

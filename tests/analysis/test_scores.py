@@ -9,19 +9,19 @@ from lrscope.records import on_grid
 
 @pytest.fixture
 def some(records, diverge):
-    """Return records of 2 rates and 3 seeds with held-out losses at every step; the fifth member diverged."""
+    """Return records of 2 rates and 3 seeds with validation losses at every step; the fifth member diverged."""
     held = records["loss"] * 2
-    held.attrs = {**records["loss"].attrs, "quantity": "held_out_loss", "long_name": "loss of held-out samples"}
-    return diverge(records.assign(held_out_loss=held), member=4, step=5)
+    held.attrs = {**records["loss"].attrs, "quantity": "val_loss", "long_name": "loss of validation samples"}
+    return diverge(records.assign(val_loss=held), member=4, step=5)
 
 
 def test_the_score_is_the_last_value_and_infinite_where_a_member_diverged(some):
     scores = final_scores(some)
     assert scores.dims == ("lr", "seed")
     assert scores.sel(lr=0.1, seed=1) == np.inf
-    last = on_grid(some)["held_out_loss"].isel(step=-1, drop=True)
+    last = on_grid(some)["val_loss"].isel(step=-1, drop=True)
     np.testing.assert_allclose(scores.values[0], last.values[0])
-    assert scores.attrs["long_name"] == "loss of held-out samples"
+    assert scores.attrs["long_name"] == "loss of validation samples"
 
 
 def test_members_and_grid_have_the_same_scores(some):
@@ -41,9 +41,9 @@ def test_what_was_not_trained_has_no_score(some):
 
 
 def test_shorter_trainings_have_their_own_last_value(some):
-    loss = some["held_out_loss"].copy()
+    loss = some["val_loss"].copy()
     loss[{"member": 0, "step": slice(3, None)}] = np.nan
-    assert final_scores(some.assign(held_out_loss=loss)).values[0, 0] == pytest.approx(float(loss[0, 2]))
+    assert final_scores(some.assign(val_loss=loss)).values[0, 0] == pytest.approx(float(loss[0, 2]))
 
 
 def test_records_are_not_changed(some):
@@ -54,5 +54,5 @@ def test_records_are_not_changed(some):
 
 def test_other_quantities_can_be_scores(some):
     assert final_scores(some, "gradient_norm").name == "gradient_norm"
-    with pytest.raises(InputError, match="records must be records with held_out_accuracy; got"):
-        final_scores(some, "held_out_accuracy")
+    with pytest.raises(InputError, match="records must be records with val_accuracy; got"):
+        final_scores(some, "val_accuracy")

@@ -11,7 +11,7 @@ def scores(values, rates):
         np.asarray(values, dtype=float),
         coords={"lr": rates, "seed": np.arange(np.shape(values)[-1])},
         dims=("lr", "seed"),
-        attrs={"long_name": "loss of held-out samples", "units": "1"},
+        attrs={"long_name": "loss of validation samples", "units": "1"},
     )
 
 

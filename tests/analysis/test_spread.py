@@ -6,7 +6,7 @@ from lrscope.analysis import _layers, arranged, by_neuron, spread
 from lrscope.errors import InputError
 
 
-def test_weights_spread_is_the_population_deviation_of_the_incoming_weights(records):
+def test_weights_std_is_the_population_deviation_of_the_incoming_weights(records):
     result = spread(records, "weights")
     weights = records["weights_encoder_2"].values.astype(float)
     mean = sum(weights[..., i] for i in range(4)) / 4
@@ -33,8 +33,8 @@ def test_recorded_deviation_of_activations_is_taken_as_it_is(records):
 
 def test_recorded_spread_comes_before_values(records):
     recorded = records["biases_encoder_0"] * 0 + 7
-    recorded.attrs = records["weights_encoder_0"].attrs | {"statistic": "spread"}
-    result = spread(records.assign(weights_spread_encoder_0=recorded), "weights")
+    recorded.attrs = records["weights_encoder_0"].attrs | {"statistic": "std"}
+    result = spread(records.assign(weights_std_encoder_0=recorded), "weights")
     assert (result.isel(neuron=result["layer"] == "encoder.0") == 7).all()
     assert result.sizes["neuron"] == 9
 
@@ -78,7 +78,7 @@ def test_unknown_quantity_names_the_nearest(records):
 
 def test_quantity_without_a_usable_statistic_is_refused(records):
     only_extremes = records.drop_vars([name for name in records if "_std_" in name])
-    expected = "activations must be recorded with one of the statistics spread, std, values; got 'min, max'"
+    expected = "activations must be recorded with one of the statistics std, values; got 'min, max'"
     with pytest.raises(InputError, match=expected):
         spread(only_extremes, "activations")
 

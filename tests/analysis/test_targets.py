@@ -11,11 +11,11 @@ STEPS = [9, 19, 29, 39]
 
 
 def records(values, diverged_at=None):
-    """Return records (lr, seed, step) of held-out losses, of members that diverged at the steps given."""
+    """Return records (lr, seed, step) of validation losses, of members that diverged at the steps given."""
     values = np.asarray(values, dtype=np.float32)
     coords = {"lr": np.geomspace(0.01, 0.1, len(values)), "seed": np.arange(values.shape[1]), DIM: STEPS}
-    attrs = {"long_name": "loss of held-out samples", "units": "1", "quantity": "held_out_loss", "statistic": "values"}
-    made = xr.Dataset({"held_out_loss": (("lr", "seed", DIM), values, attrs)}, coords=coords)
+    attrs = {"long_name": "loss of validation samples", "units": "1", "quantity": "val_loss", "statistic": "values"}
+    made = xr.Dataset({"val_loss": (("lr", "seed", DIM), values, attrs)}, coords=coords)
     if diverged_at is not None:
         grid = np.repeat(np.asarray(diverged_at)[..., None], 2, axis=-1)
         made[DIVERGED_AT] = (("lr", "seed", "step"), grid)
@@ -84,5 +84,5 @@ def test_errors_name_what_is_allowed():
         steps_to_target(records(FALLING), target=np.nan)
     with pytest.raises(InputError, match="target must be given where all members diverged"):
         steps_to_target(records(np.full((2, 2, 4), np.nan), [[1, 1], [1, 1]]))
-    with pytest.raises(InputError, match="records must be records with held_out_accuracy"):
-        steps_to_target(records(FALLING), quantity="held_out_accuracy")
+    with pytest.raises(InputError, match="records must be records with val_accuracy"):
+        steps_to_target(records(FALLING), quantity="val_accuracy")

@@ -49,28 +49,28 @@ def test_what_is_no_number_is_refused():
 def test_samples_may_hold_others_out():
     both = np.arange(6.0).reshape(3, 2), np.zeros(3)
     other = np.ones((2, 2)), np.ones(2)
-    arrays = Samples(*both, held_out=other).held_out()
+    arrays = Samples(*both, validation=other).validation()
     assert arrays.inputs is other[0]
     assert arrays.targets is other[1]
-    assert Samples(*both).held_out() is None
+    assert Samples(*both).validation() is None
 
 
-def test_samples_held_out_are_described_beside_the_others():
+def test_samples_validation_are_described_beside_the_others():
     both, other = (np.arange(6.0).reshape(3, 2), np.zeros(3)), (np.ones((2, 2)), np.ones(2))
-    form, bare = Samples(*both, held_out=other).__json__(), Samples(*both).__json__()
-    assert form["held_out"] == {key: value for key, value in Samples(*other).__json__().items() if key != "name"}
-    assert form["held_out"]["inputs"] == [2, 2]
-    assert {key: value for key, value in form.items() if key != "held_out"} == bare
+    form, bare = Samples(*both, validation=other).__json__(), Samples(*both).__json__()
+    assert form["validation"] == {key: value for key, value in Samples(*other).__json__().items() if key != "name"}
+    assert form["validation"]["inputs"] == [2, 2]
+    assert {key: value for key, value in form.items() if key != "validation"} == bare
 
 
-def test_samples_held_out_must_be_like_those_learned_from():
+def test_samples_validation_must_be_like_those_learned_from():
     inputs, targets = np.zeros((3, 2)), np.zeros((3, 1))
     with pytest.raises(InputError, match="the number of targets must be as many as the inputs, and at least one"):
-        Samples(inputs, targets, held_out=(np.zeros((2, 2)), np.zeros((3, 1))))
+        Samples(inputs, targets, validation=(np.zeros((2, 2)), np.zeros((3, 1))))
     for other in ((np.zeros((2, 3)), np.zeros((2, 1))), (np.zeros((2, 2)), np.zeros(2))):
         with pytest.raises(InputError) as caught:
-            Samples(inputs, targets, held_out=other)
+            Samples(inputs, targets, validation=other)
         shapes = " and ".join(str(array.shape) for array in other)
         assert str(caught.value) == (
-            f"held_out must be samples of the shapes (2,) and (1,), like those learned from; got '{shapes}'."
+            f"validation must be samples of the shapes (2,) and (1,), like those learned from; got '{shapes}'."
         )

@@ -48,14 +48,14 @@ def test_the_archive_is_read_as_it_is_and_gives_the_same_samples(tmp_path):
 
 
 def astuple(data):
-    return data.arrays().inputs, data.arrays().targets, data.held_out().inputs, data.held_out().targets
+    return data.arrays().inputs, data.arrays().targets, data.validation().inputs, data.validation().targets
 
 
 def check(data, parts):
-    learned, held_out = data.arrays(), data.held_out()
+    learned, validation = data.arrays(), data.validation()
     assert (learned.inputs.shape, learned.inputs.dtype) == ((15, 3, 32, 32), np.float32)
     assert learned.targets.dtype == np.int64
-    assert same(held_out, parts["test_batch.bin"])
+    assert same(validation, parts["test_batch.bin"])
     assert same(learned, np.concatenate([records for name, records in parts.items() if name != "test_batch.bin"]))
 
 
@@ -64,16 +64,16 @@ def test_colours_come_before_rows_and_columns(tmp_path):
     record = np.zeros((1, RECORD), np.uint8)
     record[0, [0, 1 + 1024 + 32 * 5 + 7]] = 3, 255  # a green point in row 5, column 7
     (tmp_path / "test_batch.bin").write_bytes(record.tobytes())
-    inputs = CIFAR10(tmp_path).held_out().inputs
+    inputs = CIFAR10(tmp_path).validation().inputs
     assert np.argwhere(inputs).tolist() == [[0, 1, 5, 7]]
     assert set(parts) == {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_share_is_held_out_and_samples_are_chosen(tmp_path):
+def test_a_share_is_validation_and_samples_are_chosen(tmp_path):
     write_cifar(tmp_path)
-    data = CIFAR10(tmp_path, held_out_share=0.2, split_seed=2, samples=4)
-    assert (len(data.arrays().inputs), len(data.held_out().inputs)) == (4, 3)
-    everything = CIFAR10(tmp_path, held_out_share=0.2, split_seed=2)
+    data = CIFAR10(tmp_path, val_share=0.2, split_seed=2, samples=4)
+    assert (len(data.arrays().inputs), len(data.validation().inputs)) == (4, 3)
+    everything = CIFAR10(tmp_path, val_share=0.2, split_seed=2)
     assert np.array_equal(data.arrays().inputs, everything.arrays().inputs[:4])
     assert from_json(json.loads(json.dumps(to_json(data)))) == data
 

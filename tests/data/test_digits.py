@@ -1,4 +1,4 @@
-"""scikit-learn's digits: the images as they are there, in a form for training, some held out."""
+"""scikit-learn's digits: the images as they are there, in a form for training, some validation."""
 
 import json
 import subprocess
@@ -25,13 +25,13 @@ def rows(arrays):
 
 @settings(max_examples=20)
 @given(st.floats(0.01, 0.9), st.integers(0, 2**70))
-def test_learned_and_held_out_together_are_all_digits(share, seed):
+def test_learned_and_validation_together_are_all_digits(share, seed):
     bunch = load_digits()
     everything = np.c_[(bunch.images / 16).astype(np.float32).reshape(1797, -1), bunch.target]
     data = Digits(share, seed)
-    learned, held_out = data.arrays(), data.held_out()
-    assert len(held_out.inputs) == round(share * 1797)
-    assert sorted(rows(learned) + rows(held_out)) == sorted(row.tobytes() for row in everything)
+    learned, validation = data.arrays(), data.validation()
+    assert len(validation.inputs) == round(share * 1797)
+    assert sorted(rows(learned) + rows(validation)) == sorted(row.tobytes() for row in everything)
 
 
 def test_the_form_is_that_of_images():
@@ -45,17 +45,17 @@ def test_the_form_is_that_of_images():
 
 @given(st.integers(1, 1438), st.integers(1, 359), st.integers(0, 5))
 @settings(max_examples=20)
-def test_fewer_samples_are_the_first_of_all(samples, held_out_samples, seed):
-    few, everything = Digits(0.2, seed, samples, held_out_samples), Digits(0.2, seed)
+def test_fewer_samples_are_the_first_of_all(samples, val_samples, seed):
+    few, everything = Digits(0.2, seed, samples, val_samples), Digits(0.2, seed)
     assert np.array_equal(few.arrays().inputs, everything.arrays().inputs[:samples])
     assert np.array_equal(few.arrays().targets, everything.arrays().targets[:samples])
-    assert np.array_equal(few.held_out().inputs, everything.held_out().inputs[:held_out_samples])
+    assert np.array_equal(few.validation().inputs, everything.validation().inputs[:val_samples])
 
 
 def test_another_seed_holds_out_other_images():
-    first, second = (Digits(split_seed=seed).held_out() for seed in (0, 1))
+    first, second = (Digits(split_seed=seed).validation() for seed in (0, 1))
     assert rows(first) != rows(second)
-    assert rows(first) == rows(Digits().held_out())
+    assert rows(first) == rows(Digits().validation())
 
 
 def test_json_brings_them_back():
@@ -66,19 +66,19 @@ def test_json_brings_them_back():
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"held_out_share": 0.0}, "held_out_share must be greater than 0; got 0.0."),
-        ({"held_out_share": 1.0}, "held_out_share must be less than 1; got 1.0."),
+        ({"val_share": 0.0}, "val_share must be greater than 0; got 0.0."),
+        ({"val_share": 1.0}, "val_share must be less than 1; got 1.0."),
         (
-            {"held_out_share": 1e-5},
-            "held_out_share must be a share that leaves some of 1797 images on either side; got 1e-05.",
+            {"val_share": 1e-5},
+            "val_share must be a share that leaves some of 1797 images on either side; got 1e-05.",
         ),
         (
-            {"held_out_share": 0.9999},
-            "held_out_share must be a share that leaves some of 1797 images on either side; got 0.9999.",
+            {"val_share": 0.9999},
+            "val_share must be a share that leaves some of 1797 images on either side; got 0.9999.",
         ),
         ({"samples": 0}, "samples must be greater than or equal to 1; got 0."),
         ({"samples": 1439}, "samples must be at most the 1438 that there are; got 1439."),
-        ({"held_out_samples": 360}, "held_out_samples must be at most the 359 that there are; got 360."),
+        ({"val_samples": 360}, "val_samples must be at most the 359 that there are; got 360."),
         ({"split_seed": -1}, "split_seed must be greater than or equal to 0; got -1."),
     ],
 )

@@ -14,31 +14,31 @@ from lrscope.specification import from_json, to_json
 
 
 def test_the_points_are_those_of_experiment_1():
-    """First a thousand to learn from, then a hundred held out, as its script draws them."""
+    """First a thousand to learn from, then a hundred validation, as its script draws them."""
     random = np.random.default_rng(222337497072607291153223098371913928704)
-    learned, held_out = ((random.random(count) - 0.5) * 10 for count in (1000, 100))
+    learned, validation = ((random.random(count) - 0.5) * 10 for count in (1000, 100))
     for target, function in (("f1", lambda x: np.exp(x / 5)), ("f2", lambda x: np.sin(x) * (25 - x * x))):
         data = Function(target)
-        for arrays, points in ((data.arrays(), learned), (data.held_out(), held_out)):
+        for arrays, points in ((data.arrays(), learned), (data.validation(), validation)):
             assert np.array_equal(arrays.inputs, points[:, None])
             assert np.array_equal(arrays.targets, function(points)[:, None])
             assert arrays.inputs.dtype == arrays.targets.dtype == np.float64
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.floats(-5, 5), st.floats(0.1, 20), st.integers(0, 2**130))
-def test_points_lie_in_the_interval_and_those_held_out_are_others(samples, test_samples, centre, width, seed):
+def test_points_lie_in_the_interval_and_those_validation_are_others(samples, test_samples, centre, width, seed):
     data = Function("f1", samples, test_samples, centre, width, seed)
-    learned, held_out = data.arrays().inputs, data.held_out().inputs
-    assert (learned.shape, held_out.shape) == ((samples, 1), (test_samples, 1))
-    both = np.concatenate([learned, held_out])
+    learned, validation = data.arrays().inputs, data.validation().inputs
+    assert (learned.shape, validation.shape) == ((samples, 1), (test_samples, 1))
+    both = np.concatenate([learned, validation])
     assert (abs(both - centre) <= width / 2 * (1 + 1e-9)).all()
     assert len(np.unique(both)) == samples + test_samples
 
 
-def test_more_points_held_out_do_not_move_those_learned_from():
+def test_more_points_validation_do_not_move_those_learned_from():
     few, many = Function(samples=20, test_samples=5), Function(samples=20, test_samples=50)
     assert np.array_equal(few.arrays().inputs, many.arrays().inputs)
-    assert np.array_equal(few.held_out().inputs, many.held_out().inputs[:5])
+    assert np.array_equal(few.validation().inputs, many.validation().inputs[:5])
 
 
 def ramp(x):
@@ -100,7 +100,7 @@ def test_unknown_targets_are_said_when_they_are_named(target, sentence):
 @pytest.mark.filterwarnings("ignore:invalid value encountered in log:RuntimeWarning")
 def test_functions_that_cannot_be_had_or_give_no_numbers_are_said(target, start):
     data = Function(target, samples=50, test_samples=50)
-    for make in (data.arrays, data.held_out):
+    for make in (data.arrays, data.validation):
         with pytest.raises(InputError, match="^" + re.escape(start)):
             make()
 

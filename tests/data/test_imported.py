@@ -76,22 +76,22 @@ def test_names_of_the_command_line():
 
 
 @pytest.mark.parametrize("name", ["pair", "make", "make_lists"])
-def test_a_fifth_of_plain_arrays_is_held_out(name):
+def test_a_fifth_of_plain_arrays_is_validation(name):
     data = data_set(f"somebodys_data:{name}")
-    learned, held_out = data.arrays(), data.held_out()
-    assert (len(learned.inputs), len(held_out.inputs)) == (16, 4)
-    together = np.concatenate([learned.inputs, held_out.inputs])
+    learned, validation = data.arrays(), data.validation()
+    assert (len(learned.inputs), len(validation.inputs)) == (16, 4)
+    together = np.concatenate([learned.inputs, validation.inputs])
     order = np.argsort(together[:, 0])
     assert np.array_equal(together[order], np.arange(40.0).reshape(20, 2))
-    assert np.array_equal(np.concatenate([learned.targets, held_out.targets])[order], np.arange(20) % 3)
+    assert np.array_equal(np.concatenate([learned.targets, validation.targets])[order], np.arange(20) % 3)
     assert to_json(data)["name"] == f"somebodys_data:{name}"
 
 
 @pytest.mark.parametrize("name", ["both", "both_lists", "both_nested"])
-def test_of_two_pairs_the_second_is_held_out(name):
+def test_of_two_pairs_the_second_is_validation(name):
     data = data_set(f"somebodys_data:{name}")
     assert np.array_equal(data.arrays().inputs, np.arange(30.0).reshape(15, 2))
-    assert np.array_equal(data.held_out().targets, np.arange(15, 20) % 3)
+    assert np.array_equal(data.validation().targets, np.arange(15, 20) % 3)
 
 
 def test_data_sets_are_taken_as_they_are():
@@ -103,7 +103,7 @@ def test_data_sets_are_taken_as_they_are():
 def test_a_data_set_without_a_json_form_is_told_by_its_checksum():
     form = to_json(data_set("somebodys_data:Own"))
     assert (form["name"], form["inputs"], len(form["sha256"])) == ("somebodys_data:Own", [20, 2], 64)
-    assert "held_out" not in form
+    assert "validation" not in form
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def in_order(arrays, pixels, labels) -> bool:
 def test_the_files_are_found_and_hold_what_was_written(tmp_path, below, packed, dotted):
     parts = write_mnist(tmp_path / below, packed, dotted)
     data = MNIST(tmp_path)
-    for arrays, part in ((data.arrays(), "train"), (data.held_out(), "t10k")):
+    for arrays, part in ((data.arrays(), "train"), (data.validation(), "t10k")):
         pixels, labels = parts[part]
         assert arrays.inputs.shape == (len(pixels), 1, 6, 7)
         assert (arrays.inputs.dtype, arrays.targets.dtype) == (np.float32, np.int64)
@@ -49,12 +49,12 @@ def test_pixels_are_scaled_as_to_tensor_scales_them(tmp_path):
     assert np.array_equal(inputs, np.sort(pixels.astype(np.float32) / np.float32(255), axis=None))
 
 
-def test_a_share_of_the_training_images_is_held_out_instead(tmp_path):
+def test_a_share_of_the_training_images_is_validation_instead(tmp_path):
     pixels, labels = write_mnist(tmp_path)["train"]
-    data = MNIST(tmp_path, held_out_share=0.2, split_seed=3)
-    learned, held_out = data.arrays(), data.held_out()
-    assert len(held_out.inputs) == 6
-    both = type(learned)(*(np.concatenate(two) for two in zip(*map(astuple, (learned, held_out)), strict=True)))
+    data = MNIST(tmp_path, val_share=0.2, split_seed=3)
+    learned, validation = data.arrays(), data.validation()
+    assert len(validation.inputs) == 6
+    both = type(learned)(*(np.concatenate(two) for two in zip(*map(astuple, (learned, validation)), strict=True)))
     assert in_order(both, pixels, labels)
 
 
@@ -64,9 +64,9 @@ def astuple(arrays):
 
 def test_fewer_samples_are_the_first_of_all(tmp_path):
     write_mnist(tmp_path)
-    few, everything = MNIST(tmp_path, samples=5, held_out_samples=4), MNIST(tmp_path)
+    few, everything = MNIST(tmp_path, samples=5, val_samples=4), MNIST(tmp_path)
     assert np.array_equal(few.arrays().inputs, everything.arrays().inputs[:5])
-    assert np.array_equal(few.held_out().targets, everything.held_out().targets[:4])
+    assert np.array_equal(few.validation().targets, everything.validation().targets[:4])
     assert said(MNIST(tmp_path, samples=31)) == "samples must be at most the 30 that there are; got 31."
 
 

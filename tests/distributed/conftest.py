@@ -39,7 +39,7 @@ def narrow():
 
 def replication(**changes):
     fields = {
-        "data": Digits(samples=64, held_out_samples=20),
+        "data": Digits(samples=64, val_samples=20),
         "model": Imported("users_own:wide"),
         "schedule": Linear(),
         "lrs": [0.1, 0.2, 0.3],

@@ -20,7 +20,7 @@ def perceptron() -> nn.Module:
 
 def replication(**changes) -> Replication:
     fields = {
-        "data": Digits(samples=64, held_out_samples=20),
+        "data": Digits(samples=64, val_samples=20),
         "model": perceptron,
         "schedule": Linear(),
         "lrs": [0.1, 0.2, 0.3],
@@ -56,7 +56,7 @@ def test_sums_are_those_of_all_replicates_trained_one_by_one(pairing):
     found = records["outputs_product_sum"].transpose("lr", "batch", "other_lr", "sample", "output")
     np.testing.assert_allclose(found, products, rtol=1e-9)
     assert (records["replicates"] == 1).all()
-    targets = Digits(samples=64, held_out_samples=20).held_out().targets
+    targets = Digits(samples=64, val_samples=20).validation().targets
     np.testing.assert_allclose(records["accuracy_sum"], (outputs.argmax(3) == targets).mean(2))
 
 
@@ -141,7 +141,7 @@ def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size, monkeypatch
 def test_an_estimate_counts_what_is_before_the_first_step_and_behind_the_last(pairing, seconds, monkeypatch):
     monkeypatch.setattr(Trainer, "one_step", lambda *_: 7.0)
     monkeypatch.setattr("lrscope.distributed._estimate.most", lambda *_: 5)
-    asked = replication(data=Digits(samples=16, held_out_samples=20), epochs=1, replicates=10, pairing=pairing)
+    asked = replication(data=Digits(samples=16, val_samples=20), epochs=1, replicates=10, pairing=pairing)
     found = estimate(asked, "cpu")
     assert found.steps == 1
     assert found.seconds == 2 * seconds  # all that a training of one step is, twice as many replicates

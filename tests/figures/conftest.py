@@ -123,7 +123,7 @@ def one_run(rng, steps=60, lr=0.5, diverged=None):
     outputs = rng.random((len(slow), 9, 1))
     data = {
         "loss": of("step", fall, "training error"),
-        "held_out_loss": of("step", 1.2 * fall, "test error"),
+        "val_loss": of("step", 1.2 * fall, "test error"),
         "gradient_norm": of("step", fall + 0.1 * rng.random(steps), "gradient norm"),
         "gradient_angle": of("step", turned, "angle between gradients", "degrees"),
         "gradient_path": of(("step", "path_axis"), np.cumsum(rng.random((steps, 2)), 0), "gradient path"),
@@ -243,18 +243,18 @@ def labelled(values, name, dims=("lr", "seed"), lrs=RATES, **coords):
 
 @pytest.fixture
 def outcomes_of_seeds(rng):
-    """(lr, seed) held-out losses of 6 seeds: the highest rate lost four of them, one was not trained at the lowest."""
+    """(lr, seed) validation losses of 6 seeds: the highest rate lost four, one was not trained at the lowest."""
     values = np.array([[0.5], [0.1], [0.12], [2.0]]) * (1 + 0.1 * rng.random((4, 6)))
     values[3, :4] = np.inf
     values[0, 5] = np.nan
-    return labelled(values, "held-out loss", seed=np.arange(6))
+    return labelled(values, "validation loss", seed=np.arange(6))
 
 
 @pytest.fixture
 def accuracies(outcomes_of_seeds):
     """(lr, seed)"""
     finite = outcomes_of_seeds.where(np.isfinite(outcomes_of_seeds))
-    return (1 - finite / 4).assign_attrs(long_name="held-out accuracy")
+    return (1 - finite / 4).assign_attrs(long_name="validation accuracy")
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def course(rng):
     fall = np.exp(-np.arange(60) / 15) * (1 + 0.1 * rng.random((4, 60)))
     fall[3, 40:] = np.nan
     parts = {"centre": fall, "low": fall * 0.9, "high": fall * 1.1}
-    table = xr.Dataset({name: labelled(values, "held-out loss", ("lr", "step")) for name, values in parts.items()})
+    table = xr.Dataset({name: labelled(values, "validation loss", ("lr", "step")) for name, values in parts.items()})
     members = np.full((4, 60), 2)
     members[3, 20:], members[3, 40:] = 1, 0
     return table.assign_coords(step=step).assign(members=(("lr", "step"), members))
@@ -321,7 +321,7 @@ def found(rng):
     columns = {"reached": [0, 1, 1, 5 / 6], "median": [np.nan, 100, 90, 200], "low": [np.nan, 80, 70, 100]}
     columns["high"] = [np.nan, 150, 100, np.nan]
     table = xr.Dataset({name: labelled(np.array(values), name, ("lr",)) for name, values in columns.items()})
-    target = xr.DataArray(0.15, attrs={"long_name": "held-out loss"})
+    target = xr.DataArray(0.15, attrs={"long_name": "validation loss"})
     return table.assign(steps=labelled(steps, "steps to the target", seed=np.arange(6)), target=target)
 
 

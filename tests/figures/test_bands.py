@@ -62,7 +62,7 @@ def test_many_rates_have_a_colour_bar_in_their_colours(course):
 
 def test_losses_are_logarithmic_accuracies_are_not(course):
     assert rate_bands(*parts(course)).get_yscale() == "log"
-    accuracy = course.assign(centre=course["centre"].assign_attrs(long_name="held-out accuracy"))
+    accuracy = course.assign(centre=course["centre"].assign_attrs(long_name="validation accuracy"))
     assert rate_bands(*parts(accuracy)).get_yscale() == "linear"
     given = course.assign(centre=course["centre"].assign_attrs(scale="linear"))
     assert rate_bands(*parts(given)).get_yscale() == "linear"
@@ -79,7 +79,7 @@ def test_a_rate_that_escapes_does_not_stretch_the_axis(course):
 def test_marks_of_a_rate_that_escapes_stay_on_the_edge(course):
     escaping = course.assign(centre=course["centre"].copy())
     escaping["centre"][3, 10:40] = 1e25
-    figure = rate_band_panels({"training loss": escaping, "held-out loss": escaping})
+    figure = rate_band_panels({"training loss": escaping, "validation loss": escaping})
     figure.canvas.draw()
     box = figure.get_tightbbox()
     assert box.height < figure.get_figheight() + 0.5
@@ -96,8 +96,8 @@ def test_long_curves_are_thinned(course):
 
 
 def test_panels_have_titles_and_one_legend(course):
-    figure = rate_band_panels({"training loss": course, "held-out loss": course, "last": course})
-    assert [ax.get_title("left") for ax in figure.axes if ax.has_data()] == ["Training loss", "Held-out loss", "Last"]
+    figure = rate_band_panels({"training loss": course, "validation loss": course, "last": course})
+    assert [ax.get_title("left") for ax in figure.axes if ax.has_data()] == ["Training loss", "Validation loss", "Last"]
     assert len(figure.legends) == 1
     assert all(ax.get_legend() is None for ax in figure.axes)
 

@@ -16,7 +16,7 @@ def test_each_run_has_a_panel_with_both_errors_on_the_same_axis(runs, onsets):
     for ax, (title, run) in zip(figure.axes, runs.items(), strict=True):
         assert ax.get_title(loc="left") == title
         np.testing.assert_array_equal(ax.lines[0].get_ydata(), run["loss"])
-        np.testing.assert_array_equal(ax.lines[1].get_ydata(), run["held_out_loss"])
+        np.testing.assert_array_equal(ax.lines[1].get_ydata(), run["val_loss"])
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
     assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [[], ["onset 41"]]
 
@@ -35,8 +35,8 @@ def test_overlaid_errors_have_the_colour_of_their_rate(runs):
         np.testing.assert_array_equal(line.get_ydata(), run["loss"])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["lr 0.25", "lr 0.5"]
     assert (ax.get_ylabel(), ax.get_yscale()) == ("training error", "log")
-    test = errors_by_rate(runs, "held_out_loss").lines[0]
-    np.testing.assert_array_equal(test.get_ydata(), runs["lr 0.5"]["held_out_loss"])
+    test = errors_by_rate(runs, "val_loss").lines[0]
+    np.testing.assert_array_equal(test.get_ydata(), runs["lr 0.5"]["val_loss"])
 
 
 def test_a_row_for_each_run_and_a_column_for_what_it_learned(runs):

@@ -21,7 +21,7 @@ def test_hovering_tells_seed_loss_accuracy_and_outcome(figure, outcomes_of_seeds
     texts = [text for trace in named(figure, "a seed") for text in trace.text]
     assert len(texts) == int(np.isfinite(outcomes_of_seeds).sum())
     loss, accuracy = (float(array.sel(lr=0.01, seed=3)) for array in (outcomes_of_seeds, accuracies))
-    expected = f"held-out loss {loss:.4g}<br>held-out accuracy {accuracy:.4g}<br>trained to the end"
+    expected = f"validation loss {loss:.4g}<br>validation accuracy {accuracy:.4g}<br>trained to the end"
     assert f"lr 0.01, seed 3<br>{expected}" in texts
     assert all(trace.hovertemplate.startswith("%{text}") for trace in named(figure, "a seed"))
 

@@ -35,7 +35,7 @@ def test_all_frames_move_the_same_traces(figure):
 def test_a_frame_is_the_run_at_its_step(figure, run):
     now = moment(figure, 41)
     here = run.sel(step=41)
-    np.testing.assert_allclose(now["error"].y, [here["loss"], here["held_out_loss"]], rtol=1e-6)
+    np.testing.assert_allclose(now["error"].y, [here["loss"], here["val_loss"]], rtol=1e-6)
     np.testing.assert_array_equal(now["error"].x, [41, 41])
     np.testing.assert_allclose(now["norm"].y, [here["gradient_norm"]], rtol=1e-6)
     np.testing.assert_allclose(now["angle"].y, [here["gradient_angle"]], rtol=1e-6)

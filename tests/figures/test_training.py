@@ -29,7 +29,7 @@ def test_error_norm_and_angle_are_the_recorded_ones(run):
     axes = training_panels(run, ZOOM).axes
     training, test = drawn(axes[0])
     np.testing.assert_array_equal(training.get_ydata(), run["loss"])
-    np.testing.assert_array_equal(test.get_ydata(), run["held_out_loss"])
+    np.testing.assert_array_equal(test.get_ydata(), run["val_loss"])
     np.testing.assert_array_equal(drawn(axes[1])[0].get_ydata(), run["gradient_norm"])
     np.testing.assert_array_equal(drawn(axes[2])[0].get_xdata(), np.arange(1, 60))
     np.testing.assert_array_equal(drawn(axes[2])[0].get_ydata(), run["gradient_angle"][1:])
@@ -86,7 +86,7 @@ def test_a_divergence_is_marked_where_it_happened(failed):
 def test_an_explosion_does_not_hide_what_came_before(run):
     growth = np.where(run["step"] < 20, 1.0, 10.0 ** (10.0 * (run["step"] - 19)))
     growth[45:] = np.nan
-    exploded = run.assign(loss=("step", growth), held_out_loss=("step", growth))
+    exploded = run.assign(loss=("step", growth), val_loss=("step", growth))
     figure = training_panels(exploded)
     figure.draw_without_rendering()
     error, hidden = figure.axes[0], figure.axes[3]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch.nn import functional
 
-from lrscope.models import FlipShift, draws
+from lrscope.models import FlipShift, member_rand
 
 SHIFT = 2
 IMAGE = torch.arange(3 * 6 * 7, dtype=torch.float64).view(1, 3, 6, 7)
@@ -67,11 +67,11 @@ def test_evaluation_leaves_images_and_the_generator_alone():
 
 def test_in_a_plain_loop_the_numbers_are_the_generators():
     torch.manual_seed(5)
-    first = draws(IMAGE, 4)
+    first = member_rand(IMAGE, 4)
     torch.manual_seed(5)
-    assert torch.equal(draws(IMAGE, 4), first)
+    assert torch.equal(member_rand(IMAGE, 4), first)
     assert first.shape == (1, 4)
-    assert not torch.equal(draws(IMAGE, 4), first)
+    assert not torch.equal(member_rand(IMAGE, 4), first)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

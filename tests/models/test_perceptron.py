@@ -9,7 +9,7 @@ from lrscope.data import Function
 from lrscope.errors import InputError
 from lrscope.models import Perceptron
 from lrscope.optim import SGD
-from lrscope.probes import HeldOutLoss, Weights, every
+from lrscope.probes import ValidationLoss, Weights, every
 from lrscope.training import Experiment, Sweep, train
 
 PUBLISHED = 36255793825986746149655859236796938907
@@ -17,8 +17,8 @@ PUBLISHED = 36255793825986746149655859236796938907
 
 def plain(target, hidden, lr, steps, seed=PUBLISHED, scale=1.0):
     """Return training and test error (step) of the script of experiment 1: matrices U and V, and loops over steps."""
-    x, x_test = Function(target).arrays().inputs[:, 0], Function(target).held_out().inputs[:, 0]
-    y, y_test = Function(target).arrays().targets[:, 0], Function(target).held_out().targets[:, 0]
+    x, x_test = Function(target).arrays().inputs[:, 0], Function(target).validation().inputs[:, 0]
+    y, y_test = Function(target).arrays().targets[:, 0], Function(target).validation().targets[:, 0]
     random = np.random.default_rng(seed)
     u, v = random.normal(0, 0.01, (hidden - 1, 2)) * scale, random.normal(0, 0.01, (1, hidden)) * scale
 
@@ -40,7 +40,7 @@ def plain(target, hidden, lr, steps, seed=PUBLISHED, scale=1.0):
 def trained(target, hidden, steps, scale=1.0, **axes):
     model = Perceptron(hidden, scale)
     experiment = Experiment(data=Function(target), model=model, loss="half_mse", optimizer=SGD(), sweep=Sweep(**axes),
-                            steps=steps, dtype="float64", probes=[HeldOutLoss(), Weights(when=every())])  # fmt: skip
+                            steps=steps, dtype="float64", probes=[ValidationLoss(), Weights(when=every())])  # fmt: skip
     return train(experiment, device="cpu")
 
 
@@ -89,7 +89,7 @@ def test_each_seed_has_weights_of_its_own_and_always_the_same():
 def test_the_final_test_error_is_the_published_one(scale, published):
     """(f1, 3, 0.1, 1000): half the mean squared error on the test set after a thousand updates, to all digits known."""
     found = trained("f1", 3, 1001, scale, lr=[0.1])
-    assert round(float(found.held_out_loss.sel(step=1000)[0]), 5) == published
+    assert round(float(found.val_loss.sel(step=1000)[0]), 5) == published
 
 
 @pytest.mark.parametrize(("target", "hidden", "lrs"), [("f1", 3, (0.1, 1.0)), ("f2", 8, (0.005, 0.02))])
@@ -99,7 +99,7 @@ def test_every_step_equals_the_script_of_experiment_1(target, hidden, lrs):
         for seed in (0, 7):
             errors = plain(target, hidden, lr, 200, seed or PUBLISHED)
             one = found.sel(lr=lr, seed=seed)
-            np.testing.assert_allclose([one.loss, one.held_out_loss], errors, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose([one.loss, one.val_loss], errors, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from lrscope.data import CIFAR10, Digits, Samples
 from lrscope.errors import InputError
 from lrscope.models import FastResNet
 from lrscope.optim import SGD, LabelSmoothing, Triangle
-from lrscope.probes import Activations, HeldOutAccuracy, HeldOutLoss, at
+from lrscope.probes import Activations, ValidationAccuracy, ValidationLoss, at
 from lrscope.specification import from_json, to_json
 from lrscope.training import Experiment, Sweep, batch_order, stream, train
 
@@ -214,15 +214,16 @@ def test_it_learns_a_data_set_in_the_format_of_cifar10(tmp_path, precision):
     data = CIFAR10(tmp_path)
     learned = train(
         experiment(
-            data=data, model=FastResNet(data, widths=(8, 16, 16), precision=precision), sweep=Sweep(lr=[0.4]),
-            steps=None, epochs=8, batch_size=25, dtype="float32", probes=[HeldOutAccuracy(at(-1)), HeldOutLoss(at(-1))],
+            data=data, model=FastResNet(data, widths=(8, 16, 16), precision=precision),
+            sweep=Sweep(lr=[0.4]), steps=None, epochs=8, batch_size=25, dtype="float32",
+            probes=[ValidationAccuracy(at(-1)), ValidationLoss(at(-1))],
         ),
         device="cpu",
     ).isel(lr=0)  # fmt: skip
     assert learned.loss[:3].mean() > 2.1
     assert learned.loss[-6:].mean() < 1.5
-    assert learned.held_out_loss[-1] < 1.6
-    assert learned.held_out_accuracy[-1] > 0.6
+    assert learned.val_loss[-1] < 1.6
+    assert learned.val_accuracy[-1] > 0.6
 
 
 def test_json_brings_it_back():

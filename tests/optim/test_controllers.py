@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.func import grad, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -120,6 +120,8 @@ def test_on_a_long_valley_the_angle_goes_further_than_the_best_constant_rate(lr)
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=6), st.floats(0.01, 0.99), rates)
 @settings(deadline=None, max_examples=25)
 def test_the_cap_is_the_margin_times_two_over_the_sharpness(eigenvalues, margin, lr):
+    second, first = sorted(eigenvalues)[-2:]
+    assume(second < 0.95 * first)  # the iteration converges as the ratio of the two largest eigenvalues
     generator = torch.Generator().manual_seed(len(eigenvalues))
     size = len(eigenvalues)
     turned, _ = torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=torch.float64))

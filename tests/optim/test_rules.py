@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import optim
 
 from lrscope.errors import InputError
-from lrscope.optim import SGD, Adam, AdamW, numbers_of
+from lrscope.optim import SGD, Adam, AdamW, hyperparameters
 
 NAMESAKES = {
     "SGD": (SGD(momentum=0.7, weight_decay=0.3), lambda p: optim.SGD([p], 0.2, momentum=0.7, weight_decay=0.3)),
@@ -30,7 +30,7 @@ def test_any_sequence_of_gradients_moves_as_in_torch_optim(name, sequence):
     for values in sequence:
         theirs.grad = torch.tensor(values, dtype=torch.float64)
         optimizer.step()
-        numbers = {**numbers_of(rule), "lr": torch.tensor(0.2, dtype=torch.float64)}
+        numbers = {**hyperparameters(rule), "lr": torch.tensor(0.2, dtype=torch.float64)}
         ours, state = rule.update(ours, torch.tensor(values, dtype=torch.float64), state, numbers)
         assert np.allclose(ours, theirs.detach(), rtol=1e-10, atol=1e-10)
 
@@ -41,7 +41,7 @@ def test_a_rule_changes_nothing_in_place(name):
     parameters, gradient = torch.ones(3), torch.full((3,), 2.0)
     state = rule.init(parameters)
     before = {key: value.clone() for key, value in state.items()}
-    after, _ = rule.update(parameters, gradient, state, {**numbers_of(rule), "lr": torch.tensor(0.1)})
+    after, _ = rule.update(parameters, gradient, state, {**hyperparameters(rule), "lr": torch.tensor(0.1)})
     assert (parameters == 1).all()
     assert (gradient == 2).all()
     assert all(torch.equal(state[key], before[key]) for key in before)
@@ -49,8 +49,8 @@ def test_a_rule_changes_nothing_in_place(name):
 
 
 def test_numbers_are_what_a_sweep_may_vary():
-    assert numbers_of(SGD(momentum=0.5)) == {"momentum": 0.5, "weight_decay": 0.0}
-    assert numbers_of(Adam()) == {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+    assert hyperparameters(SGD(momentum=0.5)) == {"momentum": 0.5, "weight_decay": 0.0}
+    assert hyperparameters(Adam()) == {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_cannot_be_is_said(make, sentence):
 def descend(rule, hessian, lr, steps, held=lambda state: state):
     """Return the distance from the minimum, in units of the first, of a rule on p H p / 2; `held` keeps a state."""
     parameters = torch.full((len(hessian),), 1e-9, dtype=torch.float64)
-    numbers = {**numbers_of(rule), "lr": torch.tensor(lr, dtype=torch.float64)}
+    numbers = {**hyperparameters(rule), "lr": torch.tensor(lr, dtype=torch.float64)}
     state, distances = rule.init(parameters), []
     for _ in range(steps):
         parameters, state = rule.update(parameters, hessian @ parameters, held(state), numbers)
@@ -98,7 +98,7 @@ DESCENTS = {
 def test_descent_is_stable_up_to_its_limit_and_not_beyond(name, momentum, sharpness, lr):
     """At a hundredth below the limit a quadratic is left behind, at a hundredth above it explodes."""
     rule = DESCENTS[name](momentum)
-    numbers = {**numbers_of(rule), "lr": lr}
+    numbers = {**hyperparameters(rule), "lr": lr}
     limit = rule.stability(rule.init(torch.ones(1)), numbers)
     assert limit.preconditioner is None
     decay = rule.weight_decay
@@ -120,7 +120,7 @@ def test_adam_with_a_frozen_divisor_is_stable_up_to_its_limit_and_not_beyond(kin
     def held(state):
         return {**state, "square": square, "count": torch.tensor(1e18, dtype=torch.float64)}
 
-    numbers = {**numbers_of(rule), "lr": torch.tensor(lr, dtype=torch.float64)}
+    numbers = {**hyperparameters(rule), "lr": torch.tensor(lr, dtype=torch.float64)}
     found = rule.stability(held(rule.init(square)), numbers)
     assert torch.allclose(found.preconditioner, square.sqrt() + 1e-8, rtol=1e-12)
     root = found.preconditioner.sqrt()
@@ -135,7 +135,7 @@ def test_adam_with_a_frozen_divisor_is_stable_up_to_its_limit_and_not_beyond(kin
 def test_adam_divides_by_what_bias_correction_makes_of_its_mean():
     """One step from rest moves every parameter by the rate, so the divisor is the gradient's size over the mean's."""
     rule, gradient = Adam(beta1=0.8, eps=0.0), torch.tensor([1e-3, -5.0, 2e4], dtype=torch.float64)
-    numbers = {**numbers_of(rule), "lr": torch.tensor(0.1, dtype=torch.float64)}
+    numbers = {**hyperparameters(rule), "lr": torch.tensor(0.1, dtype=torch.float64)}
     after, state = rule.update(torch.zeros_like(gradient), gradient, rule.init(gradient), numbers)
     found = rule.stability(state, numbers)
     assert torch.allclose(after, -0.1 * state["mean"] / found.preconditioner, rtol=1e-12)

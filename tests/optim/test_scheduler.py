@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrscope.errors import InputError
-from lrscope.optim import REASONS, SGD, Adam, Feedback, GradientAngle, GradientAngleLR, numbers_of
+from lrscope.optim import REASONS, SGD, Adam, Feedback, GradientAngle, GradientAngleLR, hyperparameters
 
 INPUTS = torch.linspace(-2, 2, 40, dtype=torch.float64)[:, None]
 TARGETS = torch.exp(INPUTS)
@@ -56,7 +56,7 @@ def in_an_ensemble(module, controller, rule, lr, steps):
             torch.tensor(lr, dtype=torch.float64), torch.tensor(step), loss, parameters, vector(module, True), abs
         )
         rate, reason, state = controller.control(state, told)
-        parameters, inner = rule.update(parameters, told.gradient, inner, {**numbers_of(rule), "lr": rate})
+        parameters, inner = rule.update(parameters, told.gradient, inner, {**hyperparameters(rule), "lr": rate})
         rates.append(float(rate))
         reasons.append(REASONS[int(reason)])
     return rates, reasons, parameters

@@ -122,8 +122,8 @@ class Curved:
         return torch.stack([self.product(direction) for direction in torch.eye(len(gradient), dtype=gradient.dtype)])
 
 
-HELD_OUT = 3
-"""The first so many samples stand for those held out."""
+VALIDATION = 3
+"""The first so many samples stand for those for validation."""
 
 
 def _moment_of(module: nn.Module, inputs: Tensor, targets: Tensor, lr: float = 0.1) -> Moment:
@@ -172,9 +172,9 @@ def _moment_of(module: nn.Module, inputs: Tensor, targets: Tensor, lr: float = 0
         targets=targets,
         batch_outputs=outputs.detach(),
         batch_targets=targets,
-        held_out_loss=nn.functional.mse_loss(evaluated[:HELD_OUT], targets[:HELD_OUT]),
-        held_out_outputs=evaluated[:HELD_OUT],
-        held_out_targets=targets[:HELD_OUT],
+        val_loss=nn.functional.mse_loss(evaluated[:VALIDATION], targets[:VALIDATION]),
+        val_outputs=evaluated[:VALIDATION],
+        val_targets=targets[:VALIDATION],
         curvature=(curved := Curved(before, inputs, targets)),
         batch_curvature=curved,
         stability_limit=torch.tensor(2 / lr, dtype=torch.float64),

@@ -6,7 +6,7 @@ from torch import nn
 from lrscope.data import Samples
 from lrscope.errors import InputError
 from lrscope.optim import SGD
-from lrscope.probes import Accuracy, HeldOutAccuracy, HeldOutLoss
+from lrscope.probes import Accuracy, ValidationAccuracy, ValidationLoss
 from lrscope.probes._accuracy import accuracy
 from lrscope.training import Experiment, Sweep, batch_order, train
 
@@ -19,7 +19,7 @@ def some(count: int) -> tuple[np.ndarray, np.ndarray]:
     return CENTRES[classes] + 0.7 * DRAW.normal(size=(count, 4)), classes
 
 
-LEARNED, HELD_OUT = some(90), some(2300)
+LEARNED, VALIDATION = some(90), some(2300)
 
 
 def model() -> nn.Module:
@@ -27,12 +27,12 @@ def model() -> nn.Module:
 
 
 def plain(lr: float, steps: int) -> tuple[list[float], list[float], list[float]]:
-    """Return accuracy of the batch, of the samples held out, and their loss, by a loop without dropout."""
+    """Return accuracy of the batch, of the validation samples, and their loss, by a loop without dropout."""
     torch.manual_seed(0)
     network = model().double()
     network[3] = nn.Identity()
     optimizer = torch.optim.SGD(network.parameters(), lr=lr)
-    (inputs, classes), (others, theirs) = ([torch.from_numpy(one) for one in each] for each in (LEARNED, HELD_OUT))
+    (inputs, classes), (others, theirs) = ([torch.from_numpy(one) for one in each] for each in (LEARNED, VALIDATION))
     found: tuple[list[float], ...] = ([], [], [])
     for step in range(steps):
         network.eval()
@@ -57,18 +57,18 @@ def without_dropout() -> nn.Module:
 
 @pytest.mark.parametrize("lr", [0.05, 0.5])
 def test_accuracies_are_those_of_a_plain_loop(lr):
-    """More samples are held out than are evaluated at a time."""
+    """More samples are kept for validation than are evaluated at a time."""
     experiment = Experiment(
-        data=Samples(*LEARNED, held_out=HELD_OUT), model=without_dropout, loss="cross_entropy", optimizer=SGD(),
+        data=Samples(*LEARNED, validation=VALIDATION), model=without_dropout, loss="cross_entropy", optimizer=SGD(),
         sweep=Sweep(lr=[0.05, 0.5]), steps=12, batch_size=30, dtype="float64",
-        probes=[Accuracy(), HeldOutAccuracy(), HeldOutLoss()],
+        probes=[Accuracy(), ValidationAccuracy(), ValidationLoss()],
     )  # fmt: skip
     records = train(experiment, device="cpu").sel(lr=lr)
-    accuracy, held_out, loss = plain(lr, 12)
+    accuracy, validation, loss = plain(lr, 12)
     np.testing.assert_allclose(records["accuracy"], accuracy, atol=1e-12)
-    np.testing.assert_allclose(records["held_out_accuracy"], held_out, atol=1e-12)
-    np.testing.assert_allclose(records["held_out_loss"], loss, atol=1e-10)
-    assert 0.3 < held_out[-1] < 1
+    np.testing.assert_allclose(records["val_accuracy"], validation, atol=1e-12)
+    np.testing.assert_allclose(records["val_loss"], loss, atol=1e-10)
+    assert 0.3 < validation[-1] < 1
     assert len(set(accuracy)) > 2
 
 

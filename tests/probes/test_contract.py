@@ -33,9 +33,9 @@ QUICK = {Sharpness: {"iterations": 2}, PreconditionedSharpness: {"iterations": 2
 GROUPS = [
     [kind(when=every(), **QUICK.get(kind, {})) for kind in EXPORTED],
     [
-        Weights(detail="spread", when=every()),
-        Biases(detail="spread", when=every()),
-        Gradients(detail="spread", when=every()),
+        Weights(detail="std", when=every()),
+        Biases(detail="std", when=every()),
+        Gradients(detail="std", when=every()),
         LearningRate(reasons=True),
         Outputs(inputs=True, when=every()),
         PreconditionedSharpness(of="batch", iterations=2, when=every()),
@@ -47,7 +47,7 @@ GROUPS = [
 """Every exported probe, and what its options make of it, as few lists in which no variable comes twice."""
 PROBES = [probe for group in GROUPS for probe in group]
 LRS = (0.05, 0.2)
-HELD_OUT = 3  # as in the moments made by hand
+VALIDATION = 3  # as in the moments made by hand
 NAMES = ("dense", "root", "convolution", "transposed", "tokens", "called twice", "in place")
 
 
@@ -59,9 +59,9 @@ def case(networks, name):
 
 
 def samples(inputs, targets):
-    """Return the data; the first samples are held out, too."""
+    """Return the data; the first samples are kept for validation, too."""
     both = inputs.numpy(), targets.numpy()
-    return Samples(*both, held_out=tuple(array[:HELD_OUT] for array in both))
+    return Samples(*both, validation=tuple(array[:VALIDATION] for array in both))
 
 
 def test_the_contract_covers_what_is_exported(networks):
@@ -134,7 +134,7 @@ def _compare(probes, records, moments, network):
 
 
 def test_recording_does_not_change_training_bit_for_bit(networks):
-    everything = [*GROUPS[0], Activations(include=("0", "3"), full=True), Weights(detail="spread", when=every(2))]
+    everything = [*GROUPS[0], Activations(include=("0", "3"), full=True), Weights(detail="std", when=every(2))]
     factory, inputs, targets = case(networks, "convolution")
     fields = {"data": samples(inputs, targets), "model": factory, "sweep": Sweep(lr=LRS, seed=[0, 1])}
     ends = []

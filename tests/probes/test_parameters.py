@@ -17,29 +17,27 @@ def moment(moment_of):
 
 
 def test_spread_is_the_deviation_of_a_neurons_numbers(moment):
-    full, spread = (Weights(detail=detail).measure({}, moment)[0] for detail in ("values", "spread"))
-    assert np.allclose(spread["weights_spread_0"], full["weights_0"].numpy().std(axis=1))
-    assert np.allclose(spread["weights_spread_3"], full["weights_3"].numpy().std(axis=1))
+    full, spread = (Weights(detail=detail).measure({}, moment)[0] for detail in ("values", "std"))
+    assert np.allclose(spread["weights_std_0"], full["weights_0"].numpy().std(axis=1))
+    assert np.allclose(spread["weights_std_3"], full["weights_3"].numpy().std(axis=1))
 
 
 def test_spread_of_one_number_is_its_absolute_value(moment):
-    assert torch.equal(
-        Biases(detail="spread").measure({}, moment)[0]["biases_spread_0"], moment.parameters["0.bias"].abs()
-    )
-    one_input = Weights(detail="spread").measure({}, moment)[0]["weights_spread_4"]
+    assert torch.equal(Biases(detail="std").measure({}, moment)[0]["biases_std_0"], moment.parameters["0.bias"].abs())
+    one_input = Weights(detail="std").measure({}, moment)[0]["weights_std_4"]
     assert torch.equal(one_input, moment.parameters["4.weight"][:, 0].abs())
 
 
 def test_spread_of_gradients_is_that_of_the_gradients(moment):
-    spread = Gradients(detail="spread").measure({}, moment)[0]
-    assert np.allclose(spread["weight_gradients_spread_0"], moment.gradients["0.weight"].flatten(1).numpy().std(axis=1))
-    assert torch.equal(spread["bias_gradients_spread_3"], moment.gradients["3.bias"].abs())
+    spread = Gradients(detail="std").measure({}, moment)[0]
+    assert np.allclose(spread["weight_gradients_std_0"], moment.gradients["0.weight"].flatten(1).numpy().std(axis=1))
+    assert torch.equal(spread["bias_gradients_std_3"], moment.gradients["3.bias"].abs())
 
 
 def test_equal_weights_have_no_spread(moment):
     equal = {name: torch.full_like(tensor, 0.1) for name, tensor in moment.parameters.items()}
     object.__setattr__(moment, "parameters", {**equal})
-    assert Weights(detail="spread").measure({}, moment)[0]["weights_spread_0"].abs().max() < 1e-16
+    assert Weights(detail="std").measure({}, moment)[0]["weights_std_0"].abs().max() < 1e-16
 
 
 def test_labels_say_what_is_recorded(moment):
@@ -53,8 +51,8 @@ def test_labels_say_what_is_recorded(moment):
         "units": "1",
     }
     assert first.dims == ("neuron_0", "input_0")
-    (spread,) = Biases(include=("3",), detail="spread").labels(moment.structure)
-    assert (spread.name, spread.statistic, spread.dims) == ("biases_spread_3", "spread", ("neuron_3",))
+    (spread,) = Biases(include=("3",), detail="std").labels(moment.structure)
+    assert (spread.name, spread.statistic, spread.dims) == ("biases_std_3", "std", ("neuron_3",))
 
 
 @pytest.mark.parametrize(

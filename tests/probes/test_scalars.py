@@ -11,7 +11,7 @@ from lrscope.data import Arrays, Function, Samples
 from lrscope.errors import InputError
 from lrscope.models import Perceptron
 from lrscope.optim import SGD
-from lrscope.probes import GradientNorm, HeldOutLoss, LearningRate, Loss, Outputs, UpdateSize
+from lrscope.probes import GradientNorm, LearningRate, Loss, Outputs, UpdateSize, ValidationLoss
 from lrscope.training import Experiment, Sweep, stream, train
 
 
@@ -55,13 +55,15 @@ def test_inputs_stand_beside_them_on_request(moment_of):
 
 def test_a_moment_without_what_is_needed_is_said(moment_of):
     moment = moment_of(nn.Linear(3, 2), torch.ones(4, 3), torch.ones(4, 2))
-    bare = dataclasses.replace(moment, inputs=None, held_out_loss=None)
+    bare = dataclasses.replace(moment, inputs=None, val_loss=None)
     with pytest.raises(
         InputError, match=r"Outputs must be measured with an evaluation of the data; the moment has none\."
     ):
         Outputs().measure({}, bare)
-    with pytest.raises(InputError, match=r"HeldOutLoss must be measured with samples held out; the moment has none\."):
-        HeldOutLoss().measure({}, bare)
+    with pytest.raises(
+        InputError, match=r"ValidationLoss must be measured with validation samples; the moment has none\."
+    ):
+        ValidationLoss().measure({}, bare)
 
 
 def test_a_rate_that_nobody_explains_is_unchanged(moment_of):
@@ -87,20 +89,26 @@ class Normalised(nn.Module):
 
 DRAW = np.random.default_rng(3)
 LEARNED = DRAW.normal(size=(9, 3)), DRAW.normal(size=(9, 2))
-HELD_OUT = DRAW.normal(size=(5, 3)), DRAW.normal(size=(5, 2))
+VALIDATION = DRAW.normal(size=(5, 3)), DRAW.normal(size=(5, 2))
 
 
-def holding_out(held_out, model=Normalised, **fields):
-    given = {"optimizer": SGD(), "steps": 8, "dtype": "float64", "loss": "half_mse", "probes": [HeldOutLoss()]} | fields
-    return Experiment(data=Samples(*LEARNED, held_out=held_out), model=model, sweep=Sweep(lr=[0.1, 0.5]), **given)
+def holding_out(validation, model=Normalised, **fields):
+    given = {
+        "optimizer": SGD(),
+        "steps": 8,
+        "dtype": "float64",
+        "loss": "half_mse",
+        "probes": [ValidationLoss()],
+    } | fields
+    return Experiment(data=Samples(*LEARNED, validation=validation), model=model, sweep=Sweep(lr=[0.1, 0.5]), **given)
 
 
-def test_the_held_out_loss_is_that_of_the_module_on_the_samples_held_out():
+def test_the_validation_loss_is_that_of_the_module_on_the_samples_validation():
     """In evaluation mode, with the running statistics of the step, before its update; dropout trains alongside."""
-    run = stream(holding_out(HELD_OUT), device="cpu")
+    run = stream(holding_out(VALIDATION), device="cpu")
     (block,) = run
     module = Normalised().double().eval()
-    inputs, targets = map(torch.from_numpy, HELD_OUT)
+    inputs, targets = map(torch.from_numpy, VALIDATION)
 
     def loss_of(row, parameters):
         state = dict(module.state_dict())
@@ -114,20 +122,25 @@ def test_the_held_out_loss_is_that_of_the_module_on_the_samples_held_out():
         module.load_state_dict(state)
         return float((module(inputs) - targets).square().mean().detach() / 2)
 
-    longer = train(holding_out(HELD_OUT, steps=9), device="cpu").held_out_loss
+    longer = train(holding_out(VALIDATION, steps=9), device="cpu").val_loss
     for row in range(2):  # the end of 8 steps is the beginning of the ninth
         assert loss_of(row, run.state["chunk/0/parameters"][row]) == pytest.approx(float(longer[row, 8]), rel=1e-12)
     torch.manual_seed(0)
     fresh = Normalised().double().eval()
     expected = (fresh(inputs) - targets).square().mean() / 2
-    assert np.allclose(block.held_out_loss[:, 0], expected.item(), rtol=1e-12)
-    assert len(np.unique(block.held_out_loss)) == 15
+    assert np.allclose(block.val_loss[:, 0], expected.item(), rtol=1e-12)
+    assert len(np.unique(block.val_loss)) == 15
 
 
-def test_samples_held_out_never_influence_training():
+def test_samples_validation_never_influence_training():
     ends = []
-    for held_out, probes in [(None, []), (HELD_OUT, []), (HELD_OUT, [HeldOutLoss()]), (LEARNED, [HeldOutLoss()])]:
-        run = stream(holding_out(held_out, probes=probes, batch_size=3), device="cpu")
+    for validation, probes in [
+        (None, []),
+        (VALIDATION, []),
+        (VALIDATION, [ValidationLoss()]),
+        (LEARNED, [ValidationLoss()]),
+    ]:
+        run = stream(holding_out(validation, probes=probes, batch_size=3), device="cpu")
         losses = np.concatenate([block.loss.values for block in run], axis=1)
         ends.append((losses, run.state["chunk/0/parameters"]))
     for losses, parameters in ends[1:]:
@@ -136,19 +149,19 @@ def test_samples_held_out_never_influence_training():
 
 
 def test_a_function_holds_out_points_of_its_own_for_each_member():
-    fields = {"loss": "half_mse", "optimizer": SGD(), "steps": 2, "dtype": "float64", "probes": [HeldOutLoss()]}
+    fields = {"loss": "half_mse", "optimizer": SGD(), "steps": 2, "dtype": "float64", "probes": [ValidationLoss()]}
     sweep = Sweep(lr=[0.1], target=["f1", "f2"])
     found = train(Experiment(data=Function(samples=20, test_samples=7), model=Perceptron(), sweep=sweep, **fields))
     torch.manual_seed(0)
     module = Perceptron()()
     for target in ("f1", "f2"):
-        inputs, targets = map(torch.from_numpy, dataclasses.astuple(Function(target, 20, 7).held_out()))
+        inputs, targets = map(torch.from_numpy, dataclasses.astuple(Function(target, 20, 7).validation()))
         expected = nn.functional.mse_loss(module(inputs), targets) / 2
-        assert float(found.held_out_loss.sel(target=target, step=0)[0]) == pytest.approx(expected.item(), rel=1e-12)
+        assert float(found.val_loss.sel(target=target, step=0)[0]) == pytest.approx(expected.item(), rel=1e-12)
 
 
 class Bare:
-    """A data set that knows nothing of held-out samples."""
+    """A data set that knows nothing of validation samples."""
 
     def arrays(self):
         return Arrays(*LEARNED)
@@ -156,9 +169,9 @@ class Bare:
 
 def test_data_that_hold_nothing_out_are_said():
     """A data set that cannot when the experiment is made; one that could, but has nothing, before the first step."""
-    sentence = "data must be a data set that holds samples out, for a probe that measures them; got "
+    sentence = "data must be a data set with validation samples, for a probe that measures them; got "
     with pytest.raises(InputError) as caught:
-        dataclasses.replace(holding_out(HELD_OUT), data=Bare())
+        dataclasses.replace(holding_out(VALIDATION), data=Bare())
     assert str(caught.value).startswith(sentence)
     with pytest.raises(InputError) as caught:
         stream(holding_out(None), device="cpu")
@@ -167,7 +180,7 @@ def test_data_that_hold_nothing_out_are_said():
 
 def test_describing_an_experiment_calls_nobodys_function():
     """An experiment that was read from JSON names functions; only training imports them."""
-    fields = {"model": Perceptron(), "sweep": Sweep(lr=[0.1]), "steps": 2, "probes": [HeldOutLoss()]}
+    fields = {"model": Perceptron(), "sweep": Sweep(lr=[0.1]), "steps": 2, "probes": [ValidationLoss()]}
     experiment = Experiment(data=Function("lrscope_nowhere:function"), **fields)
     assert Experiment.from_json(experiment.to_json()) == experiment
     with pytest.raises(InputError, match="target must name a function that can be imported; got 'lrscope_nowhere:func"):

@@ -124,7 +124,7 @@ def a_run():
     along = {"gradient_path": ["path_axis"], "weights_hidden": ["neuron_hidden", "input_hidden"]}
     along |= {"biases_hidden": ["neuron_hidden"], "weights_output": ["neuron_output", "input_output"]}
     along |= {"biases_output": ["neuron_output"], "outputs": ["sample", "output"], "targets": ["sample", "output"]}
-    scalars = ("loss", "held_out_loss", "gradient_norm", "gradient_angle", "sharpness", "stability_limit")
+    scalars = ("loss", "val_loss", "gradient_norm", "gradient_angle", "sharpness", "stability_limit")
     sizes = {"path_axis": 2, "neuron_hidden": 2, "input_output": 2, "sample": 5}
     data = {}
     for place, name in enumerate((*scalars, *along)):

@@ -170,9 +170,7 @@ def test_records_without_rates_are_refused(file):
 
 def test_the_metric_may_be_anything_that_is_one_number_a_step(file):
     path = file(block({"lr": [0.01, 0.1], "seed": range(4)}, drawn(2, 4), name="gradient_norm"))
-    with pytest.raises(
-        InputError, match=r"^metric must be one of gradient_norm; got None. Neither held_out_loss nor loss"
-    ):
+    with pytest.raises(InputError, match=r"^metric must be one of gradient_norm; got None. Neither val_loss nor loss"):
         compared([path], (0.01, 0.1))
     with pytest.raises(
         InputError, match=r"^metric must be one of gradient_norm; got 'norm'. Did you mean 'gradient_norm'"
@@ -185,7 +183,7 @@ def test_the_metric_may_be_anything_that_is_one_number_a_step(file):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("held_out_loss", "0.1 beats 0.01 by 2.00"),
+        ("val_loss", "0.1 beats 0.01 by 2.00"),
         ("accuracy", "0.01 beats 0.1 by 2.00"),
         ("gradient_norm", "0.01 lies above 0.1 by 2.00"),
     ],
@@ -195,7 +193,7 @@ def test_what_is_better_depends_on_the_quantity(file, name, sentence):
     found = compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.01, 0.1), metric=name)
     assert verdict(found)[0].startswith(sentence)
     assert (
-        f" in {name.replace('held_out', 'held-out').replace('_', ' ')}, over 3 paired seeds at step 3."
+        f" in {name.replace('validation', 'validation').replace('_', ' ')}, over 3 paired seeds at step 3."
         in verdict(found)[0]
     )
     turned = compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.1, 0.01), metric=name)

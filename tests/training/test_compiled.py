@@ -17,7 +17,6 @@ from lrscope.probes import GradientAngle as AngleProbe
 from lrscope.probes import (
     GradientNorm,
     GradientPath,
-    HeldOutLoss,
     LearningRate,
     Loss,
     Oscillation,
@@ -25,6 +24,7 @@ from lrscope.probes import (
     Probe,
     Sharpness,
     UpdateSize,
+    ValidationLoss,
     Weights,
     every,
 )
@@ -68,7 +68,7 @@ class Remembering(Probe):
         return {"old_loss": state["age4"]}, self.follow(state, moment)
 
 
-PROBES = [Loss(), GradientNorm(), AngleProbe(), GradientPath(), Oscillation(), HeldOutLoss(), Remembering()]
+PROBES = [Loss(), GradientNorm(), AngleProbe(), GradientPath(), Oscillation(), ValidationLoss(), Remembering()]
 LRS = (0.1, 0.3, 1e7)
 """The last one diverges at step 22, the second of a stride of three."""
 
@@ -242,7 +242,7 @@ class Deep(nn.Module):
 def deep(**fields):
     draw = np.random.default_rng(0)
     data = Samples(
-        draw.normal(size=(30, 3)), draw.normal(size=(30, 2)), held_out=(draw.normal(size=(4, 3)), np.ones((4, 2)))
+        draw.normal(size=(30, 3)), draw.normal(size=(30, 2)), validation=(draw.normal(size=(4, 3)), np.ones((4, 2)))
     )
     return perceptron(data=data, model=Deep, steps=60, sweep=Sweep(lr=[0.01, 0.1], seed=[0, 1]), **fields)
 

@@ -232,7 +232,7 @@ def bytes_of(experiment, **options):
     [
         {},
         {"probes": []},
-        {"probes": [Activations(full=True, when=every(5)), Weights(detail="spread", when=at(0))]},
+        {"probes": [Activations(full=True, when=every(5)), Weights(detail="std", when=at(0))]},
         {"dtype": "float64", "steps": 7, "epochs": None},
         {"sweep": Sweep(samples=[4, 6], lr=[1e-2, 1e-1]), "batch_size": 2, "probes": [Loss(when=every(2)), Weights()]},
     ],

@@ -8,7 +8,7 @@ from torch import nn
 from torch.func import vmap  # the members of these tests are keys
 
 from lrscope.data import Samples
-from lrscope.models import FlipShift, draws
+from lrscope.models import FlipShift, member_rand
 from lrscope.optim import SGD
 from lrscope.probes import Activations, Outputs, every
 from lrscope.training import Experiment, Sweep, train
@@ -156,18 +156,18 @@ class Shaken(nn.Module):
         self.first, self.dropout, self.second = nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, 2)
 
     def forward(self, inputs):
-        features = self.dropout(self.first(inputs) + draws(inputs, 4).to(inputs.dtype))
-        return self.second(features * draws(inputs, 4).to(inputs.dtype))
+        features = self.dropout(self.first(inputs) + member_rand(inputs, 4).to(inputs.dtype))
+        return self.second(features * member_rand(inputs, 4).to(inputs.dtype))
 
 
 def test_draws_are_the_members_own_each_call_others():
     inputs = torch.zeros(500, 3)
     with MemberNoise(key(4)):
-        first, second = draws(inputs, 2), draws(inputs, 2)
+        first, second = member_rand(inputs, 2), member_rand(inputs, 2)
     with MemberNoise(key(4)):
-        again = draws(inputs, 2)
+        again = member_rand(inputs, 2)
     with MemberNoise(key(5)):
-        other = draws(inputs, 2)
+        other = member_rand(inputs, 2)
     assert first.shape == (500, 2)
     assert first.dtype == torch.float64
     assert torch.equal(first, again)
@@ -179,7 +179,7 @@ def test_draws_are_the_members_own_each_call_others():
 def test_draws_leave_the_global_generator_alone():
     before = torch.random.get_rng_state()
     with MemberNoise(key(4)):
-        draws(torch.zeros(5, 3), 2)
+        member_rand(torch.zeros(5, 3), 2)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -188,7 +188,7 @@ def test_draws_under_vmap_are_those_of_each_key():
 
     def drawn(one):
         with MemberNoise(one):
-            return draws(inputs, 2)
+            return member_rand(inputs, 2)
 
     for row, number in zip(vmap(drawn)(keys), keys.tolist(), strict=True):
         assert torch.equal(row, drawn(key(number)))

@@ -190,18 +190,18 @@ def test_data_that_differ_in_what_they_hold_out_are_apart():
     sweep = Sweep(lr=[0.1], target=["f1", "f2"], test_samples=[3, 5])
     whole = experiment(data=Function(samples=4), model=lambda: nn.Linear(1, 1), sweep=sweep)
     chunks = list(chunked(whole, CPU, None, 1000))
-    assert [members.data.held_out.inputs.shape for members in chunks] == [(2, 3, 1), (2, 5, 1)]
+    assert [members.data.validation.inputs.shape for members in chunks] == [(2, 3, 1), (2, 5, 1)]
     for members in chunks:
         for row, (target, samples) in enumerate(
             zip(members.columns["target"], members.columns["test_samples"], strict=True)
         ):
-            held_out = Function(str(target), samples=4, test_samples=int(samples)).held_out()
-            assert np.allclose(members.data.held_out.targets[row], held_out.targets)
+            validation = Function(str(target), samples=4, test_samples=int(samples)).validation()
+            assert np.allclose(members.data.validation.targets[row], validation.targets)
 
 
-def test_samples_that_all_members_share_are_held_out_once():
+def test_samples_that_all_members_share_are_validation_once():
     (members,) = chunked(
         experiment(data=Function(samples=4, test_samples=3), model=lambda: nn.Linear(1, 1)), CPU, None, 9
     )
     assert members.shared
-    assert members.data.held_out.inputs.shape == (3, 1)
+    assert members.data.validation.inputs.shape == (3, 1)

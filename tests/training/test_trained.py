@@ -11,7 +11,7 @@ from lrscope.models import CNN
 from lrscope.optim import SGD, Linear
 from lrscope.training import Experiment, Sweep, Trainer, batch_order
 
-DATA = Digits(samples=50, held_out_samples=20)
+DATA = Digits(samples=50, val_samples=20)
 
 
 def perceptron() -> nn.Module:
@@ -37,11 +37,11 @@ def experiment(sweep: Sweep, model=perceptron, dtype="float64") -> Experiment:
 
 
 def plain(model, lr: float, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """The loop that anybody would write; outputs held out and learned from, and the loss held out."""
+    """The loop that anybody would write; outputs for validation and for training, and the loss validation."""
     torch.manual_seed(seed)
     network = model().double()
     optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9)
-    learned, held_out = DATA.arrays(), DATA.held_out()
+    learned, validation = DATA.arrays(), DATA.validation()
     inputs, targets = torch.from_numpy(learned.inputs).double(), torch.from_numpy(learned.targets)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: Linear().factor(step, 12))
     for epoch in range(3):
@@ -52,8 +52,8 @@ def plain(model, lr: float, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
             schedule.step()
     network.eval()
     with torch.no_grad():
-        outputs = network(torch.from_numpy(held_out.inputs).double())
-        loss = nn.functional.cross_entropy(outputs, torch.from_numpy(held_out.targets))
+        outputs = network(torch.from_numpy(validation.inputs).double())
+        loss = nn.functional.cross_entropy(outputs, torch.from_numpy(validation.targets))
         return outputs.numpy(), network(inputs).numpy(), float(loss)
 
 
@@ -112,8 +112,8 @@ def test_every_step_is_counted():
     assert told[-1] == (24, 24)
 
 
-def test_data_without_held_out_samples_are_refused():
+def test_data_without_validation_samples_are_refused():
     data = Samples(np.zeros((4, 2), dtype=np.float32), np.zeros((4, 1), dtype=np.float32))
     grid = Experiment(data=data, model=lambda: nn.Linear(2, 1), sweep=Sweep(lr=[0.1]), steps=1)
-    with pytest.raises(InputError, match=r"^data must be a data set that holds samples out"):
+    with pytest.raises(InputError, match=r"^data must be a data set with validation samples"):
         Trainer(grid, "cpu")

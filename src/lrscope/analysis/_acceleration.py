@@ -22,7 +22,7 @@ def acceleration(records: xr.Dataset, error: str = LOSS, window: float = 0.1) ->
     Parameters
     ----------
     records : records with the error, recorded at even distances
-    error : name of the variable: ``loss`` or ``held_out_loss``
+    error : name of the variable: ``loss`` or ``val_loss``
     window : length of the windows, as a part of the recorded steps; above 0, at most a third
 
     Returns

@@ -56,7 +56,7 @@ def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFA
     records : records with the error, ``gradient_norm`` and ``gradient_angle`` (degrees) at the same steps; with
         ``sharpness`` and ``stability_limit``, if recorded, at steps of their own. The angle is NaN where it has no step
         before it
-    error : name of the variable: ``loss`` or ``held_out_loss``
+    error : name of the variable: ``loss`` or ``val_loss``
     thresholds : other values than those above
 
     Returns

@@ -22,7 +22,7 @@ OF_EPOCHS = re.compile(r"step_every_(\d+)_epoch")
 def more_epochs(
     records: xr.Dataset,
     recommended: xr.Dataset,
-    quantity: str = "held_out_loss",
+    quantity: str = "val_loss",
     *,
     confidence: float = 0.95,
     resamples: int = 2000,

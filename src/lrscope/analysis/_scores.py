@@ -13,7 +13,7 @@ PENALTY = 2.0
 """A network that diverged counts as one whose loss is so many times the largest finite one of the grid."""
 
 
-def final_scores(records: xr.Dataset, quantity: str = "held_out_loss") -> xr.DataArray:
+def final_scores(records: xr.Dataset, quantity: str = "val_loss") -> xr.DataArray:
     """Return the last recorded value of each member.
 
     Parameters

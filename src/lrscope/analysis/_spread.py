@@ -3,9 +3,9 @@
 import xarray as xr
 
 from lrscope.analysis._layers import as_neurons, element_dims, in_pieces, join, labelled, layers
-from lrscope.records import SPREAD, VALUES
+from lrscope.records import STD, VALUES
 
-STATISTICS = (SPREAD, "std", VALUES)
+STATISTICS = (STD, VALUES)
 """What the spread is taken from: recorded as such, else computed of the values."""
 
 

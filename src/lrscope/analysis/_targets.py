@@ -16,7 +16,7 @@ MISSED = -1
 def steps_to_target(
     records: xr.Dataset,
     target: float | None = None,
-    quantity: str = "held_out_loss",
+    quantity: str = "val_loss",
     *,
     confidence: float = 0.95,
     resamples: int = 2000,

@@ -26,7 +26,7 @@ large the difference is, how sure that is, and how many seeds would show one of 
   DIR                  folder that `lrscope run` has written
   FILE.root ...        records of any training, or several files that make a grid together
   --lr X --lr Y        two rates that were trained
-  --metric NAME        anything that is one number a step: held_out_loss (or else loss) by default
+  --metric NAME        anything that is one number a step: val_loss (or else loss) by default
   --step K             at this step; by default at the last one recorded
   --size S             also say how many seeds would show a difference of this size
   --where AXIS=VALUE   of an axis that is neither rate nor seed; by default each of its values is compared

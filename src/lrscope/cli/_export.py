@@ -56,7 +56,7 @@ def export(given: list[str]) -> int:
 
 
 def _exported(paths: list[str], options: Export) -> Path:
-    from lrscope.integrations import export_tensorboard
+    from lrscope.recorder import export_tensorboard
     from lrscope.studies import grid_files
 
     with Console(stderr=True).status("Writing event files"):

@@ -1,7 +1,7 @@
 """What networks learn from: point sets along shapes, functions at random points, images, and anyone's own arrays.
 
 A data set is a frozen specification with one method, ``arrays()``, which returns `Arrays`: NumPy arrays of inputs
-and targets with the samples along the first dimension; some also hold samples out from training (``held_out()``).
+and targets with the samples along the first dimension; some also hold samples out from training (``validation()``).
 Nothing here needs torch, and nothing but `fetch` uses the network.
 """
 

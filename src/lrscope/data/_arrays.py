@@ -42,7 +42,7 @@ class Arrays:
 class DataSet(Protocol):
     """Anything with a method that returns the samples.
 
-    It may also have a method ``held_out()`` that returns `Arrays` of other samples, which are never trained on, or
+    It may also have a method ``validation()`` that returns `Arrays` of other samples, which are never trained on, or
     None.
     """
 
@@ -58,11 +58,11 @@ class Samples:
     ----------
     inputs, targets : (sample, ...)
     name : how the data is called in the report
-    held_out : inputs and targets of other samples, of the same shapes, which are never trained on
+    validation : inputs and targets of other samples, of the same shapes, which are never trained on
 
     Raises
     ------
-    InputError : no arrays of numbers, not as many targets as inputs, or samples of other shapes held out.
+    InputError : no arrays of numbers, not as many targets as inputs, or samples of other shapes validation.
 
     Examples
     --------
@@ -75,33 +75,33 @@ class Samples:
         inputs: np.ndarray,
         targets: np.ndarray,
         name: str = "samples",
-        held_out: tuple[np.ndarray, np.ndarray] | None = None,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
         self._arrays = Arrays(np.asarray(inputs), np.asarray(targets))
-        self._held_out = Arrays(*map(np.asarray, held_out)) if held_out else None
-        if self._held_out:
-            _refuse_other_shapes(self._arrays, self._held_out)
+        self._validation = Arrays(*map(np.asarray, validation)) if validation else None
+        if self._validation:
+            _refuse_other_shapes(self._arrays, self._validation)
         self.name = name
 
     def arrays(self) -> Arrays:
         """Return the arrays as they were given."""
         return self._arrays
 
-    def held_out(self) -> Arrays | None:
-        """Return the samples held out, as they were given; None if there are none."""
-        return self._held_out
+    def validation(self) -> Arrays | None:
+        """Return the validation samples, as they were given; None if there are none."""
+        return self._validation
 
     def __json__(self) -> dict[str, Any]:
-        held_out = {"held_out": _described(self._held_out)} if self._held_out else {}
-        return {"name": self.name, **_described(self._arrays), **held_out}
+        validation = {"validation": _described(self._validation)} if self._validation else {}
+        return {"name": self.name, **_described(self._arrays), **validation}
 
 
-def _refuse_other_shapes(learned: Arrays, held_out: Arrays) -> None:
-    """Raise an error where samples held out are not of the shapes of those learned from."""
-    wanted, got = ((one.inputs.shape[1:], one.targets.shape[1:]) for one in (learned, held_out))
+def _refuse_other_shapes(learned: Arrays, validation: Arrays) -> None:
+    """Raise an error where validation samples are not of the shapes of those learned from."""
+    wanted, got = ((one.inputs.shape[1:], one.targets.shape[1:]) for one in (learned, validation))
     if wanted != got:
         allowed = f"samples of the shapes {wanted[0]} and {wanted[1]}, like those learned from"
-        raise must_be("held_out", allowed, f"{held_out.inputs.shape} and {held_out.targets.shape}")
+        raise must_be("validation", allowed, f"{validation.inputs.shape} and {validation.targets.shape}")
 
 
 def _described(arrays: Arrays) -> dict[str, Any]:

@@ -18,9 +18,9 @@ class Digits(DividedImages):
 
     Attributes
     ----------
-    held_out_share : of the images, that is held out from training
-    split_seed : of the permutation by which images are held out and chosen
-    samples, held_out_samples : how many images to learn from and to hold out at most; None for all
+    val_share : of the images, that is kept for validation
+    split_seed : of the permutation by which images are split and chosen
+    samples, val_samples : how many images to learn from and to validate on at most; None for all
 
     Raises
     ------
@@ -32,19 +32,19 @@ class Digits(DividedImages):
 
     Examples
     --------
-    >>> Digits().arrays().inputs.shape, Digits().held_out().inputs.shape
+    >>> Digits().arrays().inputs.shape, Digits().validation().inputs.shape
     ((1438, 1, 8, 8), (359, 1, 8, 8))
     """
 
-    held_out_share: Share = 0.2
+    val_share: Share = 0.2
     split_seed: Seed = 0
     samples: Count | None = None
-    held_out_samples: Count | None = None
+    val_samples: Count | None = None
 
     @model_validator(mode="after")
     def _enough(self) -> "Digits":
         self._split().learned(_ALL)
-        self._split().held_out(_ALL)
+        self._split().validation(_ALL)
         return self
 
     def _images(self) -> Images:

@@ -32,12 +32,12 @@ Count = Annotated[int, Field(ge=1, le=10**7)]
 
 @specification
 class Function:
-    """Values of a function at points drawn evenly from an interval; other points are held out from training.
+    """Values of a function at points drawn evenly from an interval; other points are kept for validation.
 
     Attributes
     ----------
     target : a name of `TARGETS`, a function of an array (sample), or where to import one: ``package.module:function``
-    samples, test_samples : points to learn from, and points held out
+    samples, test_samples : points to learn from, and validation points
     centre, width : of the interval, [-5, 5) by default
     points_seed : of the points; by default those of experiment 1
 
@@ -52,7 +52,7 @@ class Function:
 
     Examples
     --------
-    >>> Function("f1").arrays().inputs.shape, Function("f1").held_out().inputs.shape
+    >>> Function("f1").arrays().inputs.shape, Function("f1").validation().inputs.shape
     ((1000, 1), (100, 1))
     """
 
@@ -72,12 +72,12 @@ class Function:
         """Return the points to learn from (sample, 1) and the target there (sample, 1), float64."""
         return self._at(self._points()[: self.samples])
 
-    def held_out(self) -> Arrays:
-        """Return the points held out (sample, 1) and the target there (sample, 1), float64."""
+    def validation(self) -> Arrays:
+        """Return the validation points (sample, 1) and the target there (sample, 1), float64."""
         return self._at(self._points()[self.samples :])
 
     def _points(self) -> np.ndarray:
-        """Return all points, those held out last; drawn one after the other as in experiment 1."""
+        """Return all points, those for validation last; drawn one after the other as in experiment 1."""
         random = np.random.default_rng(self.points_seed)
         numbers = np.concatenate([random.random(self.samples), random.random(self.test_samples)])
         points: np.ndarray = (numbers - 0.5) * self.width + self.centre

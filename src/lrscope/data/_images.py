@@ -1,4 +1,4 @@
-"""What all data sets of images share: which images are learned from, which are held out, and in what form."""
+"""What all data sets of images share: the split into training and validation images, and their form."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -49,21 +49,21 @@ class Images:
 
 @dataclass(frozen=True)
 class Split:
-    """Which of a number of images are learned from, and which are held out, by one permutation of a seed.
+    """Which of a number of images are learned from, and which are kept for validation, by one permutation of a seed.
 
-    Fewer samples are the first of more, and the images held out do not depend on how many are learned from.
+    Fewer samples are the first of more, and the validation images do not depend on how many are learned from.
 
     Attributes
     ----------
-    share : of the images, that is held out; None if others are, from a file of their own
+    share : of the images, that is kept for validation; None if others are, from a file of their own
     seed : of the permutation
-    samples, held_out_samples : how many to take of each at most; None for all
+    samples, val_samples : how many to take of each at most; None for all
     """
 
     share: float | None
     seed: int
     samples: int | None
-    held_out_samples: int | None
+    val_samples: int | None
 
     def learned(self, count: int) -> np.ndarray:
         """Return the positions, among `count` images, of those learned from.
@@ -72,29 +72,29 @@ class Split:
         ------
         InputError : as many are not there, or none is left on one of the two sides.
         """
-        return _first(self._order(count)[self._held_out(count) :], self.samples, "samples")
+        return _first(self._order(count)[self._validation(count) :], self.samples, "samples")
 
-    def held_out(self, count: int) -> np.ndarray:
-        """Return the positions, among `count` images, of those held out; `count` is that of their own file, if any.
+    def validation(self, count: int) -> np.ndarray:
+        """Return the positions, among `count` images, of the validation images; `count` is that of their file, if any.
 
         Raises
         ------
         InputError : as `learned`
         """
-        own = self._order(count)[: count if self.share is None else self._held_out(count)]
-        return _first(own, self.held_out_samples, "held_out_samples")
+        own = self._order(count)[: count if self.share is None else self._validation(count)]
+        return _first(own, self.val_samples, "val_samples")
 
     def _order(self, count: int) -> np.ndarray:
         return np.random.default_rng(self.seed).permutation(count)
 
-    def _held_out(self, count: int) -> int:
+    def _validation(self, count: int) -> int:
         if self.share is None:
             return 0
-        held_out = round(self.share * count)
-        if not 0 < held_out < count:
+        validation = round(self.share * count)
+        if not 0 < validation < count:
             allowed = f"a share that leaves some of {count} images on either side"
-            raise must_be("held_out_share", allowed, self.share)
-        return held_out
+            raise must_be("val_share", allowed, self.share)
+        return validation
 
 
 def _first(order: np.ndarray, samples: int | None, name: str) -> np.ndarray:
@@ -104,40 +104,40 @@ def _first(order: np.ndarray, samples: int | None, name: str) -> np.ndarray:
 
 
 class DividedImages(ABC):
-    """Images of which some are held out; the subclass is a specification with the four fields.
+    """Images of which some are kept for validation; the subclass is a specification with the four fields.
 
     Attributes
     ----------
-    held_out_share : of the images, that is held out from training; None if others are
-    split_seed : of the permutation by which images are held out and chosen
-    samples, held_out_samples : how many images to learn from and to hold out at most; None for all
+    val_share : of the images, that is kept for validation; None if others are
+    split_seed : of the permutation by which images are split and chosen
+    samples, val_samples : how many images to learn from and to validate on at most; None for all
     """
 
-    held_out_share: float | None
+    val_share: float | None
     split_seed: int
     samples: int | None
-    held_out_samples: int | None
+    val_samples: int | None
 
     def arrays(self) -> Arrays:
         """Return images (sample, channel, height, width), float32 from 0 to 1, and classes (sample), int64."""
         images = self._images()
         return images.arrays(self._split().learned(len(images)))
 
-    def held_out(self) -> Arrays:
-        """Return images and classes held out, in the same form."""
-        images = self._with_held_out()
-        return images.arrays(self._split().held_out(len(images)))
+    def validation(self) -> Arrays:
+        """Return images and classes validation, in the same form."""
+        images = self._with_validation()
+        return images.arrays(self._split().validation(len(images)))
 
     @abstractmethod
     def _images(self) -> Images:
-        """Return the images to learn from, with those held out of them."""
+        """Return the images to learn from, with those for validation of them."""
 
-    def _with_held_out(self) -> Images:
-        """Return the images among which are those held out."""
+    def _with_validation(self) -> Images:
+        """Return the images among which are those for validation."""
         return self._images()
 
     def _split(self) -> Split:
-        return Split(self.held_out_share, self.split_seed, self.samples, self.held_out_samples)
+        return Split(self.val_share, self.split_seed, self.samples, self.val_samples)
 
 
 @specification
@@ -147,15 +147,15 @@ class ImagesOfFolder(DividedImages):
     Attributes
     ----------
     root : folder of the files
-    held_out_share : of the training images, that is held out; by default the standard test images are
-    split_seed, samples, held_out_samples : as in `DividedImages`
+    val_share : of the training images, that is kept for validation; by default the standard test images are
+    split_seed, samples, val_samples : as in `DividedImages`
     """
 
     root: str | Path
-    held_out_share: Share | None = None
+    val_share: Share | None = None
     split_seed: Seed = 0
     samples: Count | None = None
-    held_out_samples: Count | None = None
+    val_samples: Count | None = None
 
     @field_validator("root")
     @classmethod
@@ -166,5 +166,5 @@ class ImagesOfFolder(DividedImages):
     def _test_images(self) -> Images:
         """Return the standard test images."""
 
-    def _with_held_out(self) -> Images:
-        return self._images() if self.held_out_share else self._test_images()
+    def _with_validation(self) -> Images:
+        return self._images() if self.val_share else self._test_images()

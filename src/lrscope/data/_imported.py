@@ -25,7 +25,7 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
 
     There may be a data set, a pair of arrays (inputs, targets), a pair of such pairs (those learned from, those held
     out), or a function without arguments that returns one of them. Pairs are tuples or lists. Of a single pair of
-    arrays a fifth is held out, by the same permutation of seed 0 as the images are.
+    arrays a fifth is kept for validation, by the same permutation of seed 0 as the images are.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def _of_user(path: str) -> DataSet:
     if not (isinstance(found, tuple | list) and len(found) == 2):
         raise must_be("data", _ALLOWED, f"{path}, which is {type(found).__name__}")
     if all(map(_is_pair, found)):
-        learned, held_out = (_as_arrays(pair, path) for pair in found)
-        return Samples(*learned, path, held_out)
+        learned, validation = (_as_arrays(pair, path) for pair in found)
+        return Samples(*learned, path, validation)
     return _of_arrays(*_as_arrays(found, path), path)
 
 
@@ -101,13 +101,13 @@ def _written_down(found: Any, path: str) -> DataSet:
         data: DataSet = found
         return data
     arrays: Arrays = found.arrays()
-    held_out: Arrays | None = found.held_out() if hasattr(found, "held_out") else None
-    return Samples(arrays.inputs, arrays.targets, path, (held_out.inputs, held_out.targets) if held_out else None)
+    validation: Arrays | None = found.validation() if hasattr(found, "validation") else None
+    return Samples(arrays.inputs, arrays.targets, path, (validation.inputs, validation.targets) if validation else None)
 
 
 def _of_arrays(inputs: np.ndarray, targets: np.ndarray, path: str) -> Samples:
-    """Return samples of which a share is held out, as of the digits."""
+    """Return samples of which a share is kept for validation, as of the digits."""
     count = len(Arrays(inputs, targets).inputs)
-    split = Split(Digits().held_out_share, Digits().split_seed, None, None)
-    learned, held_out = split.learned(count), split.held_out(count)
-    return Samples(inputs[learned], targets[learned], path, (inputs[held_out], targets[held_out]))
+    split = Split(Digits().val_share, Digits().split_seed, None, None)
+    learned, validation = split.learned(count), split.validation(count)
+    return Samples(inputs[learned], targets[learned], path, (inputs[validation], targets[validation]))

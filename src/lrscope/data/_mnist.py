@@ -23,9 +23,9 @@ class MNIST(ImagesOfFolder):
     Attributes
     ----------
     root : folder of the files
-    held_out_share : of the training images, that is held out; by default the standard test images are
-    split_seed : of the permutation by which images are held out and chosen
-    samples, held_out_samples : how many images to learn from and to hold out at most; None for all
+    val_share : of the training images, that is kept for validation; by default the standard test images are
+    split_seed : of the permutation by which images are split and chosen
+    samples, val_samples : how many images to learn from and to validate on at most; None for all
 
     Raises
     ------

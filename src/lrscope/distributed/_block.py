@@ -30,8 +30,8 @@ _LABELS = (
     Variable(DIVERGED, DIVERGED, "replicates left out because they diverged"),
     Variable(OUTPUTS, OUTPUTS, "sum of outputs", dims=(SAMPLE, "output")),
     Variable(PRODUCTS, PRODUCTS, "sum of products of outputs", dims=("other_lr", SAMPLE, "output")),
-    Variable(LOSS, LOSS, "sum of held-out losses"),
-    Variable(ACCURACY, ACCURACY, "sum of held-out accuracies"),
+    Variable(LOSS, LOSS, "sum of validation losses"),
+    Variable(ACCURACY, ACCURACY, "sum of validation accuracies"),
     Variable(CLASS_OUTPUTS, CLASS_OUTPUTS, "sum of outputs of the own class", dims=(LEARNED_SAMPLE,)),
     Variable(SECONDS, SECONDS, "time of a worker that the replicates took", "s"),
     Variable("targets", "targets", "target", dims=(SAMPLE,)),
@@ -60,8 +60,8 @@ def block_of(replication: Replication, sums: Sums) -> xr.Dataset:
 
 def _targets(replication: Replication, learned: Arrays, members: int) -> Values:
     """Return the classes of the samples, the same for every member; of other targets nothing."""
-    held_out: Arrays = replication.data.held_out()
-    if not has_classes(held_out.targets):
+    validation: Arrays = replication.data.validation()
+    if not has_classes(validation.targets):
         return {}
-    both = {"targets": held_out.targets, "learned_targets": learned.targets}
+    both = {"targets": validation.targets, "learned_targets": learned.targets}
     return {name: np.tile(targets.astype(np.int64), (members, 1)) for name, targets in both.items()}

@@ -52,11 +52,11 @@ def estimate(replication: Replication, device: str = "auto") -> Estimate:
 def _bytes_of(replication: Replication) -> int:
     """Return the size of the records: sums, and products of all rates with all, of every batch."""
     learned: Arrays = replication.data.arrays()
-    held_out: Arrays = replication.data.held_out()
-    outputs = len(held_out.inputs) * _outputs_of_one(replication, held_out)
+    validation: Arrays = replication.data.validation()
+    outputs = len(validation.inputs) * _outputs_of_one(replication, validation)
     each = _SCALARS + outputs * (1 + len(replication.lrs))
-    if has_classes(held_out.targets):
-        each += _SCALARS_OF_CLASSES - _SCALARS + len(held_out.inputs) + 2 * len(learned.inputs)
+    if has_classes(validation.targets):
+        each += _SCALARS_OF_CLASSES - _SCALARS + len(validation.inputs) + 2 * len(learned.inputs)
     return 8 * each * len(replication.lrs) * replication.batches
 
 

@@ -169,12 +169,12 @@ def _but_for_samples(form: str) -> dict[str, Any]:
 
 
 def _of_samples(replication: Replication) -> str:
-    """Return a number of the samples as they are loaded today, those learned from and those held out.
+    """Return a number of the samples as they are loaded today, those learned from and those for validation.
 
     The name of a data set and its folder may be those of other files tomorrow.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for samples in (replication.data.arrays(), replication.data.held_out()):
+    for samples in (replication.data.arrays(), replication.data.validation()):
         for array in (samples.inputs, samples.targets):
             digest.update(f"{array.shape} {array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).data)

@@ -26,7 +26,7 @@ class Replication:
 
     Attributes
     ----------
-    data : a data set that holds samples out, see `lrscope.data`
+    data : a data set with validation samples, see `lrscope.data`
     model : a callable without arguments that returns an ``nn.Module``
     lrs : learning rates, ascending
     replicates : repetitions at each rate

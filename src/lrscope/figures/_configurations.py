@@ -25,7 +25,7 @@ def error_panels(
 
     Parameters
     ----------
-    runs : title -> records of one member: ``loss`` and, if recorded, ``held_out_loss`` (step)
+    runs : title -> records of one member: ``loss`` and, if recorded, ``val_loss`` (step)
     onsets : title -> onsets of that run; the onset of the error is marked, the others faintly
     columns : panels beside each other at most
 
@@ -60,7 +60,7 @@ def errors_by_rate(runs: Mapping[str, xr.Dataset], name: str = "loss", ax: Axes 
     Parameters
     ----------
     runs : title -> records of one member with the scalar coordinate ``lr``
-    name : ``loss`` or ``held_out_loss``
+    name : ``loss`` or ``val_loss``
     ax : to draw into; a new one by default
 
     Returns
@@ -95,7 +95,7 @@ def configurations(runs: Mapping[str, xr.Dataset], onsets: Mapping[str, Onsets] 
 
     Parameters
     ----------
-    runs : title -> records of one member: ``loss``, ``held_out_loss``, the weights and biases of both layers and, for
+    runs : title -> records of one member: ``loss``, ``val_loss``, the weights and biases of both layers and, for
         the last column, ``outputs``, ``targets`` and ``inputs``
     onsets : title -> onsets of that run
 

@@ -72,7 +72,7 @@ def run_film(run: xr.Dataset, steps: Sequence[int] | np.ndarray, onsets: Onsets 
 
     Parameters
     ----------
-    run : records of one member: ``loss``, ``held_out_loss``, ``gradient_norm``, ``gradient_angle`` (step),
+    run : records of one member: ``loss``, ``val_loss``, ``gradient_norm``, ``gradient_angle`` (step),
         ``gradient_path`` (step, path_axis), ``outputs``, ``targets``, ``inputs``, the weights and biases of both
         layers, ``sharpness`` and ``stability_limit``, each at steps of its own
     steps : of the frames, such as those of `frame_steps`; a variable that was not recorded at one shows the last before

@@ -28,8 +28,8 @@ def interactive_rates(
     Parameters
     ----------
     recommended : Dataset (lr) of `lrscope.analysis.recommendation`
-    scores : (lr, seed) last held-out loss; infinite for a member that diverged, NaN for one that was not trained
-    accuracy : (lr, seed) last held-out accuracy, told when hovering
+    scores : (lr, seed) last validation loss; infinite for a member that diverged, NaN for one that was not trained
+    accuracy : (lr, seed) last validation accuracy, told when hovering
     outcome : (lr, seed) texts of `lrscope.records.outcomes`, told when hovering; by default whether it diverged
 
     Returns

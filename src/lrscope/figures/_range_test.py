@@ -44,7 +44,7 @@ def range_test_over_truth(
     tested : of `lrscope.analysis.range_test`: ``smoothed`` (seed, step) loss while the rate rises, ``learning_rate``
         (step) or (seed, step), ``suggestion`` (rule, seed), NaN where a rule has none
     recommended : Dataset (lr) of `lrscope.analysis.recommendation`
-    scores : (lr, seed) last held-out loss of training at each rate; infinite for a member that diverged
+    scores : (lr, seed) last validation loss of training at each rate; infinite for a member that diverged
     agreement : Dataset (rule) of `lrscope.analysis.range_test_agreement`: ``share`` of the suggestions inside the
         range, written beside the rows
 

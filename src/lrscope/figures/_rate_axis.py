@@ -282,8 +282,8 @@ def headline(text: str) -> str:
 
     Examples
     --------
-    >>> headline("held-out loss")
-    'Held-out loss'
+    >>> headline("validation loss")
+    'Validation loss'
     """
     return text[:1].upper() + text[1:]
 

@@ -41,8 +41,8 @@ def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.
     ----------
     recommended : Dataset (lr) of `lrscope.analysis.recommendation`: ``score`` and ``diverged_share`` with the ends of
         their intervals, the scalars ``best``, ``low``, ``high``
-    scores : (lr, seed) last held-out loss; infinite for a member that diverged, NaN for one that was not trained
-    accuracy : (lr, seed) last held-out accuracy; a panel more
+    scores : (lr, seed) last validation loss; infinite for a member that diverged, NaN for one that was not trained
+    accuracy : (lr, seed) last validation accuracy; a panel more
 
     Returns
     -------

@@ -26,7 +26,7 @@ COLOURS = {
     "oscillation": "#9a6d00",
 }
 """Of a quantity, and of the sign of instability that it gives."""
-ERRORS = {"loss": TRAINING, "held_out_loss": TEST}
+ERRORS = {"loss": TRAINING, "val_loss": TEST}
 POINTS = 3000
 """Of a line; what is longer is thinned, with the smallest and the largest value of each stretch kept."""
 ESCAPED = 1e3

@@ -14,7 +14,7 @@ HEIGHT = 3.6
 """Inches."""
 HIGHEST = 3
 """Multiple of the limit up to which the axis follows the sharpness."""
-NAMES = {"loss": "training", "held_out_loss": "test"}
+NAMES = {"loss": "training", "val_loss": "test"}
 
 
 def sharpness_panels(run: xr.Dataset, onsets: Onsets | None = None, zoom: Range | None = None) -> Figure:
@@ -23,7 +23,7 @@ def sharpness_panels(run: xr.Dataset, onsets: Onsets | None = None, zoom: Range 
     Parameters
     ----------
     run : records of one member: ``sharpness`` and ``stability_limit`` at their own steps, ``loss`` and, if recorded,
-        ``held_out_loss`` (step)
+        ``val_loss`` (step)
     onsets : criterion -> step, or DataArray (criterion); negative for what did not happen
     zoom : first and last step; all by default
 

@@ -17,7 +17,7 @@ from lrscope.figures._weights import draw_weights, hidden_weights, output_weight
 ROW = 1.6
 """Inches: height of a row of panels."""
 ANGLES = (0, 45, 90, 135, 180)
-NAMES = {"loss": "training error", "held_out_loss": "test error"}
+NAMES = {"loss": "training error", "val_loss": "test error"}
 LEGEND: dict[str, Any] = {"handlelength": 1.1, "columnspacing": 0.9, "handletextpad": 0.4}
 
 
@@ -26,7 +26,7 @@ def training_panels(run: xr.Dataset, zoom: Range | None = None, onsets: Onsets |
 
     Parameters
     ----------
-    run : records of one member: ``loss``, ``gradient_norm``, ``gradient_angle`` (degrees), and ``held_out_loss`` if
+    run : records of one member: ``loss``, ``gradient_norm``, ``gradient_angle`` (degrees), and ``val_loss`` if
         recorded, (step); ``weights_hidden``, ``biases_hidden``, ``weights_output``, ``biases_output`` at any steps
     zoom : first and last step of the zooms; without it error, norm, angle and weights are drawn for the whole run
         only, with the learned function beside them if ``outputs`` were recorded

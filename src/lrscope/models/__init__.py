@@ -1,10 +1,10 @@
 """The networks of the studies.
 
 A model is any callable without arguments that returns an `nn.Module`; those here are frozen specifications, so that
-an experiment can be written down. Modules of your own draw random numbers with `draws`.
+an experiment can be written down. Modules of your own draw random numbers with `member_rand`.
 """
 
-from lrscope.models._augmentation import FlipShift, draws
+from lrscope.models._augmentation import FlipShift, member_rand
 from lrscope.models._autoencoder import Autoencoder
 from lrscope.models._cnn import CNN
 from lrscope.models._imported import Imported
@@ -12,4 +12,4 @@ from lrscope.models._mlp import MLP
 from lrscope.models._perceptron import Perceptron
 from lrscope.models._resnet import FastResNet
 
-__all__ = ["CNN", "MLP", "Autoencoder", "FastResNet", "FlipShift", "Imported", "Perceptron", "draws"]
+__all__ = ["CNN", "MLP", "Autoencoder", "FastResNet", "FlipShift", "Imported", "Perceptron", "member_rand"]

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 
-def draws(inputs: Tensor, count: int) -> Tensor:
+def member_rand(inputs: Tensor, count: int) -> Tensor:
     """Return random numbers (sample, count) from 0 up to, not including, 1; float64, on the device of the inputs.
 
     What a module of your own calls in its `forward` where it needs chance. In a plain loop the numbers come from
@@ -18,11 +18,11 @@ def draws(inputs: Tensor, count: int) -> Tensor:
 
     Examples
     --------
-    >>> draws(torch.zeros(3, 1, 8, 8), 2).shape
+    >>> member_rand(torch.zeros(3, 1, 8, 8), 2).shape
     torch.Size([3, 2])
     """
     if has_torch_function_unary(inputs):
-        drawn: Tensor = handle_torch_function(draws, (inputs,), inputs, count)
+        drawn: Tensor = handle_torch_function(member_rand, (inputs,), inputs, count)
         return drawn
     return torch.rand(len(inputs), count, dtype=torch.float64, device=inputs.device)
 
@@ -54,7 +54,7 @@ class FlipShift(nn.Module):
         if not self.training:
             return images
         height, width = images.shape[-2:]
-        down, right, side = draws(images, 3).unbind(1)
+        down, right, side = member_rand(images, 3).unbind(1)
         rows = self._moved(down, height)
         columns = self._moved(right, width)
         if self.flips:

@@ -6,7 +6,7 @@ from lrscope.optim._feedback import Controller, Feedback, is_controller
 from lrscope.optim._hooks import before_update
 from lrscope.optim._losses import LOSSES, LabelSmoothing, Loss, loss_function, takes_classes
 from lrscope.optim._reasons import REASONS
-from lrscope.optim._rules import SGD, Adam, AdamW, Number, Stability, UpdateRule, numbers_of
+from lrscope.optim._rules import SGD, Adam, AdamW, Number, Stability, UpdateRule, hyperparameters
 from lrscope.optim._scheduler import GradientAngleLR
 from lrscope.optim._schedules import Constant, Cosine, Exponential, Linear, Schedule, Triangle, WarmUp
 
@@ -35,8 +35,8 @@ __all__ = [
     "UpdateRule",
     "WarmUp",
     "before_update",
+    "hyperparameters",
     "is_controller",
     "loss_function",
-    "numbers_of",
     "takes_classes",
 ]

@@ -56,7 +56,7 @@ class UpdateRule(Protocol):
         ...
 
 
-def numbers_of(rule: UpdateRule) -> dict[str, float]:
+def hyperparameters(rule: UpdateRule) -> dict[str, float]:
     """Return the numbers of a rule that a sweep may vary, e.g. momentum and weight decay."""
     if not dataclasses.is_dataclass(rule):
         return {}

@@ -33,24 +33,24 @@ class Accuracy(Probe):
 
 
 @specification
-class HeldOutAccuracy(Probe):
-    """The share of the samples held out from training that are put into the right class, in evaluation mode."""
+class ValidationAccuracy(Probe):
+    """The share of the validation samples that are put into the right class, in evaluation mode."""
 
     when: Every | LogSpaced | At = Every()
-    needs: ClassVar[frozenset[Need]] = frozenset({"held_out"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"validation"})
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the label of ``held_out_accuracy``."""
-        return (Variable("held_out_accuracy", "held_out_accuracy", "accuracy on held-out samples"),)
+        """Return the label of ``val_accuracy``."""
+        return (Variable("val_accuracy", "val_accuracy", "accuracy on validation samples"),)
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the share.
 
         Raises
         ------
-        InputError : the targets are no classes, or nothing is held out.
+        InputError : the targets are no classes, or nothing is kept for validation.
         """
-        return {"held_out_accuracy": accuracy(moment.held_out_outputs, moment.held_out_targets)}, state
+        return {"val_accuracy": accuracy(moment.val_outputs, moment.val_targets)}, state
 
 
 def accuracy(outputs: Tensor | None, targets: Tensor | None) -> Tensor:

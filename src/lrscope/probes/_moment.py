@@ -11,7 +11,7 @@ from lrscope.probes._cadence import Cadence
 from lrscope.probes._structure import Structure
 from lrscope.records import Variable
 
-Need = Literal["activations", "activation_gradients", "evaluation", "held_out"]
+Need = Literal["activations", "activation_gradients", "evaluation", "validation"]
 State = dict[str, Tensor]
 
 
@@ -43,8 +43,8 @@ class Moment:
     inputs, outputs, targets : (sample, ...) of the whole data set in evaluation mode; None unless a probe needs
         ``evaluation``
     batch_outputs, batch_targets : (sample, ...) of the step's batch, in training mode
-    held_out_loss, held_out_outputs, held_out_targets : scalar and (sample, ...) of the samples held out, in evaluation
-        mode; None unless a probe needs ``held_out``
+    val_loss, val_outputs, val_targets : scalar and (sample, ...) of the validation samples, in evaluation
+        mode; None unless a probe needs ``validation``
     curvature, batch_curvature : of the loss of the whole data set, and of the step's batch
     stability_limit : scalar, what the largest eigenvalue of the Hessian, divided by `preconditioner` where there is
         one, must stay below for this update rule at this rate; NaN for a rule that does not say
@@ -66,9 +66,9 @@ class Moment:
     targets: Tensor | None = None
     batch_outputs: Tensor | None = None
     batch_targets: Tensor | None = None
-    held_out_loss: Tensor | None = None
-    held_out_outputs: Tensor | None = None
-    held_out_targets: Tensor | None = None
+    val_loss: Tensor | None = None
+    val_outputs: Tensor | None = None
+    val_targets: Tensor | None = None
     curvature: Curvature | None = None
     batch_curvature: Curvature | None = None
     stability_limit: Tensor | None = None

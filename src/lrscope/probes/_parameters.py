@@ -9,10 +9,10 @@ from lrscope.probes._activations import activation_labels, activation_values, of
 from lrscope.probes._cadence import At, Every, LogSpaced
 from lrscope.probes._moment import Moment, Need, Probe, State
 from lrscope.probes._structure import Layer, Parameter, Structure, select
-from lrscope.records import SPREAD, VALUES, Variable, identifier
+from lrscope.records import STD, VALUES, Variable, identifier
 from lrscope.specification import specification
 
-Detail = Literal["values", "spread"]
+Detail = Literal["values", "std"]
 Patterns = tuple[str, ...]
 EVERY_EPOCH = Every(1, "epoch")
 
@@ -117,8 +117,8 @@ def _quantity(parameter: Parameter) -> str:
 
 def _label(quantity: str, parameter: Parameter, detail: Detail) -> Variable:
     layer = identifier(parameter.layer)
-    inner = f"{quantity}_{layer}" if detail == VALUES else f"{quantity}_{SPREAD}_{layer}"
-    dims = (parameter.neuron_dim, f"input_{layer}")[: 1 if parameter.is_bias or detail == SPREAD else 2]
+    inner = f"{quantity}_{layer}" if detail == VALUES else f"{quantity}_{STD}_{layer}"
+    dims = (parameter.neuron_dim, f"input_{layer}")[: 1 if parameter.is_bias or detail == STD else 2]
     words = quantity.replace("_", " ")
     long_name = words if detail == VALUES else f"spread of the {words}"
     return Variable(inner, quantity, long_name, "1", detail, dims, parameter.layer, parameter.part)

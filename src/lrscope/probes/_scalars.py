@@ -30,21 +30,21 @@ class Loss(Probe):
 
 
 @specification
-class HeldOutLoss(Probe):
-    """The loss of the samples that the data holds out from training, in evaluation mode."""
+class ValidationLoss(Probe):
+    """The loss of the validation samples of the data, in evaluation mode."""
 
     when: Every | LogSpaced | At = Every()
-    needs: ClassVar[frozenset[Need]] = frozenset({"held_out"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"validation"})
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the label of ``held_out_loss``."""
-        return (Variable("held_out_loss", "held_out_loss", "loss of held-out samples"),)
+        """Return the label of ``val_loss``."""
+        return (Variable("val_loss", "val_loss", "loss of validation samples"),)
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the loss."""
-        if moment.held_out_loss is None:
-            raise InputError("HeldOutLoss must be measured with samples held out; the moment has none.")
-        return {"held_out_loss": moment.held_out_loss}, state
+        if moment.val_loss is None:
+            raise InputError("ValidationLoss must be measured with validation samples; the moment has none.")
+        return {"val_loss": moment.val_loss}, state
 
 
 @specification

@@ -25,7 +25,7 @@ from lrscope.store._rootfile import RootFile
 from lrscope.store._rows import Rows, rows_of
 from lrscope.store._state import save_state
 
-CAPTURED = ("values", "spread")
+CAPTURED = ("values", "std")
 """Statistics of a layer that have a standardised version; one of extremes or fractions says nothing."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _GO_ON = "Free some space and go on from there: a run of lrscope with --resume."

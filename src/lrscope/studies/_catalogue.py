@@ -16,7 +16,7 @@ STUDIES: Mapping[str, str] = {
 
 
 def study(name: str) -> ModuleType:
-    """Return a study's folder, e.g. `lrscope.studies.fluctuation`.
+    """Return a study's folder, e.g. `lrscope.papers.fluctuation`.
 
     Raises
     ------
@@ -24,4 +24,5 @@ def study(name: str) -> ModuleType:
     """
     if name not in STUDIES:
         raise unknown("study", name, STUDIES)
-    return importlib.import_module(f"lrscope.studies.{name}")
+    folder = "papers" if name in ("fluctuation", "stability", "linearity") else "studies"
+    return importlib.import_module(f"lrscope.{folder}.{name}")

@@ -17,7 +17,7 @@ from lrscope.records import DIVERGED_AT, step_dimension
 from lrscope.studies._grid_files import grid_files
 from lrscope.studies._recorded_view import LR, SEED, View
 
-SCORES = ("held_out_loss", "loss")
+SCORES = ("val_loss", "loss")
 """What rates are compared by, unless something else is asked for: the first that was recorded."""
 BATCH, REPLICATES, SUM = "batch", "replicates", "_sum"
 """Replicated trainings are recorded as sums over batches of replicates."""
@@ -86,7 +86,7 @@ def compared(
     paths : the folder of a run, a file of records, or several files that make a grid together
     lrs : two rates that were trained; three significant digits are enough where they name one only
     metric : name of a quantity that is one number a step for the whole network, or of a sum over replicates without its
-        ``_sum``; the held-out loss by default, or else the loss
+        ``_sum``; the validation loss by default, or else the loss
     step : at which it was recorded; by default the last one of each network
     experiment : name of an experiment of the folder; by default the only one, or ``grid`` with its further rounds
     where : axis -> value, for axes that are neither rate nor seed; by default each of their values is a case
@@ -128,7 +128,7 @@ def _chosen(metric: str | None, records: xr.Dataset) -> str:
     if metric is None:
         metric = next((name for name in SCORES if name in names), None)
     if metric is None:
-        raise must_be("metric", f"one of {', '.join(names)}", None, "Neither held_out_loss nor loss was recorded.")
+        raise must_be("metric", f"one of {', '.join(names)}", None, "Neither val_loss nor loss was recorded.")
     if metric not in names:
         raise unknown("metric", metric, names)
     return metric

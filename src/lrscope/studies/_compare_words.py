@@ -1,5 +1,6 @@
 """A comparison of two learning rates in plain words."""
 
+import re
 from math import copysign, floor, isnan, log10, sqrt
 
 import xarray as xr
@@ -25,11 +26,11 @@ def metric_text(found: Comparison) -> str:
 
     Examples
     --------
-    >>> metric_text(Comparison("held_out_loss", (0.1, 0.2), "seed", (), (0, 0)))
-    'held-out loss'
+    >>> metric_text(Comparison("val_loss", (0.1, 0.2), "seed", (), (0, 0)))
+    'validation loss'
     """
-    held_out = "held-out " if found.over == BATCH and found.metric in ("loss", "accuracy") else ""
-    return held_out + found.metric.replace("held_out", "held-out").replace("_", " ")
+    validation = "validation " if found.over == BATCH and found.metric in ("loss", "accuracy") else ""
+    return validation + re.sub("^val_", "validation ", found.metric).replace("_", " ")
 
 
 def verdict(found: Comparison) -> list[str]:

@@ -139,7 +139,7 @@ class View:
         """
         found, most = {}, 1
         for quantity in MOVING:
-            if not {"std", "spread", VALUES}.isdisjoint(self.statistics(quantity)):
+            if not {"std", VALUES}.isdisjoint(self.statistics(quantity)):
                 some, every = self.some(quantity)
                 values = on_grid(analysis.fluctuation(some, quantity))
                 if bool(values.notnull().any()):

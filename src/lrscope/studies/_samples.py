@@ -10,7 +10,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def checked(name: str, data: DataSet, batch_size: int = 1) -> tuple[Arrays, Arrays]:
-    """Return the samples to learn from and those held out, if they can be learned.
+    """Return the samples to learn from and those for validation, if they can be learned.
 
     Parameters
     ----------
@@ -19,14 +19,14 @@ def checked(name: str, data: DataSet, batch_size: int = 1) -> tuple[Arrays, Arra
 
     Raises
     ------
-    InputError : no samples are held out, values are not finite, or there are fewer samples than a batch has.
+    InputError : no samples are kept for validation, values are not finite, or there are fewer samples than a batch has.
     """
     learned: Arrays = data.arrays()
-    held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
-    if held_out is None:
-        remedy = "Give it as ((inputs, targets), (inputs, targets)): to learn from, and held out."
-        raise must_be("data", "a data set that holds samples out, to compare rates by", name, remedy)
-    for one in (learned, held_out):
+    validation: Arrays | None = data.validation() if hasattr(data, "validation") else None
+    if validation is None:
+        remedy = "Give it as ((inputs, targets), (inputs, targets)): to learn from, and validation."
+        raise must_be("data", "a data set with validation samples, to compare rates by", name, remedy)
+    for one in (learned, validation):
         for kind, array in (("inputs", one.inputs), ("targets", one.targets)):
             wrong = 0 if has_classes(array) else int((~(np.abs(array) <= LARGEST)).sum())
             if wrong:
@@ -34,7 +34,7 @@ def checked(name: str, data: DataSet, batch_size: int = 1) -> tuple[Arrays, Arra
                 raise must_be("data", "finite numbers of 32 bits", got, "Leave these samples out, or fill them in.")
     if batch_size > len(learned.inputs):
         raise must_be("batch_size", f"at most the {len(learned.inputs)} samples to learn from", batch_size)
-    return learned, held_out
+    return learned, validation
 
 
 def has_classes(array: np.ndarray) -> bool:

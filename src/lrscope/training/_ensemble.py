@@ -102,11 +102,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Offered:
-    """The samples of one network: of the step's batch, of the whole data set, and those held out."""
+    """The samples of one network: of the step's batch, of the whole data set, and those for validation."""
 
     batch: Batch
     data: Batch
-    held_out: Batch | None = None
+    validation: Batch | None = None
 
 
 class Ensemble:
@@ -128,9 +128,9 @@ class Ensemble:
         self._recipe = recipe
         self._columns = columns
         self._data = _tree(data.learned)
-        self._held_out = _tree(data.held_out) if data.held_out else {}
+        self._validation = _tree(data.validation) if data.validation else {}
         self._data_dim = None if shared else 0
-        offered = [*self._data.values(), *self._held_out.values()]
+        offered = [*self._data.values(), *self._validation.values()]
         self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in offered)
         self._graphs = graphs
         self._replays: dict[tuple[tuple[int, ...], int], Replay | None] = {}
@@ -198,16 +198,16 @@ class Ensemble:
 
         Returns
         -------
-        values : ``outputs`` (member, sample, ...) and ``loss`` (member) on the samples held out, and
+        values : ``outputs`` (member, sample, ...) and ``loss`` (member) on the validation samples, and
             ``learned_outputs`` (member, sample, ...) on those learned from
         """
-        arguments = state["parameters"], state["buffers"], self._data, self._held_out
+        arguments = state["parameters"], state["buffers"], self._data, self._validation
 
-        def one(parameters: Tensor, buffers: Tree, data: Tree, held_out: Tree) -> Values:
+        def one(parameters: Tensor, buffers: Tree, data: Tree, validation: Tree) -> Values:
             outputs, learned = (
-                self._network.evaluate(parameters, buffers, each["inputs"]) for each in (held_out, data)
+                self._network.evaluate(parameters, buffers, each["inputs"]) for each in (validation, data)
             )
-            loss = self._network.loss_of(outputs, held_out["targets"])
+            loss = self._network.loss_of(outputs, validation["targets"])
             return {"outputs": outputs, "loss": loss, "learned_outputs": learned}
 
         lifted = vmap(one, in_dims=(0, 0, self._data_dim, self._data_dim))
@@ -223,7 +223,7 @@ class Ensemble:
         now = torch.tensor(step, dtype=torch.int64, device=device)
         scale = torch.tensor(factor, dtype=torch.float64, device=device)
         clock = self._columns.noise_seed, now, scale
-        return state, dict(self._columns.numbers), clock, batch, self._data, self._held_out
+        return state, dict(self._columns.numbers), clock, batch, self._data, self._validation
 
     def _batch(self, order: Tensor | None) -> tuple[Tree, int | None]:
         if order is None:
@@ -233,9 +233,9 @@ class Ensemble:
 
     def _lifted(self, due: tuple[int, ...], batch_dim: int | None) -> Step:
         def one(
-            state: State, numbers: Tree, clock: tuple[Tensor, ...], batch: Tree, data: Tree, held_out: Tree
+            state: State, numbers: Tree, clock: tuple[Tensor, ...], batch: Tree, data: Tree, validation: Tree
         ) -> tuple[State, Values]:
-            offered = Offered(Batch(**batch), Batch(**data), Batch(**held_out) if held_out else None)
+            offered = Offered(Batch(**batch), Batch(**data), Batch(**validation) if validation else None)
             return self._step_of_one(due, state, numbers, Clock(*clock), offered)
 
         return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
@@ -316,17 +316,17 @@ class Ensemble:
         self, parameters: Tensor, buffers: Tree, offered: Offered, key: Tensor, needs: frozenset[Need]
     ) -> dict[str, Any]:
         """Return the fields of a moment that take more than the step itself, as far as they are needed."""
-        network, data, held_out = self._network, offered.data, offered.held_out
+        network, data, validation = self._network, offered.data, offered.validation
         curved = (network.curvature(parameters, buffers, batch, key) for batch in (data, offered.batch))
         fields: dict[str, Any] = dict(zip(("curvature", "batch_curvature"), curved, strict=True))
         fields |= {"batch_targets": offered.batch.targets}
         if "evaluation" in needs:
             outputs = network.evaluate(parameters, buffers, data.inputs)
             fields |= {"inputs": data.inputs, "outputs": outputs, "targets": data.targets}
-        if "held_out" in needs and held_out:
-            outputs = network.evaluate(parameters, buffers, held_out.inputs)
-            loss = network.loss_of(outputs, held_out.targets)
-            fields |= {"held_out_loss": loss, "held_out_outputs": outputs, "held_out_targets": held_out.targets}
+        if "validation" in needs and validation:
+            outputs = network.evaluate(parameters, buffers, validation.inputs)
+            loss = network.loss_of(outputs, validation.targets)
+            fields |= {"val_loss": loss, "val_outputs": outputs, "val_targets": validation.targets}
         return fields
 
     def _measured(self, due: tuple[int, ...], states: State, moment: Moment) -> tuple[Values, State]:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import nn
 
 from lrscope.errors import InputError, must_be, unknown
-from lrscope.optim import Adam, Constant, is_controller, loss_function, numbers_of
+from lrscope.optim import Adam, Constant, hyperparameters, is_controller, loss_function
 from lrscope.probes import Loss, Probe
 from lrscope.specification import from_json, specification, to_json
 from lrscope.sweep import SEEDS, Sweep
@@ -84,7 +84,7 @@ class Experiment:
             _check_has("schedule", self.schedule, ("factor",), "such as Cosine()")
         if not hasattr(self.data, "arrays") or isinstance(self.data, type):
             raise must_be("data", "a data set with arrays()", self.data)
-        if self.needs_held_out() and not hasattr(self.data, "held_out"):
+        if self.needs_validation() and not hasattr(self.data, "validation"):
             raise holds_nothing_out(self.data)
         for axis, values in self.sweep.axes.items():
             self._check_axis(axis, values)
@@ -95,7 +95,7 @@ class Experiment:
 
     def _check_axis(self, axis: str, values: Sequence[Any]) -> None:
         """Let the data or the update rule check each value of an axis that sets one of their fields."""
-        owners = dict.fromkeys(numbers_of(self.optimizer), self.optimizer)
+        owners = dict.fromkeys(hyperparameters(self.optimizer), self.optimizer)
         owners |= dict.fromkeys(self.data_fields(), self.data)
         known = ["lr", "seed", *SEEDS, *owners]
         if axis not in known:
@@ -103,9 +103,9 @@ class Experiment:
         for value in values if axis in owners else ():
             dataclasses.replace(owners[axis], **{axis: value})
 
-    def needs_held_out(self) -> bool:
-        """Tell whether a probe measures samples that the data holds out from training."""
-        return any("held_out" in probe.required() for probe in self.probes)
+    def needs_validation(self) -> bool:
+        """Tell whether a probe measures the validation samples of the data."""
+        return any("validation" in probe.required() for probe in self.probes)
 
     def data_fields(self) -> list[str]:
         """Return the fields of the data that a sweep may vary."""
@@ -133,8 +133,8 @@ class Experiment:
 
 
 def holds_nothing_out(data: Any) -> InputError:
-    """Return the error for data without held-out samples that a probe measures."""
-    return must_be("data", "a data set that holds samples out, for a probe that measures them", data)
+    """Return the error for data without validation samples that a probe measures."""
+    return must_be("data", "a data set with validation samples, for a probe that measures them", data)
 
 
 def _check_has(name: str, value: object, methods: tuple[str, ...], example: str) -> None:

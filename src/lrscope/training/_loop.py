@@ -12,7 +12,7 @@ import xarray as xr
 
 from lrscope import records
 from lrscope.errors import must_be
-from lrscope.optim import is_controller, numbers_of
+from lrscope.optim import hyperparameters, is_controller
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import Gatherer
 from lrscope.training._ensemble import Columns, Ensemble, Recipe
@@ -332,11 +332,11 @@ def estimate(experiment: Experiment, *, device: str = "auto", steps: int = 10) -
 
 def _recipe(experiment: Experiment) -> Recipe:
     controller = experiment.schedule if is_controller(experiment.schedule) else None
-    return Recipe(experiment.optimizer, numbers_of(experiment.optimizer), controller, experiment.probes)
+    return Recipe(experiment.optimizer, hyperparameters(experiment.optimizer), controller, experiment.probes)
 
 
 def _columns(experiment: Experiment, members: Members, device: torch.device) -> Columns:
-    varied = [name for name in ("lr", *numbers_of(experiment.optimizer)) if name in members.columns]
+    varied = [name for name in ("lr", *hyperparameters(experiment.optimizer)) if name in members.columns]
     numbers = {name: torch.tensor(members.columns[name], dtype=torch.float64, device=device) for name in varied}
     return Columns(numbers, torch.tensor(members.columns["noise_seed"], device=device))
 

@@ -1,4 +1,4 @@
-"""Noise that belongs to one member, of dropout and of `draws`: a function of its noise seed, the step and the element.
+"""Dropout and `member_rand`: noise that is a function of the member's noise seed, the step and the element.
 
 PyTorch's generator would hand out numbers in the order of the members, so that a member's result would depend on who
 is trained beside it. Here the number of an element is a hash of a counter (Salmon et al., SC'11), as in JAX.
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from lrscope.models import draws
+from lrscope.models import member_rand
 
 _GOLDEN = -7046029254386353131  # 2**64 divided by the golden ratio, as a signed number
 _FIRST, _SECOND = -4658895280553007687, -7723592293110705685  # the multipliers of splitmix64
@@ -34,7 +34,7 @@ def mix(number: Tensor) -> Tensor:
 
 
 class MemberNoise(TorchFunctionMode):
-    """While active, dropout and `draws` take numbers of the member's key instead of PyTorch's generator's."""
+    """While active, dropout and `member_rand` take numbers of the member's key instead of PyTorch's generator's."""
 
     def __init__(self, key: Tensor) -> None:
         super().__init__()
@@ -48,14 +48,14 @@ class MemberNoise(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Replace dropout and `draws`, pass everything else on."""
-        if func is draws:
-            return self._draws(*args, **(kwargs or {}))
+        """Replace dropout and `member_rand`, pass everything else on."""
+        if func is member_rand:
+            return self._member_rand(*args, **(kwargs or {}))
         if func not in _MASKED_DIMS:
             return func(*args, **(kwargs or {}))
         return self._dropout(_MASKED_DIMS[func], *args, **(kwargs or {}))
 
-    def _draws(self, inputs: Tensor, count: int) -> Tensor:
+    def _member_rand(self, inputs: Tensor, count: int) -> Tensor:
         return self._numbers(torch.Size((len(inputs), count)), torch.float64)
 
     def _numbers(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:

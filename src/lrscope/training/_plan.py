@@ -39,19 +39,19 @@ GPU_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Tensors:
-    """What networks learn from, and what is held out from them, if anything is.
+    """What networks learn from, and what is kept for validation from them, if anything is.
 
     Attributes
     ----------
-    learned, held_out : (sample, ...); with a dimension for the members before if each has its own
+    learned, validation : (sample, ...); with a dimension for the members before if each has its own
     """
 
     learned: Batch
-    held_out: Batch | None = None
+    validation: Batch | None = None
 
     def shapes(self) -> tuple[torch.Size, ...]:
         """Return the shapes of all tensors."""
-        both = [self.learned] + ([self.held_out] if self.held_out else [])
+        both = [self.learned] + ([self.validation] if self.validation else [])
         return tuple(tensor.shape for batch in both for tensor in (batch.inputs, batch.targets))
 
 
@@ -155,9 +155,9 @@ def fitting(device: torch.device, bytes_each: int) -> int:
 def _members(columns: dict[str, np.ndarray], sets: list[Tensors]) -> Members:
     if all(one is sets[0] for one in sets):
         return Members(columns, sets[0], True)
-    held_out = [one.held_out for one in sets if one.held_out]
+    validation = [one.validation for one in sets if one.validation]
     learned = _stacked([one.learned for one in sets])
-    return Members(columns, Tensors(learned, _stacked(held_out) if held_out else None), False)
+    return Members(columns, Tensors(learned, _stacked(validation) if validation else None), False)
 
 
 def _stacked(batches: list[Batch]) -> Batch:
@@ -172,10 +172,10 @@ def _tensors(data: DataSet, experiment: Experiment, device: torch.device) -> Ten
     arrays: Arrays = data.arrays()
     if experiment.batch_size and experiment.batch_size > len(arrays.inputs):
         raise must_be("batch_size", f"at most the {len(arrays.inputs)} samples", experiment.batch_size)
-    held_out: Arrays | None = data.held_out() if hasattr(data, "held_out") else None
-    if held_out is None and experiment.needs_held_out():
+    validation: Arrays | None = data.validation() if hasattr(data, "validation") else None
+    if validation is None and experiment.needs_validation():
         raise holds_nothing_out(data)
-    return Tensors(_batch(arrays, experiment, device), _batch(held_out, experiment, device) if held_out else None)
+    return Tensors(_batch(arrays, experiment, device), _batch(validation, experiment, device) if validation else None)
 
 
 def _batch(arrays: Arrays, experiment: Experiment, device: torch.device) -> Batch:

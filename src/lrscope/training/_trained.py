@@ -26,7 +26,7 @@ class Trained:
     Attributes
     ----------
     columns : ``member`` and every axis of the sweep, one entry a member
-    outputs : (member, sample, ...) on the samples held out
+    outputs : (member, sample, ...) on the validation samples
     loss : (member) of these
     learned_outputs : (member, sample, ...) on the samples learned from
     diverged : (member) bool; the outputs of these are those of the last finite parameters
@@ -49,7 +49,7 @@ class Trainer:
 
     Attributes
     ----------
-    targets, learned_targets : (sample, ...) of the samples held out, and of those learned from
+    targets, learned_targets : (sample, ...) of the validation samples, and of those learned from
 
     Raises
     ------
@@ -73,9 +73,9 @@ class Trainer:
         self._prepared = Prepared(experiment, self._device)
         self._traced: set[int] = set()
         data = next(iter(self._prepared.sets.values()))
-        if data.held_out is None:
+        if data.validation is None:
             raise holds_nothing_out(experiment.data)
-        self.targets: np.ndarray = data.held_out.targets.numpy(force=True)
+        self.targets: np.ndarray = data.validation.targets.numpy(force=True)
         self.learned_targets: np.ndarray = data.learned.targets.numpy(force=True)
 
     @property

@@ -43,7 +43,7 @@ def unlucky():
     """The class 9 is not in the first batches."""
     return (POINTS, np.where(np.arange(60) == 50, 9, KINDS % 2)), (POINTS[:5], KINDS[:5] % 2)
 
-def held_out_alone():
+def validation_alone():
     return (POINTS, KINDS), (POINTS[:5], np.array([0, 1, 7, 2, 3]))
 
 def negative():
@@ -170,13 +170,13 @@ def options() -> Callable[..., Options]:
 
 @pytest.fixture
 def known(train) -> Callable[..., dict[str, xr.Dataset]]:
-    """Return the function that gives records whose held-out losses and divergences are told it.
+    """Return the function that gives records whose validation losses and divergences are told it.
 
     All come of one training at three rates: fewer seeds are left out, and rates are called as in the course.
 
     Parameters
     ----------
-    course : lr -> held-out losses (epoch), of every seed
+    course : lr -> validation losses (epoch), of every seed
     diverged : (lr, seed) -> step at which it diverged
     """
 
@@ -205,18 +205,18 @@ def _some(records: xr.Dataset, lrs: tuple[float, ...], seeds: int) -> xr.Dataset
 
 
 def _with_course(records: xr.Dataset, course: dict[float, list[float]]) -> xr.Dataset:
-    """Return records with other held-out losses, a little larger for later seeds; loss and accuracy go with them."""
+    """Return records with other validation losses, a little larger for later seeds; loss and accuracy go with them."""
     records = records.copy(deep=True)
     seeds = records["seed" if "seed" in records.coords else "init_seed"].values
     for number, lr in enumerate(records["lr"].values.tolist()):
         losses = np.array(course[lr]) * (1 + 0.01 * seeds[number])
-        held_out = records["held_out_loss"]
-        held_out[number] = losses[-held_out.shape[1] :]
+        validation = records["val_loss"]
+        validation[number] = losses[-validation.shape[1] :]
         steps = records.sizes["step"] // len(losses)
         if steps and records.sizes["step"] == steps * len(losses):
             records["loss"][number] = np.repeat(losses, steps)
-        if "held_out_accuracy" in records:
-            records["held_out_accuracy"][number] = 1 / (1 + losses)
+        if "val_accuracy" in records:
+            records["val_accuracy"][number] = 1 / (1 + losses)
     return records
 
 

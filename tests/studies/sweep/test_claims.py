@@ -7,7 +7,7 @@ from lrscope.studies.sweep._results import results
 
 SLOW, GOOD, LARGE = 0.0001, 0.001, 0.01
 AS_PUBLISHED = {SLOW: [2.0, 1.5, 1.2, 1.0], GOOD: [0.9, 0.5, 0.3, 0.2], LARGE: [3.0, 0.5, 0.6, 2.0]}
-"""Held-out losses as the source tells of them: 0.001 is early better than 0.0001 ever, 0.01 goes up and down."""
+"""Validation losses as the source tells of them: 0.001 is early better than 0.0001 ever, 0.01 goes up and down."""
 OTHERWISE = {SLOW: [0.5, 0.2, 0.15, 0.1], GOOD: [2.0, 2.5, 1.8, 1.9], LARGE: [1.0, 0.9, 0.8, 0.7]}
 
 

@@ -20,7 +20,7 @@ def images(tmp_path, monkeypatch):
     return "pictures_of_mine:data"
 
 
-def test_the_network_of_the_source_has_an_output_for_classes_that_are_only_held_out(images):
+def test_the_network_of_the_source_has_an_output_for_classes_that_are_only_validation(images):
     made = experiments(Options(data=images, lrs=(0.01,), seeds=1, epochs=1, batch_size=8, crossed_seeds=0))
     arrays = next(iter(made.values())).data.arrays()
     assert arrays.targets.max() == 1

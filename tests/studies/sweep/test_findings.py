@@ -61,10 +61,10 @@ GUESSED = {0.001: [2.3, 2.1, 1.8, 1.5], 0.01: [2.3, 2.31, 2.3, 2.302]}
 @pytest.mark.parametrize(("data", "accuracy", "told"), [("digits", 0.1, 2), ("digits", 0.4, 0), (OWN, 0.1, 0)])
 def test_networks_that_know_nothing_are_told_where_guessing_is_known(known, options, data, accuracy, told):
     records = known(GUESSED, NOTHING_DIVERGES, seeds=2)
-    records["grid"]["held_out_accuracy"][:] = accuracy
+    records["grid"]["val_accuracy"][:] = accuracy
     said = findings(records, dataclasses.replace(options(lrs=tuple(GUESSED), seeds=2), data=data)).summary[0]
     assert " No network diverged." in said
-    words = f" {told} ended no better than guessing (a held-out loss of 2.3)."
+    words = f" {told} ended no better than guessing (a validation loss of 2.3)."
     assert said.endswith(words) if told else "guessing" not in said
 
 
@@ -101,7 +101,7 @@ def test_the_best_rate_is_recommended_and_others_are_worse_by_as_much_as_they_ar
     )
     assert "No other rate of the grid is as good" in found.summary[1]
     best, worst = row_of(found, 0.001), row_of(found, 0.0001)
-    assert best["held-out loss"] == pytest.approx(0.2, rel=0.01)
+    assert best["validation loss"] == pytest.approx(0.2, rel=0.01)
     assert worst["worse than best"] == pytest.approx(np.log(5), abs=0.01)
     assert (best["in the range"], worst["in the range"]) == (True, False)
     assert best["best in resamples"] == 1

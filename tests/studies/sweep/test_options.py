@@ -105,9 +105,9 @@ def test_an_option_that_does_not_exist_names_the_nearest(refused):
         ("few_targets", "the number of targets must be as many as the inputs, and at least one; "
          "got '5 for 60 inputs'."),
         ("words", "inputs and targets must be arrays of numbers; got types <U1 and int64."),
-        ("nothing_out", "data must be a data set that holds samples out, to compare rates by; "
+        ("nothing_out", "data must be a data set with validation samples, to compare rates by; "
          "got 'own_things:nothing_out'. Give it as ((inputs, targets), (inputs, targets)): to learn from, "
-         "and held out."),
+         "and validation."),
         ("no_number", "data must be finite numbers of 32 bits; got 'own_things:no_number, whose inputs have 21 values "
          "that are not'. Leave these samples out, or fill them in."),
         ("infinite", "data must be finite numbers of 32 bits; got 'own_things:infinite, whose targets have 5 values "
@@ -116,7 +116,7 @@ def test_an_option_that_does_not_exist_names_the_nearest(refused):
         ("negative", "model and loss must accept inputs (16, 6) and targets (16,); PyTorch says: "),
         ("unlucky", "the model's output for a sample must be one number for each of the 10 classes of the targets; "
          "got 'shape (4,)'."),
-        ("held_out_alone", "the model's output for a sample must be one number for each of the 8 classes of the "
+        ("validation_alone", "the model's output for a sample must be one number for each of the 8 classes of the "
          "targets; got 'shape (4,)'."),
         ("sums", "the model's output for a sample must be of the shape of the target; got '(4,) for (1,)'."),
         ("images", "model and loss must accept inputs (16, 1, 8, 8) and targets (16,); PyTorch says: "),
@@ -225,7 +225,7 @@ MAGIC = "must be an IDX file of unsigned bytes in"
         ("train-images-idx3-ubyte", gzip.compress(GOOD["train-images-idx3-ubyte"])[:300], "must be a whole gzip file; "
          "got 'EOFError: Compressed file ended before the end-of-stream marker was reached'."),
     ],
-    ids=["short", "header", "type", "no IDX", "empty", "images as labels", "missing labels", "label", "held-out label",
+    ids=["short", "header", "type", "no IDX", "empty", "images as labels", "missing labels", "label", "test label",
          "cut gzip"],
 )  # fmt: skip
 def test_damaged_files_of_mnist_are_one_sentence(refused, tmp_path, file, content, sentence):
@@ -244,7 +244,7 @@ def test_damaged_files_of_mnist_are_one_sentence(refused, tmp_path, file, conten
         ("test_batch.bin", bytes([10, *bytes(3072)]), ": the labels must be numbers from 0 to 9; "
          "got '10 for image 0'."),
     ],
-    ids=["length", "held-out label"],
+    ids=["length", "validation label"],
 )  # fmt: skip
 def test_damaged_files_of_cifar_are_one_sentence(refused, tmp_path, file, content, sentence):
     for name in (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"):

@@ -14,7 +14,7 @@ from lrscope.studies.sweep import Options
 from lrscope.studies.sweep._rounds import FINE, GRID, Round, grids, next_round, rounds_of, together
 
 Truth = Callable[[float, int], float]
-"""The last held-out loss of a rate and seed; infinite where the network diverges."""
+"""The last validation loss of a rate and seed; infinite where the network diverges."""
 LRS = (0.0001, 0.001, 0.01)
 LABELS = {"long_name": "a loss", "units": "1"}
 
@@ -31,7 +31,7 @@ def trained(truth: Truth, lrs: tuple[float, ...], seeds: tuple[int, ...]) -> xr.
     }
     return xr.Dataset(
         {
-            "held_out_loss": (("member", "step_every_1_epoch"), np.where(lost, np.nan, scores)[:, None], LABELS),
+            "val_loss": (("member", "step_every_1_epoch"), np.where(lost, np.nan, scores)[:, None], LABELS),
             "diverged_at": (("member", "step"), np.where(lost, 3, -1)[:, None], LABELS),
         },
         {"step": [9], "step_every_1_epoch": [9], **columns},

@@ -75,7 +75,7 @@ def test_files_of_mnist_are_learned_and_the_accuracy_of_the_source_is_judged(tmp
     assert capsys.readouterr().out == f"Report: {out / 'report.html'}\n"
     told = claims(out)
     (found,) = (row for row in table(out, "rates") if row["lr"] == "0.001")
-    assert told["accuracy"]["measured"] == pytest.approx(float(found["held-out accuracy"]), abs=1e-4)
+    assert told["accuracy"]["measured"] == pytest.approx(float(found["validation accuracy"]), abs=1e-4)
     assert told["accuracy"]["holds"] is False
     assert told["best"]["note"].endswith("Here: mnist, 2 epochs (8 updates).")
     check_page(read(out / "report.html"))
@@ -104,10 +104,10 @@ def test_numbers_of_the_tables_are_those_of_the_records(own, tmp_path, read, bla
     for (lr, seed), row in rows.items():
         member = records.isel(member=np.flatnonzero((records["lr"] == lr) & (records["seed"] == seed)))
         if lr == 1e30:
-            assert (row["outcome"], row["held-out loss"]) == ("diverged", "")
+            assert (row["outcome"], row["validation loss"]) == ("diverged", "")
             assert int(row["diverged at step"]) == int(member["diverged_at"].max())
         else:
-            assert float(row["held-out loss"]) == float(member["held_out_loss"].isel(step_every_1_epoch=-1)[0])
+            assert float(row["validation loss"]) == float(member["val_loss"].isel(step_every_1_epoch=-1)[0])
     assert "accuracy" not in (out / "tables" / "rates.csv").read_text()
     page = read(out / "report.html")
     assert "Training diverged in 2 of 2 at 1e30." in page

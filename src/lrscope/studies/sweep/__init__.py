@@ -2,7 +2,7 @@
 
 Reproduces Santos: How Learning Rate Shapes the Journey of a Neural Network (blog post), a small convolutional network
 under three learning rates, and asks what the source could not with one training each: which rate is best on samples
-held out, which others cannot be told from it, how often training diverges, and what the usual range test would have
+validation, which others cannot be told from it, how often training diverges, and what the usual range test would have
 said.
 """
 

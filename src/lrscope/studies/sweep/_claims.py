@@ -96,7 +96,7 @@ def _best(found: Results) -> xr.DataArray:
 
 
 def _best_measured(found: Results) -> str:
-    told = f"held-out loss {at_rates(_finite_mean(_of_source(found, found.scores)), short)}"
+    told = f"validation loss {at_rates(_finite_mean(_of_source(found, found.scores)), short)}"
     if found.accuracy is None:
         return told
     return f"accuracy {at_rates(_finite_mean(_of_source(found, found.accuracy)), partial(percent, digits=1))}; {told}"
@@ -117,8 +117,8 @@ def _smooth(found: Results) -> xr.DataArray:
 
 
 def _early(found: Results) -> xr.DataArray:
-    """Return after which part of the training 0.001 has the held-out loss that 0.0001 ends with (seed)."""
-    curves = _of_source(found, found.curves["held-out loss"])
+    """Return after which part of the training 0.001 has the validation loss that 0.0001 ends with (seed)."""
+    curves = _of_source(found, found.curves["validation loss"])
     slow, good = (curves.sel({LR: lr}, drop=True) for lr in (SLOW, GOOD))
     target = slow.isel({STEP: -1}, drop=True)
     there = (good <= target).any(STEP)
@@ -142,11 +142,11 @@ def _not_made_up(found: Results) -> xr.DataArray:
 
 
 def _falls(found: Results) -> xr.DataArray:
-    """Return by how much the held-out accuracy falls an epoch, on average over the second half (lr, seed).
+    """Return by how much the validation accuracy falls an epoch, on average over the second half (lr, seed).
 
     Only falls are counted: an accuracy that still rises changes, too.
     """
-    accuracy = _of_source(found, found.curves["held-out accuracy"])
+    accuracy = _of_source(found, found.curves["validation accuracy"])
     changes = accuracy.isel({STEP: slice(accuracy.sizes[STEP] // 2, None)}).diff(STEP)
     return (-changes).clip(min=0).mean(STEP)
 
@@ -160,7 +160,7 @@ def _unstable(found: Results) -> xr.DataArray:
 
 STATEMENTS = (
     Statement(
-        "best", "results", "0.001 ends best", "the lowest held-out loss of the three rates", _best, _best_measured
+        "best", "results", "0.001 ends best", "the lowest validation loss of the three rates", _best, _best_measured
     ),
     Statement(
         "smooth",
@@ -174,7 +174,7 @@ STATEMENTS = (
         "slow",
         "results",
         "0.0001 is slow: the loss falls gradually",
-        "0.001 has the held-out loss that 0.0001 ends with in the first half",
+        "0.001 has the validation loss that 0.0001 ends with in the first half",
         _is_slow,
         lambda found: f"0.001 has it {_after(found)}",
     ),
@@ -190,7 +190,7 @@ STATEMENTS = (
         "unstable",
         "results",
         "at 0.01 training is highly unstable: the accuracy oscillates",
-        f"the held-out accuracy falls more than {ROUGHER:g} times as much in the second half as at 0.001",
+        f"the validation accuracy falls more than {ROUGHER:g} times as much in the second half as at 0.001",
         _unstable,
         lambda found: f"falls of {at_rates(_falls(found).mean(SEED), partial(percent, digits=2))} an epoch",
         classes=True,

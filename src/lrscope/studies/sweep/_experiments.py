@@ -18,13 +18,13 @@ from lrscope.probes import (
     GradientAngle,
     GradientNorm,
     Gradients,
-    HeldOutAccuracy,
-    HeldOutLoss,
     LearningRate,
     Loss,
     PreconditionedSharpness,
     Probe,
     UpdateSize,
+    ValidationAccuracy,
+    ValidationLoss,
     Weights,
     at,
     every,
@@ -81,7 +81,7 @@ def experiments(options: Options) -> dict[str, Experiment]:
             sweep=Sweep(lr=options.lrs, init_seed=crossed, order_seed=crossed),
             schedule=schedule,
             epochs=options.epochs,
-            probes=(Loss(when=every(1, "epoch")), HeldOutLoss(when=at(-1))),
+            probes=(Loss(when=every(1, "epoch")), ValidationLoss(when=at(-1))),
         )
     return made
 
@@ -97,8 +97,8 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ex
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:
     """Return what all experiments share."""
-    arrays, held_out = checked(options.data, data, options.batch_size)
-    model = Imported(options.model) if options.model != "cnn" else _cnn(arrays, held_out)
+    arrays, validation = checked(options.data, data, options.batch_size)
+    model = Imported(options.model) if options.model != "cnn" else _cnn(arrays, validation)
     return {
         "data": data,
         "model": model,
@@ -114,8 +114,8 @@ def _refuse_untrainable(options: Options, common: Mapping[str, Any]) -> None:
         estimate(_trained(options, common, Sweep(lr=options.lrs[:1], seed=[0])), device="cpu", steps=1)
 
 
-def _cnn(learned: Arrays, held_out: Arrays) -> CNN:
-    """Return the source's network for images of this size, with an output for each class, held out ones included."""
+def _cnn(learned: Arrays, validation: Arrays) -> CNN:
+    """Return the source's network for images of this size, with an output for each class, validation ones included."""
     inputs, targets = learned.inputs, learned.targets
     remedy = "Give a model of your own as package.module:function."
     if inputs.ndim != 4 or min(inputs.shape[2:]) < 4 or inputs.dtype.kind != "f":
@@ -125,7 +125,7 @@ def _cnn(learned: Arrays, held_out: Arrays) -> CNN:
         got = f"cnn for targets {targets.shape[1:]} of {targets.dtype}"
         raise must_be("model", "one for the data; cnn puts samples into classes", got, remedy)
     channels, height, width = inputs.shape[1:]
-    return CNN(channels, height, width, int(max(targets.max(), held_out.targets.max())) + 1)
+    return CNN(channels, height, width, int(max(targets.max(), validation.targets.max())) + 1)
 
 
 def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Experiment:
@@ -133,7 +133,9 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
     arrays: Arrays = common["data"].arrays()
     per_epoch = math.ceil(len(arrays.inputs) / common["batch_size"])
     if options.epochs * per_epoch < 2:
-        remedy = "What is held out is measured before the last update: ask for more epochs, or smaller batches."
+        remedy = (
+            "What is kept for validation is measured before the last update: ask for more epochs, or smaller batches."
+        )
         raise must_be("epochs", "enough for two updates", options.epochs, remedy)
     return Experiment(
         **common,
@@ -147,10 +149,18 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
 def _probes(options: Options, per_epoch: int, classes: bool) -> tuple[Probe, ...]:
     epoch = every(1, "epoch")
     moments = every(max(1, options.epochs * per_epoch // MOMENTS))
-    accuracies = (Accuracy(), HeldOutAccuracy(when=epoch)) if classes else ()
+    accuracies = (Accuracy(), ValidationAccuracy(when=epoch)) if classes else ()
     return (
-        *(Loss(), LearningRate(), GradientNorm(), GradientAngle(), UpdateSize(), HeldOutLoss(when=epoch), *accuracies),
-        *(Weights(detail="spread"), Biases(), Gradients(detail="spread"), Activations(when=moments)),
+        *(
+            Loss(),
+            LearningRate(),
+            GradientNorm(),
+            GradientAngle(),
+            UpdateSize(),
+            ValidationLoss(when=epoch),
+            *accuracies,
+        ),
+        *(Weights(detail="std"), Biases(), Gradients(detail="std"), Activations(when=moments)),
         *_sharpness(options, per_epoch),
     )
 

@@ -43,10 +43,11 @@ def differences(found: Results) -> Still:
 
 
 def curves(found: Results) -> Still:
-    """Return the source's figure: loss and accuracy over the training, on the data learned from and held out."""
+    """Return the source's figure: loss and accuracy over the training, on the data for training and for validation."""
     quantities = {name: _banded(curve) for name, curve in found.curves.items()}
     caption = (
-        "Means over the seeds with 95 % intervals; training: mean over the batches of each epoch, held out: at its end."
+        "Means over the seeds with 95 % intervals; training: mean over the batches of each epoch, "
+        "validation: at its end."
     )
     return Still("curves", "Course of the training", caption, partial(figures.rate_band_panels, quantities))
 
@@ -85,7 +86,7 @@ def range_test(found: Results) -> Still:
     draw = partial(figures.range_test_over_truth, found.tested, found.recommended, found.scores, found.agreement)
     caption = (
         "Above: smoothed loss while the rate rises, one line a seed, and what the rules of the tools suggest. Below: "
-        "the held-out loss that training at that rate ends with; shaded: the rates that cannot be told from the best."
+        "the validation loss that training at that rate ends with; shaded: the rates that cannot be told from the best."
     )
     return Still("range_test", "The range test over the trained truth", caption, draw)
 
@@ -93,14 +94,14 @@ def range_test(found: Results) -> Still:
 def variance(split: xr.Dataset) -> Still:
     """Return what decides about the outcome."""
     sure = ", with 95 % intervals" if split["low"].notnull().any() else ""
-    caption = f"Shares of the variance of the logarithm of the last held-out loss, crossed design{sure}."
+    caption = f"Shares of the variance of the logarithm of the last validation loss, crossed design{sure}."
     return Still("variance", "What decides about the outcome", caption, partial(_one, "variance_bars", split))
 
 
 def targets(reached: xr.Dataset, scores: xr.DataArray) -> Still:
     """Return after how many steps the target is reached, by rate."""
     caption = (
-        f"Steps until the held-out loss is {float(reached['target']):.3g}. Every point is one network; black: the "
+        f"Steps until the validation loss is {float(reached['target']):.3g}. Every point is one network; black: the "
         "median over the seeds with its 95 % interval; crosses: not reached."
     )
     draw = partial(_one, "steps_to_target_by_rate", reached, scores.notnull())

@@ -64,7 +64,7 @@ def _guessing(found: Results) -> str:
     guessed = (found.scores >= math.log(classes) * (1 - NO_BETTER)) & (found.accuracy < LUCKY / classes)
     count = int(guessed.sum())
     loss = short(math.log(classes))
-    return f" {count} ended no better than guessing (a held-out loss of {loss})." if count else ""
+    return f" {count} ended no better than guessing (a validation loss of {loss})." if count else ""
 
 
 def _chapters(found: Results) -> list[Chapter]:
@@ -93,7 +93,7 @@ CLASSES = {"digits": 10, "mnist": 10, "cifar10": 10}
 NO_BETTER = 0.01
 """A loss that is lower than that of guessing by a smaller share is no better."""
 LUCKY = 1.5
-"""Times the share of a class that a constant answer may hit: in a held-out part classes are not equally common."""
+"""Times the share of a class that a constant answer may hit: in a validation part classes are not equally common."""
 NOT_RECTIFIED = (
     "Dead neurons are not counted: the recorded layers put out values below 0, as those of networks do that call their "
     "activation functions as functions instead of modules, or have others than ReLU."

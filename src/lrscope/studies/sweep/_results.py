@@ -28,8 +28,8 @@ class Results:
     options : of the run
     per_epoch : steps of an epoch
     rounds : behind the first one
-    scores : last held-out loss (lr, seed); inf where a network diverged, NaN where none was trained
-    accuracy : last held-out accuracy (lr, seed); None unless the targets are classes
+    scores : last validation loss (lr, seed); inf where a network diverged, NaN where none was trained
+    accuracy : last validation accuracy (lr, seed); None unless the targets are classes
     curves : name -> course over the epochs (lr, seed, step): of loss and accuracy of the batches the means over each
         epoch
     outcome : Dataset of `records.outcomes` (lr, seed)
@@ -82,11 +82,11 @@ def results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
 
 def _results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
     there = grids(records)
-    per_epoch = int(there[0][step_dimension(there[0]["held_out_loss"])][0]) + 1
-    classes = "held_out_accuracy" in there[0]
+    per_epoch = int(there[0][step_dimension(there[0]["val_loss"])][0]) + 1
+    classes = "val_accuracy" in there[0]
     scores = together(there, analysis.final_scores)
-    held_out = _whole(there, "held_out_loss")
-    course = _with_divergence(there, held_out)
+    validation = _whole(there, "val_loss")
+    course = _with_divergence(there, validation)
     recommended, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
     lives = together(there, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
     crossed = analysis.final_scores(records[CROSSED]) if CROSSED in records else None
@@ -96,7 +96,7 @@ def _results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
         rounds=rounds_of(records, options),
         scores=scores,
         accuracy=_accuracy(there, scores) if classes else None,
-        curves=_curves(there, held_out, per_epoch, classes),
+        curves=_curves(there, validation, per_epoch, classes),
         outcome=together(there, lambda one: on_grid(outcomes(one))),
         recommended=recommended,
         sensitivity=analysis.sensitivity(scores),
@@ -118,23 +118,25 @@ def _whole(there: list[xr.Dataset], name: str) -> xr.DataArray:
     return together(there, lambda one: on_grid(one[[name]])[name])
 
 
-def _with_divergence(there: list[xr.Dataset], held_out: xr.DataArray) -> xr.Dataset:
-    """Return the held-out losses with the step of divergence, by which one that has none yet is known as trained."""
+def _with_divergence(there: list[xr.Dataset], validation: xr.DataArray) -> xr.Dataset:
+    """Return the validation losses with the step of divergence, by which one that has none yet is known as trained."""
     diverged_at = _whole(there, DIVERGED_AT)
-    return xr.Dataset({"held_out_loss": held_out, DIVERGED_AT: diverged_at.isel({step_dimension(diverged_at): [-1]})})
+    return xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at.isel({step_dimension(diverged_at): [-1]})})
 
 
 def _accuracy(there: list[xr.Dataset], scores: xr.DataArray) -> xr.DataArray:
-    """Return the last held-out accuracy of the networks that did not diverge."""
-    last = together(there, lambda one: analysis.final_scores(one, "held_out_accuracy"))
+    """Return the last validation accuracy of the networks that did not diverge."""
+    last = together(there, lambda one: analysis.final_scores(one, "val_accuracy"))
     return last.where(np.isfinite(scores))
 
 
-def _curves(there: list[xr.Dataset], held_out: xr.DataArray, per_epoch: int, classes: bool) -> dict[str, xr.DataArray]:
-    curves = {"training loss": _by_epoch(_whole(there, "loss"), per_epoch), "held-out loss": _plain(held_out)}
+def _curves(
+    there: list[xr.Dataset], validation: xr.DataArray, per_epoch: int, classes: bool
+) -> dict[str, xr.DataArray]:
+    curves = {"training loss": _by_epoch(_whole(there, "loss"), per_epoch), "validation loss": _plain(validation)}
     if classes:
         curves["training accuracy"] = _by_epoch(_whole(there, "accuracy"), per_epoch)
-        curves["held-out accuracy"] = _plain(_whole(there, "held_out_accuracy"))
+        curves["validation accuracy"] = _plain(_whole(there, "val_accuracy"))
     return curves
 
 

@@ -25,7 +25,7 @@ def advice(found: Results) -> list[str]:
     of_best = None if found.accuracy is None else float(found.accuracy.sel({LR: found.best}).mean())
     accuracy = "" if of_best is None else f", accuracy {of_best:.1%}"
     average = "on average over the seeds " if found.recommended["members"].max() > 1 else ""
-    lowest = f"{average}it ends with the lowest held-out loss ({loss}{accuracy})"
+    lowest = f"{average}it ends with the lowest validation loss ({loss}{accuracy})"
     words = [f"Use a learning rate of {_rate(found, found.best)}: {lowest}."]
     if bool(recommended["decided"]):
         words.append("No other rate of the grid is as good, with 95 % confidence.")
@@ -122,7 +122,7 @@ def _speed(found: Results) -> str:
     steps, target = float(fastest.min()), float(found.targets["target"])
     first = [float(lr) for lr in fastest[LR].values[(fastest == steps).values]]
     after = f"after {short(steps, 6)} steps (median)"
-    return f"A held-out loss of {short(target)} is reached first at {_rates(found, first)}, {after}."
+    return f"A validation loss of {short(target)} is reached first at {_rates(found, first)}, {after}."
 
 
 def range_test(found: Results) -> list[str]:

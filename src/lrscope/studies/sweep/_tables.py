@@ -17,8 +17,8 @@ WORDS = {"lr": "learning rate", "initialisation": "initialisation", "order": "or
 
 def rates(found: Results) -> Listed:
     """Return one row a rate: what it comes to, how often it diverges, and whether it is recommended."""
-    recommended, columns = found.recommended, ["lr", "held-out loss", "from", "to"]
-    columns += [] if found.accuracy is None else ["held-out accuracy"]
+    recommended, columns = found.recommended, ["lr", "validation loss", "from", "to"]
+    columns += [] if found.accuracy is None else ["validation accuracy"]
     columns += ["networks", "diverged", "probability of divergence", "worse than best", "at least", "at most"]
     columns += ["best in resamples", "in the range"]
     rows = []
@@ -30,7 +30,7 @@ def rates(found: Results) -> Listed:
         cells += [number(row[name]) for name in ("difference", "difference_low", "difference_high")]
         rows.append((*cells, number(row["probability_best"]), bool(row["plausible"])))
     note = (
-        "Held-out loss: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: mean log "
+        "Validation loss: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: mean log "
         "ratio to the best rate, paired by seed, with 95 % bounds; 0.1 is about 10 %."
     )
     return Listed("rates", Table("Every learning rate", columns, rows, note))
@@ -38,8 +38,8 @@ def rates(found: Results) -> Listed:
 
 def networks(found: Results) -> Listed:
     """Return one row a network."""
-    columns = ["lr", "seed", "outcome", "diverged at step", "held-out loss", "steps to target"]
-    columns += [] if found.accuracy is None else ["held-out accuracy"]
+    columns = ["lr", "seed", "outcome", "diverged at step", "validation loss", "steps to target"]
+    columns += [] if found.accuracy is None else ["validation accuracy"]
     rows: list[tuple[Any, ...]] = []
     for lr in found.scores[LR].values.tolist():
         for seed in found.scores[SEED].values.tolist():
@@ -53,7 +53,7 @@ def networks(found: Results) -> Listed:
             cells += [] if found.accuracy is None else [number(found.accuracy.sel(place))]
             rows.append(tuple(cells))
     target = NOTHING if found.targets is None else short(float(found.targets["target"]))
-    note = f"Target: a held-out loss of {target}."
+    note = f"Target: a validation loss of {target}."
     return Listed("networks", Table("Every network", columns, rows, note))
 
 
@@ -84,7 +84,7 @@ def variance(split: xr.Dataset) -> Listed:
     names = [str(name) for name in split["source"].values]
     rows = [(name, *(number(split[each].sel(source=name)) for each in ("share", "low", "high"))) for name in names]
     sure = ", with 95 % intervals" if split["low"].notnull().any() else ""
-    note = f"Shares of the variance of the logarithm of the last held-out loss{sure}."
+    note = f"Shares of the variance of the logarithm of the last validation loss{sure}."
     return Listed("variance_shares", Table("What decides about the outcome", columns, rows, note))
 
 

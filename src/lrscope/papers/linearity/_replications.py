@@ -1,0 +1,137 @@
+"""The trainings of the study `linearity`: a replication for each network."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lrscope import distributed
+from lrscope.data import Arrays, DataSet, data_set
+from lrscope.distributed import Engine, Local, Replication
+from lrscope.errors import must_be
+from lrscope.models import CNN, MLP, FastResNet, Imported
+from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
+from lrscope.papers.linearity._options import Options
+from lrscope.studies._samples import checked, has_classes
+from lrscope.training import estimate
+
+MAX_BATCHES = 32
+"""Batches of replicates, at most."""
+
+SMALLEST = {"cnn": 4, "resnet": 9}
+"""Pixels along the sides of an image, at least."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained unless something else is asked for.
+
+    Attributes
+    ----------
+    loss, optimizer, schedule, epochs, batch_size : as in an `Experiment`
+    """
+
+    loss: Any
+    optimizer: Any
+    schedule: Any
+    epochs: int
+    batch_size: int
+
+
+PLAIN = Recipe("cross_entropy", SGD(momentum=0.9), Linear(), epochs=8, batch_size=64)
+RECIPES: Mapping[str, Recipe] = {
+    "resnet": Recipe(
+        loss=LabelSmoothing(0.2),
+        optimizer=SGD(momentum=0.85, nesterov=True, weight_decay=1e-3),
+        schedule=Triangle(),
+        epochs=10,
+        batch_size=1024,
+    )
+}
+
+
+def experiments(options: Options) -> dict[str, Replication]:
+    """Return the repeated training of each network, by the network's name.
+
+    Raises
+    ------
+    InputError : data or model cannot be had, cannot be learned, or do not fit each other.
+    """
+    data = data_set(options.data, options.root)
+    samples = checked(options.data, data)
+    for one in samples:
+        if one.targets.ndim != 1 or not has_classes(one.targets):
+            got = f"{options.data}, whose targets are {one.targets.shape[1:]} of {one.targets.dtype}"
+            raise must_be("data", "one with a class for each sample", got)
+    batch_size = options.batch_size
+    if batch_size is not None and batch_size > len(samples[0].inputs):
+        raise must_be("batch_size", f"at most the {len(samples[0].inputs)} samples to learn from", batch_size)
+    return {name: _replication(options, data, model, samples) for name, model in options.networks.items()}
+
+
+def engine(options: Options, device: str) -> Engine:
+    """Return what trains: this machine, or a Ray cluster.
+
+    Raises
+    ------
+    InputError : Ray is not installed, or does not answer at the address, or there is no such device.
+    """
+    if options.engine == "local":
+        return Local(device)
+    return distributed.Ray(options.address, device=device)
+
+
+def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arrays, Arrays]) -> Replication:
+    recipe = RECIPES.get(model, PLAIN)
+    made = Replication(
+        data=data,
+        model=_model(model, data, samples),
+        lrs=options.rates(model).lrs,
+        replicates=options.replicates,
+        pairing=options.pairing,
+        loss=recipe.loss,
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        epochs=options.epochs or recipe.epochs,
+        batch_size=options.batch_size or min(recipe.batch_size, len(samples[0].inputs)),
+        batches=min(MAX_BATCHES, options.replicates),
+    )
+    _refuse_untrainable(made)
+    return made
+
+
+def _refuse_untrainable(made: Replication) -> None:
+    """Refuse what cannot be trained before anything is written: let a network of a user's own take a step."""
+    if isinstance(made.model, Imported):
+        estimate(made.experiments(range(1))[0], device="cpu", steps=1)
+    else:
+        with torch.random.fork_rng(devices=()):
+            made.model()
+
+
+def _model(name: str, data: DataSet, samples: tuple[Arrays, Arrays]) -> Any:
+    """Return what makes the network for these samples, for training and for validation."""
+    if ":" in name:
+        return Imported(name)
+    inputs = samples[0].inputs
+    if inputs.dtype.kind != "f":
+        remedy = "Give a model of your own as package.module:function."
+        raise must_be("model", "one for the data", f"{name} for samples of {inputs.dtype}", remedy)
+    classes = int(max(one.targets.max() for one in samples)) + 1
+    if name == "perceptron":
+        return MLP(math.prod(inputs.shape[1:]), (32,), classes)
+    _check_images(name, inputs.shape[1:])
+    if name == "cnn":
+        channels, height, width = inputs.shape[1:]
+        return CNN(channels, height, width, classes)
+    return FastResNet(data, classes=classes)
+
+
+def _check_images(name: str, shape: tuple[int, ...]) -> None:
+    least = SMALLEST[name]
+    if len(shape) != 3 or min(shape[1:]) < least:
+        remedy = "Take perceptron, or a model of your own as package.module:function."
+        allowed = f"one for the data; {name} takes images (channel, height, width) of {least} by {least} pixels or more"
+        raise must_be("model", allowed, f"{name} for samples of shape {shape}", remedy)

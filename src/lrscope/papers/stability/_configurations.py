@@ -1,0 +1,97 @@
+"""Which trainings the study consists of: those of the source, and grids of its own beyond them."""
+
+from dataclasses import dataclass
+
+from lrscope.papers.stability._options import Options
+
+ALARM_SEEDS = 48
+"""The rules of the alarm were chosen on the first 16; it is judged on the other 32."""
+ALARM_LRS = {
+    "f1": (0.7, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5),
+    "f2": (0.04, 0.06, 0.07, 0.08, 0.09, 0.1, 0.12, 0.14, 0.16, 0.2),
+}
+ALARM_EPOCHS = 2000
+BENCH_SEEDS = 32
+"""With four, one lucky pair of rate and seeds decides which way is the fastest on f2."""
+BENCH_SAMPLES = 200
+"""Points of the bench, the first of all: enough to tell the ways apart."""
+BENCH_LRS = tuple(round(10 ** (exponent / 2), 6) for exponent in range(-6, 5))
+"""Starting rates of the bench: 0.001 to 100, two a decade."""
+BENCH_EPOCHS = {"f1": 1000, "f2": 1200}
+SIZES = {"f1": 3, "f2": 8}
+"""Hidden units of the networks of both grids, as in the source's unstable configurations."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One network on one target, at one or several learning rates.
+
+    Attributes
+    ----------
+    name : of the experiment and of its file
+    target, hidden, lrs, epochs, init_scale : as in `Options`
+    cadence : steps between two measurements of what is not measured at every step
+    film : whether it becomes a film
+    samples : points to learn from
+    """
+
+    name: str
+    target: str
+    hidden: int
+    lrs: tuple[float, ...]
+    epochs: int
+    init_scale: float = 1.0
+    cadence: int = 1
+    film: bool = False
+    samples: int = 1000
+
+
+FIGURE_1 = Configuration("f1-h3", "f1", 3, (1.0,), 1000, cadence=2, film=True)
+FIGURE_1_OF_F2 = Configuration("f2-h8", "f2", 8, (0.1,), 1200, cadence=2, film=True)
+FIGURE_3 = Configuration("f1-h2-long", "f1", 2, (0.2, 0.3, 0.4), 50_000, cadence=100)
+FIGURE_4 = Configuration("f1-h3-long", "f1", 3, (0.2, 0.4), 50_000, cadence=100)
+FIGURE_5 = Configuration("f2-h20-long", "f2", 20, (0.05,), 40_000, cadence=100)
+FIGURE_6 = Configuration("f1-h3-slow", "f1", 3, (0.1,), 1000, cadence=10)
+FIGURE_6_SCALED = Configuration("f1-h3-scaled", "f1", 3, (0.1,), 1000, init_scale=10.0, cadence=10)
+TENTH_OF_F1 = Configuration("f1-h3-tenth", "f1", 3, (0.1,), 10_000, cadence=100)
+TENTH_OF_F2 = Configuration("f2-h8-tenth", "f2", 8, (0.01,), 12_000, cadence=100)
+
+SOURCE = (
+    *(FIGURE_1, FIGURE_1_OF_F2, FIGURE_3, FIGURE_4, FIGURE_5, FIGURE_6, FIGURE_6_SCALED),
+    *(TENTH_OF_F1, TENTH_OF_F2),
+)
+"""The configurations of the source, in its order; the last two are those of figures 1 with a tenth of the rate."""
+
+
+def configurations(options: Options) -> tuple[Configuration, ...]:
+    """Return the configurations that options ask for."""
+    if options.published:
+        return SOURCE
+    epochs = options.epochs or FIGURE_1.epochs
+    return (
+        Configuration(
+            "run",
+            options.target or FIGURE_1.target,
+            options.hidden or FIGURE_1.hidden,
+            tuple(float(lr) for lr in options.lrs or FIGURE_1.lrs),
+            epochs,
+            options.init_scale or 1.0,
+            cadence=max(1, epochs // 500),
+            film=True,
+        ),
+    )
+
+
+def alarm_name(target: str) -> str:
+    """Return the name of the experiment that tests the alarm on a target."""
+    return f"alarm-{target}"
+
+
+def bench_name(target: str, controller: str) -> str:
+    """Return the name of the experiment of a controller of the bench on a target."""
+    return f"bench-{target}-{controller.replace(' ', '-')}"
+
+
+def guided_name(configuration: Configuration) -> str:
+    """Return the name of a configuration's experiment with a learning rate that listens to the gradient's angle."""
+    return f"{configuration.name}-guided"

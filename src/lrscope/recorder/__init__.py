@@ -1,0 +1,48 @@
+"""For everybody's own training, and for the tools that people have.
+
+`Recorder` is a context manager for a PyTorch loop, with the probes and the files of lrscope; `LightningRecorder` is the
+same as a callback of Lightning's Trainer; `export_tensorboard` writes records as TensorBoard's event files. Each is
+imported when it is used: the export needs no PyTorch, and nothing needs the libraries of the others.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lrscope.errors import InputError
+
+if TYPE_CHECKING:
+    from lrscope.recorder._budget import Cost
+    from lrscope.recorder._lightning import LightningRecorder
+    from lrscope.recorder._recorder import Recorder
+    from lrscope.recorder._tensorboard import export_tensorboard
+
+__all__ = ["Cost", "LightningRecorder", "Recorder", "export_tensorboard"]
+
+_FILES = {
+    "Cost": "_budget",
+    "LightningRecorder": "_lightning",
+    "Recorder": "_recorder",
+    "export_tensorboard": "_tensorboard",
+}
+_EXTRAS = {"_lightning": "lightning", "_tensorboard": "tensorboard"}
+"""File -> the library that it imports and lrscope does without; the extra is called like it."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name from the file that defines it.
+
+    Raises
+    ------
+    InputError : it needs a library that is not installed.
+    """
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    file = _FILES[name]
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{file}"), name)
+    except ModuleNotFoundError as error:
+        library = _EXTRAS.get(file)
+        if library is None or (error.name or "").partition(".")[0] != library:
+            raise
+        remedy = f"Write: pip install lrscope[{library}]"
+        raise InputError(f"{name} needs {library}, which is not installed. {remedy}") from None

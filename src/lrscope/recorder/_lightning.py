@@ -1,0 +1,130 @@
+"""A Recorder that Lightning's Trainer calls."""
+# ruff: noqa: ARG002  hooks take what Lightning passes
+
+import os
+from collections.abc import Iterable
+from typing import Any, Unpack
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from lrscope.errors import must_be
+from lrscope.probes import Every, Probe
+from lrscope.recorder._budget import Cost
+from lrscope.recorder._options import Options, settings_of
+from lrscope.recorder._recorder import Recorder
+
+_SECOND = "Make a new one for it, with another path: a file has the steps of one training."
+_MANUAL = "With manual optimisation, return the loss of the batch's one update, or use a Recorder in training_step."
+
+
+class LightningRecorder(Callback):
+    """Records what happens inside a LightningModule while its Trainer trains it.
+
+    The arguments are those of `lrscope.recorder.Recorder`, less model and optimiser; updates in an epoch are told
+    by the Trainer. The loss is the one that ``training_step`` returns; whatever is logged under a name of `metrics` at
+    the end of a validation is recorded under the other, with the parameters as they are then.
+
+    A callback records one ``fit``. A training that is resumed from a checkpoint needs a callback with a file of its
+    own, whose steps go on from the Trainer's ``global_step``, so that cadences and epochs mean the same, and
+    ``open_records([before, behind])`` is the whole training: of steps that both files have, those behind count.
+
+    Parameters
+    ----------
+    path : of the ROOT file, which must not exist yet
+    probes, when, options : as for `lrscope.recorder.Recorder`
+    metrics : name in Lightning -> name in the records
+
+    Raises
+    ------
+    InputError : an argument that is not allowed; when training starts, more than one optimiser, or a second ``fit``
+        with the same callback.
+
+    Examples
+    --------
+    >>> from lrscope.probes import every
+    >>> callback = LightningRecorder("mine.root", when=every(10), size_budget="200 MB")
+    >>> callback.cost is None  # nothing was trained
+    True
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        probes: Iterable[Probe] | None = None,
+        when: Any = Every(),  # noqa: B008  frozen
+        metrics: dict[str, str] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__()
+        settings_of(options)
+        self._path, self._probes, self._when, self._options = path, probes, when, options
+        self._metrics = {"val_loss": "val_loss", "val_acc": "val_accuracy"} if metrics is None else metrics
+        self._recorder: Recorder | None = None
+
+    @property
+    def cost(self) -> Cost | None:
+        """What recording has cost; None before training."""
+        return None if self._recorder is None else self._recorder.cost
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to listen."""
+        if len(trainer.optimizers) != 1:
+            remedy = "Use a Recorder for each of them in training_step, by manual optimisation."
+            raise must_be("the number of optimisers", "one", len(trainer.optimizers), remedy)
+        if self._recorder is not None:
+            raise must_be("a LightningRecorder", "used for one fit", f"a second one, into {self._path}", _SECOND)
+        options = self._options.copy()
+        if options.get("steps_per_epoch") is None:
+            options["steps_per_epoch"] = _updates_in_an_epoch(trainer)
+        options.setdefault("first_step", trainer.global_step)
+        self._recorder = Recorder(
+            pl_module, self._path, trainer.optimizers[0], probes=self._probes, when=self._when, **options
+        )
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Begin a pass: a LightningModule calls its parts by themselves."""
+        if self._recorder is not None:
+            self._recorder.begin_pass()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Take the step, if the batch ended in an update."""
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if self._recorder is None or not self._recorder.updated:
+            return
+        if not isinstance(loss, Tensor):
+            self._without_loss(pl_module)
+            return
+        shared = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
+        self._recorder.step(loss=loss * shared)  # the Trainer has divided it
+
+    def _without_loss(self, module: LightningModule) -> None:
+        """Leave out a batch that was skipped; an update needs the loss."""
+        assert self._recorder is not None
+        if not module.automatic_optimization:
+            raise must_be("what training_step returns", "the loss, or a dictionary with it", "neither", _MANUAL)
+        self._recorder.leave_out()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take what was logged in a validation between two steps."""
+        if self._recorder is not None and not trainer.sanity_checking:
+            logged = trainer.callback_metrics
+            self._recorder.note(**{ours: logged[name] for name, ours in self._metrics.items() if name in logged})
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Complete the file."""
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Write what is there, and leave the exception as it is."""
+        if self._recorder is not None:
+            self._recorder.__exit__(type(exception), exception, exception.__traceback__)
+
+
+def _updates_in_an_epoch(trainer: Trainer) -> int | None:
+    """Return how many updates an epoch has; None for data without a length."""
+    batches = trainer.num_training_batches
+    return None if batches == float("inf") else -(-int(batches) // trainer.accumulate_grad_batches)

@@ -1,0 +1,234 @@
+"""Each claim holds, fails and stays undecided where it must: on records made so that this is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from lrscope.papers.fluctuation._claims import UNDECIDED, claims
+from lrscope.papers.fluctuation._published import LIMITS, LRS, QUANTITIES, SHAPES, published_counts
+
+SPIRAL = (
+    "reconstruction-best", "reconstruction-second", "reconstruction-worst", "close-to-zero", "decoder-weights",
+    "encoder-weights", "decoder-biases", "encoder-biases", "engages-most", "most-inactive", "similarly-inactive",
+)  # fmt: skip
+OVERALL = ("lowest-bin", "half-barely-move", "gradients-least")
+TABLES = tuple(f"tables-{quantity.replace('_', '-')}" for quantity in QUANTITIES)
+NEURONS = ("neurons-encoder", "neurons-decoder", "neurons-relu")
+ALL_SHAPES = "engages-most-all-shapes"
+
+AS_PUBLISHED = {
+    ("weights", "encoder"): (35, 25, 10),
+    ("weights", "decoder"): (5, 10, 15),
+    ("biases", "encoder"): (40, 10, 10),
+    ("biases", "decoder"): (10, 10, 10),
+    ("activations", "encoder"): (30, 10, 10),
+    ("activations", "decoder"): (30, 10, 10),
+}
+"""Neurons that move at the three rates where every statement holds; one of each gradient."""
+OPPOSITE = {
+    ("weights", "encoder"): (60, 40, 90),
+    ("weights", "decoder"): (90, 60, 60),
+    ("biases", "encoder"): (10, 10, 10),
+    ("biases", "decoder"): (50, 50, 50),
+    ("activations", "encoder"): (2, 25, 25),
+    ("activations", "decoder"): (3, 25, 25),
+}
+"""The same where none does; 60 of each gradient."""
+PUBLISHED_ERRORS, OPPOSITE_ERRORS = (0.3, 0.2, 0.1), (0.1, 0.2, 0.3)
+
+
+def at(lr: float) -> int:
+    return LRS.index(lr)
+
+
+def moving_as_published(quantity, part, place):
+    return AS_PUBLISHED.get((quantity, part), (1, 1, 1))[at(place[1])]
+
+
+def moving_opposite(quantity, part, place):
+    return OPPOSITE.get((quantity, part), (60, 60, 60))[at(place[1])]
+
+
+def by_id(found):
+    return {claim.id: claim for claim in claims(found)}
+
+
+@pytest.fixture(scope="module")
+def as_published(plan):
+    return by_id(plan(moving=moving_as_published, error=lambda place: PUBLISHED_ERRORS[at(place[1])]).results())
+
+
+@pytest.fixture(scope="module")
+def opposite(plan):
+    return by_id(plan(moving=moving_opposite, error=lambda place: OPPOSITE_ERRORS[at(place[1])]).results())
+
+
+@pytest.fixture(scope="module")
+def diverged(plan):
+    return by_id(plan(shapes=("circle", "spiral"), diverged=lambda _: True).results())
+
+
+def test_every_claim_is_tested_here(as_published):
+    assert set(as_published) == {*SPIRAL, *OVERALL, *TABLES, *NEURONS, ALL_SHAPES}
+
+
+@pytest.mark.parametrize("id", [*SPIRAL, *OVERALL, *NEURONS, ALL_SHAPES])
+def test_a_statement_that_is_true_holds(as_published, id):
+    assert as_published[id].holds is True
+    assert id in NEURONS or as_published[id].agree
+
+
+@pytest.mark.parametrize("id", [*SPIRAL, *OVERALL, ALL_SHAPES])
+def test_a_statement_that_is_false_does_not_hold(opposite, id):
+    assert opposite[id].holds is False
+    assert opposite[id].measured is not None
+
+
+@pytest.mark.parametrize("id", [*SPIRAL, *OVERALL, *TABLES, ALL_SHAPES])
+def test_nothing_is_said_of_networks_that_diverged(diverged, id):
+    claim = diverged[id]
+    assert (claim.holds, claim.measured, claim.agree, claim.note) == (None, None, "", UNDECIDED)
+
+
+@pytest.mark.parametrize("id", NEURONS)
+def test_neurons_are_counted_even_if_they_diverged(diverged, id):
+    assert diverged[id].holds is True
+
+
+def test_other_networks_have_other_numbers_of_neurons(plan):
+    found = by_id(plan(sizes={"encoder": 30, "decoder": 31}, relu=29).results())
+    assert [found[id].holds for id in NEURONS] == [False] * 3
+    assert [found[id].measured for id in NEURONS] == [30, 31, 29]
+
+
+def test_what_was_measured_is_said(as_published):
+    assert as_published["reconstruction-best"].measured == "error: 0.3 at 0.0001, 0.2 at 0.001, 0.1 at 0.01"
+    assert as_published["decoder-weights"].measured == "neurons taking part: 5 at 0.0001, 10 at 0.001, 15 at 0.01"
+    assert (
+        as_published["encoder-biases"].measured == "neurons above the lowest bin: 40 at 0.0001, 10 at 0.001, 10 at 0.01"
+    )
+    inactive = "inactive neurons, by their weights: 155 at 0.0001, 160 at 0.001, 170 at 0.01"
+    assert as_published["most-inactive"].measured == inactive
+    assert as_published["half-barely-move"].measured == "81 of each part on average, between 62 and 93"
+    shares = "weights 17%, biases 15%, activations 17%, weight gradients 1%, bias gradients 1%"
+    assert as_published["gradients-least"].measured == shares
+    assert as_published["half-barely-move"].agree == "6 of 6 cases (shape, rate, part, seed)"
+    assert as_published["gradients-least"].agree == "3 of 3 cases (rate, seed)"
+    assert as_published["lowest-bin"].agree == "30 of 30 tables"
+    assert as_published[ALL_SHAPES].agree == "1 of 1 case (shape, seed)"
+
+
+def test_a_statement_needs_the_rates_it_is_about(plan):
+    found = by_id(plan(lrs=(0.0001, 0.5)).results())
+    for id in (*SPIRAL, ALL_SHAPES):
+        assert (found[id].holds, found[id].measured, found[id].agree) == (None, None, "")
+        assert found[id].note == "Needs lr 0.001, lr 0.01."
+
+
+def test_a_statement_about_the_spiral_needs_the_spiral(plan):
+    found = by_id(plan(shapes=("circle",)).results())
+    assert {found[id].note for id in SPIRAL} == {"Needs the spiral."}
+    assert {found[id].holds for id in SPIRAL} == {None}
+    assert all(found[id].holds is not None for id in (*OVERALL, *TABLES, ALL_SHAPES))
+
+
+def test_of_equal_values_none_is_the_largest(plan):
+    found = by_id(plan().results())
+    no = {"reconstruction-best", "reconstruction-second", "reconstruction-worst", "decoder-weights", "encoder-biases"}
+    no |= {"engages-most", "most-inactive", ALL_SHAPES, "gradients-least"}
+    assert {id for id in (*SPIRAL, *OVERALL, ALL_SHAPES) if found[id].holds is False} == no
+
+
+def test_zero_of_everything_is_no_massive_fluctuation(plan):
+    assert by_id(plan(moving=lambda *_: 0).results())["encoder-biases"].holds is False
+
+
+@pytest.mark.parametrize(("agreeing", "holds"), [(3, True), (2, True), (1, False), (0, False)])
+def test_several_seeds_vote(plan, agreeing, holds):
+    def moving(quantity, part, place):
+        return (moving_as_published if place[2] < agreeing else moving_opposite)(quantity, part, place)
+
+    def error(place):
+        return (PUBLISHED_ERRORS if place[2] < agreeing else OPPOSITE_ERRORS)[at(place[1])]
+
+    found = by_id(plan(seeds=3, moving=moving, error=error).results())
+    assert {found[id].agree for id in SPIRAL} == {f"{agreeing} of 3 seeds"}
+    assert {found[id].holds for id in SPIRAL} == {holds}
+    assert found[ALL_SHAPES].agree == f"{agreeing} of 3 cases (shape, seed)"
+    assert found[ALL_SHAPES].holds is holds
+
+
+def test_a_seed_that_diverged_does_not_vote(plan):
+    def error(place):
+        return (PUBLISHED_ERRORS if place[2] == 0 else OPPOSITE_ERRORS)[at(place[1])]
+
+    some = plan(seeds=3, moving=moving_as_published, error=error, diverged=lambda place: place[1:] == (0.01, 2))
+    found = by_id(some.results())
+    assert found["reconstruction-best"].agree == "1 of 2 seeds"
+    assert found["reconstruction-best"].holds is False  # half is no majority
+    assert found["decoder-weights"].agree == "2 of 2 seeds"
+    assert found["reconstruction-best"].measured == "error: 0.167 at 0.0001, 0.2 at 0.001, 0.2 at 0.01"
+    assert found["gradients-least"].agree == "8 of 8 cases (rate, seed)"
+    assert found["lowest-bin"].agree == "80 of 80 tables"
+
+
+def neurons_of(row, size):
+    """Return fluctuations whose counts are in the proportions of a published row."""
+    low, middle, _high = (round(count * size / row.sum()) for count in row)
+    return [*[0.1] * low, *[0.5] * middle, *[1.0] * (size - low - middle)]
+
+
+PUBLISHED = published_counts()
+
+
+def moving_like_the_tables(quantity, part, place):
+    row = PUBLISHED[quantity].sel(shape=place[0], lr=place[1], part=part).values
+    size = 96 if quantity == "activations" else {"encoder": 97, "decoder": 98}[part]
+    return neurons_of(row if np.isfinite(row).all() else np.array([1, 1, 1]), size)
+
+
+def test_the_published_tables_agree_with_themselves(plan):
+    found = by_id(plan(shapes=SHAPES, moving=moving_like_the_tables).results())
+    for id, limit in zip(TABLES, LIMITS.values(), strict=True):
+        assert found[id].holds is True
+        assert found[id].tolerance == limit
+        assert found[id].measured <= 0.001  # the square's odd counts do not halve
+        assert found[id].agree == "1 of 1 seed"
+        assert found[id].note.startswith("Mean total-variation distance over 7 shapes, 3 rates and both parts.")
+
+
+def test_tables_of_something_else_do_not_agree(plan):
+    found = by_id(plan(shapes=("circle", "square"), lrs=(0.001, 7.0), seeds=2, moving=lambda *_: 90).results())
+    for id in TABLES:
+        assert found[id].holds is False
+        assert found[id].agree == "0 of 2 seeds"
+        assert found[id].note.startswith("Mean total-variation distance over 2 shapes, 1 rate and both parts.")
+
+
+def test_the_distance_is_that_of_the_shares(plan):
+    """Half the sum of the differences of shares, computed here without labels."""
+    found = plan(shapes=("circle",), lrs=(0.001,), moving=lambda *_: 20).results()
+    rows = PUBLISHED["weights"].sel(shape="circle", lr=0.001).values
+    ours = np.array([[77, 0, 20], [78, 0, 20]]) / [[97], [98]]
+    distance = np.abs(ours - rows / rows.sum(1, keepdims=True)).sum(1) / 2
+    np.testing.assert_allclose(found.distance["weights"].values.ravel(), distance)
+    assert by_id(found)["tables-weights"].measured == round(distance.mean(), 3)
+
+
+def test_tables_without_a_published_shape_are_not_judged(plan):
+    for some in (plan(shapes=("spiral",)), plan(shapes=("circle",), lrs=(0.5,))):
+        found = by_id(some.results())
+        assert {found[id].note for id in TABLES} == {"Needs a shape and a rate of the published tables."}
+        assert {found[id].holds for id in TABLES} == {None}
+
+
+def test_a_table_counts_the_seeds_that_have_one(plan):
+    some = plan(shapes=("circle",), seeds=3, moving=moving_like_the_tables, diverged=lambda place: place[2] == 1)
+    assert {by_id(some.results())[id].agree for id in TABLES} == {"2 of 2 seeds"}
+
+
+def test_no_sentence_has_a_nan(plan, diverged):
+    partly = by_id(plan(shapes=("circle", "spiral"), diverged=lambda place: place[1] == 0.01).results())
+    for claim in (*diverged.values(), *partly.values()):
+        assert "nan" not in str(dataclasses.astuple(claim))

@@ -1,0 +1,100 @@
+"""The published tables are those of the paper, and their scatter is what it is said to be."""
+
+import importlib.resources
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from lrscope.papers.fluctuation._published import LRS, PARTS, QUANTITIES, SHAPES, published_counts
+from lrscope.papers.fluctuation._results import _scatter
+
+NEURONS = {"encoder": 97, "decoder": 98}
+MISSING = {("pentagon", "GradBiases", "encoder", 0.01), ("octagon", "GradBiases", "encoder", 0.01)}
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict]:
+    file = importlib.resources.files("lrscope.papers.fluctuation").joinpath("published.json")
+    return json.loads(file.read_text(encoding="utf-8"))["rows"]
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, xr.DataArray]:
+    return published_counts()
+
+
+def key(row):
+    return row["shape"], row["quantity"], row["part"], row["lr"]
+
+
+def test_there_are_208_rows_each_once_and_two_are_missing(rows):
+    assert len(rows) == 208
+    assert set(Counter(map(key, rows)).values()) == {1}
+    every = {
+        (shape, quantity, part, lr)
+        for shape in SHAPES
+        for quantity in QUANTITIES.values()
+        for part in PARTS
+        for lr in LRS
+    }
+    assert every - set(map(key, rows)) == MISSING
+    assert set(map(key, rows)) <= every
+
+
+def test_the_totals_are_the_neurons_of_the_part_and_twice_for_the_square(rows):
+    for row in rows:
+        neurons = 96 if row["quantity"] == "Activations" else NEURONS[row["part"]]
+        expected = neurons * (2 if row["shape"] == "square" else 1)
+        assert row["low"] + row["middle"] + row["high"] == expected, key(row)
+
+
+def test_every_row_stands_at_its_place(rows, tables):
+    assert set(tables) == set(QUANTITIES)
+    for row in rows:
+        ours = next(name for name, theirs in QUANTITIES.items() if theirs == row["quantity"])
+        place = {"shape": row["shape"], "lr": row["lr"], "part": row["part"]}
+        assert tables[ours].sel(place).values.tolist() == [row["low"], row["middle"], row["high"]]
+    assert sum(int(table.notnull().all("bin").sum()) for table in tables.values()) == 208
+
+
+def test_the_missing_rows_are_nan(tables):
+    for shape, _, part, lr in MISSING:
+        assert tables["bias_gradients"].sel(shape=shape, part=part, lr=lr).isnull().all()
+
+
+def test_rows_read_off_the_paper(tables):
+    """Three rows as they stand in appendix A, figures 12 and following."""
+    assert tables["activations"].sel(shape="triangle", lr=0.001, part="decoder").values.tolist() == [77, 15, 4]
+    assert tables["weights"].sel(shape="circle", lr=0.01, part="encoder").values.tolist() == [93, 1, 3]
+    assert tables["biases"].sel(shape="circle", lr=0.01, part="encoder").values.tolist() == [74, 15, 8]
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_the_scatter_is_the_distance_to_the_mean_shares(rows, tables, quantity):
+    """Computed here row by row, without labelled arrays."""
+    own = [row for row in rows if row["quantity"] == QUANTITIES[quantity]]
+    scatter = _scatter(tables[quantity])
+    for part in PARTS:
+        for lr in LRS:
+            here = [row for row in own if (row["part"], row["lr"]) == (part, lr)]
+            counts = np.array([[row["low"], row["middle"], row["high"]] for row in here], float)
+            shares = counts / counts.sum(1, keepdims=True)
+            distances = 0.5 * np.abs(shares - shares.mean(0)).sum(1)
+            for row, distance in zip(here, distances, strict=True):
+                found = scatter.sel(shape=row["shape"], part=part, lr=lr)
+                np.testing.assert_allclose(found, distance, atol=1e-12)
+    assert int(scatter.notnull().sum()) == len(own)
+
+
+def test_the_scatter_of_each_quantity_is_the_yardstick_of_the_docs(tables):
+    means = {name: round(float(_scatter(table).mean()), 3) for name, table in tables.items()}
+    assert means == {
+        "weights": 0.056,
+        "biases": 0.089,
+        "activations": 0.048,
+        "weight_gradients": 0.007,
+        "bias_gradients": 0.018,
+    }

@@ -1,0 +1,60 @@
+"""What may be chosen in the study `linearity`, and the sentences for what may not."""
+
+import pytest
+
+from lrscope.errors import InputError
+from lrscope.papers.linearity import Options
+
+
+def test_the_rates_are_those_that_were_asked_for():
+    assert Options().rates("perceptron").lrs == (0.2, 0.25, 0.3)
+    assert Options(eta=0.1, a=-0.05, b=0.2).rates("cnn").lrs == (0.05, 0.1, 0.3)
+
+
+def test_a_grid_has_the_asked_rates_among_multiples_of_eta():
+    assert Options(grid=True).rates("perceptron").lrs == (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
+    assert Options(grid=True, a=0.03).rates("perceptron").lrs == (0.05, 0.1, 0.15, 0.2, 0.23, 0.25, 0.3, 0.4, 0.5, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ({}, {"perceptron": "perceptron", "cnn": "cnn"}),
+        ({"data": "cifar10", "root": "there"}, {"resnet": "resnet"}),
+        ({"model": ("a.b:c-d", "e:c_d")}, {"c_d": "a.b:c-d", "c_d_2": "e:c_d"}),
+    ],
+)
+def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
+    assert Options(**chosen).networks == names
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        ({"a": 0}, "a must be a change of the learning rate other than 0; got 0.0."),
+        ({"b": 0}, "b must be a change of the learning rate other than 0; got 0.0."),
+        ({"b": 0.05}, "a and b must be different changes of the learning rate; got [0.05, 0.05]."),
+        ({"a": -0.2}, "eta + a must be above 0; got 0.0. Take a smaller change."),
+        ({"b": -0.3}, "eta + b must be above 0; got -0.1. Take a smaller change."),
+        ({"eta": -1.0, "a": 3.0, "b": 2.0}, "eta must be above 0; got -1.0."),
+        ({"eta": float("inf")}, "eta must be a finite number; got inf."),
+        ({"a": float("nan")}, "a must be a finite number; got nan."),
+        (
+            {"replicates": 7},
+            "replicates must be at least 8; got 7. Intervals come from leaving out one batch of replicates at a time.",
+        ),
+        ({"price": 0}, "price must be greater than 0; got 0."),
+        ({"price": float("inf")}, "price must be a finite number; got inf."),
+        ({"data": "digit"}, "Did you mean 'digits'?"),
+        ({"model": ("perceptrn",)}, "Did you mean 'perceptron'?"),
+        ({"model": ("cnn", "cnn")}, "model must be a list of different models; got ['cnn', 'cnn']. Name each once."),
+        ({"pairing": "paired"}, "pairing must be 'common' or 'independent'; got 'paired'."),
+        ({"engine": "spark"}, "engine must be 'local' or 'ray'; got 'spark'."),
+        ({"address": "host:1"}, "address must be given with --engine ray only; got 'host:1'."),
+        ({"root": "there"}, "root must be given for mnist and cifar10 only; got 'there' with digits."),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(chosen, sentence):
+    with pytest.raises(InputError) as caught:
+        Options(**chosen)
+    assert str(caught.value).endswith(sentence)

@@ -1,0 +1,127 @@
+"""What the study `linearity` trains, and what it refuses before anything is written."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lrscope import distributed
+from lrscope.distributed import Local
+from lrscope.errors import InputError
+from lrscope.models import CNN, FastResNet, Imported
+from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
+from lrscope.papers.linearity import Options, engine, experiments
+
+OWN = """
+import numpy as np
+from torch import nn
+
+DRAW = np.random.default_rng(0)
+POINTS = DRAW.normal(size=(60, 6)).astype(np.float32)
+KINDS = DRAW.integers(0, 4, 60)
+CLASSES = (POINTS, KINDS)
+NUMBERS = (POINTS, POINTS.sum(1, keepdims=True))
+VALIDATION_ALONE = (POINTS, KINDS), (POINTS[:5], np.array([0, 1, 7, 2, 3]))
+TINY = (DRAW.random((60, 1, 8, 8), dtype=np.float32), KINDS)
+WHOLE = ((255 * DRAW.random((60, 1, 8, 8))).astype(np.int64), KINDS)
+
+def net():
+    return nn.Linear(6, 4)
+
+def too_wide():
+    return nn.Linear(7, 4)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own(tmp_path_factory):
+    """Put things of a user's own where Python finds them."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "things_of_linearity.py").write_text(OWN)
+    sys.path.insert(0, str(folder))
+    yield
+    sys.path.remove(str(folder))
+
+
+def mine(name: str) -> str:
+    return f"things_of_linearity:{name}"
+
+
+def test_by_default_a_perceptron_and_a_cnn_learn_the_digits():
+    both = experiments(Options())
+    assert list(both) == ["perceptron", "cnn"]
+    assert [replication.lrs for replication in both.values()] == [(0.2, 0.25, 0.3), (0.08, 0.1, 0.12)]
+    for replication in both.values():
+        assert (replication.replicates, replication.batches) == (256, 32)
+        assert (replication.epochs, replication.batch_size, replication.pairing) == (8, 64, "common")
+        assert (replication.optimizer, replication.schedule) == (SGD(momentum=0.9), Linear())
+        assert replication.loss == "cross_entropy"
+    assert both["cnn"].model == CNN(1, 8, 8, 10)
+    layers = [layer for layer in both["perceptron"].model() if isinstance(layer, nn.Linear)]
+    assert [tuple(layer.weight.shape) for layer in layers] == [(32, 64), (10, 32)]
+
+
+def test_fewer_replicates_than_batches_are_a_batch_each():
+    assert experiments(Options(model=("perceptron",), replicates=9))["perceptron"].batches == 9
+
+
+def test_the_resnet_has_a_recipe_of_its_own(tmp_path):
+    files(tmp_path)
+    [made] = experiments(Options(data="cifar10", root=str(tmp_path), replicates=8)).values()
+    assert isinstance(made.model, FastResNet)
+    assert (made.loss, made.schedule, made.epochs, made.batch_size) == (LabelSmoothing(0.2), Triangle(), 10, 60)
+    assert made.optimizer == SGD(momentum=0.85, nesterov=True, weight_decay=1e-3)
+    [chosen] = experiments(Options(data="cifar10", root=str(tmp_path), epochs=2, batch_size=16)).values()
+    assert (chosen.epochs, chosen.batch_size) == (2, 16)
+
+
+def files(root: Path) -> None:
+    """Write the files of CIFAR-10 with 12 images each."""
+    draw = np.random.default_rng(0)
+    for name in [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]:
+        labels = draw.integers(0, 10, (12, 1))
+        (root / name).write_bytes(np.hstack([labels, draw.integers(0, 256, (12, 3072))]).astype(np.uint8).tobytes())
+
+
+def test_data_and_a_network_of_ones_own():
+    [made] = experiments(Options(data=mine("CLASSES"), model=(mine("net"),))).values()
+    assert made.model == Imported(mine("net"))
+    assert made.batch_size == 48  # all there are
+    [wide] = experiments(Options(data=mine("VALIDATION_ALONE"), model=("perceptron",))).values()
+    assert wide.model.classes == 8
+
+
+def test_the_global_generator_is_left_alone():
+    before = torch.get_rng_state()
+    experiments(Options(data=mine("CLASSES"), model=(mine("net"),)))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        (
+            {"data": "digits", "batch_size": 1500},
+            "batch_size must be at most the 1438 samples to learn from; got 1500.",
+        ),
+        ({"data": mine("NUMBERS"), "model": (mine("net"),)}, "data must be one with a class for each sample; got"),
+        ({"data": mine("CLASSES"), "model": ("cnn",)}, "model must be one for the data; cnn takes images"),
+        ({"data": mine("TINY"), "model": ("resnet",)}, "resnet takes images (channel, height, width) of 9 by 9 pixels"),
+        ({"data": mine("WHOLE"), "model": ("perceptron",)}, "model must be one for the data; got"),
+        ({"data": mine("CLASSES"), "model": (mine("too_wide"),)}, "must"),
+        ({"data": mine("nothing")}, "must"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(chosen, sentence):
+    with pytest.raises(InputError) as caught:
+        experiments(Options(**{"replicates": 8, **chosen}))
+    assert sentence in str(caught.value)
+
+
+def test_an_engine_is_this_machine_or_ray(monkeypatch):
+    assert isinstance(engine(Options(), "cpu"), Local)
+    monkeypatch.setattr(distributed, "Ray", lambda address, device: ("ray", address, device), raising=False)
+    assert engine(Options(engine="ray", address="host:1"), "cpu") == ("ray", "host:1", "cpu")

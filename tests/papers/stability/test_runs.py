@@ -1,0 +1,166 @@
+"""From the command line to the folder: what is refused, custom targets, several experiments as one run."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from lrscope import store
+from lrscope.cli import main
+from lrscope.papers.stability import Options
+from lrscope.studies import Folder, cost, run, study
+from lrscope.training import Estimate
+
+RUN = ["run", "stability"]
+SMALL = {"target": "f1", "hidden": 3, "lrs": (0.5, 1.0), "epochs": 12}
+
+
+@pytest.fixture
+def refused(capsys, tmp_path, monkeypatch):
+    """Return a function that runs a command line which is refused, and returns the one sentence it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> str:
+        assert main([*RUN, "--out", "new", *words]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.count("\n") == 1, printed.err
+        assert list(tmp_path.iterdir()) == []
+        return printed.err.removeprefix("lrscope: ").rstrip("\n")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--target", "f11"], "target must be one of f1, f2, package.module:function; got 'f11'. Did you mean 'f1'?"),
+        (["--target", "sin(x)"], "target must be one of f1, f2, package.module:function; got 'sin(x)'."),
+        (["--target", "a b:c"], "target must be a name or package.module:function; got 'a b:c'."),
+        (["--target", "nosuchmodule:f"], "target must name a function that can be imported; got 'nosuchmodule:f': "
+         "No module named 'nosuchmodule'."),
+        (["--target", "math:sine"], "target must name a function that can be imported; got 'math:sine': "
+         "module 'math' has no attribute 'sine'."),
+        (["--target", "math:pi"], "target must be a function; got 'math:pi, which is float'."),
+        (["--hidden", "1"], "hidden must be greater than or equal to 2; got '1'."),
+        (["--hidden", "-3"], "hidden must be greater than or equal to 2; got '-3'."),
+        (["--hidden", "2.5"], "hidden must be a valid integer; got '2.5'."),
+        (["--lrs", "0.1", "-0.1"], "lr must be a positive finite number; got -0.1."),
+        (["--lrs", "0"], "lr must be a positive finite number; got 0.0."),
+        (["--lrs", "nan"], "lr must be a positive finite number; got nan."),
+        (["--lrs"], "lrs must be at least one learning rate; got (). Write for example --lrs 0.1 1."),
+        (["--lrs", "0.1", "0.1"], "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
+        (["--init-scale", "0"], "init_scale must be greater than 0; got '0'."),
+        (["--init-scale", "-2"], "init_scale must be greater than 0; got '-2'."),
+        (["--init-scale", "nan"], "init_scale must be a finite number; got 'nan'."),
+        (["--init-scale", "inf"], "init_scale must be a finite number; got 'inf'."),
+        (["--epochs", "0"], "epochs must be greater than or equal to 1; got '0'."),
+        (["--seeds", "0"], "seeds must be greater than or equal to 1; got '0'."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_wrong_option_is_one_sentence(refused, words, sentence):
+    assert refused(*words) == sentence
+
+
+TARGETS = """
+import numpy as np
+
+def slope(x):
+    return 2 * x
+
+def one_number(x):
+    return 1.0
+
+def not_finite(x):
+    return np.full_like(x, np.inf)
+"""
+
+
+@pytest.fixture
+def own_targets(tmp_path_factory, monkeypatch):
+    """Put a module with targets where Python finds it."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own_targets.py").write_text(TARGETS)
+    monkeypatch.syspath_prepend(folder)
+    yield "own_targets"
+    sys.modules.pop("own_targets", None)
+
+
+@pytest.mark.parametrize(("name", "got"), [("one_number", "shape ()"), ("not_finite", "values that are not finite")])
+def test_a_target_that_gives_no_number_for_each_point_is_one_sentence(refused, own_targets, name, got):
+    sentence = refused("--target", f"{own_targets}:{name}")
+    assert sentence.startswith("target must be a function that gives a finite number for each of 1")
+    assert f"got {got!r}." in sentence
+
+
+def test_a_target_of_ones_own_is_learned(own_targets, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lrscope.papers.stability._figures.FRAMES", 2)
+    out = tmp_path / "run"
+    words = ["--target", f"{own_targets}:slope", "--hidden", "3", "--lrs", "0.05", "--epochs", "150"]
+    assert main([*RUN, *words, "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"Report: {out / 'report.html'}\n"
+    (row,) = csv.DictReader((out / "tables" / "summary.csv").read_text().splitlines())
+    assert row["target"] == "own_targets:slope"
+    assert float(row["final_train_error"]) < 8  # half the mean of (2 x)**2 is 17
+    learned = store.open_records(out / "records-run.root").isel(member=0, step=0)
+    np.testing.assert_array_equal(learned["targets"], 2 * learned["inputs"])
+
+
+def test_without_options_it_is_the_published_configurations():
+    assert Options().published
+    assert Options(seeds=3).published
+    assert not any(Options(**{name: value}).published for name, value in SMALL.items())
+
+
+def test_the_cost_of_several_experiments_is_their_sum(monkeypatch, capsys):
+    measured = cost("stability", Options(**SMALL), "cpu")
+    assert (measured.members, measured.steps) == (2 * 2, 12)
+    assert measured.seconds > 0
+    monkeypatch.setattr(
+        "lrscope.studies._run.estimate",
+        lambda experiment, device: Estimate(len(experiment.sweep), experiment.epochs, 10**6, 2.0),
+    )
+    experiments = study("stability").experiments(Options())
+    networks = sum(len(each.sweep) for each in experiments.values())
+    assert main([*RUN, "--estimate"]) == 0
+    count = len(experiments)
+    told = f"{networks} networks, up to 50000 steps: {count} MB of records, about {2 * count} s.\n"
+    assert capsys.readouterr().out == told
+
+
+def test_the_progress_of_several_experiments_is_one(tmp_path):
+    told: list[tuple[int, int]] = []
+    folder = Folder(tmp_path / "run")
+    options = Options(**SMALL)
+    assert run("stability", options, folder, command="-", device="cpu", progress=lambda *now: told.append(now))
+    done, totals = zip(*told, strict=True)
+    assert set(totals) == {2 * 2 * 12}  # networks and steps of both experiments
+    assert list(done) == sorted(done)
+    assert done[0] <= 2
+    assert done[-1] == totals[0]
+
+
+def test_a_run_has_a_file_of_records_for_each_experiment(finished, capsys):
+    folder = finished("stability")
+    description = json.loads((folder.path / "experiment.json").read_text())
+    assert list(description["experiments"]) == ["run", "run-guided"]
+    for name in description["experiments"]:
+        (file,) = folder.records(name)
+        assert main(["inspect", str(file)]) == 0
+        assert "lr: 0.3, 1.0" in capsys.readouterr().out
+    assert main(["inspect", str(folder.path)]) == 2
+    sentence = f"{folder.path} must be a file of records; got a folder."
+    files = "records-run.root, records-run-guided.root"
+    assert capsys.readouterr().err == f"lrscope: {sentence} Give one of {files} in it.\n"
+
+
+def test_films_are_whole_and_nothing_else_is_left(finished):
+    figures = finished("stability").path / "figures"
+    (film,) = figures.glob("film_*")
+    head = film.read_bytes()[:12]
+    assert head.startswith(b"GIF89a") if film.suffix == ".gif" else head[4:8] == b"ftyp"
+    assert film.stat().st_size > 50_000
+    assert not list(figures.glob(".*"))

@@ -1,0 +1,104 @@
+"""A budget is kept whatever a record costs, and what it leaves is dealt over the whole training."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrscope.recorder._budget import Budget, Cost
+
+
+@dataclass
+class Loop:
+    """A training on a clock of its own, recorded as a Recorder does it: decided two steps ahead."""
+
+    budget: Budget
+    step_seconds: float
+    record_seconds: float
+    record_bytes: int = 0
+    spent: float = 0.0
+    clock: float = 0.0
+    used: int = 0
+    next: bool = False
+    by_bytes: bool = False
+    recorded: list[int] = field(default_factory=list)
+
+    def due(self, step: int) -> bool:
+        if step % self.budget.factor:
+            return False
+        return self.budget.allows(self.spent, self.clock, self.used, 3 * self.record_bytes, coming=int(self.next))
+
+    def run(self, steps: int) -> "Loop":
+        plan = [True, self.by_bytes]
+        for step in range(steps):
+            self.clock += self.step_seconds
+            if plan[0]:
+                self.clock += self.record_seconds
+                self.spent += self.record_seconds
+                self.used += self.record_bytes
+                self.recorded.append(step)
+                self.budget.note(step, self.record_seconds, self.step_seconds, self.used)
+            self.next = plan[1]
+            plan = [plan[1], self.due(step + 2)]
+        return self
+
+
+@given(
+    share=st.floats(0.001, 0.9),
+    cost=st.floats(1e-6, 10),
+    seconds=st.floats(1e-5, 1),
+    steps=st.integers(1, 3000),
+)
+def test_the_share_of_time_is_kept_but_for_the_first_records(share, cost, seconds, steps):
+    """The price is known with the second record, which is made when the first is paid for."""
+    loop = Loop(Budget(share, None), seconds, cost).run(steps)
+    assert loop.spent <= share * loop.clock + cost
+
+
+@given(record=st.integers(1, 10**6), size=st.integers(10, 10**8), steps=st.integers(1, 5000))
+def test_bytes_are_never_exceeded(record, size, steps):
+    loop = Loop(Budget(None, size), 1.0, 0.0, record, by_bytes=True).run(steps)
+    assert loop.used <= max(size, 2 * record)  # the first two steps are recorded whatever they take
+
+
+def test_what_fits_is_not_thinned():
+    loop = Loop(Budget(0.05, 10**6), 1.0, 0.04, 100).run(4000)
+    assert loop.recorded[-3996:] == list(range(4, 4000)), "from then on the price is known"
+    assert loop.recorded[:2] == [0, 2]
+    assert loop.budget.thinned == []
+
+
+def test_time_is_used_up_to_a_factor_of_two():
+    loop = Loop(Budget(0.05, None), 1e-3, 1e-3).run(20_000)
+    assert 0.02 < loop.spent / loop.clock <= 0.05
+    distances = {after - before for before, after in pairwise(loop.recorded[5:])}
+    assert distances == {32}
+
+
+def test_every_doubling_of_the_length_has_records():
+    """1000 records fit; the training takes 60 times as many steps and has records in each of its doublings."""
+    loop = Loop(Budget(None, 10**6), 1.0, 0.0, 1000).run(60_000)
+    counts = [sum(low <= step < 2 * low for step in loop.recorded) for low in (500, 1000, 2000, 4000, 8000, 16_000)]
+    assert counts[0] > 200
+    assert all(later <= before for before, later in pairwise(counts))
+    assert min(counts) >= 5
+    assert loop.used <= 10**6
+    factors = [factor for _, factor in loop.budget.thinned]
+    assert factors[:4] == [2, 8, 32, 128]
+
+
+def test_it_takes_more_again_when_steps_become_slow():
+    loop = Loop(Budget(0.05, None), 1e-3, 1e-3).run(5000)
+    assert loop.budget.factor == 32
+    loop.step_seconds = 1.0
+    loop.run(200)
+    assert loop.budget.factor == 1
+
+
+def test_the_cost_is_one_sentence():
+    cost = Cost(1.5, 30.0, 37_000_000, 1000, 250, 0, ((512, 4),))
+    assert str(cost) == (
+        "250 of 1000 steps recorded in 1.50 s, 5.0% of the loop's 30.0 s, 37.0 MB; thinned to 1 in 4 from step 512 on."
+    )
+    assert Cost(0.0, 0.0, 0, 0, 0, 0, ()).share == 0

@@ -1,0 +1,236 @@
+"""The callback with Lightning's own Trainer: the records are those of a plain loop."""
+
+import builtins
+import importlib
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import lrscope.recorder
+from lrscope.errors import InputError
+from lrscope.probes import Biases, Every, Weights, every
+from lrscope.recorder import LightningRecorder, Recorder
+from lrscope.store import open_records
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    lightning = pytest.importorskip("lightning.pytorch")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's, of every kind
+
+DRAW = torch.Generator().manual_seed(0)
+INPUTS, TARGETS = torch.randn(24, 3, generator=DRAW), torch.randn(24, 2, generator=DRAW)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+
+class Module(lightning.LightningModule):
+    def __init__(self, fails_at: int = -1) -> None:
+        super().__init__()
+        self.net = network()
+        self.fails_at = fails_at
+
+    def training_step(self, batch, number):
+        if self.global_step == self.fails_at:
+            raise ZeroDivisionError
+        inputs, targets = batch
+        return nn.functional.mse_loss(self.net(inputs), targets)
+
+    def validation_step(self, batch, number):
+        inputs, targets = batch
+        self.log("val_loss", nn.functional.mse_loss(self.net(inputs), targets))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.01)
+
+
+class Two(Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def configure_optimizers(self):
+        return [torch.optim.SGD(self.parameters(), lr=0.1), torch.optim.SGD(self.parameters(), lr=0.2)]
+
+
+def loader() -> DataLoader:
+    return DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=6)
+
+
+def fit(folder, callback, module=None, *, validated=False, **options):
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+        callbacks=[callback],
+        **{"max_epochs": 3, **options},
+    )
+    trainer.fit(module or Module(), loader(), loader() if validated else None)
+
+
+def plain(path, accumulate=1, clip=None, epochs=3):
+    module = Module()
+    optimizer = module.configure_optimizers()
+    with Recorder(module, path, optimizer) as recorder:
+        for _ in range(epochs):
+            for number, (inputs, targets) in enumerate(loader()):
+                recorder.begin_pass()
+                loss = nn.functional.mse_loss(module.net(inputs), targets)
+                (loss / accumulate).backward()
+                if (number + 1) % accumulate == 0:
+                    if clip:
+                        nn.utils.clip_grad_norm_(module.parameters(), clip)
+                    optimizer.step()
+                    optimizer.zero_grad()
+                    recorder.step(loss=loss)
+    return open_records(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        ({}, {}),
+        ({"accumulate_grad_batches": 2}, {"accumulate": 2}),
+        ({"gradient_clip_val": 0.1}, {"clip": 0.1}),
+    ],
+)
+def test_the_records_are_those_of_a_plain_loop(tmp_path, options, same):
+    fit(tmp_path, LightningRecorder(tmp_path / "lightning.root"), **options)
+    theirs, mine = open_records(tmp_path / "lightning.root"), plain(tmp_path / "plain.root", **same)
+    assert set(theirs.data_vars) == set(mine.data_vars)
+    for name, array in mine.data_vars.items():
+        if not str(name).endswith("_seconds"):
+            assert theirs[name].dims == array.dims
+            np.testing.assert_allclose(theirs[name].values, array.values, rtol=1e-6, atol=1e-7, err_msg=str(name))
+    assert len(mine["step"]) == 12 // same.get("accumulate", 1)
+
+
+def test_the_training_is_the_same_to_the_bit(tmp_path):
+    with_it, without = Module(), Module()
+    fit(tmp_path, LightningRecorder(tmp_path / "a.root"), with_it)
+    fit(tmp_path, lightning.Callback(), without)
+    assert all(torch.equal(value, without.state_dict()[name]) for name, value in with_it.state_dict().items())
+
+
+def test_epochs_are_known_and_validations_are_recorded(tmp_path):
+    callback = LightningRecorder(tmp_path / "a.root", probes=[Weights(when=every(2)), Biases()], when=every(1, "epoch"))
+    fit(tmp_path, callback, validated=True)
+    records = open_records(tmp_path / "a.root")
+    assert records["biases_net_0"][records["biases_net_0"].dims[1]].values.tolist() == [3, 7, 11]
+    assert records["step_validation_loss"].values.tolist() == [4, 8, 12]
+    assert np.isfinite(records["val_loss"].values).all()
+    assert callback.cost.recorded == 9
+
+
+def test_a_fast_run_for_development_is_recorded(tmp_path):
+    fit(tmp_path, LightningRecorder(tmp_path / "a.root"), validated=True, fast_dev_run=True)
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0]
+
+
+def test_an_exception_keeps_what_was_recorded(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Module(fails_at=5))
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_two_optimisers_are_refused(tmp_path):
+    with pytest.raises(InputError, match="the number of optimisers must be one; got 2"):
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Two())
+
+
+def trainer_of(folder, callback, **options):
+    return lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=folder, callbacks=[callback], **options,
+    )  # fmt: skip
+
+
+def test_a_second_fit_needs_a_callback_of_its_own(tmp_path):
+    callback = LightningRecorder(tmp_path / "a.root")
+    fit(tmp_path, callback, max_epochs=1)
+    before = (tmp_path / "a.root").read_bytes()
+    with pytest.raises(InputError, match=r"^a LightningRecorder must be used for one fit; got .*a.root'. Make a new"):
+        fit(tmp_path, callback, max_epochs=1)
+    assert (tmp_path / "a.root").read_bytes() == before
+    assert callback.cost.steps == 4
+
+
+def test_the_steps_of_a_resumed_training_go_on_and_its_files_are_one_training(tmp_path):
+    first = trainer_of(tmp_path, LightningRecorder(tmp_path / "a.root"), max_epochs=1)
+    first.fit(Module(), loader())
+    first.save_checkpoint(tmp_path / "a.ckpt")
+    second = trainer_of(tmp_path, LightningRecorder(tmp_path / "b.root"), max_epochs=3)
+    second.fit(Module(), loader(), ckpt_path=tmp_path / "a.ckpt")
+    fit(tmp_path, LightningRecorder(tmp_path / "whole.root"))
+    whole, joined = open_records(tmp_path / "whole.root"), open_records([tmp_path / "a.root", tmp_path / "b.root"])
+    assert open_records(tmp_path / "b.root")["step"].values.tolist() == list(range(4, 12))
+    assert joined["step"].values.tolist() == whole["step"].values.tolist()
+    for name, array in whole.data_vars.items():
+        if name not in ("gradient_angle", "recording_seconds", "training_seconds"):
+            np.testing.assert_allclose(joined[name].values, array.values, rtol=1e-6, atol=1e-7, err_msg=str(name))
+    assert np.isnan(joined["gradient_angle"].values[0]).nonzero()[0].tolist() == [0, 4]
+
+
+def test_wrong_options_are_refused_at_once(tmp_path):
+    with pytest.raises(InputError, match="time_budget must be a share"):
+        LightningRecorder(tmp_path / "a.root", when=Every(2), time_budget=-1)
+
+
+def test_without_lightning_its_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "lrscope.recorder._lightning")
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("lightning"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=r"Lightning.* needs lightning.*pip install lrscope\[lightning\]"):
+        _ = lrscope.recorder.LightningRecorder
+    monkeypatch.undo()
+    importlib.import_module("lrscope.recorder._lightning")
+
+
+class Skips(Module):
+    """Leaves out each third batch."""
+
+    def training_step(self, batch, batch_idx):
+        return None if batch_idx % 3 == 2 else super().training_step(batch, batch_idx)
+
+
+class Manual(Module):
+    """Makes its updates itself, and returns nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.optimizers().zero_grad()
+        self.manual_backward(loss)
+        self.optimizers().step()
+
+
+def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path):
+    callback = LightningRecorder(tmp_path / "a.root")
+    fit(tmp_path, callback, Skips())
+    assert callback.cost.skipped == 3
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(9))
+
+
+def test_an_update_without_its_loss_is_refused_in_the_words_of_lightning(tmp_path):
+    with pytest.raises(InputError, match=r"what training_step returns must be the loss.*With manual optimisation"):
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Manual())

@@ -1,0 +1,502 @@
+"""A Recorder beside a plain loop has the records of the ensemble, and changes nothing."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lrscope.data import Samples
+from lrscope.errors import InputError
+from lrscope.probes import (
+    Activations,
+    Biases,
+    GradientAngle,
+    GradientNorm,
+    GradientPath,
+    Gradients,
+    LearningRate,
+    Loss,
+    Oscillation,
+    Outputs,
+    Sharpness,
+    UpdateSize,
+    ValidationLoss,
+    Weights,
+    at,
+    every,
+    log_spaced,
+)
+from lrscope.recorder import Recorder
+from lrscope.records import on_grid, outcomes
+from lrscope.store import open_records
+from lrscope.training import Experiment, Sweep, train
+
+DRAW = np.random.default_rng(0)
+POINTS, TARGETS = DRAW.normal(size=(40, 3)), DRAW.normal(size=(40, 2))
+IMAGES = DRAW.normal(size=(12, 1, 6, 6))
+
+
+def perceptron() -> nn.Module:
+    return nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 2))
+
+
+def convolutional() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.ConvTranspose2d(4, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(75, 2)
+    )
+
+
+EVERYTHING = (
+    LearningRate(),
+    GradientNorm(),
+    GradientAngle(),
+    UpdateSize(),
+    Weights(when=every()),
+    Biases(when=every()),
+    Gradients(when=every()),
+    Activations(when=every()),
+)
+SLOW = (
+    Weights(detail="std", when=every()),
+    Gradients(of=("activations",), when=every()),
+    Activations(full=True, when=every()),
+    Oscillation(),
+    GradientPath(),
+)
+
+
+def recorded(path, make, inputs, targets, *, steps=12, lr=1e-2, **options):
+    """Train with Adam in float64 beside a Recorder and return the records of its file (member, step, ...)."""
+    torch.manual_seed(3)
+    model = make().double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    given, wanted = torch.from_numpy(inputs), torch.from_numpy(targets)
+    with Recorder(model, path, optimizer, labels={"seed": 3}, **options) as recorder:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(given), wanted)
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+    return open_records(path)
+
+
+def trained(make, inputs, targets, probes, *, steps=12, lr=1e-2):
+    experiment = Experiment(
+        data=Samples(inputs, targets, "points"),
+        model=make,
+        sweep=Sweep(lr=[lr], seed=[3]),
+        steps=steps,
+        probes=probes,
+        dtype="float64",
+    )
+    return train(experiment, device="cpu")
+
+
+@pytest.mark.parametrize("probes", [EVERYTHING, SLOW])
+@pytest.mark.parametrize(("make", "inputs"), [(perceptron, POINTS), (convolutional, IMAGES)])
+def test_records_are_those_of_the_ensemble(tmp_path, make, inputs, probes):
+    targets = TARGETS[: len(inputs)]
+    mine = recorded(tmp_path / "mine.root", make, inputs, targets, probes=probes)
+    theirs = trained(make, inputs, targets, probes)
+    assert set(theirs.data_vars) == set(mine.data_vars) - {"recording_seconds", "training_seconds"}
+    for name, array in theirs.data_vars.items():
+        ours = mine[name].values[0]
+        assert mine[name].attrs == array.attrs
+        assert mine[name].dims[1:] == array.dims[2:]
+        np.testing.assert_allclose(ours, array.values[0, 0], rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def small():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+
+
+def train_for(recorder, model, optimizer, steps, inputs=None, **metrics):
+    """Take steps of the plainest loop there is; return parameters, gradients and loss of each."""
+    seen = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = model(torch.ones(8, 3) if inputs is None else inputs).square().mean()
+        loss.backward()
+        before = {name: (one.detach().clone(), one.grad.clone()) for name, one in model.named_parameters()}
+        seen.append((before, loss.detach().clone()))
+        optimizer.step()
+        recorder.step(loss=loss, **metrics)
+    return seen
+
+
+def with_recorder(path, steps=5, optimizer=None, **options):
+    model = small()
+    optimizer = optimizer(model) if optimizer else torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, path, optimizer, **options) as recorder:
+        seen = train_for(recorder, model, optimizer, steps)
+    return open_records(path), seen, recorder
+
+
+def test_parameters_gradients_and_loss_are_those_before_the_update_to_the_bit(tmp_path):
+    records, seen, _ = with_recorder(tmp_path / "a.root")
+    names = {"0.weight": ("weights_0", "weight_gradients_0"), "2.bias": ("biases_2", "bias_gradients_2")}
+    for step, (before, loss) in enumerate(seen):
+        for name, recorded_as in names.items():
+            for value, variable in zip(before[name], recorded_as, strict=True):
+                assert np.array_equal(records[variable].values[0, step], value.numpy())
+        assert records["loss"].values[0, step] == loss.item()
+
+
+def test_activations_belong_to_the_parameters_of_their_step(tmp_path):
+    records, seen, _ = with_recorder(tmp_path / "a.root")
+    for step, (before, _) in enumerate(seen):
+        hidden = (before["0.weight"][0].sum(1) + before["0.bias"][0]).relu()
+        np.testing.assert_allclose(records["activations_max_1"].values[0, step], hidden.numpy(), rtol=1e-6)
+
+
+def test_of_several_passes_before_an_update_the_last_is_kept(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    expected = model[1](model[0](torch.full((1, 3), 2.0)))[0].detach()
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        for number in (1.0, 2.0):
+            model(torch.full((4, 3), number)).sum().backward()
+        gradient = model[0].bias.grad.clone()
+        optimizer.step()
+        recorder.step(loss=0.0)
+    records = open_records(tmp_path / "a.root")
+    np.testing.assert_allclose(records["activations_mean_1"].values[0, 0], expected.numpy(), rtol=1e-6)
+    np.testing.assert_array_equal(records["bias_gradients_0"].values[0, 0], gradient.numpy())  # of the sum
+
+
+def test_a_scaled_gradient_is_recorded_unscaled_and_a_skipped_step_is_none(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        wanted = []
+        for scale_up in (1.0, float("inf"), 1.0):
+            optimizer.zero_grad()
+            loss = model(torch.ones(8, 3)).square().mean()
+            (bare,) = torch.autograd.grad(loss, [model[0].bias], retain_graph=True)
+            scaler.scale(loss * scale_up).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            recorder.step(loss=loss)
+            wanted += [bare.numpy()] if np.isfinite(scale_up) else []
+    records = open_records(tmp_path / "a.root")
+    assert records["step"].values.tolist() == [0, 1]
+    assert (recorder.cost.steps, recorder.cost.skipped) == (2, 1)
+    np.testing.assert_allclose(records["bias_gradients_0"].values[0], wanted, rtol=1e-6)
+
+
+def test_groups_with_rates_of_their_own_are_recorded(tmp_path):
+    def two_rates(model):
+        return torch.optim.SGD(
+            [{"params": model[0].parameters(), "lr": 0.1}, {"params": model[2].parameters()}], lr=0.3
+        )
+
+    records, _, _ = with_recorder(tmp_path / "a.root", optimizer=two_rates)
+    assert records["learning_rate"].values[0].tolist() == [0.1] * 5
+    assert records["learning_rate_1"].values[0].tolist() == [0.3] * 5
+    assert records["lr"].values.tolist() == [0.1]
+
+
+def test_a_schedule_is_recorded_as_the_rate_of_the_update_that_follows(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        for _ in range(3):
+            train_for(recorder, model, optimizer, 1)
+            schedule.step()
+    records = open_records(tmp_path / "a.root")
+    assert records["learning_rate"].values[0].tolist() == [1.0, 0.5, 0.25]
+    assert records["lr"].values.tolist() == [1.0]
+
+
+def test_files_of_several_trainings_make_a_grid(tmp_path):
+    paths = []
+    for lr in (0.1, 0.2):
+        for seed in (0, 1):
+            paths.append(tmp_path / f"{lr}-{seed}.root")
+            steps = 3 + seed
+            with_recorder(
+                paths[-1], steps, lambda model, lr=lr: torch.optim.SGD(model.parameters(), lr=lr), labels={"seed": seed}
+            )
+    grid = on_grid(open_records(paths))
+    assert grid["loss"].sizes == {"lr": 2, "seed": 2, "step": 4}
+    assert grid["loss"].attrs["quantity"] == "loss"
+    assert np.isfinite(grid["loss"].sel(seed=1).values).all()
+    assert np.isnan(grid["loss"].sel(seed=0, step=3).values).all()
+
+
+def test_the_cadence_is_that_of_every_probe_without_one_of_its_own(tmp_path):
+    probes = (Weights(), Biases(when=every(4)), GradientNorm())
+    records, _, recorder = with_recorder(tmp_path / "a.root", 10, probes=probes, when=every(3))
+    assert records["weights_0"]["step"].values.tolist() == [0, 3, 6, 9]
+    assert records["gradient_norm"].dims == ("member", "step")
+    assert records["biases_0"]["step_every_4"].values.tolist() == [0, 4, 8]
+    assert recorder.cost.recorded == 6
+
+
+def test_the_angle_is_to_the_step_before_at_any_cadence(tmp_path):
+    dense, _, _ = with_recorder(tmp_path / "a.root", 12, probes=[GradientAngle()])
+    sparse, _, _ = with_recorder(tmp_path / "b.root", 12, probes=[GradientAngle()], when=every(5))
+    angles = dense["gradient_angle"].values[0]
+    assert np.isnan(angles[0])
+    assert (angles[1:] > 0).all()
+    np.testing.assert_allclose(sparse["gradient_angle"].values[0, 1:], angles[[5, 10]], rtol=1e-6)
+
+
+def test_an_epoch_is_counted_in_updates(tmp_path):
+    records, _, _ = with_recorder(tmp_path / "a.root", 9, probes=[Weights()], when=every(2, "epoch"), steps_per_epoch=2)
+    assert records["weights_0"]["step"].values.tolist() == [3, 7]
+
+
+def test_patterns_choose_the_layers(tmp_path):
+    records, _, _ = with_recorder(tmp_path / "a.root", exclude=("2",))
+    assert "weights_0" in records
+    assert not [name for name in records.data_vars if str(name).endswith("_2")]
+
+
+def test_numbers_of_ones_own_are_recorded(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, tmp_path / "a.root", optimizer, when=every(2)) as recorder:
+        for step in range(6):
+            extra = {"val_loss": torch.tensor(float(step))} if step % 3 == 2 else {}
+            train_for(recorder, model, optimizer, 1, accuracy=step / 10, **extra)
+        recorder.note(val_accuracy=0.75)
+    records = open_records(tmp_path / "a.root")
+    assert records["accuracy"].values[0].tolist() == [0.0, 0.2, 0.4]
+    assert records["val_loss"].values[0].tolist() == [2.0, 5.0]
+    assert records["step_validation_loss"].values.tolist() == [2, 5]
+    assert records["step_validation_accuracy"].values.tolist() == [6]
+    assert outcomes(records)["outcome"].values.tolist() == ["converged"]
+
+
+def test_a_divergence_is_noted_and_what_follows_is_missing(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        train_for(recorder, model, optimizer, 2)
+        train_for(recorder, model, optimizer, 3, torch.full((8, 3), torch.inf))
+    records = open_records(tmp_path / "a.root")
+    assert records["diverged_at"].values[0].tolist() == [-1, -1, 2, 2, 2]
+    assert np.isfinite(records["weights_0"].values[0, :3]).all()
+    assert np.isnan(records["weights_0"].values[0, 3:]).all()
+    assert outcomes(records)["outcome"].values.tolist() == ["diverged"]
+
+
+def test_a_size_budget_is_kept_and_seen_in_the_steps(tmp_path):
+    records, _, recorder = with_recorder(tmp_path / "a.root", 3000, size_budget="300 kB")
+    steps = records["step"].values
+    assert (tmp_path / "a.root").stat().st_size <= 300_000
+    assert steps[:20].tolist() == list(range(20))
+    assert steps[-1] > 1500
+    assert np.diff(steps)[-1] > 4
+    assert recorder.cost.thinned
+    assert recorder.cost.bytes == (tmp_path / "a.root").stat().st_size
+    assert "thinned to 1 in" in str(recorder.cost)
+
+
+def test_where_few_values_would_fit_spreads_are_recorded(tmp_path):
+    def wide():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 600), nn.ReLU(), nn.Linear(600, 600), nn.ReLU(), nn.Linear(600, 1))
+
+    model = wide()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with Recorder(model, tmp_path / "a.root", optimizer, size_budget="3 MB") as recorder:
+        seen = train_for(recorder, model, optimizer, 40)
+    records = open_records(tmp_path / "a.root")
+    assert "weights_2" not in records
+    wanted = seen[0][0]["2.weight"][0].std(1, correction=0)
+    np.testing.assert_allclose(records["weights_std_2"].values[0, 0], wanted.numpy(), rtol=1e-5)
+    assert len(records["step"]) > 20
+    assert (tmp_path / "a.root").stat().st_size <= 3_000_000
+    assert str(recorder.cost).endswith("; spreads instead of values.")
+
+
+def test_a_time_budget_is_kept(tmp_path, monkeypatch):
+    """On a clock that counts how often it is asked, which only the Recorder does; a step of the loop takes 40 ticks."""
+    ticks = iter(range(10**9))
+    monkeypatch.setattr("lrscope.recorder._clock.now", lambda: next(ticks) * 1e-3)
+    monkeypatch.setattr("lrscope.recorder._file.BLOCK_SECONDS", 1e9)
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    shares = []
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=0.1) as recorder:
+        for _ in range(400):
+            train_for(recorder, model, optimizer, 1)
+            for _ in range(40):
+                next(ticks)
+            shares.append(recorder.cost.share)
+        assert 10 < recorder.cost.recorded < 400
+        assert recorder.cost.thinned
+    assert max(shares[10:]) <= 0.105, "from the first steps on, but for what is asked between two records"
+
+
+def test_what_the_recorder_took_stands_in_the_file(tmp_path):
+    records, _, recorder = with_recorder(tmp_path / "a.root", size_budget="1 GB")
+    spent, loop = records["recording_seconds"].values[0], records["training_seconds"].values[0]
+    assert (np.diff(spent) > 0).all()
+    assert (np.diff(loop) > 0).all()
+    assert (spent <= loop).all()
+    assert records.attrs["metadata"]["recorder"]["size_budget"] == 10**9
+    assert recorder.cost.loop_seconds >= loop[-1]
+
+
+@pytest.mark.parametrize(
+    ("probe", "sentence"),
+    [
+        (ValidationLoss(), r"ValidationLoss: it needs validation samples.*recorder.step\(loss=loss, val_loss=value\)"),
+        (Outputs(), "Outputs: it needs the whole data set"),
+        (Sharpness(), "Sharpness: it needs the second derivative"),
+        (Weights(when=log_spaced(5)), "when must be every.*How long the training will be is not known"),
+        (Weights(when=at(-1)), "when must be every.*How long the training will be is not known"),
+        (Weights(when=every(2, "epoch")), "steps_per_epoch must be known for the cadence every_2_epoch"),
+        ("weights", "probes must be a list of probes"),
+    ],
+)
+def test_what_a_foreign_loop_cannot_give_is_refused(tmp_path, probe, sentence):
+    model = small()
+    with pytest.raises(InputError, match=sentence):
+        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), probes=[probe])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_arguments_are_refused(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(InputError, match=r"^model must be an nn.Module; got 'function'"):
+        Recorder(small, tmp_path / "a.root", optimizer)
+    with pytest.raises(InputError, match=r"^optimizer must be a torch.optim.Optimizer; got 'generator'"):
+        Recorder(model, tmp_path / "a.root", model.parameters())
+    with pytest.raises(InputError, match=r"^seed must be a non-negative integer; got -1"):
+        Recorder(model, tmp_path / "a.root", optimizer, labels={"seed": -1})
+    with Recorder(model, tmp_path / "b.root", optimizer) as recorder:
+        train_for(recorder, model, optimizer, 1)
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        with pytest.raises(InputError, match="loss must be one number"):
+            recorder.step(loss=torch.ones(2))
+
+
+def test_a_loop_that_forgets_to_say_so_is_told(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    train_for(recorder, model, optimizer, 1)
+    optimizer.step()
+    with pytest.warns(RuntimeWarning, match="^an update was left out") as told:
+        optimizer.step()
+    assert told[0].filename == __file__
+    with pytest.raises(InputError, match="got three updates without it"):
+        optimizer.step()
+    recorder.close()
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0]
+
+
+def test_an_update_that_somebody_interrupts_is_left_out(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        for _ in range(3):
+            train_for(recorder, model, optimizer, 2)
+            optimizer.step()
+            with pytest.warns(RuntimeWarning, match="^an update was left out"):
+                train_for(recorder, model, optimizer, 1)
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(9))
+    assert recorder.cost.skipped == 3
+
+
+def test_a_loop_without_a_step_leaves_no_file(tmp_path):
+    model = small()
+    with pytest.warns(RuntimeWarning, match="nothing was recorded"):
+        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1)).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_small_mistakes_have_their_sentence(tmp_path):
+    model, path = small(), tmp_path / "a.root"
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(InputError, match=r"^when must be .*; got 3. Give every\(3\)"):
+        Recorder(model, path, optimizer, when=3)
+    with pytest.raises(InputError, match=r"^include must be a list of shell patterns of layers; got None"):
+        Recorder(model, path, optimizer, include=None)
+    with pytest.raises(InputError, match=r"^optimizer must be one that updates the model; got 'one with none of its"):
+        Recorder(model, path, torch.optim.SGD(small().parameters(), lr=0.1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pattern_that_matches_nothing_is_refused_when_the_recorder_is_made(tmp_path):
+    model = small()
+    with pytest.raises(InputError, match=r"^include must be one of .*; got 'encoder"):
+        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), include=("encoder.*",))
+    assert list(tmp_path.iterdir()) == []
+
+
+class Seldom(nn.Module):
+    """Has a layer that is never called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.never, self.act = nn.Linear(3, 4), nn.Linear(4, 4), nn.ReLU()
+
+    def forward(self, inputs):
+        return self.act(self.used(inputs))
+
+
+def test_what_the_first_pass_cannot_fill_is_named_and_left_out(tmp_path):
+    model = Seldom()
+    optimizer = torch.optim.SGD([*model.used.parameters()], lr=0.1)
+    probes = [Loss(), Activations(include=("never", "act"), when=every(2))]
+    with Recorder(model, tmp_path / "a.root", optimizer, probes=probes) as recorder:
+        for step in range(4):
+            loss = model(torch.ones(8, 3)).square().mean()
+            loss.backward()
+            with pytest.warns(RuntimeWarning, match=r"never \(Activations\)") if step == 0 else nullcontext():
+                optimizer.step()
+            recorder.step(loss=loss)
+    records = open_records(tmp_path / "a.root")
+    assert records["loss"].sizes["step"] == 4
+    assert records["activations_mean_act"].shape[1] == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"size_budget": "10 MB"}, {"time_budget": 0.9}])
+def test_the_steps_of_a_resumed_loop_go_on_at_the_same_cadence(tmp_path, options):
+    records, _, recorder = with_recorder(tmp_path / "a.root", 9, when=every(4), first_step=5, **options)
+    assert set(records["step"].values.tolist()) <= {8, 12}
+    if "time_budget" not in options:
+        assert records["step"].values.tolist() == [8, 12]
+    assert recorder.cost.steps == 9
+
+
+def test_calls_without_updates_are_told(tmp_path):
+    """As of somebody who has replaced the optimiser."""
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    train_for(recorder, model, optimizer, 2)
+    for _ in range(3):
+        recorder.step(loss=np.array(1.0))
+    with pytest.warns(RuntimeWarning, match="^the last 3 calls of step"):
+        recorder.close()
+
+
+def test_who_interrupts_the_waiting_for_the_disk_loses_nothing(tmp_path, monkeypatch):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    train_for(recorder, model, optimizer, 7)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder._file._writer, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recorder._flush()
+    recorder.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(7))
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
