@@ -130,7 +130,7 @@ def test_numbers_noted_between_records_are_written_in_time(parts, monkeypatch):
             steps_of(recorder, model, optimizer, 1)
             recorder.note(val_loss=number)
         recorder._file.wait()
-        assert open_records(path)["val_loss"].sizes["step_validation_loss"] >= 20
+        assert open_records(path)["val_loss"].sizes["step_val_loss"] >= 20
     assert open_records(path)["val_loss"].values[0].tolist() == list(range(35))
 
 

@@ -128,7 +128,7 @@ def test_epochs_are_known_and_validations_are_recorded(tmp_path):
     fit(tmp_path, callback, validated=True)
     records = open_records(tmp_path / "a.root")
     assert records["biases_net_0"][records["biases_net_0"].dims[1]].values.tolist() == [3, 7, 11]
-    assert records["step_validation_loss"].values.tolist() == [4, 8, 12]
+    assert records["step_val_loss"].values.tolist() == [4, 8, 12]
     assert np.isfinite(records["val_loss"].values).all()
     assert callback.cost.recorded == 9
 

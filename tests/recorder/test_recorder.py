@@ -270,7 +270,7 @@ def test_numbers_of_ones_own_are_recorded(tmp_path):
     records = open_records(tmp_path / "a.root")
     assert records["accuracy"].values[0].tolist() == [0.0, 0.2, 0.4]
     assert records["val_loss"].values[0].tolist() == [2.0, 5.0]
-    assert records["step_validation_loss"].values.tolist() == [2, 5]
+    assert records["step_val_loss"].values.tolist() == [2, 5]
     assert records["step_validation_accuracy"].values.tolist() == [6]
     assert outcomes(records)["outcome"].values.tolist() == ["converged"]
 

@@ -288,7 +288,7 @@ def test_of_several_networks_at_one_step_those_that_diverged_are_told(told, dive
 
 def test_what_has_a_single_value_is_listed_and_not_drawn(told):
     records = block(leave_out=("gradient_norm",), val_loss=0.5)
-    single = records["val_loss"].isel(step=[-1]).rename(step="step_validation_loss")
+    single = records["val_loss"].isel(step=[-1]).rename(step="step_val_loss")
     found = told(records.assign(val_loss=single.astype(np.float32)))
     assert set(item(found, "training").draw.args[0]) == {"loss"}
     assert table(found, "networks")[0]["last validation loss"] == 0.5
