@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import lrscope.figures
 from lrscope import figures
 
-NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "law_film", "run_film", "style"}
+NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "law_film", "panels", "run_film", "style"}
 MEMBER = {"shape": "circle", "lr": 0.001}
 
 

@@ -10,6 +10,7 @@ from lrscope.figures._configurations import configurations, error_panels, errors
 from lrscope.figures._controllers import controlled_rate, controller_bench
 from lrscope.figures._curves import curve_panels, curves
 from lrscope.figures._detector import detector, detector_scores, lead_times
+from lrscope.figures._facets import panels
 from lrscope.figures._film import Film, run_film
 from lrscope.figures._fluctuation import fluctuation_histogram
 from lrscope.figures._frames import frame_steps
@@ -82,6 +83,7 @@ __all__ = [
     "life_histories",
     "neuron_pairs",
     "outcome_by_rate",
+    "panels",
     "published_panels",
     "r2_by_replicates",
     "range_test_over_truth",

@@ -25,6 +25,8 @@ ALARM = "#c1121f"
 """What failed: a member that diverged."""
 ORDERED = LinearSegmentedColormap.from_list("lrscope", ["#12355b", "#5b3f8c", "#b5446e", "#ec7d4b", "#f3b61f"])
 """From small to large learning rates: lightness grows throughout, so that it also reads without colour."""
+DISTINCT = ("#12355b", "#ec7d4b", "#1b8a7a", "#b5446e", "#9a6d00", "#6d4aa0")
+"""Of text labels, which have no order."""
 _RC: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 7.5,
@@ -106,14 +108,17 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def colours(labels: Sequence[Hashable] | np.ndarray) -> dict[Hashable, str]:
-    """Return a colour for each label (learning rate), from dark for the smallest to light for the largest.
+    """Return a colour for each label: numbers from dark for the smallest to light for the largest, text in its order.
 
     Examples
     --------
-    >>> list(colours([0.01, 0.001]))
-    [0.001, 0.01]
+    >>> list(colours([0.01, 0.001])), list(colours(["validation", "training"]))
+    ([0.001, 0.01], ['validation', 'training'])
     """
-    known = sorted(np.asarray(labels).tolist())
+    known = np.asarray(labels).tolist()
+    if all(isinstance(label, str) for label in known):
+        return {label: DISTINCT[place % len(DISTINCT)] for place, label in enumerate(known)}
+    known = sorted(known)
     places = np.linspace(0, 0.84, len(known)) if len(known) > 1 else [0.35]
     return {label: to_hex(ORDERED(place)) for label, place in zip(known, places, strict=True)}
 
