@@ -13,8 +13,8 @@ from torch import nn
 from benchmarks.many_replicates import FEW_SAMPLES, MEMORY, network, remembered
 from benchmarks.rounds import Case, Figures, Measured, measure
 from lrscope.data import Digits
-from lrscope.distributed import Local, Replication, replicate
 from lrscope.optim import Linear
+from lrscope.papers.linearity import Local, Replication, replicate
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 if HAS_JAX:

@@ -7,7 +7,7 @@ from torch import nn
 
 from benchmarks.rounds import Figures
 from lrscope.data import Digits
-from lrscope.distributed import Local, Replication, replicate
+from lrscope.papers.linearity import Local, Replication, replicate
 
 FEW_SAMPLES = 64
 """Replicates are trained for one step on so many samples, since only their number counts."""

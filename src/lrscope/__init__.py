@@ -7,7 +7,6 @@
 `lrscope.optim`         update rules, losses and schedules, the learning rate an argument
 `lrscope.probes`        what to measure during training, and when
 `lrscope.records`       the waist: measurements as an `xarray.Dataset` with named dimensions
-`lrscope.distributed`   thousands of trainings as sums, on this machine or on a Ray cluster
 `lrscope.store`         records in ROOT files, and back
 `lrscope.analysis`      records to smaller labelled arrays
 `lrscope.figures`       labelled arrays to figures
@@ -29,7 +28,6 @@ __all__ = [
     "__version__",
     "analysis",
     "data",
-    "distributed",
     "errors",
     "figures",
     "models",

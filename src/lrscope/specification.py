@@ -18,7 +18,7 @@ from lrscope.errors import InputError, must_be, unknown
 
 T = TypeVar("T")
 _FOLDERS = tuple(
-    f"lrscope.{name}" for name in ("data", "models", "optim", "probes", "sweep", "training", "distributed")
+    f"lrscope.{name}" for name in ("data", "models", "optim", "probes", "sweep", "training", "papers.linearity")
 )
 PERCENT = 5
 """What is to be a share and is as large as this was given in percent."""
@@ -124,12 +124,11 @@ def _exported(name: str) -> Any:
     folder, _, short = str(name).rpartition(".")
     if folder not in _FOLDERS:
         raise must_be("class", f"a specification of {', '.join(_FOLDERS)}", name)
-    exported = vars(importlib.import_module(folder))
-    names = exported.get("__all__", exported)
-    specifications = [other for other in names if _is_specification(exported.get(other))]
-    if short not in specifications:
-        raise unknown("class", short, specifications)
-    return exported[short]
+    module = importlib.import_module(folder)
+    names = getattr(module, "__all__", vars(module))
+    if short not in names or not _is_specification(getattr(module, short)):
+        raise unknown("class", short, [other for other in names if _is_specification(vars(module).get(other))])
+    return getattr(module, short)
 
 
 def _is_specification(thing: Any) -> bool:

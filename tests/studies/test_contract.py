@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from lrscope import store
-from lrscope.distributed import Replication
+from lrscope.papers.linearity import Replication
 from lrscope.report import Claim, Interactive
 from lrscope.report._film import ffmpeg
 from lrscope.specification import from_json, to_json

@@ -10,15 +10,16 @@ from typing import Any
 
 import torch
 
-from lrscope import distributed, store
-from lrscope.distributed import Engine, Local, Replicating, Replication
+from lrscope import store
 from lrscope.specification import to_json
 from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.training import Estimate, Experiment, Stream, estimate, stream
 
-Training = Stream | Replicating
-Asked = Experiment | Replication
+Training = Any
+"""A `Stream`, or what the function `stream` of a study returns."""
+Asked = Any
+"""An `Experiment`, or what the function `stream` of the study trains."""
 
 
 def run(
@@ -56,7 +57,7 @@ def run(
         folder.check_resumable(name, chosen, forms, getattr(asked, "FREE", ()))
     else:
         folder.check_new(name, overwrite)
-    start = _Start(folder, device, resume, _engine(asked, options, device), _Together(progress))
+    start = _Start(folder, device, resume, asked, _engine(asked, options, device), _Together(progress))
     trainings = start.streams(experiments)
     description = {"study": name, "options": chosen, "experiments": forms, "command": command, **_place(device)}
     if not resume:
@@ -74,10 +75,9 @@ def run(
     return True
 
 
-def _engine(asked: ModuleType, options: Any, device: str) -> Engine:
-    """Return what trains replications: this machine, unless the study offers a choice."""
-    chosen: Engine = asked.engine(options, device) if hasattr(asked, "engine") else Local(device)
-    return chosen
+def _engine(asked: ModuleType, options: Any, device: str) -> Any:
+    """Return what trains what is no experiment, where the study offers a choice."""
+    return asked.engine(options, device) if hasattr(asked, "engine") else None
 
 
 def _place(device: str) -> dict[str, Any]:
@@ -89,12 +89,12 @@ def _place(device: str) -> dict[str, Any]:
 def _recorded(trainings: Mapping[str, Training], folder: Folder, description: Mapping[str, Any]) -> bool:
     """Train, and write the records; return whether all came to their end."""
     for each, training in trainings.items():
-        if _complete(folder.records(each)) and (training.finished or isinstance(training, Replicating)):
+        if _complete(folder.records(each)) and (training.finished or not isinstance(training, Stream)):
             continue
-        if isinstance(training, Replicating):
-            _record_at_once(training, folder, each, description)
-        else:
+        if isinstance(training, Stream):
             _record(training, folder, each, description)
+        else:
+            _record_at_once(training, folder, each, description)
         if not training.finished:
             return False
     return True
@@ -119,14 +119,16 @@ class _Start:
     Attributes
     ----------
     folder, device, resume : of the run
-    engine : trains replications
+    asked : the study
+    engine : trains what is no experiment
     together : takes the progress of all
     """
 
     folder: Folder
     device: str
     resume: bool
-    engine: Engine
+    asked: ModuleType
+    engine: Any
     together: "_Together"
 
     def streams(self, experiments: Mapping[str, Asked]) -> dict[str, Training]:
@@ -135,8 +137,8 @@ class _Start:
         return {name: self._counted(name, self._stream(name, one)) for name, one in chosen.items()}
 
     def replications(self, experiments: Mapping[str, Asked]) -> dict[str, Training]:
-        """Return the trainings of the replications among them: behind the pieces that the folder has."""
-        chosen = {name: one for name, one in experiments.items() if isinstance(one, Replication)}
+        """Return the trainings of the others among them: after the pieces that the folder has."""
+        chosen = {name: one for name, one in experiments.items() if not isinstance(one, Experiment)}
         return {name: self._counted(name, self._replicating(name, one)) for name, one in chosen.items()}
 
     def _stream(self, name: str, experiment: Experiment) -> Stream:
@@ -144,8 +146,8 @@ class _Start:
         progress = self.together.part(name)
         return stream(experiment, device=self.device, checkpoint=checkpoint, progress=progress)
 
-    def _replicating(self, name: str, replication: Replication) -> Replicating:
-        return Replicating(replication, self.engine, self.folder.pieces(name), self.together.part(name))
+    def _replicating(self, name: str, replication: Any) -> Training:
+        return self.asked.stream(replication, self.engine, self.folder.pieces(name), self.together.part(name))
 
     def _counted(self, name: str, training: Training) -> Training:
         self.together.add(name, training)
@@ -177,14 +179,9 @@ class _Together:
 
 def cost(name: str, options: Any, device: str = "auto") -> Estimate:
     """Return what a run will cost, from a few steps of it; nothing is written."""
-    each = [_cost(one, device) for one in study(name).experiments(options).values()]
+    asked = study(name)
+    each = [getattr(asked, "estimate", estimate)(one, device=device) for one in asked.experiments(options).values()]
     return sum(each[1:], each[0])
-
-
-def _cost(asked: Asked, device: str) -> Estimate:
-    if isinstance(asked, Experiment):
-        return estimate(asked, device=device)
-    return distributed.estimate(asked, device)
 
 
 def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
@@ -215,7 +212,7 @@ def _record(training: Stream, folder: Folder, experiment: str, description: Mapp
             raise _StoppedError
 
 
-def _record_at_once(training: Replicating, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
+def _record_at_once(training: Training, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
     """Train a replication, and write its records when they are there: until then its pieces hold what is done."""
     with _interrupts_stop(training):
         blocks = list(training)

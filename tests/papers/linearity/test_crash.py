@@ -12,7 +12,7 @@ import xarray as xr
 from lrscope import store
 
 RUN = ("run", "linearity", "--model", "perceptron", "--replicates", "48", "--epochs", "1")
-SMALL_PIECES = "import lrscope.distributed._local as local; local.most = lambda *_: 4\n"
+SMALL_PIECES = "import lrscope.papers.linearity._local as local; local.most = lambda *_: 4\n"
 """Set-up that trains four replicates at a time."""
 
 
@@ -114,7 +114,7 @@ def test_a_resume_may_choose_another_engine_but_no_other_rate(commands, referenc
     ended = commands.run([*RUN, "--out", folder, "--resume", "--eta", "0.3"])
     assert ended.code == 2
     assert "--resume must have the options of the run; eta was not given, is 0.3." in ended.err
-    setup = "import lrscope.distributed as d; d.Ray = lambda address, device: local.Local(device)\n"
+    setup = "import lrscope.papers.linearity as d; d.Ray = lambda address, device: local.Local(device)\n"
     resumed(commands, folder, "--engine", "ray", setup=setup)
     check_complete(folder, reference)
 

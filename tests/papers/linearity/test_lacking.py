@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.distributed import replicate
-from lrscope.papers.linearity import Options, experiments, findings
+from lrscope.papers.linearity import Options, experiments, findings, replicate
 from lrscope.papers.linearity._results import results
 from lrscope.studies import Listed, Still
 

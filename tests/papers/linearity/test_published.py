@@ -4,8 +4,7 @@ import pytest
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.distributed import replicate
-from lrscope.papers.linearity import Options, experiments
+from lrscope.papers.linearity import Options, experiments, replicate
 
 pytestmark = pytest.mark.long
 

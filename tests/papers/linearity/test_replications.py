@@ -8,12 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from lrscope import distributed
-from lrscope.distributed import Local
 from lrscope.errors import InputError
 from lrscope.models import CNN, FastResNet, Imported
 from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
-from lrscope.papers.linearity import Options, engine, experiments
+from lrscope.papers import linearity
+from lrscope.papers.linearity import Local, Options, engine, experiments
 
 OWN = """
 import numpy as np
@@ -123,5 +122,5 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(chosen, se
 
 def test_an_engine_is_this_machine_or_ray(monkeypatch):
     assert isinstance(engine(Options(), "cpu"), Local)
-    monkeypatch.setattr(distributed, "Ray", lambda address, device: ("ray", address, device), raising=False)
+    monkeypatch.setattr(linearity, "Ray", lambda address, device: ("ray", address, device), raising=False)
     assert engine(Options(engine="ray", address="host:1"), "cpu") == ("ray", "host:1", "cpu")

@@ -1,19 +1,22 @@
 """The trainings of the study `linearity`: a replication for each network."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from lrscope import distributed
 from lrscope.data import Arrays, DataSet, data_set
-from lrscope.distributed import Engine, Local, Replication
 from lrscope.errors import must_be
 from lrscope.models import CNN, MLP, FastResNet, Imported
 from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
+from lrscope.papers import linearity
+from lrscope.papers.linearity._local import Local
 from lrscope.papers.linearity._options import Options
+from lrscope.papers.linearity._replicate import Engine, Replicating
+from lrscope.papers.linearity._replication import Replication
 from lrscope.studies._samples import checked, has_classes
 from lrscope.training import estimate
 
@@ -71,6 +74,11 @@ def experiments(options: Options) -> dict[str, Replication]:
     return {name: _replication(options, data, model, samples) for name, model in options.networks.items()}
 
 
+def stream(replication: Replication, engine: Engine, folder: Path, progress: Callable[[int, int], None]) -> Replicating:
+    """Return the training of a replication, as the runner of studies takes it."""
+    return Replicating(replication, engine, folder, progress)
+
+
 def engine(options: Options, device: str) -> Engine:
     """Return what trains: this machine, or a Ray cluster.
 
@@ -80,7 +88,7 @@ def engine(options: Options, device: str) -> Engine:
     """
     if options.engine == "local":
         return Local(device)
-    return distributed.Ray(options.address, device=device)
+    return linearity.Ray(options.address, device=device)
 
 
 def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arrays, Arrays]) -> Replication:

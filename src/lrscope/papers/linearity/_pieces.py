@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lrscope.distributed._replication import Replication
-from lrscope.distributed._sums import NOTHING, Sums, Values
 from lrscope.errors import InputError, StoreError
+from lrscope.papers.linearity._replication import Replication
+from lrscope.papers.linearity._sums import NOTHING, Sums, Values
 from lrscope.training import build
 
 JOINED = 16

@@ -16,11 +16,11 @@ import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
 
-from lrscope.distributed._local import Progress, most
-from lrscope.distributed._ray_cluster import connected, gpus_at
-from lrscope.distributed._replication import Replication, cut
-from lrscope.distributed._sums import NOTHING, SECONDS, Sums, summed
 from lrscope.errors import InputError, LrscopeError, must_be
+from lrscope.papers.linearity._local import Progress, most
+from lrscope.papers.linearity._ray_cluster import connected, gpus_at
+from lrscope.papers.linearity._replication import Replication, cut
+from lrscope.papers.linearity._sums import NOTHING, SECONDS, Sums, summed
 from lrscope.training import Trainer, device_of
 
 RETRIES = 3

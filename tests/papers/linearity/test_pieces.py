@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lrscope.data import CIFAR10, MNIST, Digits
-from lrscope.distributed import Replication
-from lrscope.distributed._pieces import JOINED, Pieces
-from lrscope.distributed._sums import DIVERGED, NOTHING, REPLICATES, Sums
 from lrscope.errors import InputError, StoreError
 from lrscope.models import CNN
+from lrscope.papers.linearity import Replication
+from lrscope.papers.linearity._pieces import JOINED, Pieces
+from lrscope.papers.linearity._sums import DIVERGED, NOTHING, REPLICATES, Sums
 
 REPLICATION = Replication(data=Digits(), model=CNN(1, 8, 8), lrs=[0.1, 0.2], replicates=40, batches=5, epochs=1)
 

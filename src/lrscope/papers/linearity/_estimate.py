@@ -3,9 +3,9 @@
 import torch
 
 from lrscope.data import Arrays
-from lrscope.distributed._local import most
-from lrscope.distributed._replication import Replication
-from lrscope.distributed._sums import has_classes
+from lrscope.papers.linearity._local import most
+from lrscope.papers.linearity._replication import Replication
+from lrscope.papers.linearity._sums import has_classes
 from lrscope.training import Estimate, Trainer
 from lrscope.training import estimate as of_experiment
 

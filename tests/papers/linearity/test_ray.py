@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import lrscope
-from lrscope import distributed
-from lrscope.distributed import Local, Replicating, replicate
 from lrscope.errors import InputError, LrscopeError
+from lrscope.papers import linearity
+from lrscope.papers.linearity import Local, Replicating, replicate
 
 ray = pytest.importorskip("ray")
 SOURCE = Path(lrscope.__file__).parents[1]
@@ -30,7 +30,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 import users_own
-from lrscope.distributed import Ray, replicate
+from lrscope.papers.linearity import Ray, replicate
 engine = Ray(sys.argv[2] if len(sys.argv) > 2 else None, 2)
 replicate(users_own.replication(), engine=engine, folder=Path(sys.argv[1]))
 print(engine.workers)
@@ -111,7 +111,7 @@ def test_a_run_that_was_killed_goes_on_with_the_pieces_that_are_done(
 @pytest.mark.parametrize("pairing", ["common", "independent"])
 def test_sums_are_those_of_this_machine(users, check_same, pairing):
     asked = users.replication(pairing=pairing, replicates=23)
-    told, engine = [], distributed.Ray()
+    told, engine = [], linearity.Ray()
     check_same(replicate(asked, engine=engine, progress=lambda *done: told.append(done)), replicate(asked))
     assert engine.workers == "Ray, 2 workers of one core"
     assert ray.is_initialized()
@@ -132,19 +132,19 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(users, hold, loca
             os.kill(killed[0], signal.SIGKILL)
             hold.unlink()
 
-    check_same(replicate(users.replication(), engine=distributed.Ray(), progress=kill), local)
+    check_same(replicate(users.replication(), engine=linearity.Ray(), progress=kill), local)
     assert killed
     assert users.made_by() - set(killed), "others must have made its pieces"
 
 
 @pytest.mark.usefixtures("joined")
 def test_what_kills_every_worker_is_one_sentence_and_what_is_done_stays(users, hold, monkeypatch, tmp_path):
-    monkeypatch.setattr("lrscope.distributed._ray.RETRIES", 0)
+    monkeypatch.setattr("lrscope.papers.linearity._ray.RETRIES", 0)
     deadly = users.folder / "deadly"
     with pytest.raises(
         LrscopeError, match=r"^The piece of replicates \d+ to \d+ was not trained, .*--resume\.$"
     ) as met:
-        replicate(users.replication(), engine=distributed.Ray(), folder=tmp_path, progress=lambda *_: deadly.touch())
+        replicate(users.replication(), engine=linearity.Ray(), folder=tmp_path, progress=lambda *_: deadly.touch())
     deadly.unlink()
     assert met.value.exit_code == 1
     assert "\n" not in str(met.value)
@@ -157,7 +157,7 @@ def test_what_is_wrong_with_a_replication_is_said_as_on_this_machine(users):
 
     asked = users.replication(model=Imported("users_own:narrow"))
     said = []
-    for engine in (Local("cpu"), distributed.Ray()):
+    for engine in (Local("cpu"), linearity.Ray()):
         with pytest.raises(InputError) as met:
             replicate(asked, engine=engine)
         said.append(str(met.value))
@@ -166,14 +166,14 @@ def test_what_is_wrong_with_a_replication_is_said_as_on_this_machine(users):
 
 @pytest.mark.usefixtures("joined")
 def test_the_device_is_what_is_asked_for(monkeypatch):
-    from lrscope.distributed._ray import _crew
+    from lrscope.papers.linearity._ray import _crew
 
     with pytest.raises(
         InputError, match=r"^device must be a device of the Ray; got 'cuda'\. It has no GPU: use auto or"
     ):
-        distributed.Ray(device="cuda")
+        linearity.Ray(device="cuda")
     with pytest.raises(InputError, match=r"^device must be auto, cpu or cuda; got 'gpu'"):
-        distributed.Ray(device="gpu")
+        linearity.Ray(device="gpu")
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 8.0, "GPU": 2.0})
     said = [str(_crew(None, device)) for device in ("auto", "cuda", "cpu")]
     assert said == [
@@ -181,19 +181,19 @@ def test_the_device_is_what_is_asked_for(monkeypatch):
         "Ray, 2 workers of one GPU",
         "Ray, 8 workers of one core",
     ]
-    distributed.Ray(device="cuda")
+    linearity.Ray(device="cuda")
 
 
 def test_a_running_ray_without_gpus_is_asked_before_anything_is_written(address, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(InputError, match=r"^device must be a device of the Ray; got 'cuda'"):
-        distributed.Ray(address, device="cuda")
+        linearity.Ray(address, device="cuda")
 
 
 @pytest.mark.usefixtures("joined")
 def test_asked_to_stop_it_ends_and_gives_the_workers_back(users, hold, tmp_path):
     training = Replicating(
-        users.replication(), distributed.Ray(), tmp_path, lambda *_: (hold.touch(), wait_until(users.held), stop())
+        users.replication(), linearity.Ray(), tmp_path, lambda *_: (hold.touch(), wait_until(users.held), stop())
     )
     stop = training.stop
     assert list(training) == []
@@ -205,32 +205,32 @@ def test_asked_to_stop_it_ends_and_gives_the_workers_back(users, hold, tmp_path)
 
 def test_a_ray_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr("lrscope.distributed._ray_cluster.ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr("lrscope.papers.linearity._ray_cluster.ANSWER_SECONDS", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(InputError, match=rf"address must be where a Ray .* got '127.0.0.1:{port}'.*something else"):
-            distributed.Ray(f"127.0.0.1:{port}")
+            linearity.Ray(f"127.0.0.1:{port}")
     with pytest.raises(InputError, match=r"nothing listens there \(Connection refused\). Start one with: ray start"):
-        distributed.Ray(f"127.0.0.1:{port}")
+        linearity.Ray(f"127.0.0.1:{port}")
 
 
 @pytest.mark.parametrize("address", ["", "localhost", "ray://localhost:10001", "localhost:x", "localhost:0", ":6379"])
 def test_what_is_no_address_is_refused(address, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(InputError, match=r"^address must be that of a Ray, host:port or auto; got '"):
-        distributed.Ray(address)
+        linearity.Ray(address)
 
 
 @pytest.mark.parametrize("cores", [0, -1, True])
 def test_cores_that_are_no_number_are_refused(cores):
     with pytest.raises(InputError, match=r"^cores must be a positive integer; got "):
-        distributed.Ray(None, cores)
+        linearity.Ray(None, cores)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "lrscope.distributed._ray", raising=False)
+    monkeypatch.delitem(sys.modules, "lrscope.papers.linearity._ray", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(
         InputError, match=r'^Ray must be installed for this engine. Write: pip install "lrscope\[ray\]"$'
     ):
-        distributed.Ray  # noqa: B018
+        linearity.Ray  # noqa: B018

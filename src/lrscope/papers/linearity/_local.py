@@ -4,8 +4,8 @@ from collections.abc import Callable, Generator, Sequence
 
 import torch
 
-from lrscope.distributed._replication import Replication, cut
-from lrscope.distributed._sums import Sums, summed
+from lrscope.papers.linearity._replication import Replication, cut
+from lrscope.papers.linearity._sums import Sums, summed
 from lrscope.training import Trainer, device_of
 
 Progress = Callable[[int], None]

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from lrscope.data import Arrays
-from lrscope.distributed._replication import Replication
-from lrscope.distributed._sums import (
+from lrscope.papers.linearity._replication import Replication
+from lrscope.papers.linearity._sums import (
     ACCURACY,
     CLASS_OUTPUTS,
     DIVERGED,

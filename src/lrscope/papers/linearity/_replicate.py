@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 
 from lrscope import records
-from lrscope.distributed._block import block_of
-from lrscope.distributed._local import Local
-from lrscope.distributed._pieces import Pieces
-from lrscope.distributed._replication import Replication
-from lrscope.distributed._sums import NOTHING, Sums
+from lrscope.papers.linearity._block import block_of
+from lrscope.papers.linearity._local import Local
+from lrscope.papers.linearity._pieces import Pieces
+from lrscope.papers.linearity._replication import Replication
+from lrscope.papers.linearity._sums import NOTHING, Sums
 
 
 class Engine(Protocol):

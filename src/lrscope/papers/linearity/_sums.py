@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lrscope.distributed._replication import APART, Replication
+from lrscope.papers.linearity._replication import APART, Replication
 from lrscope.training import Trained, Trainer
 
 REPLICATES, DIVERGED = "replicates", "diverged"

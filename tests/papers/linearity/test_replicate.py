@@ -7,10 +7,10 @@ import xarray as xr
 from torch import nn
 
 from lrscope.data import Digits
-from lrscope.distributed import Local, Replication, estimate, replicate
-from lrscope.distributed._sums import summed
 from lrscope.errors import InputError
 from lrscope.optim import Linear
+from lrscope.papers.linearity import Local, Replication, estimate, replicate
+from lrscope.papers.linearity._sums import summed
 from lrscope.training import Trainer
 
 
@@ -90,12 +90,12 @@ def _same(one: xr.Dataset, other: xr.Dataset) -> None:
 @pytest.mark.parametrize("most", [1, 3, 7])
 def test_it_does_not_matter_how_replicates_are_cut(most, monkeypatch):
     whole = replicate(replication())
-    monkeypatch.setattr("lrscope.distributed._local.most", lambda _replication, _trainer: most)
+    monkeypatch.setattr("lrscope.papers.linearity._local.most", lambda _replication, _trainer: most)
     _same(replicate(replication()), whole)
 
 
 def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
-    from lrscope.distributed import _local
+    from lrscope.papers.linearity import _local
 
     monkeypatch.setattr(_local, "most", lambda _replication, _trainer: 2)
     original, pieces = _local.summed, []
@@ -140,7 +140,7 @@ def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size, monkeypatch
 @pytest.mark.parametrize(("pairing", "seconds"), [("common", 7.0), ("independent", 21.0)])
 def test_an_estimate_counts_what_is_before_the_first_step_and_behind_the_last(pairing, seconds, monkeypatch):
     monkeypatch.setattr(Trainer, "one_step", lambda *_: 7.0)
-    monkeypatch.setattr("lrscope.distributed._estimate.most", lambda *_: 5)
+    monkeypatch.setattr("lrscope.papers.linearity._estimate.most", lambda *_: 5)
     asked = replication(data=Digits(samples=16, val_samples=20), epochs=1, replicates=10, pairing=pairing)
     found = estimate(asked, "cpu")
     assert found.steps == 1
