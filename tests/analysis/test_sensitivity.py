@@ -25,7 +25,7 @@ def power_law(rates, seeds=8, noise=0.0, best=0.1):
 def test_a_power_law_is_interpolated_exactly(rates):
     found = sensitivity(power_law(rates))
     np.testing.assert_allclose(found.ratio, [1.1, 1.1])
-    np.testing.assert_allclose(found.difference, [0.1, 0.1])
+    np.testing.assert_allclose(found.difference, np.log([1.1, 1.1]))
     np.testing.assert_allclose(found.ratio_low, found.ratio)
     np.testing.assert_allclose(found.rate, [0.05, 0.2])
 
@@ -44,11 +44,11 @@ def test_seeds_are_paired():
 
 def test_the_interval_contains_the_truth_as_often_as_it_says():
     array = power_law([0.05, 0.1, 0.2], seeds=480, noise=0.03)
-    found = [sensitivity(array.isel(seed=slice(i, i + 8)), resamples=300) for i in range(0, 480, 8)]
+    found = [sensitivity(array.isel(seed=slice(i, i + 8))) for i in range(0, 480, 8)]
     right = [one for one in found if one.rate[0] == 0.05]
     covered = [bool(((one.ratio_low < 1.1) & (one.ratio_high > 1.1)).sel(side="lower")) for one in right]
     assert len(right) == len(found)
-    assert np.mean(covered) > 0.88
+    assert np.mean(covered) > 0.88  # 60 cases
 
 
 def test_beyond_the_grid_nothing_is_known():

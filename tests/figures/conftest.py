@@ -318,7 +318,7 @@ def found(rng):
     """(lr, seed) steps to a target: the lowest rate never got there, one seed of the highest did not."""
     steps = rng.integers(20, 500, (4, 6))
     steps[0], steps[3, 2] = -1, -1
-    columns = {"reached": [0, 1, 1, 5 / 6], "median": [np.nan, 100, 90, 200], "low": [np.nan, 80, 70, 100]}
+    columns = {"reached": [0, 1, 1, 5 / 6], "mean": [np.nan, 100, 90, 200], "low": [np.nan, 80, 70, 100]}
     columns["high"] = [np.nan, 150, 100, np.nan]
     table = xr.Dataset({name: labelled(np.array(values), name, ("lr",)) for name, values in columns.items()})
     target = xr.DataArray(0.15, attrs={"long_name": "validation loss"})

@@ -34,7 +34,7 @@ def test_a_median_without_an_upper_end_has_no_interval(found):
     ax = steps_to_target_by_rate(found)
     (bars,) = ax.collections
     assert [segment[0, 0] for segment in bars.get_segments()] == [0.001, 0.01]
-    (medians,) = marked(ax, "median")
+    (medians,) = marked(ax, "mean")
     np.testing.assert_array_equal(medians.get_xdata(), [0.001, 0.01, 0.1])
 
 

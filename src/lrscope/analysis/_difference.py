@@ -1,12 +1,15 @@
 """Is the difference between two learning rates real? Seed by seed where both have the same seeds."""
 
 from bisect import bisect_left
-from math import atan2, exp, lgamma, pi, sqrt
+from math import sqrt
+from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
 
-from lrscope.analysis._bootstrap import ANGLES, RESAMPLE, SEED, check, random_signs, student_quantile
+from lrscope.analysis._intervals import SEED, check
+from lrscope.analysis._labels import Labels, labelled, name_of, units_of
 from lrscope.analysis._recommendation import POWER, visible
 from lrscope.analysis._scores import LR, check_scores
 from lrscope.errors import InputError, must_be
@@ -84,19 +87,18 @@ def difference(
     p = 0.002, by all 16 flips 0.125
     """
     check(confidence)
-    labelled = _at_rates(check_scores(scores), lr, other)
-    both = labelled.drop_vars(list(labelled.coords))  # aligning labels at every step would take most of the time
+    ordered = _at_rates(check_scores(scores), lr, other)
+    both = ordered.drop_vars(list(ordered.coords))  # aligning labels at every step would take most of the time
     together = paired and _share_seeds(both)
     used = both.where(np.isfinite(both))
     if together:
         used = used.where(used.notnull().all(LR))
-    _refuse_few(used, labelled, together)
-    result = _paired(used) if together else _unpaired(used)
+    _refuse_few(used, ordered, together)
+    result = _paired(used, confidence) if together else _unpaired(used, confidence)
     result = result.assign(mean=used.mean(SEED), count=used.count(SEED), diverged=(both == np.inf).sum(SEED))
     alone = both.notnull() & ~both.notnull().all(LR)
     result = result.assign(unmatched=int(alone.sum()) if together else 0)
-    result = result.assign(_test(result, confidence)).assign_coords({LR: labelled[LR].values})
-    return _labelled(result, scores, confidence)
+    return _labelled(result.assign_coords({LR: ordered[LR].values}), scores, confidence)
 
 
 def seeds_needed(found: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:
@@ -180,61 +182,46 @@ def _refuse_few(used: xr.DataArray, both: xr.DataArray, together: bool) -> None:
     raise InputError(f"seeds must be 2 or more {of_both}; got {got}. {remedy}")
 
 
-def _paired(used: xr.DataArray) -> xr.Dataset:
-    """Return mean, deviation and standard error of the differences, and what sign flips say."""
+def _paired(used: xr.DataArray, confidence: float) -> xr.Dataset:
+    """Return what Student's t and sign flips say of the differences."""
     known = used.dropna(SEED)
-    first, second = (known.isel({LR: place}) for place in range(2))
+    first, second = known.values
     gaps = first - second
-    pairs = gaps.sizes[SEED]
-    deviation = _noise(float(gaps.std(SEED, ddof=1)), known)
-    varied = min(_noise(float(value), known) for value in known.std(SEED)) > 0
-    return xr.Dataset(
-        {
-            "difference": gaps.mean(SEED),
-            "deviation": deviation,
-            "unrelated": sqrt(float(known.var(SEED, ddof=1).sum())),
-            "error": deviation / sqrt(pairs),
-            "freedom": float(pairs - 1),
-            "correlation": xr.corr(first, second, SEED) if varied else np.nan,
-            "paired": True,
-            "pairs": pairs,
-            **_flipped(gaps),
-        }
+    pairs = len(gaps)
+    deviation = _noise(float(gaps.std(ddof=1)), known)
+    varied = min(_noise(float(values.std()), known) for values in (first, second)) > 0
+    flips = scipy.stats.permutation_test(
+        (gaps,), np.mean, permutation_type="samples", n_resamples=FLIPS, vectorized=True, random_state=FLIP_SEED
     )
+    result = {
+        "deviation": deviation,
+        "unrelated": sqrt(float(known.var(SEED, ddof=1).sum())),
+        "correlation": scipy.stats.pearsonr(first, second).statistic if varied else np.nan,
+        "paired": True,
+        "pairs": pairs,
+        "p_flips": flips.pvalue,
+        "flips": min(2**pairs, FLIPS),
+    }
+    test = scipy.stats.ttest_rel(first, second) if deviation else None
+    return xr.Dataset(result | _tested(float(gaps.mean()), deviation / sqrt(pairs), test, confidence))
 
 
-def _flipped(gaps: xr.DataArray) -> dict[str, float | int]:
-    """Return the p-value of sign flips, and how many were tried; the signs as they are count among random ones."""
-    signs = random_signs(gaps.sizes[SEED], FLIPS, FLIP_SEED)
-    sums = abs(xr.dot(signs, gaps, dim=SEED))
-    as_large = int((sums >= abs(gaps.sum()) * (1 - ROUNDING)).sum())
-    tried = signs.sizes[RESAMPLE]
-    every = tried == 2 ** gaps.sizes[SEED]
-    return {"p_flips": as_large / tried if every else (as_large + 1) / (tried + 1), "flips": tried}
-
-
-def _unpaired(used: xr.DataArray) -> xr.Dataset:
-    """Return the difference of the means, with Welch's standard error and degrees of freedom."""
-    count, means = used.count(SEED), used.mean(SEED)
-    variance = used.var(SEED, ddof=1)
-    deviation = _noise(sqrt(float(variance.sum())), used)
-    squares = variance / count
-    total = float(squares.sum())
-    freedom = total**2 / float((squares**2 / (count - 1)).sum()) if deviation else 0.0
-    return xr.Dataset(
-        {
-            "difference": means.isel({LR: 0}) - means.isel({LR: 1}),
-            "deviation": deviation,
-            "unrelated": deviation,
-            "error": sqrt(total) if deviation else 0.0,
-            "freedom": max(freedom, float(count.min() - 1)),
-            "correlation": np.nan,
-            "paired": False,
-            "pairs": 0,
-            "p_flips": np.nan,
-            "flips": 0,
-        }
-    )
+def _unpaired(used: xr.DataArray, confidence: float) -> xr.Dataset:
+    """Return what Welch's test says of the means."""
+    first, second = (values[np.isfinite(values)] for values in used.values)
+    squares = [values.var(ddof=1) / len(values) for values in (first, second)]
+    deviation = _noise(float(used.var(SEED, ddof=1).sum()) ** 0.5, used)
+    result = {
+        "deviation": deviation,
+        "unrelated": deviation,
+        "correlation": np.nan,
+        "paired": False,
+        "pairs": 0,
+        "p_flips": np.nan,
+        "flips": 0,
+    }
+    test = scipy.stats.ttest_ind(first, second, equal_var=False) if deviation else None
+    return xr.Dataset(result | _tested(float(first.mean() - second.mean()), sqrt(sum(squares)), test, confidence))
 
 
 def _noise(deviation: float, values: xr.DataArray) -> float:
@@ -242,37 +229,23 @@ def _noise(deviation: float, values: xr.DataArray) -> float:
     return deviation if deviation > ROUNDING * float(abs(values).max()) else 0.0
 
 
-def _test(result: xr.Dataset, confidence: float) -> dict[str, float]:
-    """Return the interval, the p-value, and the difference that as many seeds would show."""
-    apart, error, freedom = (float(result[name]) for name in ("difference", "error", "freedom"))
-    if not error:
-        return {"low": np.nan, "high": np.nan, "p_value": np.nan if apart else 1.0, "smallest": np.nan}
-    wide = student_quantile((1 + confidence) / 2, freedom)
-    return {
-        "low": apart - wide * error,
-        "high": apart + wide * error,
-        "p_value": beyond(apart / error, freedom),
-        "smallest": (wide + student_quantile(POWER, freedom)) * error,
-    }
+def _tested(gap: float, error: float, test: Any, confidence: float) -> dict[str, float]:
+    """Return the difference with its interval and p-value, and the difference that as many seeds would show.
 
-
-def beyond(t: float, freedom: float) -> float:
-    """Return the share of Student's distribution that lies further from zero than `t`, at either end.
-
-    With t = sqrt(freedom) tan(a) the density becomes cos(a)^(freedom - 1), as in `student_quantile`. It is integrated
-    over the tail alone, so that small shares are as exact as large ones, and over the root of the distance from its
-    end, where fractional powers have no derivative.
-
-    Examples
-    --------
-    >>> round(beyond(2.364624, 7), 6), f"{beyond(30.0, 7):.4g}"
-    (0.05, '1.179e-08')
+    Without noise (`test` is None) there is nothing to test by.
     """
-    roots = np.linspace(0.0, sqrt(atan2(sqrt(freedom), abs(t))), ANGLES)
-    density = 2 * roots * np.sin(roots**2) ** (freedom - 1)
-    tail = (4 * density[1::2].sum() + 2 * density[2:-1:2].sum() + density[-1]) * roots[1] / 3  # Simpson; 0 at the start
-    whole = sqrt(pi) / 2 * exp(lgamma(freedom / 2) - lgamma((freedom + 1) / 2))
-    return min(float(tail) / whole, 1.0)
+    if test is None:
+        nothing = dict.fromkeys(("low", "high", "smallest", "freedom"), np.nan)
+        return {"difference": gap, "p_value": np.nan if gap else 1.0, **nothing}
+    interval = test.confidence_interval(confidence)
+    return {
+        "difference": gap,
+        "low": float(interval.low),
+        "high": float(interval.high),
+        "p_value": float(test.pvalue),
+        "freedom": float(test.df),
+        "smallest": error * float(scipy.stats.t.ppf([(1 + confidence) / 2, POWER], test.df).sum()),
+    }
 
 
 NAMES = {
@@ -298,9 +271,9 @@ COUNTED = {"count": "networks", "diverged": "networks", "pairs": "pairs", "unmat
 
 
 def _labelled(result: xr.Dataset, scores: xr.DataArray, confidence: float) -> xr.Dataset:
-    name, units = str(scores.attrs.get("long_name", scores.name or "score")), scores.attrs.get("units", "1")
-    for key, text in NAMES.items():
-        own = units if "{}" in text else COUNTED.get(key, "1")
-        result[key].attrs = {"long_name": text.format(name), "units": own}
+    name, units = name_of(scores), units_of(scores)
+    labels: Labels = {
+        key: (text.format(name), units if "{}" in text else COUNTED.get(key, "1")) for key, text in NAMES.items()
+    }
     result[LR].attrs = {"long_name": "learning rate", "units": "1", "scale": "log", **scores[LR].attrs}
-    return result[list(NAMES)].assign_attrs(confidence=confidence)
+    return labelled(result[list(NAMES)], labels).assign_attrs(confidence=confidence)

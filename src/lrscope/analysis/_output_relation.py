@@ -1,10 +1,10 @@
 """Is the change of a mean output a simple function of the mean output itself?"""
 
 import numpy as np
+import scipy
 import xarray as xr
 
 from lrscope.analysis._batches import Batches, LeftOut, between_batches, check_batches, check_confidence, ratio_interval
-from lrscope.analysis._bootstrap import student_quantile
 from lrscope.analysis._law import quotient, r_squared
 from lrscope.analysis._replicates import BATCH, LR, OUTPUTS, POINT, REPLICATES, labelled, places_of, trained_at
 from lrscope.errors import must_be
@@ -84,7 +84,7 @@ def _binned(result: xr.Dataset, some: xr.Dataset, bins: int, confidence: float) 
     left = (sums.sum(BATCH) - sums) / (some[REPLICATES].sum(BATCH) - some[REPLICATES])
     without = left.isel({LR: 1}) - left.isel({LR: 0})
     count = without.sizes[BATCH]
-    reach = student_quantile((1 + confidence) / 2, count - 1) * np.sqrt((count - 1) * without.var(BATCH))
+    reach = scipy.stats.t.ppf((1 + confidence) / 2, count - 1) * np.sqrt((count - 1) * without.var(BATCH))
     between = (points * (delta - result["delta"].mean()) ** 2).sum() / points.sum()
     return {
         "lower": xr.DataArray(edges[:-1], dims=BIN),

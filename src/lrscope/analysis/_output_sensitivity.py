@@ -1,10 +1,10 @@
 """How fast does the mean output of each sample change with the learning rate?"""
 
 import numpy as np
+import scipy
 import xarray as xr
 
 from lrscope.analysis._batches import check_batches, check_confidence
-from lrscope.analysis._bootstrap import student_quantile
 from lrscope.analysis._replicates import (
     BATCH,
     LR,
@@ -55,7 +55,7 @@ def output_sensitivity(sums: xr.Dataset, eta: float, a: float, confidence: float
     counts, totals = some[REPLICATES].sum(BATCH), some[OUTPUTS].sum(BATCH)
     delta = _difference(totals / counts) / a
     error, freedom = _error(sums, places, totals, counts)
-    reach = student_quantile((1 + confidence) / 2, freedom) * error / abs(a)
+    reach = scipy.stats.t.ppf((1 + confidence) / 2, freedom) * error / abs(a)
     result = xr.Dataset({"sensitivity": delta, "low": delta - reach, "high": delta + reach})
     left = _difference((totals - some[OUTPUTS]) / (counts - some[REPLICATES])) / a
     for name, weight in {"mean": xr.ones_like(delta), "own": _own(sums, delta)}.items():
@@ -116,7 +116,7 @@ def _of_classes(
     without = xr.dot(left, share, dim=SAMPLE)
     count = without.sizes[BATCH]
     error = np.sqrt((count - 1) * without.var(BATCH))
-    reach = student_quantile((1 + confidence) / 2, count - 1) * error
+    reach = scipy.stats.t.ppf((1 + confidence) / 2, count - 1) * error
     return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}
 
 

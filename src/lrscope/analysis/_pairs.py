@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._bootstrap import RESAMPLE, SEED, random_signs, student_quantile
+from lrscope.analysis._intervals import RESAMPLE, SEED, random_signs, student_quantile
 from lrscope.analysis._scores import LR
 
 OTHER = "other"
@@ -117,9 +117,4 @@ def _exceeded_by(samples: NDArray[np.float64], share: float) -> float:
 
 def _student(count: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
     """Return what Student's t exceeds with the probability `share` (lr), for differences of `count` seeds."""
-    found: xr.DataArray = xr.apply_ufunc(_student_of_one, count, share, vectorize=True)
-    return found
-
-
-def _student_of_one(count: int, share: float) -> float:
-    return student_quantile(1 - share, count - 1) if count >= 2 and np.isfinite(share) else np.inf
+    return student_quantile(1 - share, count.where(count >= 2) - 1).fillna(np.inf)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._bootstrap import SEED, check, expanded_interval, resampled_means
+from lrscope.analysis._intervals import SEED, check, mean_interval
 from lrscope.analysis._pairs import OTHER, critical_values, pairs
 from lrscope.analysis._scores import LR, curves, is_linear, ranked
 from lrscope.records import step_dimension
@@ -40,14 +40,15 @@ def more_epochs(
     records : (member, step) or (lr, seed, step), with `quantity`
     recommended : of `recommendation`, of the scores of these records
     quantity : name of the loss
-    confidence, resamples, seed : of the intervals
+    confidence : of the intervals
+    resamples, seed : of the random signs by which many seeds are compared
 
     Returns
     -------
     Dataset
-        trend, trend_low, trend_high : (lr) mean slope over the seeds that did not diverge, with a bootstrap interval;
-            -0.5 means that the loss falls by the factor sqrt(2) when the training is doubled. Where losses are below
-            zero, of the loss itself
+        trend, trend_low, trend_high : (lr) mean slope over the seeds that did not diverge, with Student's t
+            interval; -0.5 means that the loss falls by the factor sqrt(2) when the training is doubled. Where losses
+            are below zero, of the loss itself
         still_improving : (lr) bool, the trend is below zero beyond doubt
         rising : (lr) bool, it is above zero beyond doubt, as with overfitting
         overtakes : (lr) bool, this plausible rate would overtake the best one within 8 times the training
@@ -62,7 +63,7 @@ def more_epochs(
     check(confidence, resamples)
     course, scores = curves(records, quantity)
     slopes = _slopes(course).where(np.isfinite(scores))
-    low, high = expanded_interval(resampled_means(slopes, resamples, seed), slopes.count(SEED), confidence)
+    low, high = mean_interval(slopes, confidence)
     epochs = _epochs(course)
     longer, overtakes = _told_apart(slopes, scores, recommended, (confidence, resamples, seed))
     needed = int(np.ceil(epochs * longer)) if longer <= FORESEEABLE else -1
@@ -108,7 +109,7 @@ def _told_apart(
         return np.inf, rivals
     gap, margin = _gaps(scores, plausible, best, how)
     drift = slopes - slopes.sel({LR: best}, drop=True)
-    low, high = expanded_interval(resampled_means(drift, how[1], how[2]), drift.count(SEED), how[0])
+    low, high = mean_interval(drift, how[0])
     apart = ((low > FLAT) | (high < -FLAT)) & rivals
     speed = drift.mean(SEED).where(apart)
     wait = xr.where(speed > 0, (margin - gap) / speed, (margin + gap) / -speed)

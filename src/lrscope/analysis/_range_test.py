@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._bootstrap import SEED
+from lrscope.analysis._intervals import SEED
 from lrscope.analysis._layers import recorded
 from lrscope.analysis._range_rules import FASTAI_STOP, RULES, averaged, stopped
 from lrscope.analysis._scores import LR

@@ -3,18 +3,11 @@
 from bisect import bisect_left
 
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._bootstrap import (
-    RESAMPLE,
-    SEED,
-    check,
-    expanded_interval,
-    resampled_means,
-    share_interval,
-    student_quantile,
-)
+from lrscope.analysis._intervals import RESAMPLE, SEED, check, mean_interval, resampled_means, share_interval
 from lrscope.analysis._pairs import OTHER, completed, critical_values, pairs
 from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
 
@@ -43,14 +36,14 @@ def recommendation(
     scores : (lr, seed) of `final_scores`: losses, the smaller the better; inf where a member diverged, NaN where none
         was trained
     confidence : of the range and of all intervals
-    resamples : bootstrap samples
-    seed : of the bootstrap: the same scores always give the same result
+    resamples : sets of resampled seeds, and random signs of many seeds
+    seed : of these: the same scores always give the same result
 
     Returns
     -------
     Dataset
-        score, score_low, score_high : (lr) geometric mean over the seeds that did not diverge, and its bootstrap
-            interval; NaN where there are none, or fewer than two
+        score, score_low, score_high : (lr) geometric mean over the seeds that did not diverge, and Student's t
+            interval of it (of the logarithm); NaN where there are none, or fewer than two
         members, diverged : (lr) networks trained, and how many of them diverged
         diverged_share, diverged_low, diverged_high : (lr) and Wilson's interval for the probability
         difference : (lr) mean of the logarithm of the ratio to the score of the best rate, diverged ones included; 0.1
@@ -88,7 +81,7 @@ def recommendation(
     ordered = check_scores(scores)
     bare = ordered.drop_vars(list(ordered.coords))  # aligning labels at every step would take most of the time
     ranks = ranked(bare)
-    result = _of_each_rate(bare, confidence, resamples, seed)
+    result = _of_each_rate(bare, confidence)
     candidates = _candidates(result)
     paired = pairs(ranks, candidates)
     margin = critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
@@ -102,15 +95,13 @@ def recommendation(
     return _labelled(result.assign_coords({LR: ordered[LR].values}), scores)
 
 
-def _of_each_rate(scores: xr.DataArray, confidence: float, resamples: int, seed: int) -> xr.Dataset:
+def _of_each_rate(scores: xr.DataArray, confidence: float) -> xr.Dataset:
     """Return what can be said of each rate alone."""
     linear = is_linear(scores)
     finite = ranked(scores).where(np.isfinite(scores))
-    means = resampled_means(finite, resamples, seed)
-    low, high = expanded_interval(means, finite.count(SEED), confidence)
+    low, high = mean_interval(finite, confidence)
     members, diverged = scores.count(SEED), (scores == np.inf).sum(SEED)
-    share = diverged / members.where(members > 0)
-    share_low, share_high = share_interval(share, members, confidence)
+    share_low, share_high = share_interval(diverged, members, confidence)
     return xr.Dataset(
         {
             "score": unranked(finite.mean(SEED), linear),
@@ -118,7 +109,7 @@ def _of_each_rate(scores: xr.DataArray, confidence: float, resamples: int, seed:
             "score_high": unranked(high, linear),
             "members": members,
             "diverged": diverged,
-            "diverged_share": share,
+            "diverged_share": diverged / members.where(members > 0),
             "diverged_low": share_low,
             "diverged_high": share_high,
         }
@@ -192,7 +183,7 @@ def visible(count: int, error: float, power: float) -> float:
     Both what the test demands and what chance adds to the t-value follow Student's distribution of the future number of
     seeds, which is far wider than the normal one where they are few.
     """
-    return (student_quantile(1 - error, count - 1) + student_quantile(power, count - 1)) / float(np.sqrt(count))
+    return float(scipy.stats.t.ppf([1 - error, power], count - 1).sum() / np.sqrt(count))
 
 
 NAMES = {

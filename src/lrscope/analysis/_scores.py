@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._bootstrap import SEED
+from lrscope.analysis._intervals import SEED
 from lrscope.analysis._layers import recorded
 from lrscope.errors import must_be
 from lrscope.records import DIVERGED_AT, MEMBER, on_grid, step_dimension

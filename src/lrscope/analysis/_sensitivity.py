@@ -3,18 +3,17 @@
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._bootstrap import SEED, check, expanded_interval, resampled_means
+from lrscope.analysis._intervals import SEED, check, mean_interval
+from lrscope.analysis._labels import Labels, labelled, name_of, units_of, with_ends
 from lrscope.analysis._recommendation import recommendation
-from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
+from lrscope.analysis._scores import LR, check_scores, is_linear, ranked
 from lrscope.errors import must_be
 
 SIDE = "side"
 SIDES = ("lower", "higher")
 
 
-def sensitivity(
-    scores: xr.DataArray, factor: float = 2.0, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> xr.Dataset:
+def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float = 0.95) -> xr.Dataset:
     """Return how much worse a rate is that lies a factor below or above the best one.
 
     Between two rates of the grid the logarithm of the score is interpolated along the logarithm of the rate, seed by
@@ -25,15 +24,15 @@ def sensitivity(
     ----------
     scores : (lr, seed) of `final_scores`
     factor : above 1
-    confidence, resamples, seed : of the bootstrap
+    confidence : of the intervals
 
     Returns
     -------
-    Dataset (side) : ``lower`` and ``higher``; NaN beyond the end of the grid
+    Dataset (side) : ``lower`` and ``higher``; NaN outside of the grid
         rate : the rate, a factor from the best
-        ratio, ratio_low, ratio_high : of its score to that of the best rate, paired by seed, with a bootstrap interval;
-            NaN where scores are below zero
-        difference, difference_low, difference_high : the same as a difference, in the unit of the score
+        difference, difference_low, difference_high : mean logarithm of the ratio of its score to that of the best
+            rate, paired by seed, with Student's t interval; where scores are below zero, the difference itself
+        ratio, ratio_low, ratio_high : the same as a ratio; NaN where scores are below zero
         diverged_share : share of the networks that diverged at the one or two rates that the value was taken from
 
     Raises
@@ -46,7 +45,7 @@ def sensitivity(
     >>> sensitivity(scores).ratio.values.round(6).tolist()
     [2.0, 4.0]
     """
-    check(confidence, resamples)
+    check(confidence)
     if not (factor > 1 and np.isfinite(factor)):
         raise must_be("factor", "above 1", factor)
     ordered = check_scores(scores)
@@ -54,12 +53,21 @@ def sensitivity(
     best = float(recommendation(scores, confidence=confidence, resamples=100)["best"])
     linear, ranks = is_linear(ordered), ranked(ordered)
     rates = xr.DataArray([best / factor, best * factor], coords={SIDE: list(SIDES)}, attrs=scores[LR].attrs)
-    there, best_ranks = _between(ranks, rates), _between(ranks, xr.DataArray(best))
-    paired = there.notnull() & best_ranks.notnull()
-    both = xr.concat([there.where(paired), best_ranks.where(paired)], "of").transpose("of", SIDE, SEED)
-    result = _compared(both, resampled_means(both, resamples, seed), confidence, linear)
+    differences = _between(ranks, rates) - _between(ranks, xr.DataArray(best))
+    result = xr.Dataset({"rate": rates, "difference": differences.mean(SEED)})
+    result["difference_low"], result["difference_high"] = mean_interval(differences, confidence)
+    for end in ("", "_low", "_high"):
+        result[f"ratio{end}"] = xr.apply_ufunc(np.exp, result[f"difference{end}"]).where(not linear)
     result["diverged_share"] = _between((ordered == np.inf).astype(float), rates, nearest=True).mean(SEED)
-    return _labelled(result.assign(rate=rates), scores)
+    name, units = name_of(scores), units_of(scores) if linear else "1"
+    what = "difference" if linear else "log ratio"
+    labels: Labels = {
+        "rate": "learning rate",
+        **with_ends("difference", f"{what} of the {name} to that of the best rate", units),
+        **with_ends("ratio", f"{name} relative to that of the best rate"),
+        "diverged_share": "share of networks that diverged",
+    }
+    return labelled(result, labels)
 
 
 def _between(values: xr.DataArray, rates: xr.DataArray, nearest: bool = False) -> xr.DataArray:
@@ -78,40 +86,3 @@ def _between(values: xr.DataArray, rates: xr.DataArray, nearest: bool = False) -
     share = rates.copy(data=places - below)
     mixed = xr.where(first > second, first, second) if nearest else first + share * (second - first)
     return mixed.where(rates.copy(data=known))
-
-
-def _compared(both: xr.DataArray, means: xr.DataArray, confidence: float, linear: bool) -> xr.Dataset:
-    """Return ratios and differences of (of, side, seed) with the intervals of the resampled means."""
-    counts = both.isel(of=0).count(SEED)
-    result: dict[str, xr.DataArray] = {}
-    for name, relative in (("ratio", True), ("difference", False)):
-        value, samples = (_apart(some, relative, linear) for some in (both.mean(SEED), means))
-        low, high = expanded_interval(samples, counts, confidence)
-        result |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    return xr.Dataset(result)
-
-
-def _apart(means: xr.DataArray, relative: bool, linear: bool) -> xr.DataArray:
-    if relative:
-        ratio: xr.DataArray = xr.apply_ufunc(np.exp, means.isel(of=0) - means.isel(of=1))
-        return ratio.where(not linear)
-    scores = unranked(means, linear)
-    return scores.isel(of=0) - scores.isel(of=1)
-
-
-NAMES = {
-    "rate": "learning rate",
-    "ratio": "{} relative to that of the best rate",
-    "difference": "{} above that of the best rate",
-    "diverged_share": "share of networks that diverged",
-}
-
-
-def _labelled(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
-    name = str(scores.attrs.get("long_name", scores.name or "score"))
-    for key, array in result.items():
-        of, _, end = str(key).removesuffix("_share").partition("_")
-        text = NAMES.get(of) or NAMES[str(key)]
-        long_name = text.format(name) + (f", {end} end of the interval" if end else "")
-        array.attrs = {"long_name": long_name, "units": scores.attrs.get("units", "1") if of == "difference" else "1"}
-    return result

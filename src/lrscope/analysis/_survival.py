@@ -1,14 +1,14 @@
 """How many neurons survive, and how long: the product-limit estimate over the networks of several seeds."""
 
 import numpy as np
+import scipy
 import xarray as xr
 
+from lrscope.analysis._intervals import SEED, check
+from lrscope.analysis._labels import Labels, labelled, with_ends
 from lrscope.analysis._layers import NEURON, grouped
-from lrscope.analysis._seeds import RANDOM_SEED, RESAMPLES, SEED
 from lrscope.errors import must_be, unknown
 from lrscope.records import step_dimension
-
-RESAMPLE = "resample"
 
 
 def survival(lives: xr.Dataset, by: str | None = None, confidence: float = 0.95) -> xr.Dataset:
@@ -21,8 +21,8 @@ def survival(lives: xr.Dataset, by: str | None = None, confidence: float = 0.95)
     dead at the end; whether it would have come back later is not known, so that the end of the curve is a lower bound.
     A neuron that was never active dies at the first step.
 
-    The interval is a percentile bootstrap: whole networks are resampled 1000 times by seed, from a fixed random seed,
-    since the neurons of one network do not die independently.
+    The interval is Student's t, with the standard error of the jackknife: whole networks are left out one at a time,
+    since the neurons of one network do not die independently. Without divergence it is that of `over_seeds`.
 
     Parameters
     ----------
@@ -51,11 +51,14 @@ def survival(lives: xr.Dataset, by: str | None = None, confidence: float = 0.95)
         raise must_be("lives", "a Dataset with the dimension seed", tuple(map(str, lives.dims)), remedy)
     if by not in (None, "part", "layer"):
         raise unknown("by", str(by), ("part", "layer"))
-    if not 0 < confidence < 1:
-        raise must_be("confidence", "between 0 and 1", confidence)
+    check(confidence)
     observed = _observed(lives)
     dying, at_risk = (_summed(flags, by) for flags in _at_risk(lives, observed))
-    return _described(_by_case(dying, at_risk, observed, confidence), lives)
+    curves = _by_case(dying, at_risk, observed, confidence)
+    dim = step_dimension(lives["state"])
+    result = curves.transpose(..., dim).assign_coords({dim: lives[dim]}).assign_attrs(seeds=lives.sizes[SEED])
+    labels: Labels = {**with_ends("mean", "share of surviving neurons"), "count": ("networks observed", "networks")}
+    return labelled(result, labels)
 
 
 def _observed(lives: xr.Dataset) -> xr.DataArray:
@@ -102,30 +105,16 @@ def _product_limit(dying: xr.DataArray, at_risk: xr.DataArray, observed: xr.Data
     dying, at_risk, observed = (array.isel({SEED: there}) for array in (dying, at_risk, observed))
     networks = observed.sum(SEED)
     curve = _curve(dying.sum(SEED), at_risk.sum(SEED)).where(networks > 0)
-    low, high = (xr.full_like(curve, np.nan) for _ in range(2))
-    if len(there) > 1:
-        draws = np.random.default_rng(RANDOM_SEED).multinomial(
-            len(there), np.full(len(there), 1 / len(there)), RESAMPLES
-        )
-        weights = xr.DataArray(draws.astype(np.float64), dims=(RESAMPLE, SEED))
-        curves = _curve(weights.dot(dying, SEED), weights.dot(at_risk, SEED))
-        ends = curves.quantile([(1 - confidence) / 2, (1 + confidence) / 2], RESAMPLE)
-        low, high = (ends.isel(quantile=end, drop=True).where(networks > 0) for end in range(2))
-    found = {"mean": curve, "low": low, "high": high, "count": networks}
-    return xr.Dataset({name: array.drop_vars(SEED, errors="ignore") for name, array in found.items()})
+    count = len(there)
+    others = xr.DataArray(1.0 - np.eye(count), dims=("left_out", SEED))
+    without = _curve(others.dot(dying, SEED), others.dot(at_risk, SEED))
+    error = (count - 1) / count**0.5 * without.std("left_out", ddof=1) if count > 1 else np.nan
+    half = scipy.stats.t.ppf((1 + confidence) / 2, count - 1) * error
+    low, high = ((curve + end).clip(0.0, 1.0) for end in (-half, half))
+    result = {"mean": curve, "low": low, "high": high, "count": networks}
+    return xr.Dataset({name: array.drop_vars(SEED, errors="ignore") for name, array in result.items()})
 
 
 def _curve(dying: xr.DataArray, at_risk: xr.DataArray) -> xr.DataArray:
     surviving = 1 - dying / at_risk.where(at_risk > 0, 1)
     return surviving.cumprod(step_dimension(dying))
-
-
-def _described(found: xr.Dataset, lives: xr.Dataset) -> xr.Dataset:
-    dim = step_dimension(lives["state"])
-    result = found.transpose(..., dim).assign_coords({dim: lives[dim]}).assign_attrs(seeds=lives.sizes[SEED])
-    name = "share of surviving neurons"
-    names = {"mean": name, "low": f"{name}, low end of the interval", "high": f"{name}, high end of the interval"}
-    for key, long_name in names.items():
-        result[key].attrs = {"long_name": long_name, "units": "1"}
-    result["count"].attrs = {"long_name": "networks observed", "units": "networks"}
-    return result

@@ -3,8 +3,10 @@
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._bootstrap import SEED, check, median_interval
+from lrscope.analysis._intervals import SEED, check
+from lrscope.analysis._labels import Labels, labelled, units_of, with_ends
 from lrscope.analysis._scores import LR, curves, is_linear, ranked, unranked
+from lrscope.analysis._seeds import over_seeds
 from lrscope.errors import must_be
 from lrscope.records import step_dimension
 
@@ -14,13 +16,7 @@ MISSED = -1
 
 
 def steps_to_target(
-    records: xr.Dataset,
-    target: float | None = None,
-    quantity: str = "val_loss",
-    *,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    records: xr.Dataset, target: float | None = None, quantity: str = "val_loss", *, confidence: float = 0.95
 ) -> xr.Dataset:
     """Return how many updates each member needed until a loss came down to a target for the first time.
 
@@ -30,7 +26,7 @@ def steps_to_target(
         diverged before the first value count as not trained
     target : what the loss must reach; None for 10 % above the geometric mean of the last losses at the best rate
     quantity : name of the loss
-    confidence, resamples, seed : of the bootstrap over the seeds
+    confidence : of the intervals
 
     Returns
     -------
@@ -38,8 +34,8 @@ def steps_to_target(
         steps : (lr, seed) updates, as exact as the quantity was recorded; -1 where the target was not reached, or
             nothing was trained
         reached : (lr) share of the members trained that reached it; NaN where none was trained
-        median, low, high : (lr) median of the updates over the seeds, where those that did not reach the target needed
-            infinitely many, with a bootstrap interval; NaN where that is infinite
+        mean, low, high : (lr) geometric mean of the updates over the seeds that reached
+            the target, with Student's t interval of the logarithm
         target : the target
 
     Raises
@@ -47,7 +43,7 @@ def steps_to_target(
     InputError : the quantity was not recorded, the axes are not lr and seed, a target that is not finite, or none is
         given and all members diverged.
     """
-    check(confidence, resamples)
+    check(confidence)
     course, scores = curves(records, quantity)
     aim = _default(scores) if target is None else float(target)
     if not np.isfinite(aim):
@@ -55,18 +51,21 @@ def steps_to_target(
     dim = step_dimension(course)
     steps = course[dim].where(course <= aim).min(dim)
     trained = scores.notnull() | steps.notnull()
-    ends = median_interval(steps.fillna(np.inf).where(trained), confidence, resamples, seed)
-    median, low, high = (end.where(end < np.inf) for end in ends)
     members = trained.sum(SEED)
+    typical = over_seeds(steps + 1, confidence, log=True)  # counted from 1, for the first step is 0
     result = {
         "steps": steps.fillna(MISSED).astype(np.int64),
         "reached": steps.count(SEED) / members.where(members > 0),
-        "median": median,
-        "low": low,
-        "high": high,
+        **{name: typical[name] - 1 for name in ("mean", "low", "high")},
         "target": xr.DataArray(aim),
     }
-    return _labelled(xr.Dataset(result), course)
+    labels: Labels = {
+        "steps": ("steps to the target", "updates"),
+        "reached": "share that reached the target",
+        **with_ends("mean", "steps to the target, geometric mean", "updates"),
+        "target": (f"target of the {course.attrs['long_name']}", units_of(course)),
+    }
+    return labelled(xr.Dataset(result), labels)
 
 
 def _default(scores: xr.DataArray) -> float:
@@ -81,18 +80,3 @@ def _default(scores: xr.DataArray) -> float:
     if not np.isfinite(best):
         raise must_be("target", "given where all members diverged", None)
     return best + CLOSE * abs(best)
-
-
-def _labelled(result: xr.Dataset, course: xr.DataArray) -> xr.Dataset:
-    name = course.attrs["long_name"]
-    names = {
-        "steps": ("steps to the target", "updates"),
-        "reached": ("share that reached the target", "1"),
-        "median": ("steps to the target, median", "updates"),
-        "low": ("steps to the target, low end of the interval", "updates"),
-        "high": ("steps to the target, high end of the interval", "updates"),
-        "target": (f"target of the {name}", course.attrs.get("units", "1")),
-    }
-    for key, (long_name, units) in names.items():
-        result[key].attrs = {"long_name": long_name, "units": units}
-    return result

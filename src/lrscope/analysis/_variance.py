@@ -4,9 +4,10 @@ from collections.abc import Hashable, Iterable
 from itertools import combinations
 
 import numpy as np
+import scipy
 import xarray as xr
 
-from lrscope.analysis._bootstrap import check, student_quantile
+from lrscope.analysis._intervals import check
 from lrscope.analysis._scores import LR, ranked
 from lrscope.errors import must_be
 
@@ -62,7 +63,7 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
     share = _shares(components)
     error = _jackknife(ranks)
     freedom = min(ranks.sizes[name] for name in list(FACTORS)[1:]) - 1
-    reach = student_quantile((1 + confidence) / 2, freedom) * error
+    reach = scipy.stats.t.ppf((1 + confidence) / 2, freedom) * error
     result = {
         "share": share,
         "low": (share - reach).clip(min=0.0),

@@ -27,7 +27,7 @@ TITLE = 30
 """Letters of a line above a panel."""
 CENTRE = "_centre"
 """End of the name of a variable (lr) that is the centre of another one."""
-MEDIAN = ("median", "low", "high")
+MEAN = ("mean", "low", "high")
 
 
 def steps_to_target_by_rate(found: xr.Dataset, trained: xr.DataArray | None = None, ax: Axes | None = None) -> Axes:
@@ -36,7 +36,7 @@ def steps_to_target_by_rate(found: xr.Dataset, trained: xr.DataArray | None = No
     Parameters
     ----------
     found : Dataset of `lrscope.analysis.steps_to_target`: ``steps`` (lr, seed), -1 where the target was not reached;
-        ``reached`` (lr) share of the seeds; ``median``, ``low``, ``high`` (lr); the scalar ``target``
+        ``reached`` (lr) share of the seeds; ``mean``, ``low``, ``high`` (lr); the scalar ``target``
     trained : (lr, seed) booleans, which combinations were trained at all; by default all of them
     ax : to draw into; a new one by default
 
@@ -55,8 +55,8 @@ def steps_to_target_by_rate(found: xr.Dataset, trained: xr.DataArray | None = No
         ax = ax or new_axes(WIDTH * 0.6, 2.4)
         reached = steps.where(steps >= 0).assign_attrs(found["steps"].attrs)
         seed_points(ax, reached, trained)
-        intervals(ax, found.drop_dims("seed"), MEDIAN)
-        known = np.r_[reached.values.ravel(), *(found[name].values.astype(float) for name in MEDIAN)]
+        intervals(ax, found.drop_dims("seed"), MEAN)
+        known = np.r_[reached.values.ravel(), *(found[name].values.astype(float) for name in MEAN)]
         if not nothing_known(ax, reached.values, "no seed reached it"):
             value_axis(ax, np.where(known > 0, known, np.nan))
         rate_axis(ax, found)

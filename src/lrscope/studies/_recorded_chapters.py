@@ -43,8 +43,8 @@ def _curves(
 ) -> tuple[list[Still | Listed | Interactive], int]:
     """Return the curves, drawn and to zoom into, and of how many recorded steps one is drawn."""
     short = {name: thinned(few(array)) for name, array in arrays.items()}
-    summaries = {name: analysis.over_seeds(array) for name, (array, _) in short.items()}
-    log = [name for name, array in arrays.items() if _spans(array) and not name.endswith("accuracy")]
+    log = [name for name, array in arrays.items() if _varies_by_factors(name, array)]
+    summaries = {name: analysis.over_seeds(array, log=name in log) for name, (array, _) in short.items()}
     diverged_at = None if outcome is None else few(outcome["diverged_at"])
     draw = partial(figures.scalar_panels, summaries, diverged_at, log)
     caption = f"Over the steps{band(view)}.{of_all(next(iter(arrays.values())))}"
@@ -66,7 +66,7 @@ def gradients(view: View) -> Chapter | str:
     if has_one_step(norms):
         return Chapter("Gradients by layer", "One step was recorded.", [tables.norms(norms)])
     short, again = thinned(few(norms))
-    summary = analysis.over_seeds(short)
+    summary = analysis.over_seeds(short, log=True)
     of = " and ".join(name.replace("_", " ") for name in recorded)
     caption = f"Norm of the {of} of each layer{band(view)}.{of_all(norms)}"
     draw = partial(figures.curve_panels, summary, "layer")
@@ -85,13 +85,21 @@ def _zoom(arrays: Mapping[str, xr.DataArray]) -> Interactive:
     chosen = {name: thinned(array, COLUMNS)[0] for name, array in arrays.items() if dim in array.dims}
     texts = [with_unit(name, array) for name, array in chosen.items()]
     names = xr.DataArray([text[:1].upper() + text[1:] for text in texts], dims="quantity", name="quantity")
-    joined = xr.concat(list(chosen.values()), names, coords="minimal", compat="override", combine_attrs="drop")
-    summary = analysis.over_seeds(joined.assign_attrs(long_name="", units="1"))
+    means = [
+        analysis.over_seeds(array.assign_attrs(long_name="", units="1"), log=_varies_by_factors(name, arrays[name]))
+        for name, array in chosen.items()
+    ]
+    summary = xr.concat(means, names, coords="minimal", compat="override", combine_attrs="drop_conflicts")
     return Interactive(
         "Curves, to zoom into",
         "Choose a quantity, which the menu names with its unit; hover for values.",
         figures.interactive_curves(summary, "quantity"),
     )
+
+
+def _varies_by_factors(name: str, array: xr.DataArray) -> bool:
+    """Tell whether a quantity has a logarithmic axis, and geometric means: it spans a factor of 10, and is no share."""
+    return _spans(array) and not name.endswith("accuracy") and array.attrs.get("units") != "degrees"
 
 
 def _spans(array: xr.DataArray, factor: float = 10) -> bool:

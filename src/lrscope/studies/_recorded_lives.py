@@ -53,7 +53,7 @@ def _dead(view: View, lives: xr.Dataset) -> Still:
     silent = (lives["state"] != 1).where(lives["state"].notnull()).assign_attrs(long_name="neurons without life")
     share = analysis.share(silent)
     short, _ = thinned(few(share))
-    draw = partial(figures.curve_panels, analysis.over_seeds(short), "layer", log=False)
+    draw = partial(figures.curve_panels, analysis.over_seeds(short, bounds=(0, 1)), "layer", log=False)
     caption = f"Share of the neurons of each layer that are dead, or not born yet{band(view)}.{of_all(share)}"
     return Still("dead", "Dead neurons", caption, draw)
 
@@ -85,7 +85,11 @@ def _survival(view: View, lives: xr.Dataset) -> Still:
     dim = step_dimension(summary)
     every = max(1, ceil(summary.sizes[dim] / COLUMNS))
     draw = partial(figures.survival_panels, few(summary).isel({dim: slice(None, None, every)}))
-    band = "; bands: 95 % intervals, resampling networks" if view.networks > lives.sizes[LR] else ""
+    band = (
+        "; bands: 95 % intervals, leaving out one network at a time (Student's t)"
+        if view.networks > lives.sizes[LR]
+        else ""
+    )
     caption = f"Share of the neurons that have not died for good, by Kaplan and Meier{band}.{of_all(summary)}"
     return Still("survival", "Survival", caption, draw)
 

@@ -39,7 +39,7 @@ def taking_part(view: View) -> Chapter | str:
         return _missing("Which neurons take part is")
     found = {name: analysis.participation(values, THRESHOLD, "layer") for name, values in moved.items()}
     shares = {name.replace("_", " "): few(each["share"]) for name, each in found.items()}
-    summaries = {name: analysis.over_seeds(share) for name, share in shares.items()}
+    summaries = {name: analysis.over_seeds(share, bounds=(0, 1)) for name, share in shares.items()}
     largest = max((each["share"] for each in found.values()), key=lambda share: share.size)
     caption = (
         f"Share of the neurons of each layer with a normalised fluctuation below {THRESHOLD:g}{interval(view)}."

@@ -53,12 +53,13 @@ def with_unit(name: str, array: xr.DataArray) -> str:
 def band(view: View) -> str:
     """Say what the bands of curves are; nothing where each rate has one network."""
     repeated = view.networks > len(np.unique(view.records[LR].values))
-    return "; bands: 95 % intervals of the mean over the networks of a rate" if repeated else ""
+    means = "95 % intervals by Student's t, of geometric means on logarithmic axes"
+    return f"; lines: means over the networks of a rate, bands: {means}" if repeated else ""
 
 
 def interval(view: View) -> str:
     """Say what the intervals of points are; nothing where each rate has one network."""
-    return ", with 95 % intervals over the networks of a rate" if band(view) else ""
+    return ", with 95 % intervals over the networks of a rate, by Student's t" if band(view) else ""
 
 
 def read_of(every: int) -> str:

@@ -79,7 +79,7 @@ def test_what_decides_is_drawn_once_and_listed_at_the_end(known, options):
 def test_the_black_marks_of_the_steps_to_a_target_are_explained(known, options):
     found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
     (steps,) = (still for still in items(found, Still) if still.name == "steps_to_target")
-    assert "black: the median over the seeds with its 95 % interval; crosses: not reached." in steps.caption
+    assert "black: the geometric mean over the seeds that reached it" in steps.caption
 
 
 def test_nothing_is_recommended_where_all_diverged(known, options):

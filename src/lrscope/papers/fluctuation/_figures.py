@@ -60,8 +60,10 @@ def against_published(found: Results) -> Still:
     quantities = xr.DataArray([name.replace("_", " ") for name in QUANTITIES], dims="quantity", name="quantity")
     ours = xr.concat([_lowest(found.counts[name]) for name in QUANTITIES], quantities)
     theirs = xr.concat([_lowest(found.published[name]) for name in QUANTITIES], quantities)
-    summary = analysis.over_seeds(ours.assign_attrs(long_name="share of neurons in the lowest bin", units="1"))
-    bars = "; bars: 95 % intervals of the mean over the seeds" if found.seeds > 1 else ""
+    summary = analysis.over_seeds(
+        ours.assign_attrs(long_name="share of neurons in the lowest bin", units="1"), bounds=(0, 1)
+    )
+    bars = "; bars: 95 % intervals of the mean over the seeds (Student's t)" if found.seeds > 1 else ""
     caption = (
         "Share of the neurons in the lowest bin (0 to 0.3) of each table: measured (filled) and published (open), "
         f"joined by a thin line{bars}."
@@ -73,10 +75,10 @@ def against_published(found: Results) -> Still:
 
 def loss_curves(found: Results) -> Still:
     """Return the loss of every shape, one line a rate, a band over the seeds."""
-    summary = analysis.over_seeds(found.loss)
+    summary = analysis.over_seeds(found.loss, log=True)
     draw = partial(figures.curve_panels, summary, diverged_at=found.outcome["diverged_at"])
     caption = "Loss before each update" + (
-        "; bands: 95 % intervals of the mean over the seeds." if found.seeds > 1 else "."
+        "; geometric means over the seeds, bands: 95 % intervals (Student's t)." if found.seeds > 1 else "."
     )
     return Still("loss", "Loss", caption, draw)
 
@@ -85,14 +87,14 @@ def interactive_loss(found: Results) -> Interactive:
     """Return the loss with a menu of shapes."""
     step = found.loss.dims[-1]
     thinned = found.loss.isel({step: slice(None, None, max(1, found.loss.sizes[step] // HEAT_STEPS))})
-    figure = figures.interactive_curves(analysis.over_seeds(thinned))
+    figure = figures.interactive_curves(analysis.over_seeds(thinned, log=True))
     return Interactive("Loss, to zoom into", "Choose a shape; hover for the value.", figure)
 
 
 def inactive(found: Results) -> Still:
     """Return the share of inactive neurons by layer and rate, a panel a quantity; the shapes count as repetitions."""
     summaries = {
-        quantity.replace("_", " "): analysis.over_seeds(_as_seeds(part["share"]))
+        quantity.replace("_", " "): analysis.over_seeds(_as_seeds(part["share"]), bounds=(0, 1))
         for quantity, part in found.by_layer.items()
     }
     caption = (
@@ -105,7 +107,7 @@ def inactive(found: Results) -> Still:
 def dead(found: Results) -> Still:
     """Return the share of dead neurons of each layer over the steps, one line a rate, mean over the shapes."""
     share = _as_seeds(analysis.share(found.dead["dead"], "layer"))
-    draw = partial(figures.curve_panels, analysis.over_seeds(share), panels="layer", log=False)
+    draw = partial(figures.curve_panels, analysis.over_seeds(share, bounds=(0, 1)), panels="layer", log=False)
     caption = f"Share of the ReLU neurons that are zero on every sample, by layer; {_repetitions(found)}."
     return Still("dead", "Dead neurons", caption, draw)
 
@@ -124,7 +126,7 @@ def _repetitions(found: Results) -> str:
     cases = found.error.sizes["shape"] * found.seeds
     if cases == 1:
         return "one shape, one seed"
-    return f"mean over the {cases} cases (shape, seed), and the 95 % interval of a mean of such cases"
+    return f"mean over the {cases} cases (shape, seed), and the 95 % interval of a mean of such cases (Student's t)"
 
 
 def _lowest(counts: xr.DataArray) -> xr.DataArray:

@@ -7,11 +7,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from lrscope import analysis, figures
+from lrscope import figures
 from lrscope.report import Interactive
 from lrscope.studies._findings import Still
 from lrscope.studies._words import rate
-from lrscope.studies.sweep._results import LR, STEP, Results
+from lrscope.studies.sweep._results import LR, STEP, Results, mean_curve
 
 MAPS = 8
 """Networks whose neurons are shown, at most."""
@@ -21,9 +21,9 @@ def outcome(found: Results) -> Still:
     """Return loss, accuracy and divergence against the learning rate, with the recommended range."""
     draw = partial(figures.outcome_by_rate, found.recommended, found.scores, found.accuracy)
     caption = (
-        "Every point is one network at the end of its training; lines with 95 % intervals are geometric means over the "
-        "seeds. Shaded: the rates that cannot be told from the best. Below: share of networks that diverged, with a "
-        "95 % interval."
+        "Every point is one network at the end of its training; lines with 95 % intervals (Student's t) are geometric "
+        "means over the seeds. Shaded: the rates that cannot be told from the best. Below: share of networks that "
+        "diverged, with a 95 % interval."
     )
     return Still("outcome_by_rate", "Outcome against learning rate", caption, draw)
 
@@ -46,8 +46,8 @@ def curves(found: Results) -> Still:
     """Return the source's figure: loss and accuracy over the training, on the data for training and for validation."""
     quantities = {name: _banded(curve) for name, curve in found.curves.items()}
     caption = (
-        "Means over the seeds with 95 % intervals; training: mean over the batches of each epoch, "
-        "validation: at its end."
+        "Means over the seeds with 95 % intervals by Student's t, geometric means for losses; training: mean over the "
+        "batches of each epoch, validation: at its end."
     )
     return Still("curves", "Course of the training", caption, partial(figures.rate_band_panels, quantities))
 
@@ -102,7 +102,7 @@ def targets(reached: xr.Dataset, scores: xr.DataArray) -> Still:
     """Return after how many steps the target is reached, by rate."""
     caption = (
         f"Steps until the validation loss is {float(reached['target']):.3g}. Every point is one network; black: the "
-        "median over the seeds with its 95 % interval; crosses: not reached."
+        "geometric mean over the seeds that reached it, with its 95 % interval; crosses: not reached."
     )
     draw = partial(_one, "steps_to_target_by_rate", reached, scores.notnull())
     return Still("steps_to_target", "Steps to a target", caption, draw)
@@ -114,6 +114,6 @@ def _one(name: str, *results: xr.Dataset | xr.DataArray) -> Figure:
 
 
 def _banded(curve: xr.DataArray) -> xr.Dataset:
-    summary = analysis.over_seeds(curve).rename({"mean": "centre", "count": "members"})
+    summary = mean_curve(curve).rename({"mean": "centre", "count": "members"})
     parts: Sequence[str] = ("centre", "low", "high", "members")
     return summary[list(parts)].transpose(LR, STEP)

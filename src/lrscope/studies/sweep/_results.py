@@ -130,6 +130,11 @@ def _accuracy(there: list[xr.Dataset], scores: xr.DataArray) -> xr.DataArray:
     return last.where(np.isfinite(scores))
 
 
+def mean_curve(curve: xr.DataArray) -> xr.Dataset:
+    """Return the mean of a curve over the seeds with its interval; of positive losses the geometric mean."""
+    return analysis.over_seeds(curve, log="loss" in str(curve.attrs["long_name"]) and not bool((curve < 0).any()))
+
+
 def _curves(
     there: list[xr.Dataset], validation: xr.DataArray, per_epoch: int, classes: bool
 ) -> dict[str, xr.DataArray]:

@@ -116,12 +116,12 @@ def _rows(rows: xr.Dataset, rates: list[float]) -> list[tuple[float, xr.Dataset]
 def _speed(found: Results) -> str:
     if found.targets is None:
         return ""
-    fastest = found.targets["median"].where(found.targets["reached"] >= 0.5)
+    fastest = found.targets["mean"].where(found.targets["reached"] >= 0.5)
     if not np.isfinite(fastest).any():
         return ""
     steps, target = float(fastest.min()), float(found.targets["target"])
     first = [float(lr) for lr in fastest[LR].values[(fastest == steps).values]]
-    after = f"after {short(steps, 6)} steps (median)"
+    after = f"after {short(steps, 6)} steps (geometric mean)"
     return f"A validation loss of {short(target)} is reached first at {_rates(found, first)}, {after}."
 
 

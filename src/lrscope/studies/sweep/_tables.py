@@ -5,12 +5,11 @@ from typing import Any
 
 import xarray as xr
 
-from lrscope import analysis
 from lrscope.report import Table
 from lrscope.studies._cells import number, step_number
 from lrscope.studies._findings import Listed
 from lrscope.studies._words import NOTHING, percent, short
-from lrscope.studies.sweep._results import LR, SEED, Results
+from lrscope.studies.sweep._results import LR, SEED, Results, mean_curve
 
 WORDS = {"lr": "learning rate", "initialisation": "initialisation", "order": "order of the data", "rest": "rest"}
 
@@ -98,7 +97,7 @@ def rounds(found: Results) -> Listed:
 def curves(found: Results) -> Listed:
     """Return one row an epoch and rate: means over the seeds."""
     names = list(found.curves)
-    means = {name: analysis.over_seeds(curve)["mean"] for name, curve in found.curves.items()}
+    means = {name: mean_curve(curve)["mean"] for name, curve in found.curves.items()}
     steps = found.curves[names[0]]["step"].values.tolist()
     rows = [
         (lr, (step + 1) // found.per_epoch, step, *(number(means[name].sel({LR: lr, "step": step})) for name in names))
@@ -107,7 +106,13 @@ def curves(found: Results) -> Listed:
     ]
     columns = ["lr", "epoch", "step", *names]
     return Listed(
-        "epochs", Table("Course of the training", columns, rows, "Means over the seeds that did not diverge.")
+        "epochs",
+        Table(
+            "Course of the training",
+            columns,
+            rows,
+            "Means over the seeds that did not diverge; of losses, geometric ones.",
+        ),
     )
 
 
