@@ -78,18 +78,6 @@ OF_RESULTS = {
     "seeds_needed",
     "ordered",
     "agreement",
-    "deltas",
-    "favoured",
-    "law",
-    "laws",
-    "mean_outputs",
-    "summed",
-    "delta_against_output",
-    "law_by_replicates",
-    "output_sensitivity",
-    "replicates_for",
-    "second_order",
-    "seeds_saved",
 }
 """Take no records, or reduce the seeds; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)

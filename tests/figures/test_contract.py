@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import lrscope.figures
 from lrscope import figures
 
-NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "law_film", "panels", "run_film", "style"}
+NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "panels", "run_film", "style"}
 MEMBER = {"shape": "circle", "lr": 0.001}
 
 
@@ -30,7 +30,6 @@ def every(
     of_runs,
     of_lives,
     of_rates,
-    of_laws,
 ):
     """Name of each figure -> its function and arguments."""
     outputs, targets = points
@@ -52,7 +51,6 @@ def every(
         **of_runs,
         **of_lives,
         **of_rates,
-        **of_laws,
     }
 
 
@@ -110,28 +108,12 @@ def of_rates(recommended, outcomes_of_seeds, accuracies, course, tested, split, 
     }
 
 
-@pytest.fixture
-def of_laws(last_shift, law, shifts, course_of_law, laws, gains, images, relations):
-    """The same for figures of replicated trainings."""
-    return {
-        "class_sensitivity": (figures.class_sensitivity, (relations["sensitivity"],)),
-        "delta_by_output": (figures.delta_by_output, (relations["delta"],)),
-        "interactive_law": (figures.interactive_law, (shifts, course_of_law, law)),
-        "second_order_term": (partial(figures.second_order_term, b=0.1), (relations["second"],)),
-        "image_sheet": (partial(figures.image_sheet, images=images), (gains,)),
-        "law_grid": (figures.law_grid, (laws,)),
-        "law_scatter": (figures.law_scatter, (last_shift, law)),
-        "r2_by_replicates": (figures.r2_by_replicates, ({"common": course_of_law},)),
-    }
-
-
 names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO_FIGURES))
 SINGLE = {
     *("against_published", "curves", "heat_map", "inactive_shares", "reconstruction"),
     *("differences_by_rate", "rate_bands", "steps_to_target_by_rate", "variance_bars"),
     *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
     *("life_histories", "survival_curves"),
-    *("class_sensitivity", "delta_by_output", "law_scatter", "r2_by_replicates", "second_order_term"),
 }
 
 

@@ -12,24 +12,17 @@ from lrscope.analysis._detector import AlarmRule, Detector, alarm_score, alarms,
 from lrscope.analysis._difference import difference, seeds_needed
 from lrscope.analysis._duplicates import duplicates, similarity
 from lrscope.analysis._events import Thresholds
-from lrscope.analysis._favoured import favoured
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
 from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
-from lrscope.analysis._law import law, laws
-from lrscope.analysis._law_noise import law_by_replicates, replicates_for, seeds_saved
 from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
 from lrscope.analysis._norms import GRADIENTS, layer_norms
-from lrscope.analysis._output_relation import delta_against_output
-from lrscope.analysis._output_sensitivity import output_sensitivity
 from lrscope.analysis._participation import dead, participation, share
 from lrscope.analysis._progress import more_epochs
 from lrscope.analysis._range_test import range_test, range_test_agreement
 from lrscope.analysis._recommendation import recommendation
 from lrscope.analysis._reconstruction import reconstruction_error
-from lrscope.analysis._replicates import deltas, mean_outputs, summed
 from lrscope.analysis._scores import final_scores
-from lrscope.analysis._second_order import second_order
 from lrscope.analysis._seeds import over_seeds
 from lrscope.analysis._sensitivity import sensitivity
 from lrscope.analysis._spread import spread
@@ -56,45 +49,33 @@ __all__ = [
     "by_neuron",
     "carriers",
     "dead",
-    "delta_against_output",
-    "deltas",
     "difference",
     "duplicates",
-    "favoured",
     "final_scores",
     "fluctuation",
     "judged",
-    "law",
-    "law_by_replicates",
-    "laws",
     "layer_norms",
     "lead_times",
     "life_events",
     "lives",
-    "mean_outputs",
     "more_epochs",
     "norm_growth",
     "onsets",
     "order_of_events",
     "ordered",
-    "output_sensitivity",
     "over_seeds",
     "participation",
     "range_test",
     "range_test_agreement",
     "recommendation",
     "reconstruction_error",
-    "replicates_for",
-    "second_order",
     "seeds_needed",
-    "seeds_saved",
     "sensitivity",
     "share",
     "shares",
     "similarity",
     "spread",
     "steps_to_target",
-    "summed",
     "survival",
     "total_variation",
     "variance_split",

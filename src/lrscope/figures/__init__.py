@@ -19,14 +19,8 @@ from lrscope.figures._gradient_path import gradient_path, gradient_paths
 from lrscope.figures._heat import heat_map
 from lrscope.figures._insides import insides_by_rate, steps_to_target_by_rate
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
-from lrscope.figures._interactive_law import interactive_law
 from lrscope.figures._interactive_rates import interactive_rates
 from lrscope.figures._interactive_run import interactive_run
-from lrscope.figures._law import law_scatter
-from lrscope.figures._law_film import law_film
-from lrscope.figures._law_grid import law_grid
-from lrscope.figures._law_noise import r2_by_replicates
-from lrscope.figures._law_relations import class_sensitivity, delta_by_output, second_order_term
 from lrscope.figures._lives import life_histories, survival_curves, survival_panels
 from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
@@ -36,7 +30,6 @@ from lrscope.figures._rates import differences_by_rate, outcome_by_rate
 from lrscope.figures._reconstruction import reconstruction, reconstructions
 from lrscope.figures._scalars import scalar_panels
 from lrscope.figures._sharpness import sharpness_panels
-from lrscope.figures._sheets import image_sheet
 from lrscope.figures._style import colours, figure_of, style
 from lrscope.figures._training import training_panels
 from lrscope.figures._variance import variance_bars
@@ -45,14 +38,12 @@ __all__ = [
     "Film",
     "activity_maps",
     "against_published",
-    "class_sensitivity",
     "colours",
     "configurations",
     "controlled_rate",
     "controller_bench",
     "curve_panels",
     "curves",
-    "delta_by_output",
     "detector",
     "detector_scores",
     "differences_by_rate",
@@ -64,19 +55,14 @@ __all__ = [
     "gradient_path",
     "gradient_paths",
     "heat_map",
-    "image_sheet",
     "inactive_panels",
     "inactive_shares",
     "insides_by_rate",
     "interactive_curves",
     "interactive_fluctuation",
-    "interactive_law",
     "interactive_rates",
     "interactive_reconstructions",
     "interactive_run",
-    "law_film",
-    "law_grid",
-    "law_scatter",
     "lead_times",
     "learned_function",
     "learned_functions",
@@ -85,7 +71,6 @@ __all__ = [
     "outcome_by_rate",
     "panels",
     "published_panels",
-    "r2_by_replicates",
     "range_test_over_truth",
     "rate_band_panels",
     "rate_bands",
@@ -93,7 +78,6 @@ __all__ = [
     "reconstructions",
     "run_film",
     "scalar_panels",
-    "second_order_term",
     "sharpness_panels",
     "steps_to_target_by_rate",
     "style",

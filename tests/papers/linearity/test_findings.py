@@ -6,8 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from lrscope import analysis
-from lrscope.papers.linearity import Options, findings
+from lrscope.papers.linearity import Options, analysis, findings
 from lrscope.papers.linearity._results import results
 from lrscope.papers.linearity._summary import SOURCE
 from lrscope.papers.linearity._words import sure

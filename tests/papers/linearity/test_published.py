@@ -3,8 +3,7 @@
 import pytest
 import xarray as xr
 
-from lrscope import analysis
-from lrscope.papers.linearity import Options, experiments, replicate
+from lrscope.papers.linearity import Options, analysis, experiments, replicate
 
 pytestmark = pytest.mark.long
 

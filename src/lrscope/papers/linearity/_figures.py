@@ -7,10 +7,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from lrscope import figures
+from lrscope.figures import figure_of
+from lrscope.papers.linearity import figures
 from lrscope.papers.linearity._results import Network, Results, change_of, path_of
 from lrscope.report import Interactive
-from lrscope.studies._findings import Moving, Still
+from lrscope.studies._findings import Still
 from lrscope.studies._words import short
 
 LAST = {"replicates": -1}
@@ -37,13 +38,6 @@ def interactive(network: Network) -> Interactive:
     figure = figures.interactive_law(path.deltas, path.course, path.law)
     caption = "Move the slider: with few trainings both changes share the noise of the mean at eta."
     return Interactive(f"The law with more and more trainings: {network.name}", caption, figure)
-
-
-def film(network: Network) -> Moving:
-    """Return the source's animation."""
-    path = path_of(network)
-    draw = partial(figures.law_film, path.deltas, path.course, path.law)
-    return Moving(f"law_{network.name}_film", draw)
 
 
 def course(found: Results, network: Network) -> Still:
@@ -132,16 +126,16 @@ def class_names(found: Results) -> Sequence[str]:
 
 def _one(name: str, *results: xr.Dataset) -> Figure:
     """Return the figure of one of the functions that draw into axes."""
-    return figures.figure_of(getattr(figures, name)(*results))
+    return figure_of(getattr(figures, name)(*results))
 
 
 def _course(courses: dict[str, xr.Dataset], wanted: float, needed: dict[str, float]) -> Figure:
-    return figures.figure_of(figures.r2_by_replicates(courses, wanted, needed))
+    return figure_of(figures.r2_by_replicates(courses, wanted, needed))
 
 
 def _classes(sensitivity: xr.Dataset, names: Sequence[str]) -> Figure:
-    return figures.figure_of(figures.class_sensitivity(sensitivity, names))
+    return figure_of(figures.class_sensitivity(sensitivity, names))
 
 
 def _second(second: xr.Dataset, b: float) -> Figure:
-    return figures.figure_of(figures.second_order_term(second, b))
+    return figure_of(figures.second_order_term(second, b))

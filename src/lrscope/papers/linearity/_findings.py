@@ -37,7 +37,6 @@ def findings(records: Mapping[str, xr.Dataset], options: Options) -> Findings:
         summary=_summary(found),
         claims=claims(found),
         chapters=_chapters(found),
-        films=[pictures.film(each) for each in found.networks if each.path],
     )
 
 

@@ -55,7 +55,7 @@ def replicate(
 
     Returns
     -------
-    records : Dataset (lr, batch, step, ...), see `lrscope.analysis.summed`; it does not grow with the replicates
+    records : Dataset (lr, batch, step, ...), see docs/file-format.md; it does not grow with the replicates
 
     Raises
     ------

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from lrscope import analysis
+from lrscope.analysis import difference
+from lrscope.papers.linearity import analysis
 from lrscope.papers.linearity._lacking import BATCH, CHANGE, LAWS, LR, PATH, SENSITIVITY, reasons
 from lrscope.papers.linearity._options import Options, Rates
 from lrscope.papers.linearity._sheets import Sheets, sheets_of
@@ -183,4 +184,4 @@ def _compared(sums: xr.Dataset, lr: float, other: float, common: bool) -> xr.Dat
     """Return how much the mean accuracies of the batches differ between two rates."""
     counts = sums["replicates"]
     means = (sums["accuracy_sum"] / counts.where(counts > 0)).rename({BATCH: "seed"})
-    return analysis.difference(means.assign_coords(seed=np.arange(means.sizes["seed"])), other, lr, paired=common)
+    return difference(means.assign_coords(seed=np.arange(means.sizes["seed"])), other, lr, paired=common)

@@ -32,7 +32,7 @@ def sheets_of(favoured: xr.Dataset, targets: xr.DataArray, options: Options) -> 
 
     Parameters
     ----------
-    favoured : of `lrscope.analysis.favoured`
+    favoured : of `analysis.favoured`
     targets : (learned_sample) classes of the samples that were learned from, to know them again
     options : of the run
     """

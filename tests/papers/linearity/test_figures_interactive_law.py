@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lrscope.errors import InputError
-from lrscope.figures import interactive_law
+from lrscope.papers.linearity.figures import interactive_law
 
 
 def pixels(source):

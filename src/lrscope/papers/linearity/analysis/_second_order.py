@@ -2,9 +2,17 @@
 
 import xarray as xr
 
-from lrscope.analysis._batches import Batches, LeftOut, X, Y, check_batches, check_confidence, ratio_interval
-from lrscope.analysis._law import quotient
-from lrscope.analysis._replicates import LR, labelled, mean_outputs, places_of
+from lrscope.papers.linearity.analysis._jackknife import (
+    Batches,
+    LeftOut,
+    X,
+    Y,
+    check_batches,
+    check_confidence,
+    ratio_interval,
+)
+from lrscope.papers.linearity.analysis._law import quotient
+from lrscope.papers.linearity.analysis._means import LR, labelled, mean_outputs, places_of
 
 
 def second_order(sums: xr.Dataset, eta: float, a: float, b: float, confidence: float = 0.95) -> xr.Dataset:

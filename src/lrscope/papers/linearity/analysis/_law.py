@@ -5,9 +5,17 @@ from itertools import permutations
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._batches import FEWEST, Batches, X, Y, check_batches, check_confidence, ratio_interval
-from lrscope.analysis._replicates import BATCH, LR, REPLICATES, labelled, places_of
 from lrscope.errors import must_be
+from lrscope.papers.linearity.analysis._jackknife import (
+    FEWEST,
+    Batches,
+    X,
+    Y,
+    check_batches,
+    check_confidence,
+    ratio_interval,
+)
+from lrscope.papers.linearity.analysis._means import BATCH, LR, REPLICATES, labelled, places_of
 
 LAW = "law"
 

@@ -4,10 +4,26 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from lrscope.analysis._batches import Batches, LeftOut, between_batches, check_batches, check_confidence, ratio_interval
-from lrscope.analysis._law import quotient, r_squared
-from lrscope.analysis._replicates import BATCH, LR, OUTPUTS, POINT, REPLICATES, labelled, places_of, trained_at
 from lrscope.errors import must_be
+from lrscope.papers.linearity.analysis._jackknife import (
+    Batches,
+    LeftOut,
+    between_batches,
+    check_batches,
+    check_confidence,
+    ratio_interval,
+)
+from lrscope.papers.linearity.analysis._law import quotient, r_squared
+from lrscope.papers.linearity.analysis._means import (
+    BATCH,
+    LR,
+    OUTPUTS,
+    POINT,
+    REPLICATES,
+    labelled,
+    places_of,
+    trained_at,
+)
 
 BIN = "bin"
 AT_ETA, DELTA = (1.0, 0.0), (-1.0, 1.0)

@@ -4,8 +4,8 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from lrscope.analysis import output_sensitivity, summed
 from lrscope.errors import InputError
+from lrscope.papers.linearity.analysis import output_sensitivity, summed
 
 RATES = [0.2, 0.25, 0.3]
 

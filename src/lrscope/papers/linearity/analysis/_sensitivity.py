@@ -4,8 +4,9 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from lrscope.analysis._batches import check_batches, check_confidence
-from lrscope.analysis._replicates import (
+from lrscope.errors import must_be
+from lrscope.papers.linearity.analysis._jackknife import check_batches, check_confidence
+from lrscope.papers.linearity.analysis._means import (
     BATCH,
     LR,
     OTHER_LR,
@@ -20,7 +21,6 @@ from lrscope.analysis._replicates import (
     places_of,
     trained_at,
 )
-from lrscope.errors import must_be
 
 
 def output_sensitivity(sums: xr.Dataset, eta: float, a: float, confidence: float = 0.95) -> xr.Dataset:

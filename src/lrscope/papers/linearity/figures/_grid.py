@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from lrscope.figures._heat import MAP
-from lrscope.figures._law import LEAST, minus
 from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, new_figure, rate_text, require, style
+from lrscope.papers.linearity.figures._scatter import LEAST, minus
 
 LEVELS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1)
 """Between them a colour each: most of what matters lies close to 1."""
@@ -38,7 +38,7 @@ def law_grid(laws: xr.Dataset, name: str = "r2_corrected", label: str = "R², co
 
     Parameters
     ----------
-    laws : Dataset (law) of `lrscope.analysis.laws`: ``eta``, ``a``, ``b`` and `name`
+    laws : Dataset (law) of `analysis.laws`: ``eta``, ``a``, ``b`` and `name`
     name : variable that is shown, from 0 to 1
     label : of the colour bar
 

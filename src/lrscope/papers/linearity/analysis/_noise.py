@@ -3,10 +3,18 @@
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._batches import Batches, LeftOut, X, Y, check_batches, check_confidence, ratio_interval
-from lrscope.analysis._law import quotient, r_squared
-from lrscope.analysis._replicates import REPLICATES, is_common, labelled, places_of
 from lrscope.errors import must_be
+from lrscope.papers.linearity.analysis._jackknife import (
+    Batches,
+    LeftOut,
+    X,
+    Y,
+    check_batches,
+    check_confidence,
+    ratio_interval,
+)
+from lrscope.papers.linearity.analysis._law import quotient, r_squared
+from lrscope.papers.linearity.analysis._means import REPLICATES, is_common, labelled, places_of
 
 PRODUCTS = {"xx": (X, X), "xy": (X, Y), "yy": (Y, Y)}
 AT_ETA, AT_A, AT_B = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

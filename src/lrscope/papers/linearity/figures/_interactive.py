@@ -11,13 +11,14 @@ from matplotlib.colors import LogNorm
 from PIL import Image
 from plotly.subplots import make_subplots
 
-from lrscope.figures._density import Limits, counted
+from lrscope.errors import must_be
 from lrscope.figures._interactive import _AXIS, _LAYOUT
-from lrscope.figures._law import LEAST, fitted_ends, law_marks
-from lrscope.figures._law_film import DIMS, frame_limits, same_numbers
-from lrscope.figures._law_noise import AHEAD, COLOURS, round_numbers
-from lrscope.figures._style import FAINT, INK, ORDERED, SOFT, axis_label
+from lrscope.figures._style import FAINT, INK, ORDERED, SOFT, axis_label, require
+from lrscope.papers.linearity.figures._density import Limits, counted, limits_of
+from lrscope.papers.linearity.figures._noise import AHEAD, COLOURS, round_numbers
+from lrscope.papers.linearity.figures._scatter import LEAST, fitted_ends, law_marks
 
+DIMS = ("replicates", "sample", "output")
 HEIGHT = 560
 """Pixels."""
 ZOOM = 3
@@ -31,9 +32,9 @@ def interactive_law(deltas: xr.Dataset, course: xr.Dataset, law: xr.Dataset) -> 
 
     Parameters
     ----------
-    deltas : Dataset (replicates, sample, output) of `lrscope.analysis.deltas`: ``x`` and ``y``
-    course : Dataset (replicates) of `lrscope.analysis.law_by_replicates`, at the same numbers
-    law : Dataset of scalars of `lrscope.analysis.law`, of which ``expected_slope`` is read
+    deltas : Dataset (replicates, sample, output) of `analysis.deltas`: ``x`` and ``y``
+    course : Dataset (replicates) of `analysis.law_by_replicates`, at the same numbers
+    law : Dataset of scalars of `analysis.law`, of which ``expected_slope`` is read
 
     Returns
     -------
@@ -43,7 +44,12 @@ def interactive_law(deltas: xr.Dataset, course: xr.Dataset, law: xr.Dataset) -> 
     ------
     InputError : other dimensions, or other numbers of trainings.
     """
-    numbers, limits = same_numbers(deltas, course), frame_limits(deltas)
+    require("deltas", deltas, *DIMS)
+    require("course", course, "replicates")
+    numbers = deltas["replicates"].values
+    if not np.array_equal(numbers, course["replicates"].values):
+        raise must_be("course", "at the replicates of deltas", course["replicates"].values.tolist())
+    limits = limits_of(deltas["x"].values.ravel(), deltas["y"].values.ravel())
     x, y = (deltas[name].transpose(*DIMS).values.reshape(len(numbers), -1) for name in ("x", "y"))
     pictures = _pictures(x, y, limits)
     slopes = course["slope"].values.tolist()

@@ -38,10 +38,10 @@ def r2_by_replicates(
 
     Parameters
     ----------
-    courses : pairing (common, independent) -> Dataset (replicates) of `lrscope.analysis.law_by_replicates`: ``r2``
+    courses : pairing (common, independent) -> Dataset (replicates) of `analysis.law_by_replicates`: ``r2``
         found with so many, and ``r2_expected`` of signal and noise
     wanted : an R², above 0 and below 1, drawn as a line
-    needed : pairing -> trainings for it, of `lrscope.analysis.replicates_for`, marked; infinite: it is never reached
+    needed : pairing -> trainings for it, of `analysis.replicates_for`, marked; infinite: it is never reached
     ax : to draw into; a new one by default
 
     Returns

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lrscope.errors import must_be
-from lrscope.figures._law import minus
 from lrscope.figures._rate_axis import headline
 from lrscope.figures._style import SOFT, WIDTH, axis_label, new_figure, require, style
+from lrscope.papers.linearity.figures._scatter import minus
 
 SIDES = {"most": "rises most", "least": "rises least"}
 COLUMNS = 6
@@ -36,7 +36,7 @@ def image_sheet(favoured: xr.Dataset, images: Mapping[str, np.ndarray], name: st
 
     Parameters
     ----------
-    favoured : Dataset (side, rank) of `lrscope.analysis.favoured`, one class selected: ``position`` (-1 where there is
+    favoured : Dataset (side, rank) of `analysis.favoured`, one class selected: ``position`` (-1 where there is
         none), ``change`` and the means ``mean_change``, ``mean_confidence_low``, ``mean_confidence_high`` (side); what
         there is of these and of ``mean_choosing_change`` is told
     images : side (``most``, ``least``) -> (rank, height, width) grey or (rank, height, width, 3) in colour, 0 to 1, at

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lrscope.errors import InputError
-from lrscope.figures import r2_by_replicates
+from lrscope.papers.linearity.figures import r2_by_replicates
 
 
 def lines(ax, gid):

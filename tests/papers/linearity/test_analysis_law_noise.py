@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from lrscope.analysis import law, law_by_replicates, replicates_for, seeds_saved, summed
 from lrscope.errors import InputError
+from lrscope.papers.linearity.analysis import law, law_by_replicates, replicates_for, seeds_saved, summed
 
 RATES = [0.2, 0.25, 0.3]
 OF_LAW = (0.2, 0.05, 0.1)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from lrscope.errors import InputError
-from lrscope.figures import class_sensitivity, delta_by_output, figure_of, second_order_term
+from lrscope.figures import figure_of
+from lrscope.papers.linearity.figures import class_sensitivity, delta_by_output, second_order_term
 
 
 def line(ax, gid):

@@ -4,8 +4,8 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from lrscope.analysis import law, laws, summed
 from lrscope.errors import InputError
+from lrscope.papers.linearity.analysis import law, laws, summed
 
 RATES = [0.2, 0.25, 0.3]
 OF_LAW = (0.2, 0.05, 0.1)

@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from lrscope.analysis import second_order, summed
+from lrscope.papers.linearity.analysis import second_order, summed
 
 RATES = [0.2, 0.25, 0.3]
 OF_LAW = (0.2, 0.05, 0.1)

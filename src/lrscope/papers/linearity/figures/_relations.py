@@ -8,16 +8,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lrscope.figures._density import CELLS, density, density_bar, limits_of
-from lrscope.figures._law import BOX, LEAST, flat, interval, minus
-from lrscope.figures._law_noise import COLOURS
 from lrscope.figures._rate_axis import wrapped
 from lrscope.figures._style import SOFT, WIDTH, axis_label, new_axes, require, style
+from lrscope.papers.linearity.figures._density import CELLS, density, density_bar, limits_of
+from lrscope.papers.linearity.figures._noise import COLOURS
+from lrscope.papers.linearity.figures._scatter import BOX, LEAST, flat, interval, minus
 
 BINS = "#12a5a5"
 """Means of bins, to be told from the points behind them."""
 GROUPS = {"mean": "all samples", "own": "samples of this class"}
-"""Variables of `lrscope.analysis.output_sensitivity`, and what they are means over."""
+"""Variables of `analysis.output_sensitivity`, and what they are means over."""
 ASIDE = 0.12
 """Of the room of a class: half the distance of its two marks."""
 CORNER: dict[str, Any] = {"va": "top", "linespacing": 1.4, "bbox": BOX, "zorder": 1, "ma": "left"}
@@ -33,7 +33,7 @@ def delta_by_output(found: xr.Dataset, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    found : Dataset of `lrscope.analysis.delta_against_output`: ``output``, ``delta`` (sample, output), the line, the
+    found : Dataset of `analysis.delta_against_output`: ``output``, ``delta`` (sample, output), the line, the
         means of the bins with their intervals (bin), and the shares of the variance that both explain
     ax : to draw into; a new one by default
 
@@ -80,7 +80,7 @@ def second_order_term(second: xr.Dataset, b: float, ax: Axes | None = None) -> A
 
     Parameters
     ----------
-    second : Dataset of `lrscope.analysis.second_order`: ``derivative``, ``curvature`` (sample, output), ``share`` with
+    second : Dataset of `analysis.second_order`: ``derivative``, ``curvature`` (sample, output), ``share`` with
         the ends of its interval
     b : of the learning rate
     ax : to draw into; a new one by default
@@ -116,7 +116,7 @@ def class_sensitivity(sensitivity: xr.Dataset, names: Sequence[str] = (), ax: Ax
 
     Parameters
     ----------
-    sensitivity : Dataset of `lrscope.analysis.output_sensitivity`: ``mean`` over all samples and ``own`` over those of
+    sensitivity : Dataset of `analysis.output_sensitivity`: ``mean`` over all samples and ``own`` over those of
         the class (output), with the ends of their intervals
     names : of the classes; their numbers by default
     ax : to draw into; a new one by default

@@ -12,8 +12,18 @@ import scipy
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._replicates import BATCH, LR, OUTPUT, OUTPUTS, POINT, REPLICATES, SAMPLE, recorded, trained_at
 from lrscope.errors import must_be
+from lrscope.papers.linearity.analysis._means import (
+    BATCH,
+    LR,
+    OUTPUT,
+    OUTPUTS,
+    POINT,
+    REPLICATES,
+    SAMPLE,
+    recorded,
+    trained_at,
+)
 
 FEWEST = 8
 """Batches that an interval needs."""
@@ -195,7 +205,7 @@ def ratio_interval(above: LeftOut, below: LeftOut, confidence: float) -> tuple[f
     Fieller: Some problems in interval estimation, Journal of the Royal Statistical Society B 16 (1954).
     Efron, Stein: The jackknife estimate of variance, Annals of Statistics 9 (1981).
     """
-    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, len(above.without) - 1)) ** 2
+    reach = scipy.stats.t.ppf((1 + confidence) / 2, len(above.without) - 1) ** 2
     square = below.whole**2 - reach * below.covariance(below)
     if not square > 0:
         return -np.inf, np.inf

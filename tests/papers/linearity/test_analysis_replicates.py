@@ -5,8 +5,8 @@ from numpy.testing import assert_allclose
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from lrscope.analysis import deltas, mean_outputs, output_sensitivity, summed
 from lrscope.errors import InputError
+from lrscope.papers.linearity.analysis import deltas, mean_outputs, output_sensitivity, summed
 
 RATES = [0.2, 0.25, 0.3]
 
@@ -130,7 +130,7 @@ def test_other_records_are_refused(records, change, sentence):
 
 
 def test_records_must_be_summed_first(records):
-    with pytest.raises(InputError, match=r"sums must be those of lrscope\.analysis\.summed; got"):
+    with pytest.raises(InputError, match=r"sums must be those that analysis.summed returns; got"):
         deltas(records, 0.2, 0.05, 0.1)
 
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import LogNorm
 
-from lrscope.figures._density import counted, density, density_bar, limits_of
 from lrscope.figures._style import new_axes
+from lrscope.papers.linearity.figures._density import counted, density, density_bar, limits_of
 
 finite = st.floats(-1e3, 1e3, allow_subnormal=False)
 

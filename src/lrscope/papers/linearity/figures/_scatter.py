@@ -7,8 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lrscope.figures._density import density, density_bar, limits_of
 from lrscope.figures._style import INK, axis_label, new_axes, require, style
+from lrscope.papers.linearity.figures._density import density, density_bar, limits_of
 
 LEAST: dict[str, Any] = {"color": "#d1005d", "linewidth": 0.8, "zorder": 3}
 """The line of least squares."""
@@ -24,9 +24,9 @@ def law_scatter(deltas: xr.Dataset, law: xr.Dataset, ax: Axes | None = None) -> 
 
     Parameters
     ----------
-    deltas : Dataset (sample, output) of `lrscope.analysis.deltas` at one number of replicates: ``x`` and ``y``, mean
+    deltas : Dataset (sample, output) of `analysis.deltas` at one number of replicates: ``x`` and ``y``, mean
         outputs at eta + a and at eta + b less those at eta; their labels are those of the axes
-    law : Dataset of scalars of `lrscope.analysis.law`: ``r2``, ``slope``, ``expected_slope``, ``replicates``,
+    law : Dataset of scalars of `analysis.law`: ``r2``, ``slope``, ``expected_slope``, ``replicates``,
         ``r2_corrected`` and ``slope_corrected`` with the ends of their intervals
     ax : to draw into; a new one by default
 

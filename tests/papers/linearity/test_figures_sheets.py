@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lrscope.errors import InputError
-from lrscope.figures import image_sheet
+from lrscope.papers.linearity.figures import image_sheet
 
 
 def test_both_blocks_show_their_images_the_most_extreme_first(gains, images):

@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from lrscope.analysis import favoured, summed
 from lrscope.errors import InputError
+from lrscope.papers.linearity.analysis import favoured, summed
 
 RATES = [0.2, 0.3]
 CLASSES = 5

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lrscope.errors import InputError
-from lrscope.figures import law_grid
-from lrscope.figures._law_grid import cells
+from lrscope.papers.linearity.figures import law_grid
+from lrscope.papers.linearity.figures._grid import cells
 
 
 def panels(figure):

@@ -97,7 +97,7 @@ def place_of(sums: xr.Dataset, rate: float, name: str) -> int:
     InputError : nothing was trained at this rate, or these are not `summed` records.
     """
     if REPLICATES not in sums or set(sums[REPLICATES].dims) != {LR, BATCH}:
-        raise must_be("sums", "those of lrscope.analysis.summed", ", ".join(map(str, sums)) or "nothing")
+        raise must_be("sums", "those that analysis.summed returns", ", ".join(map(str, sums)) or "nothing")
     rates = sums[LR].values
     place = int(np.argmin(np.abs(rates - rate)))
     if not abs(rates[place] - rate) <= CLOSE * abs(rate):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from lrscope.errors import InputError
-from lrscope.figures import figure_of, law_scatter
+from lrscope.figures import figure_of
+from lrscope.papers.linearity.figures import law_scatter
 
 
 def line(ax, gid):

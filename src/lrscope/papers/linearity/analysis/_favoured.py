@@ -4,8 +4,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._replicates import BATCH, CLASS_OUTPUT, LEARNED, LR, labelled, means_of, places_of, trained_at
 from lrscope.errors import must_be
+from lrscope.papers.linearity.analysis._means import (
+    BATCH,
+    CLASS_OUTPUT,
+    LEARNED,
+    LR,
+    labelled,
+    means_of,
+    places_of,
+    trained_at,
+)
 
 CLASS, SIDE, RANK = "class", "side", "rank"
 SIDES = ("most", "least")
