@@ -32,10 +32,11 @@ def sentence(make, *arguments, **fields):
 
 
 def test_fields_are_checked_by_name_wherever_they_stand():
-    said = "x must be a valid number; got 'far'."
-    assert sentence(Point, "far") == said
-    assert sentence(Point, x="far") == said
-    assert sentence(Point, 1.0, "") == "name: string should have at least 1 character."
+    message = "x must be a valid number; got 'far'."
+    assert sentence(Point, "far") == message
+    assert sentence(Point, x="far") == message
+    assert sentence(Point, 1.0, "") == "name must not be empty."
+    assert sentence(Point, 1.0, 3) == "name must be a valid string; got 3."
 
 
 @specification
@@ -53,9 +54,18 @@ def test_percent_are_told_to_be_written_as_shares():
 
 
 def test_missing_and_unexpected_fields_are_named():
-    assert sentence(Point) == "x: field required."
-    assert sentence(Point, x=1, y=2) == "y: unexpected keyword argument."
-    assert sentence(Point, 1, "a", 3) == "Point: unexpected positional argument."
+    assert sentence(Point) == "x is required."
+    assert sentence(Point, x=1, y=2) == "a field of Point must be one of x, name; got 'y'."
+    assert sentence(Point, 1, "a", 3) == "Point takes 2 arguments: x, name."
+
+
+def test_a_bad_value_is_a_value_error_and_an_unknown_name_a_key_error_too():
+    with pytest.raises(ValueError, match="x must be a valid number"):
+        Point("far")
+    with pytest.raises(KeyError) as caught:
+        Shape("cirle")
+    assert isinstance(caught.value, InputError)
+    assert str(caught.value).endswith("Did you mean 'circle'?")
 
 
 def test_a_specification_does_not_change():

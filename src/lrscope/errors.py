@@ -1,23 +1,26 @@
-"""What lrscope says when it cannot go on: one sentence, what was received, what is allowed, what to do."""
+"""Errors that lrscope raises on purpose: what is wrong, what is allowed, and what to do."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class LrscopeError(Exception):
-    """Base of every error that lrscope raises on purpose; the command line prints it and exits with `exit_code`."""
-
-    exit_code = 1
+    """Base of every error that lrscope raises on purpose."""
 
 
-class InputError(LrscopeError):
-    """Something the user gave is not allowed (exit code 2). Nothing has been written when this is raised."""
+class InputError(LrscopeError, ValueError):
+    """A value is not allowed. Nothing has been written when this is raised."""
 
-    exit_code = 2
+
+class UnknownNameError(InputError, KeyError):
+    """A name does not exist; the message names the nearest one that does."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError shows the repr of its argument
 
 
 class StoreError(LrscopeError, OSError):
-    """A file could not be read or written (exit code 1)."""
+    """A file could not be read or written."""
 
 
 def must_be(name: str, allowed: str, got: object, remedy: str = "") -> InputError:
@@ -31,7 +34,7 @@ def must_be(name: str, allowed: str, got: object, remedy: str = "") -> InputErro
     return InputError(f"{name} must be {allowed}; got {got!r}. {remedy}".strip())
 
 
-def unknown(name: str, got: str, known: Iterable[str]) -> InputError:
+def unknown(name: str, got: str, known: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that does not exist: what exists, and the nearest of it.
 
     Examples
@@ -41,5 +44,5 @@ def unknown(name: str, got: str, known: Iterable[str]) -> InputError:
     """
     choices = list(known)
     near = difflib.get_close_matches(got.lower(), choices, n=1, cutoff=0.4)
-    remedy = f"Did you mean {near[0]!r}?" if near else ""
-    return must_be(name, f"one of {', '.join(choices)}", got, remedy)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UnknownNameError(f"{name} must be one of {', '.join(choices)}; got {got!r}.{hint}")

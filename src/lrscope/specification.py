@@ -36,32 +36,69 @@ def specification(cls: type[T]) -> type[T]:
     return checked  # type: ignore[no-any-return]
 
 
+_ALLOWED = {
+    "bool_parsing": "a valid boolean",
+    "bool_type": "a valid boolean",
+    "callable_type": "callable",
+    "finite_number": "a finite number",
+    "float_parsing": "a valid number",
+    "float_type": "a valid number",
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "greater than or equal to {ge}",
+    "int_from_float": "a valid integer",
+    "int_parsing": "a valid integer",
+    "int_type": "a valid integer",
+    "is_instance_of": "an instance of {class}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "less than or equal to {le}",
+    "literal_error": "{expected}",
+    "string_type": "a valid string",
+    "tuple_type": "a valid tuple",
+}
+"""pydantic's type of an error -> what is allowed, with the fields of its context."""
+_WRONG = {
+    "missing": "{name} is required.",
+    "string_too_short": "{name} must not be empty.",
+    "too_short": "{name} must have at least {min_length} values; got {actual_length}.",
+    "unexpected_positional_argument": "{owner} takes {count} arguments: {fields}.",
+}
+
+
 def _with_sentences(construct: Callable[..., None], owner: Any) -> Callable[..., None]:
     @functools.wraps(construct)
     def checked(self: object, *args: object, **fields: object) -> None:
         try:
             construct(self, *args, **fields)
         except ValidationError as error:
-            raise _as_sentence(error.errors()[0], owner) from None
+            raise _error(error.errors()[0], owner) from None
 
     return checked
 
 
-def _as_sentence(detail: ErrorDetails, owner: Any) -> InputError:
-    """Turn pydantic's first complaint into one of our sentences."""
+def _error(detail: ErrorDetails, owner: Any) -> InputError:
+    """Return our error for pydantic's first one."""
+    context = detail.get("ctx", {})
+    if isinstance(context.get("error"), InputError):  # a check of ours, which pydantic caught as a ValueError
+        return context["error"]  # type: ignore[no-any-return]
+    context = {key: _plain(value) for key, value in context.items()}
     fields = [field.name for field in dataclasses.fields(owner)]
     place = [fields[part] if isinstance(part, int) and part < len(fields) else part for part in detail["loc"]]
     name = place[0] if place and isinstance(place[0], str) else owner.__name__
-    said = detail["msg"].removeprefix("Value error, ")
-    if said.startswith("Input should be "):
-        allowed = said.removeprefix("Input should be ")
-        allowed = allowed.partition(", ")[0] if allowed.startswith("a valid ") else allowed  # what was got is said once
-        return must_be(name, allowed, detail["input"], _as_share(detail))
-    return InputError(f"{name}: {said[:1].lower()}{said[1:]}.")
+    if detail["type"] in _ALLOWED:
+        return must_be(name, _ALLOWED[detail["type"]].format(**context), detail["input"], _as_share(detail))
+    if detail["type"] == "unexpected_keyword_argument":
+        return unknown(f"a field of {owner.__name__}", name, fields)
+    known = {"owner": owner.__name__, "name": name, "fields": ", ".join(fields), "count": len(fields), **context}
+    return InputError(_WRONG.get(detail["type"], f"{name}: {detail['msg']}.").format(**known))
+
+
+def _plain(value: Any) -> Any:
+    """Return a bound of a float field as it was written: 1, not 1.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _as_share(detail: ErrorDetails) -> str:
-    """Return how to write a share that was given in percent; nothing for other complaints."""
+    """Return how to write a share that was given in percent; nothing for other errors."""
     if detail["type"] not in ("less_than", "less_than_equal") or 1 not in detail.get("ctx", {}).values():
         return ""
     given = float(detail["input"])

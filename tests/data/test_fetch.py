@@ -125,7 +125,7 @@ def test_a_file_that_does_not_come_is_said_and_nothing_is_kept(server, tmp_path,
     )
     with pytest.raises(LrscopeError, match=f"^{sentence}$") as caught:
         fetch("mnist", tmp_path / "data", url)
-    assert caught.value.exit_code == 1
+    assert not isinstance(caught.value, InputError)
     assert not (tmp_path / "data").exists()
 
 

@@ -250,7 +250,7 @@ class Unhashable:
         ({"data": 3}, "data must be a data set with arrays(); got 3."),
         ({"data": Digits}, "data must be a data set with arrays(); got <class"),
         ({"data": Unhashable()}, "data must be hashable, for it is read once a process; got 'Unhashable'."),
-        ({"widths": ()}, "widths: tuple should have at least 1 item"),
+        ({"widths": ()}, "widths must have at least 1 values; got 0."),
         ({"widths": (4, 0)}, "widths must be greater than or equal to 1; got 0."),
         ({"scale": 0.0}, "scale must be greater than 0; got 0.0."),
         ({"shift": -1}, "shift must be greater than or equal to 0; got -1."),

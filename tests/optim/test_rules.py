@@ -63,7 +63,7 @@ def test_numbers_are_what_a_sweep_may_vary():
         (lambda: SGD(momentum=1), "momentum must be less than 1; got 1."),
         (lambda: Adam(beta1=-0.1), "beta1 must be greater than or equal to 0; got -0.1."),
         (lambda: AdamW(weight_decay=float("inf")), "weight_decay must be a finite number; got inf."),
-        (lambda: Adam(lr=0.1), "lr: unexpected keyword argument."),
+        (lambda: Adam(lr=0.1), "a field of Adam must be one of beta1, beta2, eps, weight_decay; got 'lr'."),
     ],
 )
 def test_what_cannot_be_is_said(make, sentence):

@@ -153,13 +153,17 @@ FIELDS_OF_SHAPE = "shape, samples, noise, rotation, noise_points_seed"
             "Give what makes the module, a class or a function: each member gets a new one.",
         ),
         ({"dtype": "float16"}, "dtype must be 'float32' or 'float64'; got 'float16'."),
-        ({"batchsize": 3}, "batchsize: unexpected keyword argument."),
     ],
 )
 def test_what_cannot_be_is_said(fields, sentence):
     with pytest.raises(InputError) as caught:
         experiment(**fields)
     assert str(caught.value) == sentence
+
+
+def test_an_unknown_field_names_the_nearest():
+    with pytest.raises(KeyError, match="Did you mean 'batch_size'"):
+        experiment(batchsize=3)
 
 
 class Halving:

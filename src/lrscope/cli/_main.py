@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     except LrscopeError as error:
         say(str(error))
-        return error.exit_code
+        return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
         say("interrupted.")
         return INTERRUPTED

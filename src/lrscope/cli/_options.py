@@ -38,11 +38,18 @@ def parsed(specifications: Mapping[str, type], given: list[str], program: str) -
             )
     except SystemExit as end:
         if end.code:
-            raise InputError(f"{_first_sentences(said.getvalue())} See {program} --help.") from None
+            raise _ours(end) or InputError(f"{_first_sentences(said.getvalue())} See {program} --help.") from None
         raise
     if left_over:
         raise _no_option(left_over[0], [field for one in specifications.values() for field in dataclasses.fields(one)])
     return tuple(getattr(made, name) for name in specifications)
+
+
+def _ours(error: BaseException | None) -> InputError | None:
+    """Return the error of a specification that made tyro exit, which it takes for any other ValueError."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _no_option(word: str, fields: "Sequence[dataclasses.Field[Any]]") -> InputError:

@@ -346,6 +346,8 @@ def _traced(
 ) -> GraphModule:
     try:
         return make_fx(lifted, decomposition_table=dict(decompositions or {}))(*arguments)
+    except InputError:
+        raise
     except (RuntimeError, ValueError, TypeError) as error:
         remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
         raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error

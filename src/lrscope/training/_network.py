@@ -203,6 +203,8 @@ class Network:
                 outputs = self._evaluating(example.inputs)
             self._check_outputs(outputs, example)
             loss = self._loss(outputs, example.targets)
+        except InputError:
+            raise
         except _REFUSALS as error:
             raise InputError(f"model and loss must accept {shapes}; {in_words(error)}") from error
         if loss.ndim:
