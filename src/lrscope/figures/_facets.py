@@ -50,6 +50,8 @@ HEIGHTS = {"line": 1.5, "steps": 1.6, "points": 1.75, "bars": 1.6, "heat": 2.7}
 """Inches: height of a panel, by mark."""
 LETTERS = 130
 """Letters below an axis as wide as a figure; longer labels are turned."""
+TITLE = 95
+"""Letters of the titles of all panels beside each other."""
 ALONE = 2.6
 """Inches: height of a panel that is alone."""
 OUT_OF_VIEW = 1e3
@@ -311,6 +313,7 @@ def _horizontal(ax: Axes, coordinate: xr.DataArray, mark: Mark) -> None:
     elif coordinate.name == "lr":
         rate_axis(ax, coordinate)
     elif mark in ("line", "steps"):
+        ax.set_xscale("log" if coordinate.attrs.get("scale") == "log" else "linear")
         ax.set_xlim(values[0], values[-1] if len(values) > 1 else values[0] + 1)
 
 
@@ -358,8 +361,10 @@ def _label(figure: Figure, axes: list[Axes], facets: list[Facet], x: str, mark: 
     """Write titles and labels: once for the figure where all panels have the same, else beside each."""
     same_x, same_y = _alike(facets, x)
     marked = any(collection.get_gid() == "diverged" for ax in axes for collection in ax.collections)
+    spec = axes[0].get_subplotspec()
+    columns = 1 if spec is None else spec.get_gridspec().ncols
     for place, (ax, facet) in enumerate(zip(axes, facets, strict=True)):
-        ax.set_title(wrapped(facet.title, 34 if len(axes) > 2 else 60), pad=9 if marked else 5)
+        ax.set_title(wrapped(facet.title, TITLE // columns), pad=9 if marked else 5)
         label, known = axis_label(facet.centre), facet.title.lower()
         ax.set_ylabel(
             "" if mark == "heat" or (same_y and len(axes) > 1) or label.lower() == known else wrapped(label, 26)
@@ -367,11 +372,9 @@ def _label(figure: Figure, axes: list[Axes], facets: list[Facet], x: str, mark: 
         coordinate = facet.centre[_dim(facet.centre, x)]
         text = coordinate.dtype.kind in "OUST"
         ax.set_xlabel("" if same_x or text else axis_label(coordinate))
-        if mark == "heat" and ax.get_subplotspec() is not None and not ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+        if mark == "heat" and place % columns:
             ax.set_yticklabels([])
-        beneath = ax.get_subplotspec()
-        if same_x and beneath is not None:
-            columns = beneath.get_gridspec().ncols
+        if same_x:
             ax.tick_params(labelbottom=place + columns >= len(axes))
     if same_x and not text:
         write = figure.supxlabel if len(axes) > 1 else axes[0].set_xlabel
