@@ -14,7 +14,7 @@ from lrscope.data import Arrays, Function, Samples, Shape
 from lrscope.errors import InputError
 from lrscope.probes import Activations, Loss, Outputs, Weights, at, every, log_spaced
 from lrscope.training import Experiment, Sweep, batch_order
-from lrscope.training._plan import LENGTHS, ROUNDS, Orders, chunked, stride_length, strides, timetable
+from lrscope.training._plan import Orders, chunked, timetable
 
 CPU = torch.device("cpu")
 
@@ -147,43 +147,17 @@ def test_a_probe_that_never_measures_is_said():
     )
 
 
-cadences = st.one_of(
-    st.integers(1, 12).map(every),
-    st.integers(2, 6).map(log_spaced),
-    st.sets(st.integers(0, 9), min_size=1).map(lambda steps: at(*steps)),
-)
-tables = st.builds(
-    lambda total, one, other: timetable(experiment(steps=total, probes=[Loss(when=one), Weights(when=other)]), 10),
-    st.integers(10, 80), cadences, cadences,
-)  # fmt: skip
-
-
-@given(tables, st.integers(1, 9))
-def test_strides_take_each_step_once_and_measure_the_same_all_along(table, length):
-    cut = list(strides(table, length))
-    assert [step for stride in cut for step in stride] == list(range(table.total))
-    assert all(len(stride) == 1 or len(stride) % length == 0 for stride in cut)
-    assert max(map(len, cut)) <= length * ROUNDS
-    assert all(table.due(step) == table.due(stride.start) for stride in cut for step in stride)
-
-
-@given(tables, st.integers(1, 9), st.integers(0, 79))
-def test_strides_may_begin_anywhere(table, length, first):
-    """At a step where one begins they go on as from the start; in the middle of one they go on step by step."""
-    rest = list(strides(table, length, first))
-    assert [step for stride in rest for step in stride] == list(range(first, table.total))
-    whole = list(strides(table, length))
-    assert [stride for stride in rest if len(stride) > 1] == [s for s in whole if s.start >= first and len(s) > 1]
-    if any(stride.start == first for stride in whole):
-        assert rest == [stride for stride in whole if stride.start >= first]
-
-
-@given(tables)
-def test_no_other_length_leaves_fewer_steps_over(table):
-    def left_over(length):
-        return sum(len(stride) == 1 for stride in strides(table, length))
-
-    assert left_over(stride_length(table)) == min(map(left_over, LENGTHS))
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 30), st.integers(1, 5))
+def test_steps_are_counted_by_what_is_due_and_the_size_of_their_batch(samples, batch_size, total, cadence):
+    grid = experiment(
+        data=Shape("circle", samples=samples),
+        batch_size=min(batch_size, samples),
+        steps=total,
+        probes=[Weights(when=every(cadence))],
+    )
+    table = timetable(grid, samples)
+    batches = Orders(np.array([0]), samples, grid.batch_size, table.per_epoch)
+    assert table.kinds() == Counter((table.due(step), batches.at(step).shape[1]) for step in range(total))
 
 
 def test_data_that_differ_in_what_they_hold_out_are_apart():

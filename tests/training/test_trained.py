@@ -80,19 +80,14 @@ def test_a_trainer_serves_other_seeds_as_if_it_were_new():
         assert torch.equal(one.outputs, other.outputs)
 
 
-def test_steps_are_traced_once_for_all_seeds(monkeypatch):
-    traced = []
-    from lrscope.training import _ensemble
-
-    original = _ensemble._traced
-    monkeypatch.setattr(_ensemble, "_traced", lambda *given: traced.append(1) or original(*given))
+def test_steps_are_traced_once_for_all_seeds():
     first = experiment(Sweep(lr=[0.1], seed=[0, 1]))
     trainer = Trainer(first, "cpu")
     list(trainer.outputs(first))
-    before = len(traced)
+    before = list(trainer._prepared.graphs)
     assert before
     list(trainer.outputs(experiment(Sweep(lr=[0.3], seed=[7, 8]))))
-    assert len(traced) == before
+    assert all(one is other for one, other in zip(trainer._prepared.graphs, before, strict=True))
 
 
 def test_what_diverges_is_told():

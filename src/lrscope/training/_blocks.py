@@ -47,14 +47,14 @@ class Gatherer:
         self._steps: dict[str, list[int]] = {}
         self.nbytes = 0
 
-    def add(self, steps: range, due: tuple[int, ...], values: Mapping[str, Tensor]) -> None:
-        """Take what the due probes measured at each of some steps, name -> (step, member, ...)."""
+    def add(self, step: int, due: tuple[int, ...], values: Mapping[str, Tensor]) -> None:
+        """Take what the due probes measured at a step, name -> (member, ...)."""
         dims = {self._table.dims[number] for number in due}
         for dim in dims:
-            self._steps.setdefault(dim, []).extend(steps)
+            self._steps.setdefault(dim, []).append(step)
         for name, value in values.items():
             if self._dim_of[name] in dims:
-                _refuse_ragged(name, value.shape[1:], self._shapes.setdefault(name, value.shape[1:]))
+                _refuse_ragged(name, value.shape, self._shapes.setdefault(name, value.shape))
                 self._values.setdefault(name, []).append(value)
                 self.nbytes += value.nbytes
 
@@ -69,9 +69,7 @@ class Gatherer:
         ----------
         diverged_at : (member) first step that was not finite; -1 if there was none yet
         """
-        arrays = {
-            name: torch.cat(values).movedim(0, 1).contiguous().cpu().numpy() for name, values in self._values.items()
-        }
+        arrays = {name: torch.stack(values, 1).cpu().numpy() for name, values in self._values.items()}
         steps = {dim: np.array(numbers, dtype=np.int64) for dim, numbers in self._steps.items()}
         self._clear()
         if (diverged_at >= 0).any():

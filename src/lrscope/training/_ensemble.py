@@ -7,32 +7,30 @@ step: about a third of the time for the paper's autoencoder.
 
 import dataclasses
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import vmap
-from torch.fx import GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from lrscope.errors import InputError
 from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
 from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
-from lrscope.training._compiled import Program, Repetition, compiled, decompositions
-from lrscope.training._graph import leaves, simplified, without_python
+from lrscope.training._compile import compile_step, pays
+from lrscope.training._graph import Traced, drop_idle, leaves
 from lrscope.training._images import channels_last
 from lrscope.training._network import Batch, Network, Pass, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
-from lrscope.training._replay import Replay
 from lrscope.training._state import State, Values, apart, ordered
 from lrscope.training._tape import Tree
 
 Step = Callable[..., tuple[State, Values]]
-Traced = TypeVar("Traced")
+StepKind = tuple[tuple[int, ...], int]
+"""Numbers of the probes that are due at a step, and samples of its batch: steps of one kind share a graph."""
 
 _TRACING = threading.Lock()
 """PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
@@ -42,7 +40,9 @@ class Graphs:
     """Traced steps, by what they depend on. Ensembles of the same network, rule and probes share them."""
 
     def __init__(self) -> None:
-        self._traced: dict[object, Any] = {}
+        self._traced: dict[object, Traced] = {}
+        self.compile = True
+        """Whether to try `torch.compile`; false after the first refusal, so that there is one warning."""
 
     def get(self, key: object, trace: Callable[[], Traced]) -> Traced:
         """Return the step of a key, traced if it is the first."""
@@ -50,13 +50,10 @@ class Graphs:
             with _TRACING:
                 if key not in self._traced:
                     self._traced[key] = trace()
-        found: Traced = self._traced[key]
-        return found
+        return self._traced[key]
 
-    def alone(self, make: Callable[[], Traced]) -> Traced:
-        """Return what is made while nothing is traced, and nothing else is made."""
-        with _TRACING:
-            return make()
+    def __iter__(self) -> Iterator[Traced]:
+        return iter(self._traced.values())
 
 
 @dataclass(frozen=True)
@@ -109,6 +106,17 @@ class Offered:
     validation: Batch | None = None
 
 
+@dataclass(frozen=True)
+class Expected:
+    """How many steps of each kind will be taken, and the bytes that each member needs while it trains."""
+
+    steps: Mapping[StepKind, int]
+    bytes_each: int
+
+
+NO_STEPS = Expected({}, 0)
+
+
 class Ensemble:
     """The members that are trained together: one network, many parameter vectors.
 
@@ -119,10 +127,19 @@ class Ensemble:
     data : the whole data set, (sample, ...) if shared by all members, (member, sample, ...) if each has its own
     shared : which of the two
     graphs : of ensembles of the same network and recipe; those traced here are added
+    steps : how many steps of each kind will be taken with these graphs, and the bytes that a member needs for one;
+        steps that are not named are never compiled
     """
 
     def __init__(
-        self, network: Network, recipe: Recipe, columns: Columns, data: Tensors, shared: bool, graphs: Graphs
+        self,
+        network: Network,
+        recipe: Recipe,
+        columns: Columns,
+        data: Tensors,
+        shared: bool,
+        graphs: Graphs,
+        steps: Expected = NO_STEPS,
     ) -> None:
         self._network = network
         self._recipe = recipe
@@ -133,7 +150,7 @@ class Ensemble:
         offered = [*self._data.values(), *self._validation.values()]
         self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in offered)
         self._graphs = graphs
-        self._replays: dict[tuple[tuple[int, ...], int], Replay | None] = {}
+        self._expected = steps
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
@@ -166,32 +183,10 @@ class Ensemble:
         batch, batch_dim = self._batch(order)
         arguments = self._arguments(state, step, factor, batch)
         key = (self._kind, due, tuple(batch["inputs"].shape), batch_dim)
-        run = self._graphs.get(key, lambda: self._program(due, batch_dim, arguments))
+        run = self._graphs.get(key, lambda: self._traced_step(due, batch_dim, arguments))
         with torch.no_grad():
-            return run(*arguments)
-
-    def steps(
-        self, state: State, first: int, factors: Sequence[float], due: tuple[int, ...], count: int
-    ) -> tuple[State, Values] | None:
-        """Return the state after several steps with the full batch, and what was measured, (step, member, ...).
-
-        They run as one compiled program, whose rounding may differ from that of single steps. None if it cannot be
-        compiled here.
-
-        Parameters
-        ----------
-        first : number of the first step
-        factors : of each member's learning rate at each step
-        due : numbers of the probes that measure, at each of the steps
-        count : steps of the program; those to be taken are a multiple
-        """
-        with torch.no_grad():
-            if (due, count) not in self._replays:
-                arguments = self._arguments(state, first, factors[:count], self._data)
-                program = self._graphs.get((self._kind, due, count), lambda: self._compiled(due, count, arguments))
-                self._replays[due, count] = self._graphs.alone(lambda: Replay(program, arguments)) if program else None
-            replay = self._replays[due, count]
-            return replay.run(state, first, factors) if replay else None
+            after: tuple[State, Values] = run(*arguments)
+        return after
 
     def evaluated(self, state: State) -> Values:
         """Return what the networks of a state put out in evaluation mode.
@@ -212,12 +207,12 @@ class Ensemble:
 
         lifted = vmap(one, in_dims=(0, 0, self._data_dim, self._data_dim))
         key = (self._kind, "evaluated")
-        run = self._graphs.get(key, lambda: self._runnable(_traced(lifted, arguments), arguments))
+        run = self._graphs.get(key, lambda: self._traced(lifted, arguments))
         with torch.no_grad():
             values: Values = run(*arguments)
         return values
 
-    def _arguments(self, state: State, step: int, factor: float | Sequence[float], batch: Tree) -> tuple[Any, ...]:
+    def _arguments(self, state: State, step: int, factor: float, batch: Tree) -> tuple[Any, ...]:
         """Return what a traced step takes, in the order of `_lifted`."""
         device = state["parameters"].device
         now = torch.tensor(step, dtype=torch.int64, device=device)
@@ -240,21 +235,29 @@ class Ensemble:
 
         return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
 
-    def _program(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
+    def _traced_step(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Traced:
+        # Where two entries of the state are one tensor, a trace would take them for one for all time.
         arguments = (apart(arguments[0]), *arguments[1:])
-        return self._runnable(_traced(self._lifted(due, batch_dim), arguments), arguments)
+        step = self._traced(self._lifted(due, batch_dim), arguments)
+        inputs = arguments[3]["inputs"]
+        count = self._expected.steps.get((due, inputs.shape[0 if batch_dim is None else 1]), 0)
+        members = len(self._columns.noise_seed)
+        if self._graphs.compile and pays(step, count, members, self._expected.bytes_each):
+            self._graphs.compile = compile_step(step, leaves(arguments))
+        return step
 
-    def _runnable(self, graph: GraphModule, arguments: tuple[Any, ...]) -> Callable[..., Any]:
-        if self._columns.noise_seed.device.type != "cpu":
-            return simplified(graph)
-        return without_python(simplified(channels_last(graph, arguments)), arguments)
-
-    def _compiled(self, due: tuple[int, ...], count: int, arguments: tuple[Any, ...]) -> Program | None:
-        state, numbers, (seed, first, factors), *data = arguments
-        single = (apart(state), numbers, (seed, first, factors[0]), *data)
-        graph = _traced(self._lifted(due, self._data_dim), single, decompositions())
-        before = len(leaves((state, numbers, seed)))
-        return compiled(graph, single, arguments, Repetition(count, step=before, scale=before + 1))
+    def _traced(self, lifted: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
+        try:
+            traced = Traced(lifted, arguments)
+        except InputError:
+            raise
+        except (RuntimeError, ValueError, TypeError) as error:
+            remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
+            raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
+        if self._columns.noise_seed.device.type == "cpu":
+            traced.run = traced.graph = channels_last(traced.graph, leaves(arguments))
+            drop_idle(traced.graph)
+        return traced
 
     def _step_of_one(
         self, due: tuple[int, ...], state: State, numbers: Tree, clock: Clock, offered: Offered
@@ -339,18 +342,6 @@ class Ensemble:
             elif probe.follows:
                 states[str(number)] = probe.follow(states[str(number)], moment)
         return values, states
-
-
-def _traced(
-    lifted: Callable[..., Any], arguments: tuple[Any, ...], decompositions: Mapping[Any, Any] | None = None
-) -> GraphModule:
-    try:
-        return make_fx(lifted, decomposition_table=dict(decompositions or {}))(*arguments)
-    except InputError:
-        raise
-    except (RuntimeError, ValueError, TypeError) as error:
-        remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
-        raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
 
 
 def _tree(batch: Batch) -> Tree:

@@ -9,6 +9,7 @@ but pooling their samples, (member x sample, channel, height, width), so that im
 them. Here, pooling takes them as convolutions do.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ _POOLINGS = {
 _VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default)
 
 
-def channels_last(module: GraphModule, arguments: tuple[Any, ...]) -> GraphModule:
+def channels_last(module: GraphModule, arguments: Sequence[Tensor]) -> GraphModule:
     """Return a traced step in which images lie channels last.
 
     It is the same one if it has no convolution, or an operation that writes over its argument: a copy that keeps such
@@ -37,7 +38,7 @@ def channels_last(module: GraphModule, arguments: tuple[Any, ...]) -> GraphModul
 
     Parameters
     ----------
-    arguments : trees of tensors as the graph will be given
+    arguments : of the shapes with which the graph will be called
     """
     nodes = [node for node in module.graph.nodes if node.op == "call_function"]
     if not any(node.target in _CONVOLUTIONS for node in nodes) or any(map(_writes, nodes)):

@@ -1,5 +1,6 @@
 """The training loop: the only one."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -15,21 +16,16 @@ from lrscope.errors import must_be
 from lrscope.optim import hyperparameters, is_controller
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import Gatherer
-from lrscope.training._ensemble import Columns, Ensemble, Recipe
+from lrscope.training._ensemble import Columns, Ensemble, Expected, Recipe
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._lanes import lanes_of, threads_for
 from lrscope.training._plan import (
-    COMPILED_BYTES,
-    COMPILED_FROM,
     SMALL_BYTES,
     Members,
     Orders,
     Timetable,
     chunked,
     fitting,
-    saved,
-    stride_length,
-    strides,
     timetable,
 )
 from lrscope.training._prepared import Prepared, initial
@@ -87,7 +83,7 @@ def stream(
     Parameters
     ----------
     checkpoint : the ``state`` of an earlier stream of the same experiment: training goes on behind it
-    progress : called after every step, or stride of steps, with the networks times steps that are done, and of all
+    progress : called after every step with the networks times steps that are done, and of all
     """
     if chunk_size is not None and (isinstance(chunk_size, bool) or chunk_size < 1):
         raise must_be("chunk_size", "a positive integer", chunk_size)
@@ -126,7 +122,8 @@ class Stream(Iterator[xr.Dataset]):
         self._counting = threading.Lock()
         self._stopping = False
         prepared = prepared or Prepared(experiment, device)
-        self._network, bytes_each = prepared.network, prepared.bytes_each
+        self._network, self._graphs, self._uses = prepared.network, prepared.graphs, prepared.uses
+        self._bytes_each = bytes_each = prepared.bytes_each
         if "chunk_size" not in self._state:
             self._state["chunk_size"] = np.array(chunk_size or fitting(device, bytes_each))
             self._state["chunks_at_least"] = np.array(1 if chunk_size else lanes_of(device))
@@ -136,14 +133,8 @@ class Stream(Iterator[xr.Dataset]):
         largest = max(map(len, self._chunks)) * bytes_each
         self._threads = 1 if largest <= SMALL_BYTES else max(1, torch.get_num_threads() // self._lanes)
         self._tables = [timetable(experiment, members.samples) for members in self._chunks]
-        compilable = bytes_each <= COMPILED_BYTES and not experiment.batch_size and device.type == "cpu"
-        self._strides = [
-            stride_length(table) if compilable and saved(table.total, len(members), bytes_each) >= COMPILED_FROM else 1
-            for members, table in zip(self._chunks, self._tables, strict=True)
-        ]
         self.total = sum(len(members) * table.total for members, table in zip(self._chunks, self._tables, strict=True))
         self._gatherers = [Gatherer(experiment.probes, self._network.structure, table) for table in self._tables]
-        self._graphs = prepared.graphs
         self._done = sum(len(members) * self._first_step(number) for number, members in enumerate(self._chunks))
         self._blocks = self._all_blocks()
 
@@ -234,42 +225,24 @@ class Stream(Iterator[xr.Dataset]):
         """Train one chunk and yield its blocks, each with the state of the chunk behind it."""
         members, table, gatherer = self._chunks[number], self._tables[number], self._gatherers[number]
         orders = self._orders(members, table)
-        born, length = time.monotonic(), self._strides[number]
-        for stride in strides(table, length, self._first_step(number)):
+        born = time.monotonic()
+        for step in range(self._first_step(number), table.total):
             if self._stopping and not gatherer.nbytes:
                 return
-            due = table.due(stride.start)
-            factors = [self._factor(step, table.total) for step in stride]
-            compiled = ensemble.steps(state, stride.start, factors, due, length) if len(stride) > 1 else None
-            state, values = compiled or self._one_by_one(ensemble, state, stride, factors, due, orders)
-            gatherer.add(stride, due, values)
-            self._count(len(members) * len(stride))
+            due = table.due(step)
+            order = orders.at(step).to(self._device) if self.experiment.batch_size else None
+            state, values = ensemble.step(state, step, self._factor(step, table.total), due, order)
+            gatherer.add(step, due, values)
+            self._count(len(members))
             full = gatherer.nbytes >= BLOCK_BYTES // self._lanes or time.monotonic() - born > BLOCK_SECONDS
-            if gatherer.nbytes and (full or self._stopping or stride.stop == table.total):
+            if gatherer.nbytes and (full or self._stopping or step + 1 == table.total):
                 block = gatherer.block(members, self.experiment.sweep, state[DIVERGED_AT].cpu().numpy())
-                yield block, number, {"step": np.array(stride.stop)} | to_arrays(state)
+                yield block, number, {"step": np.array(step + 1)} | to_arrays(state)
                 born = time.monotonic()
             if self._stopping:
                 return
         if self._trained:
             self._trained(members, {**ensemble.evaluated(state), DIVERGED_AT: state[DIVERGED_AT]})
-
-    def _one_by_one(
-        self,
-        ensemble: Ensemble,
-        state: State,
-        stride: range,
-        factors: list[float],
-        due: tuple[int, ...],
-        orders: Orders,
-    ) -> tuple[State, Values]:
-        """Return the state behind a stride, and what was measured in it, (step, member, ...)."""
-        measured = []
-        for step, factor in zip(stride, factors, strict=True):
-            order = orders.at(step).to(self._device) if self.experiment.batch_size else None
-            state, values = ensemble.step(state, step, factor, due, order)
-            measured.append(values)
-        return state, {name: torch.stack([values[name] for values in measured]) for name in measured[0]}
 
     def _factor(self, step: int, total: int) -> float:
         """Return the factor of the learning rate; a controller has its own way to it."""
@@ -301,7 +274,8 @@ class Stream(Iterator[xr.Dataset]):
         """Return a chunk's ensemble and its state: fresh, or as the checkpoint has it."""
         experiment, members = self.experiment, self._chunks[number]
         columns = _columns(experiment, members, self._device)
-        ensemble = Ensemble(self._network, _recipe(experiment), columns, members.data, members.shared, self._graphs)
+        data = members.data, members.shared
+        ensemble = Ensemble(self._network, _recipe(experiment), columns, *data, self._graphs, self._expected(number))
         state = ensemble.initial_state(*initial(experiment, members.columns["init_seed"], self._device))
         if not self._first_step(number):
             return ensemble, state
@@ -309,6 +283,12 @@ class Stream(Iterator[xr.Dataset]):
         own = {name.removeprefix(prefix): array for name, array in self._state.items() if name.startswith(prefix)}
         _refuse_other(own, state)
         return ensemble, from_arrays(own, state)
+
+    def _expected(self, number: int) -> Expected:
+        """Return how many steps a chunk and those like it take with the same graphs."""
+        alike = sum(len(members) == len(self._chunks[number]) for members in self._chunks)
+        uses = self._uses * math.ceil(alike / self._lanes)  # graphs are compiled once in each process
+        return Expected({kind: uses * count for kind, count in self._tables[number].kinds().items()}, self._bytes_each)
 
 
 def _refuse_other(checkpoint: Checkpoint, state: State) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,16 +22,6 @@ CPU_BYTES = 10 * 2**20
 are recorded, smaller ones spend their time between the operations."""
 SMALL_BYTES = 2**20
 """Chunks that need less while they train use one thread: sharing their operations takes longer than doing them."""
-COMPILED_FROM = 6.0
-"""A chunk is compiled if that saves about so many seconds, which is what compiling takes: see `saved`."""
-COMPILED_BYTES = 512 * 2**10
-"""Networks that need more each while they train are not compiled: their operations are worth their calls."""
-LENGTHS = range(3, 6)
-"""Steps in a compiled program: with fewer its call costs too much, with more compiling takes longer."""
-ROUNDS = 50
-"""How often a compiled program runs at most before its results are handed out."""
-CALLS, PER_KIB = 100e-6, 1e-6
-"""Seconds that a step costs more if it is not compiled: for its calls, and for each KiB of each member."""
 GPU_SHARE = 0.4
 """Share of a GPU's free memory that a chunk may take."""
 
@@ -195,12 +184,15 @@ class Timetable:
     Attributes
     ----------
     total, per_epoch : steps of the training, and of one epoch
+    batch, last_batch : samples of a step, and of the last one of an epoch
     dims : number of a probe -> its step dimension
     steps : step dimension -> steps, ascending
     """
 
     total: int
     per_epoch: int
+    batch: int
+    last_batch: int
     dims: dict[int, str]
     steps: dict[str, np.ndarray]
 
@@ -208,6 +200,20 @@ class Timetable:
         """Return the numbers of the probes that measure at a step."""
         at_step = {dim for dim, steps in self.steps.items() if _contains(steps, step)}
         return tuple(number for number, dim in self.dims.items() if dim in at_step)
+
+    def kinds(self) -> dict[tuple[tuple[int, ...], int], int]:
+        """Return how many steps have the same probes due and the same number of samples: (due, samples) -> steps."""
+        measured = np.zeros((self.total, len(self.steps) + 1), dtype=bool)
+        for column, steps in enumerate(self.steps.values()):
+            measured[steps, column] = True
+        measured[self.per_epoch - 1 :: self.per_epoch, -1] = True
+        first, counts = np.unique(measured, axis=0, return_index=True, return_counts=True)[1:]
+        kinds: dict[tuple[tuple[int, ...], int], int] = {}
+        for step, count in zip(first.tolist(), counts.tolist(), strict=True):
+            samples = self.last_batch if measured[step, -1] else self.batch
+            key = self.due(step), samples
+            kinds[key] = kinds.get(key, 0) + count
+        return kinds
 
     def count(self, dim: str, start: int, stop: int) -> int:
         """Return how many of a dimension's steps lie in [start, stop)."""
@@ -222,7 +228,8 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
     ------
     InputError : a probe that would never measure.
     """
-    per_epoch = math.ceil(samples / (experiment.batch_size or samples))
+    batch = experiment.batch_size or samples
+    per_epoch = math.ceil(samples / batch)
     total = experiment.steps or (experiment.epochs or 0) * per_epoch
     order = sorted(range(len(experiment.probes)), key=lambda number: not _is_loss(experiment.probes[number]))
     dims: dict[int, str] = {}
@@ -236,44 +243,8 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
         same = [dim for dim, others in steps.items() if np.array_equal(others, due)]
         dims[number] = same[0] if same else (STEP if not steps else f"{STEP}_{when.label}")
         steps[dims[number]] = due
-    return Timetable(total, per_epoch, dict(sorted(dims.items())), steps)
-
-
-def strides(table: Timetable, length: int, first: int = 0) -> Iterator[range]:
-    """Yield the steps of a training in strides: of one, or of multiples of `length` where the same probes are due.
-
-    Parameters
-    ----------
-    first : the step to begin with; the strides behind it are the same as those of a training from step 0, and one
-        that begins before it (the training was cut into others, on a GPU for example) is left in single steps
-    """
-    changes = _changes(table)
-    for start, stop in itertools.pairwise([0, *changes[changes > 0], table.total]):
-        whole = start + (stop - start) // length * length
-        cuts = [*range(start, whole, length * ROUNDS if length > 1 else 1), *range(whole, stop), stop]
-        for pair in itertools.pairwise(cuts):
-            steps = range(max(pair[0], first), pair[1])
-            yield from [steps] if pair[0] >= first else (range(step, step + 1) for step in steps)
-
-
-def _changes(table: Timetable) -> np.ndarray:
-    """Return the steps, ascending, at which other probes are due than at the step before."""
-    due = np.zeros((len(table.steps), table.total + 1), dtype=bool)
-    for row, steps in zip(due, table.steps.values(), strict=True):
-        row[steps] = True
-    return 1 + np.flatnonzero((due[:, 1:-1] != due[:, :-2]).any(axis=0))
-
-
-def saved(steps: int, members: int, bytes_each: int) -> float:
-    """Return about how many seconds compiling saves, as far as is known before."""
-    return steps * (CALLS + members * bytes_each / 2**10 * PER_KIB)
-
-
-def stride_length(table: Timetable) -> int:
-    """Return how long strides are, so that as few steps as possible are left over for single ones."""
-    starts = np.r_[0, _changes(table), table.total]
-    left_over = {length: int((np.diff(starts) % length).sum()) for length in LENGTHS}
-    return min(reversed(LENGTHS), key=lambda length: left_over[length])
+    last_batch = samples - (per_epoch - 1) * batch
+    return Timetable(total, per_epoch, batch, last_batch, dict(sorted(dims.items())), steps)
 
 
 def _is_loss(probe: Probe) -> bool:

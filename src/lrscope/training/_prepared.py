@@ -22,9 +22,11 @@ class Prepared:
     bytes_each : that one member needs while it trains
     sets : the data sets that were loaded
     graphs : the steps that were traced
+    uses : about how many trainings of this size will share them, which decides whether compiling pays
     """
 
-    def __init__(self, experiment: Experiment, device: torch.device) -> None:
+    def __init__(self, experiment: Experiment, device: torch.device, uses: int = 1) -> None:
+        self.uses = uses
         self.sets: DataSets = {}
         self.graphs = Graphs()
         dtype = getattr(torch, experiment.dtype)
