@@ -6,10 +6,9 @@ Run it with `python examples/choose_a_rate.py`. It takes a few seconds and write
 import numpy as np
 from torch import nn
 
-from lrscope import analysis, figures, probes
+from lrscope import Experiment, Sweep, analysis, figures, probes, stream
 from lrscope.data import Samples
 from lrscope.store import open_records, write
-from lrscope.training import Experiment, Sweep, stream
 
 
 def model() -> nn.Module:  # your own; nothing in it knows lrscope

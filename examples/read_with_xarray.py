@@ -5,8 +5,7 @@ Run it with `python examples/read_with_xarray.py rates.root`, a file that `choos
 
 import sys
 
-from lrscope import records
-from lrscope.store import open_records
+from lrscope import open_records, records
 
 
 def main() -> None:

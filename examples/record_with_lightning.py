@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from lrscope import open_records
 from lrscope.recorder import LightningRecorder
-from lrscope.store import open_records
 
 POINTS = torch.linspace(-1, 1, 200)[:, None]
 

@@ -6,11 +6,9 @@ Run it with `python examples/record_your_loop.py`. It takes a few seconds and wr
 import torch
 from torch import nn
 
-from lrscope import analysis
+from lrscope import Recorder, analysis, open_records
 from lrscope.probes import every
-from lrscope.recorder import Recorder
 from lrscope.records import on_grid
-from lrscope.store import open_records
 
 POINTS = torch.linspace(-1, 1, 200)[:, None]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lrscope import Experiment, Sweep, stream, train
 from lrscope.data import Shape
 from lrscope.models import Autoencoder
 from lrscope.probes import Biases, Gradients, Weights
 from lrscope.store import Writer, last_recorded, load_state, open_records
-from lrscope.training import Experiment, Sweep, stream, train
 
 FOLDER = Path("interrupted")
 

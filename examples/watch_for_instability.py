@@ -6,10 +6,9 @@ Run it with `python examples/watch_for_instability.py`. It takes a few seconds a
 import numpy as np
 from torch import nn
 
-from lrscope import analysis, probes
+from lrscope import Experiment, Sweep, analysis, probes, train
 from lrscope.data import Samples
 from lrscope.optim import SGD
-from lrscope.training import Experiment, Sweep, train
 
 POINTS = np.linspace(-1, 1, 40)[:, None]
 

@@ -6,13 +6,12 @@ Run it with `python examples/your_own_network.py`. It takes a few seconds and wr
 import numpy as np
 from torch import Tensor, nn
 
-from lrscope import analysis, figures
+from lrscope import Experiment, Sweep, analysis, figures, stream
 from lrscope.data import Samples
 from lrscope.optim import SGD
 from lrscope.probes import Activations, GradientNorm, Weights, every
 from lrscope.records import on_grid, outcomes
 from lrscope.store import open_records, write
-from lrscope.training import Experiment, Sweep, stream
 
 
 class Classifier(nn.Module):

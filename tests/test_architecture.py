@@ -3,6 +3,7 @@
 import ast
 import importlib
 import os
+import pydoc
 import re
 import subprocess
 import sys
@@ -13,11 +14,23 @@ import pytest
 
 import lrscope
 
+ROOT = Path(__file__).parents[1]
 SOURCE = Path(lrscope.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 REFUSED = {"utils", "util", "helpers", "helper", "manager", "handler", "core", "misc", "common"}
 IMPORTS_INSIDE = {"cli", "__init__.py"}
 ARRAY_HALF = ("records", "store", "analysis", "figures", "report")
+
+BANNED_NAMES = re.compile(
+    "found|told|said|held_out|behind|apart|whoever|somebody|NOTHING|FEW|FAR|MOST|LONG|Gathered|Gatherer|Sheet|Tape|nudges"
+)
+"""Identifiers that do not name what a value is, or for which the field has another word."""
+BANNED_PHRASES = re.compile(
+    r"\bputs? out\b|\b(is|are|be|was|were) told (from|apart)\b|\bheld[- ]out\b|\bwhoever\b|\bsomebody\b"
+    r"|\bof one's own\b|\bbehind the (last|first|update|training|step|end)\b",
+    re.IGNORECASE,
+)
+"""Write: outputs, differs from, validation, anyone, your own, after."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -95,6 +108,39 @@ def test_there_is_one_vmap():
     assert set(calls) <= {"training/_ensemble.py"}
 
 
+def not_yet_clean(rule: str) -> set[str]:
+    """Return the names of files that do not keep a rule yet. Names may be removed from the list, never added."""
+    lines = Path(__file__).with_name("not_yet_clean.txt").read_text().splitlines()
+    return {line.split()[1] for line in lines if line.split()[0] == rule}
+
+
+def test_no_private_parts_of_other_libraries():
+    """The store's raw files speak uproot's protocol for them: crash safety depends on the order of the writes."""
+    private = re.compile(
+        r"\bctypes\b|\btorch\._\w|_inductor|_functorch|torch\.jit|mallopt|_cascading|__globals__|hooks_dict_ref"
+    )
+    using = {path.name for path in FILES if private.search(path.read_text())} - {"_rawfile.py"}
+    assert using <= not_yet_clean("private"), "use the public interface"
+
+
+def identifiers(path: Path) -> set[str]:
+    """Return every name that a file defines or uses: variables, parameters, functions, classes and attributes."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    kinds = {ast.Name: "id", ast.arg: "arg", ast.Attribute: "attr", ast.FunctionDef: "name", ast.ClassDef: "name"}
+    return {getattr(node, kinds[type(node)]) for node in nodes if type(node) in kinds}
+
+
+def test_names_are_the_fields_words():
+    using = {path.name for path in FILES if any(BANNED_NAMES.fullmatch(name.strip("_")) for name in identifiers(path))}
+    assert using <= not_yet_clean("names"), "name what the value is"
+
+
+def test_texts_are_plain_english():
+    texts = [*FILES, *ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/**/*.py")]
+    using = {path.name for path in texts if BANNED_PHRASES.search(path.read_text())}
+    assert using <= not_yet_clean("phrases"), "see `BANNED_PHRASES`"
+
+
 def test_analyses_name_their_dimensions():
     numbered = [
         f"{relative(path)}:{node.lineno}"
@@ -163,15 +209,27 @@ def test_every_folder_lists_its_names(name):
 
 
 def test_the_contents_page_lists_what_exists():
-    listed = {f"lrscope.{name}" for name in lrscope.__all__ if not name.startswith("__")}
-    assert set(public_modules()) - {"lrscope.cli"} == listed
-    assert set(dir(lrscope)) == set(lrscope.__all__)
+    assert set(public_modules()) <= {f"lrscope.{name}" for name in dir(lrscope)}
+    assert {name for name in dir(lrscope) if not name.startswith("_") and getattr(lrscope, name) is None} == set()
 
 
-def test_the_contents_page_imports_when_asked():
-    assert python("import lrscope, sys; print(lrscope.errors.InputError.__name__)").strip() == "InputError"
+def test_what_most_people_need_is_imported_when_asked():
+    printed = python("import lrscope, sys; lrscope.recommendation, lrscope.open_records; print('torch' in sys.modules)")
+    assert printed.strip() == "False"
+    from lrscope import Experiment, Recorder, compare, train
+
+    assert [thing.__name__ for thing in (Experiment, Recorder, compare, train)] == [
+        "Experiment",
+        "Recorder",
+        "compare",
+        "train",
+    ]
     with pytest.raises(AttributeError, match="has no attribute 'nothing'; it has"):
         lrscope.nothing  # noqa: B018
+
+
+def test_the_help_fits_on_a_screen():
+    assert len(pydoc.plain(pydoc.render_doc(lrscope)).splitlines()) <= 60
 
 
 def test_importing_lrscope_is_light():

@@ -1,57 +1,65 @@
-"""What does the learning rate do to a network, neuron by neuron?
+"""What does the learning rate do to a network, neuron by neuron? And which one should I use?
 
-======================  ==================================================================================
-`lrscope.training`      `Experiment`, `Sweep`, `train`, `stream`: grids of networks trained as one ensemble
-`lrscope.data`          what networks learn from: points along shapes, images, your own arrays
-`lrscope.models`        the networks of the studies
-`lrscope.optim`         update rules, losses and schedules, the learning rate an argument
-`lrscope.probes`        what to measure during training, and when
-`lrscope.records`       the waist: measurements as an `xarray.Dataset` with named dimensions
-`lrscope.store`         records in ROOT files, and back
-`lrscope.analysis`      records to smaller labelled arrays
-`lrscope.figures`       labelled arrays to figures
-`lrscope.report`        one HTML file that says what was found
-`lrscope.recorder`      a recorder for your own loop; records for TensorBoard
-`lrscope.studies`       questions with their experiment, analyses, figures and claims
-`lrscope.papers`        reproductions of published experiments: studies with their own analyses and figures
-======================  ==================================================================================
+Most people need
 
-Each is imported when it is first used: reading and drawing records needs no PyTorch.
+    Experiment, Sweep, train, stream      a grid of networks, trained as one ensemble
+    Recorder                              records what happens inside the network that your own loop trains
+    open_records                          reads the files that either has written
+    final_scores, recommendation          one number a network; which rate is the best, and how sure that is
+    compare, verdict                      whether the difference between two rates is real
+    write_report                          one HTML page about a run or a file of records
+
+as in ``lrscope.recommendation(lrscope.final_scores(lrscope.open_records("run")))``. Everything else is in a folder:
+`data`, `models`, `optim`, `probes` (what is trained and measured), `training`, `recorder`, `records`, `store`,
+`analysis`, `figures`, `report`, `studies`, `papers`. Each is imported when it is first used; what reads, analyses and
+draws records needs no PyTorch.
 """
 
 import importlib
-from types import ModuleType
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lrscope.analysis import final_scores as final_scores
+    from lrscope.analysis import recommendation as recommendation
+    from lrscope.recorder import Recorder as Recorder
+    from lrscope.store import open_records as open_records
+    from lrscope.studies import compare as compare
+    from lrscope.studies import verdict as verdict
+    from lrscope.studies import write_report as write_report
+    from lrscope.training import Experiment as Experiment
+    from lrscope.training import Sweep as Sweep
+    from lrscope.training import stream as stream
+    from lrscope.training import train as train
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "__version__",
-    "analysis",
-    "data",
-    "errors",
-    "figures",
-    "models",
-    "optim",
-    "papers",
-    "probes",
-    "recorder",
-    "records",
-    "report",
-    "specification",
-    "store",
-    "studies",
-    "sweep",
-    "training",
-    "trees",
-]
+# There is no `__all__`: with one, help(lrscope) would print the whole documentation of every class.
+_NAMES = {
+    "Experiment": "training",
+    "Recorder": "recorder",
+    "Sweep": "training",
+    "compare": "studies",
+    "final_scores": "analysis",
+    "open_records": "store",
+    "recommendation": "analysis",
+    "stream": "training",
+    "train": "training",
+    "verdict": "studies",
+    "write_report": "studies",
+}
+"""Name -> the folder that it is imported from when it is first used."""
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Return the folder `lrscope.<name>`, imported at its first use."""
-    if name not in __all__:
-        raise AttributeError(f"module 'lrscope' has no attribute {name!r}; it has {', '.join(__all__)}")
+def __getattr__(name: str) -> Any:
+    """Return one of the names above, or the folder `lrscope.<name>`, imported at its first use."""
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"lrscope.{_NAMES[name]}"), name)
+    if name not in __dir__():
+        raise AttributeError(f"module 'lrscope' has no attribute {name!r}; it has {', '.join(__dir__())}")
     return importlib.import_module(f"lrscope.{name}")
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    folders = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    return ["__version__", *_NAMES, *folders]

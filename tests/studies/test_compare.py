@@ -10,7 +10,7 @@ import xarray as xr
 from lrscope import store
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block
-from lrscope.studies import compared, compared_tables, verdict
+from lrscope.studies import compare, compared_tables, verdict
 
 LRS = (0.01, 0.0115949, 0.1)
 STEPS = 4
@@ -56,7 +56,7 @@ def only(found):
 
 def test_networks_of_a_seed_are_compared_at_their_last_step(file):
     values = drawn(3, 6)
-    found = compared([file(block({"lr": LRS, "seed": range(6)}, values))], (0.1, 0.01))
+    found = compare([file(block({"lr": LRS, "seed": range(6)}, values))], (0.1, 0.01))
     theirs = scipy.stats.ttest_rel(values[2], values[0])
     assert float(only(found)["p_value"]) == pytest.approx(theirs.pvalue)
     assert found.metric == "loss"
@@ -66,16 +66,16 @@ def test_networks_of_a_seed_are_compared_at_their_last_step(file):
 
 def test_three_digits_are_enough_to_name_a_rate(file):
     path = file(block({"lr": LRS, "seed": range(3)}, drawn(3, 3)))
-    assert compared([path], (0.0116, 0.1)).told[0][1]["lr"].values.tolist() == [0.0115949, 0.1]
-    assert compared([path], (0.01, 0.1)).told[0][1]["lr"].values.tolist() == [0.01, 0.1]
+    assert compare([path], (0.0116, 0.1)).told[0][1]["lr"].values.tolist() == [0.0115949, 0.1]
+    assert compare([path], (0.01, 0.1)).told[0][1]["lr"].values.tolist() == [0.01, 0.1]
     with pytest.raises(InputError, match=r"^lr must be a rate that was trained; got 0.012. The nearest: 0.0115949"):
-        compared([path], (0.012, 0.1))
+        compare([path], (0.012, 0.1))
 
 
 def test_another_step_is_that_of_the_networks_there(file):
     values = drawn(2, 4)
     path = file(block({"lr": [0.01, 0.1], "seed": range(4)}, values, diverged={5: 2}))
-    early, late = compared([path], (0.01, 0.1), step=1), compared([path], (0.01, 0.1))
+    early, late = compare([path], (0.01, 0.1), step=1), compare([path], (0.01, 0.1))
     assert only(early)["diverged"].values.tolist() == [0, 0]  # it diverged later
     assert only(late)["diverged"].values.tolist() == [0, 1]
     assert float(only(early)["difference"]) == pytest.approx((values[0] - values[1]).mean())
@@ -83,7 +83,7 @@ def test_another_step_is_that_of_the_networks_there(file):
     with pytest.raises(
         InputError, match=r"^step must be one at which loss was recorded; got 9. The nearest: 2 and 3.$"
     ):
-        compared([path], (0.01, 0.1), step=9)
+        compare([path], (0.01, 0.1), step=9)
 
 
 def test_trainings_of_different_length_are_noticed(tmp_path):
@@ -92,36 +92,36 @@ def test_trainings_of_different_length_are_noticed(tmp_path):
         path = tmp_path / f"{seed}.root"
         store.write(path, [block({"lr": [0.01, 0.1], "seed": [seed]}, drawn(2, 1), steps=steps, first=2 * seed)], {})
         files.append(path)
-    found = compared(files, (0.01, 0.1))
+    found = compare(files, (0.01, 0.1))
     assert found.steps == (2, 4)
     assert "The networks end at different steps (2 to 4): --step chooses one that all have." in verdict(found)
     assert int(only(found)["pairs"]) == 3
-    assert compared(files, (0.01, 0.1), step=2).steps == (2, 2)
+    assert compare(files, (0.01, 0.1), step=2).steps == (2, 2)
 
 
 def test_every_value_of_another_axis_is_a_case(file):
     values = drawn(2, 2, 5)
     values[1, 1] += np.linspace(0.5, 0.6, 5)  # spiral at 0.1
     path = file(block({"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(5)}, values.round(2)))
-    found = compared([path], (0.01, 0.1))
+    found = compare([path], (0.01, 0.1))
     assert [labels for labels, _ in found.told] == [{"shape": "circle"}, {"shape": "spiral"}]
     assert verdict(found)[0].startswith("0.01 beats 0.1 in 1 of 2 cases (shape), in loss; the others may be chance.")
     ((columns, rows),) = compared_tables(found)
     assert columns[:3] == ["shape", "0.01", "0.1"]
     assert [row[0] for row in rows] == ["circle", "spiral"]
-    one = compared([path], (0.01, 0.1), where={"shape": "spiral"})
+    one = compare([path], (0.01, 0.1), where={"shape": "spiral"})
     xr.testing.assert_identical(only(one), found.told[1][1])
     with pytest.raises(
         InputError, match=r"^shape must be one of circle, spiral; got 'spirl'. Did you mean 'spiral'\?$"
     ):
-        compared([path], (0.01, 0.1), where={"shape": "spirl"})
+        compare([path], (0.01, 0.1), where={"shape": "spirl"})
     with pytest.raises(InputError, match=r"^where must be one of shape, seed; got 'shap'. Did you mean 'shape'\?$"):
-        compared([path], (0.01, 0.1), where={"shap": "spiral"})
+        compare([path], (0.01, 0.1), where={"shap": "spiral"})
 
 
 def test_a_case_that_cannot_be_compared_is_shown_without_numbers(file):
     axes = {"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(3)}
-    found = compared([file(block(axes, drawn(2, 2, 3), diverged=dict.fromkeys((9, 10, 11), 1)))], (0.01, 0.1))
+    found = compare([file(block(axes, drawn(2, 2, 3), diverged=dict.fromkeys((9, 10, 11), 1)))], (0.01, 0.1))
     assert len(found.told) == 1
     assert len(found.cases) == 2
     ((_columns, rows),) = compared_tables(found)
@@ -130,7 +130,7 @@ def test_a_case_that_cannot_be_compared_is_shown_without_numbers(file):
 
 def test_numbers_select_a_value_however_they_are_written(file):
     path = file(block({"lr": [0.01, 0.1], "width": [16, 32], "seed": range(3)}, drawn(2, 2, 3)))
-    assert [labels for labels, _ in compared([path], (0.01, 0.1), where={"width": "32.0"}).told] == [{"width": 32}]
+    assert [labels for labels, _ in compare([path], (0.01, 0.1), where={"width": "32.0"}).told] == [{"width": 32}]
 
 
 def test_networks_that_share_seeds_are_not_taken_for_independent(file):
@@ -140,18 +140,18 @@ def test_networks_that_share_seeds_are_not_taken_for_independent(file):
         "Add for example --where order_seed=0."
     )
     with pytest.raises(InputError, match=f"^{sentence}$"):
-        compared([path], (0.01, 0.1))
-    assert compared([path], (0.01, 0.1), where={"order_seed": "0"}).over == "init_seed"
+        compare([path], (0.01, 0.1))
+    assert compare([path], (0.01, 0.1), where={"order_seed": "0"}).over == "init_seed"
 
 
 def test_an_axis_of_ones_own_is_paired_if_there_is_no_other(file):
-    found = compared([file(block({"lr": [0.01, 0.1], "run": ["a", "b", "c"]}, drawn(2, 3)))], (0.01, 0.1))
+    found = compare([file(block({"lr": [0.01, 0.1], "run": ["a", "b", "c"]}, drawn(2, 3)))], (0.01, 0.1))
     assert found.over == "run"
     assert int(only(found)["pairs"]) == 3
     with pytest.raises(
         InputError, match=r"^records must have an axis of seeds; got run and day. Add for example --where"
     ):
-        compared([file(block({"lr": [0.01, 0.1], "run": [0, 1], "day": [0, 1]}, drawn(2, 2, 2)))], (0.01, 0.1))
+        compare([file(block({"lr": [0.01, 0.1], "run": [0, 1], "day": [0, 1]}, drawn(2, 2, 2)))], (0.01, 0.1))
 
 
 def test_one_network_a_rate_is_no_comparison(file):
@@ -159,24 +159,24 @@ def test_one_network_a_rate_is_no_comparison(file):
     with pytest.raises(
         InputError, match=r"^seeds must be 2 or more that ended well, at both rates; got 1 of 1 at 0.01"
     ):
-        compared([path], (0.01, 0.1))
+        compare([path], (0.01, 0.1))
 
 
 def test_records_without_rates_are_refused(file):
     path = file(block({"seed": range(3)}, drawn(3)))
     with pytest.raises(InputError, match=r"^records must be of several learning rates, as the axis lr; got seed."):
-        compared([path], (0.01, 0.1))
+        compare([path], (0.01, 0.1))
 
 
 def test_the_metric_may_be_anything_that_is_one_number_a_step(file):
     path = file(block({"lr": [0.01, 0.1], "seed": range(4)}, drawn(2, 4), name="gradient_norm"))
     with pytest.raises(InputError, match=r"^metric must be one of gradient_norm; got None. Neither val_loss nor loss"):
-        compared([path], (0.01, 0.1))
+        compare([path], (0.01, 0.1))
     with pytest.raises(
         InputError, match=r"^metric must be one of gradient_norm; got 'norm'. Did you mean 'gradient_norm'"
     ):
-        compared([path], (0.01, 0.1), metric="norm")
-    apart = float(only(compared([path], (0.01, 0.1), metric="gradient_norm"))["difference"])
+        compare([path], (0.01, 0.1), metric="norm")
+    apart = float(only(compare([path], (0.01, 0.1), metric="gradient_norm"))["difference"])
     assert apart == pytest.approx((drawn(2, 4)[0] - drawn(2, 4)[1]).mean())
 
 
@@ -190,26 +190,24 @@ def test_the_metric_may_be_anything_that_is_one_number_a_step(file):
 )
 def test_what_is_better_depends_on_the_quantity(file, name, sentence):
     values = np.array([[2.9, 3.1, 3.0], [1.0, 1.05, 0.95]])
-    found = compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.01, 0.1), metric=name)
+    found = compare([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.01, 0.1), metric=name)
     assert verdict(found)[0].startswith(sentence)
-    assert (
-        f" in {name.replace('validation', 'validation').replace('_', ' ')}, over 3 paired seeds at step 3."
-        in verdict(found)[0]
-    )
-    turned = compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.1, 0.01), metric=name)
+    words = name.replace("val_", "validation ").replace("_", " ")
+    assert f" in {words}, over 3 paired seeds at step 3." in verdict(found)[0]
+    turned = compare([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values, name=name))], (0.1, 0.01), metric=name)
     assert verdict(turned) == verdict(found)
 
 
 def test_few_pairs_are_said_to_rest_on_normal_differences(file):
     values = np.array([[2.9, 3.1, 3.0], [1.0, 1.05, 0.95]])
-    (said, *_) = verdict(compared([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values))], (0.01, 0.1)))
+    (said, *_) = verdict(compare([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values))], (0.01, 0.1)))
     assert said.endswith("all 8 flips of their signs: p = 0.25. 3 pairs cannot bring that below 0.25: "
                          "the answer takes differences for normal.")  # fmt: skip
 
 
 def test_what_cannot_be_told_apart_is_said_with_the_seeds_that_would_do(file):
     values = np.random.default_rng(2).normal(1, 0.1, (2, 8))
-    found = compared([file(block({"lr": [0.01, 0.1], "seed": range(8)}, values))], (0.01, 0.1))
+    found = compare([file(block({"lr": [0.01, 0.1], "seed": range(8)}, values))], (0.01, 0.1))
     assert verdict(found)[0].startswith("0.01 and 0.1 cannot be told apart in loss: a difference of ")
     rates, (columns, rows) = compared_tables(found, 0.5)
     assert rates[0] == ["learning rate", "loss", "compared", "diverged"]
@@ -222,7 +220,7 @@ def test_what_cannot_be_told_apart_is_said_with_the_seeds_that_would_do(file):
 
 def test_what_diverged_is_told(file):
     path = file(block({"lr": [0.01, 0.1], "seed": range(6)}, drawn(2, 6), diverged={7: 2, 9: 1}))
-    said = verdict(compared([path], (0.01, 0.1)))
+    said = verdict(compare([path], (0.01, 0.1)))
     told = "Networks that diverged are left out, with their partners: 0 at 0.01 and 2 at 0.1."
     assert any(sentence.startswith(told) for sentence in said)
 
@@ -231,7 +229,7 @@ def test_pairs_that_are_alike_are_worth_more(file):
     rng = np.random.default_rng(1)
     common = rng.normal(0, 1, 12)
     values = np.array([common + 3, common + 3.1]) + rng.normal(0, 0.05, (2, 12))
-    said = verdict(compared([file(block({"lr": [0.01, 0.1], "seed": range(12)}, values))], (0.01, 0.1)))
+    said = verdict(compare([file(block({"lr": [0.01, 0.1], "seed": range(12)}, values))], (0.01, 0.1)))
     assert said[1].startswith(
         "The same seeds make both rates alike (correlation 0.99): unpaired, it would take 136 times"
     )
@@ -264,22 +262,22 @@ def sums(pairing, lrs=(0.1, 0.2), batches=8, replicates=4):
 
 def test_batches_of_replicates_are_compared_by_their_means(file):
     records = sums("common")
-    found = compared([file(records)], (0.1, 0.2))
+    found = compare([file(records)], (0.1, 0.2))
     means = records["loss_sum"].values.reshape(2, 8) / 4
     assert float(only(found)["p_value"]) == pytest.approx(scipy.stats.ttest_rel(*means).pvalue)
     assert found.replicates == 4
     assert "over 8 paired batches of 4 trainings each at step 80" in verdict(found)[0]
     assert "8 trainings diverged, and are left out" in verdict(found)[-1]
-    assert compared([file(records)], (0.1, 0.2), metric="accuracy").metric == "accuracy"
+    assert compare([file(records)], (0.1, 0.2), metric="accuracy").metric == "accuracy"
     with pytest.raises(
         InputError, match=r"^metric must be one of loss, accuracy; got 'loss_sum'. Did you mean 'loss'\?$"
     ):
-        compared([file(records)], (0.1, 0.2), metric="loss_sum")
+        compare([file(records)], (0.1, 0.2), metric="loss_sum")
 
 
 def test_batches_of_independent_replicates_are_not_paired(file):
     records = sums("independent")
-    found = compared([file(records)], (0.1, 0.2))
+    found = compare([file(records)], (0.1, 0.2))
     means = records["loss_sum"].values.reshape(2, 8) / 4
     assert float(only(found)["p_value"]) == pytest.approx(scipy.stats.ttest_ind(*means, equal_var=False).pvalue)
     assert "between 8 and 8 batches of 4 trainings each that are not paired" in verdict(found)[0]
@@ -287,7 +285,7 @@ def test_batches_of_independent_replicates_are_not_paired(file):
 
 def test_the_trainings_of_a_batch_are_counted_one_by_one(file):
     """Four single trainings vary twice as much as their mean."""
-    (_rates, (_columns, rows)) = compared_tables(compared([file(sums("common"))], (0.1, 0.2)), 0.2)
+    (_rates, (_columns, rows)) = compared_tables(compare([file(sums("common"))], (0.1, 0.2)), 0.2)
     assert rows[0][1] == "32 (as now)"
     needed = int(rows[-1][1])
     records = sums("common")
@@ -315,18 +313,18 @@ def folder(tmp_path):
 
 
 def test_rounds_of_a_grid_are_compared_together(folder):
-    found = only(compared([folder], (0.01, 0.1)))
+    found = only(compare([folder], (0.01, 0.1)))
     assert float(found["p_value"]) == pytest.approx(scipy.stats.ttest_rel(*drawn(2, 6)).pvalue)
-    assert int(only(compared([folder], (0.01, 0.1), experiment="round2"))["pairs"]) == 2
-    assert compared([folder], (0.01, 0.1), experiment="crossed").over == "init_seed"
+    assert int(only(compare([folder], (0.01, 0.1), experiment="round2"))["pairs"]) == 2
+    assert compare([folder], (0.01, 0.1), experiment="crossed").over == "init_seed"
     sentence = r"^experiment must be one of grid, round2, crossed; got 'gird'. Did you mean 'grid'\?$"
     with pytest.raises(InputError, match=sentence):
-        compared([folder], (0.01, 0.1), experiment="gird")
+        compare([folder], (0.01, 0.1), experiment="gird")
 
 
 def test_of_several_experiments_without_a_grid_one_must_be_named(folder):
     (folder / "records-grid.root").unlink()
     with pytest.raises(InputError, match=r"^experiment must be one of round2, crossed; got none. Choose one.$"):
-        compared([folder], (0.01, 0.1))
+        compare([folder], (0.01, 0.1))
     with pytest.raises(InputError, match=r"^experiment must be left out for files; got 'grid'."):
-        compared([folder / "records-crossed.root"], (0.01, 0.1), experiment="grid")
+        compare([folder / "records-crossed.root"], (0.01, 0.1), experiment="grid")

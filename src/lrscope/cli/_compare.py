@@ -70,12 +70,12 @@ def compare(given: list[str]) -> int:
 
 
 def _compared(paths: list[str], options: Compare) -> "Comparison":
-    from lrscope.studies import compared
+    from lrscope.studies import compare
 
     if len(options.lr) != 2:
         got = " and ".join(f"{lr:g}" for lr in options.lr) or None
         raise must_be("--lr", "given twice, for the two rates", got, "Write for example --lr 0.001 --lr 0.01.")
-    return compared(
+    return compare(
         paths,
         (options.lr[0], options.lr[1]),
         metric=options.metric,

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lrscope.studies._catalogue import STUDIES, study
-from lrscope.studies._compare import Case, Comparison, compared
+from lrscope.studies._compare import Case, Comparison, compare
 from lrscope.studies._compare_words import compared_tables, verdict
 from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import ONLY, Folder
@@ -32,7 +32,7 @@ __all__ = [
     "Listed",
     "Moving",
     "Still",
-    "compared",
+    "compare",
     "compared_tables",
     "cost",
     "grid_files",

@@ -69,7 +69,7 @@ class Comparison:
         return [(case.labels, case.result) for case in self.cases if isinstance(case.result, xr.Dataset)]
 
 
-def compared(
+def compare(
     paths: Sequence[str | PathLike[str]],
     lrs: tuple[float, float],
     *,
