@@ -371,7 +371,7 @@ def test_the_second_derivative_sees_the_noise_and_the_statistics_of_training():
     curvature = network.curvature(parameters, buffers, batch, key)
 
     def gradient(vector):
-        return network.forward_back(vector, buffers, batch, key, frozenset()).gradient
+        return network.forward_backward(vector, buffers, batch, key, frozenset()).gradient
 
     direction = torch.linspace(-1, 1, len(parameters), dtype=torch.float64)
     step = 1e-6
@@ -382,3 +382,38 @@ def test_the_second_derivative_sees_the_noise_and_the_statistics_of_training():
     assert torch.allclose(matrix, matrix.T, atol=1e-12)
     other = network.curvature(parameters, buffers, batch, key + 1).product(direction)
     assert not torch.allclose(other, product, rtol=1e-2)
+
+
+class Counting(nn.Module):
+    """Assigns a buffer anew instead of writing into it, and one that depends on its parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("mean", torch.zeros(4))
+
+    def forward(self, inputs):
+        outputs = self.layer(inputs)
+        self.calls = self.calls + 1
+        self.mean = 0.9 * self.mean + 0.1 * outputs.mean(0)
+        return outputs + self.mean.detach()
+
+
+def test_buffers_that_forward_assigns_are_those_of_the_module_alone():
+    training = run(Counting, optimizer=SGD(), sweep=Sweep(lr=[0.1, 0.2]))
+    (block,) = training
+    torch.manual_seed(0)
+    module = Counting().double()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.2)
+    inputs, losses = torch.from_numpy(FEATURES), []
+    for _ in range(3):
+        optimizer.zero_grad()
+        module.mean = module.mean.detach()
+        loss = nn.functional.mse_loss(module(inputs), inputs)
+        losses.append(loss.item())
+        loss.backward()
+        optimizer.step()
+    np.testing.assert_allclose(block.loss[1], losses, rtol=1e-10)
+    assert training.state["chunk/0/buffers/calls"].tolist() == [3, 3]
+    np.testing.assert_allclose(training.state["chunk/0/buffers/mean"][1], module.mean.detach(), atol=1e-12)

@@ -19,14 +19,14 @@ from lrscope.errors import InputError
 from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
 from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
+from lrscope.training._activations import Tree
 from lrscope.training._compile import compile_step, pays
 from lrscope.training._graph import Traced, drop_idle, leaves
 from lrscope.training._images import channels_last
-from lrscope.training._network import Batch, Network, Pass, in_words
+from lrscope.training._network import Batch, Network, StepOutput, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
 from lrscope.training._state import State, Values, apart, ordered
-from lrscope.training._tape import Tree
 
 Step = Callable[..., tuple[State, Values]]
 StepKind = tuple[tuple[int, ...], int]
@@ -266,7 +266,7 @@ class Ensemble:
         needs = frozenset(need for number in due for need in self._recipe.probes[number].required())
         parameters, buffers = state["parameters"], state["buffers"]
         key = mix(clock.seed) + clock.step
-        result = self._network.forward_back(parameters, buffers, offered.batch, key, needs)
+        result = self._network.forward_backward(parameters, buffers, offered.batch, key, needs)
         rate, reason, control = self._rate(state, numbers["lr"], clock, result, offered.batch)
         all_numbers: dict[str, Number] = {**self._recipe.constants, **numbers, "lr": rate}
         updated, rule = self._recipe.rule.update(parameters, result.gradient, state["rule"], all_numbers)
@@ -282,7 +282,7 @@ class Ensemble:
         return ordered({**after, DIVERGED_AT: diverged_at}, state), {**values, DIVERGED_AT: diverged_at}
 
     def _rate(
-        self, state: State, lr: Tensor, clock: Clock, result: Pass, batch: Batch
+        self, state: State, lr: Tensor, clock: Clock, result: StepOutput, batch: Batch
     ) -> tuple[Tensor, Tensor | None, State]:
         """Return the learning rate of the update, its reason, and the state of the controller."""
         if self._recipe.controller is None:
@@ -292,7 +292,7 @@ class Ensemble:
         feedback = Feedback(lr, clock.step, result.loss, parameters, result.gradient, curvature.product)
         return self._recipe.controller.control(state["controller"], feedback)
 
-    def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: Pass) -> Moment:
+    def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: StepOutput) -> Moment:
         tree = self._network.layout.tree
         return Moment(
             structure=self._network.structure,
@@ -348,7 +348,7 @@ def _tree(batch: Batch) -> Tree:
     return {"inputs": batch.inputs, "targets": batch.targets}
 
 
-def _first_not_finite(result: Pass, step: Tensor, before: Tensor) -> Tensor:
+def _first_not_finite(result: StepOutput, step: Tensor, before: Tensor) -> Tensor:
     """Return the first step with a loss or gradient that is not finite, -1 if there was none yet."""
     # 0 times a number is 0 unless it is not finite; the sum takes fewer passes over the gradient than `isfinite`.
     finite = torch.isfinite(result.loss) & ((result.gradient * 0).sum() == 0)

@@ -1,4 +1,4 @@
-"""One network as pure functions of its parameter vector: loss, gradient, what its layers put out."""
+"""One network as pure functions of its parameter vector: loss, gradient, outputs of its layers."""
 
 import copy
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from torch.nn.parameter import is_lazy
 from lrscope.errors import InputError, must_be
 from lrscope.optim import LOSSES, Loss, takes_classes
 from lrscope.probes import Need, Structure, structure_of
+from lrscope.training._activations import ActivationCapture, Tree
 from lrscope.training._noise import MemberNoise
-from lrscope.training._tape import Tape, Tree
 from lrscope.trees import Layout, flatten
 
 EVALUATED = 1000
@@ -35,8 +35,8 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What one pass forward and back through the network gives.
+class StepOutput:
+    """Results of one forward and backward pass.
 
     Attributes
     ----------
@@ -148,10 +148,10 @@ class Network:
 
         return Curvature(loss, parameters)
 
-    def forward_back(
+    def forward_backward(
         self, parameters: Tensor, buffers: Tree, batch: Batch, key: Tensor, needs: frozenset[Need]
-    ) -> Pass:
-        """Return loss, gradient and what was asked for, of one batch in training mode.
+    ) -> StepOutput:
+        """Return loss, gradient and what else is needed, of one batch in training mode.
 
         Parameters
         ----------
@@ -160,19 +160,21 @@ class Network:
         key : scalar int64, of the noise of this step
         needs : ``activations``, ``activation_gradients``
         """
-        nudges = self._no_nudges(batch, parameters) if "activation_gradients" in needs else {}
-        listening = bool(needs & {"activations", "activation_gradients"})
+        offsets = self._zero_offsets(batch, parameters) if "activation_gradients" in needs else {}
+        captures = bool(needs & {"activations", "activation_gradients"})
 
-        def loss_of(vector: Tensor, nudges: Tree) -> tuple[Tensor, tuple[Tree, Tensor, Tree]]:
-            fresh = {name: buffer.clone() for name, buffer in buffers.items()}
-            with Tape(self._training, nudges, listening) as tape, MemberNoise(key), sdpa_kernel(SDPBackend.MATH):
-                outputs = functional_call(self._training, {**self.layout.tree(vector), **fresh}, (batch.inputs,))
-            return self._loss(outputs, batch.targets), (fresh, outputs, tape.outputs)
+        def loss_of(vector: Tensor, offsets: Tree) -> tuple[Tensor, tuple[Tree, Tensor, Tree]]:
+            tensors = {**self.layout.tree(vector), **{name: buffer.clone() for name, buffer in buffers.items()}}
+            capture = ActivationCapture(self._training, offsets, captures)
+            with capture, MemberNoise(key), sdpa_kernel(SDPBackend.MATH):
+                outputs = functional_call(self._training, tensors, (batch.inputs,))
+            # `functional_call` writes what `forward` assigned (``self.count = self.count + 1``) back into `tensors`.
+            updated = {name: tensors[name] for name in buffers}
+            return self._loss(outputs, batch.targets), (updated, outputs, capture.outputs)
 
-        (gradient, by_layer), (loss, (fresh, outputs, heard)) = grad_and_value(loss_of, argnums=(0, 1), has_aux=True)(
-            parameters, nudges
-        )
-        return Pass(loss, gradient, fresh, outputs, heard, by_layer)
+        (gradient, by_layer), (loss, aux) = grad_and_value(loss_of, argnums=(0, 1), has_aux=True)(parameters, offsets)
+        updated, outputs, activations = aux
+        return StepOutput(loss, gradient, updated, outputs, activations, by_layer)
 
     def check_classes(self, targets: Tensor) -> None:
         """Make sure that each class (sample) has an output, where the loss is a cross-entropy.
@@ -191,15 +193,15 @@ class Network:
             allowed = f"one number for each of the {highest + 1} classes of the targets"
             raise must_be("the model's output for a sample", allowed, f"shape {self._outputs}")
 
-    def _no_nudges(self, batch: Batch, like: Tensor) -> Tree:
-        """Return zeros to add to each layer's output: the loss's gradient for them is that for the activation."""
+    def _zero_offsets(self, batch: Batch, like: Tensor) -> Tree:
+        """Return zeros to add to each layer's output: the loss's gradient for them is that for the activations."""
         samples = batch.inputs.shape[0]
         return {layer.path: like.new_zeros((samples, *layer.shape)) for layer in self.structure.layers}
 
     def _explored(self, example: Batch) -> Structure:
         shapes = f"inputs {tuple(example.inputs.shape)} and targets {tuple(example.targets.shape)}"
         try:
-            with torch.no_grad(), Tape(self._evaluating) as tape:
+            with torch.no_grad(), ActivationCapture(self._evaluating) as capture:
                 outputs = self._evaluating(example.inputs)
             self._check_outputs(outputs, example)
             loss = self._loss(outputs, example.targets)
@@ -210,9 +212,9 @@ class Network:
         if loss.ndim:
             raise must_be("loss", "one number for a batch", f"a tensor of shape {tuple(loss.shape)}")
         self._outputs = tuple(outputs.shape[1:])
-        heard = {path: output for path, output in tape.outputs.items() if len(output) == len(example.inputs)}
+        layers = {path: output for path, output in capture.outputs.items() if len(output) == len(example.inputs)}
         sizes = [tensor[0].numel() for tensor in (outputs, example.targets)]
-        return structure_of(self._evaluating, heard, *sizes)
+        return structure_of(self._evaluating, layers, *sizes)
 
     def _check_outputs(self, outputs: object, example: Batch) -> None:
         if not isinstance(outputs, Tensor):
