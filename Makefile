@@ -11,13 +11,19 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --constra
 SOURCES := src tests $(wildcard benchmarks) $(wildcard examples)
 WANTED := pyproject.toml constraints.txt
 
-.PHONY: help study test test-long lint format bench docs clean
+NUMBERS := tests/analysis tests/optim tests/probes tests/recorder tests/training tests/papers/linearity
+CORE := tests/training/test_ensemble.py tests/training/test_experiment.py tests/recorder/test_recorder.py
+CORE_READING := tests/test_records.py tests/test_specification.py tests/store/test_writer.py tests/store/test_reader.py
+
+.PHONY: help study test test-long test-numbers test-no-compiler test-newest lint format bench docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make study      train a study (STUDY=fluctuation, stability, sweep or linearity) and say where its report is"
 	@echo "                again: make study ARGS=--overwrite; after an interruption: make study ARGS=--resume"
-	@echo "make test       run the tests (a few minutes); make test-long runs the long ones"
+	@echo "make test       run the tests (a few minutes); make test-long runs the long ones, make test-numbers those of"
+	@echo "                them that guard numbers, make test-no-compiler and make test-newest the core of the suite"
+	@echo "                without a C compiler and with the newest dependencies"
 	@echo "make lint       ruff, mypy --strict, import contracts; make format repairs what ruff can"
 	@echo "make docs       every public name is documented, every example in README and docs runs"
 	@echo "make bench      measure speed and memory against plain PyTorch, write docs/benchmarks.md"
@@ -32,7 +38,25 @@ test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile
 
 test-long: $(VENV)/installed-test
-	@$(BIN)/python -m pytest --quiet -m long
+	@$(BIN)/python -m pytest --quiet -m long --numprocesses auto --dist loadfile
+
+# Of the long tests those that guard numbers: what is trained, measured and estimated.
+test-numbers: $(VENV)/installed-test
+	@$(BIN)/python -m pytest --quiet -m long --numprocesses auto --dist loadfile $(wildcard $(NUMBERS))
+
+# A PATH without compilers: torch must not need one, and nor must we.
+test-no-compiler: $(VENV)/installed-test
+	@mkdir -p $(VENV)/no-compiler
+	@for tool in bash sh env uname cat ls which git ldconfig timeout; do \
+	  found=$$(command -v $$tool) && ln -sf "$$found" $(VENV)/no-compiler/$$tool || true; done
+	@timeout 600 env -u CC -u CXX PATH="$(abspath $(VENV))/no-compiler" $(abspath $(BIN))/python -m pytest --quiet \
+	  --numprocesses 2 --dist loadfile $(CORE)
+
+# The newest versions that pyproject.toml allows, but PyTorch as in constraints.txt; at most six minutes.
+test-newest: | $(VENV)/bin/python
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade --editable ".[test]" \
+	  "$$(grep '^torch==' constraints.txt)"
+	@timeout 360 $(BIN)/python -m pytest --quiet --numprocesses auto --dist loadfile $(CORE) $(CORE_READING)
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check $(SOURCES)

@@ -13,6 +13,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `make bench`. Only ratios within one run count: the machine is {machine}.
+
+Nothing has been measured on a GPU yet. `python -m benchmarks.gpu` does that in at most six minutes on a machine with
+CUDA and prints the table that belongs here.
 """
 MARK = "<!-- {name} -->"
 MARKED = re.compile(f"^{MARK.format(name='([a-z]+)')}$", flags=re.MULTILINE)
