@@ -13,7 +13,7 @@ from lrscope import store
 from lrscope.data import Digits, Samples
 from lrscope.models import CNN
 from lrscope.optim import Adam
-from lrscope.studies.sweep import Options, experiments
+from lrscope.studies.sweep import STUDY, Options
 from lrscope.training import Experiment, Sweep, stream
 
 ROUNDS = 3
@@ -113,7 +113,7 @@ def _trained(data: object, model: CNN, sweep: Sweep, epochs: int, chunk_size: in
 
 def recording() -> None:
     with tempfile.TemporaryDirectory() as folder, store.Writer(Path(folder) / "records.root", {}) as writer:
-        training = stream(experiments(OPTIONS)["grid"], device="cpu")
+        training = stream(STUDY.experiments(OPTIONS)["grid"], device="cpu")
         for block in training:
             writer.extend(block, training.state)
 

@@ -15,7 +15,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pytest
 
-from lrscope.report import Interactive
+from lrscope.report import Animation, Figure, Report
+from lrscope.report import Table as NewTable
 from lrscope.studies import Findings, Folder, Still, run, study, write_report
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -78,7 +79,7 @@ class Commands:
 
     SMALL_BLOCKS = "constants(BLOCK_BYTES=100_000)\n"
     """Set-up that closes a block of records at each epoch."""
-    NO_REPORT = "lrscope.studies.write_report = lambda folder: folder.report\n"
+    NO_REPORT = "lrscope.studies.write_report = lambda folder, *_: folder.report\n"
     """Set-up that leaves the report out."""
     SHORT_REPORT = """
 import dataclasses
@@ -158,7 +159,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder
         if name not in made:
             made[name] = Folder(tmp_path_factory.mktemp(name) / "run")
             assert name in SMALL, f"a small grid of {name} must be added to SMALL"
-            assert run(name, study(name).Options(**SMALL[name]), made[name], command=f"lrscope run {name}")
+            assert run(name, study(name).options(**SMALL[name]), made[name], command=f"lrscope run {name}")
             write_report(made[name])
         return made[name]
 
@@ -179,11 +180,31 @@ def _check_drawn(found: Findings) -> None:
             figure.set_dpi(30)
             figure.canvas.draw()
             plt.close(figure)
-        elif isinstance(item, Interactive):
-            json.loads(item.figure.to_json(), parse_constant=pytest.fail)
-    for film in found.films:
-        shapes = {frame.shape for frame in film.draw().frames()}
-        assert len(shapes) == 1, film.name
+    _check_films(film.draw() for film in found.films)
+
+
+@pytest.fixture(scope="session")
+def check_report() -> Callable[[Report], None]:
+    """Return the function that checks that every figure and animation of a report can be drawn."""
+    return _check_report
+
+
+def _check_report(report: Report) -> None:
+    for item in report.items:
+        if isinstance(item, Figure):
+            figure = item.draw(report.results)
+            assert figure.axes, item.name
+            figure.set_dpi(30)
+            figure.canvas.draw()
+            plt.close(figure)
+        elif isinstance(item, NewTable):
+            assert len(item.frame(report.results)), item.name
+    _check_films(item.draw(report.results) for item in report.items if isinstance(item, Animation))
+
+
+def _check_films(films: Iterator[Any]) -> None:
+    for film in films:
+        assert len({frame.shape for frame in film.frames()}) == 1
 
 
 @pytest.fixture(scope="session")

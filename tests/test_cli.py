@@ -14,7 +14,7 @@ import lrscope
 import lrscope.studies
 from lrscope.cli import main
 from lrscope.cli._options import _first_sentences
-from lrscope.studies import STUDIES
+from lrscope.studies import study, study_names
 
 SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"
 OPTIONS = (
@@ -52,7 +52,7 @@ def finished(tmp_path_factory) -> Path:
     """Return the folder of a finished run without its report."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+        patch.setattr(lrscope.studies, "write_report", lambda folder, *_: folder.report)
         assert main([*RUN, *SHORT, "--out", str(folder)]) == 0
     return folder
 
@@ -139,10 +139,10 @@ def test_cuda_without_a_gpu_is_one_sentence(refused):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["rum"], "command must be one of run, report, compare, inspect, data, export, list; got 'rum'. "
+        (["rum"], "command must be one of run, report, figures, compare, inspect, data, export, list; got 'rum'. "
          "Did you mean 'run'?"),
-        (["run"], f"STUDY must be one of {', '.join(STUDIES)}; got none. Write for example: lrscope run fluctuation"),
-        (["run", "fluctation"], f"study must be one of {', '.join(STUDIES)}; got 'fluctation'. "
+        (["run"], f"STUDY must be one of {', '.join(study_names())}; got none. Write for example: lrscope run sweep"),
+        (["run", "fluctation"], f"study must be one of {', '.join(study_names())}; got 'fluctation'. "
          "Did you mean 'fluctuation'?"),
         (["list", "all"], "lrscope list takes no arguments; got all."),
         (["report"], "lrscope report takes one folder; got none. See lrscope report --help."),
@@ -186,7 +186,7 @@ def test_a_folder_of_another_study_is_left_alone(refused, done):
     )
     sentence = refused(*RUN, *SHORT, "--out", done, "--resume")
     assert sentence == f"--resume must continue the study fluctuation; {done} holds results of logits."
-    known = ", ".join(STUDIES)
+    known = ", ".join(study_names())
     assert refused("report", done) == f"study must be one of {known}; got 'logits'. Did you mean 'stability'?"
 
 
@@ -199,7 +199,7 @@ def test_results_are_replaced_only_on_request(refused, done, monkeypatch, capsys
     (done / "notes.txt").write_text("mine")
     (done / "tables").mkdir()
     (done / "tables" / "old.csv").write_text("old")
-    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder, *_: folder.report)
     assert main([*RUN, *SHORT, "--seeds", "2", "--out", str(done), "--overwrite"]) == 0
     assert sorted(file.name for file in done.iterdir()) == ["experiment.json", "notes.txt", "records.root"]
     assert json.loads((done / "experiment.json").read_text())["options"]["seeds"] == 2
@@ -278,13 +278,13 @@ def test_records_that_cannot_be_read_are_one_sentence(refused, done):
 
 
 def test_a_run_says_where_its_report_is(done, monkeypatch, capsys):
-    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder, *_: folder.report)
     assert main(["report", str(done)]) == 0
     assert capsys.readouterr().out == f"Report: {done}/report.html\n"
 
 
 def test_the_command_is_written_down_so_that_it_can_be_typed_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder: folder.report)
+    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder, *_: folder.report)
     folder = tmp_path / "my results"
     assert main([*RUN, *SHORT, "--overwrite", "--out", str(folder)]) == 0
     command = json.loads((folder / "experiment.json").read_text())["command"]
@@ -326,6 +326,7 @@ def test_brackets_in_a_path_are_no_markup(done, tmp_path, capsys):
         (["run", "fluctuation", "--help"], "usage: lrscope run fluctuation"),
         (["run", "sweep", "--help"], "usage: lrscope run sweep"),
         (["report", "--help"], "usage: lrscope report DIR"),
+        (["figures", "--help"], "usage: lrscope figures DIR"),
         (["compare", "--help"], "usage: lrscope compare DIR --lr X --lr Y"),
         (["inspect", "--help"], "usage: lrscope inspect FILE.root"),
         (["list", "--help"], "usage: lrscope list"),
@@ -373,7 +374,7 @@ def test_options_are_refused_before_pytorch_is_imported():
 def test_the_studies_are_listed_with_their_questions(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(maxsplit=1) for line in lines] == [[name, question] for name, question in STUDIES.items()]
+    assert [line.split(maxsplit=1) for line in lines] == [[name, study(name).question] for name in study_names()]
 
 
 def test_an_output_nobody_reads_on_is_no_traceback(done):

@@ -15,7 +15,7 @@ def sweep(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "my run"
     words = ["--lrs", "0.001", "0.01", "--seeds", "3", "--epochs", "2", "--crossed-seeds", "2"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrscope.studies.write_report", lambda folder: folder.report)
+        patch.setattr("lrscope.studies.write_report", lambda folder, *_: folder.report)
         assert main(["run", "sweep", *words, "--out", str(folder)]) == 0
     return folder
 
@@ -26,7 +26,7 @@ def shapes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes") / "run"
     grid = ["--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--seeds", "2"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrscope.studies.write_report", lambda folder: folder.report)
+        patch.setattr("lrscope.studies.write_report", lambda folder, *_: folder.report)
         assert main(["run", "fluctuation", *grid, "--epochs", "3", "--samples", "20", "--out", str(folder)]) == 0
     return folder
 

@@ -17,7 +17,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "my run"
     words = ["--shapes", "circle", "--lrs", "0.01", "--seeds", "2", "--epochs", "3", "--samples", "20"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrscope.studies.write_report", lambda folder: folder.report)
+        patch.setattr("lrscope.studies.write_report", lambda folder, *_: folder.report)
         assert main(["run", "fluctuation", *words, "--out", str(folder)]) == 0
     return folder
 

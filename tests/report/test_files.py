@@ -1,3 +1,5 @@
+"""Claims, tables and figures as files: whole or not at all, the same each time."""
+
 import csv
 import json
 import os
@@ -5,75 +7,106 @@ import stat
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure as Drawing
 
 from lrscope.errors import StoreError
-from lrscope.report import Claim, Table, write_claims, write_picture, write_table
-from lrscope.report._files import plain
+from lrscope.report import ClaimResult, Figure, draw, write
+from lrscope.report._files import plain, write_claims, write_table
+from lrscope.report._pictures import DPI, PNG, picture, size
+
+
+def drawn(points=3):
+    figure = Drawing(figsize=(4, 3), layout="constrained")
+    figure.subplots().plot(np.arange(points), 1 / (1 + np.arange(points)))
+    return figure
+
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
-def test_claims_are_a_list_of_objects_with_the_published_fields(tmp_path):
-    claim = Claim("a", "table 1", "Most lie low.", 0.5, np.float64(0.25), np.float32(0.5), True, agree="1 of 1 seeds")
-    path = write_claims(tmp_path / "claims.json", [claim])
-    assert json.loads(path.read_text()) == [
-        {
-            "id": "a",
-            "source": "table 1",
-            "statement": "Most lie low.",
-            "published": 0.5,
-            "measured": 0.25,
-            "tolerance": 0.5,
-            "holds": True,
-            "note": "",
-            "agree": "1 of 1 seeds",
-        }
-    ]
+def test_claims_are_a_list_of_objects(tmp_path):
+    claim = ClaimResult(
+        "a", "table 1", "Most lie low.", 0.5, np.float64(0.25), np.float32(0.5), np.bool_(True), "", "1 of 1"
+    )
+    (written,) = json.loads(write_claims(tmp_path / "claims.json", [claim]).read_text())
+    assert list(written) == list(ClaimResult.__dataclass_fields__)
+    assert (written["measured"], written["tolerance"], written["holds"], written["agree"]) == (
+        0.25,
+        0.5,
+        True,
+        "1 of 1",
+    )
 
 
 @pytest.mark.parametrize("holds", [True, False, None])
 def test_a_verdict_keeps_its_three_states(tmp_path, holds):
-    path = write_claims(tmp_path / "claims.json", [Claim("a", "", "", 0, 0, 0, holds)])
+    path = write_claims(tmp_path / "claims.json", [ClaimResult("a", "", "", 0, 0, 0, holds)])
     assert json.loads(path.read_text())[0]["holds"] is holds
 
 
-def test_a_numpy_verdict_is_a_verdict(tmp_path):
-    path = write_claims(tmp_path / "claims.json", [Claim("a", "", "", 0, 0, 0, np.bool_(True))])
-    assert json.loads(path.read_text())[0]["holds"] is True
-
-
 def test_what_is_not_finite_is_null_in_json():
-    value = {"a": [1, float("nan"), (float("inf"), np.array([1.5, np.nan]))], 2: np.int64(3)}
+    value = {"a": [1, float("nan"), (float("inf"), np.array([1.5, np.nan]))], 2: xr.DataArray(3)}
     assert plain(value) == {"a": [1, None, [None, [1.5, None]]], "2": 3}
 
 
 @given(st.lists(st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\r\0")), NUMBERS), max_size=5))
 def test_a_table_reads_back_as_it_was(tmp_path_factory, rows):
-    path = write_table(tmp_path_factory.mktemp("t") / "table.csv", Table("t", ["name", "value"], rows))
+    frame = pd.DataFrame(rows, columns=["name", "value"]).astype(object)
+    path = write_table(tmp_path_factory.mktemp("t") / "table.csv", frame)
     with path.open(newline="", encoding="utf-8") as file:
         header, *read = csv.reader(file)
     assert header == ["name", "value"]
     assert [(name, float(value)) for name, value in read] == rows
 
 
-def test_numpy_numbers_are_written_as_numbers(tmp_path):
-    path = write_table(tmp_path / "table.csv", Table("t", ["a", "b"], [[np.float64(0.1), np.int64(3)]]))
-    assert path.read_text() == "a,b\n0.1,3\n"
+def test_a_small_figure_is_an_svg_and_one_with_many_points_a_png():
+    kind, content = picture(drawn())
+    assert kind == "svg"
+    assert ElementTree.fromstring(content).tag.endswith("svg")
+    many, pixels = picture(drawn(20000))
+    assert (many, pixels[:8]) == ("png", PNG)
+    assert size(content) == size(pixels) == (4 * 96, 3 * 96)
 
 
-def test_a_picture_is_a_png_and_an_svg(tmp_path, figure):
-    png, svg = write_picture(tmp_path / "figures", "loss", figure)
-    assert (png.name, svg.name) == ("loss.png", "loss.svg")
-    assert png.read_bytes().startswith(b"\x89PNG")
-    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+def test_a_figure_is_the_same_each_time():
+    assert picture(drawn()) == picture(drawn())
 
 
-def test_a_picture_is_the_same_each_time(tmp_path, figure):
-    first = [path.read_bytes() for path in write_picture(tmp_path, "a", figure)]
-    assert [path.read_bytes() for path in write_picture(tmp_path, "b", figure)] == first
+def test_pixels_are_counted_at_the_resolution_of_the_figures():
+    header = PNG + b"\0\0\0\rIHDR" + (DPI * 3).to_bytes(4) + DPI.to_bytes(4)
+    assert size(header) == (3 * 96, 96)
+    assert size(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>') is None
+
+
+@pytest.mark.parametrize("parallel", [100, 1])
+def test_closures_are_drawn_alone_and_by_several_processes(tmp_path, monkeypatch, results, parallel):
+    monkeypatch.setattr("lrscope.report._write.PARALLEL", parallel)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    calls = []
+
+    def line(count):
+        figure = Drawing(figsize=(4, 3), layout="constrained")
+        figure.subplots().plot(np.arange(count), 1 / (1 + np.arange(count)))
+        return figure
+
+    items = [Figure(f"f{n}", "", "", lambda tree, n=n: line(n + tree["networks"].sizes["network"])) for n in (1, 2)]
+    files = draw(items, results, tmp_path, lambda *each: calls.append(each))
+    assert [file.name for file in files] == ["f1.svg", "f2.svg"]
+    assert [file.read_bytes() for file in files] == [picture(drawn(40 + n))[1] for n in (1, 2)]
+    assert calls == [("Drawing", 1, 2), ("Drawing", 2, 2)]
+
+
+def test_a_report_is_a_page_with_figures_tables_and_claims(tmp_path, report):
+    page = write(report, tmp_path)
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {"report.html", "claims.json", "figures/loss.svg", "tables/fractions.csv", "tables/networks.csv"}
+    before = page.read_bytes()
+    assert write(report, tmp_path).read_bytes() == before
 
 
 def test_a_file_has_the_usual_permissions(tmp_path):
@@ -93,9 +126,8 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.replace", full)
-    sentence = r"claims\.json could not be written: No space left on device\. Free space or choose another folder\."
-    with pytest.raises(StoreError, match=sentence):
-        write_claims(path, [Claim("a", "", "", 0, 0, 0, True)])
+    with pytest.raises(StoreError, match=r"claims\.json could not be written: No space left on device"):
+        write_claims(path, [ClaimResult("a", "", "", 0, 0, 0, True)])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,23 +1,74 @@
+"""Tables from results, claims that are counted, names that are unique."""
+
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from lrscope.errors import InputError
-from lrscope.report import Claim, Picture, Table, verdict, write_picture
-from lrscope.report._pictures import DPI, PNG, compact, png, size, svg
+from lrscope.report import ClaimResult, Figure, Report, Section, Table, array_of, dataset_of, verdict
 
 
-def test_a_row_that_does_not_fit_is_refused():
-    with pytest.raises(InputError, match=r"a row of the table 'Errors' must be 2 cells long; got \(1, 2, 3\)\."):
-        Table("Errors", ["a", "b"], [[1, 2], [1, 2, 3]])
+def rows(table, results):
+    frame = table.frame(results)
+    return [list(frame.columns), *frame.values.tolist()]
 
 
-def test_bytes_that_are_no_picture_are_refused():
-    with pytest.raises(InputError, match="image must be the bytes of a PNG or SVG file; got b'GIF89a'"):
-        Picture("a", "", b"GIF89a")
+def test_a_table_has_a_row_for_each_place_with_a_value(results):
+    table = Table("t", "T", "fractions", ("part", "lr"), {"share": "below 0.3"})
+    assert rows(table, results) == [["part", "lr", "below 0.3"], ["encoder", 0.01, 0.75], ["decoder", 0.01, 0.5]]
+
+
+def test_columns_may_name_dimensions_and_order_them(results):
+    table = Table("t", "T", "fractions/share", ("lr", "part"), {"share": "x", "lr": "learning rate"})
+    assert rows(table, results)[:2] == [["part", "x", "learning rate"], ["encoder", 0.75, 0.01]]
+
+
+def test_without_columns_there_are_all_dimensions_and_variables(results):
+    assert rows(Table("t", "T", "fractions"), results)[:2] == [["part", "lr", "share"], ["encoder", 0.01, 0.75]]
+
+
+def test_whole_numbers_are_whole_and_what_is_not_finite_is_none():
+    data = xr.Dataset({"a": ("x", [1.0, np.nan, 3.0]), "b": ("x", [0.5, 0.25, np.inf]), "c": ("x", ["u", "v", "w"])})
+    table = Table("t", "T", lambda _: data, columns={"a": "a", "b": "b", "c": "c"})
+    cells = rows(table, xr.DataTree())[1:]
+    assert cells == [[1, 0.5, "u"], [None, 0.25, "v"], [3, None, "w"]]
+    assert [type(cell) for cell in cells[0]] == [int, float, str]
+
+
+def test_a_table_may_be_a_frame_and_may_be_empty():
+    frame = pd.DataFrame({"why": ["because"], "round": [2]})
+    assert rows(Table("t", "T", lambda _: frame), xr.DataTree()) == [["why", "round"], ["because", 2]]
+    assert rows(Table("t", "T", lambda _: frame[:0]), xr.DataTree()) == [["why", "round"]]
+
+
+def test_a_single_value_is_a_row():
+    results = xr.DataTree.from_dict({"one": xr.Dataset({"best": 0.1})})
+    assert rows(Table("t", "T", "one"), results) == [["best"], [0.1]]
 
 
 @pytest.mark.parametrize(
-    ("found", "sentence"),
+    ("ask", "nearest"),
+    [
+        (lambda tree: Table("t", "T", "fractions", columns={"shore": "x"}).frame(tree), "'share'"),
+        (lambda tree: Table("t", "T", "fractoins").frame(tree), "'fractions'"),
+        (lambda tree: array_of(tree, "fractions/shares"), "'fractions/share'"),
+        (lambda tree: dataset_of(tree, "network"), "'networks'"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_the_nearest_name(results, ask, nearest):
+    with pytest.raises(InputError, match=f"Did you mean {nearest}"):
+        ask(results)
+
+
+def test_two_items_of_one_name_are_refused():
+    items = [Figure("loss", "A", "", None), Figure("loss", "B", "", None)]
+    with pytest.raises(InputError, match="'loss'"):
+        Report("R", "?", [], [], [Section("S", items=items)])
+
+
+@pytest.mark.parametrize(
+    ("holds", "sentence"),
     [
         ([], "No statements were checked."),
         ([True], "1 of 1 statement holds."),
@@ -26,32 +77,5 @@ def test_bytes_that_are_no_picture_are_refused():
         ([None], "0 of 1 statement holds, 1 could not be checked."),
     ],
 )
-def test_the_verdict_counts(found, sentence):
-    assert verdict([Claim("", "", "", 0, 0, 0, holds) for holds in found]) == sentence
-
-
-def test_small_figures_stay_vectors_and_large_ones_become_pixels(figure):
-    assert compact(figure) == svg(figure)
-    axes = figure.axes[0]
-    axes.scatter(range(20000), [n * 7919 % 1000 for n in range(20000)])
-    assert compact(figure) == png(figure)
-
-
-def test_a_picture_from_files_is_the_one_that_was_drawn(tmp_path, figure):
-    png_file, svg_file = write_picture(tmp_path, "loss", figure)
-    assert Picture.from_files("Loss", "It falls.", svg_file, png_file) == Picture.of(figure, "Loss", "It falls.")
-
-
-def test_both_forms_of_a_figure_state_the_same_size(figure):
-    width, height = size(png(figure))
-    assert size(svg(figure)) == (pytest.approx(width, abs=2), pytest.approx(height, abs=2))
-    assert 300 < width < 420
-
-
-def test_a_picture_without_a_stated_size_has_none():
-    assert size(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>') is None
-
-
-def test_pixels_are_counted_at_the_resolution_of_the_figures():
-    header = PNG + b"\0\0\0\rIHDR" + (DPI * 3).to_bytes(4) + DPI.to_bytes(4)
-    assert size(header) == (3 * 96, 96)
+def test_the_verdict_counts(holds, sentence):
+    assert verdict([ClaimResult("", "", "", 0, 0, 0, one) for one in holds]) == sentence

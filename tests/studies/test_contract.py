@@ -4,10 +4,8 @@ import csv
 import dataclasses
 import json
 import os
-import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,27 +13,25 @@ import xarray as xr
 
 from lrscope import store
 from lrscope.papers.linearity import Replication
-from lrscope.report import Claim, Interactive
+from lrscope.report import Animation, ClaimResult, Figure, Report, Table
 from lrscope.report._film import ffmpeg
 from lrscope.specification import from_json, to_json
-from lrscope.studies import STUDIES, Findings, Folder, Listed, Still, study
+from lrscope.studies import Folder, study, study_names
+from lrscope.studies._report import report_of
 from lrscope.training import Experiment
 
 SOURCE = Path(__file__).parents[2] / "src"
 FRESH = """
 import sys
 from lrscope.cli import main
-from lrscope.studies import _report
-_report._draw = lambda path, name, draw: (path / f"{name}.png", path / f"{name}.svg")
-_report._filmed = lambda path, name, draw: path
 code = main(["report", sys.argv[1]])
 print(sorted({"torch", "lrscope.training"} & set(sys.modules)))
 sys.exit(code)
 """
-"""Writes a report again, figures and films as they are."""
+"""Writes a report again."""
 
 
-@pytest.fixture(scope="module", params=STUDIES)
+@pytest.fixture(scope="module", params=study_names())
 def name(request) -> str:
     return str(request.param)
 
@@ -48,7 +44,7 @@ def folder(name, finished) -> Folder:
 def options_of(folder: Folder):
     description = folder.description()
     chosen = {key: value for key, value in description["options"].items() if key != "class"}
-    return study(description["study"]).Options(**chosen)
+    return study(description["study"]).options(**chosen)
 
 
 @pytest.fixture(scope="module")
@@ -57,26 +53,30 @@ def records(folder) -> dict[str, xr.Dataset]:
 
 
 @pytest.fixture(scope="module")
-def found(name, folder, records) -> Findings:
-    return study(name).findings(records, options_of(folder))
+def report(folder) -> Report:
+    return report_of(folder)
 
 
 def files(folder: Path, kind: str) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob(kind))}
 
 
-def test_the_folder_holds_what_the_design_says(folder, found):
-    items = [item for chapter in found.chapters for item in chapter.items]
-    stills, tables = ([item.name for item in items if isinstance(item, kind)] for kind in (Still, Listed))
-    expected = {"experiment.json", "claims.json", "report.html"}
+def test_the_folder_holds_what_the_design_says(folder, report):
+    expected = {"experiment.json", "report.html"} | ({"claims.json"} if report.claims else set())
     expected |= {file.name for each in folder.description()["experiments"] for file in folder.records(each)}
-    expected |= {f"tables/{table}.csv" for table in tables}
-    expected |= {f"figures/{still}.{kind}" for still in stills for kind in ("png", "svg")}
-    expected |= {f"figures/{film.name}.{'mp4' if ffmpeg() else 'gif'}" for film in found.films}
-    expected |= {"histograms.root"} if found.histograms else set()
-    assert {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()} == expected
-    assert tables
-    assert len(stills + tables) == len(set(stills + tables))
+    kinds = {}
+    for item in report.items:
+        if isinstance(item, Table):
+            expected.add(f"tables/{item.name}.csv")
+        elif not item.appendix:
+            moving = isinstance(item, Animation)
+            kinds[f"figures/{item.name}"] = {".mp4" if ffmpeg() else ".gif"} if moving else {".svg", ".png"}
+    files = {path.relative_to(folder.path) for path in folder.path.rglob("*") if path.is_file()}
+    drawn = {path.with_suffix("").as_posix(): path.suffix for path in files if path.parent.name == "figures"}
+    assert {path.as_posix() for path in files if path.parent.name != "figures"} == expected
+    assert all(suffix in kinds[name] for name, suffix in drawn.items())
+    assert drawn.keys() == kinds.keys()
+    assert any(isinstance(item, Figure) for item in report.items)
 
 
 def test_the_description_says_what_ran_where_and_how(name, folder):
@@ -112,18 +112,18 @@ def members(asked: Experiment | Replication) -> int:
 
 
 def test_the_options_are_documented_and_have_defaults(name):
-    chosen = study(name).Options()
-    assert study(name).Options.__doc__
+    chosen = study(name).options()
+    assert study(name).options.__doc__
     assert dataclasses.fields(chosen)
     for experiment in study(name).experiments(chosen).values():
         assert from_json(experiment.to_json()) == experiment
 
 
-def test_the_claims_have_all_their_fields(folder, found):
-    written = json.loads((folder.path / "claims.json").read_text())
-    fields = [field.name for field in dataclasses.fields(Claim)]
-    assert {"id", "source", "statement", "published", "measured", "tolerance", "holds"} <= set(fields)
-    assert [list(claim) for claim in written] == [fields] * len(found.claims)
+def test_the_claims_have_all_their_fields(folder, report):
+    file = folder.path / "claims.json"
+    written = json.loads(file.read_text()) if report.claims else []
+    fields = [field.name for field in dataclasses.fields(ClaimResult)]
+    assert [list(claim) for claim in written] == [fields] * len(report.claims)
     assert len({claim["id"] for claim in written}) == len(written)
     for claim in written:
         assert claim["holds"] in (True, False, None)
@@ -142,26 +142,20 @@ def test_the_tables_are_rectangles_without_nan(folder):
         assert not {"nan", "None", "inf"} & {cell for row in rows for cell in row}
 
 
-def test_figures_can_be_drawn_in_another_process(found):
-    for item in items_of(found, Still):
-        assert pickle.loads(pickle.dumps(item.draw)).func is item.draw.func
-        assert item.title
-        assert item.caption.endswith(".")
-
-
-def items_of(found: Findings, kind: type) -> Iterator[object]:
-    return (item for chapter in found.chapters for item in chapter.items if isinstance(item, kind))
-
-
-def test_the_page_says_all_of_it(folder, found, read):
+def test_the_page_says_all_of_it(folder, report, read):
     text = read(folder.report)
-    for sentence in [found.title, found.question, *found.summary, *(claim.statement for claim in found.claims)]:
+    for sentence in [report.title, report.question, *report.summary, *(claim.statement for claim in report.claims)]:
         assert " ".join(sentence.split()) in text
-    for item in (*items_of(found, Still), *items_of(found, Interactive)):
+    for item in report.items:
         assert item.title in text
     assert f"lrscope run {folder.description()['study']}" in text
     assert " nan" not in text
     assert "None" not in text
+
+
+def test_every_figure_of_the_appendix_can_be_drawn(report, check_report):
+    hidden = [item for item in report.items if not isinstance(item, Table) and item.appendix]
+    check_report(dataclasses.replace(report, sections=[dataclasses.replace(report.sections[0], items=hidden)]))
 
 
 def test_a_report_in_a_fresh_interpreter_needs_no_torch_and_says_the_same(folder):

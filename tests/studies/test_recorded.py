@@ -11,7 +11,7 @@ from lrscope import store
 from lrscope.cli import main
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block
-from lrscope.report import Interactive
+from lrscope.report._old import Interactive
 from lrscope.studies import Listed, Still, write_records_report
 from lrscope.studies import _recorded_view as view
 from lrscope.studies._recorded import recorded_findings

@@ -3,11 +3,13 @@
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
     TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -37,6 +39,29 @@ class Bar:
         self._progress.update(self._task, completed=done, total=total)
 
     def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._progress.live.is_started:
+            self._progress.stop()
+
+
+class Activity:
+    """What is being done after a training, and how much of it is left; it appears with the first thing."""
+
+    def __init__(self) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        console = Console(stderr=True)
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=None)
+
+    def show(self, activity: str, done: int, total: int) -> None:
+        """Show what is being done; a total of 0 is unknown."""
+        if not self._progress.live.is_started:
+            self._progress.start()
+        self._progress.update(self._task, description=activity, completed=done, total=total or None)
+
+    def __enter__(self) -> "Activity":
         return self
 
     def __exit__(self, *_error: object) -> None:

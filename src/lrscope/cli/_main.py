@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from lrscope.cli._compare import compare
 from lrscope.cli._data import data
 from lrscope.cli._export import export
-from lrscope.cli._report import inspect, report
+from lrscope.cli._report import figures, inspect, report
 from lrscope.cli._run import run
 from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
 from lrscope.errors import InputError, LrscopeError, unknown
@@ -21,6 +21,7 @@ What does the learning rate do to a neural network, neuron by neuron?
   lrscope run STUDY [options] --out DIR   train a study, record everything, write its report
   lrscope report DIR                      write the report of a run again from its records
   lrscope report FILE.root                write a report of any file of records, such as a Recorder's
+  lrscope figures DIR [NAME ...]          draw figures that the report only names
   lrscope compare DIR --lr X --lr Y       say whether the difference between two learning rates is real
   lrscope inspect FILE.root               say what a file of records holds
   lrscope data fetch NAME --root DIR      download MNIST or CIFAR-10, and check it
@@ -63,6 +64,7 @@ def _dispatch(given: list[str]) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "run": run,
         "report": report,
+        "figures": figures,
         "compare": compare,
         "inspect": inspect,
         "data": data,
@@ -84,9 +86,7 @@ def _dispatch(given: list[str]) -> int:
 def _list(given: list[str]) -> int:
     if given and given[0] in HELP:
         return explained(LIST)
-    from lrscope.studies import STUDIES
-
     if given:
         raise InputError(f"lrscope list takes no arguments; got {shlex.join(given)}.")
-    print(listed(STUDIES))
+    print(listed())
     return 0

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lrscope.cli._bar import Activity
 from lrscope.cli._words import HELP, explained, one_path
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ Write tables, figures, claims and page of a finished run again from its records;
   DIR             folder that `lrscope run` has written
   FILE.root ...   records of any training, or several files that continue each other; the page goes to FILE-report
 """
+FIGURES = """\
+usage: lrscope figures DIR [NAME ...]
+
+Draw figures and films of a finished run into DIR/figures: by default those that its report only names.
+
+  DIR    folder that `lrscope run` has written
+  NAME   of a figure, as the report gives it
+"""
 INSPECT = """\
 usage: lrscope inspect FILE.root
 
@@ -36,8 +45,8 @@ def reported(folder: "Folder") -> None:
     """Write the report of a run and say where it is."""
     from lrscope.studies import write_report
 
-    with Console(stderr=True).status("Analysing and drawing"):
-        page = write_report(folder)
+    with Activity() as activity:
+        page = write_report(folder, activity.show)
     print(f"Report: {page}")
 
 
@@ -48,11 +57,24 @@ def report(given: list[str]) -> int:
     from lrscope.studies import Folder, write_records_report
 
     if given and all(word.endswith(".root") or Path(word).is_file() for word in given):
-        with Console(stderr=True).status("Reading, analysing and drawing"):
-            page = write_records_report(given)
+        with Activity() as activity:
+            page = write_records_report(given, activity.show)
         print(f"Report: {page}")
         return 0
     reported(Folder(one_path("lrscope report", "folder", given)))
+    return 0
+
+
+def figures(given: list[str]) -> int:
+    """Draw figures of a run that its report only names; return the exit code."""
+    if not given or any(word in HELP for word in given):
+        return explained(FIGURES)
+    from lrscope.studies import Folder, draw_figures
+
+    with Activity() as activity:
+        files = draw_figures(Folder(Path(given[0])), given[1:], activity.show)
+    for file in files:
+        print(file)
     return 0
 
 

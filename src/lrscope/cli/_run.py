@@ -36,16 +36,16 @@ class Place:
 
 def run(given: list[str]) -> int:
     """Train a study and write its report; return the exit code."""
-    from lrscope.studies import STUDIES, Folder, study
+    from lrscope.studies import Folder, study, study_names
 
     if given and given[0] in HELP:
-        return explained(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{listed(STUDIES)}\n")
+        return explained(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{listed()}\n")
     if not given:
-        example = f"Write for example: lrscope run {next(iter(STUDIES))}"
-        raise InputError(f"STUDY must be one of {', '.join(STUDIES)}; got none. {example}")
+        names = ", ".join(study_names())
+        raise InputError(f"STUDY must be one of {names}; got none. Write for example: lrscope run sweep")
     name, *rest = given
     sys.path.insert(0, "")  # a target of one's own may lie in the folder where the command is given
-    options, place = parsed({"study": study(name).Options, "run": Place}, rest, f"lrscope run {name}")
+    options, place = parsed({"study": study(name).options, "run": Place}, rest, f"lrscope run {name}")
     folder = Folder(place.out or Path("results") / name)
     if place.estimate:
         from lrscope.studies import cost
@@ -65,7 +65,7 @@ def _trained(name: str, options: Any, place: "Place", folder: "Folder", command:
 
     if place.resume and place.overwrite:
         raise InputError("--resume or --overwrite must be given, not both: one keeps what the other removes.")
-    with Bar(getattr(study(name), "UNIT", "network steps")) as bar:
+    with Bar(study(name).unit) as bar:
         return train(
             name,
             options,

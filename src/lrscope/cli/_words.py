@@ -1,7 +1,6 @@
 """What every command says and understands: sentences on stderr, --help, one path."""
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +31,17 @@ def one_path(program: str, what: str, given: list[str]) -> Path:
     return Path(given[0])
 
 
-def listed(studies: Mapping[str, str]) -> str:
-    """Return the studies and their questions, one a line."""
-    width = max(map(len, studies))
-    return "\n".join(f"  {name:{width}}  {question}" for name, question in studies.items())
+def listed() -> str:
+    """Return the studies and their questions, one a line; of one that cannot be imported, the reason."""
+    from lrscope.studies import study, study_names
+
+    names = study_names()
+    width = max(map(len, names), default=0)
+    lines = []
+    for name in names:
+        try:
+            line = study(name).question
+        except InputError as error:
+            line = str(error)
+        lines.append(f"  {name:{width}}  {line}")
+    return "\n".join(lines)

@@ -1,27 +1,26 @@
-"""What was found, told in one HTML file that opens offline; and the same in files that other programs read.
+"""A report as one HTML file that opens offline, and as files that other programs read.
 
-A `Report` is frozen data: a question, its answer in plain words, `Claim` by `Claim` what the source stated and what was
-measured, and `Section` by `Section` its tables, pictures and interactive figures. `write_html` makes the page. The page
+A `Report` is frozen data: a question, its answer in plain words, `ClaimResult` by `ClaimResult` what the source states
+and what was measured, and `Section` by `Section` its tables, figures and animations. `write` makes the files. The page
 asks the network for nothing, and the same report always gives the same bytes.
 """
 
-from lrscope.report._files import write_claims, write_picture, write_table
 from lrscope.report._film import write_film
-from lrscope.report._html import render, write_html
-from lrscope.report._parts import Claim, Interactive, Picture, Report, Section, Table, verdict
+from lrscope.report._parts import Animation, ClaimResult, Figure, Report, Section, Table, array_of, dataset_of, verdict
+from lrscope.report._write import Progress, draw, write
 
 __all__ = [
-    "Claim",
-    "Interactive",
-    "Picture",
+    "Animation",
+    "ClaimResult",
+    "Figure",
+    "Progress",
     "Report",
     "Section",
     "Table",
-    "render",
+    "array_of",
+    "dataset_of",
+    "draw",
     "verdict",
-    "write_claims",
+    "write",
     "write_film",
-    "write_html",
-    "write_picture",
-    "write_table",
 ]

@@ -1,4 +1,4 @@
-"""Claims, tables and pictures as files for other programs. A file is there as a whole or not at all."""
+"""Claims and tables as files for other programs. A file is there as a whole or not at all."""
 
 import csv
 import io
@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrscope.errors import StoreError
-from lrscope.report._parts import Claim, Table
-from lrscope.report._pictures import png, svg
+from lrscope.report._parts import ClaimResult
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import pandas as pd
 
 
-def write_claims(path: str | Path, claims: Sequence[Claim]) -> Path:
-    """Write ``claims.json``: a list with one object a claim, its fields in the order of `Claim`.
+def write_claims(path: str | Path, claims: Sequence[ClaimResult]) -> Path:
+    """Write ``claims.json``: a list with one object a claim, its fields in the order of `ClaimResult`.
 
     A number that is not finite becomes null.
 
@@ -28,11 +27,11 @@ def write_claims(path: str | Path, claims: Sequence[Claim]) -> Path:
     StoreError : the file cannot be written
     """
     text = json.dumps([plain(asdict(claim)) for claim in claims], indent=2, ensure_ascii=False, allow_nan=False)
-    return write(path, f"{text}\n".encode())
+    return write_file(path, f"{text}\n".encode())
 
 
-def write_table(path: str | Path, table: Table) -> Path:
-    """Write a table as CSV (RFC 4180 with line feeds, UTF-8): columns, then rows, numbers in full precision.
+def write_table(path: str | Path, frame: "pd.DataFrame") -> Path:
+    """Write the cells of a table as CSV (RFC 4180 with line feeds, UTF-8), numbers in full precision.
 
     Raises
     ------
@@ -40,22 +39,12 @@ def write_table(path: str | Path, table: Table) -> Path:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([plain_number(cell) for cell in row] for row in table.rows)
-    return write(path, text.getvalue().encode())
+    writer.writerow(frame.columns)
+    writer.writerows(frame.itertuples(index=False))
+    return write_file(path, text.getvalue().encode())
 
 
-def write_picture(folder: str | Path, name: str, figure: "Figure") -> tuple[Path, Path]:
-    """Write a matplotlib figure as ``<name>.png`` (200 dots an inch) and ``<name>.svg``; return both paths.
-
-    Raises
-    ------
-    StoreError : a file cannot be written
-    """
-    return write(Path(folder) / f"{name}.png", png(figure)), write(Path(folder) / f"{name}.svg", svg(figure))
-
-
-def write(path: str | Path, content: bytes) -> Path:
+def write_file(path: str | Path, content: bytes) -> Path:
     """Write a file so that nobody ever sees half of it; folders that are missing are made."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -76,6 +65,8 @@ def plain(value: Any) -> Any:
     """Return a value as JSON can hold it: numpy's scalars and arrays as Python's, what is not finite as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "values"):
+        return plain(value.values)
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     if isinstance(value, list | tuple):

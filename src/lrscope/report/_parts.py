@@ -1,30 +1,202 @@
-"""What a report is made of. Frozen data without any markup: every text is plain text and is escaped on the page."""
+"""What a report is made of: declarations without markup. Every text is plain text and is escaped on the page.
 
-from collections.abc import Mapping, Sequence
+`Figure`, `Animation` and `Table` say how they are made from the results of a study, an `xarray.DataTree`; nothing is
+drawn or computed before a report is written.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lrscope.errors import must_be
-from lrscope.report._pictures import compact, kind, smaller
+import numpy as np
+import xarray as xr
+
+from lrscope.errors import InputError, must_be, unknown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from matplotlib.figure import Figure
-
-Cell = str | int | float | bool | None
+    import pandas as pd
+    from matplotlib.figure import Figure as Drawing
 
 
-class Drawable(Protocol):
-    """Whatever writes itself as plotly's JSON: a `plotly.graph_objects.Figure`."""
+class Frames(Protocol):
+    """Anything that yields pictures of one size: a `lrscope.figures.Film`."""
 
-    def to_json(self) -> str:
-        """Return the figure as plotly's JSON."""
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield (height, width, 3) bytes."""
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One statement of the source that can be checked, and what the check gave.
+class Figure:
+    """A figure that matplotlib draws.
+
+    Attributes
+    ----------
+    name : of its file, ``figures/<name>.svg`` or ``.png``
+    title, caption : what is shown; how to read it
+    draw : returns the matplotlib figure of the results; any callable
+    appendix : if true, only `lrscope figures` draws it, and the page names it
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: "Callable[[xr.DataTree], Drawing]" = field(repr=False)
+    appendix: bool = False
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A film, written beside the figures as MP4 (or GIF, without ffmpeg); the page names its file.
+
+    Attributes
+    ----------
+    name : of its file, ``figures/<name>.mp4`` or ``.gif``
+    title, caption : what is shown; how to read it
+    draw : returns the frames for the results; any callable
+    appendix : if true, only `lrscope figures` draws it
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[xr.DataTree], Frames] = field(repr=False)
+    appendix: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, in the page and as ``tables/<name>.csv``.
+
+    Attributes
+    ----------
+    name : of its file
+    title : what it lists
+    of : path in the results, or a callable that returns a Dataset, DataArray or DataFrame of the results
+    index : dimensions whose combinations are the rows, outermost first; all dimensions by default
+    columns : variable, dimension or other coordinate -> heading, in the order of the columns; dimensions that are not
+        named come first, under their own names. By default all variables, under their ``long_name``
+    note : how to read it
+
+    Rows without any value are left out, unless all are.
+    """
+
+    name: str
+    title: str
+    of: "str | Callable[[xr.DataTree], Any]" = field(repr=False)
+    index: Sequence[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def frame(self, results: xr.DataTree) -> "pd.DataFrame":
+        """Return the rows under their headings; None where there is no number, or none that is finite.
+
+        Raises
+        ------
+        InputError : a column or path does not exist.
+        """
+        data = _at(results, self.of) if isinstance(self.of, str) else self.of(results)
+        data = data.to_dataset() if isinstance(data, xr.DataTree) else data
+        if isinstance(data, xr.DataArray):
+            data = data.to_dataset(name=data.name or "value")
+        headings = dict(self.columns)
+        known = [*map(str, data.variables), *map(str, data.dims)] if isinstance(data, xr.Dataset) else list(data)
+        for name in headings:
+            if name not in known:
+                raise unknown(f"a column of the table {self.name!r}", name, known)
+        if isinstance(data, xr.Dataset):
+            headings = headings or {str(name): _heading(array) for name, array in data.data_vars.items()}
+            dims = [*self.index, *(str(dim) for dim in data.dims if dim not in self.index)]
+            headings = {dim: dim for dim in dims if dim in data.coords and dim not in headings} | headings
+            data = _rows(data, [str(name) for name in data if name in headings], dims)
+        if not headings:
+            return _plain(data)
+        return _plain(data[list(headings)]).set_axis(list(headings.values()), axis=1)
+
+
+def array_of(results: xr.DataTree, path: str) -> xr.DataArray:
+    """Return the variable at a path of the results: ``rates/score``.
+
+    Raises
+    ------
+    InputError : there is none; the nearest path is given.
+    """
+    found = _at(results, path)
+    if not isinstance(found, xr.DataArray):
+        raise unknown("a variable of the results", path, _paths(results))
+    return found
+
+
+def dataset_of(results: xr.DataTree, path: str) -> xr.Dataset:
+    """Return the variables of the node at a path of the results: ``rates``.
+
+    Raises
+    ------
+    InputError : there is none; the nearest path is given.
+    """
+    found = _at(results, path)
+    if not isinstance(found, xr.DataTree):
+        raise unknown("a node of the results", path, _paths(results))
+    return found.to_dataset()
+
+
+def _at(results: xr.DataTree, path: str) -> xr.DataTree | xr.DataArray:
+    try:
+        return results[path]
+    except KeyError:
+        raise unknown("a path of the results", path, _paths(results)) from None
+
+
+def _paths(results: xr.DataTree) -> list[str]:
+    nodes = {node.path.strip("/"): node for node in results.subtree}
+    return [*filter(None, nodes), *(f"{path}/{name}".strip("/") for path in nodes for name in nodes[path].data_vars)]
+
+
+def _heading(array: xr.DataArray) -> str:
+    return str(array.attrs.get("long_name", array.name)).replace("_", " ")
+
+
+def _rows(data: xr.Dataset, values: Sequence[str], dims: list[str]) -> "pd.DataFrame":
+    """Return a row for each combination of the dimensions at which some variable has a value."""
+    chosen = data[list(values)]
+    frame = chosen.to_dataframe(dim_order=dims) if dims else chosen.expand_dims("row").to_dataframe()
+    known = frame[list(values)].notna().any(axis=1)
+    return (frame[known] if known.any() else frame).reset_index()
+
+
+def _plain(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return Python's own numbers and texts: whole ones as int, None where there is none."""
+    cells = frame.astype(object).where(frame.notna(), None)
+    for place in range(cells.shape[1]):
+        column = [None if isinstance(cell, float) and not isfinite(cell) else cell for cell in cells.iloc[:, place]]
+        numbers = [cell for cell in column if isinstance(cell, float)]
+        if numbers and all(number.is_integer() for number in numbers):
+            column = [int(cell) if isinstance(cell, float) else cell for cell in column]
+        cells.isetitem(place, np.array([*column, None], dtype=object)[:-1])
+    return cells
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Attributes
+    ----------
+    title : also its line in the table of contents
+    text : paragraphs, separated by empty lines
+    items : what it shows, in order
+    collapsed : whether the reader has to open it
+    """
+
+    title: str
+    text: str = ""
+    items: Sequence[Figure | Animation | Table] = ()
+    collapsed: bool = False
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """One statement of the source that can be checked, and the result of the check.
 
     Attributes
     ----------
@@ -32,10 +204,11 @@ class Claim:
     source : where it is stated: ``section 4.1, table 2``
     statement : in words, as the source means it
     published, measured : the two numbers, or texts, or lists of them
-    tolerance : how far apart they may be, a number or in words
+    tolerance : how far they may differ, a number or in words
     holds : whether it holds here; None if it could not be checked
-    note : what a reader must know beside it, such as why it could not be checked
+    note : what a reader must know, such as why it could not be checked
     agree : how many repetitions agree: ``3 of 4 seeds``
+    rule : how many must agree: ``more than half of the seeds``
     """
 
     id: str
@@ -47,91 +220,11 @@ class Claim:
     holds: bool | None
     note: str = ""
     agree: str = ""
+    rule: str = ""
 
     def __post_init__(self) -> None:
         if self.holds is not None:  # comparisons of arrays give numpy's bool, which `is True` does not know
             object.__setattr__(self, "holds", bool(self.holds))
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells under their columns; the first column names the rows.
-
-    Raises
-    ------
-    InputError : a row has more or fewer cells than there are columns
-    """
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise must_be(f"a row of the table {self.title!r}", f"{len(self.columns)} cells long", tuple(row))
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A still figure.
-
-    Attributes
-    ----------
-    title, caption : what is shown; what to see in it
-    image : the bytes of a PNG or SVG file
-    alt : for those who cannot see it; the title if empty
-
-    Raises
-    ------
-    InputError : the bytes are neither PNG nor SVG
-    """
-
-    title: str
-    caption: str
-    image: bytes = field(repr=False)
-    alt: str = ""
-
-    def __post_init__(self) -> None:
-        kind(self.image)
-
-    @classmethod
-    def from_files(cls, title: str, caption: str, svg: "Path", png: "Path") -> "Picture":
-        """Return a figure that was written as both as a picture: sharp as SVG, or as PNG where the SVG is large."""
-        return cls(title, caption, smaller(svg.read_bytes(), png.read_bytes()))
-
-    @classmethod
-    def of(cls, figure: "Figure", title: str, caption: str, alt: str = "") -> "Picture":
-        """Return a matplotlib figure as a picture: sharp as SVG, or as PNG where the SVG would be large."""
-        return cls(title, caption, compact(figure), alt)
-
-
-@dataclass(frozen=True)
-class Interactive:
-    """A plotly figure: one can hover, zoom and choose. It is drawn when the reader comes to it."""
-
-    title: str
-    caption: str
-    figure: Drawable = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A chapter of the report.
-
-    Attributes
-    ----------
-    title : also its line in the table of contents
-    text : paragraphs, parted by empty lines
-    items : what it shows, in order
-    collapsed : whether the reader has to open it, as for appendices
-    """
-
-    title: str
-    text: str = ""
-    items: Sequence[Table | Picture | Interactive] = ()
-    collapsed: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,32 +234,54 @@ class Report:
     Attributes
     ----------
     title, question : what was done, and to learn what
-    summary : what was found, in plain words, one text a paragraph
-    claims, sections : see `Claim` and `Section`
+    summary : the result in plain words, one text a paragraph
+    claims, sections : see `ClaimResult` and `Section`
+    results : what figures and tables are made of
     experiment : the experiment's JSON form
     command : the line to type to get the same again
     metadata : versions, machine, dates: name -> text
     again : what the command does
+    draw : the command that draws the figures of the appendix
+
+    Raises
+    ------
+    InputError : two items have one name.
     """
 
     title: str
     question: str
     summary: Sequence[str]
-    claims: Sequence[Claim]
+    claims: Sequence[ClaimResult]
     sections: Sequence[Section]
-    experiment: Mapping[str, Any]
-    command: str
+    results: xr.DataTree = field(default_factory=xr.DataTree)
+    experiment: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     again: str = "This command trains the same networks again and writes this report."
+    draw: str = "lrscope figures DIR"
+
+    def __post_init__(self) -> None:
+        names = [(isinstance(item, Table), item.name) for item in self.items]
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated:
+            raise InputError(f"Two items of the report are named {repeated[1]!r}. Give each a name of its own.")
+        if not all(isinstance(item, Figure | Animation | Table) for item in self.items):
+            kinds = ", ".join(sorted({type(item).__name__ for item in self.items}))
+            raise must_be("items of a section", "Figure, Animation or Table", kinds)
+
+    @property
+    def items(self) -> list[Figure | Animation | Table]:
+        """Everything that the sections show."""
+        return [item for section in self.sections for item in section.items]
 
 
-def verdict(claims: Sequence[Claim]) -> str:
+def verdict(claims: Sequence[ClaimResult]) -> str:
     """Return in words how many claims hold.
 
     Examples
     --------
-    >>> found = [True, True, False, None]
-    >>> verdict([Claim(str(n), "", "", 0, 0, 0, holds) for n, holds in enumerate(found)])
+    >>> results = [True, True, False, None]
+    >>> verdict([ClaimResult(str(n), "", "", 0, 0, 0, holds) for n, holds in enumerate(results)])
     '2 of 4 statements hold, 1 does not hold, 1 could not be checked.'
     """
     if not claims:

@@ -1,4 +1,4 @@
-"""Still figures as bytes: the same figure always gives the same bytes."""
+"""Figures as the bytes of one file each: the same figure always gives the same bytes."""
 
 import io
 import re
@@ -6,77 +6,48 @@ import struct
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-
-from lrscope.errors import must_be
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
 
 PNG = b"\x89PNG\r\n\x1a\n"
-DPI = 200
-PIXELS_AN_INCH = 96
-"""CSS pixels."""
-PADDING = 0.1
-"""Inches of white around a picture."""
-LARGE = 100_000
-"""Bytes above which a picture of the page is a PNG instead of an SVG, if that is smaller."""
+DPI = 150
+CSS_DPI = 96
+"""CSS pixels an inch."""
+DENSE = 3000
+"""A figure with more points than these is a PNG: as SVG it would be large, and slow to show."""
 
 
-def png(figure: "Figure") -> bytes:
-    """Return a matplotlib figure as the bytes of a PNG file, 200 dots an inch."""
-    return _saved(figure, "png", {"Software": None})
-
-
-def svg(figure: "Figure") -> bytes:
-    """Return a matplotlib figure as the bytes of an SVG file, without date and with reproducible ids."""
-    with mpl.rc_context({"svg.hashsalt": "lrscope"}):
-        return _saved(figure, "svg", {"Date": None, "Creator": None})
-
-
-def compact(figure: "Figure") -> bytes:
-    """Return the SVG of a figure, or its PNG where the SVG is large and the PNG is not."""
-    drawn = svg(figure)
-    return drawn if len(drawn) <= LARGE else smaller(drawn, png(figure))
-
-
-def smaller(svg: bytes, png: bytes) -> bytes:
-    """Return the SVG of a figure, or its PNG where the SVG is large and the PNG is smaller."""
-    return svg if len(svg) <= LARGE else min(svg, png, key=len)
-
-
-def kind(image: bytes) -> str:
-    """Return the media type of a picture: ``image/png`` or ``image/svg+xml``."""
-    if image.startswith(PNG):
-        return "image/png"
-    if b"<svg" in image[:2000]:
-        return "image/svg+xml"
-    raise must_be("image", "the bytes of a PNG or SVG file", image[:12])
+def picture(figure: "Figure") -> tuple[str, bytes]:
+    """Return ``png`` or ``svg``, and the bytes of such a file: SVG, or PNG for images and for many points."""
+    kind = "png" if _is_dense(figure) else "svg"
+    metadata: dict[str, None] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "lrscope"}):  # reproducible ids
+        figure.savefig(buffer, format=kind, dpi=DPI, facecolor="white", metadata=metadata)
+    return kind, buffer.getvalue()
 
 
 def size(image: bytes) -> tuple[int, int] | None:
     """Return width and height in CSS pixels, if the picture states them."""
     if image.startswith(PNG):
         width, height = struct.unpack(">II", image[16:24])
-        return round(width * PIXELS_AN_INCH / DPI), round(height * PIXELS_AN_INCH / DPI)
+        return round(width * CSS_DPI / DPI), round(height * CSS_DPI / DPI)
     head = re.search(rb"<svg[^>]*>", image)
     stated = dict(re.findall(rb'\b(width|height)="([\d.]+)pt"', head.group())) if head else {}
     if len(stated) < 2:
         return None
-    points = PIXELS_AN_INCH / 72
+    points = CSS_DPI / 72
     return round(float(stated[b"width"]) * points), round(float(stated[b"height"]) * points)
 
 
-def _saved(figure: "Figure", form: str, metadata: dict[str, None]) -> bytes:
-    buffer = io.BytesIO()
-    box = _settled(figure)
-    figure.savefig(buffer, format=form, dpi=DPI, bbox_inches=box, facecolor="white", metadata=metadata)
-    return buffer.getvalue()
-
-
-def _settled(figure: "Figure") -> "Bbox":
-    """Return the inches that the figure fills, its layout worked out once: that takes longer than to draw it."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-    return figure.get_tightbbox().padded(PADDING)
+def _is_dense(figure: "Figure") -> bool:
+    """Tell whether a figure has an image, or many points."""
+    points = 0
+    for ax in figure.axes:
+        if ax.images or any(type(each).__name__ == "QuadMesh" for each in ax.collections):
+            return True
+        points += len(ax.patches) + sum(int(np.size(line.get_xdata())) for line in ax.lines)
+        points += sum(int(np.size(each.get_offsets())) + sum(map(len, each.get_paths())) for each in ax.collections)
+    return points > DENSE

@@ -1,28 +1,41 @@
-"""Which studies there are."""
+"""Which studies there are: those that installed packages declare as entry points ``lrscope.studies``."""
 
-import importlib
-from collections.abc import Mapping
-from types import ModuleType
+from importlib.metadata import EntryPoint, entry_points
 
-from lrscope.errors import unknown
+from lrscope.errors import InputError, unknown
+from lrscope.studies._study import Study
 
-STUDIES: Mapping[str, str] = {
-    "fluctuation": "Which neurons take part in learning, and how does that depend on the learning rate?",
-    "stability": "When and why does training suddenly start to oscillate, and what announces it?",
-    "sweep": "Which learning rate should I use, and how sure is that?",
-    "linearity": "What does the learning rate do to the average network, and is that a straight line?",
-}
-"""Name of each study -> the question it asks."""
+GROUP = "lrscope.studies"
 
 
-def study(name: str) -> ModuleType:
-    """Return a study's folder, e.g. `lrscope.papers.fluctuation`.
+def study_names() -> list[str]:
+    """Return the names of all studies, sorted; none is imported."""
+    return sorted(_entries())
+
+
+def study(name: str) -> Study:
+    """Return a study by its name.
 
     Raises
     ------
-    InputError : there is no such study; the nearest name is given.
+    InputError : there is none of this name, or it cannot be imported.
     """
-    if name not in STUDIES:
-        raise unknown("study", name, STUDIES)
-    folder = "papers" if name in ("fluctuation", "stability", "linearity") else "studies"
-    return importlib.import_module(f"lrscope.{folder}.{name}")
+    entries = _entries()
+    if name not in entries:
+        raise unknown("study", name, sorted(entries))
+    entry = entries[name]
+    try:
+        loaded = entry.load()
+    except Exception as error:  # the module may be anybody's, and fail in any way
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
+        raise InputError(f"The study {name} cannot be used: importing {entry.value} raised {reason}.") from error
+    if not isinstance(loaded, Study):
+        kind = type(loaded).__name__
+        raise InputError(f"The study {name} cannot be used: {entry.value} is a {kind}; it must be a lrscope Study.")
+    if loaded.name != name:
+        raise InputError(f"The study {name} cannot be used: it names itself {loaded.name!r}. Give both the same name.")
+    return loaded
+
+
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}

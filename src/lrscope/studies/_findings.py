@@ -8,7 +8,7 @@ import hist
 from matplotlib.figure import Figure
 
 from lrscope.figures import Film
-from lrscope.report import Claim, Interactive, Table
+from lrscope.report._old import Claim, Interactive, Table
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from lrscope.errors import InputError
-from lrscope.report import Report, write_html
+from lrscope.report import Progress, Report, write
 from lrscope.studies import _recorded_chapters as chapters
 from lrscope.studies import _recorded_lives as lives
 from lrscope.studies import _recorded_movement as movement
 from lrscope.studies._findings import Chapter, Findings
+from lrscope.studies._old import _section
 from lrscope.studies._recorded_summary import summary
 from lrscope.studies._recorded_view import View, opened
-from lrscope.studies._report import written
 
 QUESTION = "What happened inside the network while it learned?"
 AGAIN = "This command reads the records again and writes this report."
@@ -38,7 +38,7 @@ _DESCRIBED = ("experiment", "recorder")
 _RESULTS = ("figures/*.png", "figures/*.svg", "tables/*.csv")
 
 
-def write_records_report(files: Sequence[str | PathLike[str]]) -> Path:
+def write_records_report(files: Sequence[str | PathLike[str]], progress: Progress | None = None) -> Path:
     """Write the report of a file of records, or of several that continue each other; return the page.
 
     It goes to ``<first file without .root>-report/report.html``, with ``figures/`` and ``tables/`` beside it; those of
@@ -56,6 +56,8 @@ def write_records_report(files: Sequence[str | PathLike[str]]) -> Path:
     paths = [Path(file) for file in files]
     if not paths:
         raise InputError("files must be one file of records or more; got none.")
+    if progress is not None:
+        progress("Analysing", 0, 0)
     view = opened(paths)
     with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
         findings = recorded_findings(view)
@@ -64,7 +66,8 @@ def write_records_report(files: Sequence[str | PathLike[str]]) -> Path:
         for pattern in _RESULTS:
             for old in folder.glob(pattern):
                 old.unlink(missing_ok=True)
-    return write_html(folder / "report.html", _page(view, findings, written(folder, findings), paths))
+    sections = [_section(chapter) for chapter in findings.chapters]
+    return write(_page(view, findings, sections, paths), folder, progress)
 
 
 def recorded_findings(view: View) -> Findings:

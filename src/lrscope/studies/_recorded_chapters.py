@@ -8,7 +8,7 @@ import xarray as xr
 
 from lrscope import analysis, figures
 from lrscope.records import VALUES, on_grid, step_dimension
-from lrscope.report import Interactive
+from lrscope.report._old import Interactive
 from lrscope.studies import _recorded_tables as tables
 from lrscope.studies._findings import Chapter, Listed, Still
 from lrscope.studies._recorded_view import View, has_one_step, thinned

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
-from lrscope.report import Table
+from lrscope.report._old import Table
 from lrscope.studies._cells import number, places
 from lrscope.studies._findings import Listed
 from lrscope.studies._recorded_view import LR, SEED, TIMES, View, has_one_step

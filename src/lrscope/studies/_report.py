@@ -1,71 +1,85 @@
-"""From the records of a finished run to its tables, figures, claims and page. Needs no PyTorch."""
+"""From the records of a finished run to its report. Needs no PyTorch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import joblib
+import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
 from lrscope import store
-from lrscope.errors import InputError
-from lrscope.figures import Film
-from lrscope.report import (
-    Interactive,
-    Picture,
-    Report,
-    Section,
-    Table,
-    write_claims,
-    write_film,
-    write_html,
-    write_picture,
-    write_table,
-)
+from lrscope.errors import InputError, unknown
+from lrscope.report import Animation, Figure, Progress, Report, Table, draw, write
 from lrscope.studies._catalogue import study
-from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import Folder
-
-MANY = 12
-"""Figures from which on it pays to draw them in several processes."""
+from lrscope.studies._study import Study
 
 
-def write_report(folder: Folder) -> Path:
-    """Analyse the records of a folder and write everything that was found into it; return the page.
+def write_report(folder: Folder, progress: Progress | None = None) -> Path:
+    """Analyse the records of a folder and write tables, figures, claims and page into it; return the page.
 
     Raises
     ------
     InputError : the folder holds no run, or one that did not come to its end, or no records that can be read.
     StoreError : a file cannot be written.
     """
-    description = folder.description()
-    if not description["finished"]:
-        remedy = f"Go on with: {description['command']} --resume"
-        raise InputError(f"{folder.path} must hold a finished run; got one that was interrupted, or goes on. {remedy}")
-    asked = study(description["study"])
-    chosen = {name: value for name, value in description["options"].items() if name != "class"}
-    records = {name: _opened(folder, name) for name in description["experiments"]}
-    findings: Findings = asked.findings(records, asked.Options(**chosen))
-    if findings.histograms:
-        store.write_histograms(folder.path / "histograms.root", findings.histograms)
-    write_claims(folder.path / "claims.json", findings.claims)
-    sections = written(folder.path, findings)
-    page = write_html(folder.report, _page(findings, sections, description))
+    page = write(report_of(folder, progress), folder.path, progress)
     folder.tidy()
     return page
 
 
-def written(path: Path, findings: Findings) -> list[Section]:
-    """Write the figures, films and tables of everything that was found into a folder; return it as sections of a page.
+def draw_figures(folder: Folder, names: Sequence[str] = (), progress: Progress | None = None) -> list[Path]:
+    """Draw figures and animations of a run, those of the appendix among them, into ``figures/``; return their files.
+
+    Parameters
+    ----------
+    names : of figures; by default all that the page does not show
 
     Raises
     ------
-    StoreError : a file cannot be written.
+    InputError : see `write_report`; or there is no such figure.
     """
-    items = [item for chapter in findings.chapters for item in chapter.items]
-    pictures = _drawn(path / "figures", [item for item in items if isinstance(item, Still)], findings.films)
-    return [_section(path, chapter, pictures) for chapter in findings.chapters]
+    report = report_of(folder, progress)
+    return draw(figures_of(report, names), report.results, folder.path / "figures", progress)
+
+
+def figures_of(report: Report, names: Sequence[str]) -> list[Figure | Animation]:
+    """Return the figures and animations of a report that have these names; without names those of the appendix."""
+    known = {item.name: item for item in report.items if not isinstance(item, Table)}
+    for name in names:
+        if name not in known:
+            raise unknown("figure", name, known)
+    return [known[name] for name in names] if names else [item for item in known.values() if item.appendix]
+
+
+def report_of(folder: Folder, progress: Progress | None = None) -> Report:
+    """Return the report of a finished run, nothing of it drawn yet."""
+    description = folder.description()
+    if not description["finished"]:
+        remedy = f"Go on with: {description['command']} --resume"
+        raise InputError(f"{folder.path} must hold a finished run; got one that was interrupted, or goes on. {remedy}")
+    if progress is not None:
+        progress("Analysing", 0, 0)
+    asked = study(description["study"])
+    options = asked.options(**{name: value for name, value in description["options"].items() if name != "class"})
+    experiments = description["experiments"]
+    records = {name: _opened(folder, name) for name in experiments}
+    return replace(
+        report_from(asked, records, options),
+        experiment=next(iter(experiments.values())) if len(experiments) == 1 else experiments,
+        command=description["command"],
+        metadata={**description["versions"], **description["machine"]},
+        draw=f"lrscope figures {folder.path}",
+    )
+
+
+def report_from(asked: Study, records: Mapping[str, xr.Dataset], options: Any) -> Report:
+    """Return the report of a study on some records, without the run that made them."""
+    with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
+        results = asked.results(records, options)
+        summary, claims = asked.summary(results, options), asked.judged(results)
+        return Report(asked.title, asked.question, summary, claims, asked.sections(results, options), results)
 
 
 def _opened(folder: Folder, experiment: str) -> xr.Dataset:
@@ -74,49 +88,3 @@ def _opened(folder: Folder, experiment: str) -> xr.Dataset:
         remedy = "Give a folder with everything that its run has written."
         raise InputError(f"{folder.path} must hold {folder.next_records(experiment).name}; it has none. {remedy}")
     return store.open_records(files)
-
-
-def _drawn(path: Path, stills: Sequence[Still], films: Sequence[Moving]) -> dict[str, Picture]:
-    """Draw and write stills and films, on all cores if there are many; return the stills as pictures of the page."""
-    jobs = joblib.cpu_count() if len(stills) >= MANY else 1
-    drawing = [joblib.delayed(_filmed)(path, film.name, film.draw) for film in films]
-    drawing += [joblib.delayed(_draw)(path, still.name, still.draw) for still in stills]
-    files = joblib.Parallel(n_jobs=jobs)(drawing)[len(films) :]
-    return {
-        still.name: Picture.from_files(still.title, still.caption, svg, png)
-        for still, (png, svg) in zip(stills, files, strict=True)
-    }
-
-
-def _draw(path: Path, name: str, draw: Callable[[], Figure]) -> tuple[Path, Path]:
-    return write_picture(path, name, draw())
-
-
-def _filmed(path: Path, name: str, draw: Callable[[], Film]) -> Path:
-    return write_film(path / name, draw())
-
-
-def _section(path: Path, chapter: Chapter, pictures: Mapping[str, Picture]) -> Section:
-    for item in chapter.items:
-        if isinstance(item, Listed):
-            write_table(path / "tables" / f"{item.name}.csv", item.table)
-    shown = [pictures[item.name] if isinstance(item, Still) else _shown(item) for item in chapter.items]
-    return Section(chapter.title, chapter.text, shown, chapter.collapsed)
-
-
-def _shown(item: Listed | Interactive) -> Table | Interactive:
-    return (item.shown or item.table) if isinstance(item, Listed) else item
-
-
-def _page(findings: Findings, sections: list[Section], description: Mapping[str, Any]) -> Report:
-    experiments = description["experiments"]
-    return Report(
-        title=findings.title,
-        question=findings.question,
-        summary=findings.summary,
-        claims=findings.claims,
-        sections=sections,
-        experiment=next(iter(experiments.values())) if len(experiments) == 1 else experiments,
-        command=description["command"],
-        metadata={**description["versions"], **description["machine"]},
-    )

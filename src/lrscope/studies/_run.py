@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from lrscope import store
 from lrscope.specification import to_json
 from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder, machine, versions
+from lrscope.studies._study import Study
 from lrscope.training import Estimate, Experiment, Stream, estimate, stream
 
 Training = Any
@@ -51,10 +52,10 @@ def run(
     StoreError : the disk is full; what was recorded before is kept, and `resume` goes on with it.
     """
     asked, chosen = study(name), to_json(options)
-    experiments = asked.experiments(options)
+    experiments = dict(asked.experiments(options))
     forms = {each: experiment.to_json() for each, experiment in experiments.items()}
     if resume:
-        folder.check_resumable(name, chosen, forms, getattr(asked, "FREE", ()))
+        folder.check_resumable(name, chosen, forms, asked.resumable)
     else:
         folder.check_new(name, overwrite)
     start = _Start(folder, device, resume, asked, _engine(asked, options, device), _Together(progress))
@@ -75,9 +76,9 @@ def run(
     return True
 
 
-def _engine(asked: ModuleType, options: Any, device: str) -> Any:
+def _engine(asked: Study, options: Any, device: str) -> Any:
     """Return what trains what is no experiment, where the study offers a choice."""
-    return asked.engine(options, device) if hasattr(asked, "engine") else None
+    return None if asked.engine is None else asked.engine(options, device)
 
 
 def _place(device: str) -> dict[str, Any]:
@@ -100,12 +101,12 @@ def _recorded(trainings: Mapping[str, Training], folder: Folder, description: Ma
     return True
 
 
-def _further(asked: ModuleType, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Asked]:
+def _further(asked: Study, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Asked]:
     """Return the experiments that follow from the records so far, and describe them in the folder; often none."""
-    if not hasattr(asked, "further"):
+    if asked.further is None:
         return {}
     records = {each: store.open_records(folder.records(each)) for each in description["experiments"]}
-    more: dict[str, Asked] = asked.further(records, options)
+    more = dict(asked.further(records, options))
     if more:
         description["experiments"] |= {each: experiment.to_json() for each, experiment in more.items()}
         folder.describe(description)
@@ -127,7 +128,7 @@ class _Start:
     folder: Folder
     device: str
     resume: bool
-    asked: ModuleType
+    asked: Study
     engine: Any
     together: "_Together"
 
@@ -147,6 +148,7 @@ class _Start:
         return stream(experiment, device=self.device, checkpoint=checkpoint, progress=progress)
 
     def _replicating(self, name: str, replication: Any) -> Training:
+        assert self.asked.stream is not None, "a study of replications has a stream"
         return self.asked.stream(replication, self.engine, self.folder.pieces(name), self.together.part(name))
 
     def _counted(self, name: str, training: Training) -> Training:
@@ -180,7 +182,7 @@ class _Together:
 def cost(name: str, options: Any, device: str = "auto") -> Estimate:
     """Return what a run will cost, from a few steps of it; nothing is written."""
     asked = study(name)
-    each = [getattr(asked, "estimate", estimate)(one, device=device) for one in asked.experiments(options).values()]
+    each = [(asked.estimate or estimate)(one, device=device) for one in asked.experiments(options).values()]
     return sum(each[1:], each[0])
 
 

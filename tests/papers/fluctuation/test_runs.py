@@ -10,7 +10,7 @@ import pytest
 
 from lrscope import store
 from lrscope.papers.fluctuation import Options, findings
-from lrscope.report import Interactive
+from lrscope.report._old import Interactive
 from lrscope.studies import ONLY, Folder, Listed, Still, run
 
 ODD = {

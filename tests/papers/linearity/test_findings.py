@@ -10,7 +10,7 @@ from lrscope.papers.linearity import Options, analysis, findings
 from lrscope.papers.linearity._results import results
 from lrscope.papers.linearity._summary import SOURCE
 from lrscope.papers.linearity._words import sure
-from lrscope.report import Table
+from lrscope.report._old import Table
 from lrscope.studies import Listed, Still
 
 LAW = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lrscope.papers.stability import Options, findings
-from lrscope.report import Claim, Interactive
+from lrscope.report._old import Claim, Interactive
 from lrscope.studies import Chapter, Findings, Listed, Still
 
 

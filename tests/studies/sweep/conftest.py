@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from lrscope.records import MEMBER, concatenate, step_dimension
-from lrscope.studies.sweep import Options, experiments
+from lrscope.studies.sweep import STUDY, Options
 from lrscope.training import stream
 
 OWN = '''
@@ -151,7 +151,7 @@ def train(own_folder) -> Callable[..., dict[str, xr.Dataset]]:
         if repr(options) not in made:
             with pytest.MonkeyPatch.context() as patch:
                 patch.syspath_prepend(own_folder)
-                trained = {name: stream(each, device="cpu") for name, each in experiments(options).items()}
+                trained = {name: stream(each, device="cpu") for name, each in STUDY.experiments(options).items()}
                 made[repr(options)] = {name: concatenate(blocks) for name, blocks in trained.items()}
         return {name: records.copy(deep=True) for name, records in made[repr(options)].items()}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lrscope.studies.sweep import Options, experiments
+from lrscope.studies.sweep import STUDY, Options
 
 MODULE = """
 import numpy as np
@@ -21,7 +21,7 @@ def images(tmp_path, monkeypatch):
 
 
 def test_the_network_of_the_source_has_an_output_for_classes_that_are_only_validation(images):
-    made = experiments(Options(data=images, lrs=(0.01,), seeds=1, epochs=1, batch_size=8, crossed_seeds=0))
+    made = STUDY.experiments(Options(data=images, lrs=(0.01,), seeds=1, epochs=1, batch_size=8, crossed_seeds=0))
     arrays = next(iter(made.values())).data.arrays()
     assert arrays.targets.max() == 1
     assert [experiment.model.classes for experiment in made.values()] == [3, 3]

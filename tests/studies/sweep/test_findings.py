@@ -1,4 +1,4 @@
-"""Whatever becomes of the networks, everything is told, listed and drawn; where the truth is known, it is told."""
+"""Every outcome can be reported; where the truth is known, the report says it."""
 
 import dataclasses
 import re
@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from lrscope.studies import Findings, Listed, Still
-from lrscope.studies.sweep import findings
+from lrscope.report import Figure, Report, Table
+from lrscope.studies._report import report_from
+from lrscope.studies.sweep import STUDY
 
 LRS = (0.0001, 0.001, 0.01)
 OWN = "own_things:ARRAYS"
@@ -26,30 +27,38 @@ CHANGES = {
 DRAWN = ("one diverges", "the largest diverges at once", "all but one diverge", "all diverge at once")
 
 
-def items(found: Findings, kind: type) -> list:
-    return [item for chapter in found.chapters for item in chapter.items if isinstance(item, kind)]
+def findings(records, options) -> Report:
+    return report_from(STUDY, records, options)
 
 
-def check_told(found: Findings) -> None:
+def items(found: Report, kind: type) -> list:
+    return [item for item in found.items if isinstance(item, kind)]
+
+
+def table(found: Report, name: str) -> list[dict[str, object]]:
+    (one,) = (item for item in items(found, Table) if item.name == name)
+    return one.frame(found.results).to_dict("records")
+
+
+def check_told(found: Report) -> None:
     """Check that there is no number that is none in words, tables and claims."""
     told = [*found.summary, *(str(claim.measured) for claim in found.claims), *(claim.note for claim in found.claims)]
-    told += [still.caption for still in items(found, Still)] + [listed.table.note for listed in items(found, Listed)]
+    told += [figure.caption for figure in items(found, Figure)] + [table.note for table in items(found, Table)]
     words = re.findall(r"[\w.]+", " ".join(told))
     assert not {"nan", "inf"} & set(words)
-    for listed in items(found, Listed):
-        assert listed.table.rows, listed.name
-        assert {len(row) for row in listed.table.rows} == {len(listed.table.columns)}, listed.name
-        numbers = [cell for row in listed.table.rows for cell in row if isinstance(cell, float)]
-        assert np.isfinite(numbers).all(), listed.name
-        assert not [cell for row in listed.table.rows for cell in row if str(cell) in ("nan", "inf")], listed.name
+    for listed in items(found, Table):
+        cells = listed.frame(found.results).to_numpy().ravel().tolist()
+        assert cells, listed.name
+        assert np.isfinite([cell for cell in cells if isinstance(cell, float)]).all(), listed.name
+        assert not {"nan", "inf"} & {str(cell) for cell in cells}, listed.name
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(known, options, change, check_drawn):
+def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(known, options, change, check_report):
     found = findings(known(CLEAR, CHANGES[change]), options(lrs=LRS))
     check_told(found)
     if change in DRAWN:
-        check_drawn(found)
+        check_report(found)
     diverged = len(CHANGES[change])
     assert found.summary[0].startswith("9 networks learned own_things:ARRAYS at 3 learning rates with 3 seeds")
     assert f" {diverged} of them diverged." in found.summary[0]
@@ -70,16 +79,10 @@ def test_networks_that_know_nothing_are_told_where_guessing_is_known(known, opti
 
 def test_what_decides_is_drawn_once_and_listed_at_the_end(known, options):
     found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
-    (decides,) = (chapter for chapter in found.chapters if chapter.title == "What else decides")
+    (decides,) = (section for section in found.sections if section.title == "What else decides")
     assert [item.name for item in decides.items] == ["variance"]
-    assert found.chapters[-1].collapsed
-    assert [item.name for item in found.chapters[-1].items] == ["epochs", "variance_shares"]
-
-
-def test_the_black_marks_of_the_steps_to_a_target_are_explained(known, options):
-    found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
-    (steps,) = (still for still in items(found, Still) if still.name == "steps_to_target")
-    assert "black: the geometric mean over the seeds that reached it" in steps.caption
+    assert found.sections[-1].collapsed
+    assert [item.name for item in found.sections[-1].items] == ["epochs", "variance_shares"]
 
 
 def test_nothing_is_recommended_where_all_diverged(known, options):
@@ -89,9 +92,8 @@ def test_nothing_is_recommended_where_all_diverged(known, options):
     assert not [words for words in found.summary if "Use a learning rate" in words]
 
 
-def row_of(found: Findings, lr: float) -> dict[str, object]:
-    (rates,) = (listed.table for listed in items(found, Listed) if listed.name == "rates")
-    return next(dict(zip(rates.columns, row, strict=True)) for row in rates.rows if row[0] == lr)
+def row_of(found: Report, lr: float) -> dict[str, object]:
+    return next(row for row in table(found, "rates") if row["lr"] == lr)
 
 
 def test_the_best_rate_is_recommended_and_others_are_worse_by_as_much_as_they_are(known, options):
@@ -110,7 +112,7 @@ def test_the_best_rate_is_recommended_and_others_are_worse_by_as_much_as_they_ar
 def test_equal_rates_are_not_decided_between(known, options):
     same = {**CLEAR, 0.01: CLEAR[0.001]}
     found = findings(known(same, NOTHING_DIVERGES), options(lrs=LRS))
-    assert "The data do not decide: 0.001 and 0.01 cannot be told apart with 3 seeds" in found.summary[1]
+    assert "The data do not decide: 0.001 and 0.01 do not differ significantly with 3 seeds" in found.summary[1]
     assert "That would take more than 16 times as many seeds" in found.summary[1]
     assert "They reach the largest rate of the grid" in found.summary[1]
     assert [row_of(found, lr)["in the range"] for lr in LRS] == [False, True, True]
@@ -129,8 +131,7 @@ def test_networks_that_diverged_in_the_first_epoch_did_not_reach_the_target(know
     early = {0.0001: [2.0, 1.5, 1.2, 1.0], 0.001: [0.9, 0.5, 0.3, 0.2], 0.01: [0.1, 0.1, 0.2, 0.7]}
     found = findings(known(early, {(0.01, 0): 0, (0.01, 1): 1}), options(lrs=LRS))
     assert "reached first at 0.001, after 11 steps" in found.summary[2]
-    (networks,) = (listed.table for listed in items(found, Listed) if listed.name == "networks")
-    steps = {(row[0], row[1]): row[networks.columns.index("steps to target")] for row in networks.rows}
+    steps = {(row["lr"], row["seed"]): row["steps to target"] for row in table(found, "networks")}
     assert [steps[0.01, seed] for seed in range(3)] == [None, None, 2]
     assert [steps[0.001, seed] for seed in range(3)] == [11, 11, 11]
 
@@ -145,14 +146,13 @@ def test_networks_that_diverged_in_the_first_epoch_did_not_reach_the_target(know
     ],
     ids=["one rate, seed, epoch", "one rate", "one seed", "whole batches"],
 )
-def test_a_run_may_be_as_small_as_one_likes(train, options, lrs, chosen, check_drawn):
+def test_a_run_may_be_as_small_as_one_likes(train, options, lrs, chosen, check_report):
     asked = options(lrs=lrs, **chosen)
     found = findings(train(lrs=lrs, **chosen), asked)
     check_told(found)
-    check_drawn(found)
+    check_report(found)
     assert found.claims == []
-    (networks,) = (listed for listed in items(found, Listed) if listed.name == "networks")
-    assert len(networks.table.rows) == len(lrs) * asked.seeds
+    assert len(table(found, "networks")) == len(lrs) * asked.seeds
     if len(lrs) == 1:
         assert "Only one rate was tried" in found.summary[1]
 
@@ -169,19 +169,19 @@ def test_a_run_may_be_as_small_as_one_likes(train, options, lrs, chosen, check_d
     ],
     ids=["numbers", "absolute differences", "shares of classes"],
 )
-def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen, check_drawn):
+def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen, check_report):
     found = findings(train(lrs=LRS, **chosen), options(lrs=LRS, **chosen))
     check_told(found)
-    check_drawn(found)
+    check_report(found)
     assert "accuracy" not in " ".join(found.summary)
-    columns = {column for listed in items(found, Listed) for column in listed.table.columns}
+    columns = {column for listed in items(found, Table) for column in listed.frame(found.results)}
     assert not [column for column in columns if "accuracy" in column]
     assert not found.claims
 
 
-def test_a_network_that_never_knows_anything_is_reported(train, options, check_drawn):
+def test_a_network_that_never_knows_anything_is_reported(train, options, check_report):
     lost = {"model": "own_things:Lost"}
     found = findings(train(lrs=LRS, **lost), options(lrs=LRS, **lost))
     check_told(found)
-    check_drawn(found)
+    check_report(found)
     assert "9 of them diverged." in found.summary[0]

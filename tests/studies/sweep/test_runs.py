@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lrscope import store
 from lrscope.cli import main
-from lrscope.report import write_picture
+from lrscope.report._pictures import picture
 from lrscope.studies import Folder, study
 from lrscope.studies.sweep import Options
 from lrscope.training import Estimate
@@ -24,7 +24,7 @@ QUICK = ["--epochs", "2", "--batch-size", "10", "--crossed-seeds", "0"]
 @pytest.fixture
 def blank(monkeypatch):
     """Leave the figures of a report blank; other tests draw them."""
-    monkeypatch.setattr("lrscope.studies._report._draw", lambda path, name, _: write_picture(path, name, Figure()))
+    monkeypatch.setattr("lrscope.report._write.picture", lambda _figure: picture(Figure()))
 
 
 def idx(values: np.ndarray) -> bytes:

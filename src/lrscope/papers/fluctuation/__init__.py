@@ -6,15 +6,17 @@ of every epoch.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from lrscope.papers.fluctuation._findings import findings
 from lrscope.papers.fluctuation._options import Options
+from lrscope.studies._old import study_of
 
 if TYPE_CHECKING:
     from lrscope.papers.fluctuation._experiment import experiments
 
-__all__ = ["Options", "experiments", "findings"]
+__all__ = ["STUDY", "Options", "experiments", "findings"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,3 +24,6 @@ def __getattr__(name: str) -> Any:
     if name != "experiments":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module("lrscope.papers.fluctuation._experiment").experiments
+
+
+STUDY = study_of(sys.modules[__name__], "fluctuation")

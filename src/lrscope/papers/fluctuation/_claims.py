@@ -8,7 +8,7 @@ from lrscope import analysis
 from lrscope.papers.fluctuation._published import LIMITS, LRS, QUANTITIES
 from lrscope.papers.fluctuation._results import Results
 from lrscope.papers.fluctuation._statements import GRADIENTS, STATEMENTS, Statement, taking_part
-from lrscope.report import Claim
+from lrscope.report._old import Claim
 from lrscope.studies._words import at_rates, counted, percent, rate
 
 PAPER = "Pareek et al. 2025"

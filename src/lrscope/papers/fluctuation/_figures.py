@@ -7,7 +7,7 @@ import xarray as xr
 from lrscope import analysis, figures
 from lrscope.papers.fluctuation._published import QUANTITIES
 from lrscope.papers.fluctuation._results import Results
-from lrscope.report import Interactive
+from lrscope.report._old import Interactive
 from lrscope.studies._findings import Still
 from lrscope.studies._words import rate
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from lrscope.papers.fluctuation._published import QUANTITIES
 from lrscope.papers.fluctuation._results import Results
-from lrscope.report import Table
+from lrscope.report._old import Table
 from lrscope.studies._cells import number, places, step_number
 from lrscope.studies._findings import Listed
 

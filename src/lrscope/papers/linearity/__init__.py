@@ -10,11 +10,13 @@ returns its sums, `estimate` says beforehand what that costs.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from lrscope.errors import InputError
 from lrscope.papers.linearity._findings import findings
 from lrscope.papers.linearity._options import FREE, UNIT, Options
+from lrscope.studies._old import study_of
 
 if TYPE_CHECKING:
     from lrscope.papers.linearity._estimate import estimate
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FREE",
+    "STUDY",
     "UNIT",
     "Engine",
     "Local",
@@ -71,3 +74,6 @@ def __getattr__(name: str) -> Any:
         if (error.name or "").partition(".")[0] != "ray":
             raise
         raise InputError('Ray must be installed for this engine. Write: pip install "lrscope[ray]"') from None
+
+
+STUDY = study_of(sys.modules[__name__], "linearity")

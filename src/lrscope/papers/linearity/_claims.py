@@ -11,7 +11,7 @@ from lrscope.papers.linearity._lacking import CHANGE, LAWS, LR, PATH
 from lrscope.papers.linearity._options import Options, Rates
 from lrscope.papers.linearity._results import Network, Results, change_of, path_of
 from lrscope.papers.linearity._words import shares, sure
-from lrscope.report import Claim
+from lrscope.report._old import Claim
 from lrscope.studies._words import counted, percent, short
 
 POST = "Jordan, post"

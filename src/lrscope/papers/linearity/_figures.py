@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lrscope.figures import figure_of
 from lrscope.papers.linearity import figures
 from lrscope.papers.linearity._results import Network, Results, change_of, path_of
-from lrscope.report import Interactive
+from lrscope.report._old import Interactive
 from lrscope.studies._findings import Still
 from lrscope.studies._words import short
 

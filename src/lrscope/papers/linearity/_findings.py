@@ -10,7 +10,7 @@ from lrscope.papers.linearity import _tables as tables
 from lrscope.papers.linearity._claims import claims
 from lrscope.papers.linearity._options import Options
 from lrscope.papers.linearity._results import Network, Results, results
-from lrscope.report import Interactive
+from lrscope.report._old import Interactive
 from lrscope.studies._findings import Chapter, Findings, Listed, Still
 
 TITLE = "The learning rate and the average network"

@@ -8,7 +8,7 @@ import xarray as xr
 from lrscope.papers.linearity._lacking import LR
 from lrscope.papers.linearity._results import Network, Results
 from lrscope.papers.linearity._words import sure
-from lrscope.report import Table
+from lrscope.report._old import Table
 from lrscope.studies._cells import number
 from lrscope.studies._findings import Listed
 from lrscope.studies._words import listed

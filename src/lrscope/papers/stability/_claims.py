@@ -11,7 +11,7 @@ from lrscope.papers.stability._duplicates import pairs_of
 from lrscope.papers.stability._figures import faster, label
 from lrscope.papers.stability._results import Results, Trained
 from lrscope.papers.stability._ways import GUIDED
-from lrscope.report import Claim
+from lrscope.report._old import Claim
 from lrscope.studies._words import NOTHING, percent, short
 
 SOURCE = "Peeters 2025, experiment 1B"

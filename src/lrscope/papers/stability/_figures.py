@@ -10,7 +10,7 @@ from lrscope import analysis, figures
 from lrscope.papers.stability._duplicates import similarities
 from lrscope.papers.stability._results import Results, Trained
 from lrscope.records import RATE_REASONS
-from lrscope.report import Interactive
+from lrscope.report._old import Interactive
 from lrscope.studies._findings import Moving, Still
 from lrscope.studies._words import rate
 

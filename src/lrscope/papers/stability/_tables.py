@@ -11,7 +11,7 @@ from lrscope.papers.stability._bench import TARGET_ERRORS
 from lrscope.papers.stability._duplicates import Pair, pairs_of
 from lrscope.papers.stability._results import Results, Trained
 from lrscope.records import RATE_REASONS
-from lrscope.report import Table
+from lrscope.report._old import Table
 from lrscope.studies._cells import number, step_number
 from lrscope.studies._findings import Listed
 

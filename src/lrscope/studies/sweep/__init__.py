@@ -1,25 +1,51 @@
 """Study `sweep`: which learning rate, with what evidence.
 
 Reproduces Santos: How Learning Rate Shapes the Journey of a Neural Network (blog post), a small convolutional network
-under three learning rates, and asks what the source could not with one training each: which rate is best on samples
-validation, which others cannot be told from it, how often training diverges, and what the usual range test would have
-said.
+at three learning rates, and asks what the source could not with one training each: which rate has the best validation
+loss, which other rates do not differ from it significantly, how often training diverges, and what the usual range test
+would have suggested.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from lrscope.studies.sweep._findings import findings
+import xarray as xr
+
+from lrscope.studies._study import Study
+from lrscope.studies.sweep._claims import claims
 from lrscope.studies.sweep._options import Options
+from lrscope.studies.sweep._results import analyse
+from lrscope.studies.sweep._sections import sections
+from lrscope.studies.sweep._summary import summary
 
 if TYPE_CHECKING:
-    from lrscope.studies.sweep._experiments import experiments, further
+    from lrscope.training import Experiment
 
-__all__ = ["Options", "experiments", "findings", "further"]
+__all__ = ["STUDY", "Options"]
 
 
-def __getattr__(name: str) -> Any:
-    """Return `experiments` or `further`, which need PyTorch, when they are asked for."""
-    if name not in ("experiments", "further"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("lrscope.studies.sweep._experiments"), name)
+def _experiments(options: Options) -> "dict[str, Experiment]":
+    from lrscope.studies.sweep._experiments import experiments
+
+    return experiments(options)
+
+
+def _further(records: Mapping[str, xr.Dataset], options: Options) -> "dict[str, Experiment]":
+    from lrscope.studies.sweep._experiments import further
+
+    return further(records, options)
+
+
+STUDY = Study(
+    name="sweep",
+    title="A learning rate with its evidence",
+    question="Which learning rate should I use, and how sure is that?",
+    source="Santos: How Learning Rate Shapes the Journey of a Neural Network (blog post)",
+    options=Options,
+    experiments=_experiments,
+    further=_further,
+    analyse=analyse,
+    claims=claims,
+    summary=summary,
+    sections=sections,
+)

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from lrscope.data import Arrays, DataSet, data_set
 from lrscope.errors import must_be
 from lrscope.models import CNN, Imported
-from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule
+from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule, loss_function
 from lrscope.probes import (
     Accuracy,
     Activations,
@@ -30,7 +31,6 @@ from lrscope.probes import (
     every,
 )
 from lrscope.studies._samples import checked, has_classes
-from lrscope.studies.sweep._loss import loss_of
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, Round, next_round
 from lrscope.training import Experiment, Sweep, estimate
@@ -176,3 +176,24 @@ def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
     return (
         PreconditionedSharpness(of="batch", iterations=LANCZOS, when=when) if adaptive else BatchSharpness(when=when),
     )
+
+
+def loss_of(options: Options, targets: np.ndarray) -> str:
+    """Return the loss function: that of the options, if it can be had of the targets."""
+    classes, loss = has_classes(targets), options.loss
+    if loss == "auto":
+        return "cross_entropy" if classes else "mse"
+    loss_function(loss)
+    if classes and loss != "cross_entropy":
+        remedy = "Give them as floating numbers to learn them as numbers."
+        raise must_be("loss", "cross_entropy for targets that are whole numbers", loss, remedy)
+    if loss == "cross_entropy" and not classes and not _are_shares(targets):
+        raise must_be("loss", "mse, half_mse or l1 for targets that are neither classes nor shares of classes", loss)
+    return loss
+
+
+def _are_shares(targets: np.ndarray) -> bool:
+    """Tell whether targets (sample, class, ...) are probabilities of classes."""
+    if targets.ndim < 2 or targets.shape[1] < 2 or targets.min() < 0:
+        return False
+    return bool(np.allclose(targets.sum(axis=1), 1, atol=1e-3))

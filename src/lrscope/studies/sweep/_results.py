@@ -1,8 +1,32 @@
-"""The numbers of the study, computed once: what claims, tables and figures are made of."""
+"""From the records of the study to its results, a tree of labelled arrays.
+
+=============  ======================================================================================================
+path           Dataset
+=============  ======================================================================================================
+networks       (lr, seed) score: last validation loss, inf where a network diverged, NaN where none was trained;
+               accuracy, if the targets are classes; outcome, diverged_at; steps to the target, -1 if never reached
+rates          (lr) of `lrscope.analysis.recommendation`, and the mean accuracy
+sensitivity    (side) of `lrscope.analysis.sensitivity`
+more           of `lrscope.analysis.more_epochs`
+targets        (lr) of `lrscope.analysis.steps_to_target`, unless all networks diverged
+curves         (lr, seed, step) by epoch: training and validation loss, and accuracy; of training the mean over the
+               batches of the epoch
+variance       (source) of `lrscope.analysis.variance_split`, with crossed seeds
+range_test     (rule, seed), (seed, step) of `lrscope.analysis.range_test`
+agreement      (rule) of `lrscope.analysis.range_test_agreement`
+insides        (lr, seed) of the last epoch
+survival       (lr, step) of `lrscope.analysis.survival`
+active         a node for each rate, with the attribute ``lr``: (step, neuron) share of the batch that activates each
+               neuron, in the first seed
+=============  ======================================================================================================
+
+Attributes: ``per_epoch``, the steps of an epoch; ``rounds`` after the first one; ``rectified``: all recorded
+activations are 0 or more, so that a neuron can be dead.
+"""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,7 +34,7 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.records import DIVERGED_AT, on_grid, outcomes, step_dimension
 from lrscope.studies.sweep._options import Options
-from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, Round, grids, rounds_of, together
+from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, grids, rounds_of, together
 
 SEED, LR, STEP = "seed", "lr", "step"
 INACTIVE = 0.1
@@ -19,115 +43,49 @@ LIMITS = {"sgd": 2.0, "momentum": 2 + 2 * 0.9, "nesterov": (2 + 2 * 0.9) / (1 + 
 """Sharpness times learning rate at the limit of stability of each update rule (arXiv 2103.00065, appendix B)."""
 
 
-@dataclass(frozen=True)
-class Results:
-    """Everything measured, on the grid (lr, seed, ...).
-
-    Attributes
-    ----------
-    options : of the run
-    per_epoch : steps of an epoch
-    rounds : behind the first one
-    scores : last validation loss (lr, seed); inf where a network diverged, NaN where none was trained
-    accuracy : last validation accuracy (lr, seed); None unless the targets are classes
-    curves : name -> course over the epochs (lr, seed, step): of loss and accuracy of the batches the means over each
-        epoch
-    outcome : Dataset of `records.outcomes` (lr, seed)
-    recommended, sensitivity, more : of `analysis.recommendation`, `sensitivity` and `more_epochs`
-    targets : of `analysis.steps_to_target`; None if all networks diverged
-    split : of `analysis.variance_split`; None without crossed seeds
-    tested, agreement : of `analysis.range_test` and `range_test_agreement`
-    rectified : whether all recorded activations are 0 or more, so that a neuron can be dead
-    lives, survival : of `analysis.lives` (lr, seed, step, neuron) and `analysis.survival` (lr, step)
-    active : share of the batch that activates each neuron, of one network of each rate: (step, neuron)
-    insides : Dataset (lr, seed) of what is found inside at the end
-    """
-
-    options: Options
-    per_epoch: int
-    rounds: list[Round]
-    scores: xr.DataArray
-    accuracy: xr.DataArray | None
-    curves: dict[str, xr.DataArray]
-    outcome: xr.Dataset
-    recommended: xr.Dataset
-    sensitivity: xr.Dataset
-    targets: xr.Dataset | None
-    more: xr.Dataset
-    split: xr.Dataset | None
-    rectified: bool
-    tested: xr.Dataset
-    agreement: xr.Dataset
-    lives: xr.Dataset
-    survival: xr.Dataset
-    active: dict[float, xr.DataArray]
-    insides: xr.Dataset
-
-    @property
-    def best(self) -> float:
-        """The best rate; NaN if all networks diverged."""
-        return float(self.recommended["best"])
-
-
-def results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
-    """Return the numbers of the study from the records (member, step, ...) of its experiments.
+def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
+    """Return the results of the records (member, step, ...) of the experiments.
 
     Raises
     ------
     InputError : a quantity was not recorded.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
-        return _results(records, options)
-
-
-def _results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
-    there = grids(records)
-    per_epoch = int(there[0][step_dimension(there[0]["val_loss"])][0]) + 1
-    classes = "val_accuracy" in there[0]
-    scores = together(there, analysis.final_scores)
-    validation = _whole(there, "val_loss")
-    course = _with_divergence(there, validation)
-    recommended, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
-    lives = together(there, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
-    crossed = analysis.final_scores(records[CROSSED]) if CROSSED in records else None
-    return Results(
-        options=options,
-        per_epoch=per_epoch,
-        rounds=rounds_of(records, options),
-        scores=scores,
-        accuracy=_accuracy(there, scores) if classes else None,
-        curves=_curves(there, validation, per_epoch, classes),
-        outcome=together(there, lambda one: on_grid(outcomes(one))),
-        recommended=recommended,
-        sensitivity=analysis.sensitivity(scores),
-        targets=analysis.steps_to_target(course) if np.isfinite(scores).any() else None,
-        more=analysis.more_epochs(course, recommended),
-        split=analysis.variance_split(crossed) if crossed is not None else None,
-        rectified=_rectified(there),
-        tested=tested,
-        agreement=analysis.range_test_agreement(tested["suggestion"], recommended),
-        lives=lives,
-        survival=analysis.survival(lives),
-        active=_active(there),
-        insides=_insides(there, lives if _rectified(there) else None, per_epoch, options).where(np.isfinite(scores)),
-    )
-
-
-def _whole(there: list[xr.Dataset], name: str) -> xr.DataArray:
-    """Return a recorded variable of all rounds (lr, seed, step)."""
-    return together(there, lambda one: on_grid(one[[name]])[name])
-
-
-def _with_divergence(there: list[xr.Dataset], validation: xr.DataArray) -> xr.Dataset:
-    """Return the validation losses with the step of divergence, by which one that has none yet is known as trained."""
-    diverged_at = _whole(there, DIVERGED_AT)
-    return xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at.isel({step_dimension(diverged_at): [-1]})})
-
-
-def _accuracy(there: list[xr.Dataset], scores: xr.DataArray) -> xr.DataArray:
-    """Return the last validation accuracy of the networks that did not diverge."""
-    last = together(there, lambda one: analysis.final_scores(one, "val_accuracy"))
-    return last.where(np.isfinite(scores))
+    rounds = grids(records)
+    per_epoch = int(rounds[0][step_dimension(rounds[0]["val_loss"])][0]) + 1
+    rectified = _rectified(rounds)
+    scores = together(rounds, analysis.final_scores)
+    validation = _whole(rounds, "val_loss")
+    course = _with_divergence(rounds, validation)
+    rates, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
+    lives = together(rounds, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
+    networks = together(rounds, lambda one: on_grid(outcomes(one))).assign(score=scores)
+    curves = {"training loss": _by_epoch(_whole(rounds, "loss"), per_epoch), "validation loss": _plain(validation)}
+    if "val_accuracy" in rounds[0]:
+        last = together(rounds, lambda one: analysis.final_scores(one, "val_accuracy"))
+        networks["accuracy"] = last.where(np.isfinite(scores)).assign_attrs(long_name="validation accuracy")
+        rates["accuracy"] = networks["accuracy"].mean(SEED)
+        curves["training accuracy"] = _by_epoch(_whole(rounds, "accuracy"), per_epoch)
+        curves["validation accuracy"] = _plain(_whole(rounds, "val_accuracy"))
+    nodes: dict[str, Any] = {
+        "networks": networks,
+        "rates": rates,
+        "sensitivity": analysis.sensitivity(scores),
+        "more": analysis.more_epochs(course, rates),
+        "curves": xr.Dataset(curves),
+        "range_test": tested,
+        "agreement": analysis.range_test_agreement(tested["suggestion"], rates),
+        "insides": _insides(rounds, lives if rectified else None, per_epoch, options).where(np.isfinite(scores)),
+        "survival": analysis.survival(lives),
+        **_active(rounds),
+    }
+    if np.isfinite(scores).any():
+        nodes["targets"] = analysis.steps_to_target(course)
+        networks["steps_to_target"] = nodes["targets"]["steps"]
+    if CROSSED in records:
+        nodes["variance"] = analysis.variance_split(analysis.final_scores(records[CROSSED]))
+    tree = xr.DataTree.from_dict(nodes)
+    tree.attrs = {"per_epoch": per_epoch, "rectified": rectified, "rounds": rounds_of(records, options)}
+    return tree
 
 
 def mean_curve(curve: xr.DataArray) -> xr.Dataset:
@@ -135,14 +93,15 @@ def mean_curve(curve: xr.DataArray) -> xr.Dataset:
     return analysis.over_seeds(curve, log="loss" in str(curve.attrs["long_name"]) and not bool((curve < 0).any()))
 
 
-def _curves(
-    there: list[xr.Dataset], validation: xr.DataArray, per_epoch: int, classes: bool
-) -> dict[str, xr.DataArray]:
-    curves = {"training loss": _by_epoch(_whole(there, "loss"), per_epoch), "validation loss": _plain(validation)}
-    if classes:
-        curves["training accuracy"] = _by_epoch(_whole(there, "accuracy"), per_epoch)
-        curves["validation accuracy"] = _plain(_whole(there, "val_accuracy"))
-    return curves
+def _whole(rounds: list[xr.Dataset], name: str) -> xr.DataArray:
+    """Return a recorded variable of all rounds (lr, seed, step)."""
+    return together(rounds, lambda one: on_grid(one[[name]])[name])
+
+
+def _with_divergence(rounds: list[xr.Dataset], validation: xr.DataArray) -> xr.Dataset:
+    """Return validation losses with the step of divergence, which shows that a network without losses was trained."""
+    diverged_at = _whole(rounds, DIVERGED_AT)
+    return xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at.isel({step_dimension(diverged_at): [-1]})})
 
 
 def _by_epoch(array: xr.DataArray, per_epoch: int) -> xr.DataArray:
@@ -153,7 +112,7 @@ def _by_epoch(array: xr.DataArray, per_epoch: int) -> xr.DataArray:
 
 
 def _plain(array: xr.DataArray) -> xr.DataArray:
-    """Return an array whose step dimension is called so."""
+    """Return an array whose step dimension is called `step`."""
     dim = step_dimension(array)
     renamed = array.rename({dim: STEP}) if dim != STEP else array
     renamed[STEP].attrs = {"long_name": "step", "units": "updates"}
@@ -163,37 +122,41 @@ def _plain(array: xr.DataArray) -> xr.DataArray:
 def _window(records: xr.Dataset, per_epoch: int) -> int:
     """Return for how many recorded steps a neuron must be silent to be dead: those of an epoch."""
     steps = next(array for array in records.values() if array.attrs.get("statistic") == "active")
-    apart = int(np.diff(steps[step_dimension(steps)].values[:2]).sum()) or 1
-    return math.ceil(per_epoch / apart)
+    distance = int(np.diff(steps[step_dimension(steps)].values[:2]).sum()) or 1
+    return math.ceil(per_epoch / distance)
 
 
-def _active(there: list[xr.Dataset]) -> dict[float, xr.DataArray]:
+def _active(rounds: list[xr.Dataset]) -> dict[str, xr.Dataset]:
     """Return the active shares (step, neuron) of the first seed at each rate."""
-    found: dict[float, xr.DataArray] = {}
-    for records in there:
+    arrays: dict[float, xr.DataArray] = {}
+    for records in rounds:
         for lr in np.unique(records[LR].values):
             at_rate = records.isel(member=np.flatnonzero(records[LR].values == lr)[:1])
             grid = on_grid(analysis.by_neuron(at_rate, "activations", "active"))
-            found.setdefault(float(lr), analysis.arranged(grid.isel({LR: 0, SEED: 0})))
-    return dict(sorted(found.items()))
+            arrays.setdefault(float(lr), analysis.arranged(grid.isel({LR: 0, SEED: 0})))
+    return {
+        f"active/{number}": array.to_dataset(name="share").assign_attrs(lr=lr)
+        for number, (lr, array) in enumerate(sorted(arrays.items()))
+    }
 
 
-def _rectified(there: list[xr.Dataset]) -> bool:
+def _rectified(rounds: list[xr.Dataset]) -> bool:
     """Tell whether no recorded activation was ever below 0."""
-    smallest = [array for one in there for array in one.values() if array.attrs.get("statistic") == "min"]
+    smallest = [array for one in rounds for array in one.values() if array.attrs.get("statistic") == "min"]
     return all(not (array < 0).any() for array in smallest)
 
 
-def _insides(there: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int, options: Options) -> xr.Dataset:
-    """Return what is found inside at the end (lr, seed): medians over the last epoch, shares of neurons, sharpness."""
-    found = {name: _late(_whole(there, name), per_epoch) for name in ("gradient_angle", "gradient_norm", "update_size")}
-    found["gradient_angle"].attrs["long_name"] = "gradient angle"
+def _insides(rounds: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int, options: Options) -> xr.Dataset:
+    """Return medians over the last epoch, shares of dead and inactive neurons, and the sharpness (lr, seed)."""
+    names = ("gradient_angle", "gradient_norm", "update_size")
+    arrays = {name: _late(_whole(rounds, name), per_epoch) for name in names}
+    arrays["gradient_angle"].attrs["long_name"] = "gradient angle"
     if lives is not None:
         dead = (lives["died"] >= 0).mean("neuron").where(lives["dead_share"].notnull().any("neuron"))
-        found["dead_share"] = dead.assign_attrs(long_name="share of dead neurons", units="1")
-    share = together(there, _inactive)
-    found["inactive_share"] = share.assign_attrs(long_name="share of inactive neurons", units="1")
-    return xr.Dataset(found | _sharpness(there, options))
+        arrays["dead_share"] = dead.assign_attrs(long_name="share of dead neurons", units="1")
+    share = together(rounds, _inactive)
+    arrays["inactive_share"] = share.assign_attrs(long_name="share of inactive neurons", units="1")
+    return xr.Dataset(arrays | _sharpness(rounds, options))
 
 
 def _late(array: xr.DataArray, per_epoch: int) -> xr.DataArray:
@@ -209,20 +172,17 @@ def _inactive(records: xr.Dataset) -> xr.DataArray:
     return (moved < INACTIVE).mean("neuron").where(moved.notnull().any("neuron"))
 
 
-def _sharpness(there: list[xr.Dataset], options: Options) -> dict[str, xr.DataArray]:
+def _sharpness(rounds: list[xr.Dataset], options: Options) -> dict[str, xr.DataArray]:
     """Return the last measured sharpness of a batch over the limit of stability, if it was measured."""
-    name = "preconditioned_sharpness" if "preconditioned_sharpness" in there[0] else "batch_sharpness"
-    if name not in there[0]:
+    name = "preconditioned_sharpness" if "preconditioned_sharpness" in rounds[0] else "batch_sharpness"
+    if name not in rounds[0]:
         return {}
-    value = _whole(there, name)
+    value = _whole(rounds, name)
     dim = step_dimension(value)
     if name == "batch_sharpness":
-        limit = LIMITS[options.optimizer] / _whole(there, "learning_rate").sel({STEP: value[dim]})
+        limit = LIMITS[options.optimizer] / _whole(rounds, "learning_rate").sel({STEP: value[dim]})
     else:
-        limit = _whole(there, "preconditioned_stability_limit")
+        limit = _whole(rounds, "preconditioned_stability_limit")
     ratio = (value / limit).isel({dim: -1}, drop=True).drop_vars(STEP, errors="ignore")
-    return {
-        "sharpness_ratio": ratio.assign_attrs(
-            long_name="sharpness of the batch over its limit", units="1", reference=1.0
-        )
-    }
+    labels = {"long_name": "sharpness of the batch over its limit", "units": "1", "reference": 1.0}
+    return {"sharpness_ratio": ratio.assign_attrs(labels)}

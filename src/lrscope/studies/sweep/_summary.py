@@ -6,179 +6,211 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from lrscope.report import array_of, dataset_of
 from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
-from lrscope.studies.sweep._results import LR, SEED, Results
+from lrscope.studies.sweep._options import Options
+from lrscope.studies.sweep._results import LR, SEED
 
-SEEN = 0.01
-"""Smaller shares and differences are not told."""
+VISIBLE = 0.01
+"""Smaller shares and differences are not mentioned."""
 FORESEEABLE = 16
-"""How many times the seeds that there are is no foreseeable number; as in `lrscope.analysis.recommendation`."""
+"""A number of seeds so many times as large is no forecast; as in `lrscope.analysis.recommendation`."""
+CLASSES = {"digits": 10, "mnist": 10, "cifar10": 10}
+"""Classes of the data sets, equally common: guessing gives the logarithm of their number as loss."""
+NO_BETTER = 0.01
+"""A loss that is lower than that of guessing by a smaller share is no better."""
+LUCKY = 1.5
+"""Times the share of a class that a constant answer may hit: in a validation set classes are not equally common."""
 
 
-def advice(found: Results) -> list[str]:
-    """Say which rate to use, which others cannot be told from it, and what would decide."""
-    recommended = found.recommended
-    if math.isnan(found.best):
+def summary(results: xr.DataTree, options: Options) -> list[str]:
+    """Return the paragraphs of the summary."""
+    texts = [_what(results, options), *advice(results, options)]
+    if math.isfinite(float(array_of(results, "rates/best"))):
+        texts += [_evidence(results), _range_test(results), _variance(results), _insides(results)]
+    return [text for text in texts if text]
+
+
+def _what(results: xr.DataTree, options: Options) -> str:
+    scores = array_of(results, "networks/score")
+    trained, diverged = int(scores.notnull().sum()), int((scores == math.inf).sum())
+    text = (
+        f"{counted(trained, 'network')} learned {options.data} at {counted(scores.sizes[LR], 'learning rate')} with "
+        f"{counted(scores.sizes[SEED], 'seed')} for {counted(options.epochs, 'epoch')} "
+        f"({counted(options.epochs * results.attrs['per_epoch'], 'update')}). "
+    )
+    text += f"{diverged} of them diverged." if diverged else "No network diverged."
+    text += _guessing(results, options)
+    if options.until_decided and trained >= options.trainings:
+        text += f" The budget of {options.trainings} trainings is spent."
+    return text
+
+
+def _guessing(results: xr.DataTree, options: Options) -> str:
+    """Say how many networks came to the end and know no more of the classes than that there are so many."""
+    classes, networks = CLASSES.get(options.data), results["networks"].data_vars
+    if classes is None or "accuracy" not in networks:
+        return ""
+    chance = math.log(classes)
+    guessed = (networks["score"] >= chance * (1 - NO_BETTER)) & (networks["accuracy"] < LUCKY / classes)
+    count = int(guessed.sum())
+    return f" {count} ended no better than guessing (a validation loss of {short(chance)})." if count else ""
+
+
+def advice(results: xr.DataTree, options: Options) -> list[str]:
+    """Say which rate to use, which others do not differ from it significantly, and what would decide."""
+    rates = dataset_of(results, "rates")
+    best = float(rates["best"])
+    if math.isnan(best):
         return ["At no learning rate did a network come to the end, so none can be recommended: try smaller ones."]
-    plausible = [float(lr) for lr in recommended[LR].values[recommended["plausible"].values]]
-    loss = short(float(recommended["score"].sel({LR: found.best})))
-    of_best = None if found.accuracy is None else float(found.accuracy.sel({LR: found.best}).mean())
-    accuracy = "" if of_best is None else f", accuracy {of_best:.1%}"
-    average = "on average over the seeds " if found.recommended["members"].max() > 1 else ""
+    plausible = [float(lr) for lr in rates[LR].values[rates["plausible"].values]]
+    loss = short(float(rates["score"].sel({LR: best})))
+    accuracy = f", accuracy {float(rates['accuracy'].sel({LR: best})):.1%}" if "accuracy" in rates else ""
+    average = "on average over the seeds " if rates["members"].max() > 1 else ""
     lowest = f"{average}it ends with the lowest validation loss ({loss}{accuracy})"
-    words = [f"Use a learning rate of {_rate(found, found.best)}: {lowest}."]
-    if bool(recommended["decided"]):
+    words = [f"Use a learning rate of {_rates(rates, best)}: {lowest}."]
+    if bool(rates["decided"]):
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
-        words += _undecided(found, plausible)
-    return [" ".join([*words, _edge(found)]).strip()]
+        words += _undecided(rates, plausible, int(array_of(results, "more/epochs_needed")))
+    return [" ".join([*words, _edge(rates, options)]).strip()]
 
 
-def _undecided(found: Results, plausible: list[float]) -> list[str]:
-    seeds, needed = int(found.recommended["members"].max()), int(found.recommended["seeds_needed"])
+def _undecided(rates: xr.Dataset, plausible: list[float], epochs: int) -> list[str]:
+    seeds, needed = int(rates["members"].max()), int(rates["seeds_needed"])
     words = [
-        f"The data do not decide: {_rates(found, plausible)} cannot be told apart with {counted(seeds, 'seed')} "
-        "at 95 % confidence."
+        f"The data do not decide: {_rates(rates, *plausible)} do not differ significantly with "
+        f"{counted(seeds, 'seed')} (95 % confidence)."
     ]
     if seeds < 2:
         return [*words, "One seed says nothing about chance: train four or more."]
     if needed > 0:
-        words.append(f"If the differences are as they seem, {needed} seeds each would tell them apart.")
+        words.append(f"If the differences are as they seem, {needed} seeds each would decide.")
     else:
-        worst = float(found.recommended["difference_high"].where(found.recommended["plausible"]).max())
-        words.append(f"That would take more than {FORESEEABLE} times as many seeds; {_at_most(found, worst)}.")
-    epochs = int(found.more["epochs_needed"])
+        worst = float(rates["difference_high"].where(rates["plausible"]).max())
+        words.append(f"That would take more than {FORESEEABLE} times as many seeds; {_at_most(rates, worst)}.")
     if epochs > 0:
-        words.append(f"Going on as now, {counted(epochs, 'epoch')} would tell them apart.")
+        words.append(f"Going on as now, {counted(epochs, 'epoch')} would decide.")
     return words
 
 
-def _at_most(found: Results, difference: float) -> str:
+def _at_most(rates: xr.Dataset, difference: float) -> str:
     """Say how much worse than the best any of them can be."""
     if not math.isfinite(difference):
         return "how much worse than the best they may be is not known"
-    if found.recommended.attrs["scale"] == "linear":
-        return f"none of them is worse than the best by more than {short(difference, 2)}"
-    return f"none of them is worse than the best by more than {percent(math.expm1(difference))}"
+    linear = rates.attrs["scale"] == "linear"
+    size = short(difference, 2) if linear else percent(math.expm1(difference))
+    return f"none of them is worse than the best by more than {size}"
 
 
-def _edge(found: Results) -> str:
-    edge = str(found.recommended["at_edge"].item())
-    if not edge or found.recommended.sizes[LR] < 2:
-        return "" if found.recommended.sizes[LR] > 1 else "Only one rate was tried: nothing can be said of others."
-    words = {"lower": "smallest", "upper": "largest", "both": "smallest and the largest"}[edge]
-    reaches = "It is" if bool(found.recommended["decided"]) else "They reach"
-    remedy = "" if found.options.until_decided else " Try --until-decided, or a wider --lrs."
-    return f"{reaches} the {words} rate of the grid: the optimum may lie outside.{remedy}"
+def _edge(rates: xr.Dataset, options: Options) -> str:
+    if rates.sizes[LR] < 2:
+        return "Only one rate was tried: nothing can be said of others."
+    edge = str(rates["at_edge"].item())
+    if not edge:
+        return ""
+    end = {"lower": "smallest", "upper": "largest", "both": "smallest and the largest"}[edge]
+    reaches = "It is" if bool(rates["decided"]) else "They reach"
+    remedy = "" if options.until_decided else " Try --until-decided, or a wider --lrs."
+    return f"{reaches} the {end} rate of the grid: the optimum may lie outside.{remedy}"
 
 
-def evidence(found: Results) -> list[str]:
+def _evidence(results: xr.DataTree) -> str:
     """Say how sensitive the outcome is, how often training diverges, and how soon a target is reached."""
-    if math.isnan(found.best):
-        return []
-    return [" ".join(words for words in (_sensitivity(found), _divergence(found), _speed(found)) if words)]
+    words = (
+        _sensitivity(array_of(results, "sensitivity/ratio")),
+        _divergence(dataset_of(results, "rates")),
+        _speed(results),
+    )
+    return " ".join(text for text in words if text)
 
 
-def _sensitivity(found: Results) -> str:
-    told = []
+def _sensitivity(ratios: xr.DataArray) -> str:
+    texts = []
     for side, words in (("lower", "half"), ("higher", "twice")):
-        ratio = float(found.sensitivity["ratio"].sel(side=side))
+        ratio = float(ratios.sel(side=side))
         if math.isfinite(ratio):
-            told.append(f"{words} the rate ends with {_times(ratio)}")
-    return f"Around it, {' and '.join(told)} (interpolated between the rates of the grid)." if told else ""
+            texts.append(f"{words} the rate ends with {_times(ratio)}")
+    return f"Around it, {' and '.join(texts)} (interpolated between the rates of the grid)." if texts else ""
 
 
 def _times(ratio: float) -> str:
-    if abs(ratio - 1) < SEEN:
+    if abs(ratio - 1) < VISIBLE:
         return "the same loss"
-    return (
-        f"{percent(abs(ratio - 1))} {'more' if ratio > 1 else 'less'} loss"
-        if ratio < 2
-        else f"{ratio:.2g} times the loss"
-    )
+    if ratio >= 2:
+        return f"{ratio:.2g} times the loss"
+    return f"{percent(abs(ratio - 1))} {'more' if ratio > 1 else 'less'} loss"
 
 
-def _divergence(found: Results) -> str:
-    rows = found.recommended
-    failing = [float(lr) for lr in rows[LR].values if int(rows["diverged"].sel({LR: lr}))]
-    if not failing:
-        high = float(rows["diverged_high"].sel({LR: found.best}))
+def _divergence(rates: xr.Dataset) -> str:
+    failing = rates.isel({LR: np.flatnonzero(rates["diverged"] > 0)})
+    if not failing.sizes[LR]:
+        high = float(rates["diverged_high"].sel({LR: float(rates["best"])}))
         return f"Nothing diverged; at the best rate that still allows a probability of up to {percent(high)}."
-    pairs = _rows(rows, failing)
-    told = [f"{int(row['diverged'])} of {int(row['members'])} at {_rate(found, lr)}" for lr, row in pairs]
-    return f"Training diverged in {listed(told)}."
+    rows = (failing.sel({LR: lr}) for lr in failing[LR])
+    texts = [f"{int(row['diverged'])} of {int(row['members'])} at {_rates(rates, float(row[LR]))}" for row in rows]
+    return f"Training diverged in {listed(texts)}."
 
 
-def _rows(rows: xr.Dataset, rates: list[float]) -> list[tuple[float, xr.Dataset]]:
-    return [(lr, rows.sel({LR: lr})) for lr in rates]
-
-
-def _speed(found: Results) -> str:
-    if found.targets is None:
+def _speed(results: xr.DataTree) -> str:
+    if "targets" not in results:
         return ""
-    fastest = found.targets["mean"].where(found.targets["reached"] >= 0.5)
+    targets = dataset_of(results, "targets")
+    fastest = targets["mean"].where(targets["reached"] >= 0.5)
     if not np.isfinite(fastest).any():
         return ""
-    steps, target = float(fastest.min()), float(found.targets["target"])
-    first = [float(lr) for lr in fastest[LR].values[(fastest == steps).values]]
+    steps = float(fastest.min())
+    first = fastest[LR].values[(fastest == steps).values].tolist()
     after = f"after {short(steps, 6)} steps (geometric mean)"
-    return f"A validation loss of {short(target)} is reached first at {_rates(found, first)}, {after}."
+    target = short(float(targets["target"]))
+    return f"A validation loss of {target} is reached first at {_rates(dataset_of(results, 'rates'), *first)}, {after}."
 
 
-def range_test(found: Results) -> list[str]:
+def _range_test(results: xr.DataTree) -> str:
     """Say how often the range test's suggestions fall into the range; of one rate there is none."""
-    if found.recommended.sizes[LR] < 2 or math.isnan(found.best):
-        return []
-    inside = found.agreement["share"]
-    told = [f"{rule} {percent(float(inside.sel(rule=rule)))}" for rule in inside["rule"].values.tolist()]
-    return [
-        f"Share of the seeds whose range test suggests a rate that training cannot tell from the best: {listed(told)}."
-    ]
+    if results["rates"].sizes[LR] < 2:
+        return ""
+    share = array_of(results, "agreement/share")
+    rules = zip(share["rule"].values.tolist(), share.values.tolist(), strict=True)
+    texts = listed([f"{rule} {percent(value)}" for rule, value in rules])
+    return f"Share of the seeds whose range test suggests a rate in the recommended range: {texts}."
 
 
-def spread(found: Results) -> list[str]:
-    """Say what the outcome's variance is due to."""
-    if found.split is None:
-        return []
-    share = found.split["share"]
-    named = zip(share["source"].values.tolist(), share.values.tolist(), strict=True)
-    seen = sorted(((part, name) for name, part in named if part >= SEEN), reverse=True)
-    if not seen:
-        return []
-    told = listed([f"{percent(part)} is due to {_source(name)}" for part, name in seen])
-    return [f"Of the variance of the outcome (its logarithm) over these rates and seeds, {told}."]
+def _variance(results: xr.DataTree) -> str:
+    """Say what the variance of the outcome is due to."""
+    if "variance" not in results:
+        return ""
+    share = array_of(results, "variance/share")
+    named = zip(share.values.tolist(), share["source"].values.tolist(), strict=True)
+    visible = [(part, name) for part, name in sorted(named, reverse=True) if part >= VISIBLE]
+    if not visible:
+        return ""
+    parts = listed([f"{percent(part)} is due to {_source(name)}" for part, name in visible])
+    return f"Of the variance of the outcome (its logarithm) over these rates and seeds, {parts}."
 
 
 def _source(name: str) -> str:
     if name == "rest":
         return "what is left"
-    return f"the interplay of {name.replace(' × ', ' and ')}" if " × " in name else f"the {name}"
+    return f"the interaction of {name.replace(' × ', ' and ')}" if " × " in name else f"the {name}"
 
 
-def insides(found: Results) -> list[str]:
+def _insides(results: xr.DataTree) -> str:
     """Say what is found inside at the best rate and at the ends of the grid, where networks did not diverge."""
-    median = found.insides.median(SEED).dropna(LR, subset=["gradient_angle"])
-    rates, lrs = median[LR].values.tolist(), found.recommended[LR].values
-    if not rates:
-        return []
-    shown = sorted({rates[0], found.best, rates[-1]} & set(rates))
-    median = median.sel({LR: shown})
-    words = [f"angle between consecutive gradients: {at_rates(median['gradient_angle'], _degrees, lrs)}"]
+    median = dataset_of(results, "insides").median(SEED).dropna(LR, subset=["gradient_angle"])
+    known, lrs = median[LR].values.tolist(), array_of(results, "rates/score")[LR].values
+    if not known:
+        return ""
+    median = median.sel({LR: sorted({known[0], float(array_of(results, "rates/best")), known[-1]} & set(known))})
+    words = [f"angle between consecutive gradients: {at_rates(median['gradient_angle'], '{:.0f} degrees'.format, lrs)}"]
     if "dead_share" in median:
         words.insert(0, f"dead neurons: {at_rates(median['dead_share'], percent, lrs)}")
     if "sharpness_ratio" in median and np.isfinite(median["sharpness_ratio"]).any():
         ratio = at_rates(median["sharpness_ratio"], partial(short, digits=2), lrs)
         words.append(f"sharpness of a batch over its limit of stability: {ratio}")
-    return [f"Inside, at the end: {'; '.join(words)}."]
+    return f"Inside, at the end: {'; '.join(words)}."
 
 
-def _degrees(value: float) -> str:
-    return f"{value:.0f} degrees"
-
-
-def _rate(found: Results, lr: float) -> str:
-    return rate(lr, found.recommended[LR].values)
-
-
-def _rates(found: Results, rates: list[float]) -> str:
-    return listed([_rate(found, lr) for lr in rates])
+def _rates(rates: xr.Dataset, *chosen: float) -> str:
+    """Return rates in a row, each with as many digits as distinguish it from the others of the grid."""
+    return listed([rate(lr, rates[LR].values) for lr in chosen])

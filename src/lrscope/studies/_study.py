@@ -1,0 +1,121 @@
+"""What a study is: a question, the experiments that ask it, and how their records become claims, tables and figures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import xarray as xr
+
+from lrscope.report import ClaimResult, Section
+from lrscope.studies._judge import missing_paths, tally
+from lrscope.studies._words import listed
+
+if TYPE_CHECKING:
+    from lrscope.training import Estimate
+
+UNDECIDED = "No network came far enough to decide it."
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that can be checked, and the one test that decides it.
+
+    Every callable takes the results, whose attribute ``options`` holds the options of the run. Whatever is judged is
+    judged on the numbers of the results, never on a text.
+
+    Attributes
+    ----------
+    id : short, unique in its study: ``counts-encoder``
+    source : where it is stated: ``section 4.1, table 2``
+    statement : in words, as the source means it
+    holds : returns an array over the cases (seeds, or any dimensions), True, False, or NaN where a case does not decide
+        it; or a single truth value; or None
+    measured : what was measured: a format string of the results, such as ``"{results[rates/score]:.3g}"``, or a
+        callable that returns a number or text
+    published : what the source gives: a number or text, or a callable
+    tolerance : how far measured and published may differ, a number or in words
+    rule : how many of the decided cases must agree
+    needs : paths in the results that must exist, or a callable that returns in words what is missing (see `missing`);
+        without them the claim is not checked
+    note : what a reader must know, a text or a callable
+    """
+
+    id: str
+    source: str
+    statement: str
+    holds: Callable[[xr.DataTree], xr.DataArray | bool | None] = field(repr=False)
+    measured: str | Callable[[xr.DataTree], Any] = field(repr=False)
+    published: Any = "stated in words"
+    tolerance: Any = ""
+    rule: Literal["majority", "all", "any"] = "majority"
+    needs: Sequence[str] | Callable[[xr.DataTree], Sequence[str]] = ()
+    note: str | Callable[[xr.DataTree], str] = ""
+
+    def judge(self, results: xr.DataTree) -> ClaimResult:
+        """Return the claim with what was measured, and whether it holds in these results."""
+        published = self.published(results) if callable(self.published) else self.published
+        missing = self.needs(results) if callable(self.needs) else missing_paths(results, self.needs)
+        if missing:
+            return self._unchecked(published, f"Needs {listed(list(missing))}.")
+        holds, agree, rule = tally(self.holds(results), self.rule)
+        if holds is None:
+            return self._unchecked(published, UNDECIDED)
+        measured = self.measured.format(results=results) if isinstance(self.measured, str) else self.measured(results)
+        note = self.note(results) if callable(self.note) else self.note
+        return ClaimResult(
+            self.id, self.source, self.statement, published, measured, self.tolerance, holds, note, agree, rule
+        )
+
+    def _unchecked(self, published: Any, reason: str) -> ClaimResult:
+        return ClaimResult(self.id, self.source, self.statement, published, None, self.tolerance, None, reason)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question with everything that answers it. Only what trains may need PyTorch.
+
+    Attributes
+    ----------
+    name, title, question : of the study; the name is that of its entry point
+    options : a specification, whose fields are the options of the command line
+    experiments : options -> experiments by name; that named ``records`` is written to ``records.root``, any other to
+        ``records-<name>.root``
+    analyse : records (member, step, ...) of each experiment, options -> results; numbers only, without PyTorch
+    sections : results, options -> sections of figures, animations and tables
+    summary : results, options -> the answer in plain words, one text a paragraph
+    claims : statements to check; or a callable that chooses them by the results
+    source : reference of what is reproduced
+    further : records, options -> more experiments that follow from the records, under new names, until it returns none
+    resumable : options that may be others when a run is resumed
+    engine, stream, estimate : of a study whose experiments are no `Experiment`: options, device -> what trains them;
+        the training of one; its cost
+    unit : what the progress of a run counts
+    """
+
+    name: str
+    title: str
+    question: str
+    options: type
+    experiments: Callable[[Any], Mapping[str, Any]] = field(repr=False)
+    analyse: Callable[[Mapping[str, xr.Dataset], Any], xr.DataTree] = field(repr=False)
+    sections: Callable[[xr.DataTree, Any], Sequence[Section]] = field(repr=False)
+    summary: Callable[[xr.DataTree, Any], Sequence[str]] = field(repr=False)
+    claims: Sequence[Claim] | Callable[[xr.DataTree], Sequence[Claim]] = field(default=(), repr=False)
+    source: str = ""
+    further: Callable[[Mapping[str, xr.Dataset], Any], Mapping[str, Any]] | None = None
+    resumable: frozenset[str] = frozenset()
+    engine: Callable[[Any, str], Any] | None = None
+    stream: Callable[..., Any] | None = None
+    estimate: "Callable[..., Estimate] | None" = None
+    unit: str = "network steps"
+
+    def results(self, records: Mapping[str, xr.Dataset], options: Any) -> xr.DataTree:
+        """Return the results of the records; their attribute ``options`` holds the options."""
+        results = self.analyse(records, options)
+        results.attrs["options"] = options
+        return results
+
+    def judged(self, results: xr.DataTree) -> list[ClaimResult]:
+        """Return every claim, checked."""
+        claims = self.claims(results) if callable(self.claims) else self.claims
+        return [claim.judge(results) for claim in claims]
