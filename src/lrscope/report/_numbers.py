@@ -6,7 +6,7 @@ from typing import Any
 
 from lrscope.report._files import plain_number
 
-NOTHING = "\N{EN DASH}"
+DASH = "\N{EN DASH}"
 """Stands where a value is missing or not a number."""
 DIGITS = 4
 """Significant digits."""
@@ -70,7 +70,7 @@ def is_number(value: Any) -> bool:
 
 def _cell(value: Any, style: str) -> str:
     if value is None or value != value:
-        return NOTHING
+        return DASH
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not is_number(value):

@@ -121,10 +121,10 @@ def array_of(results: xr.DataTree, path: str) -> xr.DataArray:
     ------
     InputError : there is none; the nearest path is given.
     """
-    found = _at(results, path)
-    if not isinstance(found, xr.DataArray):
+    item = _at(results, path)
+    if not isinstance(item, xr.DataArray):
         raise unknown("a variable of the results", path, _paths(results))
-    return found
+    return item
 
 
 def dataset_of(results: xr.DataTree, path: str) -> xr.Dataset:
@@ -134,10 +134,10 @@ def dataset_of(results: xr.DataTree, path: str) -> xr.Dataset:
     ------
     InputError : there is none; the nearest path is given.
     """
-    found = _at(results, path)
-    if not isinstance(found, xr.DataTree):
+    item = _at(results, path)
+    if not isinstance(item, xr.DataTree):
         raise unknown("a node of the results", path, _paths(results))
-    return found.to_dataset()
+    return item.to_dataset()
 
 
 def _at(results: xr.DataTree, path: str) -> xr.DataTree | xr.DataArray:

@@ -8,7 +8,7 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.studies._compare import BATCH, Comparison
 from lrscope.studies._recorded_view import LR
-from lrscope.studies._words import NOTHING, counted, rate, short
+from lrscope.studies._words import DASH, counted, rate, short
 
 SMALLER_IS_BETTER, LARGER_IS_BETTER = ("loss", "error"), ("accuracy",)
 LEAST_P = 1e-4
@@ -89,7 +89,7 @@ def _table_of_cases(found: Comparison, size: float | None) -> tuple[list[str], l
     for case in found.cases:
         labels = [str(label) for label in case.labels.values()]
         if isinstance(case.result, str):
-            rows.append([*labels, *[NOTHING] * (len(columns) - len(axes))])
+            rows.append([*labels, *[DASH] * (len(columns) - len(axes))])
             continue
         numbers = [
             *case.result["mean"].values.tolist(),
@@ -97,7 +97,7 @@ def _table_of_cases(found: Comparison, size: float | None) -> tuple[list[str], l
         ]
         chances = [p_text(float(case.result[name])) for name in ("p_value", "p_flips")]
         apart = size or abs(float(case.result["difference"]))
-        last = _seeds(found, case.result, apart) if apart else NOTHING
+        last = _seeds(found, case.result, apart) if apart else DASH
         rows.append([*labels, *map(short, numbers), *chances, _compared(case.result), last])
     return columns, rows
 

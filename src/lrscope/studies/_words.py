@@ -5,7 +5,7 @@ from math import isfinite
 
 import xarray as xr
 
-NOTHING = "\N{EN DASH}"
+DASH = "\N{EN DASH}"
 """Stands where there is no number: a network diverged, or there were too few steps."""
 EXACT = 17
 """Significant digits that tell any two numbers apart."""
@@ -20,7 +20,7 @@ def short(value: float, digits: int = 3) -> str:
     ('0.0001', '1e6', '0.123', '–')
     """
     if not isfinite(value):
-        return NOTHING
+        return DASH
     mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
@@ -46,7 +46,7 @@ def percent(share: float, digits: int = 0) -> str:
     >>> percent(0.666), percent(0.98765, 1), percent(float("nan"))
     ('67%', '98.8%', '–')
     """
-    return f"{share:.{digits}%}" if isfinite(share) else NOTHING
+    return f"{share:.{digits}%}" if isfinite(share) else DASH
 
 
 def counted(count: int, noun: str) -> str:

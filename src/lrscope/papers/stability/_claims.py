@@ -12,7 +12,7 @@ from lrscope.papers.stability._figures import faster, label
 from lrscope.papers.stability._results import Results, Trained
 from lrscope.papers.stability._ways import GUIDED
 from lrscope.report._old import Claim
-from lrscope.studies._words import NOTHING, percent, short
+from lrscope.studies._words import DASH, percent, short
 
 SOURCE = "Peeters 2025, experiment 1B"
 ONSET = 0.03
@@ -60,7 +60,7 @@ def _claim(id: str, place: str, statement: str, **fields: object) -> Claim:
 
 def _rounded(value: float, digits: int = 4) -> float | str:
     """Return a number with so many significant digits; what stands for one where there is none."""
-    return float(f"{value:.{digits}g}") if np.isfinite(value) else NOTHING
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else DASH
 
 
 def _sudden(trained: Trained) -> Iterator[Claim]:

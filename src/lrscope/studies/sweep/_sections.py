@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lrscope import figures
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import NOTHING, rate, short
+from lrscope.studies._words import DASH, rate, short
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import LR, SEED, STEP, mean_curve
 
@@ -170,7 +170,7 @@ def _networks(results: xr.DataTree, classes: bool) -> Table:
     steps = {"steps_to_target": "steps to target"} if "targets" in results else {}
     columns = {"lr": "lr", "seed": "seed", "outcome": "outcome", "diverged_at": "diverged at step"}
     columns |= {"score": "validation loss", **steps} | ({"accuracy": "validation accuracy"} if classes else {})
-    target = short(float(array_of(results, "targets/target"))) if "targets" in results else NOTHING
+    target = short(float(array_of(results, "targets/target"))) if "targets" in results else DASH
     note = f"Target: a validation loss of {target}."
     return Table("networks", "Every network", _trained, (LR, SEED), columns, note)
 
