@@ -18,7 +18,7 @@ from benchmarks.rounds import Measured, measure, table
 from lrscope import store
 from lrscope.data import Shape
 from lrscope.models import Autoencoder
-from lrscope.papers.fluctuation import Options, experiments
+from lrscope.papers.fluctuation import STUDY, Options
 from lrscope.studies import ONLY
 from lrscope.training import Experiment, Sweep, stream
 
@@ -119,7 +119,7 @@ def _silent() -> Experiment:
 
 def recording() -> None:
     with tempfile.TemporaryDirectory() as folder, store.Writer(Path(folder) / "records.root", {}) as writer:
-        training = stream(experiments(OPTIONS)[ONLY], device="cpu")
+        training = stream(STUDY.experiments(OPTIONS)[ONLY], device="cpu")
         for block in training:
             writer.extend(block, training.state)
 

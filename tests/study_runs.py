@@ -84,12 +84,11 @@ class Commands:
     SHORT_REPORT = """
 import dataclasses
 from lrscope.papers import fluctuation
-findings = fluctuation.findings
-def short(records, options):
-    found = findings(records, options)
-    few = [chapter for chapter in found.chapters if chapter.title in ("Reconstructions", "Taking part", "Training")]
-    return dataclasses.replace(found, chapters=few)
-fluctuation.findings = short
+whole = fluctuation.STUDY
+kept = ("Reconstructions", "Taking part", "Training")
+def short(results, options):
+    return [section for section in whole.sections(results, options) if section.title in kept]
+fluctuation.STUDY = dataclasses.replace(whole, sections=short)
 """
     """Set-up that leaves out most figures of the study `fluctuation`."""
 

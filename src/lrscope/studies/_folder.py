@@ -19,9 +19,9 @@ from lrscope.errors import InputError, LrscopeError, StoreError
 _LIBRARIES = ("torch", "numpy", "xarray", "uproot")
 _DESCRIPTION = "experiment.json"
 _PARTIAL = f".{_DESCRIPTION}.part"
-_RESULTS = ("records*.root", "claims.json", "report.html")
+_RESULTS = ("records*.root", "histograms.root", "claims.json", "report.html")
 _PASSING = (
-    *("records*.state.npz", "records*.part", _PARTIAL),
+    *("records*.state.npz", "records*.part", "histograms.root.part", _PARTIAL),
     *(".claims.json.*", ".report.html.*", "tables/.*.csv.*", "figures/.*.png.*", "figures/.*.svg.*"),
     *("figures/.*.mp4.*", "figures/.*.gif.*"),
 )

@@ -24,7 +24,11 @@ def write_report(folder: Folder, progress: Progress | None = None) -> Path:
     InputError : the folder holds no run, or one that did not come to its end, or no records that can be read.
     StoreError : a file cannot be written.
     """
-    page = write(report_of(folder, progress), folder.path, progress)
+    report = report_of(folder, progress)
+    page = write(report, folder.path, progress)
+    histograms = study(folder.description()["study"]).histograms
+    if histograms is not None:
+        store.write_histograms(folder.path / "histograms.root", histograms(report.results))
     folder.tidy()
     return page
 

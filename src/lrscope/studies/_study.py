@@ -11,6 +11,8 @@ from lrscope.studies._judge import missing_paths, tally
 from lrscope.studies._words import listed
 
 if TYPE_CHECKING:
+    import hist
+
     from lrscope.training import Estimate
 
 UNDECIDED = "No network came far enough to decide it."
@@ -87,6 +89,7 @@ class Study:
     source : reference of what is reproduced
     further : records, options -> more experiments that follow from the records, under new names, until it returns none
     resumable : options that may be others when a run is resumed
+    histograms : results -> histograms by name, written as ``histograms.root``; or None
     engine, stream, estimate : of a study whose experiments are no `Experiment`: options, device -> what trains them;
         the training of one; its cost
     unit : what the progress of a run counts
@@ -104,6 +107,7 @@ class Study:
     source: str = ""
     further: Callable[[Mapping[str, xr.Dataset], Any], Mapping[str, Any]] | None = None
     resumable: frozenset[str] = frozenset()
+    histograms: "Callable[[xr.DataTree], Mapping[str, hist.Hist[Any]]] | None" = field(default=None, repr=False)
     engine: Callable[[Any, str], Any] | None = None
     stream: Callable[..., Any] | None = None
     estimate: "Callable[..., Estimate] | None" = None

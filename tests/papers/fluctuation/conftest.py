@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.papers.fluctuation._options import Options
-from lrscope.papers.fluctuation._results import Results, results
+from lrscope.papers.fluctuation import STUDY, Options
 from lrscope.records import LOSS, Variable, new_block
+from lrscope.studies import ONLY
 
 STEPS = np.arange(2)
 SWEEP = {name: {"long_name": name, "units": "1", "scale": "category"} for name in ("shape", "lr", "seed")}
@@ -81,10 +81,14 @@ class Plan:
         values[diverged, 1] = np.nan
         return Variable(name, quantity, quantity, "1", statistic, dims, layer, part), values
 
-    def results(self) -> Results:
+    @property
+    def options(self) -> Options:
+        """Options of a run that would train these networks."""
+        return Options(shapes=tuple(self.shapes), lrs=tuple(self.lrs), seeds=self.seeds)
+
+    def results(self) -> xr.DataTree:
         """Return what the study computes of the records."""
-        options = Options(shapes=tuple(self.shapes), lrs=tuple(self.lrs), seeds=self.seeds)
-        return results(self.records(), options)
+        return STUDY.results({ONLY: self.records()}, self.options)
 
 
 def _all_of(moving: int | Sequence[float], size: int) -> np.ndarray:

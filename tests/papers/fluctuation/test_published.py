@@ -1,15 +1,13 @@
-"""The published tables are those of the paper, and their scatter is what it is said to be."""
+"""The published tables are those of the paper."""
 
 import importlib.resources
 import json
 from collections import Counter
 
-import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.papers.fluctuation._published import LRS, PARTS, QUANTITIES, SHAPES, published_counts
-from lrscope.papers.fluctuation._results import _scatter
+from lrscope.papers.fluctuation._tables import LRS, PARTS, QUANTITIES, SHAPES, published_counts
 
 NEURONS = {"encoder": 97, "decoder": 98}
 MISSING = {("pentagon", "GradBiases", "encoder", 0.01), ("octagon", "GradBiases", "encoder", 0.01)}
@@ -70,31 +68,3 @@ def test_rows_read_off_the_paper(tables):
     assert tables["activations"].sel(shape="triangle", lr=0.001, part="decoder").values.tolist() == [77, 15, 4]
     assert tables["weights"].sel(shape="circle", lr=0.01, part="encoder").values.tolist() == [93, 1, 3]
     assert tables["biases"].sel(shape="circle", lr=0.01, part="encoder").values.tolist() == [74, 15, 8]
-
-
-@pytest.mark.parametrize("quantity", QUANTITIES)
-def test_the_scatter_is_the_distance_to_the_mean_shares(rows, tables, quantity):
-    """Computed here row by row, without labelled arrays."""
-    own = [row for row in rows if row["quantity"] == QUANTITIES[quantity]]
-    scatter = _scatter(tables[quantity])
-    for part in PARTS:
-        for lr in LRS:
-            here = [row for row in own if (row["part"], row["lr"]) == (part, lr)]
-            counts = np.array([[row["low"], row["middle"], row["high"]] for row in here], float)
-            shares = counts / counts.sum(1, keepdims=True)
-            distances = 0.5 * np.abs(shares - shares.mean(0)).sum(1)
-            for row, distance in zip(here, distances, strict=True):
-                found = scatter.sel(shape=row["shape"], part=part, lr=lr)
-                np.testing.assert_allclose(found, distance, atol=1e-12)
-    assert int(scatter.notnull().sum()) == len(own)
-
-
-def test_the_scatter_of_each_quantity_is_the_yardstick_of_the_docs(tables):
-    means = {name: round(float(_scatter(table).mean()), 3) for name, table in tables.items()}
-    assert means == {
-        "weights": 0.056,
-        "biases": 0.089,
-        "activations": 0.048,
-        "weight_gradients": 0.007,
-        "bias_gradients": 0.018,
-    }

@@ -2,16 +2,14 @@
 
 import csv
 import dataclasses
-import json
 import re
 
-import numpy as np
 import pytest
 
 from lrscope import store
-from lrscope.papers.fluctuation import Options, findings
-from lrscope.report._old import Interactive
-from lrscope.studies import ONLY, Folder, Listed, Still, run
+from lrscope.papers.fluctuation import STUDY, Options
+from lrscope.report import Figure, Table
+from lrscope.studies import ONLY, Folder, run
 
 ODD = {
     "two-epochs-of-everything": {
@@ -42,19 +40,15 @@ def check_run(options: Options, folder: Folder) -> None:
     assert run("fluctuation", options, folder, command="lrscope run fluctuation", device="cpu")
     records = store.open_records(folder.path)
     assert records.sizes["member"] == len(options.shapes) * len(options.lrs) * options.seeds
-    found = findings({ONLY: records}, options)
-    texts = [*found.summary]
-    for claim in found.claims:
+    results = STUDY.results({ONLY: records}, options)
+    texts = [*STUDY.summary(results, options)]
+    for claim in STUDY.judged(results):
         texts += [str(value) for value in (claim.measured, claim.note, claim.agree) if value is not None]
-    items = [item for chapter in found.chapters for item in chapter.items]
-    for item in items:
-        if isinstance(item, Still):
-            texts += [item.title, item.caption, *words_of(item.draw())]
-        elif isinstance(item, Interactive):
-            json.loads(item.figure.to_json(), parse_constant=pytest.fail)
-        elif isinstance(item, Listed):
-            texts += [str(cell) for row in item.table.rows for cell in row if isinstance(cell, str)]
-            assert all(np.isfinite(cell) for row in item.table.rows for cell in row if isinstance(cell, float))
+    for item in (item for section in STUDY.sections(results, options) for item in section.items):
+        if isinstance(item, Figure):
+            texts += [item.title, item.caption, *words_of(item.draw(results))]
+        elif isinstance(item, Table):
+            texts += [str(cell) for row in item.frame(results).values for cell in row if isinstance(cell, str)]
     assert [text for text in texts if UGLY.search(text)] == []
 
 

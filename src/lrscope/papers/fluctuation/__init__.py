@@ -5,25 +5,37 @@ autoencoder learns eight shapes at three learning rates for 1000 epochs, and eve
 of every epoch.
 """
 
-import importlib
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lrscope.papers.fluctuation._findings import findings
+from lrscope.papers.fluctuation._claims import CLAIMS
 from lrscope.papers.fluctuation._options import Options
-from lrscope.studies._old import study_of
+from lrscope.papers.fluctuation._results import analyse, histograms
+from lrscope.papers.fluctuation._sections import sections
+from lrscope.papers.fluctuation._summary import summary
+from lrscope.studies._study import Study
 
 if TYPE_CHECKING:
+    from lrscope.training import Experiment
+
+__all__ = ["STUDY", "Options"]
+
+
+def _experiments(options: Options) -> "dict[str, Experiment]":
     from lrscope.papers.fluctuation._experiment import experiments
 
-__all__ = ["STUDY", "Options", "experiments", "findings"]
+    return experiments(options)
 
 
-def __getattr__(name: str) -> Any:
-    """Return `experiments`, which need PyTorch, when it is asked for."""
-    if name != "experiments":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module("lrscope.papers.fluctuation._experiment").experiments
-
-
-STUDY = study_of(sys.modules[__name__], "fluctuation")
+STUDY = Study(
+    name="fluctuation",
+    title="Neuronal fluctuations: learning rates against participating neurons",
+    question="Which neurons take part in learning, and how does that depend on the learning rate?",
+    source="Pareek, Kumar, Rao, Janjam: Neuronal Fluctuations: Learning Rates vs Participating Neurons (2025)",
+    options=Options,
+    experiments=_experiments,
+    analyse=analyse,
+    claims=CLAIMS,
+    summary=summary,
+    sections=sections,
+    histograms=histograms,
+)

@@ -1,203 +1,360 @@
-"""The paper's statements that can be checked, checked. Nothing here is decided in advance."""
+"""The paper's statements that can be checked. Nothing here is decided in advance, or on rounded numbers."""
 
-import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import xarray as xr
 
-from lrscope import analysis
-from lrscope.papers.fluctuation._published import LIMITS, LRS, QUANTITIES
-from lrscope.papers.fluctuation._results import Results
-from lrscope.papers.fluctuation._statements import GRADIENTS, STATEMENTS, Statement, taking_part
-from lrscope.report._old import Claim
-from lrscope.studies._words import at_rates, counted, percent, rate
+from lrscope.papers.fluctuation._tables import LRS, QUANTITIES
+from lrscope.report import array_of
+from lrscope.studies._judge import missing
+from lrscope.studies._study import Claim
+from lrscope.studies._words import at_rates, percent
 
 PAPER = "Pareek et al. 2025"
-MAJORITY = "more than half of the cases"
-WORDS = "stated in words"
-UNDECIDED = "Nothing to judge: no network came far enough (it diverged, or has fewer than two recorded steps)."
-_COUNTED = (
-    ("encoder", "the encoder has 97 neurons", "weights", 97),
-    ("decoder", "the decoder has 98 neurons", "weights", 98),
-    ("relu", "each part has 96 ReLU neurons", "activations", 96),
+SLOW, MIDDLE, FAST = LRS
+GRADIENTS = ["weight_gradients", "bias_gradients"]
+CLOSE_TO_ZERO = 50
+"""So many neurons, says the paper, have a fluctuation close to 0."""
+SIMILAR = 0.1
+"""Numbers of neurons that differ by at most this share of all count as similar."""
+BARELY = 0.8
+"""A part barely fluctuates if this share of it lies in the lowest bin."""
+NEURONS = 97 + 98
+"""Of both parts."""
+
+Values = Callable[[xr.DataTree], xr.DataArray]
+"""From the results to (shape, lr, seed)."""
+Test = Callable[[xr.DataArray], xr.DataArray]
+"""From the values of one shape, (lr, seed), to truth values (seed)."""
+
+
+def _of(variable: str, quantity: str, part: str | None, results: xr.DataTree) -> xr.DataArray:
+    """Return a number of neurons of one part of the network, or of both together (shape, lr, seed)."""
+    counts = array_of(results, f"parts/{variable}").sel(quantity=quantity, drop=True)
+    return counts.sel(part=part, drop=True) if part else counts.sum("part", skipna=False)
+
+
+def moving(quantity: str, part: str | None = None) -> Values:
+    """Return what gives the neurons that take part."""
+    return partial(_of, "moving", quantity, part)
+
+
+def inactive(quantity: str, part: str | None = None) -> Values:
+    """Return what gives the neurons that do not."""
+    return partial(_of, "inactive", quantity, part)
+
+
+def _error(results: xr.DataTree) -> xr.DataArray:
+    return array_of(results, "networks/error")
+
+
+def _fewest_inactive(results: xr.DataTree) -> xr.DataArray:
+    return array_of(results, "parts/inactive").sel(quantity="weights", drop=True).min("part", skipna=False)
+
+
+def _low_share(results: xr.DataTree) -> xr.DataArray:
+    return array_of(results, "parts/low").sel(quantity="biases", part="decoder", drop=True)
+
+
+def _above_lowest_bin(results: xr.DataTree) -> xr.DataArray:
+    counts = array_of(results, "parts/counts").sel(quantity="biases", part="encoder", drop=True)
+    return counts.isel(bin=slice(1, None)).sum("bin", skipna=False)
+
+
+def _others(values: xr.DataArray, lr: float) -> xr.DataArray:
+    return values.sel(lr=[other for other in LRS if other != lr])
+
+
+def _largest_at(lr: float) -> Test:
+    """Return the test that a rate has a larger value than either other; equal ones do not count."""
+    return lambda values: values.sel(lr=lr, drop=True) > _others(values, lr).max("lr")
+
+
+def _smallest_at(lr: float) -> Test:
+    return lambda values: values.sel(lr=lr, drop=True) < _others(values, lr).min("lr")
+
+
+def _not_largest_at(lr: float) -> Test:
+    return lambda values: values.sel(lr=lr, drop=True) <= _others(values, lr).max("lr")
+
+
+def _similar(values: xr.DataArray) -> xr.DataArray:
+    return abs(values.sel(lr=MIDDLE, drop=True) - values.sel(lr=FAST, drop=True)) <= SIMILAR * NEURONS
+
+
+def _twice_the_others(values: xr.DataArray) -> xr.DataArray:
+    slow = values.sel(lr=SLOW, drop=True)
+    return (slow > 0) & (slow >= 2 * _others(values, SLOW).max("lr"))
+
+
+def _at_each_rate(test: Test) -> Test:
+    return lambda values: test(values).all("lr")
+
+
+def _without_spiral(values: Values, results: xr.DataTree) -> list[str]:
+    shapes = array_of(results, "networks/error")["shape"].values
+    return missing(values(results), lr=LRS) + ([] if "spiral" in shapes else ["the spiral"])
+
+
+def _of_spiral(id: str, section: str, statement: str, what: str, values: Values, test: Test, **more: Any) -> Claim:
+    """Return a claim about the paper's three rates on the spiral, judged seed by seed.
+
+    Parameters
+    ----------
+    what : what the values are
+    """
+
+    def chosen(results: xr.DataTree) -> xr.DataArray:
+        return values(results).sel(shape="spiral", lr=list(LRS), drop=True)
+
+    def holds(results: xr.DataTree) -> xr.DataArray:
+        here = chosen(results)
+        return test(here).where(here.notnull().all("lr"))
+
+    return Claim(
+        id,
+        f"{PAPER}, section {section}",
+        statement,
+        holds=holds,
+        measured=lambda results: f"{what}: {at_rates(chosen(results).mean('seed'))}",
+        needs=partial(_without_spiral, values),
+        **{"tolerance": "the order of the rates", **more},
+    )
+
+
+SPIRAL = (
+    _of_spiral(
+        "reconstruction-best",
+        "4.1",
+        "lr 0.01 reconstructs the spiral best",
+        "error",
+        _error,
+        _smallest_at(FAST),
+    ),
+    _of_spiral(
+        "reconstruction-second",
+        "4.1",
+        "lr 0.001 reconstructs the spiral somewhat worse than 0.01",
+        "error",
+        _error,
+        lambda error: error.sel(lr=FAST, drop=True) < error.sel(lr=MIDDLE, drop=True),
+    ),
+    _of_spiral(
+        "reconstruction-worst",
+        "4.1",
+        "lr 0.0001 reconstructs the spiral worst",
+        "error",
+        _error,
+        _largest_at(SLOW),
+    ),
+    _of_spiral(
+        "close-to-zero",
+        "4.2.1",
+        f"more than {CLOSE_TO_ZERO} neurons of each part have a weight fluctuation close to 0",
+        "inactive neurons in the part with fewer",
+        _fewest_inactive,
+        _at_each_rate(lambda count: count > CLOSE_TO_ZERO),
+        published=CLOSE_TO_ZERO,
+        tolerance="more at every rate",
+    ),
+    _of_spiral(
+        "decoder-weights",
+        "4.2.1",
+        "in the weights of the decoder, lr 0.01 engages the most neurons",
+        "neurons taking part",
+        moving("weights", "decoder"),
+        _largest_at(FAST),
+    ),
+    _of_spiral(
+        "encoder-weights",
+        "4.2.1",
+        "in the weights of the encoder, lr 0.01 does not engage the most neurons",
+        "neurons taking part",
+        moving("weights", "encoder"),
+        _not_largest_at(FAST),
+    ),
+    _of_spiral(
+        "decoder-biases",
+        "4.2.2",
+        "the biases of the decoder barely fluctuate at any rate",
+        "share in the lowest bin",
+        _low_share,
+        _at_each_rate(lambda share: share >= BARELY),
+        tolerance=f"at least {BARELY:.0%} of the neurons in the lowest bin at every rate",
+    ),
+    _of_spiral(
+        "encoder-biases",
+        "4.2.2",
+        "the biases of the encoder fluctuate massively at lr 0.0001 and not at the other two",
+        "neurons above the lowest bin",
+        _above_lowest_bin,
+        _twice_the_others,
+        tolerance="at least twice as many neurons above the lowest bin as at either other rate",
+    ),
+    _of_spiral(
+        "engages-most",
+        "4.2.3",
+        "lr 0.0001 engages the most neurons in activations",
+        "neurons taking part",
+        moving("activations"),
+        _largest_at(SLOW),
+    ),
+    _of_spiral(
+        "most-inactive",
+        "4.3",
+        "lr 0.01 leaves the most neurons inactive",
+        "inactive neurons, by their weights",
+        inactive("weights"),
+        _largest_at(FAST),
+    ),
+    _of_spiral(
+        "similarly-inactive",
+        "4.3",
+        "lr 0.001 leaves about as many neurons inactive as 0.01",
+        "inactive neurons, by their weights",
+        inactive("weights"),
+        _similar,
+        tolerance=f"they differ by at most {SIMILAR:.0%} of all neurons",
+    ),
 )
 
 
-def claims(found: Results) -> list[Claim]:
-    """Return every claim: with the published value, the measured one, and whether it holds here."""
-    return [
-        *(_neurons(found, *counting) for counting in _COUNTED),
-        *(_distance(found, quantity) for quantity in QUANTITIES),
-        *(_of_spiral(found, statement) for statement in STATEMENTS),
-        _lowest_bin(found),
-        _half_barely_move(found),
-        _gradients_least(found),
-        _engages_most(found),
-    ]
+def _sizes(results: xr.DataTree, quantity: str, parts: Sequence[str]) -> list[int]:
+    names = array_of(results, f"neurons/{quantity}/fluctuation")["part"].values.tolist()
+    return [names.count(part) for part in parts]
 
 
-def _neurons(found: Results, what: str, statement: str, quantity: str, published: int) -> Claim:
-    parts = found.fluctuation[quantity]["part"].values.tolist()
-    measured = [parts.count(part) for part in (("encoder", "decoder") if what == "relu" else (what,))]
-    holds = all(count == published for count in measured)
-    told = measured[0] if len(set(measured)) == 1 else measured
-    return Claim(f"neurons-{what}", f"{PAPER}, appendix A", statement, published, told, 0, holds)
+def _counted(id: str, statement: str, quantity: str, parts: Sequence[str], published: int) -> Claim:
+    return Claim(
+        id,
+        f"{PAPER}, appendix A",
+        statement,
+        holds=lambda results: all(size == published for size in _sizes(results, quantity, parts)),
+        measured=lambda results: " and ".join(map(str, dict.fromkeys(_sizes(results, quantity, parts)))),
+        published=published,
+        tolerance=0,
+    )
 
 
-def _distance(found: Results, quantity: str) -> Claim:
-    """The tables of one quantity: their distance to the published ones, beside the published tables' own scatter."""
-    limit, distance = LIMITS[quantity], found.distance[quantity]
-    scatter = round(float(found.scatter[quantity].mean()), 3)
-    measured, agree = None, ""
-    if not distance.size:
-        note = "Needs a shape and a rate of the published tables."
-    elif distance.isnull().all():
-        note = UNDECIDED
-    else:
-        measured, agree = round(float(distance.mean()), 3), _agree(_within(distance, limit), "seed")
-        compared = distance.notnull().any(["seed", "part"])
-        shapes, rates = (int(compared.any(dim).sum()) for dim in ("lr", "shape"))
-        note = (
-            f"Mean total-variation distance over {counted(shapes, 'shape')}, {counted(rates, 'rate')} and both parts. "
-            "Published: the tables' own scatter, their distance to their mean over the shapes."
-        )
+def _table(quantity: str) -> Claim:
+    """Return the claim that our tables of a quantity are the published ones, judged shape by shape and seed by seed."""
+
+    def distances(results: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
+        both = (array_of(results, f"definitions/{name}") for name in ("validated", "yardstick"))
+        validated, yardstick = (array.sel(quantity=quantity, drop=True) for array in both)
+        return validated, yardstick
+
+    def holds(results: xr.DataTree) -> xr.DataArray:
+        validated, yardstick = distances(results)
+        return (validated <= yardstick).where(validated.notnull() & yardstick.notnull())
+
+    def published(results: xr.DataTree) -> float | str:
+        yardstick = distances(results)[1]
+        return float(yardstick.mean()) if bool(yardstick.notnull().any()) else "tables of other shapes or rates"
+
     return Claim(
         f"tables-{quantity.replace('_', '-')}",
         f"{PAPER}, appendix A, {QUANTITIES[quantity]}",
         f"the binned fluctuations of the {quantity.replace('_', ' ')} are those of the published tables",
-        scatter,
-        measured,
-        limit,
-        None if measured is None else measured <= limit,
-        note,
-        agree,
+        holds=holds,
+        measured=lambda results: float(distances(results)[0].mean()),
+        published=published,
+        tolerance="ours differ from the published ones of a shape no more than those of two shapes differ",
+        needs=_without_two_tables,
+        note="Total variation. The definition of fluctuation is chosen on the other shapes. Published: distance "
+        "between the tables of two shapes.",
     )
 
 
-def _within(distance: xr.DataArray, limit: float) -> xr.DataArray:
-    """Tell for each seed whether its mean distance lies within the limit (seed); NaN where it has none."""
-    mean = distance.mean(["shape", "lr", "part"])
-    return (mean <= limit).where(mean.notnull())
+def _without_two_tables(results: xr.DataTree) -> list[str]:
+    known = array_of(results, "definitions/distance").notnull().any(["definition", "quantity", "seed"])
+    return [] if int(known.sum()) >= 2 else ["two shapes and a learning rate of the published tables"]
 
 
-def _of_spiral(found: Results, statement: Statement) -> Claim:
-    """A statement about the paper's three rates on the spiral, judged seed by seed."""
-    source = f"{PAPER}, section {statement.section}"
-    values = statement.values(found)
-    lacking = _lacking(values)
-    lacking += [] if "spiral" in values["shape"] else ["the spiral"]
-    if lacking:
-        return _unchecked(statement.id, source, statement.words, f"Needs {', '.join(lacking)}.")
-    chosen = values.sel(shape="spiral", lr=list(LRS))
-    measured = f"{statement.what}: {at_rates(chosen.mean('seed'))}"
-    holds = statement.test(chosen)
-    claim = _judged(statement.id, source, statement.words, holds, "seed", measured=measured, note=statement.note)
-    tolerance = f"{statement.tolerance}, in {MAJORITY}"
-    return dataclasses.replace(claim, published=statement.published, tolerance=tolerance)
+def _low_tables(counts: xr.DataArray) -> xr.DataArray:
+    """Tell of each table whether more than half of its neurons lie in the lowest bin; NaN where it is empty."""
+    total = counts.sum("bin", skipna=False)
+    return (counts.isel(bin=0, drop=True) > total / 2).where(total > 0)
 
 
-def _lowest_bin(found: Results) -> Claim:
-    ours, theirs = (_low_tables(counts) for counts in (found.counts, found.published))
-    return _judged(
+def _low_published(results: xr.DataTree) -> str:
+    known = _low_tables(array_of(results, "parts/published"))
+    return percent(float(known.mean())) if bool(known.notnull().any()) else "no table of these shapes and rates"
+
+
+def _gradient_cases(results: xr.DataTree) -> xr.DataArray:
+    moving = 1 - array_of(results, "parts/share").mean(["shape", "part"])
+    most = moving.sel(quantity=GRADIENTS).max("quantity", skipna=False)
+    least = moving.drop_sel(quantity=GRADIENTS).min("quantity", skipna=False)
+    return (most < least).where(most.notnull() & least.notnull())
+
+
+def _gradients_measured(results: xr.DataTree) -> str:
+    moving = 1 - array_of(results, "parts/share").mean(["shape", "part", "lr", "seed"])
+    return ", ".join(f"{name.replace('_', ' ')} {percent(float(moving.sel(quantity=name)))}" for name in QUANTITIES)
+
+
+def _engages_most(results: xr.DataTree) -> xr.DataArray:
+    engaged = moving("activations")(results).sel(lr=list(LRS))
+    return _largest_at(SLOW)(engaged).where(engaged.notnull().all("lr"))
+
+
+def _half(results: xr.DataTree) -> xr.DataArray:
+    share = array_of(results, "parts/share").sel(quantity="weights", drop=True)
+    return (share >= 0.5).where(share.notnull())
+
+
+def _half_measured(results: xr.DataTree) -> str:
+    count = array_of(results, "parts/inactive").sel(quantity="weights")
+    return f"{float(count.mean()):.0f} of each part on average, {float(count.min()):.0f} to {float(count.max()):.0f}"
+
+
+def _threshold(results: xr.DataTree) -> str:
+    return f"Inactive: a normalised fluctuation below {results.attrs['options'].threshold:g}."
+
+
+CLAIMS = (
+    _counted("neurons-encoder", "the encoder has 97 neurons", "weights", ["encoder"], 97),
+    _counted("neurons-decoder", "the decoder has 98 neurons", "weights", ["decoder"], 98),
+    _counted("neurons-relu", "each part has 96 ReLU neurons", "activations", ["encoder", "decoder"], 96),
+    *map(_table, QUANTITIES),
+    *SPIRAL,
+    Claim(
         "lowest-bin",
         f"{PAPER}, figures 4 to 8 and appendix A",
         "most neurons lie in the lowest bin",
-        ours,
-        "table",
-        published=round(float(theirs.mean()), 3),
-        measured=round(float(ours.mean()), 3),
-        note="Share of the tables (shape, rate, part, quantity) with more than half of the neurons between 0 and 0.3.",
-    )
-
-
-def _low_tables(counts: dict[str, xr.DataArray]) -> xr.DataArray:
-    """Tell of each table whether more than half of its neurons lie in the lowest bin; NaN where it is empty."""
-    tables = xr.concat(counts.values(), "quantity", coords="minimal", compat="override")
-    total = tables.sum("bin", skipna=False)
-    return (tables.isel(bin=0, drop=True) > total / 2).where(total > 0)
-
-
-def _half_barely_move(found: Results) -> Claim:
-    share = found.participation["weights"]["share"]
-    inactive = found.participation["weights"]["inactive"].where(share.notnull())
-    low, high = float(inactive.min()), float(inactive.max())
-    return _judged(
+        holds=lambda results: _low_tables(array_of(results, "parts/counts")),
+        measured=lambda results: percent(float(_low_tables(array_of(results, "parts/counts")).mean())),
+        published=_low_published,
+        note="Share of the tables with more than half of the neurons between 0 and 0.3.",
+    ),
+    Claim(
         "half-barely-move",
         f"{PAPER}, section 4.3",
         "about half or more of the neurons barely move",
-        (share >= 0.5).where(share.notnull()),
-        "case (shape, rate, part, seed)",
+        holds=_half,
+        measured=_half_measured,
         published="about 50 of 97 or 98",
-        measured=f"{float(inactive.mean()):.0f} of each part on average, between {low:.0f} and {high:.0f}",
-        note=f"Neurons whose weights have a normalised fluctuation below {found.options.threshold:g}.",
-    )
-
-
-def _gradients_least(found: Results) -> Claim:
-    moving = {name: 1 - found.participation[name]["share"].mean(["shape", "part"]) for name in QUANTITIES}
-    most = xr.concat([moving[name] for name in GRADIENTS], "quantity").max("quantity", skipna=False)
-    others = [moving[name] for name in QUANTITIES if name not in GRADIENTS]
-    least = xr.concat(others, "quantity").min("quantity", skipna=False)
-    above = f"at least {found.options.threshold:g}"
-    return _judged(
+        note=_threshold,
+    ),
+    Claim(
         "gradients-least",
         f"{PAPER}, section 4.2.4",
         "gradients fluctuate least",
-        (most < least).where(most.notnull() & least.notnull()),
-        "case (rate, seed)",
-        measured=", ".join(f"{name.replace('_', ' ')} {percent(float(part.mean()))}" for name, part in moving.items()),
-        note=f"Share of the neurons with a normalised fluctuation of {above}, over all shapes.",
-    )
-
-
-def _engages_most(found: Results) -> Claim:
-    """The statement about activations, over all shapes: the spiral alone is among the statements of the text."""
-    id, statement = "engages-most-all-shapes", "lr 0.0001 engages the most neurons in activations, shape by shape"
-    source = f"{PAPER}, sections 4.2.3 and 4.3"
-    engaged = taking_part(found, "activations").sum("part", skipna=False)
-    lacking = _lacking(engaged)
-    if lacking:
-        return _unchecked(id, source, statement, f"Needs {', '.join(lacking)}.")
-    chosen = engaged.sel(lr=list(LRS))
-    slow, others = chosen.sel(lr=LRS[0]), chosen.sel(lr=list(LRS[1:])).max("lr")
-    wins = (slow > others).where(chosen.notnull().all("lr"))
-    measured = f"neurons taking part: {at_rates(chosen.mean(['shape', 'seed']))}"
-    return _judged(id, source, statement, wins, "case (shape, seed)", measured=measured)
-
-
-def _lacking(values: xr.DataArray) -> list[str]:
-    return [f"lr {rate(lr)}" for lr in LRS if lr not in values["lr"]]
-
-
-def _unchecked(id: str, source: str, statement: str, why: str) -> Claim:
-    return Claim(id, source, statement, WORDS, None, MAJORITY, None, why)
-
-
-def _judged(
-    id: str,
-    source: str,
-    statement: str,
-    holds: xr.DataArray,
-    case: str,
-    *,
-    measured: object,
-    published: object = WORDS,
-    note: str = "",
-) -> Claim:
-    """Return the claim that something holds in more than half of the decided cases.
-
-    Parameters
-    ----------
-    holds : of each case 1, 0, or NaN where it cannot be told
-    case : what a case is called
-    """
-    counts = analysis.agreement(holds, holds.dims)
-    agree, count = int(counts["agree"]), int(counts["count"])
-    if not count:
-        return Claim(id, source, statement, published, None, MAJORITY, None, UNDECIDED)
-    agreeing = _agree(holds, case)
-    return Claim(id, source, statement, published, measured, MAJORITY, agree * 2 > count, note, agreeing)
-
-
-def _agree(holds: xr.DataArray, case: str) -> str:
-    counts = analysis.agreement(holds, holds.dims)
-    return f"{int(counts['agree'])} of {counted(int(counts['count']), case)}"
+        holds=_gradient_cases,
+        measured=_gradients_measured,
+        note="Share of the neurons that take part, over all shapes.",
+    ),
+    Claim(
+        "engages-most-all-shapes",
+        f"{PAPER}, sections 4.2.3 and 4.3",
+        "lr 0.0001 engages the most neurons in activations, shape by shape",
+        holds=_engages_most,
+        measured=lambda results: (
+            "neurons taking part: " + at_rates(moving("activations")(results).sel(lr=list(LRS)).mean(["shape", "seed"]))
+        ),
+        needs=lambda results: missing(moving("activations")(results), lr=LRS),
+    ),
+)

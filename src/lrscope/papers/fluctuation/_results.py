@@ -1,106 +1,160 @@
-"""The numbers of the study, computed once: what claims, tables and figures are made of."""
+"""The numbers of the study: what claims, tables and figures are made of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
+import hist
 import numpy as np
 import xarray as xr
 
 from lrscope import analysis
+from lrscope.errors import must_be
+from lrscope.papers.fluctuation._definitions import STANDARD, candidates, compared, name_of
 from lrscope.papers.fluctuation._options import Options
-from lrscope.papers.fluctuation._published import QUANTITIES, published_counts
+from lrscope.papers.fluctuation._tables import QUANTITIES, published_counts, shares, total_variation
 from lrscope.records import on_grid, outcomes, step_dimension
+from lrscope.report import array_of
+from lrscope.studies._folder import ONLY
 
-SEED = "seed"
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything measured, on the grid (shape, lr, seed, ...).
-
-    Attributes
-    ----------
-    options : of the run
-    fluctuation : quantity -> normalised fluctuation (shape, lr, seed, neuron)
-    counts : quantity -> neurons in each bin (shape, lr, seed, part, bin)
-    published : quantity -> the paper's counts (shape, lr, part, bin), of its seven shapes
-    participation : quantity -> Dataset of `analysis.participation` by part
-    by_layer : quantity -> the same by layer
-    distance : quantity -> total-variation distance to the published tables (shape, lr, seed, part)
-    scatter : quantity -> the same of each published table to the mean of its quantity, part and rate
-    loss : (shape, lr, seed, step)
-    error : reconstruction error at the last step (shape, lr, seed)
-    outputs, targets : at the last step (shape, lr, seed, sample, output)
-    outcome : Dataset of `records.outcomes` (shape, lr, seed)
-    dead : Dataset of `analysis.dead`
-    """
-
-    options: Options
-    fluctuation: dict[str, xr.DataArray]
-    counts: dict[str, xr.DataArray]
-    published: dict[str, xr.DataArray]
-    participation: dict[str, xr.Dataset]
-    by_layer: dict[str, xr.Dataset]
-    distance: dict[str, xr.DataArray]
-    scatter: dict[str, xr.DataArray]
-    loss: xr.DataArray
-    error: xr.DataArray
-    outputs: xr.DataArray
-    targets: xr.DataArray
-    outcome: xr.Dataset
-    dead: xr.Dataset
-
-    @property
-    def seeds(self) -> int:
-        """Number of seeds."""
-        return self.loss.sizes[SEED]
+AXES = ("shape", "lr", "seed")
 
 
-def results(records: xr.Dataset, options: Options) -> Results:
-    """Return the numbers of the study from its records (member, step, ...).
+@np.errstate(over="ignore", invalid="ignore")  # a network that diverges passes through infinity
+def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
+    """Return the results of the study from the records of its one experiment.
+
+    Returns
+    -------
+    DataTree
+        networks : (shape, lr, seed) ``error`` of the reconstruction at the last step, ``first_loss``, ``last_loss``,
+            ``outcome``, ``diverged_at``
+        neurons/<quantity> : ``fluctuation`` (shape, lr, seed, neuron), ``share`` (shape, lr, seed, layer) of inactive
+            neurons, ``size`` (layer)
+        parts : (quantity, shape, lr, seed, part) ``inactive``, ``moving`` and all
+            ``neurons``, ``share`` of inactive ones; ``counts`` in the bins
+            of the paper and its ``published`` ones (..., bin), their ``distance``
+        definitions : of `compared`
+        loss : ``loss`` (shape, lr, seed, step)
+        points : ``outputs``, ``targets`` (shape, lr, seed, sample, output) at the last step
+        dead : ``share`` of ReLU neurons that are zero on every sample (shape, lr, seed, step, layer)
+        active : ``share`` of the samples that activate each neuron of one network (step, neuron)
 
     Raises
     ------
     InputError : a quantity was not recorded.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
-        return _results(records, options)
+    only = records[ONLY]
+    by_definition = {quantity: on_grid(candidates(only, quantity)) for quantity in QUANTITIES}
+    fluctuation = {quantity: of.sel(definition=name_of(STANDARD), drop=True) for quantity, of in by_definition.items()}
+    networks, published = _networks(only), published_counts()
+    dead = on_grid(analysis.share(analysis.dead(only)["dead"], "layer")).rename("share")
+    outputs, targets = (_last(_on_grid(only, name)) for name in ("outputs", "targets"))
+    tree = {
+        "networks": networks,
+        "parts": _parts(fluctuation, published, options.threshold),
+        "definitions": compared(
+            {name: analysis.binned(values.drop_vars("steps_used")) for name, values in by_definition.items()}, published
+        ),
+        "loss": _on_grid(only, "loss").rename("loss").to_dataset(),
+        "points": xr.Dataset({"outputs": outputs, "targets": targets}),
+        "dead": dead.to_dataset(),
+        "active": _active(only, networks).to_dataset(name="share"),
+    }
+    for quantity, values in fluctuation.items():
+        by_layer = analysis.participation(values, options.threshold, "layer").drop_vars("part")
+        layers = values["layer"].values.tolist()
+        size = [layers.count(layer) for layer in by_layer["layer"].values.tolist()]
+        tree[f"neurons/{quantity}"] = xr.Dataset(
+            {"fluctuation": values, "share": by_layer["share"].rename(layer="of_layer"), "size": ("of_layer", size)}
+        )
+    return xr.DataTree.from_dict(tree)
 
 
-def _results(records: xr.Dataset, options: Options) -> Results:
-    fluctuation = {quantity: on_grid(analysis.fluctuation(records, quantity)) for quantity in QUANTITIES}
-    counts = {quantity: analysis.binned(values) for quantity, values in fluctuation.items()}
-    published = published_counts()
-    by_part, by_layer = (
-        {quantity: analysis.participation(values, options.threshold, by) for quantity, values in fluctuation.items()}
-        for by in ("part", "layer")
+def histograms(results: xr.DataTree) -> dict[str, hist.Hist[Any]]:
+    """Return histograms of the fluctuations, one for each quantity, part and rate, over shapes and seeds."""
+    filled = {}
+    for quantity in QUANTITIES:
+        values = array_of(results, f"neurons/{quantity}/fluctuation")
+        for part in dict.fromkeys(values["part"].values.tolist()):
+            inside = values.isel(neuron=np.flatnonzero(values["part"].values == part))
+            for lr in values["lr"].values:
+                chosen = inside.sel(lr=lr).values
+                histogram = hist.Hist.new.Reg(20, 0, 1 + 1e-9, label=f"normalised fluctuation of {quantity}").Double()
+                filled[f"fluctuation_{quantity}_{part}_lr_{lr:g}"] = histogram.fill(chosen[np.isfinite(chosen)])
+    return filled
+
+
+def reconstruction_error(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
+    """Return the mean squared difference over samples and components; NaN where an output is not finite."""
+    if outputs.dims != targets.dims:
+        raise must_be("targets", f"of dimensions {outputs.dims}", targets.dims)
+    error = ((outputs.astype(float) - targets) ** 2).mean(["sample", "output"], skipna=False)
+    return error.assign_attrs(long_name="reconstruction error", units="1")
+
+
+def _networks(records: xr.Dataset) -> xr.Dataset:
+    outcome = on_grid(outcomes(records))
+    loss = _on_grid(records, "loss")
+    step = step_dimension(loss)
+    outputs, targets = (_last(_on_grid(records, name)) for name in ("outputs", "targets"))
+    return xr.Dataset(
+        {
+            "error": reconstruction_error(outputs, targets),
+            "first_loss": loss.isel({step: 0}, drop=True),
+            "last_loss": loss.isel({step: -1}, drop=True),
+            "outcome": outcome["outcome"],
+            "diverged_at": outcome["diverged_at"],
+        }
     )
-    return Results(
-        options=options,
-        fluctuation=fluctuation,
-        counts=counts,
-        published=published,
-        participation=by_part,
-        by_layer=by_layer,
-        distance={name: analysis.total_variation(counts[name], published[name]) for name in QUANTITIES},
-        scatter={name: _scatter(published[name]) for name in QUANTITIES},
-        loss=_on_grid(records, "loss"),
-        error=_last(on_grid(analysis.reconstruction_error(records))),
-        outputs=_last(_on_grid(records, "outputs")),
-        targets=_last(_on_grid(records, "targets")),
-        outcome=on_grid(outcomes(records)),
-        dead=on_grid(analysis.dead(records)),
+
+
+def _parts(
+    fluctuation: Mapping[str, xr.DataArray], published: Mapping[str, xr.DataArray], threshold: float
+) -> xr.Dataset:
+    """Return for each quantity and part how many neurons are inactive, and the tables of the paper beside ours."""
+    rows = []
+    for quantity, values in fluctuation.items():
+        counted = analysis.participation(values, threshold, "part")
+        counts = analysis.binned(values).drop_vars(["lower", "upper"]).astype(float)
+        known = counts.sum("bin") > 0
+        theirs = published[quantity].reindex(shape=values["shape"], lr=values["lr"])
+        neurons = counted["neurons"].where(counted["neurons"] > 0)
+        row = {
+            "neurons": neurons,
+            "inactive": counted["inactive"].where(neurons.notnull()),
+            "moving": neurons - counted["inactive"],
+            "share": counted["share"],
+            "counts": counts.where(known),
+            "published": theirs.reindex(part=counts["part"]),
+            "distance": total_variation(counts, theirs),
+            "low": shares(counts).isel(bin=0, drop=True),
+            "published_low": shares(theirs).isel(bin=0, drop=True),
+        }
+        rows.append(xr.Dataset(row).drop_vars("steps_used", errors="ignore"))
+    return xr.concat(
+        rows, xr.DataArray(list(fluctuation), dims="quantity", name="quantity"), coords="minimal", compat="override"
     )
 
 
 def _on_grid(records: xr.Dataset, name: str) -> xr.DataArray:
-    return on_grid(records[[name]])[name]
+    return on_grid(records[[name]].compute())[name]
 
 
 def _last(array: xr.DataArray) -> xr.DataArray:
-    return array.isel({step_dimension(array): -1})
+    return array.isel({step_dimension(array): -1}, drop=True)
 
 
-def _scatter(published: xr.DataArray) -> xr.DataArray:
-    """Return each published table's distance to the mean share of its quantity, part and rate over the shapes."""
-    shares = analysis.shares(published)
-    return analysis.total_variation(shares, shares.mean("shape"))
+def _active(records: xr.Dataset, networks: xr.Dataset) -> xr.DataArray:
+    """Return the active share (step, neuron) of one network: of the spiral if there is one, seed 0, a middle rate.
+
+    It is the middle of the rates at which the network did not diverge, if there are any.
+    """
+    shapes = networks["shape"].values.tolist()
+    shape = "spiral" if "spiral" in shapes else shapes[0]
+    outcome = networks["outcome"].sel(shape=shape).isel(seed=0)
+    rates = outcome["lr"].values[outcome.values != "diverged"]
+    rates = rates if len(rates) else outcome["lr"].values
+    chosen = {"shape": shape, "lr": rates[len(rates) // 2], "seed": outcome["seed"].item()}
+    member = np.flatnonzero(np.all([records[axis].values == value for axis, value in chosen.items()], axis=0))
+    grid = on_grid(analysis.by_neuron(records.isel(member=member), "activations", "active"))
+    return analysis.arranged(grid.isel(shape=0, lr=0, seed=0))

@@ -1,91 +1,67 @@
-"""The study's tables: the paper's counts measured again, and what each network came to."""
+"""Binned fluctuations, as in the tables of the paper's appendix, and what was published there."""
 
+import importlib.resources
+import json
 from typing import Any
 
-from lrscope.papers.fluctuation._published import QUANTITIES
-from lrscope.papers.fluctuation._results import Results
-from lrscope.report._old import Table
-from lrscope.studies._cells import number, places, step_number
-from lrscope.studies._findings import Listed
+import pandas as pd
+import xarray as xr
+
+QUANTITIES = {
+    "weights": "Weights",
+    "biases": "Biases",
+    "activations": "Activations",
+    "weight_gradients": "GradWeights",
+    "bias_gradients": "GradBiases",
+}
+"""Name of each quantity here -> in the paper."""
+PARTS = ("encoder", "decoder")
+BINS = ("0 to 0.3", "0.3 to 0.7", "0.7 to 1")
+LRS = (0.0001, 0.001, 0.01)
+SHAPES = ("triangle", "square", "pentagon", "hexagon", "heptagon", "octagon", "circle")
+"""The shapes whose tables have text in the source; those of the spiral are pictures."""
 
 
-def networks(found: Results) -> Listed:
-    """Return one row a network: reconstruction error, outcome, first and last loss."""
-    columns = ("shape", "lr", "seed", "outcome", "diverged at step", "first loss", "last loss", "reconstruction error")
-    rows = [
-        (
-            *place.values(),
-            str(found.outcome["outcome"].sel(place).item()),
-            step_number(int(found.outcome["diverged_at"].sel(place))),
-            number(found.loss.sel(place)[0]),
-            number(found.loss.sel(place)[-1]),
-            number(found.error.sel(place)),
-        )
-        for place in places(found.error, ("shape", "lr", "seed"))
-    ]
-    return Listed("networks", Table("Every network", columns, rows, "Error: mean square over points and coordinates."))
+def published_counts() -> dict[str, xr.DataArray]:
+    """Return the published counts of each quantity, (shape, lr, part, bin); NaN where the source has no row.
+
+    The source counted the square twice; shares are not affected.
+    """
+    file = importlib.resources.files("lrscope.papers.fluctuation").joinpath("published.json")
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    return {ours: _table([row for row in rows if row["quantity"] == theirs]) for ours, theirs in QUANTITIES.items()}
 
 
-def counts(found: Results) -> Listed:
-    """Return the paper's tables, measured and published: one row a shape, quantity, part, rate and seed."""
-    columns = ("shape", "quantity", "part", "lr", "seed", "0 to 0.3", "0.3 to 0.7", "0.7 to 1", "published", "distance")
-    rows = [
-        (
-            place["shape"],
-            quantity.replace("_", " "),
-            place["part"],
-            place["lr"],
-            place["seed"],
-            *_counts_row(found, quantity, place),
-        )
-        for quantity in QUANTITIES
-        for place in places(found.counts[quantity], ("shape", "part", "lr", "seed"))
-    ]
-    note = "Number of neurons by normalised fluctuation. Distance: total variation to the published row."
-    return Listed("fluctuation_counts", Table("Binned fluctuations", columns, rows, note))
+def _table(rows: list[dict[str, Any]]) -> xr.DataArray:
+    frame = pd.DataFrame(rows).set_index(["shape", "lr", "part"])[["low", "middle", "high"]]
+    table: xr.DataArray = frame.set_axis(list(BINS), axis=1).rename_axis("bin", axis=1).stack().to_xarray()
+    table = table.reindex(shape=list(SHAPES), lr=list(LRS), part=list(PARTS), bin=list(BINS)).astype(float)
+    return table.assign_attrs(long_name="published number of neurons", units="neurons")
 
 
-def participation(found: Results) -> Listed:
-    """Return the share of inactive neurons of each layer, one row a quantity, layer and rate, over shapes and seeds."""
-    columns = ("quantity", "layer", "lr", "neurons", "share inactive")
-    rows = [
-        (
-            quantity.replace("_", " "),
-            place["layer"],
-            place["lr"],
-            found.fluctuation[quantity]["layer"].values.tolist().count(place["layer"]),
-            number(part["share"].sel(place).mean()),
-        )
-        for quantity, part in found.by_layer.items()
-        for place in places(part["share"], ("layer", "lr"))
-    ]
-    note = f"Inactive: normalised fluctuation below {found.options.threshold:g}; mean over shapes and seeds."
-    return Listed("participation", Table("Inactive neurons by layer", columns, rows, note))
+def shares(counts: xr.DataArray) -> xr.DataArray:
+    """Return counts (..., bin) divided by their sum; NaN where there are none.
+
+    Examples
+    --------
+    >>> shares(xr.DataArray([8, 1, 1], dims="bin")).values.tolist()
+    [0.8, 0.1, 0.1]
+    """
+    total = counts.sum("bin", skipna=False)
+    return counts / total.where(total > 0)
 
 
-def distances(found: Results) -> Listed:
-    """Return the mean distance to the published tables, one row a quantity and shape."""
-    columns = ("quantity", "shape", "distance", "scatter of the published tables")
-    rows = [
-        (
-            quantity.replace("_", " "),
-            shape,
-            number(distance.sel(shape=shape).mean()),
-            number(found.scatter[quantity].sel(shape=shape).mean()),
-        )
-        for quantity, distance in found.distance.items()
-        for shape in distance["shape"].values.tolist()
-    ]
-    note = "Mean total-variation distance over rates, parts and seeds; scatter: of each table to the mean of its kind."
-    return Listed("distance_to_published", Table("Distance to the published tables", columns, rows, note))
+def total_variation(counts: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
+    """Return half the sum of the differences of the shares of two binned rows: 0 if equal, 1 if disjoint.
 
+    Labels that only one of them has are left out; the result is NaN where one of them is empty.
 
-def _counts_row(found: Results, quantity: str, place: dict[str, Any]) -> tuple[Any, ...]:
-    counted = found.counts[quantity].sel(place)
-    measured = counted.values.tolist() if counted.any() else [None] * counted.size  # none lies in a bin if it diverged
-    published, distance = found.published[quantity], found.distance[quantity]
-    if place["shape"] not in distance["shape"] or place["lr"] not in distance["lr"]:
-        return (*measured, None, None)
-    row = published.sel({name: place[name] for name in ("shape", "lr", "part")})
-    theirs = " / ".join(f"{count:.0f}" for count in row.values) if row.notnull().all() else None
-    return (*measured, theirs, number(distance.sel(place)))
+    Examples
+    --------
+    >>> ours, theirs = (xr.DataArray(counts, dims="bin") for counts in ([8, 1, 1], [6, 3, 1]))
+    >>> round(float(total_variation(ours, theirs)), 6)
+    0.2
+    """
+    first, second = xr.align(shares(counts), shares(other), join="inner")
+    distance = abs(first - second).sum("bin", skipna=False) / 2
+    return distance.assign_attrs(long_name="total-variation distance", units="1")

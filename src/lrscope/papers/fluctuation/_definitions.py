@@ -1,0 +1,153 @@
+"""What "the spread of the spread" may mean: the definitions that were tried, and how each compares with the paper.
+
+The paper describes its measure in words only. A definition that is chosen because it comes closest to the published
+tables must not be judged on the tables that chose it. So each shape is judged with the definition that fits the tables
+of the *other* shapes best, and the distances of all definitions are reported.
+"""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from lrscope import analysis
+from lrscope.papers.fluctuation._tables import total_variation
+from lrscope.records import DIVERGED_AT, step_dimension
+
+SPREADS = ("deviation", "variance")
+"""Of the elements of a neuron at one step: its incoming weights, their gradients, its activations over the points."""
+MOVEMENTS = ("variance", "deviation", "range", "mean deviation")
+"""Of the spread over the steps."""
+COURSES = ("values", "changes")
+"""What moves: the spread itself, or its changes from one recorded step to the next."""
+LARGEST_OF = ("part", "layer")
+"""The neurons of which the largest is 1."""
+DEFINITIONS = tuple(itertools.product(SPREADS, MOVEMENTS, COURSES, LARGEST_OF))
+STANDARD = ("deviation", "variance", "values", "part")
+"""That of `lrscope.analysis.fluctuation`, with which everything but the tables is judged."""
+
+
+def name_of(definition: tuple[str, str, str, str]) -> str:
+    """Return a definition in words.
+
+    Examples
+    --------
+    >>> name_of(STANDARD)
+    'variance of the deviation, largest of the part'
+    """
+    spread, movement, course, largest_of = definition
+    changes = "changes of the " if course == "changes" else ""
+    return f"{movement} of the {changes}{spread}, largest of the {largest_of}"
+
+
+def candidates(records: xr.Dataset, quantity: str) -> xr.DataArray:
+    """Return the fluctuation of every neuron by every definition.
+
+    Returns
+    -------
+    DataArray (definition, member, neuron) : between 0 and 1; NaN for a network with fewer than two steps before it
+        diverged
+    """
+    spread = analysis.spread(records, quantity)
+    dim = step_dimension(spread)
+    values, used = spread.transpose("member", dim, "neuron").values, _steps_used(records, spread)
+    moved = np.full((len(DEFINITIONS), len(values), spread.sizes["neuron"]), np.nan)
+    groups = {of: [np.flatnonzero(spread[of].values == name) for name in np.unique(spread[of])] for of in LARGEST_OF}
+    for member, steps in enumerate(used):
+        if steps >= 2:
+            moved[:, member] = _of_member(values[member, :steps], groups)
+    coords = {"definition": [name_of(definition) for definition in DEFINITIONS], **_coordinates(spread, dim)}
+    attrs = {"long_name": f"normalised fluctuation of {quantity.replace('_', ' ')}", "units": "1"}
+    attrs |= {"axes": spread.attrs["axes"]}
+    array = xr.DataArray(moved, coords, ("definition", "member", "neuron"), attrs=attrs)
+    return array.assign_coords(steps_used=("member", used, {"long_name": "steps used", "units": "steps"}))
+
+
+def _coordinates(spread: xr.DataArray, dim: str) -> dict[str, xr.DataArray]:
+    return {str(name): coord for name, coord in spread.coords.items() if dim not in coord.dims}
+
+
+def _steps_used(records: xr.Dataset, spread: xr.DataArray) -> np.ndarray:
+    """Return how many recorded steps of each member come before it diverged."""
+    dim = step_dimension(spread)
+    diverged_at = records[DIVERGED_AT].max(step_dimension(records[DIVERGED_AT])).compute()
+    before = (spread[dim] < diverged_at) | (diverged_at < 0)
+    return np.asarray((before & spread.isel(neuron=0, drop=True).notnull()).sum(dim).values)
+
+
+def _of_member(spread: np.ndarray, groups: Mapping[str, list[np.ndarray]]) -> np.ndarray:
+    """Return the fluctuations (definition, neuron) of one network from its deviations (step, neuron)."""
+    moved: dict[tuple[str, str, str], np.ndarray] = {}
+    for kind, values in zip(SPREADS, (spread, spread**2), strict=True):
+        for course, series in zip(COURSES, (values, np.diff(values, axis=0)), strict=True):
+            for movement, result in zip(MOVEMENTS, _movements(series), strict=True):
+                moved[kind, movement, course] = result
+    results = []
+    for kind, movement, course, largest_of in DEFINITIONS:
+        result = moved[kind, movement, course].copy()
+        for neurons in groups[largest_of]:
+            result[neurons] /= result[neurons].max() or 1.0
+        results.append(result)
+    return np.stack(results)
+
+
+def _movements(series: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return by how much series (step, neuron) move, in the order of `MOVEMENTS`; exactly 0 where nothing moves."""
+    extent = np.ptp(series, axis=0)
+    distances = series - series.mean(0)
+    variance = np.where(extent > 0, np.einsum("sn,sn->n", distances, distances) / len(series), 0.0)
+    mean_deviation = np.where(extent > 0, np.abs(distances, out=distances).mean(0), 0.0)
+    return variance, np.sqrt(variance), extent, mean_deviation
+
+
+def compared(counts: Mapping[str, xr.DataArray], published: Mapping[str, xr.DataArray]) -> xr.Dataset:
+    """Return the distances of all definitions to the published tables, and those of definitions chosen elsewhere.
+
+    Parameters
+    ----------
+    counts : quantity -> measured numbers of neurons (definition, shape, lr, seed, part, bin)
+    published : quantity -> (shape, lr, part, bin) of any shapes and rates; NaN where the source has no row
+
+    Returns
+    -------
+    Dataset
+        distance : (definition, quantity, shape, seed) total variation to the published tables, mean over rates and
+            parts; NaN for shapes without published tables
+        chosen : (shape) the definition that is closest, over all quantities, on the other shapes; empty if none is
+        validated : (quantity, shape, seed) distance of that definition on this shape
+        yardstick : (quantity, shape) distance of the published tables of this shape to those of each other shape, mean,
+            at the rates that were measured
+    """
+    quantities = xr.DataArray(list(counts), dims="quantity", name="quantity")
+    here = {name: published[name].reindex(shape=counts[name]["shape"], lr=counts[name]["lr"]) for name in counts}
+    distance = xr.concat(
+        [total_variation(counts[name], here[name]).mean(["lr", "part"]) for name in counts], quantities
+    )
+    yardstick = xr.concat(
+        [_yardstick(published[name].reindex(lr=counts[name]["lr"])) for name in counts], quantities
+    ).reindex(shape=distance["shape"])
+    score = distance.mean(["quantity", "seed"])
+    others = [score.drop_sel(shape=shape).mean("shape") for shape in score["shape"].values]
+    best = [int(other.argmin("definition")) if bool(other.notnull().any()) else -1 for other in others]
+    known = score.notnull().any("definition").values
+    names = score["definition"].values
+    chosen = [str(names[place]) if place >= 0 and has else "" for place, has in zip(best, known, strict=True)]
+    validated = [
+        distance.isel(definition=max(place, 0), shape=[index]).where(chosen[index] != "").drop_vars("definition")
+        for index, place in enumerate(best)
+    ]
+    return xr.Dataset(
+        {
+            "distance": distance.assign_attrs(long_name="distance to the published tables", units="1"),
+            "chosen": ("shape", np.array(chosen, dtype=object)),
+            "validated": xr.concat(validated, "shape"),
+            "yardstick": yardstick,
+        }
+    )
+
+
+def _yardstick(published: xr.DataArray) -> xr.DataArray:
+    """Return how far the published tables of each shape (shape) lie from those of the other shapes, on average."""
+    distances = total_variation(published, published.rename(shape="other"))
+    return distances.where(distances["shape"] != distances["other"]).mean(["other", "lr", "part"])

@@ -1,0 +1,155 @@
+"""Summary, tables and figures hold what the records hold, and nothing where they hold nothing."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from lrscope.papers.fluctuation import STUDY
+from lrscope.records import MEMBER
+from lrscope.report import Figure, Table, array_of
+from lrscope.studies import ONLY
+
+
+def diverges_at_7(place):
+    return place[1] == 7.0
+
+
+def moderate(plan, **chosen):
+    """Return records whose networks differ: the faster, the smaller the error."""
+    return plan(error=lambda place: 0.01 / place[1] ** 0.25, moving=lambda *_: 40, **chosen)
+
+
+def summary(some):
+    return STUDY.summary(some.results(), some.options)
+
+
+def frames(some):
+    """Return the tables of the report by name."""
+    results = some.results()
+    items = [item for section in STUDY.sections(results, some.options) for item in section.items]
+    return {item.name: item.frame(results) for item in items if isinstance(item, Table)}
+
+
+def drawings(some, *names):
+    results = some.results()
+    items = [item for section in STUDY.sections(results, some.options) for item in section.items]
+    return {item.name: item.draw(results) for item in items if isinstance(item, Figure) and item.name in names}
+
+
+def test_the_summary_counts_names_the_best_rate_and_who_takes_part(plan):
+    trained, errors, movement, by_rate, *_ = summary(
+        moderate(plan, shapes=("circle", "spiral"), seeds=3, lrs=(0.0001, 0.01))
+    )
+    assert trained.startswith("12 autoencoders learned 2 shapes at 2 learning rates with 3 seeds for 1000 epochs.")
+    assert "0.01 reconstructs best (mean squared error 0.1 at 0.0001, 0.032 at 0.01)" in errors
+    assert "59% by their weights" in movement
+    assert "by their weights, 41% at 0.0001" in by_rate
+
+
+def test_a_rate_at_which_one_network_diverged_is_not_the_best(plan):
+    some = moderate(plan, shapes=("circle", "spiral"), diverged=lambda place: place[:2] == ("circle", 0.01))
+    assert "a learning rate of 0.001 reconstructs best" in summary(some)[1]
+    alone = moderate(plan, lrs=(0.01, 7.0), diverged=diverges_at_7)
+    assert "at every other rate a network diverged" in summary(alone)[1]
+
+
+def test_networks_that_all_diverged_have_a_summary(plan):
+    texts = summary(plan(lrs=(1e30,), diverged=lambda _: True))
+    assert len(texts) == 3
+    assert texts[0].endswith("It diverged.")
+
+
+def test_equal_errors_have_no_best_and_unequal_movement_no_most(plan):
+    moving = {"biases": 60}
+    _, errors, movement, *_ = summary(plan(moving=lambda quantity, *_: moving.get(quantity, 10)))
+    assert "equally well" in errors
+    assert movement.startswith("Not every neuron takes part")
+
+
+def test_a_diverged_network_has_empty_cells(plan):
+    some = plan(shapes=("circle",), lrs=(0.001, 7.0), moving=lambda *_: 20, diverged=diverges_at_7)
+    tables = frames(some)
+    assert tables["networks"].values.tolist() == [
+        ["circle", 0.001, 0, "converged", None, 1, pytest.approx(0.1), pytest.approx(0.1)],
+        ["circle", 7, 0, "diverged", 1, 1, None, None],
+    ]
+    counts = tables["fluctuation_counts"]
+    (row,) = counts[(counts["quantity"] == "weights") & (counts["part"] == "encoder") & (counts["lr"] == 0.001)].values
+    assert row[5:-1].tolist() == [77, 0, 20, 70, 26, 1]
+    assert row[-1] == pytest.approx(abs(77 / 97 - 70 / 97) / 2 + (26 / 97) / 2 + (19 / 97) / 2)
+    layers = tables["participation"]
+    here = (layers["layer"] == "encoder.0") & (layers["quantity"] == "weights") & (layers["lr"] == 0.001)
+    (row,) = layers[here].values
+    assert row.tolist()[3:] == [97, pytest.approx(77 / 97)]
+
+
+def test_definitions_are_listed_the_closest_first(plan):
+    table = frames(plan(shapes=("circle", "square"), seeds=2))["definitions"]
+    assert len(table) == 32
+    assert table["mean"].tolist() == sorted(table["mean"])
+    assert table["chosen for"].sum() == 2
+
+
+def test_the_activity_is_that_of_a_middle_rate_at_which_the_network_did_not_diverge(plan):
+    some = plan(shapes=("circle", "spiral"), lrs=(0.001, 7.0), seeds=2, diverged=diverges_at_7)
+    active = array_of(some.results(), "active/share")
+    assert (active["shape"].item(), active["lr"].item(), active["seed"].item()) == ("spiral", 0.001, 0)
+    assert active.notnull().all()
+    assert array_of(plan(lrs=(0.5, 0.001, 0.01)).results(), "active/share")["lr"].item() == 0.01
+    assert array_of(plan(lrs=(7.0,), diverged=diverges_at_7).results(), "active/share")["lr"].item() == 7.0
+
+
+def test_the_histogram_counts_every_neuron_and_its_table_those_of_each_range(plan):
+    some = plan(lrs=(0.001, 0.01), shapes=("circle",), moving=lambda *_: 10)
+    (figure,) = drawings(some, "fluctuation_weights_circle").values()
+    heights, _, _ = figure.axes[0].patches[-1].get_data()
+    assert (heights[0], heights[-1], heights.sum()) == (87, 10, 97)
+    texts = [text.get_text() for text in figure.axes[-1].texts]
+    assert texts[texts.index("0.7 to 1") + 1].split()[0] == "10"
+
+
+def test_measured_shares_stand_against_the_published_ones(plan):
+    some = plan(shapes=("circle", "square"), lrs=(0.01,), moving=lambda *_: 10)
+    (figure,) = drawings(some, "against_published").values()
+    (points,) = [one for one in figure.axes[0].collections if one.get_gid() == "encoder 0.01"]
+    low = array_of(some.results(), "parts/published_low").sel(quantity="weights", part="encoder", lr=0.01)
+    assert low.sel(shape="circle") == 93 / 97
+    assert {round(x, 9) for x, _ in points.get_offsets()} == {round(x, 9) for x in low.values.tolist()}
+    np.testing.assert_allclose(points.get_offsets()[:, 1], 87 / 97)
+
+
+def test_a_line_is_the_share_of_neurons_below(plan):
+    some = plan(lrs=(0.01,), shapes=("circle",), moving=lambda *_: 10)
+    (figure,) = drawings(some, "fluctuation_circle").values()
+    line = figure.axes[0].lines[0]
+    assert line.get_ydata()[0] == pytest.approx(87 / 97)
+
+
+def test_reconstructions_hold_outputs_over_targets(plan):
+    some = plan(lrs=(0.01,), shapes=("circle",), error=lambda _: 0.25)
+    (figure,) = drawings(some, "reconstructions").values()
+    original, made = (np.asarray(one.get_offsets()) for one in figure.axes[0].collections)
+    np.testing.assert_allclose(made - original, 0.5)
+    assert "0.25" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_the_order_of_the_members_does_not_matter(plan):
+    some = plan(shapes=("spiral", "circle"), lrs=(0.01, 0.0001), seeds=2)
+    records = some.records()
+    order = np.random.default_rng(0).permutation(records.sizes[MEMBER])
+    one, other = (STUDY.results({ONLY: each}, some.options) for each in (records, records.isel(member=order)))
+    assert STUDY.judged(one) == STUDY.judged(other)
+    assert sorted(STUDY.summary(one, some.options)) == sorted(STUDY.summary(other, some.options))
+
+
+def test_every_text_is_one_for_people(plan):
+    some = plan(shapes=("circle", "spiral"), lrs=(1e-5, 1e6), seeds=2, diverged=lambda place: place[1] == 1e6)
+    results = some.results()
+    texts = [*STUDY.summary(results, some.options)]
+    texts += [str(dataclasses.astuple(claim)) for claim in STUDY.judged(results)]
+    items = [item for section in STUDY.sections(results, some.options) for item in section.items]
+    texts += [item.title + item.caption for item in items if isinstance(item, Figure)]
+    for text in texts:
+        assert not re.search(r"\bnan\b|\binf\b|1e\+|e-0|\b1 (shape|rate|seed|epoch|case)s\b", text), text
