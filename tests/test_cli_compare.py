@@ -48,7 +48,7 @@ def test_a_sweep_is_compared_by_its_score(sweep, said):
     text = said(sweep, *RATES, "--size", "0.5")
     assert re.search(
         r"^0\.01 (beats|and) 0\.001 .* in validation loss.*over 3 paired seeds at step 45", text
-    ) or re.search(r"^0\.001 and 0\.01 cannot be told apart in validation loss: a difference of ", text)
+    ) or re.search(r"^0\.001 and 0\.01 cannot be distinguished in validation loss: a difference of ", text)
     assert "all 8 flips of their signs: p = " in text
     assert re.search(
         r"^learning rate +validation loss +compared +diverged *\n0\.001 .* 3 +0 *\n0\.01 .* 3 +0 *$", text, re.M

@@ -42,14 +42,14 @@ def imported(field: str, path: str, what: str) -> Any:
     except ImportError as error:
         raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {_ended(error)}.") from error
     except Exception as error:  # the module is anybody's: it may fail in any way
-        raise InputError(f"{field} must name {what}; got {path!r}, whose import raised {told(error)}.") from error
+        raise InputError(f"{field} must name {what}; got {path!r}, whose import raised {error_text(error)}.") from error
     try:
         return getattr(holder, name)
     except AttributeError as error:
         raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {_ended(error)}.") from error
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return the kind of an error and its message on one line, without the full stop of a sentence."""
     message = _ended(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -223,12 +223,12 @@ def of_quantity(records: xr.Dataset, quantity: str, statistic: str | None = None
     ------
     InputError : no such quantity was recorded; the nearest recorded one is named.
     """
-    found = False
+    matched = False
     for array in records.data_vars.values():
         if array.attrs.get("quantity") == quantity and statistic in (None, array.attrs.get("statistic")):
-            found = True
+            matched = True
             yield array
-    if not found:
+    if not matched:
         raise unknown("quantity", quantity, quantities(records))
 
 
@@ -272,8 +272,12 @@ def standardised(array: xr.DataArray) -> xr.DataArray:
     -------
     array of the same dims and type, without a unit, named ``<quantity>_standardised_<layer>``
     """
-    apart = {MEMBER, step_dimension(array), *(name for name, coord in array.coords.items() if "scale" in coord.attrs)}
-    within = [dim for dim in array.dims if dim not in apart]
+    separate = {
+        MEMBER,
+        step_dimension(array),
+        *(name for name, coord in array.coords.items() if "scale" in coord.attrs),
+    }
+    within = [dim for dim in array.dims if dim not in separate]
     exact = array.astype(float)
     # by the largest value first, so that no square over- or underflows
     exact = _divided(exact, abs(exact).max(within, skipna=False))

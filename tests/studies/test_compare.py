@@ -50,7 +50,7 @@ def file(tmp_path):
 
 
 def only(found):
-    ((_labels, result),) = found.told
+    ((_labels, result),) = found.results
     return result
 
 
@@ -66,8 +66,8 @@ def test_networks_of_a_seed_are_compared_at_their_last_step(file):
 
 def test_three_digits_are_enough_to_name_a_rate(file):
     path = file(block({"lr": LRS, "seed": range(3)}, drawn(3, 3)))
-    assert compare([path], (0.0116, 0.1)).told[0][1]["lr"].values.tolist() == [0.0115949, 0.1]
-    assert compare([path], (0.01, 0.1)).told[0][1]["lr"].values.tolist() == [0.01, 0.1]
+    assert compare([path], (0.0116, 0.1)).results[0][1]["lr"].values.tolist() == [0.0115949, 0.1]
+    assert compare([path], (0.01, 0.1)).results[0][1]["lr"].values.tolist() == [0.01, 0.1]
     with pytest.raises(InputError, match=r"^lr must be a rate that was trained; got 0.012. The nearest: 0.0115949"):
         compare([path], (0.012, 0.1))
 
@@ -104,13 +104,13 @@ def test_every_value_of_another_axis_is_a_case(file):
     values[1, 1] += np.linspace(0.5, 0.6, 5)  # spiral at 0.1
     path = file(block({"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(5)}, values.round(2)))
     found = compare([path], (0.01, 0.1))
-    assert [labels for labels, _ in found.told] == [{"shape": "circle"}, {"shape": "spiral"}]
+    assert [labels for labels, _ in found.results] == [{"shape": "circle"}, {"shape": "spiral"}]
     assert verdict(found)[0].startswith("0.01 beats 0.1 in 1 of 2 cases (shape), in loss; the others may be chance.")
     ((columns, rows),) = compared_tables(found)
     assert columns[:3] == ["shape", "0.01", "0.1"]
     assert [row[0] for row in rows] == ["circle", "spiral"]
     one = compare([path], (0.01, 0.1), where={"shape": "spiral"})
-    xr.testing.assert_identical(only(one), found.told[1][1])
+    xr.testing.assert_identical(only(one), found.results[1][1])
     with pytest.raises(
         InputError, match=r"^shape must be one of circle, spiral; got 'spirl'. Did you mean 'spiral'\?$"
     ):
@@ -122,7 +122,7 @@ def test_every_value_of_another_axis_is_a_case(file):
 def test_a_case_that_cannot_be_compared_is_shown_without_numbers(file):
     axes = {"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(3)}
     found = compare([file(block(axes, drawn(2, 2, 3), diverged=dict.fromkeys((9, 10, 11), 1)))], (0.01, 0.1))
-    assert len(found.told) == 1
+    assert len(found.results) == 1
     assert len(found.cases) == 2
     ((_columns, rows),) = compared_tables(found)
     assert set(rows[1][1:]) == {"\N{EN DASH}"}
@@ -130,7 +130,7 @@ def test_a_case_that_cannot_be_compared_is_shown_without_numbers(file):
 
 def test_numbers_select_a_value_however_they_are_written(file):
     path = file(block({"lr": [0.01, 0.1], "width": [16, 32], "seed": range(3)}, drawn(2, 2, 3)))
-    assert [labels for labels, _ in compare([path], (0.01, 0.1), where={"width": "32.0"}).told] == [{"width": 32}]
+    assert [labels for labels, _ in compare([path], (0.01, 0.1), where={"width": "32.0"}).results] == [{"width": 32}]
 
 
 def test_networks_that_share_seeds_are_not_taken_for_independent(file):
@@ -208,7 +208,7 @@ def test_few_pairs_are_said_to_rest_on_normal_differences(file):
 def test_what_cannot_be_told_apart_is_said_with_the_seeds_that_would_do(file):
     values = np.random.default_rng(2).normal(1, 0.1, (2, 8))
     found = compare([file(block({"lr": [0.01, 0.1], "seed": range(8)}, values))], (0.01, 0.1))
-    assert verdict(found)[0].startswith("0.01 and 0.1 cannot be told apart in loss: a difference of ")
+    assert verdict(found)[0].startswith("0.01 and 0.1 cannot be distinguished in loss: a difference of ")
     rates, (columns, rows) = compared_tables(found, 0.5)
     assert rates[0] == ["learning rate", "loss", "compared", "diverged"]
     assert columns[1] == "seeds at each rate that would show it in 8 of 10 cases"

@@ -80,10 +80,10 @@ def difference(
     Examples
     --------
     >>> losses = [[0.31, 0.28, 0.33, 0.30], [0.36, 0.32, 0.37, 0.36]]
-    >>> found = difference(xr.DataArray(losses, coords={"lr": [0.01, 0.1], "seed": range(4)}), 0.01, 0.1)
-    >>> print(f"{float(found.difference):.4f} ({float(found.low):.4f} to {float(found.high):.4f})")
+    >>> result = difference(xr.DataArray(losses, coords={"lr": [0.01, 0.1], "seed": range(4)}), 0.01, 0.1)
+    >>> print(f"{float(result.difference):.4f} ({float(result.low):.4f} to {float(result.high):.4f})")
     -0.0475 (-0.0627 to -0.0323)
-    >>> print(f"p = {float(found.p_value):.3f}, by all {int(found.flips)} flips {float(found.p_flips):.3f}")
+    >>> print(f"p = {float(result.p_value):.3f}, by all {int(result.flips)} flips {float(result.p_flips):.3f}")
     p = 0.002, by all 16 flips 0.125
     """
     check(confidence)
@@ -101,17 +101,17 @@ def difference(
     return _labelled(result.assign_coords({LR: ordered[LR].values}), scores, confidence)
 
 
-def seeds_needed(found: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:
+def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:
     """Return how many seeds for each rate would tell a difference of a given size from none.
 
-    It takes the deviation of the differences for as large as it was found; with few seeds that is uncertain itself, and
+    It takes the deviation of the differences for as large as it is here; with few seeds that is uncertain itself, and
     so is the number (docs/compare.md says how much). Without pairs the seeds are those of each rate.
 
     Parameters
     ----------
-    found : of `difference`
+    result : of `difference`
     size : the difference that one wants to see, in the units of the quantity; its sign does not matter
-    power : probability with which it is seen, with the confidence of `found`
+    power : probability with which it is seen, with the confidence of `result`
 
     Returns
     -------
@@ -124,15 +124,15 @@ def seeds_needed(found: xr.Dataset, size: float, power: float = 0.8) -> xr.DataA
     Examples
     --------
     >>> losses = [[0.31, 0.28, 0.33, 0.30], [0.36, 0.32, 0.37, 0.36]]
-    >>> found = difference(xr.DataArray(losses, coords={"lr": [0.01, 0.1], "seed": range(4)}), 0.01, 0.1)
-    >>> int(seeds_needed(found, 0.0475)), int(seeds_needed(found, 0.01))
+    >>> result = difference(xr.DataArray(losses, coords={"lr": [0.01, 0.1], "seed": range(4)}), 0.01, 0.1)
+    >>> int(seeds_needed(result, 0.0475)), int(seeds_needed(result, 0.01))
     (3, 10)
     """
     if not 0 < abs(size) < np.inf:
         raise must_be("size", "a finite number other than 0", size)
     if not 0 < power < 1:
         raise must_be("power", "between 0 and 1", power)
-    error, deviation = (1 - found.attrs["confidence"]) / 2, float(found["deviation"])
+    error, deviation = (1 - result.attrs["confidence"]) / 2, float(result["deviation"])
     counts = range(2, MOST_SEEDS + 1)
     place = bisect_left(counts, True, key=lambda count: abs(size) >= deviation * visible(count, error, power))
     needed = xr.DataArray(counts[place] if place < len(counts) else -1)
@@ -175,9 +175,9 @@ def _refuse_few(used: xr.DataArray, both: xr.DataArray, together: bool) -> None:
     if min(counts) >= 2:
         return
     rates = [f"{rate:g}" for rate in both[LR].values.tolist()]
-    found = [f"{count} of {all_} at {rate}" for count, all_, rate in zip(counts, trained, rates, strict=True)]
+    of_rates = [f"{count} of {all_} at {rate}" for count, all_, rate in zip(counts, trained, rates, strict=True)]
     of_both = "that ended well at both rates" if together else "that ended well, at both rates"
-    got = f"{counts[0]} of {trained[0]}" if together else " and ".join(found)
+    got = f"{counts[0]} of {trained[0]}" if together else " and ".join(of_rates)
     remedy = "One says nothing about chance: train more seeds, or compare rates at which training does not diverge."
     raise InputError(f"seeds must be 2 or more {of_both}; got {got}. {remedy}")
 

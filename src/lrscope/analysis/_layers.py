@@ -27,9 +27,9 @@ def layers(records: xr.Dataset, quantity: str, statistics: Sequence[str]) -> Ite
             if array.attrs["statistic"] == statistic:
                 chosen.setdefault(array.attrs["layer"], array)
     if not chosen:
-        found = ", ".join(dict.fromkeys(array.attrs["statistic"] for array in recorded))
+        statistics = ", ".join(dict.fromkeys(array.attrs["statistic"] for array in recorded))
         allowed = f"recorded with one of the statistics {', '.join(statistics)}"
-        raise must_be(quantity, allowed, found, "Record it with a probe that keeps one of them.")
+        raise must_be(quantity, allowed, statistics, "Record it with a probe that keeps one of them.")
     in_order = dict.fromkeys(array.attrs["layer"] for array in recorded)
     return (chosen[layer] for layer in in_order if layer in chosen)
 
@@ -97,9 +97,9 @@ def by_neuron(records: xr.Dataset, quantity: str, statistic: str) -> xr.DataArra
     ------
     InputError : it was not recorded.
     """
-    found = list(layers(records, quantity, [statistic]))
-    joined = join([as_neurons(array.compute(), array) for array in found])
-    return labelled(joined, records, found[0].attrs["long_name"], found[0].attrs["units"])
+    arrays = list(layers(records, quantity, [statistic]))
+    joined = join([as_neurons(array.compute(), array) for array in arrays])
+    return labelled(joined, records, arrays[0].attrs["long_name"], arrays[0].attrs["units"])
 
 
 def arranged(values: xr.DataArray) -> xr.DataArray:

@@ -28,15 +28,15 @@ def layer_norms(records: xr.Dataset, quantities: Sequence[str] = GRADIENTS) -> x
     ------
     InputError : none of it was recorded, or only spreads of it, or at different cadences.
     """
-    found = [array for quantity in quantities for array in layers(records, quantity, [VALUES])]
-    squares = join([as_neurons(in_pieces(array, _squared), array) for array in found])
+    arrays = [array for quantity in quantities for array in layers(records, quantity, [VALUES])]
+    squares = join([as_neurons(in_pieces(array, _squared), array) for array in arrays])
     names = squares["layer"].values
     groups = {name: squares.isel({NEURON: names == name}).sum(NEURON, skipna=False) for name in dict.fromkeys(names)}
     joined = xr.concat(list(groups.values()), "layer", coords="minimal", compat="override")
-    parts = {array.attrs["layer"]: array.attrs["part"] for array in found}
+    parts = {array.attrs["layer"]: array.attrs["part"] for array in arrays}
     joined = joined.assign_coords(layer=list(groups), part=("layer", [parts[name] for name in groups]))
     name = " and ".join(quantity.replace("_", " ") for quantity in quantities)
-    return labelled((joined**0.5).transpose(..., "layer"), records, f"norm of the {name}", found[0].attrs["units"])
+    return labelled((joined**0.5).transpose(..., "layer"), records, f"norm of the {name}", arrays[0].attrs["units"])
 
 
 def _squared(array: xr.DataArray) -> xr.DataArray:

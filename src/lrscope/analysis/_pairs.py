@@ -1,4 +1,4 @@
-"""Which learning rates cannot be told from the best one: each against every other, paired by seed."""
+"""Which learning rates may be the best one: each compared with every other, paired by seed."""
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ OTHER = "other"
 ENOUGH_SEEDS = 8
 """From so many common seeds on, critical values come from random signs; below, from Student's distribution."""
 TURNS = 100
-"""Turns in which missing ranks are found."""
+"""Iterations that fill in missing ranks."""
 TINY = 1e-12
 """Standard errors below this are those of equal values."""
 
@@ -42,7 +42,7 @@ def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
 def completed(ranks: xr.DataArray) -> xr.DataArray:
     """Return ranks (lr, seed) in which one that is missing is the sum of what its rate and its seed are worth.
 
-    What they are worth is that of least squares, found by taking means of what the other leaves, in turn.
+    What they are worth is that of least squares: each is, in turn, the mean of what the other leaves.
     """
     if ranks.notnull().all():
         return ranks
@@ -64,13 +64,13 @@ def _as_other(array: xr.DataArray) -> xr.DataArray:
 def critical_values(
     ranks: xr.DataArray, paired: xr.Dataset, confidence: float, resamples: int, seed: int
 ) -> xr.DataArray:
-    """Return how many standard errors a rate must lie above another one to be told from it (lr, other).
+    """Return how many standard errors a rate must lie above another one to be worse beyond chance (lr, other).
 
-    If a rate is the best, none of its differences has a mean above zero. So it is told from the best where the largest
-    of its t-values is larger than chance makes it with the probability `confidence`, which is found by giving each
+    If a rate is the best, none of its differences has a mean above zero. So it is not the best where the largest
+    of its t-values is larger than chance makes it with the probability `confidence`, which is simulated by giving each
     seed's differences, centred, a random sign (the wild bootstrap: Student's t anew for each choice of signs, exact
     where they are symmetric). All comparisons of a rate share one probability of error, and each rate has its own;
-    the rate that is the best in truth is therefore among those not told from the best with the given confidence.
+    the rate that is the best in truth is therefore not ruled out with the given confidence.
     The probability of error is halved, as for an interval with two ends, so that one of two equal rates is taken for
     the better one no more often than 1 - confidence. Pairs with fewer than 8 common seeds get Student's quantile, by
     Bonferroni.
@@ -105,8 +105,8 @@ def _largest_of_signs(ranks: xr.DataArray, compared: xr.DataArray, signs: xr.Dat
 
 def _upper(samples: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
     """Return the value that is exceeded by at most that share of the samples (lr, resample), rate by rate."""
-    found: xr.DataArray = xr.apply_ufunc(_exceeded_by, samples, share, input_core_dims=[[RESAMPLE], []], vectorize=True)
-    return found
+    upper: xr.DataArray = xr.apply_ufunc(_exceeded_by, samples, share, input_core_dims=[[RESAMPLE], []], vectorize=True)
+    return upper
 
 
 def _exceeded_by(samples: NDArray[np.float64], share: float) -> float:

@@ -31,9 +31,9 @@ def more_epochs(
     """Return whether the members were still improving at the end, and when more epochs would decide which rate is best.
 
     The trend of a member is the slope, by least squares, of the logarithm of its loss over the logarithm of the step in
-    the last third of the training: a loss that falls as a power of the step is a straight line. Two rates whose trends
-    differ, beyond doubt, are prolonged until they can be told apart. That is no more than a prolonged line: schedules
-    that end, and losses that begin to rise, are not foreseen by it.
+    the last third of the training: a loss that falls as a power of the step is a straight line. Rates whose trends
+    differ, beyond doubt, are extrapolated until they can be distinguished. That is no more than a straight line: it
+    foresees neither the end of a schedule nor a loss that begins to rise.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def more_epochs(
         rising : (lr) bool, it is above zero beyond doubt, as with overfitting
         overtakes : (lr) bool, this plausible rate would overtake the best one within 8 times the training
         epochs : epochs trained
-        epochs_needed : epochs at which every plausible rate would be told from the best one, either way; those trained
+        epochs_needed : epochs that would distinguish every plausible rate from the best one, either way; those trained
             if there is only one; -1 if that cannot be foreseen: some trends do not differ, or more than 8 times as many
 
     Raises
@@ -65,7 +65,7 @@ def more_epochs(
     slopes = _slopes(course).where(np.isfinite(scores))
     low, high = mean_interval(slopes, confidence)
     epochs = _epochs(course)
-    longer, overtakes = _told_apart(slopes, scores, recommended, (confidence, resamples, seed))
+    longer, overtakes = _distinguished(slopes, scores, recommended, (confidence, resamples, seed))
     needed = int(np.ceil(epochs * longer)) if longer <= FORESEEABLE else -1
     result = {
         "trend": slopes.mean(SEED),
@@ -99,10 +99,10 @@ def _slopes(course: xr.DataArray) -> xr.DataArray:
     return slope
 
 
-def _told_apart(
+def _distinguished(
     slopes: xr.DataArray, scores: xr.DataArray, recommended: xr.Dataset, how: tuple[float, int, int]
 ) -> tuple[float, xr.DataArray]:
-    """Return after how many times the training the plausible rates are told apart, and which overtake the best."""
+    """Return after how many times the training the plausible rates are distinguished, and which overtake the best."""
     plausible, best = recommended["plausible"], float(recommended["best"])
     rivals = plausible & (plausible[LR] != best)
     if not plausible.any():
@@ -110,10 +110,10 @@ def _told_apart(
     gap, margin = _gaps(scores, plausible, best, how)
     drift = slopes - slopes.sel({LR: best}, drop=True)
     low, high = mean_interval(drift, how[0])
-    apart = ((low > FLAT) | (high < -FLAT)) & rivals
-    speed = drift.mean(SEED).where(apart)
+    differs = ((low > FLAT) | (high < -FLAT)) & rivals
+    speed = drift.mean(SEED).where(differs)
     wait = xr.where(speed > 0, (margin - gap) / speed, (margin + gap) / -speed)
-    overtakes = apart & (speed < 0) & (gap / -speed <= np.log(FORESEEABLE))
+    overtakes = differs & (speed < 0) & (gap / -speed <= np.log(FORESEEABLE))
     longest = float(np.exp(wait.where(rivals).fillna(np.inf).where(rivals).max())) if rivals.any() else 1.0
     return longest, overtakes
 
@@ -121,7 +121,7 @@ def _told_apart(
 def _gaps(
     scores: xr.DataArray, plausible: xr.DataArray, best: float, how: tuple[float, int, int]
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return how far each rate lies above the best one, and how far it must to be told from it (lr)."""
+    """Return how far each rate lies above the best one, and how far it must to be worse beyond chance (lr)."""
     ranks = ranked(scores)
     paired = pairs(ranks, plausible)
     margin = (critical_values(ranks, paired, *how) * paired["error"]).sel({OTHER: best}, drop=True)

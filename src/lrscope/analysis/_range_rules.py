@@ -36,7 +36,7 @@ def averaged(loss: Curve, late: int = 0) -> Curve:
 
 
 def stopped(smoothed: Curve, factor: float) -> int:
-    """Return how many points there are when the test stops: behind the first above `factor` times the lowest so far."""
+    """Return how many points there are when the test stops: after the first above `factor` times the lowest so far."""
     above = smoothed > factor * np.fmin.accumulate(smoothed)
     return int(np.argmax(above)) + 1 if above.any() else len(smoothed)
 
@@ -86,12 +86,12 @@ def slide(rates: Curve, loss: Curve) -> float:
     if len(losses) <= SLIDE_APART:
         return np.nan
     slopes = np.gradient(losses)
-    found = rates[-1 - SLIDE_APART]
+    rate = rates[-1 - SLIDE_APART]
     for left in range(len(losses) - 1 - SLIDE_APART, -1, -1):
         if not abs(slopes[left + SLIDE_APART] - slopes[left]) > SLIDE_THRESHOLD:
             break
-        found = rates[left]
-    return float(found)
+        rate = rates[left]
+    return float(rate)
 
 
 def finder(rates: Curve, loss: Curve) -> float:

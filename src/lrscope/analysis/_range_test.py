@@ -31,7 +31,7 @@ def range_test(records: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        smoothed : (seed, step) loss as fastai smooths it; NaN behind the step at which it stops, above 4 times the
+        smoothed : (seed, step) loss as fastai smooths it; NaN after the step at which it stops, above 4 times the
             lowest
         learning_rate : (seed, step)
         suggestion : (rule, seed) learning rate; the rules are ``fastai: valley`` (its default), ``fastai: steep``,
@@ -91,9 +91,9 @@ def _suggested(rule: str, rate: xr.DataArray, loss: xr.DataArray) -> xr.DataArra
 
 
 def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> xr.Dataset:
-    """Return how often the suggestions of a range test fall inside the range found by training.
+    """Return how often the suggestions of a range test fall inside the range that training gives.
 
-    Training knows the rates of its grid only. What it found therefore reaches from each plausible rate half-way, on the
+    Training knows the rates of its grid only. Its range therefore reaches from each plausible rate half-way, on the
     logarithmic scale, to the next rates of the grid, and beyond an end of the grid as far as on the other side of that
     rate; around a rate that is alone, by a factor of 2. Where a rate between two plausible ones was ruled out, there is
     a gap: a suggestion in it lies outside, but neither below nor above.

@@ -22,7 +22,7 @@ FORESEEABLE = 16
 def recommendation(
     scores: xr.DataArray, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> xr.Dataset:
-    """Return the best learning rate, the range that cannot be told from it, and what is known of every rate.
+    """Return the best learning rate, the rates that may also be the best, and what is known of every rate.
 
     Rates are compared by the mean over the seeds of the logarithm of their scores, paired by seed, where a network that
     diverged counts as one with twice the largest finite score of the grid. The range contains the rate that is the best
@@ -50,16 +50,16 @@ def recommendation(
             means about 10 % worse. Where scores are negative, the difference itself
         difference_low, difference_high : (lr) at least and at most so much worse than the best rate in truth; 0 at the
             low end says that it may itself be the best
-        plausible : (lr) bool, it cannot be told from the best
+        plausible : (lr) bool, it may be the best
         probability_best : (lr) in how many of the resampled sets of seeds it is the best; equal ones share
         best : the rate with the best score, seed by seed; always a plausible one
         low, high : smallest and largest plausible rate; NaN if all networks diverged
         decided : bool, whether only one rate of several is plausible, by two seeds or more
         at_edge : ``lower``, ``upper`` or ``both`` if the range reaches the end of the grid, so that the optimum may lie
             outside; otherwise empty
-        seeds_needed : seeds for each rate that would tell the best from all others with a probability of 80 %, if the
-            differences are as they seem now; the number there is if decided; -1 if more than 16 times as many, or if
-            there is one seed, of which nothing can be foreseen
+        seeds_needed : seeds for each rate that would distinguish the best from all others with a probability of 80 %,
+            if the differences are as they seem now; those trained if it is decided; -1 if more than 16 times as many,
+            or if there is one seed only
 
     Raises
     ------
@@ -73,8 +73,8 @@ def recommendation(
     --------
     >>> noise = np.random.default_rng(0).lognormal(0, 0.1, (3, 8))
     >>> scores = xr.DataArray([[0.5], [0.2], [0.3]] * noise, coords={"lr": [0.001, 0.01, 0.1], "seed": range(8)})
-    >>> found = recommendation(scores)
-    >>> float(found.best), bool(found.decided), found.plausible.values.tolist()
+    >>> result = recommendation(scores)
+    >>> float(result.best), bool(result.decided), result.plausible.values.tolist()
     (0.01, True, [False, True, False])
     """
     check(confidence, resamples)
@@ -161,7 +161,7 @@ def _edge(plausible: xr.DataArray) -> str:
 
 
 def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, best: xr.DataArray, confidence: float) -> xr.DataArray:
-    """Return the seeds at which the best rate would be told from all others that are plausible now."""
+    """Return the seeds at which the best rate would be distinguished from all others that are plausible now."""
     there = int(result["members"].max())
     if result["decided"]:
         return xr.DataArray(there)
@@ -198,7 +198,7 @@ NAMES = {
     "diverged_share": "share of networks that diverged",
     "diverged_low": "probability of divergence, at least",
     "diverged_high": "probability of divergence, at most",
-    "plausible": "cannot be told from the best",
+    "plausible": "may be the best",
     "probability_best": "share of resamples in which it is the best",
     "best": "best learning rate",
     "low": "smallest learning rate of the range",
@@ -212,12 +212,12 @@ NAMES = {
 def _labelled(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
     name, units = str(scores.attrs.get("long_name", scores.name or "score")), scores.attrs.get("units", "1")
     linear = is_linear(scores)
-    apart = f"difference of the {name}" if linear else f"log ratio of the {name}"
+    what = f"difference of the {name}" if linear else f"log ratio of the {name}"
     for key, text in NAMES.items():
         differs, counted = key.startswith("difference"), key in ("members", "diverged", "seeds_needed")
         own = units if key.startswith("score") or (differs and linear) else "1"
         result[key].attrs = {
-            "long_name": text.format(apart if differs else name),
+            "long_name": text.format(what if differs else name),
             "units": "networks" if counted and key != "seeds_needed" else "seeds" if counted else own,
         }
     result[LR].attrs = {"long_name": "learning rate", "units": "1", "scale": "log", **scores[LR].attrs}

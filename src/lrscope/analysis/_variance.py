@@ -107,12 +107,12 @@ def _components(ranks: xr.DataArray) -> xr.DataArray:
     varied = [name for name in FACTORS if ranks.sizes[name] > 1]
     squares = {some: _mean_square(ranks, some) for some in _subsets(varied)}
     effects = _subsets(FACTORS)
-    found = [_component(ranks, squares, effect) if effect in squares else np.nan for effect in effects]
+    components = [_component(ranks, squares, effect) if effect in squares else np.nan for effect in effects]
     top = tuple(varied)
     if top != tuple(FACTORS):  # with one rate, what both seeds do together is the rest
-        found[effects.index(tuple(FACTORS))] = found[effects.index(top)]
-        found[effects.index(top)] = np.nan
-    return xr.DataArray(found, coords={SOURCE: [_name(effect) for effect in effects]})
+        components[effects.index(tuple(FACTORS))] = components[effects.index(top)]
+        components[effects.index(top)] = np.nan
+    return xr.DataArray(components, coords={SOURCE: [_name(effect) for effect in effects]})
 
 
 def _name(effect: tuple[Hashable, ...]) -> str:

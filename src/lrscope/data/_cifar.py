@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lrscope._imported import told
-from lrscope.data._files import AGAIN, check_classes, content, found
+from lrscope._imported import error_text
+from lrscope.data._files import AGAIN, check_classes, content, existing
 from lrscope.data._images import Images, ImagesOfFolder
 from lrscope.errors import InputError, must_be
 from lrscope.specification import specification
@@ -74,7 +74,7 @@ def _records(raw: bytes, place: str) -> np.ndarray:
 
 def _files(root: Path, names: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
     """Yield where each file lies, and its bytes."""
-    paths = [found(root, ("", FOLDER), (name,)) for name in names]
+    paths = [existing(root, ("", FOLDER), (name,)) for name in names]
     archive = root / ARCHIVE
     if not any(paths) and archive.is_file():
         unpacked = members(archive, names)
@@ -109,7 +109,7 @@ def members(archive: Path, names: tuple[str, ...]) -> dict[str, bytes]:
                 if folder == FOLDER and name in names and (file := tar.extractfile(member)):
                     read[name] = file.read()
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise must_be(str(archive), "a whole tar.gz file", told(error), AGAIN) from error
+        raise must_be(str(archive), "a whole tar.gz file", error_text(error), AGAIN) from error
     for name in names:
         if name not in read:
             raise must_be(str(archive), f"an archive that holds {FOLDER}/{name}", "one without it", AGAIN)

@@ -1,4 +1,4 @@
-"""Downloads of MNIST and CIFAR-10, when somebody asks for them; their checksums stand here.
+"""Downloads of MNIST and CIFAR-10, on request, checked against the checksums below.
 
 The checksums are those of the files that the authors published; every copy elsewhere must have them as well.
 """
@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import pooch
 
-from lrscope._imported import told
+from lrscope._imported import error_text
 from lrscope.data._cifar import ARCHIVE, FOLDER, TEST, TRAINING, members
 from lrscope.errors import LrscopeError, StoreError, must_be, unknown
 
 Show = Callable[[str, int, int], None]
-"""What is told how far a download is: file, bytes there, bytes of the whole, 0 if unknown."""
+"""Called with the progress of a download: file, bytes there, bytes of the whole, 0 if unknown."""
 _SECONDS = 30
 _CHUNK = 2**16
 
@@ -83,12 +83,12 @@ def fetch(name: str, root: str | Path, url: str | None = None, show: Show | None
                 _fetch_file(file, checksum, folder, servers, show)
             if name == "cifar10":
                 _unpack(folder)
-        except BaseException:  # also if somebody interrupts it
+        except BaseException:  # also an interrupt
             _remove_empty(made)
             raise
     except OSError as error:
         raise StoreError(
-            f"{folder} cannot be written ({error.strerror or told(error)}). Give another --root."
+            f"{folder} cannot be written ({error.strerror or error_text(error)}). Give another --root."
         ) from error
     return folder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lrscope._imported import told
+from lrscope._imported import error_text
 from lrscope.errors import InputError, must_be
 
 CLASSES = 10
@@ -15,7 +15,7 @@ CLASSES = 10
 _GZIP = b"\x1f\x8b"
 
 
-def found(root: Path, folders: Iterable[str], names: Sequence[str]) -> Path | None:
+def existing(root: Path, folders: Iterable[str], names: Sequence[str]) -> Path | None:
     """Return the first file that exists of some names, each as it is or with ``.gz``, in some folders below `root`."""
     candidates = (root / folder / (name + ending) for folder in folders for name in names for ending in ("", ".gz"))
     return next((path for path in candidates if path.is_file()), None)
@@ -32,7 +32,7 @@ def content(path: Path) -> bytes:
         raw = path.read_bytes()
         unpacked = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise must_be(str(path), "a whole gzip file", told(error), AGAIN) from error
+        raise must_be(str(path), "a whole gzip file", error_text(error), AGAIN) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}). Check that it may be read.") from error
     if not unpacked:

@@ -115,8 +115,7 @@ def _function(target: str) -> Target:
     """Return the function of a name, or of ``package.module:function``."""
     if target in TARGETS:
         return TARGETS[target]
-    found = imported("target", target, "a function")
-    if not callable(found):
-        raise must_be("target", "a function", f"{target}, which is {type(found).__name__}")
-    function: Target = found
+    function = imported("target", target, "a function")
+    if not callable(function):
+        raise must_be("target", "a function", f"{target}, which is {type(function).__name__}")
     return function

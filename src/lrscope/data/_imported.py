@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lrscope._imported import checked_path, imported, told
+from lrscope._imported import checked_path, error_text, imported
 from lrscope.data._arrays import Arrays, DataSet, Samples
 from lrscope.data._cifar import CIFAR10
 from lrscope.data._digits import Digits
@@ -56,20 +56,20 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
 
 def _of_user(path: str) -> DataSet:
     checked_path("data", path, f"one of {', '.join(DATA_SETS)}, or package.module:name")
-    found = imported("data", path, _ALLOWED)
-    if callable(found) and not _is_data_set(found):
+    value = imported("data", path, _ALLOWED)
+    if callable(value) and not _is_data_set(value):
         try:
-            found = found()
+            value = value()
         except Exception as error:  # the function is anybody's: it may fail in any way
-            raise must_be("data", _ALLOWED, f"{path}, which raised {told(error)}") from error
-    if _is_data_set(found):
-        return _written_down(found, path)
-    if not (isinstance(found, tuple | list) and len(found) == 2):
-        raise must_be("data", _ALLOWED, f"{path}, which is {type(found).__name__}")
-    if all(map(_is_pair, found)):
-        learned, validation = (_as_arrays(pair, path) for pair in found)
+            raise must_be("data", _ALLOWED, f"{path}, which raised {error_text(error)}") from error
+    if _is_data_set(value):
+        return _written_down(value, path)
+    if not (isinstance(value, tuple | list) and len(value) == 2):
+        raise must_be("data", _ALLOWED, f"{path}, which is {type(value).__name__}")
+    if all(map(_is_pair, value)):
+        learned, validation = (_as_arrays(pair, path) for pair in value)
         return Samples(*learned, path, validation)
-    return _of_arrays(*_as_arrays(found, path), path)
+    return _of_arrays(*_as_arrays(value, path), path)
 
 
 def _is_pair(one: Any) -> bool:
@@ -87,21 +87,21 @@ def _as_arrays(pair: Sequence[Any], path: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         return np.asarray(pair[0]), np.asarray(pair[1])
     except (TypeError, ValueError, RuntimeError) as error:
-        got = f"{path}, whose values make no array: {told(error)}"
+        got = f"{path}, whose values make no array: {error_text(error)}"
         raise must_be("data", _ALLOWED, got, "Make all samples of the same shape.") from error
 
 
-def _is_data_set(found: Any) -> bool:
-    return hasattr(found, "arrays") and not isinstance(found, type)
+def _is_data_set(value: Any) -> bool:
+    return hasattr(value, "arrays") and not isinstance(value, type)
 
 
-def _written_down(found: Any, path: str) -> DataSet:
-    """Return a data set that has a JSON form: itself, or its arrays, which are told by their checksum."""
-    if hasattr(found, "__json__") or class_name(type(found)).startswith("lrscope.data."):
-        data: DataSet = found
+def _written_down(value: Any, path: str) -> DataSet:
+    """Return a data set that has a JSON form: itself, or its arrays, which are identified by their checksum."""
+    if hasattr(value, "__json__") or class_name(type(value)).startswith("lrscope.data."):
+        data: DataSet = value
         return data
-    arrays: Arrays = found.arrays()
-    validation: Arrays | None = found.validation() if hasattr(found, "validation") else None
+    arrays: Arrays = value.arrays()
+    validation: Arrays | None = value.validation() if hasattr(value, "validation") else None
     return Samples(arrays.inputs, arrays.targets, path, (validation.inputs, validation.targets) if validation else None)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lrscope.data._files import check_classes, found
+from lrscope.data._files import check_classes, existing
 from lrscope.data._idx import read_idx
 from lrscope.data._images import Images, ImagesOfFolder
 from lrscope.errors import must_be
@@ -57,7 +57,7 @@ def _read(root: Path, part: str) -> Images:
 def _path(root: Path, name: str) -> Path:
     """Return the path of a file such as ``train-images-idx3``."""
     usual = f"{name}-ubyte"
-    path = found(root, FOLDERS, (usual, usual.replace("-idx", ".idx")))
+    path = existing(root, FOLDERS, (usual, usual.replace("-idx", ".idx")))
     if path is None:
         remedy = f"Download the files with: lrscope data fetch mnist --root {root}"
         raise must_be("root", f"a folder that holds {usual}, gzipped or not", str(root), remedy)

@@ -4,7 +4,7 @@ import torch
 from pydantic import field_validator
 from torch import nn
 
-from lrscope._imported import checked_path, imported, told
+from lrscope._imported import checked_path, error_text, imported
 from lrscope.errors import must_be
 from lrscope.specification import specification
 
@@ -49,7 +49,7 @@ class Imported:
         try:
             made = factory()
         except Exception as error:  # the function is anybody's: it may fail in any way
-            raise must_be("model", _FACTORY, f"{self.path}, which raised {told(error)}") from error
+            raise must_be("model", _FACTORY, f"{self.path}, which raised {error_text(error)}") from error
         if not isinstance(made, nn.Module):
             raise must_be("model", _FACTORY, f"{self.path}, which returned {type(made).__name__}")
         return made

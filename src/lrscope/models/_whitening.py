@@ -1,4 +1,4 @@
-"""What a network is told of its images before it learns: brightness, contrast, and filters that whiten patches."""
+"""What is computed of the images before a network learns: brightness, contrast, and filters that whiten patches."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def whitening_of(data: Any) -> Whitening:
     """Return the whitening of the images that a data set is learned from; once a process.
 
     The filters are the eigenvectors of the covariance of all patches of 2 by 2 normalised pixels, each divided by the
-    root of its eigenvalue: what they put out has the identity as its covariance, but for `FLOOR`.
+    root of its eigenvalue: their outputs have the identity as its covariance, but for `FLOOR`.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ def before_update(method: Callable[[], None], *, each_call: bool) -> Hook:
 
     Parameters
     ----------
-    method : of an object that somebody else holds
+    method : of an object that other code holds
     each_call : where the gradients come from a closure, call it behind each of its calls, and not the first only
     """
     alive = weakref.WeakMethod(method)

@@ -30,7 +30,7 @@ class Stability:
     Attributes
     ----------
     limit : the largest eigenvalue of the loss's Hessian, divided by `preconditioner`, that is still stable
-    preconditioner : (parameter) what the rule divides the gradient by, apart from the rate; None if by nothing
+    preconditioner : (parameter) what the rule divides the gradient by, besides the rate; None if by nothing
     """
 
     limit: Number
@@ -42,7 +42,7 @@ class UpdateRule(Protocol):
 
     ``init(parameters)`` returns its state, ``update(...)`` the new parameters and the new state; parameters and
     gradients are vectors (parameter), `numbers` holds ``lr`` and every number of the rule. A rule may also have a
-    method ``stability(state, numbers)`` that returns its `Stability`, with the state behind the update.
+    method ``stability(state, numbers)`` that returns its `Stability`, with the state after the update.
     """
 
     def init(self, parameters: Tensor) -> State:

@@ -124,7 +124,7 @@ def _gradient(optimizer: Optimizer) -> Tensor:
     if all(parameter.grad is None for parameter in parameters):
         raise InputError(
             f"gradients must be there when optimizer.step() is called; all {len(parameters)} parameters have None. "
-            "Call loss.backward() before optimizer.step(), and zero_grad() before backward() or behind the step."
+            "Call loss.backward() before optimizer.step(), and zero_grad() before backward() or after the step."
         )
     pieces = [torch.zeros_like(each) if each.grad is None else each.grad for each in parameters]
     return torch.cat([piece.detach().reshape(-1) for piece in pieces])

@@ -87,7 +87,7 @@ class Triangle:
     Attributes
     ----------
     peak : share of the steps at which the factor is 1; the step is rounded down
-    start, end : factors at the first step and behind the last
+    start, end : factors at the first step and after the last
 
     References
     ----------

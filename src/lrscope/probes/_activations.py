@@ -1,4 +1,4 @@
-"""What the layers put out: statistics of each neuron over the samples, or the outputs themselves."""
+"""Outputs of the layers: statistics of each neuron over the samples, or the outputs themselves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar

@@ -37,8 +37,8 @@ def largest_of_matrix(matrix: Tensor) -> tuple[Tensor, Tensor]:
     scaled = symmetric / torch.where(largest > 0, largest, torch.ones_like(largest))
     kept = torch.where(scaled.abs() > torch.finfo(torch.float64).eps, scaled, torch.zeros_like(scaled))
     values, vectors = torch.linalg.eigh(kept)
-    found = torch.where(finite, values[-1] * largest, torch.nan), torch.where(finite, vectors[:, -1], torch.nan)
-    return found[0].to(matrix.dtype), found[1].to(matrix.dtype)
+    top = torch.where(finite, values[-1] * largest, torch.nan), torch.where(finite, vectors[:, -1], torch.nan)
+    return top[0].to(matrix.dtype), top[1].to(matrix.dtype)
 
 
 def largest_by_lanczos(product: Product, start: Tensor, iterations: int) -> tuple[Tensor, Tensor]:

@@ -31,13 +31,13 @@ def shares(quantity: str, squares: Tensor, structure: Structure) -> dict[str, Te
     """
     total = squares.sum()
     pieces = squares.split([prod(one.shape) for one in structure.parameters])
-    found: dict[str, Tensor] = {}
+    by_layer: dict[str, Tensor] = {}
     for one, piece in zip(structure.parameters, pieces, strict=True):
         by_neuron = one.by_neuron(piece.reshape(one.shape))
         of_neuron = (by_neuron if by_neuron.ndim == 1 else by_neuron.sum(1)) / total
         name = _name(quantity, one)
-        found[name] = found[name] + of_neuron if name in found else of_neuron
-    return found
+        by_layer[name] = by_layer[name] + of_neuron if name in by_layer else of_neuron
+    return by_layer
 
 
 def _name(quantity: str, parameter: Parameter) -> str:

@@ -39,6 +39,6 @@ class Outputs(Probe):
         """Return outputs and targets, flattened behind the sample."""
         if moment.outputs is None or moment.targets is None or moment.inputs is None:
             raise InputError("Outputs must be measured with an evaluation of the data; the moment has none.")
-        found = {"outputs": moment.outputs, "targets": moment.targets}
-        found |= {"inputs": moment.inputs} if self.inputs else {}
-        return {name: tensor.reshape(tensor.shape[0], -1) for name, tensor in found.items()}, state
+        tensors = {"outputs": moment.outputs, "targets": moment.targets}
+        tensors |= {"inputs": moment.inputs} if self.inputs else {}
+        return {name: tensor.reshape(tensor.shape[0], -1) for name, tensor in tensors.items()}, state

@@ -18,9 +18,9 @@ _CHANNELS_FIRST = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm),
     *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
 )
-"""Modules that put out (sample, neuron, position ...)."""
+"""Modules whose output is (sample, neuron, position ...)."""
 _FEATURES_LAST = (nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention, nn.RNNBase)
-"""Modules that put out (sample, position ..., neuron)."""
+"""Modules whose output is (sample, position ..., neuron)."""
 _ACTIVATIONS = tuple(
     kind for name in nn.modules.activation.__all__ if name != "MultiheadAttention" for kind in [getattr(nn, name)]
 )
@@ -44,7 +44,7 @@ class Parameter:
     inputs_first : whether it is (input, neuron, ...), as in transposed convolutions and embeddings
     groups : of a transposed convolution, whose inputs and neurons are dealt to groups
     own_neurons : whether it has another number of neurons than the layer's output, or than the layer's first parameter
-        where no output is known: ``nn.PReLU()`` has one slope for all that it puts out
+        where no output is known: ``nn.PReLU()`` has one slope for its whole output
     """
 
     name: str
@@ -142,16 +142,16 @@ class Structure:
 def layers_of(module: nn.Module) -> dict[str, nn.Module]:
     """Return the modules whose outputs are those of a layer, by path: those without children, and attention.
 
-    The child of ``nn.MultiheadAttention`` is never called, and what computes weights (``parametrizations``) puts out
-    weights.
+    The child of ``nn.MultiheadAttention`` is never called, and the outputs of what computes weights
+    (``parametrizations``) are weights.
     """
-    found: dict[str, nn.Module] = {}
+    modules: dict[str, nn.Module] = {}
     for path, one in module.named_modules():
         children = {name for name, _ in one.named_children()}
-        inside = path.rpartition(".")[0] in found or _COMPUTED in path.split(".")
+        inside = path.rpartition(".")[0] in modules or _COMPUTED in path.split(".")
         if not inside and (children <= {_COMPUTED} or isinstance(one, nn.MultiheadAttention)):
-            found[path or ROOT] = one
-    return found
+            modules[path or ROOT] = one
+    return modules
 
 
 def output_of(returned: object) -> Tensor | None:
@@ -187,7 +187,7 @@ def structure_of(
 
 
 def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) -> Iterator[Layer]:
-    """Yield the layers that put out any numbers; where an activation function's neurons lie is told by those before."""
+    """Yield the layers with outputs; the neurons of an activation function lie as those of the layer before it."""
     channels_first: bool | None = None
     for path, output in outputs.items():
         module = submodules.get(path.partition(":")[0], submodules[""])
@@ -224,7 +224,7 @@ def _refuse_collisions(layers: Iterable[str]) -> None:
 Named = TypeVar("Named", bound=Parameter | Layer)
 
 
-def select(found: Iterable[Named], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Named]:
+def select(layers: Iterable[Named], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Named]:
     """Return those whose layer matches one of the patterns `include` and none of `exclude` (shell patterns).
 
     Without `include`, all match.
@@ -233,7 +233,7 @@ def select(found: Iterable[Named], include: tuple[str, ...], exclude: tuple[str,
     ------
     InputError : a pattern of `include` matches no layer at all; the nearest is named.
     """
-    candidates = list(found)
+    candidates = list(layers)
     paths = {candidate: _path(candidate) for candidate in candidates}
     for pattern in include:
         if not any(fnmatchcase(path, pattern) for path in paths.values()):

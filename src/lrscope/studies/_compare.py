@@ -1,4 +1,4 @@
-"""Two learning rates compared by anything that was recorded: from a folder or files to the pairs that are tested."""
+"""Compare two learning rates by anything that was recorded: from a folder or files to the pairs that are tested."""
 
 import functools
 import itertools
@@ -33,7 +33,7 @@ class Case:
     Attributes
     ----------
     labels : axis -> value, of the axes that are neither rate nor seed
-    result : of `analysis.difference`, or in a sentence why there is none
+    result : of `analysis.difference`, or a sentence that says why there is none
     """
 
     labels: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two learning rates compared.
+    """The comparison of two learning rates.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Comparison:
     over : the axis whose values are paired: ``seed``, another one of seeds, or ``batch``
     cases : one for each combination of the other axes
     steps : first and last step at which values stand
-    replicates : trainings behind each value: 1, or those of a batch
+    replicates : trainings that each value averages: 1, or those of a batch
     diverged : replicates that diverged, in sums over batches
     """
 
@@ -64,7 +64,7 @@ class Comparison:
     diverged: int = 0
 
     @property
-    def told(self) -> list[tuple[Mapping[str, Any], xr.Dataset]]:
+    def results(self) -> list[tuple[Mapping[str, Any], xr.Dataset]]:
         """Labels and result of the cases that could be compared."""
         return [(case.labels, case.result) for case in self.cases if isinstance(case.result, xr.Dataset)]
 
@@ -108,10 +108,10 @@ def compare(
     over = _repetition(chosen)
     paired = BATCH not in parts[0].coords or _common(parts[0])
     cases = [Case({**labels, **own}, _tested(each, rates, confidence, paired)) for own, each in _cases(chosen, over)]
-    found = Comparison(name, rates, over, cases, _steps(cut, name, rates), **_replicates(parts[0], rates))
-    if not found.told:
+    result = Comparison(name, rates, over, cases, _steps(cut, name, rates), **_replicates(parts[0], rates))
+    if not result.results:
         raise InputError(str(cases[0].result))
-    return found
+    return result
 
 
 def _metrics(records: xr.Dataset) -> list[str]:
@@ -261,7 +261,7 @@ def _cases(values: xr.DataArray, over: str) -> Iterator[tuple[dict[str, Any], xr
 
 
 def _tested(values: xr.DataArray, lrs: tuple[float, float], confidence: float, paired: bool) -> xr.Dataset | str:
-    """Return the result of the test, or in a sentence why there is none: too many diverged, or were not trained."""
+    """Return the result of the test, or why there is none: too many diverged, or were not trained."""
     numbered = values if SEED in values.coords else values.assign_coords({SEED: range(values.sizes[SEED])})
     try:
         return analysis.difference(numbered, *lrs, confidence=confidence, paired=paired)
@@ -291,7 +291,7 @@ def _steps(parts: Sequence[xr.Dataset], name: str, lrs: tuple[float, float]) -> 
 
 
 def _replicates(records: xr.Dataset, lrs: tuple[float, float]) -> dict[str, Any]:
-    """Return how many trainings stand behind each value, and how many diverged; nothing for single networks."""
+    """Return how many trainings each value averages, and how many diverged; nothing for single networks."""
     if REPLICATES not in records:
         return {}
     own = np.any([np.isclose(records[LR], lr, rtol=1e-9) for lr in lrs], axis=0)
