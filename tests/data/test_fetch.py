@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lrscope.data import CIFAR10, MNIST, _fetch, fetch
+from lrscope.data._known import Source
 from lrscope.errors import InputError, LrscopeError, StoreError
 
 from .conftest import cifar_archive, cifar_parts, write_cifar, write_mnist
@@ -41,7 +42,7 @@ def published(tmp_path, monkeypatch):
     sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     for name, source in _fetch.SOURCES.items():
         own = {file: sums[file] for file in source.files}
-        monkeypatch.setitem(_fetch.SOURCES, name, _fetch.Source(own, ("http://127.0.0.1:9/nothing",)))
+        monkeypatch.setitem(_fetch.SOURCES, name, Source(own, ("http://127.0.0.1:9/nothing",)))
     return folder
 
 
@@ -109,7 +110,7 @@ def test_what_is_there_is_not_fetched_again_unless_it_is_damaged(server, tmp_pat
 def test_the_next_server_is_asked_if_one_does_not_answer(server, tmp_path, monkeypatch):
     own = _fetch.SOURCES["mnist"].files
     servers = "http://127.0.0.1:9", address(server, "/nowhere"), address(server)
-    monkeypatch.setitem(_fetch.SOURCES, "mnist", _fetch.Source(own, servers))
+    monkeypatch.setitem(_fetch.SOURCES, "mnist", Source(own, servers))
     assert len(files(fetch("mnist", tmp_path / "data"))) == 4
 
 

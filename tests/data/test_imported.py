@@ -69,7 +69,7 @@ def module(tmp_path, monkeypatch):
 
 
 def test_names_of_the_command_line():
-    assert DATA_SETS == ("digits", "mnist", "cifar10")
+    assert tuple(DATA_SETS) == ("digits", "mnist", "cifar10")
     assert data_set("digits") == Digits()
     assert data_set("mnist", "there") == MNIST("there")
     assert data_set("cifar10", "there") == CIFAR10("there")

@@ -1,7 +1,7 @@
 """What networks learn from: point sets along shapes, functions at random points, images, and anyone's own arrays.
 
 A data set is a frozen specification with one method, ``arrays()``, which returns `Arrays`: NumPy arrays of inputs
-and targets with the samples along the first dimension; some also hold samples out from training (``validation()``).
+and targets with the samples along the first dimension; some also have samples for ``validation()``.
 Nothing here needs torch, and nothing but `fetch` uses the network.
 """
 
@@ -10,7 +10,8 @@ from lrscope.data._cifar import CIFAR10
 from lrscope.data._digits import Digits
 from lrscope.data._fetch import fetch
 from lrscope.data._functions import TARGETS, Function, known_target
-from lrscope.data._imported import DATA_SETS, data_set
+from lrscope.data._imported import data_set
+from lrscope.data._known import DATA_SETS, KnownData
 from lrscope.data._mnist import MNIST
 from lrscope.data._shapes import SHAPES, Shape
 
@@ -24,6 +25,7 @@ __all__ = [
     "DataSet",
     "Digits",
     "Function",
+    "KnownData",
     "Samples",
     "Shape",
     "data_set",

@@ -1,11 +1,7 @@
-"""Downloads of MNIST and CIFAR-10, on request, checked against the checksums below.
-
-The checksums are those of the files that the authors published; every copy elsewhere must have them as well.
-"""
+"""Downloads of the data sets with files, on request, checked against their published checksums."""
 
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +9,7 @@ import pooch
 
 from lrscope._imported import error_text
 from lrscope.data._cifar import ARCHIVE, FOLDER, TEST, TRAINING, members
+from lrscope.data._known import DATA_SETS
 from lrscope.errors import LrscopeError, StoreError, must_be, unknown
 
 Show = Callable[[str, int, int], None]
@@ -21,35 +18,7 @@ _SECONDS = 30
 _CHUNK = 2**16
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where files come from.
-
-    Attributes
-    ----------
-    files : name -> SHA-256
-    servers : folders that hold them, the first that answers is taken
-    """
-
-    files: Mapping[str, str]
-    servers: tuple[str, ...]
-
-
-SOURCES = {
-    "mnist": Source(
-        {
-            "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        },
-        ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
-    ),
-    "cifar10": Source(
-        {ARCHIVE: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
-        ("https://www.cs.toronto.edu/~kriz",),
-    ),
-}
+SOURCES = {name: known.source for name, known in DATA_SETS.items() if known.source is not None}
 
 
 def fetch(name: str, root: str | Path, url: str | None = None, show: Show | None = None) -> Path:
@@ -81,7 +50,7 @@ def fetch(name: str, root: str | Path, url: str | None = None, show: Show | None
         try:
             for file, checksum in source.files.items():
                 _fetch_file(file, checksum, folder, servers, show)
-            if name == "cifar10":
+            if ARCHIVE in source.files:
                 _unpack(folder)
         except BaseException:  # also an interrupt
             _remove_empty(made)

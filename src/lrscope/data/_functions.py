@@ -115,7 +115,8 @@ def _function(target: str) -> Target:
     """Return the function of a name, or of ``package.module:function``."""
     if target in TARGETS:
         return TARGETS[target]
-    function = imported("target", target, "a function")
-    if not callable(function):
-        raise must_be("target", "a function", f"{target}, which is {type(function).__name__}")
+    value = imported("target", target, "a function")
+    if not callable(value):
+        raise must_be("target", "a function", f"{target}, which is {type(value).__name__}")
+    function: Target = value
     return function

@@ -8,24 +8,21 @@ import numpy as np
 
 from lrscope._imported import checked_path, error_text, imported
 from lrscope.data._arrays import Arrays, DataSet, Samples
-from lrscope.data._cifar import CIFAR10
 from lrscope.data._digits import Digits
 from lrscope.data._images import Split
-from lrscope.data._mnist import MNIST
+from lrscope.data._known import DATA_SETS
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import class_name
 
-DATA_SETS = ("digits", "mnist", "cifar10")
-"""Names of the data sets that `data_set` knows."""
 _ALLOWED = "a data set, arrays (inputs, targets), or a function without arguments that returns one of them"
 
 
 def data_set(name: str, root: str | Path | None = None) -> DataSet:
     """Return a data set by its name, or the one that stands at ``package.module:name``.
 
-    There may be a data set, a pair of arrays (inputs, targets), a pair of such pairs (those learned from, those held
-    out), or a function without arguments that returns one of them. Pairs are tuples or lists. Of a single pair of
-    arrays a fifth is kept for validation, by the same permutation of seed 0 as the images are.
+    There may stand a data set, a pair of arrays (inputs, targets), a pair of such pairs (for training and for
+    validation), or a function without arguments that returns one of them. Pairs are tuples or lists. Of a single pair
+    of arrays a fifth is kept for validation, by the same permutation of seed 0 as the images are.
 
     Parameters
     ----------
@@ -39,19 +36,21 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
 
     Examples
     --------
-    >>> data_set("digits") == Digits()
-    True
+    >>> data_set("digits").arrays().inputs.shape
+    (1438, 1, 8, 8)
     """
-    if name == "digits" or ":" in name:
-        if root is not None:
-            raise InputError(f"root must not be given with the data set {name}, which has no files; got {str(root)!r}.")
-        return Digits() if name == "digits" else _of_user(name)
-    if name not in DATA_SETS:
+    if ":" not in name and name not in DATA_SETS:
         raise unknown("data", name, [*DATA_SETS, "package.module:name"])
-    if root is None:
+    has_files = ":" not in name and DATA_SETS[name].source is not None
+    if not has_files and root is not None:
+        raise InputError(f"root must not be given with the data set {name}, which has no files; got {str(root)!r}.")
+    if has_files and root is None:
         remedy = f"Download them, for example with: lrscope data fetch {name} --root data"
         raise must_be("root", f"the folder with the files of {name}", None, remedy)
-    return MNIST(root) if name == "mnist" else CIFAR10(root)
+    if ":" in name:
+        return _of_user(name)
+    data: DataSet = DATA_SETS[name].make(*([root] if has_files else []))
+    return data
 
 
 def _of_user(path: str) -> DataSet:

@@ -6,12 +6,13 @@ from lrscope.optim._feedback import Controller, Feedback, is_controller
 from lrscope.optim._hooks import before_update
 from lrscope.optim._losses import LOSSES, LabelSmoothing, Loss, loss_function, takes_classes
 from lrscope.optim._reasons import REASONS
-from lrscope.optim._rules import SGD, Adam, AdamW, Number, Stability, UpdateRule, hyperparameters
+from lrscope.optim._rules import OPTIMIZERS, SGD, Adam, AdamW, Number, Stability, UpdateRule, hyperparameters
 from lrscope.optim._scheduler import GradientAngleLR
 from lrscope.optim._schedules import Constant, Cosine, Exponential, Linear, Schedule, Triangle, WarmUp
 
 __all__ = [
     "LOSSES",
+    "OPTIMIZERS",
     "REASONS",
     "SGD",
     "Adam",

@@ -226,3 +226,13 @@ def _stability_of_adam(state: State, numbers: Mapping[str, Number]) -> Stability
     root = (square / (1 - numbers["beta2"] ** count).to(square.dtype)).sqrt() + _like(numbers["eps"], square)
     divisor = (1 - beta1**count).to(square.dtype) * root
     return Stability((2 + 2 * beta1) / ((1 - beta1) * numbers["lr"]), divisor)
+
+
+OPTIMIZERS: Mapping[str, UpdateRule] = {
+    "adam": Adam(),
+    "adamw": AdamW(),
+    "sgd": SGD(),
+    "momentum": SGD(momentum=0.9),
+    "nesterov": SGD(momentum=0.9, nesterov=True),
+}
+"""Name on the command line -> update rule."""

@@ -10,7 +10,7 @@ import xarray as xr
 from lrscope.data import Arrays, DataSet, data_set
 from lrscope.errors import must_be
 from lrscope.models import CNN, Imported
-from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Exponential, Linear, UpdateRule, loss_function
+from lrscope.optim import OPTIMIZERS, Constant, Cosine, Exponential, Linear, loss_function
 from lrscope.probes import (
     Accuracy,
     Activations,
@@ -35,13 +35,6 @@ from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, Round, next_round
 from lrscope.training import Experiment, Sweep, estimate
 
-RULES: Mapping[str, UpdateRule] = {
-    "adam": Adam(),
-    "adamw": AdamW(),
-    "sgd": SGD(),
-    "momentum": SGD(momentum=0.9),
-    "nesterov": SGD(momentum=0.9, nesterov=True),
-}
 SCHEDULES = {"constant": Constant(), "linear": Linear(), "cosine": Cosine()}
 LOWEST, HIGHEST, ITERATIONS = 1e-7, 10.0, 100
 """Rates and steps of the range test, as fastai has them."""
@@ -103,7 +96,7 @@ def _common(options: Options, data: DataSet) -> dict[str, Any]:
         "data": data,
         "model": model,
         "loss": loss_of(options, arrays.targets),
-        "optimizer": RULES[options.optimizer],
+        "optimizer": OPTIMIZERS[options.optimizer],
         "batch_size": options.batch_size,
     }
 

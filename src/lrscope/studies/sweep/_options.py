@@ -83,7 +83,7 @@ class Options:
 
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
-        if self.data not in ("mnist", "cifar10") and self.root is not None:
+        if self.root is not None and (self.data not in DATA_SETS or DATA_SETS[self.data].source is None):
             raise InputError(f"root must be given for mnist and cifar10 only; got {self.root!r} with {self.data}.")
         if self.budget is not None and not self.until_decided:
             raise InputError(f"budget must be given with --until-decided only; got {self.budget}.")

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from lrscope.data import DATA_SETS
 from lrscope.report import array_of, dataset_of
 from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
 from lrscope.studies.sweep._options import Options
@@ -15,8 +16,6 @@ VISIBLE = 0.01
 """Smaller shares and differences are not mentioned."""
 FORESEEABLE = 16
 """A number of seeds so many times as large is no forecast; as in `lrscope.analysis.recommendation`."""
-CLASSES = {"digits": 10, "mnist": 10, "cifar10": 10}
-"""Classes of the data sets, equally common: guessing gives the logarithm of their number as loss."""
 NO_BETTER = 0.01
 """A loss that is lower than that of guessing by a smaller share is no better."""
 LUCKY = 1.5
@@ -48,11 +47,11 @@ def _what(results: xr.DataTree, options: Options) -> str:
 
 def _guessing(results: xr.DataTree, options: Options) -> str:
     """Say how many networks came to the end and know no more of the classes than that there are so many."""
-    classes, networks = CLASSES.get(options.data), results["networks"].data_vars
-    if classes is None or "accuracy" not in networks:
+    known, networks = DATA_SETS.get(options.data), results["networks"].data_vars
+    if known is None or not known.classes or "accuracy" not in networks:
         return ""
-    chance = math.log(classes)
-    guessed = (networks["score"] >= chance * (1 - NO_BETTER)) & (networks["accuracy"] < LUCKY / classes)
+    chance = math.log(known.classes)  # the loss of guessing among equally frequent classes
+    guessed = (networks["score"] >= chance * (1 - NO_BETTER)) & (networks["accuracy"] < LUCKY / known.classes)
     count = int(guessed.sum())
     return f" {count} ended no better than guessing (a validation loss of {short(chance)})." if count else ""
 
