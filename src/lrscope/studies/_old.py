@@ -61,7 +61,6 @@ def _late(module: ModuleType, name: str) -> Any:
 _QUESTIONS = {
     "fluctuation": "Which neurons take part in learning, and how does that depend on the learning rate?",
     "stability": "When and why does training suddenly start to oscillate, and what announces it?",
-    "linearity": "What does the learning rate do to the average network, and is that a straight line?",
 }
 
 

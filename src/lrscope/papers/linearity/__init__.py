@@ -1,8 +1,8 @@
 """Study `linearity`: what the learning rate does to the average network.
 
-Reproduces Jordan: The learning rate's effect on average behavior (blog post): the mean output of many trainings moves
-along a nearly straight line as the learning rate changes. Tests that on anybody's task with as many trainings as one
-can afford: the noise that few trainings leave is taken out, what is left has an interval, and the report says how many
+Reproduces Jordan: The learning rate's effect on average behavior (blog post, 2024): the mean output of many trainings
+moves along a nearly straight line as the learning rate changes. Tests that on any task with as many trainings as one
+can afford: the noise that few trainings leave is removed, the rest has an interval, and the report says how many
 trainings would be needed, where the law breaks, and which samples a higher rate favours.
 
 `Replication` describes one training that is repeated thousands of times, `replicate` trains it piece by piece and
@@ -10,13 +10,15 @@ returns its sums, `estimate` says beforehand what that costs.
 """
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 from lrscope.errors import InputError
-from lrscope.papers.linearity._findings import findings
-from lrscope.papers.linearity._options import FREE, UNIT, Options
-from lrscope.studies._old import study_of
+from lrscope.papers.linearity._claims import claims
+from lrscope.papers.linearity._options import Options
+from lrscope.papers.linearity._report import sections
+from lrscope.papers.linearity._results import analyse
+from lrscope.papers.linearity._summary import summary
+from lrscope.studies import Study
 
 if TYPE_CHECKING:
     from lrscope.papers.linearity._estimate import estimate
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
     from lrscope.papers.linearity._replications import engine, experiments, stream
 
 __all__ = [
-    "FREE",
     "STUDY",
-    "UNIT",
     "Engine",
     "Local",
     "Options",
@@ -39,7 +39,6 @@ __all__ = [
     "engine",
     "estimate",
     "experiments",
-    "findings",
     "replicate",
     "stream",
 ]
@@ -76,4 +75,25 @@ def __getattr__(name: str) -> Any:
         raise InputError('Ray must be installed for this engine. Write: pip install "lrscope[ray]"') from None
 
 
-STUDY = study_of(sys.modules[__name__], "linearity")
+def _late(name: str) -> Any:
+    """Return a function that is imported when it is called."""
+    return lambda *arguments, **options: __getattr__(name)(*arguments, **options)
+
+
+STUDY = Study(
+    name="linearity",
+    title="The learning rate and the average network",
+    question="What does the learning rate do to the average network, and is that a straight line?",
+    source="Jordan: The learning rate's effect on average behavior (blog post, 2024)",
+    options=Options,
+    experiments=_late("experiments"),
+    analyse=analyse,
+    claims=claims,
+    summary=summary,
+    sections=sections,
+    resumable=frozenset({"engine", "address", "price"}),
+    engine=_late("engine"),
+    stream=_late("stream"),
+    estimate=_late("estimate"),
+    unit="trainings",
+)

@@ -1,35 +1,33 @@
-"""The source's statements that can be checked, checked for each network. Nothing here is decided in advance."""
+"""The source's statements that can be checked, each for every network, on intervals without noise."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from lrscope.papers.linearity._lacking import CHANGE, LAWS, LR, PATH
 from lrscope.papers.linearity._options import Options, Rates
-from lrscope.papers.linearity._results import Network, Results, change_of, path_of
-from lrscope.papers.linearity._words import shares, sure
-from lrscope.report._old import Claim
+from lrscope.papers.linearity._results import CHANGE, GRID, LR, PATH, Network, networks
+from lrscope.papers.linearity._text import shares, with_interval
+from lrscope.studies import Claim
 from lrscope.studies._words import counted, percent, short
 
-POST = "Jordan, post"
-WORDS = "stated in words"
-TRAININGS = "independent trainings"
-PUBLISHED = 0.9991
-LINEAR, SLOPE, ACCURACY = 0.99, 0.1, 0.005
-"""R² of a straight line; share of b / a that the slope may be off; difference of accuracies that is none."""
-MOST = 0.9
-"""Share of the pairs of laws that agree, of those whose intervals tell them apart."""
-NEAR, FAR = 0.5, 1.0
-"""Changes up to this share of eta are small; beyond the second one they are much larger than one half."""
-DOG, DOGS, DOG_RATES = 5, (0.8, 0.2), (0.4, 0.6)
-"""The source's class of CIFAR-10, the mean changes of its most and least favoured samples, and from where to where."""
+STRAIGHT = 0.99
+"""R² without noise from which on a path counts as straight."""
+SLOPE_TOLERANCE, ACCURACY_TOLERANCE = 0.1, 0.005
+"""Largest error of the slope, as a share of b / a; largest difference of accuracies that counts as none."""
+SMALL, LARGE = 0.5, 1.0
+"""Changes up to this share of eta are small; beyond the second one they are large."""
+AGREEMENT = 0.9
+"""Share of the decided pairs of laws that must agree."""
+DOG, DOG_CHANGES, DOG_RATES = 5, (0.8, 0.2), (0.4, 0.6)
+"""Class of CIFAR-10, mean changes of its most and least favoured samples in the source, and the rates between them."""
 BAND = 10
-"""Samples of middling confidence for each on one side: with fewer, the sides are no extremes (the source has 40)."""
+"""Samples of middling confidence for each sample on one side; with fewer, the sides are not extremes (source: 40)."""
+
 Judged = tuple[bool | None, str]
-"""Whether it holds, None if that cannot be told, and what was measured."""
+"""Whether a statement holds, None if the intervals do not decide it, and what was measured."""
 
 
 @dataclass(frozen=True)
@@ -38,225 +36,212 @@ class Statement:
 
     Attributes
     ----------
-    id, section, words, published, tolerance : of the claim
-    judge : network, results -> whether it holds, and what was measured
-    needs : results -> what is lacking to check it at all; empty if nothing
-    part : of what is known of a network, that it is about
+    id, section, words, tolerance, published : of the claim
+    judge : node of a network -> whether it holds, and what was measured
+    group : of analyses that it needs
+    needs : results, options -> what is missing for all networks
     """
 
     id: str
     section: str
     words: str
     tolerance: str
-    judge: Callable[[Network, Results], Judged]
-    published: object = WORDS
-    needs: Callable[[Results], str] = lambda _found: ""
-    part: str = PATH
+    judge: Callable[[Network], Judged]
+    published: object = "stated in words"
+    group: str = PATH
+    needs: Callable[[xr.DataTree, Options], Sequence[str]] = lambda _results, _options: ()
+
+    def claim(self, name: str, network: str, setting: str) -> Claim:
+        """Return the claim about one network."""
+        prefix = f"{name}: " if name else ""
+        return Claim(
+            id=f"{self.id}-{name}" if name else self.id,
+            source=f"Jordan, post, {self.section}",
+            statement=f"{prefix}{self.words}",
+            holds=lambda results: self.judge(results[network])[0],
+            measured=lambda results: self.judge(results[network])[1],
+            undecided=lambda results: f"The trainings do not decide it: {self.judge(results[network])[1]}.",
+            published=self.published,
+            tolerance=self.tolerance,
+            needs=lambda results: self._missing(results, network),
+            note=setting,
+        )
+
+    def _missing(self, results: xr.DataTree, network: str) -> Sequence[str]:
+        missing = self.needs(results, results.attrs["options"])
+        unknown = results[network].attrs["unknown"]
+        return missing or ([f"more trainings ({unknown[self.group]})"] if self.group in unknown else [])
 
 
-def claims(found: Results) -> list[Claim]:
-    """Return every claim of every network: with the published value, the measured one, and whether it holds."""
-    return [claim for statement in STATEMENTS for claim in _judged(statement, found)]
-
-
-def _judged(statement: Statement, found: Results) -> list[Claim]:
-    """Return the claim about each network, named if there are several; one if it cannot be checked at all."""
-    lacking = statement.needs(found)
-    if lacking:
-        return [_claim(statement, "", None, None, lacking)]
-    several = len(found.networks) > 1
-    return [_of(statement, each, found, each.name if several else "") for each in found.networks]
-
-
-def _of(statement: Statement, network: Network, found: Results, name: str) -> Claim:
-    if statement.part in network.lacking:
-        return _claim(statement, name, None, None, f"Not decided: {network.lacking[statement.part]}.")
-    holds, told = statement.judge(network, found)
-    if holds is None:
-        return _claim(statement, name, None, None, f"The trainings do not decide: {told}.")
-    return _claim(statement, name, told, holds, _setting(found.options, network.rates))
-
-
-def _claim(statement: Statement, name: str, measured: str | None, holds: bool | None, note: str) -> Claim:
-    source, published = f"{POST}, {statement.section}", statement.published
-    label, words = (f"{statement.id}-{name}", f"{name}: {statement.words}") if name else (statement.id, statement.words)
-    return Claim(label, source, words, published, measured, statement.tolerance, holds, note)
+def claims(results: xr.DataTree) -> list[Claim]:
+    """Return every statement for every network; only once if it cannot be checked for any."""
+    options, known = results.attrs["options"], networks(results)
+    made = []
+    for statement in STATEMENTS:
+        together = len(known) == 1 or statement.needs(results, options)
+        for network in known[:1] if together else known:
+            setting = _setting(options, network.attrs["rates"])
+            made.append(statement.claim("" if together else network.name, network.name, setting))
+    return made
 
 
 def _setting(options: Options, rates: Rates) -> str:
+    seeds = "trainings with common seeds" if options.pairing == "common" else "independent trainings"
     return (
-        f"The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 {TRAININGS} each. Here: {options.data}, "
-        f"rates {', '.join(f'{lr:.6g}' for lr in rates.three)}, "
-        f"{options.replicates} {'trainings with common seeds' if options.pairing == 'common' else TRAININGS} each."
+        "The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 independent trainings each. "
+        f"Here: {options.data}, rates {', '.join(f'{lr:.6g}' for lr in rates.three)}, {options.replicates} {seeds} "
+        "each."
     )
 
 
+def _ends(node: Network, name: str) -> tuple[float, float, float]:
+    """Return an estimate and both ends of its interval."""
+    value, low, high = (float(node[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return value, low, high
+
+
 def _within(low: float, high: float, least: float, most: float) -> bool | None:
-    """Tell whether an interval lies inside limits; None if it only overlaps them."""
+    """Tell whether an interval lies inside limits (True), outside (False), or overlaps one of them (None)."""
     if low >= least and high <= most:
         return True
     return False if high < least or low > most else None
 
 
-def _linear(network: Network, _found: Results) -> Judged:
-    row = path_of(network).law
-    value, low, high = (float(row[f"r2_corrected{end}"]) for end in ("", "_low", "_high"))
-    told = f"R² {short(float(row['r2']), 4)}, without noise {sure((value, low, high), 4)}"
-    return _within(low, math.inf if math.isinf(high) else max(high, low), LINEAR, math.inf), told
+def _linear(network: Network) -> Judged:
+    law = network["law"]
+    value, low, high = _ends(law, "r2_corrected")
+    text = f"R² {short(float(law['r2']), 4)}, without noise {with_interval((value, low, high), 4)}"
+    return _within(low, high, STRAIGHT, math.inf), text
 
 
-def _slope(network: Network, _found: Results) -> Judged:
-    row = path_of(network).law
-    expected = float(row["expected_slope"])
-    value, low, high = (float(row[name]) for name in ("slope_corrected", "slope_low", "slope_high"))
-    told = f"slope {short(float(row['slope']))}, without noise {sure((value, low, high))}, expected {short(expected)}"
-    ends = sorted((expected * (1 - SLOPE), expected * (1 + SLOPE)))
-    return _within(low, high, *ends), told
+def _slope(network: Network) -> Judged:
+    law = network["law"]
+    expected = float(law["expected_slope"])
+    value, low, high = (float(law[name]) for name in ("slope_corrected", "slope_low", "slope_high"))
+    corrected = with_interval((value, low, high))
+    text = f"slope {short(float(law['slope']))}, without noise {corrected}, expected {short(expected)}"
+    limits = sorted((expected * (1 - SLOPE_TOLERANCE), expected * (1 + SLOPE_TOLERANCE)))
+    return _within(low, high, *limits), text
 
 
-def _small(found: Results) -> str:
-    rates = [each.rates for each in found.networks]
-    largest = max(abs(change) / each.eta for each in rates for change in (each.a, each.b))
-    return "" if largest <= NEAR + 1e-9 else f"Needs a and b of at most half of eta; here up to {short(largest)} of it."
-
-
-def _grid(found: Results) -> str:
-    return "" if found.options.grid else "Needs a grid of rates: --grid."
-
-
-def each_once(laws: xr.Dataset) -> xr.Dataset:
-    """Return the laws of a grid without those that only swap a and b, for R² is the same number."""
-    a, b = laws["a"].values, laws["b"].values
-    further = np.round(abs(b) - abs(a), 9)
-    return laws.isel(law=np.flatnonzero((further > 0) | ((further == 0) & (a < b))))
-
-
-def relative_size(laws: xr.Dataset) -> np.ndarray:
-    """Return the larger of |a| / eta and |b| / eta of each law."""
-    return np.asarray(np.maximum(abs(laws["a"].values), abs(laws["b"].values)) / laws["eta"].values)
-
-
-def _of_grid(network: Network) -> tuple[xr.Dataset, np.ndarray]:
-    """Return the laws of the grid, each once, and their sizes."""
-    assert network.laws is not None
-    laws = each_once(network.laws)
-    return laws, relative_size(laws)
-
-
-def _counted(laws: xr.Dataset) -> tuple[int, int, str]:
-    """Return how many laws have R² of a line with their whole interval, how many have less, and both in words."""
-    values = laws["r2_corrected"].values
-    count, line = len(values), int((laws["r2_corrected_low"].values >= LINEAR).sum())
-    less = int((laws["r2_corrected_high"].values < LINEAR).sum())
-    known = values[np.isfinite(values)]
-    median = f" (median {short(float(np.median(known)), 4)})" if len(known) else ""
-    told = (
-        f"of {counted(count, 'law')} {line} have {LINEAR:g} or more, {less} have less, {count - line - less} may have"
+def _of_size(network: Network, least: float, most: float) -> tuple[int, int, int, str]:
+    """Return of the laws with changes of some size, each once: how many are straight, not straight, all; in words."""
+    laws = network["laws"].to_dataset()
+    laws = laws.isel(
+        law=np.flatnonzero(~laws["swapped"] & (laws["size"] > least + 1e-9) & (laws["size"] <= most + 1e-9))
     )
-    return line, less, f"{told} either{median}"
+    count = laws.sizes["law"]
+    straight = int((laws["r2_corrected_low"] >= STRAIGHT).sum())
+    bent = int((laws["r2_corrected_high"] < STRAIGHT).sum())
+    known = laws["r2_corrected"].values[np.isfinite(laws["r2_corrected"].values)]
+    median = f" (median {short(float(np.median(known)), 4)})" if len(known) else ""
+    text = (
+        f"of {counted(count, 'law')} {straight} have {STRAIGHT:g} or more, {bent} have less, {count - straight - bent} "
+        f"may have either{median}"
+    )
+    return straight, bent, count, text
 
 
 def _half(yes: int, no: int, count: int) -> bool | None:
-    """Tell whether at least half are yes; None if those that are neither yes nor no could turn it."""
-    return True if yes >= NEAR * count else False if count - no < NEAR * count else None
+    """Tell whether at least half are yes; None if those that are neither could turn it."""
+    return None if not count else True if 2 * yes >= count else False if 2 * (count - no) < count else None
 
 
-def _near(network: Network, _found: Results) -> Judged:
-    laws, size = _of_grid(network)
-    near = laws.isel(law=np.flatnonzero(size <= NEAR + 1e-9))
-    line, less, told = _counted(near)
-    return _half(line, less, near.sizes["law"]) if near.sizes["law"] else None, told
+def _near(network: Network) -> Judged:
+    straight, bent, count, text = _of_size(network, 0, SMALL)
+    return _half(straight, bent, count), text
 
 
-def _far(network: Network, _found: Results) -> Judged:
-    laws, size = _of_grid(network)
-    far = laws.isel(law=np.flatnonzero(size > FAR + 1e-9))
-    line, less, told = _counted(far)
-    return _half(less, line, far.sizes["law"]) if far.sizes["law"] else None, told
+def _far(network: Network) -> Judged:
+    straight, bent, count, text = _of_size(network, LARGE, math.inf)
+    return _half(bent, straight, count), text
 
 
-def _smaller(network: Network, _found: Results) -> Judged:
-    """Compare laws of the same eta and the same b / a, of which one has the smaller changes, if intervals allow it."""
-    laws, size = _of_grid(network)
-    kind = np.round(np.stack([laws["eta"], laws["b"] / laws["a"]]), 6)
-    low, high = laws["r2_corrected_low"].values, laws["r2_corrected_high"].values
-    pairs = (kind[:, :, None] == kind[:, None, :]).all(axis=0) & (size[:, None] < size - 1e-9)
-    larger, lesser = (int(one[pairs].sum()) for one in (low[:, None] > high, high[:, None] < low))
-    told = (
-        f"of {counted(int(pairs.sum()), 'pair')} the smaller changes have the larger R² in {larger}, the lesser in "
-        f"{lesser}; in the others the intervals overlap"
+def _smaller(network: Network) -> Judged:
+    """Compare laws of the same eta and b / a, of which one has the smaller changes, where intervals do not overlap."""
+    laws = network["laws"].to_dataset()
+    laws = laws.isel(law=np.flatnonzero(~laws["swapped"]))
+    size, low, high = (laws[name].values for name in ("size", "r2_corrected_low", "r2_corrected_high"))
+    same = [np.isclose(one[:, None], one, rtol=1e-6) for one in (laws["eta"].values, (laws["b"] / laws["a"]).values)]
+    pairs = same[0] & same[1] & (size[:, None] < size - 1e-9)
+    better, worse = (int(one[pairs].sum()) for one in (low[:, None] > high, high[:, None] < low))
+    text = (
+        f"of {counted(int(pairs.sum()), 'pair')} the smaller changes have the larger R² in {better}, the smaller one "
+        f"in {worse}; in the others the intervals overlap"
     )
-    apart = larger + lesser
-    return larger >= MOST * apart if apart and apart >= NEAR * pairs.sum() else None, told
+    decided = better + worse
+    return better >= AGREEMENT * decided if decided and 2 * decided >= pairs.sum() else None, text
 
 
-def _no_function(network: Network, _found: Results) -> Judged:
+def _no_function(network: Network) -> Judged:
     """Judge by bins and by a line, both without noise: half explained by either is enough for a relation."""
-    ends, relation = ("", "_low", "_high"), change_of(network).relation
-    bins, line = ([float(relation[f"{name}{end}"]) for end in ends] for name in ("r2_bins_corrected", "r2_corrected"))
-    share = "share of the variance that the logit explains without noise"
-    told = f"{share}: {shares(bins)} in 20 bins, {shares(line)} as a line"
-    verdicts = [_within(low, high, -math.inf, NEAR) for _, low, high in (bins, line)]
-    return False if False in verdicts else None if None in verdicts else True, told
+    bins, line = (_ends(network["delta_against_output"], name) for name in ("r2_bins_corrected", "r2_corrected"))
+    text = (
+        f"share of the variance that the logit explains without noise: {shares(bins)} in 20 bins, {shares(line)} as a "
+        "line"
+    )
+    verdicts = [_within(low, high, -math.inf, 0.5) for _, low, high in (bins, line)]
+    return False if False in verdicts else None if None in verdicts else True, text
 
 
-def _accuracy(network: Network, _found: Results) -> Judged:
-    row = change_of(network).compared
-    value, low, high = (float(row[name]) for name in ("difference", "low", "high"))
-    at = percent(float(network.accuracy.sel({LR: network.rates.eta}, method="nearest")), 2)
-    told = f"{at} at eta, difference {shares((value, low, high), 2)}"
-    if not math.isfinite(low):
-        return abs(value) <= ACCURACY, told
-    return _within(low, high, -ACCURACY, ACCURACY), told
+def _accuracy(network: Network) -> Judged:
+    value, low, high = (float(network["accuracy"][name]) for name in ("difference", "low", "high"))
+    at_eta = network["trainings"]["accuracy"].sel({LR: network.attrs["rates"].eta}, method="nearest")
+    text = f"{percent(float(at_eta), 2)} at eta, difference {shares((value, low, high), 2)}"
+    if not math.isfinite(low):  # the accuracy of every batch is the same: there is no interval, and no doubt
+        return abs(value) <= ACCURACY_TOLERANCE, text
+    return _within(low, high, -ACCURACY_TOLERANCE, ACCURACY_TOLERANCE), text
 
 
-def _bands(found: Results) -> str:
-    """Tell what is lacking for the sides to be extremes of their class rather than its halves."""
-    known = [each.change.favoured for each in found.networks if each.change]
-    if not known:
-        return ""
-    least = BAND * known[0].sizes["rank"]
-    sizes = np.concatenate([each["band"].values for each in known])
-    if sizes.min() >= least:
-        return ""
-    here = f"{sizes.min()} to {sizes.max()}" if sizes.max() > sizes.min() else f"{sizes.min()}"
-    return f"Needs {least} samples of middling confidence in each class, {BAND} times those of a side; here {here}."
+def _in_order(network: Network, name: str, lower: str, upper: str) -> Judged:
+    """Tell whether in most classes all samples of one side have less confidence than all of the other."""
+    values = network["favoured"][name]
+    all_below = values.sel(side=lower).max("rank") < values.sel(side=upper).min("rank")
+    on_average = values.sel(side=lower).mean("rank") < values.sel(side=upper).mean("rank")
+    count, classes = int(all_below.sum()), values.sizes["class"]
+    text = f"all of them in {count} of {classes} classes, on average in {int(on_average.sum())}"
+    return 2 * count > classes, text
 
 
-def _below(network: Network, name: str, lower: str, upper: str) -> Judged:
-    """Tell in how many classes all samples of one side have less confidence than all of the other."""
-    values = change_of(network).favoured[name]
-    apart = values.sel(side=lower).max("rank") < values.sel(side=upper).min("rank")
-    means = values.sel(side=lower).mean("rank") < values.sel(side=upper).mean("rank")
-    classes = counted(values.sizes["class"], "class").replace("classs", "classes")
-    told = f"all of them in {int(apart.sum())} of {classes}, on average in {int(means.sum())}"
-    return bool(apart.mean() > NEAR), told
-
-
-def _before(network: Network, _found: Results) -> Judged:
-    return _below(network, "confidence_low", "most", "least")
-
-
-def _after(network: Network, _found: Results) -> Judged:
-    return _below(network, "confidence_high", "least", "most")
-
-
-def _dogs(network: Network, _found: Results) -> Judged:
-    means = change_of(network).favoured["mean_change"]
-    changes = [float(means.sel({"class": DOG, "side": side})) for side in ("most", "least")]
+def _dogs(network: Network) -> Judged:
+    means = network["favoured"]["mean_change"].sel({"class": DOG})
+    changes = [float(means.sel(side=side)) for side in ("most", "least")]
     if not np.isfinite(changes).all():
         return None, "the changes of the dogs are not known"
-    near = all(abs(change - published) <= 0.2 for change, published in zip(changes, DOGS, strict=True))
+    near = all(abs(change - published) <= 0.2 for change, published in zip(changes, DOG_CHANGES, strict=True))
     return near, f"{short(changes[0], 2)} and {short(changes[1], 2)}"
 
 
-def _cifar(found: Results) -> str:
-    if found.options.data != "cifar10":
-        return "Needs the dogs of CIFAR-10: --data cifar10 --root DIR."
-    ends = [(each.rates.three[0], each.rates.three[-1]) for each in found.networks]
-    if not np.allclose(ends, DOG_RATES):
-        return "Needs the source's rates: --eta 0.4 --b 0.2."
-    return _bands(found)
+def _needs_small(results: xr.DataTree, _options: Options) -> Sequence[str]:
+    rates = [each.attrs["rates"] for each in networks(results)]
+    largest = max(abs(change) / each.eta for each in rates for change in (each.a, each.b))
+    return () if largest <= SMALL + 1e-9 else [f"a and b of at most half of eta (here up to {short(largest)} of it)"]
+
+
+def _needs_grid(_results: xr.DataTree, options: Options) -> Sequence[str]:
+    return () if options.grid else ["a grid of rates: --grid"]
+
+
+def _needs_band(results: xr.DataTree, _options: Options) -> Sequence[str]:
+    """Name what is missing for the sides to be extremes of their class rather than its halves."""
+    known = [each["favoured"] for each in networks(results, "favoured")]
+    if not known:
+        return ()
+    least = BAND * known[0].sizes["rank"]
+    sizes = np.concatenate([each["band"].values for each in known])
+    if sizes.min() >= least:
+        return ()
+    here = f"{sizes.min()} to {sizes.max()}" if sizes.max() > sizes.min() else f"{sizes.min()}"
+    return [f"{least} samples of middling confidence in each class, {BAND} times those of a side (here {here})"]
+
+
+def _needs_dogs(results: xr.DataTree, options: Options) -> Sequence[str]:
+    if options.data != "cifar10":
+        return ["the dogs of CIFAR-10: --data cifar10 --root DIR"]
+    ends = [(each.attrs["rates"].three[0], each.attrs["rates"].three[-1]) for each in networks(results)]
+    return (
+        _needs_band(results, options) if np.allclose(ends, DOG_RATES) else ["the source's rates: --lr 0.4 --delta2 0.2"]
+    )
 
 
 STATEMENTS = (
@@ -264,46 +249,49 @@ STATEMENTS = (
         "linear",
         "experiment",
         "the learning rate has a locally linear effect on mean outputs: the correlation of the changes is nearly 1",
-        f"R² without noise is {LINEAR:g} or more, with its whole interval",
+        f"R² without noise is {STRAIGHT:g} or more, with its whole interval",
         _linear,
-        PUBLISHED,
-        _small,
+        published=0.9991,
+        needs=_needs_small,
     ),
     Statement(
         "slope",
         "the empirical law",
         "the change at eta + b is b / a times that at eta + a",
-        f"the slope without noise is within {SLOPE:.0%} of b / a, with its whole interval",
+        f"the slope without noise is within {SLOPE_TOLERANCE:.0%} of b / a, with its whole interval",
         _slope,
-        "about 2, for b / a = 2",
-        _small,
+        published="about 2, for b / a = 2",
+        needs=_needs_small,
     ),
     Statement(
         "near",
         "further experiments",
         "the law holds whenever a / eta and b / eta are relatively small",
-        f"with its whole interval, R² without noise is {LINEAR:g} or more in half of the laws with both up to {NEAR:g}",
+        f"R² without noise is {STRAIGHT:g} or more, with its whole interval, in half of the laws with both up to "
+        f"{SMALL:g}",
         _near,
-        needs=_grid,
-        part=LAWS,
+        group=GRID,
+        needs=_needs_grid,
     ),
     Statement(
         "far",
         "further experiments",
         "it begins to break down when either is increased much beyond 0.5",
-        f"with its whole interval, R² without noise is below {LINEAR:g} in half of the laws with one beyond {FAR:g}",
+        f"R² without noise is below {STRAIGHT:g}, with its whole interval, in half of the laws with one beyond "
+        f"{LARGE:g}",
         _far,
-        needs=_grid,
-        part=LAWS,
+        group=GRID,
+        needs=_needs_grid,
     ),
     Statement(
         "smaller",
         "further experiments",
         "as a / eta and b / eta get smaller, the correlation increases",
-        f"in {MOST:.0%} of the pairs of laws of one eta and b / a whose intervals do not overlap; half of all at least",
+        f"in {AGREEMENT:.0%} of the pairs of laws with one eta and b / a whose intervals do not overlap; these must be "
+        "half of all pairs",
         _smaller,
-        needs=_grid,
-        part=LAWS,
+        group=GRID,
+        needs=_needs_grid,
     ),
     Statement(
         "no-function",
@@ -311,33 +299,33 @@ STATEMENTS = (
         "the change is no simple function of the logit: there is no strong relationship",
         "without noise, the logit at eta explains less than half of the change's variance, with the whole interval",
         _no_function,
-        part=CHANGE,
+        group=CHANGE,
     ),
     Statement(
         "accuracy",
         "question 2",
         "eta and eta + b lead to nearly the exact same accuracy",
-        f"they differ by at most {ACCURACY:.1%} of the samples, with the whole interval",
+        f"they differ by at most {ACCURACY_TOLERANCE:.1%} of the samples, with the whole interval",
         _accuracy,
-        part=CHANGE,
+        group=CHANGE,
     ),
     Statement(
         "confident-before",
         "question 2",
         "at eta, the samples that gain least are all more confident than those that gain most",
         "in more than half of the classes",
-        _before,
-        needs=_bands,
-        part=CHANGE,
+        lambda network: _in_order(network, "confidence_low", "most", "least"),
+        group=CHANGE,
+        needs=_needs_band,
     ),
     Statement(
         "confident-after",
         "question 2",
         "at eta + b, the samples that gain most are all more confident than those that gain least",
         "in more than half of the classes",
-        _after,
-        needs=_bands,
-        part=CHANGE,
+        lambda network: _in_order(network, "confidence_high", "least", "most"),
+        group=CHANGE,
+        needs=_needs_band,
     ),
     Statement(
         "dogs",
@@ -345,8 +333,8 @@ STATEMENTS = (
         "the logit of the 24 dogs that gain most rises by 0.8 on average, that of the 24 that gain least by 0.2",
         "each within 0.2",
         _dogs,
-        list(DOGS),
-        _cifar,
-        CHANGE,
+        published=list(DOG_CHANGES),
+        group=CHANGE,
+        needs=_needs_dogs,
     ),
 )

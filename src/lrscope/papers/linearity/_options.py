@@ -15,48 +15,44 @@ Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Rate = Annotated[float, Field(allow_inf_nan=False)]
 Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 MODELS = ("perceptron", "cnn", "resnet")
-FEWEST = 8
-"""Replicates that intervals need: each is estimated by leaving out one batch of replicates at a time."""
-ETA, FIRST, SECOND = 0.2, 0.25, 0.5
-"""The learning rate of a network unless another is given, and its two changes, in shares of it."""
-ETAS = {"cnn": 0.08, "resnet": 0.4}
-"""Networks that learn at other rates."""
+MIN_REPLICATES = 8
+"""Intervals are estimated by leaving out one batch of replicates at a time, and need this many batches."""
+DEFAULT_LR, DEFAULT_DELTAS = 0.2, (0.25, 0.5)
+"""Learning rate eta of a network, and its two changes a and b as shares of it."""
+DEFAULT_LRS = {"cnn": 0.08, "resnet": 0.4}
+"""Models with another default learning rate."""
 GRID = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
-"""Rates of the grid, in multiples of eta."""
+"""Learning rates of the grid, in multiples of eta."""
 DIGITS = 12
 """Significant digits of a rate: 0.2 + 0.1 is 0.3."""
-FREE = ("engine", "address", "price")
-"""Options that a resume may change: they decide where is trained and what it costs, not what."""
-UNIT = "trainings"
-"""What the progress of a run counts."""
 
 
 @specification
 class Options:
-    """Train a network many times at three learning rates, and tell whether its mean outputs move along a line.
+    """Train a network many times at three learning rates, and test whether its mean outputs move along a line.
 
     By default a small perceptron and a small CNN on scikit-learn's digits, which need no download. The source itself:
     --data cifar10 --root DIR --replicates 40000 --pairing independent (after lrscope data fetch cifar10 --root DIR).
     """
 
     data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
-    """what to learn: digits, mnist, cifar10, or a data set of your own with classes, as package.module:name"""
+    """data set: digits, mnist, cifar10, or a data set of your own with classes, as package.module:name"""
     root: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
     """folder with the files of mnist or cifar10"""
     model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
-    """what learns, one or more: perceptron, cnn, resnet, or what makes an nn.Module, as package.module:function;
+    """one model or more: perceptron, cnn, resnet, or a function that returns an nn.Module, as package.module:function;
     resnet on cifar10, perceptron and cnn on other data, by default"""
-    eta: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
-    """learning rate whose neighbourhood is looked at; 0.2 by default, 0.08 for cnn, 0.4 for resnet"""
-    a: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
-    """first change of the rate: eta + a is trained as well; a quarter of eta by default"""
-    b: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
-    """second change: eta + b is trained as well, and the law predicts it from the first; half of eta by default"""
+    lr: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
+    """learning rate eta whose neighbourhood is examined; 0.2 by default, 0.08 for cnn, 0.4 for resnet"""
+    delta: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
+    """first change a of the rate: eta + a is trained as well; a quarter of eta by default"""
+    delta2: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
+    """second change b: eta + b is trained as well, and the law predicts it from the first; half of eta by default"""
     replicates: Positive = 256
     """trainings at each rate"""
     pairing: Annotated[Literal["common", "independent"], tyro.conf.arg(metavar="{common,independent}")] = "common"
-    """common: the same initial weights and order of the data at every rate; independent, as the source: others at
-    each"""
+    """common: the same seeds (initial weights, order of the data) at every rate; independent, as in the source: its own
+    seeds at each rate"""
     grid: bool = False
     """train at more rates, from a quarter to three times eta, to see where the law breaks"""
     epochs: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
@@ -68,7 +64,7 @@ class Options:
     address: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """with ray: of the cluster, as host:port; one of this machine's own cores by default"""
     price: Annotated[Price | None, tyro.conf.arg(metavar="NUMBER")] = None
-    """what an hour of a worker costs, in any currency: the report tells what as many trainings as the source's would"""
+    """of an hour of a worker, in any currency: the report then gives the cost of as many trainings as the source's"""
 
     @field_validator("data")
     @classmethod
@@ -90,9 +86,9 @@ class Options:
     @field_validator("replicates")
     @classmethod
     def _enough(cls, replicates: int) -> int:
-        if replicates < FEWEST:
+        if replicates < MIN_REPLICATES:
             remedy = "Intervals come from leaving out one batch of replicates at a time."
-            raise must_be("replicates", f"at least {FEWEST}", replicates, remedy)
+            raise must_be("replicates", f"at least {MIN_REPLICATES}", replicates, remedy)
         return replicates
 
     @model_validator(mode="after")
@@ -116,10 +112,11 @@ class Options:
         return named
 
     def rates(self, model: str) -> "Rates":
-        """Return the learning rates of a network, by what makes it."""
-        eta = ETAS.get(model, ETA) if self.eta is None else self.eta
-        a, b = (eta * share if change is None else change for change, share in ((self.a, FIRST), (self.b, SECOND)))
-        return Rates(eta, _rounded(a), _rounded(b), self.grid)
+        """Return the learning rates of a model."""
+        eta = DEFAULT_LRS.get(model, DEFAULT_LR) if self.lr is None else self.lr
+        given = zip((self.delta, self.delta2), DEFAULT_DELTAS, strict=True)
+        a, b = (_rounded(eta * share if change is None else change) for change, share in given)
+        return Rates(eta, a, b, self.grid)
 
 
 @dataclass(frozen=True)
@@ -128,9 +125,9 @@ class Rates:
 
     Attributes
     ----------
-    eta : whose neighbourhood is looked at
+    eta : whose neighbourhood is examined
     a, b : changes of it
-    grid : whether there are more
+    grid : whether a grid of further rates is trained
     """
 
     eta: float
@@ -141,17 +138,14 @@ class Rates:
     def check(self) -> None:
         """Raise an error unless the three rates are positive and differ."""
         if self.eta <= 0:
-            raise must_be("eta", "above 0", self.eta)
-        for name, change in (("a", self.a), ("b", self.b)):
+            raise must_be("lr", "above 0", self.eta)
+        for name, change in (("delta", self.a), ("delta2", self.b)):
             if change == 0:
                 raise must_be(name, "a change of the learning rate other than 0", change)
             if self.eta + change <= 0:
-                raise must_be(f"eta + {name}", "above 0", _rounded(self.eta + change), "Take a smaller change.")
-        eta, first, second = self.three
-        if first in (second, eta):
-            raise must_be("a and b", "different changes of the learning rate", [self.a, self.b])
-        if second == eta:
-            raise must_be("b", "a change of the learning rate that can be seen beside eta", self.b)
+                raise must_be(f"lr + {name}", "above 0", _rounded(self.eta + change), "Take a smaller change.")
+        if len(set(self.three)) < len(self.three):
+            raise must_be("delta and delta2", "changes that lead to different learning rates", [self.a, self.b])
 
     @property
     def three(self) -> tuple[float, float, float]:

@@ -1,187 +1,166 @@
-"""The numbers of the study, computed once: what claims, tables and figures are made of."""
+"""From the records of replicated trainings to the results: a node for each network, below it one for each analysis."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from lrscope.analysis import difference
 from lrscope.papers.linearity import analysis
-from lrscope.papers.linearity._lacking import BATCH, CHANGE, LAWS, LR, PATH, SENSITIVITY, reasons
-from lrscope.papers.linearity._options import Options, Rates
-from lrscope.papers.linearity._sheets import Sheets, sheets_of
+from lrscope.papers.linearity._images import images_of
+from lrscope.papers.linearity._options import MIN_REPLICATES, Options, Rates
 from lrscope.records import on_grid
+from lrscope.studies._words import listed, rate
 
-WANTED = (0.9, 0.99, 0.999)
-"""Values of R² of which is told how many trainings they need."""
+LR, BATCH = "lr", "batch"
+PATH, SENSITIVITY, CHANGE, GRID = "law", "sensitivity", "accuracy", "laws"
+"""A node of each group of analyses that need the same rates: eta, eta + a, eta + b; eta, eta + a; eta, eta + b; all."""
+Network = Any
+"""The node of a network, a DataTree; what its paths lead to, xarray types as a union of all that there can be."""
+WANTED_R2 = (0.9, 0.99, 0.999)
+"""Values of R² whose number of trainings is estimated."""
 
 
-@dataclass(frozen=True)
-class Path:
-    """What is known of the path of mean outputs through eta, eta + a and eta + b.
+def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
+    """Return the results of each network.
 
-    Attributes
+    Parameters
     ----------
-    law, saved, second : of the analyses `law`, `seeds_saved`, `second_order`; of the last one shares that noise takes
-        below 0 are 0, as the ends of their intervals are
-    deltas, course : of `deltas` and `law_by_replicates` (replicates, ...)
-    needed : wanted R² -> replicates
-    """
-
-    law: xr.Dataset
-    saved: xr.Dataset
-    second: xr.Dataset
-    deltas: xr.Dataset
-    course: xr.Dataset
-    needed: Mapping[float, float]
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is known of the change from eta to eta + b.
-
-    Attributes
-    ----------
-    compared : of `analysis.difference`: the accuracy at eta + b less that at eta, batch by batch
-    relation, favoured : of the analyses `delta_against_output`, `favoured`
-    sheets : images of the samples that are favoured; none where there are none, and then `why`
-    """
-
-    compared: xr.Dataset
-    relation: xr.Dataset
-    favoured: xr.Dataset
-    sheets: Sheets
-
-
-@dataclass(frozen=True)
-class Network:
-    """Everything measured of one network's trainings.
-
-    Attributes
-    ----------
-    name : of the network
-    rates : that it was trained at
-    replicates : (lr) trainings summed
-    diverged : (lr) trainings left out
-    updates : of a training
-    accuracy : (lr) mean validation accuracy; NaN where all trainings diverged
-    seconds : mean time of a training of one worker; NaN if all diverged
-    path, sensitivity, change : what is known at the three rates, of `analysis.output_sensitivity` from eta to eta + a,
-        and from eta to eta + b; None where too few trainings came to their end
-    laws : of `analysis.laws`, if there is a grid of rates; else None
-    lacking : part that is None because of trainings that diverged -> why, in words
-    """
-
-    name: str
-    rates: Rates
-    replicates: xr.DataArray
-    diverged: xr.DataArray
-    updates: int
-    accuracy: xr.DataArray
-    seconds: float
-    path: Path | None
-    sensitivity: xr.Dataset | None
-    change: Change | None
-    laws: xr.Dataset | None
-    lacking: Mapping[str, str]
-
-
-def path_of(network: Network) -> Path:
-    """Return the path of a network of which it is known."""
-    assert network.path is not None, network.lacking
-    return network.path
-
-
-def change_of(network: Network) -> Change:
-    """Return the change of a network of which it is known."""
-    assert network.change is not None, network.lacking
-    return network.change
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything measured.
-
-    Attributes
-    ----------
+    records : (member, step) or (lr, batch, step) sums over replicates, by the network's name
     options : of the run
-    networks : that were trained
-    """
 
-    options: Options
-    networks: list[Network]
-
-
-def results(records: Mapping[str, xr.Dataset], options: Options) -> Results:
-    """Return the numbers of the study from the records (member, step, ...) of its replications.
+    Returns
+    -------
+    DataTree
+        Below ``/<network>`` one node for each of the analyses `law`, `seeds_saved`, `second_order`, `deltas`,
+        `law_by_replicates`, `replicates_for` (dim ``wanted``), `output_sensitivity` as ``sensitivity``, `difference` of
+        the accuracies as ``accuracy``, `delta_against_output`, `favoured` with the ``images``, `laws`, and the
+        ``trainings``: their number, ``seconds`` and mean accuracy. The attributes of ``/<network>`` are its ``rates``
+        and, for each group of analyses that cannot be computed, the reason (``unknown``)
 
     Raises
     ------
     InputError : the records are not those of replicated trainings.
     """
-    return Results(options, [_network(name, one, options) for name, one in records.items()])
+    results = xr.DataTree()
+    for name, one in records.items():
+        sums, rates = _sums(one), options.rates(options.networks[name])
+        unknown = unknown_groups(sums, rates)
+        results[name] = xr.DataTree.from_dict(_analyses(sums, rates, options, unknown))
+        results[name].attrs = {"rates": rates, "unknown": unknown}
+    return results
 
 
-def _network(name: str, records: xr.Dataset, options: Options) -> Network:
-    sums = _sums(records)
-    rates = options.rates(options.networks[name])
-    counts, lacking = sums["replicates"].sum(BATCH), reasons(sums, rates)
-    trained = counts.where(counts > 0)
-    return Network(
-        name=name,
-        rates=rates,
-        replicates=counts,
-        diverged=sums["diverged"].sum(BATCH),
-        updates=int(records["step"].values[-1]),
-        accuracy=sums["accuracy_sum"].sum(BATCH) / trained,
-        seconds=float(sums["seconds_sum"].sum() / trained.sum(min_count=1)),
-        path=None if PATH in lacking else _path(sums, rates),
-        sensitivity=None if SENSITIVITY in lacking else analysis.output_sensitivity(sums, rates.eta, rates.a),
-        change=None if CHANGE in lacking else _change(sums, rates, options),
-        laws=analysis.laws(sums) if options.grid and LAWS not in lacking else None,
-        lacking=lacking,
+def networks(results: xr.DataTree, node: str = "") -> list[Network]:
+    """Return the nodes of the networks, or of those that have a certain node."""
+    return [each for each in results.children.values() if not node or node in each.children]
+
+
+def across(results: xr.DataTree, node: str) -> xr.Dataset:
+    """Return a node of all networks that have it, along the dimension ``network``."""
+    found = networks(results, node)
+    names = xr.Variable("network", [each.name for each in found])
+    rules: dict[str, Any] = {"join": "outer", "data_vars": "all", "coords": "minimal", "compat": "override"}
+    joined: xr.Dataset = xr.concat([each[node].to_dataset() for each in found], names, **rules)
+    return joined
+
+
+def unknown_groups(sums: xr.Dataset, rates: Rates) -> dict[str, str]:
+    """Return for each group of analyses that cannot be computed the reason: trainings diverged.
+
+    Intervals need 8 batches with trainings at each rate of the group.
+
+    Parameters
+    ----------
+    sums : (lr, batch) ``replicates`` and ``diverged``
+    rates : of the network
+
+    Examples
+    --------
+    >>> sums = xr.Dataset({"replicates": (("lr", "batch"), [[2] * 8, [2] * 8, [0] * 8])}, {"lr": [0.2, 0.25, 90.0]})
+    >>> sums["diverged"] = 2 - sums["replicates"]
+    >>> unknown_groups(sums, Rates(0.2, 0.05, 89.8, grid=False))
+    {'law': 'all 16 trainings at 90 diverged', 'accuracy': 'all 16 trainings at 90 diverged'}
+    """
+    eta, first, second = rates.three
+    needed = {PATH: (eta, first, second), SENSITIVITY: (eta, first), CHANGE: (eta, second)}
+    reasons = {group: _reason(sums.sel({LR: list(lrs)}, method="nearest"), lrs) for group, lrs in needed.items()}
+    if not bool((sums["replicates"] > 0).any()):
+        reasons[GRID] = reasons[PATH]
+    return {group: reason for group, reason in reasons.items() if reason}
+
+
+def _reason(sums: xr.Dataset, lrs: Sequence[float]) -> str:
+    """Return why there is no result at these rates; an empty text if there is one."""
+    trained = sums["replicates"] > 0
+    batches = int(trained.all(LR).sum())
+    if batches >= MIN_REPLICATES:
+        return ""
+    lost = sums["diverged"].sum(BATCH).values.tolist()
+    empty = [rate(lr) for lr, known in zip(lrs, trained.any(BATCH).values, strict=True) if not known]
+    if empty:
+        return f"all {max(lost)} trainings at {listed(empty)} diverged"
+    counts = ", ".join(f"{count} at {rate(lr)}" for lr, count in zip(lrs, lost, strict=True) if count)
+    return (
+        f"trainings diverged ({counts}), and only {batches} of {sums.sizes[BATCH]} batches of trainings have a result "
+        f"at each of {listed([rate(lr) for lr in lrs])}; intervals need {MIN_REPLICATES}"
     )
 
 
 def _sums(records: xr.Dataset) -> xr.Dataset:
-    """Return the sums (lr, batch, ...) of records; where all trainings diverged there is nothing but their number."""
+    """Return the sums (lr, batch, ...) of records; where all trainings diverged these are only their numbers."""
     if "replicates" not in records or bool((records["replicates"] > 0).any()):
         return analysis.summed(records)
     grid = on_grid(records) if "member" in records.dims else records
     return grid.isel(step=0, drop=True).transpose(LR, BATCH, ...)
 
 
-def _path(sums: xr.Dataset, rates: Rates) -> Path:
-    three = rates.eta, rates.a, rates.b
-    return Path(
-        law=analysis.law(sums, *three),
-        saved=analysis.seeds_saved(sums, *three),
-        second=_not_negative(analysis.second_order(sums, *three)),
-        deltas=analysis.deltas(sums, *three),
-        course=analysis.law_by_replicates(sums, *three),
-        needed={r2: float(analysis.replicates_for(sums, *three, r2)) for r2 in WANTED},
+def _analyses(sums: xr.Dataset, rates: Rates, options: Options, unknown: Mapping[str, str]) -> dict[str, xr.Dataset]:
+    eta, a, b = three = rates.eta, rates.a, rates.b
+    nodes = {"trainings": _trainings(sums)}
+    if PATH not in unknown:
+        needed = xr.concat([analysis.replicates_for(sums, *three, r2) for r2 in WANTED_R2], "wanted")
+        nodes |= {
+            "law": analysis.law(sums, *three),
+            "seeds_saved": analysis.seeds_saved(sums, *three),
+            "second_order": analysis.second_order(sums, *three),
+            "deltas": analysis.deltas(sums, *three),
+            "law_by_replicates": analysis.law_by_replicates(sums, *three),
+            "replicates_for": needed.assign_coords(wanted=list(WANTED_R2)).to_dataset(name="replicates"),
+        }
+    if SENSITIVITY not in unknown:
+        nodes["sensitivity"] = analysis.output_sensitivity(sums, eta, a)
+    if CHANGE not in unknown:
+        favoured = analysis.favoured(sums, eta, b)
+        nodes |= {
+            "accuracy": _accuracy_difference(sums, rates.three, options.pairing == "common"),
+            "delta_against_output": analysis.delta_against_output(sums, eta, b),
+            "favoured": favoured,
+            "images": images_of(favoured, sums["learned_targets"], options),
+        }
+    if options.grid and GRID not in unknown:
+        nodes["laws"] = analysis.laws(sums)
+    return nodes
+
+
+def _trainings(sums: xr.Dataset) -> xr.Dataset:
+    """Return what is known of the trainings themselves (lr); NaN where all diverged."""
+    counts = sums["replicates"].sum(BATCH)
+    trained = counts.where(counts > 0)
+    return xr.Dataset(
+        {
+            "replicates": counts,
+            "diverged": sums["diverged"].sum(BATCH),
+            "accuracy": sums["accuracy_sum"].sum(BATCH) / trained,
+            "seconds": sums["seconds_sum"].sum() / trained.sum(min_count=1),
+        }
     )
 
 
-def _not_negative(second: xr.Dataset) -> xr.Dataset:
-    """Return terms of second order whose mean squares are at least 0: so the estimate lies in its interval."""
-    return second.assign({name: second[name].clip(min=0, keep_attrs=True) for name in ("share", "ratio")})
-
-
-def _change(sums: xr.Dataset, rates: Rates, options: Options) -> Change:
-    eta, b = rates.eta, rates.b
-    favoured = analysis.favoured(sums, eta, b)
-    return Change(
-        compared=_compared(sums, eta, eta + b, options.pairing == "common"),
-        relation=analysis.delta_against_output(sums, eta, b),
-        favoured=favoured,
-        sheets=sheets_of(favoured, sums["learned_targets"], options),
-    )
-
-
-def _compared(sums: xr.Dataset, lr: float, other: float, common: bool) -> xr.Dataset:
-    """Return how much the mean accuracies of the batches differ between two rates."""
+def _accuracy_difference(sums: xr.Dataset, rates: Sequence[float], common: bool) -> xr.Dataset:
+    """Return how much the mean accuracies of the batches differ between eta + b and eta."""
     counts = sums["replicates"]
     means = (sums["accuracy_sum"] / counts.where(counts > 0)).rename({BATCH: "seed"})
-    return difference(means.assign_coords(seed=np.arange(means.sizes["seed"])), other, lr, paired=common)
+    means = means.assign_coords(seed=np.arange(means.sizes["seed"]))
+    return difference(means, rates[2], rates[0], paired=common)

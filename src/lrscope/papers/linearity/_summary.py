@@ -1,161 +1,163 @@
-"""What was found, in plain words."""
+"""The answer of the study in plain words, from the numbers of the results."""
 
 import itertools
 import math
 
 import numpy as np
+import xarray as xr
 
-from lrscope.papers.linearity._claims import LINEAR, NEAR, each_once, relative_size
-from lrscope.papers.linearity._lacking import CHANGE, LR, PATH, SENSITIVITY
-from lrscope.papers.linearity._results import Network, Results, change_of, path_of
-from lrscope.papers.linearity._words import shares, sure
+from lrscope.papers.linearity._claims import SMALL, STRAIGHT
+from lrscope.papers.linearity._options import Options
+from lrscope.papers.linearity._results import CHANGE, LR, PATH, SENSITIVITY, Network, networks
+from lrscope.papers.linearity._text import shares, with_interval
 from lrscope.studies._words import counted, listed, percent, short
 
-SOURCE = 120_000
-"""Trainings of the source: 40 000 at each of three rates."""
-A100_HOURS = 128
-"""What these took on A100 GPUs, at 3.83 s a training."""
+SOURCE_TRAININGS = 120_000
+"""40 000 at each of three rates."""
 
 
-def what(found: Results) -> str:
+def summary(results: xr.DataTree, options: Options) -> list[str]:
+    """Return the answer, one text a paragraph."""
+    paragraphs = [trained(results, options)]
+    for network in networks(results):
+        paragraphs += [unknown(network)] if network.attrs["unknown"] else []
+        paragraphs += [is_straight(network, options)] if PATH in network.children else []
+        paragraphs += [breaks(network)] if "laws" in network.children else []
+        paragraphs += [needed(network, options)] if PATH in network.children else []
+        paragraphs += [accuracy(network)] if CHANGE in network.children else []
+    return paragraphs
+
+
+def trained(results: xr.DataTree, options: Options) -> str:
     """Say what was trained."""
-    options = found.options
-    names = listed([each.name for each in found.networks])
-    rates = _rates(found)
-    seeds = "the same seeds at every rate" if options.pairing == "common" else "seeds of their own at each rate"
-    trained = counted(options.replicates, "training")
-    of = f"of {names}" if len(found.networks) == 1 else f"of each of {names}"
-    diverged = [_diverged(each) for each in found.networks if int(each.diverged.max())]
-    told = " ".join(diverged) or "No training diverged."
-    return f"{trained} {of} on {options.data} at each of {rates}, with {seeds}. {told}"
-
-
-def _rates(found: Results) -> str:
-    told = {each.name: listed([short(lr, 6) for lr in each.rates.lrs]) for each in found.networks}
-    if len(set(told.values())) == 1:
-        return f"the rates {next(iter(told.values()))}"
-    return f"the rates {'; '.join(f'{rates} ({name})' for name, rates in told.items())}"
+    known = networks(results)
+    seeds = "the same seeds at every rate" if options.pairing == "common" else "different seeds at each rate"
+    rates = {each.name: listed([short(lr, 6) for lr in each.attrs["rates"].lrs]) for each in known}
+    if len(set(rates.values())) == 1:
+        at = next(iter(rates.values()))
+    else:
+        at = "; ".join(f"{lrs} ({name})" for name, lrs in rates.items())
+    of = f"of {known[0].name}" if len(known) == 1 else f"of each of {listed([each.name for each in known])}"
+    lost = " ".join(text for text in map(_diverged, known) if text) or "No training diverged."
+    count = counted(options.replicates, "training")
+    return f"{count} {of} on {options.data} at each of the rates {at}, with {seeds}. {lost}"
 
 
 def _diverged(network: Network) -> str:
-    pairs = zip(network.diverged[LR].values.tolist(), network.diverged.values.tolist(), strict=True)
-    told = [f"{count} at {short(lr, 6)}" for lr, count in pairs if count]
-    return f"Of {network.name} {listed(told)} are left out, because training diverged."
+    counts = network["trainings"]["diverged"]
+    lost = [f"{count} at {short(lr, 6)}" for lr, count in zip(counts[LR].values, counts.values, strict=True) if count]
+    return f"{network.name}: {listed(lost)} diverged and are left out." if lost else ""
 
 
-def lacking(network: Network) -> str:
-    """Say what cannot be computed because trainings diverged, and why; nothing if everything can."""
-    eta, first, second = (short(lr, 6) for lr in network.rates.three)
-    parts = {
+def unknown(network: Network) -> str:
+    """Say what cannot be computed because trainings diverged, and why."""
+    eta, first, second = (short(lr, 6) for lr in network.attrs["rates"].three)
+    groups = {
         PATH: f"the law at {eta}, {first} and {second}, and all that follows from it",
-        SENSITIVITY: f"the sensitivity of the classes, from {eta} to {first}",
-        CHANGE: f"what changes from {eta} to {second}: accuracy, outputs, favoured examples",
+        SENSITIVITY: f"the sensitivity of the classes from {eta} to {first}",
+        CHANGE: f"the change from {eta} to {second}: accuracy, outputs, favoured examples",
     }
     by_reason: dict[str, list[str]] = {}
-    for part, what_is_lost in parts.items():
-        if part in network.lacking:
-            by_reason.setdefault(network.lacking[part], []).append(what_is_lost)
-    return " ".join(f"{network.name}: {why}. Not known is {'; nor '.join(lost)}." for why, lost in by_reason.items())
-
-
-def is_linear(network: Network, found: Results) -> str:
-    """Say whether the mean outputs of a network move along a line, and how sure that is."""
-    row, options = path_of(network).law, found.options
-    value, low, high = (float(row[f"r2_corrected{end}"]) for end in ("", "_low", "_high"))
-    slope = sure([float(row[name]) for name in ("slope_corrected", "slope_low", "slope_high")])
-    first, *others = (short(lr, 6) for lr in network.rates.three)
-    rates = f"from {first} to {listed(others)}"
-    noise = "" if options.pairing == "common" else " (noise alone would give 0.25)"
-    return (
-        f"{network.name}: {_verdict(low, high)} as the rate goes {rates}. R² is {short(float(row['r2']), 4)}{noise}; "
-        f"without the noise of {counted(int(row['replicates']), 'training')} it is {sure((value, low, high), 4)}. The "
-        f"slope without noise is {slope}; a line has {short(float(row['expected_slope']), 4)}. {_bend(network)}"
+    for group, words in groups.items():
+        if group in network.attrs["unknown"]:
+            by_reason.setdefault(network.attrs["unknown"][group], []).append(words)
+    return " ".join(
+        f"{network.name}: {reason}. Unavailable: {'; '.join(groups)}." for reason, groups in by_reason.items()
     )
 
 
-def _verdict(low: float, high: float) -> str:
-    if low >= LINEAR:
-        return "the mean outputs move along a nearly straight line"
-    if high < LINEAR:
-        return "the mean outputs do not move along a straight line"
-    return "these trainings do not decide whether the mean outputs move along a straight line"
+def is_straight(network: Network, options: Options) -> str:
+    """Say whether the mean outputs of a network move along a line, and how certain that is."""
+    law, second = network["law"], network["second_order"]
+    low, high = float(law["r2_corrected_low"]), float(law["r2_corrected_high"])
+    if low >= STRAIGHT:
+        verdict = "the mean outputs move along a nearly straight line"
+    elif high < STRAIGHT:
+        verdict = "the mean outputs do not move along a straight line"
+    else:
+        verdict = "these trainings do not decide whether the mean outputs move along a straight line"
+    first, *others = (short(lr, 6) for lr in network.attrs["rates"].three)
+    share = [float(second[f"share{end}"]) for end in ("", "_low", "_high")]
+    zero = ", which does not differ from zero" if share[1] <= 0 <= share[2] else ""
+    return (
+        f"{network.name}: {verdict} as the rate goes from {first} to {listed(others)}. R² is "
+        f"{short(float(law['r2']), 4)}{'' if options.pairing == 'common' else ' (noise alone would give 0.25)'}; "
+        f"without the noise of {counted(int(law['replicates']), 'training')} it is "
+        f"{with_interval([float(law[f'r2_corrected{end}']) for end in ('', '_low', '_high')], 4)}. The slope without "
+        f"noise is {with_interval([float(law[name]) for name in ('slope_corrected', 'slope_low', 'slope_high')])}; a "
+        f"line has {short(float(law['expected_slope']), 4)}. The second-order term has {shares(share)} of the mean "
+        f"square of the whole change{zero}."
+    )
 
 
-def _bend(network: Network) -> str:
-    share, low, high = (float(path_of(network).second[f"share{end}"]) for end in ("", "_low", "_high"))
-    told = f"at most {percent(high, 1)}" if low == 0 and math.isfinite(high) else shares((share, low, high))
-    none = ", and cannot be told from zero" if low == 0 else ""
-    return f"The term of second order has {told} of the mean square of the whole change{none}."
-
-
-def trainings(network: Network, found: Results) -> str:
-    """Say how many trainings are needed, and what common seeds saved."""
-    path = path_of(network)
-    needed = [
+def needed(network: Network, options: Options) -> str:
+    """Say how many trainings are needed, and what common seeds save."""
+    counts = network["replicates_for"]["replicates"]
+    each = [
         f"{count:,.0f} for {r2:g}" if math.isfinite(count) else f"no number is enough for {r2:g}"
-        for r2, count in path.needed.items()
+        for r2, count in zip(counts["wanted"].values, counts.values, strict=True)
     ]
-    words = [
-        f"{network.name}: trainings at each rate that an R² needs with these seeds, as estimated: {listed(needed)}."
-    ]
-    if found.options.pairing == "common" and math.isfinite(float(path.saved["x"])):
-        _, first, second = (short(lr, 6) for lr in network.rates.three)
-        worth = [sure([float(path.saved[f"{name}{end}"]) for end in ("", "_low", "_high")], 2) for name in "xy"]
-        words.append(
-            f"One training with common seeds is worth {worth[0]} independent ones for the change to {first}, and "
-            f"{worth[1]} for that to {second}."
-        )
-    return " ".join(words)
+    text = f"{network.name}: estimated number of trainings at each rate for an R² with these seeds: {listed(each)}."
+    saved = network["seeds_saved"]
+    if options.pairing == "common" and math.isfinite(float(saved["x"])):
+        _, first, second = (short(lr, 6) for lr in network.attrs["rates"].three)
+        x, y = (with_interval([float(saved[f"{name}{end}"]) for end in ("", "_low", "_high")], 2) for name in "xy")
+        text += f" One training with common seeds is worth {x} independent ones for the change to {first}, "
+        text += f"and {y} for that to {second}."
+    return text
 
 
 def breaks(network: Network) -> str:
-    """Say where the law breaks."""
-    if network.laws is None:
-        return ""
-    laws = each_once(network.laws)
-    size, values = relative_size(laws), laws["r2_corrected"].values
-    bounds = (0.0, NEAR, 1.0, 2.0, math.inf)
-    told = []
-    for least, most in itertools.pairwise(bounds):
+    """Say where in the grid the law breaks."""
+    laws = network["laws"].to_dataset()
+    once = laws.isel(law=np.flatnonzero(~laws["swapped"]))
+    size, values = once["size"].values, once["r2_corrected"].values
+    medians = []
+    for least, most in itertools.pairwise((0.0, SMALL, 1.0, 2.0, math.inf)):
         inside = values[(size > least + 1e-9) & (size <= most + 1e-9) & np.isfinite(values)]
         if len(inside):
             where = f"up to {most:g}" if math.isfinite(most) else f"beyond {least:g}"
-            told.append(f"{short(float(np.median(inside)), 3)} {where}")
-    by = "by the larger of |a| / eta and |b| / eta"
+            medians.append(f"{short(float(np.median(inside)), 3)} {where}")
     unknown = int((~np.isfinite(values)).sum())
-    left = f" Of {counted(len(values), 'law')} {unknown} are not known and left out." if unknown else ""
-    return f"{network.name}: median R² without noise over the grid, {by}: {listed(told)}.{left}"
-
-
-def accuracies(network: Network) -> str:
-    """Say whether the accuracy changes."""
-    row, (eta, _, higher) = change_of(network).compared, network.rates.three
-    at = [float(network.accuracy.sel({LR: lr}, method="nearest")) for lr in (eta, higher)]
-    difference = shares([float(row[name]) for name in ("difference", "low", "high")], 2)
+    left_out = f" {unknown} of {counted(len(values), 'law')} are unavailable and left out." if unknown else ""
     return (
-        f"{network.name}: validation accuracy {percent(at[0], 2)} at {short(eta, 6)} and {percent(at[1], 2)} at "
-        f"{short(higher, 6)}, a difference of {difference} of the samples."
+        f"{network.name}: median R² without noise over the grid, by the larger of |a| / eta and |b| / eta: "
+        f"{listed(medians or ['none'])}.{left_out}"
+    )
+
+
+def accuracy(network: Network) -> str:
+    """Say whether the accuracy changes."""
+    compared, (eta, _, higher) = network["accuracy"], network.attrs["rates"].three
+    at_eta, at_higher = (
+        percent(float(network["trainings"]["accuracy"].sel({LR: lr}, method="nearest")), 2) for lr in (eta, higher)
+    )
+    difference = shares([float(compared[name]) for name in ("difference", "low", "high")], 2)
+    return (
+        f"{network.name}: validation accuracy {at_eta} at {short(eta, 6)} and {at_higher} at {short(higher, 6)}, a "
+        f"difference of {difference} of the samples."
     )
 
 
 def cost(network: Network, price: float | None = None) -> str:
-    """Say how long as many trainings as the source's would take, and what at a price of an hour of a worker."""
-    if not math.isfinite(network.seconds):
-        return f"{network.name}: no training came to its end."
-    hours = SOURCE * network.seconds / 3600
+    """Say how long as many trainings as the source's would take, and at which cost."""
+    seconds = float(network["trainings"]["seconds"])
+    if not math.isfinite(seconds):
+        return f"{network.name}: all trainings diverged."
+    hours = SOURCE_TRAININGS * seconds / 3600
     paid = "" if price is None else f" At {short(price, 6)} an hour of a worker: {short(hours * price)}."
     return (
-        f"{network.name}: {_rounded(3600 / network.seconds)} trainings an hour and worker. As many as the source's, "
-        f"{SOURCE:,}, would take one worker {_time(hours)}, and a hundred workers {_time(hours / 100)}.{paid}"
+        f"{network.name}: {_whole(3600 / seconds)} trainings an hour and worker. As many as the source's, "
+        f"{SOURCE_TRAININGS:,}, would take one worker {_time(hours)}, and a hundred workers {_time(hours / 100)}.{paid}"
     )
 
 
-def _rounded(count: float) -> str:
+def _whole(count: float) -> str:
     """Return a number of three digits, written out.
 
     Examples
     --------
-    >>> _rounded(374_762.3), _rounded(0.012345)
+    >>> _whole(374_762.3), _whole(0.012345)
     ('375,000', '0.0123')
     """
     return f"{float(f'{count:.3g}'):,.0f}" if count >= 100 else short(count)
@@ -171,4 +173,4 @@ def _time(hours: float) -> str:
     """
     if hours < 1:
         return f"{short(hours * 3600, 2)} seconds" if hours < 1 / 60 else f"{short(hours * 60, 2)} minutes"
-    return f"{_rounded(hours)} hours"
+    return f"{_whole(hours)} hours"

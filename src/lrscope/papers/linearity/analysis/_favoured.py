@@ -20,7 +20,7 @@ CLASS, SIDE, RANK = "class", "side", "rank"
 SIDES = ("most", "least")
 BAND = (0.4, 0.6)
 """Quantiles of the confidence between which samples are taken."""
-NOBODY = -1
+NO_SAMPLE = -1
 
 
 def favoured(sums: xr.Dataset, eta: float, b: float, count: int = 24) -> xr.Dataset:
@@ -49,6 +49,7 @@ def favoured(sums: xr.Dataset, eta: float, b: float, count: int = 24) -> xr.Data
         choosing_change : its change in the batches that chose it, which is too large
         mean_change, mean_confidence_low, mean_confidence_high, mean_choosing_change : (class, side) means over the
             ranks
+        samples : (class, side) number of samples
         band : (class) samples between the percentiles
 
     Raises
@@ -72,12 +73,13 @@ def favoured(sums: xr.Dataset, eta: float, b: float, count: int = 24) -> xr.Data
         coords={CLASS: classes, SIDE: list(SIDES), RANK: np.arange(count)},
         dims=(CLASS, SIDE, RANK),
     )
-    there = position != NOBODY
+    there = position != NO_SAMPLE
     each = (chosen_high - chosen_low, low, high)
     choosing, before, after = (one.isel({LEARNED: position.where(there, 0)}, drop=True).where(there) for one in each)
     result = xr.Dataset(
         {
             "position": position,
+            "samples": there.sum(RANK),
             "change": after - before,
             "confidence_low": before,
             "confidence_high": after,
@@ -112,7 +114,7 @@ def _of_class(
     ends = np.quantile(low[members], BAND)
     band = members[(low[members] >= ends[0]) & (low[members] <= ends[1])]
     ascending = band[np.argsort((high - low)[band], kind="stable")]
-    found = np.full((len(SIDES), count), NOBODY, dtype=np.int64)
+    found = np.full((len(SIDES), count), NO_SAMPLE, dtype=np.int64)
     taken = min(count, len(band) // 2)
     found[0, :taken] = ascending[::-1][:taken]
     found[1, :taken] = ascending[:taken]
@@ -122,14 +124,15 @@ def _of_class(
 def _labelled(result: xr.Dataset, eta: float, b: float) -> xr.Dataset:
     for name in ("change", "confidence_low", "confidence_high", "choosing_change"):
         result[f"mean_{name}"] = result[name].mean(RANK)
-    names = [("position", "position among the samples that are learned from", "1")]
-    names.append(("band", "samples of middling confidence", "samples"))
-    for start in ("", "mean_"):
-        word = start.replace("_", " ")
-        names.append((f"{start}change", f"{word}change of the confidence", "1"))
-        names.append((f"{start}choosing_change", f"{word}change in the trainings that chose them", "1"))
-        names.append((f"{start}confidence_low", f"{word}confidence at a learning rate of {eta:.4g}", "1"))
-        names.append((f"{start}confidence_high", f"{word}confidence at a learning rate of {eta + b:.4g}", "1"))
-    labelled(result, names)
+    texts = {"position": "position among the samples that are learned from"}
+    texts |= {"samples": "samples on one side", "band": "samples of middling confidence"}
+    for start, word in (("", ""), ("mean_", "mean ")):
+        texts |= {
+            f"{start}change": f"{word}change of the confidence",
+            f"{start}choosing_change": f"{word}change in the trainings that chose them",
+            f"{start}confidence_low": f"{word}confidence at a learning rate of {eta:.4g}",
+            f"{start}confidence_high": f"{word}confidence at a learning rate of {eta + b:.4g}",
+        }
+    labelled(result, texts, {"samples": "samples", "band": "samples"})
     result[CLASS].attrs = {"long_name": "class"}
     return result.assign_attrs(eta=eta, b=b)

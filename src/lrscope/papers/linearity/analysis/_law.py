@@ -7,17 +7,34 @@ import xarray as xr
 
 from lrscope.errors import must_be
 from lrscope.papers.linearity.analysis._jackknife import (
-    FEWEST,
+    MIN_BATCHES,
     Batches,
     X,
     Y,
     check_batches,
     check_confidence,
+    quotient,
+    r_squared,
     ratio_interval,
 )
 from lrscope.papers.linearity.analysis._means import BATCH, LR, REPLICATES, labelled, places_of
 
 LAW = "law"
+TEXTS = {
+    "eta": "learning rate",
+    "a": "first change of the learning rate",
+    "b": "second change of the learning rate",
+    "replicates": "replicates at each rate",
+    "r2": "R²",
+    "slope": "slope",
+    "expected_slope": "expected slope b / a",
+    "r2_corrected": "R² without noise",
+    "slope_corrected": "slope without noise",
+    "size": "larger change, in multiples of the learning rate",
+    "swapped": "whether a and b are swapped",
+}
+UNITS = {"replicates": "replicates"}
+"""Long names and units of the results."""
 
 
 def law(sums: xr.Dataset, eta: float, a: float, b: float, confidence: float = 0.95) -> xr.Dataset:
@@ -60,8 +77,8 @@ def law(sums: xr.Dataset, eta: float, a: float, b: float, confidence: float = 0.
     Fuller: Measurement Error Models (1987), section 1.2.
     """
     check_confidence(confidence)
-    found = Batches.of(sums, places_of(sums, eta, a=a, b=b))
-    return _labelled(xr.Dataset(_values(found, eta, a, b, confidence)))
+    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    return labelled(xr.Dataset(_values(batches, eta, a, b, confidence)), TEXTS, UNITS)
 
 
 def laws(sums: xr.Dataset, confidence: float = 0.95) -> xr.Dataset:
@@ -76,7 +93,8 @@ def laws(sums: xr.Dataset, confidence: float = 0.95) -> xr.Dataset:
     -------
     Dataset (law) : the variables of `law`; eta ascends, then a, then b. a and b may be negative. Nothing is known of a
         law that has fewer than 8 batches with replicates at each of its rates, because trainings diverged there: its
-        R² and slope are NaN, their intervals infinite
+        R² and slope are NaN, their intervals infinite. Also ``size``, the larger of |a| / eta and |b| / eta, and
+        ``swapped``, true for one of the two laws that differ only in the order of a and b: R² is the same in both
 
     Raises
     ------
@@ -93,20 +111,24 @@ def laws(sums: xr.Dataset, confidence: float = 0.95) -> xr.Dataset:
     for base in range(len(rates) - 2):
         for places in permutations([place for place in range(len(rates)) if place != base], 2):
             a, b = (float(f"{rates[place] - rates[base]:.12g}") for place in places)
-            found = known.at([base, *places])
-            values = _unknown if len(found.weights) < FEWEST else _values
-            rows.append(values(found, float(rates[base]), a, b, confidence))
+            batches = known.at([base, *places])
+            values = _without_trainings if len(batches.weights) < MIN_BATCHES else _values
+            rows.append(values(batches, float(rates[base]), a, b, confidence))
     columns = {name: (LAW, np.array([row[name] for row in rows])) for name in rows[0]}
-    return _labelled(xr.Dataset(columns))
+    result = xr.Dataset(columns)
+    first, second = abs(result["a"]), abs(result["b"])
+    equal = np.isclose(first, second, rtol=1e-6)
+    swapped = xr.where(equal, result["a"] > result["b"], first > second)
+    return labelled(result.assign(size=np.maximum(first, second) / result["eta"], swapped=swapped), TEXTS, UNITS)
 
 
-def _values(found: Batches, eta: float, a: float, b: float, confidence: float) -> dict[str, float]:
-    replicates = int(found.cumulated[-1])
-    check_batches(len(found.weights), replicates)
-    xx, xy, yy = (found.corrected(*two) for two in ((X, X), (X, Y), (Y, Y)))
+def _values(batches: Batches, eta: float, a: float, b: float, confidence: float) -> dict[str, float]:
+    replicates = int(batches.cumulated[-1])
+    check_batches(len(batches.weights), replicates)
+    xx, xy, yy = (batches.corrected(*two) for two in ((X, X), (X, Y), (Y, Y)))
     low, high = ratio_interval(xy * xy, xx * yy, confidence)
     slope_low, slope_high = ratio_interval(xy, xx, confidence)
-    seen_xx, seen_xy, seen_yy = (float(found.observed(*two)[-1]) for two in ((X, X), (X, Y), (Y, Y)))
+    seen_xx, seen_xy, seen_yy = (batches.in_all(*two) for two in ((X, X), (X, Y), (Y, Y)))
     signal = xx.whole > 0 and yy.whole > 0
     return {
         "eta": eta,
@@ -125,38 +147,9 @@ def _values(found: Batches, eta: float, a: float, b: float, confidence: float) -
     }
 
 
-def _unknown(found: Batches, eta: float, a: float, b: float, _confidence: float) -> dict[str, float]:
+def _without_trainings(batches: Batches, eta: float, a: float, b: float, _confidence: float) -> dict[str, float]:
     """Return what is known of a law without trainings: what it is about."""
-    replicates = int(found.cumulated[-1]) if len(found.weights) else 0
+    replicates = int(batches.cumulated[-1]) if len(batches.weights) else 0
     nothing = dict.fromkeys(("r2", "slope", "r2_corrected", "slope_corrected"), np.nan)
     ends = {"r2_corrected_low": 0.0, "r2_corrected_high": np.inf, "slope_low": -np.inf, "slope_high": np.inf}
     return {"eta": eta, "a": a, "b": b, "replicates": replicates, "expected_slope": b / a, **nothing, **ends}
-
-
-def quotient(above: float, below: float) -> float:
-    """Return above / below; NaN where `below` is not positive."""
-    return above / below if below > 0 else np.nan
-
-
-def r_squared(xx: float, xy: float, yy: float) -> float:
-    """Return the squared correlation; NaN where the product of the variances is not positive."""
-    return quotient(xy * xy, xx * yy)
-
-
-def _labelled(result: xr.Dataset) -> xr.Dataset:
-    of_law = {
-        "eta": "learning rate",
-        "a": "first difference of the learning rate",
-        "b": "second difference of the learning rate",
-        "r2": "R²",
-        "slope": "slope",
-        "expected_slope": "expected slope b / a",
-        "r2_corrected": "R² without noise",
-        "r2_corrected_low": "R² without noise, low end of the interval",
-        "r2_corrected_high": "R² without noise, high end of the interval",
-        "slope_corrected": "slope without noise",
-        "slope_low": "slope without noise, low end of the interval",
-        "slope_high": "slope without noise, high end of the interval",
-    }
-    names = [(name, long_name, "1") for name, long_name in of_law.items()]
-    return labelled(result, [*names, ("replicates", "replicates at each rate", "replicates")])

@@ -4,7 +4,7 @@ A *replicate* is one repetition of a training, at each learning rate; *batches* 
 apart, so that batches can be left out (jackknife), resampled, or multiplied with each other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -227,8 +227,11 @@ def deltas(sums: xr.Dataset, eta: float, a: float, b: float) -> xr.Dataset:
     return result.assign_attrs(eta=eta, a=a, b=b)
 
 
-def labelled(result: xr.Dataset, names: Iterable[tuple[str, str, str]]) -> xr.Dataset:
-    """Return the result with a long name and a unit for each variable, given as (variable, long name, unit)."""
-    for name, long_name, units in names:
-        result[name].attrs |= {"long_name": long_name, "units": units}
+def labelled(result: xr.Dataset, texts: Mapping[str, str], units: Mapping[str, str] | None = None) -> xr.Dataset:
+    """Return the result with a long name and a unit for each variable, and for both ends of its interval."""
+    for name, array in result.data_vars.items():
+        base, _, end = str(name).rpartition("_")
+        text = texts.get(str(name)) or (f"{texts[base]}, {end} end of the interval" if base in texts else None)
+        if text:
+            array.attrs |= {"long_name": text, "units": (units or {}).get(str(name), "1")}
     return result

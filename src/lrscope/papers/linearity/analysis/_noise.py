@@ -6,14 +6,14 @@ import xarray as xr
 from lrscope.errors import must_be
 from lrscope.papers.linearity.analysis._jackknife import (
     Batches,
-    LeftOut,
     X,
     Y,
     check_batches,
     check_confidence,
+    quotient,
+    r_squared,
     ratio_interval,
 )
-from lrscope.papers.linearity.analysis._law import quotient, r_squared
 from lrscope.papers.linearity.analysis._means import REPLICATES, is_common, labelled, places_of
 
 PRODUCTS = {"xx": (X, X), "xy": (X, Y), "yy": (Y, Y)}
@@ -36,36 +36,35 @@ def law_by_replicates(sums: xr.Dataset, eta: float, a: float, b: float) -> xr.Da
     -------
     Dataset (replicates)
         r2, slope : over the first 1, 2, ... batches, as in the source
-        r2_expected, slope_expected : at that number of replicates; NaN where no signal was found
+        r2_expected : at that number of replicates; NaN where no signal was batches
 
     Raises
     ------
     InputError : a or b is zero, both are equal, or a rate is not among the rates.
     """
-    found = Batches.of(sums, places_of(sums, eta, a=a, b=b))
-    seen = {name: found.observed(*two) for name, two in PRODUCTS.items()}
-    counts = found.cumulated
-    signal, noise = _signal(found), _noise(found)
+    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    seen = {name: batches.observed(*two) for name, two in PRODUCTS.items()}
+    counts = batches.cumulated
+    signal, noise = _signal(batches), _noise(batches)
     rows = [{name: float(values[place]) for name, values in seen.items()} for place in range(len(counts))]
     expected = [_with_noise(signal, noise, 1 / count) for count in counts]
     columns = {
         "r2": [r_squared(**row) for row in rows],
         "slope": [quotient(row["xy"], row["xx"]) for row in rows],
         "r2_expected": [r_squared(**row) for row in expected],
-        "slope_expected": [quotient(row["xy"], row["xx"]) for row in expected],
     }
     result = xr.Dataset({name: (REPLICATES, values) for name, values in columns.items()}, coords={REPLICATES: counts})
     result[REPLICATES].attrs = {"long_name": "replicates at each rate", "units": "replicates"}
-    names = {"r2": "R²", "slope": "slope", "r2_expected": "expected R²", "slope_expected": "expected slope"}
-    return labelled(result, [(name, long_name, "1") for name, long_name in names.items()])
+    texts = {"r2": "R²", "slope": "slope", "r2_expected": "expected R²"}
+    return labelled(result, texts)
 
 
-def _signal(found: Batches) -> Parts:
-    return {name: found.corrected(*two).whole for name, two in PRODUCTS.items()}
+def _signal(batches: Batches) -> Parts:
+    return {name: batches.corrected(*two).whole for name, two in PRODUCTS.items()}
 
 
-def _noise(found: Batches) -> Parts:
-    return {name: found.noise(*two).whole for name, two in PRODUCTS.items()}
+def _noise(batches: Batches) -> Parts:
+    return {name: batches.noise(*two).whole for name, two in PRODUCTS.items()}
 
 
 def _with_noise(signal: Parts, noise: Parts, share: float) -> Parts:
@@ -84,7 +83,7 @@ def replicates_for(sums: xr.Dataset, eta: float, a: float, b: float, r2: float) 
     Returns
     -------
     DataArray : replicates, with the pairing that was used; infinite where R² without noise does not exceed `r2`, or no
-        signal was found
+        signal was batches
 
     Raises
     ------
@@ -96,8 +95,8 @@ def replicates_for(sums: xr.Dataset, eta: float, a: float, b: float, r2: float) 
     """
     if not 0 < r2 < 1:
         raise must_be("r2", "between 0 and 1", r2)
-    found = Batches.of(sums, places_of(sums, eta, a=a, b=b))
-    needed = np.ceil(_needed(_signal(found), _noise(found), r2) - 1e-9)
+    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    needed = np.ceil(_needed(_signal(batches), _noise(batches), r2) - 1e-9)
     attrs = {"long_name": f"replicates for an R² of {r2:.4g}", "units": "replicates"}
     return xr.DataArray(max(1.0, needed), attrs=attrs, name="replicates_for")
 
@@ -121,7 +120,7 @@ def _needed(signal: Parts, noise: Parts, r2: float) -> float:
 
 
 def seeds_saved(sums: xr.Dataset, eta: float, a: float, b: float, confidence: float = 0.95) -> xr.Dataset:
-    """Return how many trainings with seeds of their own one with common seeds is worth.
+    """Return how many trainings with independent seeds one with common seeds is worth.
 
     With common seeds a part of the noise at two rates is the same, and drops out of their difference. The worth is the
     variance that independent trainings would have, divided by that of the common ones. Variances are those of the mean
@@ -138,51 +137,26 @@ def seeds_saved(sums: xr.Dataset, eta: float, a: float, b: float, confidence: fl
     Dataset
         x, x_low, x_high : worth for the delta at eta + a, with a jackknife interval as in `law`
         y, y_low, y_high : the same for the delta at eta + b
-        r2 : worth for R²: as many independent trainings let expect the R² that one of the common ones let expect
         replicates : trainings at each rate
-        All but `replicates` are NaN where seeds were not common; ``attrs["why"]`` says so
+        All but `replicates` are NaN where seeds were not common
 
     Raises
     ------
     InputError : as `law`.
     """
     check_confidence(confidence)
-    found = Batches.of(sums, places_of(sums, eta, a=a, b=b))
-    replicates = int(found.cumulated[-1])
-    check_batches(len(found.weights), replicates)
-    if not is_common(sums):
-        nothing = dict.fromkeys(("x", "x_low", "x_high", "y", "y_low", "y_high", "r2"), np.nan)
-        why = "The seeds were not common to the rates, so that nothing is known of what common seeds save."
-        return _saved(nothing, replicates).assign_attrs(why=why)
-    values: Parts = {}
+    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    replicates = int(batches.cumulated[-1])
+    check_batches(len(batches.weights), replicates)
+    values: dict[str, float] = {"replicates": replicates}
     for name, there, delta in (("x", AT_A, X), ("y", AT_B, Y)):
-        apart = found.noise(AT_ETA, AT_ETA) + found.noise(there, there)
-        values |= _worth(name, apart, found.noise(delta, delta), confidence)
-    return _saved(values | {"r2": _worth_for_r2(found, replicates)}, replicates)
-
-
-def _worth(name: str, apart: LeftOut, paired: LeftOut, confidence: float) -> Parts:
-    low, high = ratio_interval(apart, paired, confidence)
-    return {name: quotient(apart.whole, paired.whole), f"{name}_low": low, f"{name}_high": high}
-
-
-def _worth_for_r2(found: Batches, replicates: int) -> float:
-    """Return independent trainings for the expected R² of the common ones, divided by these; NaN if there are none."""
-    base, at_a, at_b = (found.noise(one, one).whole for one in (AT_ETA, AT_A, AT_B))
-    independent = {"xx": base + at_a, "xy": base, "yy": base + at_b}
-    signal = _signal(found)
-    reached = r_squared(**_with_noise(signal, _noise(found), 1 / replicates))
-    needed = _needed(signal, independent, reached) if np.isfinite(reached) else np.nan
-    return needed / replicates if 0 < needed < np.inf else np.nan
-
-
-def _saved(values: Parts, replicates: int) -> xr.Dataset:
-    names = {
-        "x": "independent trainings that a common one is worth, delta at eta + a",
-        "y": "independent trainings that a common one is worth, delta at eta + b",
+        independent, paired = batches.noise(AT_ETA, AT_ETA) + batches.noise(there, there), batches.noise(delta, delta)
+        low, high = ratio_interval(independent, paired, confidence) if is_common(sums) else (np.nan, np.nan)
+        worth = quotient(independent.whole, paired.whole) if is_common(sums) else np.nan
+        values |= {name: worth, f"{name}_low": low, f"{name}_high": high}
+    texts = {
+        "replicates": "replicates at each rate",
+        "x": "independent trainings that one with common seeds is worth, delta at eta + a",
+        "y": "independent trainings that one with common seeds is worth, delta at eta + b",
     }
-    ends = {"": "", "_low": ", low end of the interval", "_high": ", high end of the interval"}
-    labels = [(f"{name}{end}", f"{text}{suffix}", "1") for name, text in names.items() for end, suffix in ends.items()]
-    labels.append(("r2", "independent trainings that a common one is worth, for R²", "1"))
-    labels.append(("replicates", "replicates at each rate", "replicates"))
-    return labelled(xr.Dataset(values | {"replicates": replicates}), labels)
+    return labelled(xr.Dataset(values), texts, {"replicates": "replicates"})

@@ -1,7 +1,6 @@
 """Is the change of a mean output a simple function of the mean output itself?"""
 
 import numpy as np
-import scipy
 import xarray as xr
 
 from lrscope.errors import must_be
@@ -11,9 +10,11 @@ from lrscope.papers.linearity.analysis._jackknife import (
     between_batches,
     check_batches,
     check_confidence,
+    half_width,
+    quotient,
+    r_squared,
     ratio_interval,
 )
-from lrscope.papers.linearity.analysis._law import quotient, r_squared
 from lrscope.papers.linearity.analysis._means import (
     BATCH,
     LR,
@@ -66,20 +67,21 @@ def delta_against_output(
     if not (isinstance(bins, int | np.integer) and bins > 0):
         raise must_be("bins", "a positive integer", bins)
     places = places_of(sums, eta, b=b)
-    found = Batches.of(sums, places)
-    check_batches(len(found.weights), int(found.cumulated[-1]))
+    batches = Batches.of(sums, places)
+    check_batches(len(batches.weights), int(batches.cumulated[-1]))
     some = trained_at(sums, places).drop_vars([LR, BATCH], errors="ignore")
     means = some[OUTPUTS].sum(BATCH) / some[REPLICATES].sum(BATCH)
     output = means.isel({LR: 0})
     result = xr.Dataset({"output": output, "delta": means.isel({LR: 1}) - output})
-    result = result.assign(_line(result, found, confidence)).assign(_binned(result, some, bins, confidence))
-    result = result.assign(_explained(some, found, bins, confidence))
+    result = result.assign(_line(result, batches, confidence)).assign(_binned(result, some, bins, confidence))
+    result = result.assign(_explained(some, batches, bins, confidence))
     return _labelled(result, eta, b)
 
 
-def _line(result: xr.Dataset, found: Batches, confidence: float) -> dict[str, float]:
-    zz, zy, yy = (float(found.observed(*two)[-1]) for two in ((AT_ETA, AT_ETA), (AT_ETA, DELTA), (DELTA, DELTA)))
-    true = [found.corrected(*two) for two in ((AT_ETA, AT_ETA), (AT_ETA, DELTA), (DELTA, DELTA))]
+def _line(result: xr.Dataset, batches: Batches, confidence: float) -> dict[str, float]:
+    products = ((AT_ETA, AT_ETA), (AT_ETA, DELTA), (DELTA, DELTA))
+    zz, zy, yy = (batches.in_all(*two) for two in products)
+    true = [batches.corrected(*two) for two in products]
     low, high = ratio_interval(true[1] * true[1], true[0] * true[2], confidence)
     slope = quotient(zy, zz)
     return {
@@ -98,9 +100,7 @@ def _binned(result: xr.Dataset, some: xr.Dataset, bins: int, confidence: float) 
     output, delta = (xr.dot(share, result[name], dim=POINT) for name in ("output", "delta"))
     sums = xr.dot(some[OUTPUTS], share, dim=POINT)
     left = (sums.sum(BATCH) - sums) / (some[REPLICATES].sum(BATCH) - some[REPLICATES])
-    without = left.isel({LR: 1}) - left.isel({LR: 0})
-    count = without.sizes[BATCH]
-    reach = scipy.stats.t.ppf((1 + confidence) / 2, count - 1) * np.sqrt((count - 1) * without.var(BATCH))
+    reach = half_width(left.isel({LR: 1}) - left.isel({LR: 0}), confidence)
     between = (points * (delta - result["delta"].mean()) ** 2).sum() / points.sum()
     return {
         "lower": xr.DataArray(edges[:-1], dims=BIN),
@@ -123,14 +123,14 @@ def _bins_of(output: xr.DataArray, bins: int) -> tuple[np.ndarray, xr.DataArray,
     return edges, points, member / points.where(points > 0)
 
 
-def _explained(some: xr.Dataset, found: Batches, bins: int, confidence: float) -> dict[str, float]:
+def _explained(some: xr.Dataset, batches: Batches, bins: int, confidence: float) -> dict[str, float]:
     """Return the share of the variance that bins explain, without noise; the bins of each half stay the same."""
-    odd = np.arange(len(found.weights)) % 2 == 1
-    halves = [_between_bins(some, found.weights, bins, chosen) for chosen in (odd, ~odd)]
+    odd = np.arange(len(batches.weights)) % 2 == 1
+    halves = [_between_bins(some, batches.weights, bins, chosen) for chosen in (odd, ~odd)]
     without = np.empty(len(odd))
     for half, other, chosen in zip(halves, halves[::-1], (odd, ~odd), strict=True):
         without[chosen] = (half.without + other.whole) / 2
-    between, whole = LeftOut((halves[0].whole + halves[1].whole) / 2, without), found.corrected(DELTA, DELTA)
+    between, whole = LeftOut((halves[0].whole + halves[1].whole) / 2, without), batches.corrected(DELTA, DELTA)
     low, high = ratio_interval(between, whole, confidence)
     return {
         "r2_bins_corrected": quotient(between.whole, whole.whole),
@@ -152,25 +152,20 @@ def _between_bins(some: xr.Dataset, weights: np.ndarray, bins: int, chosen: np.n
 
 def _labelled(result: xr.Dataset, eta: float, b: float) -> xr.Dataset:
     change = f"change of the mean output to a learning rate of {eta + b:.4g}"
-    names = {
+    texts = {
         "output": f"mean output at a learning rate of {eta:.4g}",
         "delta": change,
         "r2_line": "R² of a line",
         "slope": "slope of the line",
         "intercept": "intercept of the line",
+        "r2_corrected": "R² of a line, without noise",
         "r2_bins": "share of the variance explained by the bins",
         "r2_bins_corrected": "share of the variance explained by the bins, without noise",
-        "r2_bins_corrected_low": "share explained by the bins, without noise, low end of the interval",
-        "r2_bins_corrected_high": "share explained by the bins, without noise, high end of the interval",
-        "r2_corrected": "R² of a line, without noise",
-        "r2_corrected_low": "R² of a line, without noise, low end of the interval",
-        "r2_corrected_high": "R² of a line, without noise, high end of the interval",
         "lower": "low end of the bin",
         "upper": "high end of the bin",
+        "points": "points in the bin",
         "bin_output": "mean of the outputs in the bin",
         "bin_delta": f"mean {change}",
-        "bin_low": f"mean {change}, low end of the interval",
-        "bin_high": f"mean {change}, high end of the interval",
+        "bin": f"mean {change}",
     }
-    labelled(result, [(name, text, "1") for name, text in names.items()])
-    return labelled(result, [("points", "points in the bin", "points")])
+    return labelled(result, texts, {"points": "points"})

@@ -24,7 +24,7 @@ FEW = 6
 """Cells along a side up to which each has its number."""
 MANY = 9
 """Labels along a side at most."""
-LETTERS = 17
+LETTERS = 14
 """Of all labels under a panel, up to which they stand upright."""
 FRAME: dict[str, Any] = {"color": LEAST["color"], "linewidth": 1.4}
 COLUMNS = 3

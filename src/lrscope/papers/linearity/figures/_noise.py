@@ -24,8 +24,8 @@ ROOM = 0.25
 """Between the outermost values and the ends of the axis, in log-odds."""
 DECADES = 300
 """Factor between the ends of the axis from which on powers of ten alone are named."""
-AHEAD = 1.25
-"""Factor between the largest number of trainings and the end of the axis."""
+MARGIN = 1.25
+"""Factor between the outermost numbers of trainings and the ends of the axis."""
 
 
 def r2_by_replicates(
@@ -38,22 +38,22 @@ def r2_by_replicates(
 
     Parameters
     ----------
-    courses : pairing (common, independent) -> Dataset (replicates) of `analysis.law_by_replicates`: ``r2``
-        found with so many, and ``r2_expected`` of signal and noise
+    courses : name -> Dataset (replicates) of `analysis.law_by_replicates`: ``r2`` over the first trainings, and
+        ``r2_expected`` from signal and noise
     wanted : an R², above 0 and below 1, drawn as a line
-    needed : pairing -> trainings for it, of `analysis.replicates_for`, marked; infinite: it is never reached
+    needed : name -> trainings for it, of `analysis.replicates_for`, marked; infinite: no number is enough
     ax : to draw into; a new one by default
 
     Returns
     -------
-    Axes : points of what was found, dashed what was to be expected; the number of trainings is logarithmic
+    Axes : points for the measured R², dashed lines for the expected one; the number of trainings is logarithmic
 
     Raises
     ------
     InputError : other dimensions, no course, or `wanted` out of range.
     """
     if not courses:
-        raise must_be("courses", "one Dataset or more, by pairing", dict(courses))
+        raise must_be("courses", "one Dataset or more, by name", dict(courses))
     if wanted is not None and not 0 < wanted < 1:
         raise must_be("wanted", "above 0 and below 1", wanted)
     palette = dict(zip(courses, cycle(COLOURS), strict=False))
@@ -72,11 +72,11 @@ def r2_by_replicates(
 
 
 def draw_course(ax: Axes, name: str, course: xr.Dataset, colour: str) -> None:
-    """Draw what was found with each number of trainings as points, and what was to be expected as a dashed line."""
+    """Draw the measured R² at each number of trainings as points, and the expected one as a dashed line."""
     require(name, course, "replicates")
     numbers = course["replicates"].values
     ax.plot(numbers, course["r2_expected"], color=colour, gid=f"expected {name}", **PREDICTED)
-    ax.plot(numbers, course["r2"], "o", color=colour, markersize=2.8, markeredgewidth=0, gid=f"found {name}")
+    ax.plot(numbers, course["r2"], "o", color=colour, markersize=2.8, markeredgewidth=0, gid=f"measured {name}")
 
 
 def r2_axis(ax: Axes, values: np.ndarray) -> None:
@@ -99,7 +99,7 @@ def replicate_axis(ax: Axes, numbers: list[np.ndarray]) -> None:
     """Make the horizontal axis one of numbers of trainings, logarithmic, with ticks 1, 2, 5 of each power of ten."""
     known = np.concatenate(numbers)
     known = known[np.isfinite(known) & (known > 0)]
-    low, high = known.min() / AHEAD, known.max() * AHEAD
+    low, high = known.min() / MARGIN, known.max() * MARGIN
     ax.set_xscale("log")
     ax.set_xlim(low, high)
     ticks = round_numbers(low, high)
@@ -126,7 +126,7 @@ def _mark(ax: Axes, wanted: float, needed: Mapping[str, float], palette: Mapping
     below = blended_transform_factory(ax.transData, ax.transAxes)
     for place, (name, count) in enumerate(needed.items()):
         if not np.isfinite(count):
-            never = f"never {wanted:g}"
+            never = f"no number is enough for {wanted:g}"
             ax.text(0.99, 0.04 + 0.08 * place, never, color=palette[name], ha="right", transform=ax.transAxes)
             continue
         ax.vlines(count, ax.get_ylim()[0], wanted, color=palette[name], linewidth=0.7, gid=f"needed {name}")
@@ -137,8 +137,7 @@ def _mark(ax: Axes, wanted: float, needed: Mapping[str, float], palette: Mapping
 
 def _legend(ax: Axes, palette: Mapping[str, str]) -> None:
     point: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 3}
-    seeds = {"common": "common seeds", "independent": "independent seeds"}
-    entries = [Line2D([], [], color=colour, label=seeds.get(name, name), **point) for name, colour in palette.items()]
+    entries = [Line2D([], [], color=colour, label=name, **point) for name, colour in palette.items()]
     entries.append(Line2D([], [], color=SOFT, label="expected from signal and noise", **PREDICTED))
     figure_wide: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
     ax.legend(handles=entries, ncols=len(entries), columnspacing=1.2, handletextpad=0.5, **figure_wide)

@@ -1,5 +1,6 @@
 """Is the effect of the learning rate linear? The change of every mean output at one rate against that at another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,8 @@ LEAST: dict[str, Any] = {"color": "#d1005d", "linewidth": 0.8, "zorder": 3}
 """The line of least squares."""
 EXPECTED: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (5, 3)), "zorder": 4}
 """The line of the slope b / a."""
-SIDE = 3.9
+SIDE = 3.5
 """Inches: side of the picture."""
-BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.92, "boxstyle": "square,pad=0.25"}
 
 
 def law_scatter(deltas: xr.Dataset, law: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -32,8 +32,8 @@ def law_scatter(deltas: xr.Dataset, law: xr.Dataset, ax: Axes | None = None) -> 
 
     Returns
     -------
-    Axes : an image of the points, every single one visible; dashed the line of the law through zero, solid that of
-        least squares; what was found is written in the emptier corner
+    Axes : an image of the density of the points; dashed the line of the law through zero, solid that of least squares;
+        R² and slope are in the title
 
     Raises
     ------
@@ -46,13 +46,13 @@ def law_scatter(deltas: xr.Dataset, law: xr.Dataset, ax: Axes | None = None) -> 
     require("deltas", deltas, "sample", "output")
     x, y = flat(deltas["x"]), flat(deltas["y"])
     with style():
-        ax = ax or new_axes(SIDE + 0.6, SIDE)
+        ax = ax or new_axes(SIDE + 0.6, SIDE + 0.4)
         image = density(ax, x, y, limits_of(x, y))
         density_bar(ax, image)
         expected_line(ax, law)
         fitted_line(ax, x, y, float(law["slope"]))
         ax.set(xlabel=axis_label(deltas["x"]), ylabel=axis_label(deltas["y"]))
-        say(ax, law, law_text(law))
+        plain_title(ax, law_text(law))
         ax.legend(handles=law_marks(law), loc="lower right" if rises(law) else "lower left", handlelength=2.4)
     return ax
 
@@ -87,10 +87,18 @@ def fitted_ends(
 
 
 def law_text(law: xr.Dataset) -> str:
-    """Return what was found, a line each; intervals and corrected values where they are known."""
-    lines = [f"R² {float(law['r2']):.4f}", _corrected(law, "r2", 4), f"slope {float(law['slope']):.3f}"]
-    lines += [_corrected(law, "slope", 3), f"{int(law['replicates'])} trainings at each rate"]
-    return minus("\n".join(line for line in lines if line))
+    """Return R² and slope, with their values without noise where they are known."""
+    lines = [f"{int(law['replicates'])} trainings at each rate"]
+    for name, text, digits in (("r2", "R²", 4), ("slope", "slope", 3)):
+        ends = [f"{name}_corrected_low", f"{name}_corrected_high"] if name == "r2" else [f"{name}_low", f"{name}_high"]
+        corrected = estimate_text([float(law[part]) for part in (f"{name}_corrected", *ends)], digits)
+        lines.append(f"{text} {float(law[name]):.{digits}f}{f', without noise {corrected}' * bool(corrected)}")
+    return "\n".join(lines)
+
+
+def plain_title(ax: Axes, text: str) -> None:
+    """Write lines above the axes in the weight of the text."""
+    ax.set_title(minus(text), fontsize=7.5, fontweight="normal", linespacing=1.4)
 
 
 def minus(text: str) -> str:
@@ -104,29 +112,22 @@ def minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _corrected(law: xr.Dataset, name: str, digits: int) -> str:
-    """Return a value without its noise, with its interval where there is one."""
-    low, high = ("r2_corrected_low", "r2_corrected_high") if name == "r2" else ("slope_low", "slope_high")
-    value, below, above = (float(law[part]) for part in (f"{name}_corrected", low, high))
+def estimate_text(values: Sequence[float], digits: int) -> str:
+    """Return an estimate with its interval; an empty text where it is not known.
+
+    Examples
+    --------
+    >>> estimate_text((0.5, 0.25, np.inf), 2), estimate_text((np.nan, 0.0, np.inf), 2)
+    ('0.50 (0.25 or more)', '')
+    """
+    value, low, high = values
     if not np.isfinite(value):
         return ""
-    return f"    corrected for noise {value:.{digits}f}{interval(below, above, digits)}"
-
-
-def interval(low: float, high: float, digits: int) -> str:
-    """Return an interval in brackets; nothing where neither end is known."""
     if np.isfinite([low, high]).all():
-        return f" ({low:.{digits}f} to {high:.{digits}f})"
-    if np.isfinite(low) and high == np.inf:
-        return f" ({low:.{digits}f} or more)"
-    return f" ({high:.{digits}f} or less)" if np.isfinite(high) and low == -np.inf else ""
-
-
-def say(ax: Axes, law: xr.Dataset, text: str, **look: Any) -> Any:
-    """Write into the upper corner that the points leave empty."""
-    side: dict[str, Any] = {"x": 0.02, "ha": "left"} if rises(law) else {"x": 0.98, "ha": "right"}
-    where: dict[str, Any] = {"y": 0.98, "va": "top", "transform": ax.transAxes, "ma": "left", "zorder": 5}
-    return ax.text(s=text, bbox=BOX, linespacing=1.4, **side, **where, **look)
+        return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    if np.isfinite(low):
+        return f"{value:.{digits}f} ({low:.{digits}f} or more)"
+    return f"{value:.{digits}f} ({high:.{digits}f} or less)" if np.isfinite(high) else f"{value:.{digits}f}"
 
 
 def law_marks(law: xr.Dataset) -> list[Line2D]:
