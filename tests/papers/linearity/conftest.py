@@ -346,6 +346,7 @@ def relations(rng):
     against = against.assign({name: ("bin", values) for name, values in bins.items()})
     line = {"r2_line": 0.02, "slope": -0.1, "intercept": 0.05, "r2_bins": 0.03}
     line |= {"r2_corrected": 0.01, "r2_corrected_low": 0.0, "r2_corrected_high": 0.04}
+    line |= {"r2_bins_corrected": 0.02, "r2_bins_corrected_low": 0.0, "r2_bins_corrected_high": 0.05}
     second = xr.Dataset({"derivative": (point, 10 * output), "curvature": (point, 20 * delta)})
     means = {"mean": np.array([1.0, 2, 3, 4]), "own": np.array([5.0, 6, np.nan, 8])}
     ends = {f"{name}_{end}": values + by for name, values in means.items() for end, by in (("low", -1), ("high", 2))}

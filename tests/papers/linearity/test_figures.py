@@ -141,14 +141,13 @@ def test_one_line_has_the_slope_of_the_law_and_one_that_of_least_squares(last_sh
 def test_the_title_of_the_law_has_its_numbers_without_noise_where_they_are_known(last_shift, law):
     assert title(law_scatter(last_shift, law)).splitlines() == [
         "64 trainings at each rate",
-        "R² 0.9871, without noise 0.9993 (0.9981 to 1.0005)",
-        "slope 1.950, without noise 1.970 (1.940 to 2.004)",
+        "R² 0.9871, without noise 0.9993 (0.9981 to 1)",
+        "slope 1.950, without noise 1.97 (1.94 to 2.004)",
     ]
     unknown = law.assign(r2_corrected_low=-np.inf, r2_corrected_high=np.inf, slope_corrected=np.nan)
-    assert title(law_scatter(last_shift, unknown)).splitlines()[1:] == [
-        "R² 0.9871, without noise 0.9993",
-        "slope 1.950",
-    ]
+    lines = title(law_scatter(last_shift, unknown)).splitlines()
+    assert lines[1] == "R² 0.9871, without noise 0.9993 (no interval)"
+    assert lines[2].startswith("slope 1.950, without noise not known")
 
 
 def test_bins_have_their_means_and_intervals(relations):
@@ -225,14 +224,9 @@ def test_steps_up_to_half_of_the_rate_are_framed(laws):
     assert second.patches[0].get_bbox().extents.tolist() == [-0.5, -0.5, 2.5, 2.5]
 
 
-def test_values_above_one_have_the_last_colour_and_few_cells_their_numbers(laws):
+def test_values_above_one_have_the_last_colour(laws):
     first = panels(law_grid(laws.assign(r2_corrected=laws["r2_corrected"] * 0 + 1.003)))[0]
     assert first.collections[0].norm(1.003) == first.collections[0].norm(0.999)
-    assert len(first.texts) == 6
-    rates = np.arange(1, 11) / 10
-    a, b = (part.ravel() for part in np.meshgrid(rates, rates))
-    many = laws.isel(law=np.zeros(100, int)).assign(a=("law", a), b=("law", b), r2_corrected=("law", a * b))
-    assert not panels(law_grid(many))[0].texts
 
 
 def test_both_blocks_show_their_images_the_most_extreme_first(gains, images, rng):
@@ -286,5 +280,5 @@ def test_figures_refuse_other_data(shifts, course_of_law, laws, gains, images, r
         image_sheet(gains, images | {"least": np.zeros((3, 5, 5))})
     with pytest.raises(InputError, match="images must be an array for each of most and least"):
         image_sheet(gains, {"most": images["most"]})
-    with pytest.raises(InputError, match=r"found must be of dimensions \(sample, output, bin\)"):
+    with pytest.raises(InputError, match=r"relation must be of dimensions \(sample, output, bin\)"):
         delta_by_output(relations["delta"].isel(bin=0))

@@ -106,27 +106,25 @@ def test_the_grid_shows_where_the_law_breaks(grid, line, simulated):
     assert Reported(*simulated("bent", grid=True)).holds("near", "far", "smaller") == [False, True, False]
 
 
-@pytest.mark.parametrize("noise", [0.3, 2.0])
-def test_laws_that_are_straight_are_not_judged_by_chance(simulated, noise):
-    near, far, smaller = Reported(*simulated(noise=noise, grid=True, pairing="independent")).holds(
-        "near", "far", "smaller"
-    )
+def test_laws_that_are_straight_are_not_judged_by_chance(simulated):
+    noisy = Reported(*simulated(noise=0.3, grid=True, pairing="independent"))
+    near, far, smaller = noisy.holds("near", "far", "smaller")
     assert near is not False
     assert far is not True
     assert smaller is None
 
 
-@pytest.mark.parametrize(("unknown", "holds"), [(0, True), (13, True), (14, None), (27, None)])
-def test_laws_that_are_not_known_can_turn_the_verdict(simulated, unknown, holds):
+def test_laws_that_are_not_known_can_turn_the_verdict(simulated):
     records, options = simulated(noise=0.001, grid=True)
     results = STUDY.results(records, options)
     laws = results["perceptron/laws"].to_dataset()
     near = np.flatnonzero(~laws["swapped"] & (laws["size"] <= 0.5 + 1e-9))
     assert len(near) == 27
-    lost = xr.DataArray(np.isin(np.arange(laws.sizes["law"]), near[:unknown]), dims="law")
-    some = laws[["r2_corrected", "r2_corrected_low", "r2_corrected_high"]].where(~lost)
-    results["perceptron/laws"] = xr.DataTree(laws.assign(some))
-    assert next(claim for claim in STUDY.judged(results) if claim.id == "near").holds is holds
+    for unknown, holds in ((0, True), (13, True), (14, None), (27, None)):
+        lost = xr.DataArray(np.isin(np.arange(laws.sizes["law"]), near[:unknown]), dims="law")
+        some = laws[["r2_corrected", "r2_corrected_low", "r2_corrected_high"]].where(~lost)
+        results["perceptron/laws"] = xr.DataTree(laws.assign(some))
+        assert next(claim for claim in STUDY.judged(results) if claim.id == "near").holds is holds
 
 
 def test_each_law_is_counted_once(grid):

@@ -76,13 +76,13 @@ class Statement:
 def claims(results: xr.DataTree) -> list[Claim]:
     """Return every statement for every network; only once if it cannot be checked for any."""
     options, known = results.attrs["options"], networks(results)
-    made = []
+    judged = []
     for statement in STATEMENTS:
         together = len(known) == 1 or statement.needs(results, options)
         for network in known[:1] if together else known:
             setting = _setting(options, network.attrs["rates"])
-            made.append(statement.claim("" if together else network.name, network.name, setting))
-    return made
+            judged.append(statement.claim("" if together else network.name, network.name, setting))
+    return judged
 
 
 def _setting(options: Options, rates: Rates) -> str:

@@ -16,7 +16,7 @@ _SCALARS, _SCALARS_OF_CLASSES = 4, 5
 def estimate(replication: Replication, device: str = "auto") -> Estimate:
     """Return what a replication will cost on this machine.
 
-    Counted are making the networks, all steps, and what they put out in the end; tracing, which takes seconds once
+    Counted are making the networks, all steps, and their outputs in the end; tracing, which takes seconds once
     before the first step, is not.
 
     Parameters
@@ -61,7 +61,7 @@ def _bytes_of(replication: Replication) -> int:
 
 
 def _outputs_of_one(replication: Replication, samples: Arrays) -> int:
-    """Return the size of what a network puts out for one sample."""
+    """Return the size of the output of a network for one sample."""
     dtype = getattr(torch, replication.dtype)
     one = torch.from_numpy(samples.inputs[:1])
     with torch.random.fork_rng(devices=()), torch.no_grad():

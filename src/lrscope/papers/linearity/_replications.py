@@ -93,7 +93,7 @@ def engine(options: Options, device: str) -> Engine:
 
 def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arrays, Arrays]) -> Replication:
     recipe = RECIPES.get(model, PLAIN)
-    made = Replication(
+    replication = Replication(
         data=data,
         model=_model(model, data, samples),
         lrs=options.rates(model).lrs,
@@ -106,17 +106,17 @@ def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arr
         batch_size=options.batch_size or min(recipe.batch_size, len(samples[0].inputs)),
         batches=min(MAX_BATCHES, options.replicates),
     )
-    _refuse_untrainable(made)
-    return made
+    _refuse_untrainable(replication)
+    return replication
 
 
-def _refuse_untrainable(made: Replication) -> None:
-    """Refuse what cannot be trained before anything is written: let a network of a user's own take a step."""
-    if isinstance(made.model, Imported):
-        estimate(made.experiments(range(1))[0], device="cpu", steps=1)
+def _refuse_untrainable(replication: Replication) -> None:
+    """Refuse what cannot be trained before anything is written: let a network of the user take a step."""
+    if isinstance(replication.model, Imported):
+        estimate(replication.experiments(range(1))[0], device="cpu", steps=1)
     else:
         with torch.random.fork_rng(devices=()):
-            made.model()
+            replication.model()
 
 
 def _model(name: str, data: DataSet, samples: tuple[Arrays, Arrays]) -> Any:

@@ -27,7 +27,7 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     """Return the sections of the report; those without anything to show are left out."""
     grid = [each.name for each in networks(results, GRID)]
     lost = [text for text in map(unknown, networks(results)) if text]
-    made = [
+    parts = [
         Section("Unavailable", "\n\n".join([*lost, UNAVAILABLE]), [tables.rates] if lost else []),
         Section("The law", LAW, _law(results)),
         Section("How many trainings", NOISE, _noise(results, options)),
@@ -41,7 +41,7 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
         ),
         Section("Every law of the grid", "", [tables.law_of_grid(name) for name in grid], collapsed=True),
     ]
-    return [section for section in made if section.items]
+    return [section for section in parts if section.items]
 
 
 def _law(results: xr.DataTree) -> list[Any]:

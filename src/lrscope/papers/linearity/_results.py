@@ -59,10 +59,10 @@ def networks(results: xr.DataTree, node: str = "") -> list[Network]:
 
 def across(results: xr.DataTree, node: str) -> xr.Dataset:
     """Return a node of all networks that have it, along the dimension ``network``."""
-    found = networks(results, node)
-    names = xr.Variable("network", [each.name for each in found])
+    known = networks(results, node)
+    names = xr.Variable("network", [each.name for each in known])
     rules: dict[str, Any] = {"join": "outer", "data_vars": "all", "coords": "minimal", "compat": "override"}
-    joined: xr.Dataset = xr.concat([each[node].to_dataset() for each in found], names, **rules)
+    joined: xr.Dataset = xr.concat([each[node].to_dataset() for each in known], names, **rules)
     return joined
 
 

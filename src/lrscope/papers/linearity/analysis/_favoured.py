@@ -12,7 +12,7 @@ from lrscope.papers.linearity.analysis._means import (
     LR,
     labelled,
     means_of,
-    places_of,
+    positions_of,
     trained_at,
 )
 
@@ -61,8 +61,8 @@ def favoured(sums: xr.Dataset, eta: float, b: float, count: int = 24) -> xr.Data
         raise must_be("count", "a positive integer", count)
     if "learned_targets" not in sums:
         raise must_be("sums", "sums with learned_targets", ", ".join(map(str, sums)))
-    places = places_of(sums, eta, b=b)
-    (chosen_low, chosen_high), (low, high) = _halves(sums, places)
+    rates = positions_of(sums, eta, b=b)
+    (chosen_low, chosen_high), (low, high) = _halves(sums, rates)
     targets = sums["learned_targets"].values
     classes = np.unique(targets)
     chosen = [
@@ -90,14 +90,14 @@ def favoured(sums: xr.Dataset, eta: float, b: float, count: int = 24) -> xr.Data
     return _labelled(result.drop_vars(LEARNED, errors="ignore"), eta, b)
 
 
-def _halves(sums: xr.Dataset, places: list[int]) -> list[tuple[xr.DataArray, xr.DataArray]]:
+def _halves(sums: xr.Dataset, rates: list[int]) -> list[tuple[xr.DataArray, xr.DataArray]]:
     """Return the confidences (learned_sample) at two rates, in every other batch, and in those between.
 
     Raises
     ------
     InputError : the outputs were not recorded, or there are fewer than two batches.
     """
-    some = trained_at(sums, places, CLASS_OUTPUT)
+    some = trained_at(sums, rates, CLASS_OUTPUT)
     if some.sizes[BATCH] < 2:
         raise must_be(
             "replicates", "in two batches at least at both rates", some.sizes[BATCH], "Train more replicates."
@@ -114,11 +114,11 @@ def _of_class(
     ends = np.quantile(low[members], BAND)
     band = members[(low[members] >= ends[0]) & (low[members] <= ends[1])]
     ascending = band[np.argsort((high - low)[band], kind="stable")]
-    found = np.full((len(SIDES), count), NO_SAMPLE, dtype=np.int64)
+    positions = np.full((len(SIDES), count), NO_SAMPLE, dtype=np.int64)
     taken = min(count, len(band) // 2)
-    found[0, :taken] = ascending[::-1][:taken]
-    found[1, :taken] = ascending[:taken]
-    return found, len(band)
+    positions[0, :taken] = ascending[::-1][:taken]
+    positions[1, :taken] = ascending[:taken]
+    return positions, len(band)
 
 
 def _labelled(result: xr.Dataset, eta: float, b: float) -> xr.Dataset:

@@ -129,14 +129,14 @@ class Batches:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, sums: xr.Dataset, places: Sequence[int]) -> "Batches":
+    def of(cls, sums: xr.Dataset, positions: Sequence[int]) -> "Batches":
         """Return the products of the outputs at these rates, of batches that have replicates at each of them.
 
         Raises
         ------
         InputError : outputs were not recorded, or no batch has replicates at each of the rates.
         """
-        return cls._products(trained_at(sums, places))
+        return cls._products(trained_at(sums, positions))
 
     @classmethod
     def everywhere(cls, sums: xr.Dataset) -> "Batches":
@@ -163,9 +163,9 @@ class Batches:
         points = outputs.sizes[SAMPLE] * outputs.sizes[OUTPUT]
         return cls(total.reshape(counts.shape * 2) / points, counts.values)
 
-    def at(self, places: Sequence[int]) -> "Batches":
+    def at(self, positions: Sequence[int]) -> "Batches":
         """Return the same of some of the rates, in this order, of batches that have replicates at each of them."""
-        here = list(places)
+        here = list(positions)
         whole = (self.counts[here] > 0).all(axis=0)
         products = self.products[here][:, :, here]
         return Batches(products[:, whole][..., whole], self.counts[here][:, whole])

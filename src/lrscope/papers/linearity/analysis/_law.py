@@ -17,7 +17,7 @@ from lrscope.papers.linearity.analysis._jackknife import (
     r_squared,
     ratio_interval,
 )
-from lrscope.papers.linearity.analysis._means import BATCH, LR, REPLICATES, labelled, places_of
+from lrscope.papers.linearity.analysis._means import BATCH, LR, REPLICATES, labelled, positions_of
 
 LAW = "law"
 TEXTS = {
@@ -77,7 +77,7 @@ def law(sums: xr.Dataset, eta: float, a: float, b: float, confidence: float = 0.
     Fuller: Measurement Error Models (1987), section 1.2.
     """
     check_confidence(confidence)
-    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    batches = Batches.of(sums, positions_of(sums, eta, a=a, b=b))
     return labelled(xr.Dataset(_values(batches, eta, a, b, confidence)), TEXTS, UNITS)
 
 
@@ -109,9 +109,9 @@ def laws(sums: xr.Dataset, confidence: float = 0.95) -> xr.Dataset:
     known = Batches.everywhere(sums)
     rows = []
     for base in range(len(rates) - 2):
-        for places in permutations([place for place in range(len(rates)) if place != base], 2):
-            a, b = (float(f"{rates[place] - rates[base]:.12g}") for place in places)
-            batches = known.at([base, *places])
+        for positions in permutations([place for place in range(len(rates)) if place != base], 2):
+            a, b = (float(f"{rates[place] - rates[base]:.12g}") for place in positions)
+            batches = known.at([base, *positions])
             values = _without_trainings if len(batches.weights) < MIN_BATCHES else _values
             rows.append(values(batches, float(rates[base]), a, b, confidence))
     columns = {name: (LAW, np.array([row[name] for row in rows])) for name in rows[0]}

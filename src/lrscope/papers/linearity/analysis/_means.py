@@ -1,7 +1,7 @@
 """Sums over repeated trainings, and the mean outputs of networks that follow from them.
 
 A *replicate* is one repetition of a training, at each learning rate; *batches* of neighbouring replicates are summed
-apart, so that batches can be left out (jackknife), resampled, or multiplied with each other.
+separately, so that batches can be left out (jackknife), resampled, or multiplied with each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,8 +80,8 @@ def _in_order(grid: xr.Dataset) -> xr.Dataset:
 
 
 def _first_trained(counts: xr.DataArray) -> dict[str, int]:
-    places = np.argwhere(counts.transpose(LR, BATCH).values > 0)
-    return {LR: int(places[0][0]), BATCH: int(places[0][1])}
+    positions = np.argwhere(counts.transpose(LR, BATCH).values > 0)
+    return {LR: int(positions[0][0]), BATCH: int(positions[0][1])}
 
 
 def _without_gaps(sums: xr.DataArray, counts: xr.DataArray) -> xr.DataArray:
@@ -89,39 +89,32 @@ def _without_gaps(sums: xr.DataArray, counts: xr.DataArray) -> xr.DataArray:
     return sums if complete else sums.where(counts > 0, 0).transpose(*sums.dims)
 
 
-def place_of(sums: xr.Dataset, rate: float, name: str) -> int:
-    """Return where a rate stands among the rates.
+def positions_of(sums: xr.Dataset, eta: float, **offsets: float) -> list[int]:
+    """Return the positions of eta and eta + each offset among the rates.
 
     Raises
     ------
-    InputError : nothing was trained at this rate, or these are not `summed` records.
+    InputError : an offset is zero, two are equal, nothing was trained at one of the rates, or these are not `summed`
+        records.
     """
     if REPLICATES not in sums or set(sums[REPLICATES].dims) != {LR, BATCH}:
         raise must_be("sums", "those that analysis.summed returns", ", ".join(map(str, sums)) or "nothing")
-    rates = sums[LR].values
-    place = int(np.argmin(np.abs(rates - rate)))
-    if not abs(rates[place] - rate) <= CLOSE * abs(rate):
-        raise must_be(name, f"one of the rates {', '.join(f'{one:.6g}' for one in rates)}", float(f"{rate:.9g}"))
-    return place
-
-
-def places_of(sums: xr.Dataset, eta: float, **offsets: float) -> list[int]:
-    """Return where eta and eta + each offset stand among the rates.
-
-    Raises
-    ------
-    InputError : an offset is zero, two are equal, or nothing was trained at one of the rates.
-    """
     for name, offset in offsets.items():
         if not (offset != 0 and np.isfinite(offset)):
             raise must_be(name, "a finite number other than zero", offset)
     if len(set(offsets.values())) < len(offsets):
         raise must_be(" and ".join(offsets), "different", list(offsets.values()))
-    there = [place_of(sums, eta + offset, f"eta + {name}") for name, offset in offsets.items()]
-    places = [place_of(sums, eta, "eta"), *there]
-    if len(set(places)) < len(places):
+    rates = sums[LR].values
+    positions = []
+    for name, wanted in {"eta": eta, **{f"eta + {name}": eta + offset for name, offset in offsets.items()}}.items():
+        place = int(np.argmin(np.abs(rates - wanted)))
+        if not abs(rates[place] - wanted) <= CLOSE * abs(wanted):
+            known = ", ".join(f"{one:.6g}" for one in rates)
+            raise must_be(name, f"one of the rates {known}", float(f"{wanted:.9g}"))
+        positions.append(place)
+    if len(set(positions)) < len(positions):
         raise must_be(" and ".join(offsets), "different from each other and from zero", list(offsets.values()))
-    return places
+    return positions
 
 
 def recorded(sums: xr.Dataset, name: str) -> xr.Dataset:
@@ -136,24 +129,20 @@ def recorded(sums: xr.Dataset, name: str) -> xr.Dataset:
     return sums
 
 
-def trained_at(sums: xr.Dataset, places: Sequence[int], name: str = OUTPUTS) -> xr.Dataset:
+def trained_at(sums: xr.Dataset, positions: Sequence[int], name: str = OUTPUTS) -> xr.Dataset:
     """Return ``replicates`` and the variable at these rates, in this order, of batches with replicates at all of them.
 
     Raises
     ------
     InputError : the variable was not recorded, or there is no such batch.
     """
-    counts = recorded(sums, name)[REPLICATES].isel({LR: list(places)})
+    counts = recorded(sums, name)[REPLICATES].isel({LR: list(positions)})
     whole = np.flatnonzero((counts > 0).all(LR).values)
     if not len(whole):
         raise must_be("replicates", "one training at least at each of the rates", counts.sum(BATCH).values.tolist())
-    every = len(whole) == sums.sizes[BATCH]
-    some = sums[[REPLICATES, name]].isel({LR: list(places)} if _moved(sums, places) else {})
-    return some if every else some.isel({BATCH: whole})
-
-
-def _moved(sums: xr.Dataset, places: Sequence[int]) -> bool:
-    return list(places) != list(range(sums.sizes[LR]))
+    in_order = list(positions) == list(range(sums.sizes[LR]))  # selecting would copy
+    some = sums[[REPLICATES, name]].isel({} if in_order else {LR: list(positions)})
+    return some if len(whole) == sums.sizes[BATCH] else some.isel({BATCH: whole})
 
 
 def is_common(sums: xr.Dataset) -> bool:
@@ -213,7 +202,7 @@ def deltas(sums: xr.Dataset, eta: float, a: float, b: float) -> xr.Dataset:
     ------
     InputError : a or b is zero, both are equal, or a rate is not among the rates.
     """
-    some = trained_at(sums, places_of(sums, eta, a=a, b=b))
+    some = trained_at(sums, positions_of(sums, eta, a=a, b=b))
     counts = some[REPLICATES].cumsum(BATCH)
     means = some[OUTPUTS].cumsum(BATCH) / counts
     base = means.isel({LR: 0}, drop=True)

@@ -14,7 +14,7 @@ from lrscope.papers.linearity.analysis._jackknife import (
     r_squared,
     ratio_interval,
 )
-from lrscope.papers.linearity.analysis._means import REPLICATES, is_common, labelled, places_of
+from lrscope.papers.linearity.analysis._means import REPLICATES, is_common, labelled, positions_of
 
 PRODUCTS = {"xx": (X, X), "xy": (X, Y), "yy": (Y, Y)}
 AT_ETA, AT_A, AT_B = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -42,7 +42,7 @@ def law_by_replicates(sums: xr.Dataset, eta: float, a: float, b: float) -> xr.Da
     ------
     InputError : a or b is zero, both are equal, or a rate is not among the rates.
     """
-    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    batches = Batches.of(sums, positions_of(sums, eta, a=a, b=b))
     seen = {name: batches.observed(*two) for name, two in PRODUCTS.items()}
     counts = batches.cumulated
     signal, noise = _signal(batches), _noise(batches)
@@ -95,7 +95,7 @@ def replicates_for(sums: xr.Dataset, eta: float, a: float, b: float, r2: float) 
     """
     if not 0 < r2 < 1:
         raise must_be("r2", "between 0 and 1", r2)
-    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    batches = Batches.of(sums, positions_of(sums, eta, a=a, b=b))
     needed = np.ceil(_needed(_signal(batches), _noise(batches), r2) - 1e-9)
     attrs = {"long_name": f"replicates for an R² of {r2:.4g}", "units": "replicates"}
     return xr.DataArray(max(1.0, needed), attrs=attrs, name="replicates_for")
@@ -145,7 +145,7 @@ def seeds_saved(sums: xr.Dataset, eta: float, a: float, b: float, confidence: fl
     InputError : as `law`.
     """
     check_confidence(confidence)
-    batches = Batches.of(sums, places_of(sums, eta, a=a, b=b))
+    batches = Batches.of(sums, positions_of(sums, eta, a=a, b=b))
     replicates = int(batches.cumulated[-1])
     check_batches(len(batches.weights), replicates)
     values: dict[str, float] = {"replicates": replicates}

@@ -22,7 +22,7 @@ from lrscope.papers.linearity.analysis._means import (
     POINT,
     REPLICATES,
     labelled,
-    places_of,
+    positions_of,
     trained_at,
 )
 
@@ -66,10 +66,10 @@ def delta_against_output(
     check_confidence(confidence)
     if not (isinstance(bins, int | np.integer) and bins > 0):
         raise must_be("bins", "a positive integer", bins)
-    places = places_of(sums, eta, b=b)
-    batches = Batches.of(sums, places)
+    positions = positions_of(sums, eta, b=b)
+    batches = Batches.of(sums, positions)
     check_batches(len(batches.weights), int(batches.cumulated[-1]))
-    some = trained_at(sums, places).drop_vars([LR, BATCH], errors="ignore")
+    some = trained_at(sums, positions).drop_vars([LR, BATCH], errors="ignore")
     means = some[OUTPUTS].sum(BATCH) / some[REPLICATES].sum(BATCH)
     output = means.isel({LR: 0})
     result = xr.Dataset({"output": output, "delta": means.isel({LR: 1}) - output})

@@ -12,7 +12,7 @@ from lrscope.papers.linearity.analysis._jackknife import (
     quotient,
     ratio_interval,
 )
-from lrscope.papers.linearity.analysis._means import LR, labelled, mean_outputs, places_of
+from lrscope.papers.linearity.analysis._means import LR, labelled, mean_outputs, positions_of
 
 
 def second_order(sums: xr.Dataset, eta: float, a: float, b: float, confidence: float = 0.95) -> xr.Dataset:
@@ -45,8 +45,8 @@ def second_order(sums: xr.Dataset, eta: float, a: float, b: float, confidence: f
     InputError : as `law`.
     """
     check_confidence(confidence)
-    places = places_of(sums, eta, a=a, b=b)
-    batches = Batches.of(sums, places)
+    positions = positions_of(sums, eta, a=a, b=b)
+    batches = Batches.of(sums, positions)
     check_batches(len(batches.weights), int(batches.cumulated[-1]))
     of_x, of_y = -(b**2) / (a * (b - a)), b / (b - a)
     bent = tuple(of_x * x + of_y * y for x, y in zip(X, Y, strict=True))
@@ -55,7 +55,7 @@ def second_order(sums: xr.Dataset, eta: float, a: float, b: float, confidence: f
     values = _ratio("share", square, delta, confidence) | _ratio("ratio", square, linear, confidence)
     values["share_observed"] = quotient(*(batches.in_all(one, one) for one in (bent, Y)))
     means = mean_outputs(sums)
-    base, at_a, at_b = (means.isel({LR: place}, drop=True) for place in places)
+    base, at_a, at_b = (means.isel({LR: place}, drop=True) for place in positions)
     first, second = (at_a - base) / a, (at_b - base) / b
     half = (second - first) / (b - a)
     texts = {

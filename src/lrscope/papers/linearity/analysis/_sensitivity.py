@@ -13,7 +13,7 @@ from lrscope.papers.linearity.analysis._means import (
     REPLICATES,
     SAMPLE,
     labelled,
-    places_of,
+    positions_of,
     trained_at,
 )
 
@@ -41,7 +41,7 @@ def output_sensitivity(sums: xr.Dataset, eta: float, a: float, confidence: float
         between 0 and 1.
     """
     check_confidence(confidence)
-    some = trained_at(sums, places_of(sums, eta, a=a))
+    some = trained_at(sums, positions_of(sums, eta, a=a))
     check_batches(some.sizes[BATCH], int(some[REPLICATES].sum(BATCH).min()))
     some = some.drop_vars([LR, BATCH], errors="ignore")
     counts, totals = some[REPLICATES].sum(BATCH), some[OUTPUTS].sum(BATCH)

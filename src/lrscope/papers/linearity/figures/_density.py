@@ -19,7 +19,7 @@ Cells = tuple[int, int]
 SQUARE: Cells = (CELLS, CELLS)
 ROOM = 0.04
 """Of the span of the points, left free on each side."""
-FEW = 200
+NAMED_UP_TO = 200
 """Points in the fullest cell up to which the colour bar names more than powers of ten."""
 Limits = tuple[float, float, float, float]
 """Ends of the horizontal axis, then of the vertical one."""
@@ -73,7 +73,7 @@ def density_bar(ax: Axes, image: AxesImage) -> None:
     """Put a colour bar beside an Axes that says how many points a colour stands for."""
     bar = figure_of(ax).colorbar(image, ax=ax, pad=0.02, aspect=30, shrink=0.6, anchor=(0, 0))
     last = image.get_clim()[1] or 1.0
-    steps = (1, 2, 5) if last <= FEW else (1,)
+    steps = (1, 2, 5) if last <= NAMED_UP_TO else (1,)
     ticks = [step * 10**decade for decade in range(9) for step in steps if step * 10**decade <= last]
     bar.ax.yaxis.set(major_locator=FixedLocator(ticks), minor_locator=NullLocator())
     bar.ax.yaxis.set_major_formatter("{x:g}")

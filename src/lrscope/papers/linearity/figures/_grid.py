@@ -13,19 +13,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from lrscope.figures._heat import MAP
-from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, new_figure, rate_text, require, style
+from lrscope.figures._style import FAINT, SOFT, WIDTH, new_figure, rate_text, require, style
 from lrscope.papers.linearity.figures._scatter import LEAST, minus
 
 LEVELS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1)
 """Between them a colour each: most of what matters lies close to 1."""
 NEAR = 0.5 + 1e-9
 """Of a / eta and b / eta, in size: beyond it the source's law begins to break down."""
-FEW = 6
-"""Cells along a side up to which each has its number."""
 MANY = 9
 """Labels along a side at most."""
-LETTERS = 14
-"""Of all labels under a panel, up to which they stand upright."""
 FRAME: dict[str, Any] = {"color": LEAST["color"], "linewidth": 1.4}
 COLUMNS = 3
 """Panels beside each other at most."""
@@ -45,7 +41,7 @@ def law_grid(laws: xr.Dataset, name: str = "r2_corrected", label: str = "R², co
     Returns
     -------
     Figure : columns are a / eta, rows b / eta, in their order, not to scale; grey where there is no pair. Framed are
-        the pairs with both at most one half in size. Numbers stand in the cells where they are few
+        the pairs with both at most one half in size
 
     Raises
     ------
@@ -97,13 +93,10 @@ def _panel(ax: Axes, laws: xr.Dataset, name: str, norm: BoundaryNorm) -> None:
     ax.set_facecolor(FAINT)
     edges = np.arange(len(ratios) + 1) - 0.5
     ax.pcolormesh(edges, edges, values, cmap=MAP, norm=norm, edgecolors="white", linewidth=0.6)
-    if len(ratios) <= FEW:
-        _numbers(ax, values, norm)
     _frame(ax, np.flatnonzero(np.abs(ratios) <= NEAR))
     shown = np.arange(0, len(ratios), -(-len(ratios) // MANY))
     texts = [minus(f"{ratios[place]:.2g}") for place in shown.tolist()]
-    crowded = sum(map(len, texts)) > LETTERS
-    ax.set_xticks(shown, texts, rotation=90 if crowded else 0)
+    ax.set_xticks(shown, texts, rotation=90)
     ax.set_yticks(shown, texts)
     ax.set_aspect("equal")
     ax.tick_params(length=0)
@@ -122,16 +115,6 @@ def cells(laws: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     column, row = (np.abs(steps[:, None] - part).argmin(0) for part in (a, b))
     values[row, column] = laws[name].values
     return steps, values
-
-
-def _numbers(ax: Axes, values: np.ndarray, norm: BoundaryNorm) -> None:
-    for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            red, green, blue, _ = colormaps[MAP](norm(value))
-            dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
-            text = f"{value:.3f}".removeprefix("0")
-            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6}
-            ax.text(column, row, text, color="white" if dark else INK, **look)
 
 
 def _frame(ax: Axes, near: np.ndarray) -> None:

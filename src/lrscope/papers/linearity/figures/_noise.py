@@ -22,8 +22,6 @@ TICKS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 
 """Places of R² with a number, each time about half as far from 1."""
 ROOM = 0.25
 """Between the outermost values and the ends of the axis, in log-odds."""
-DECADES = 300
-"""Factor between the ends of the axis from which on powers of ten alone are named."""
 MARGIN = 1.25
 """Factor between the outermost numbers of trainings and the ends of the axis."""
 
@@ -96,28 +94,13 @@ def r2_axis(ax: Axes, values: np.ndarray) -> None:
 
 
 def replicate_axis(ax: Axes, numbers: list[np.ndarray]) -> None:
-    """Make the horizontal axis one of numbers of trainings, logarithmic, with ticks 1, 2, 5 of each power of ten."""
+    """Make the horizontal axis one of numbers of trainings, logarithmic."""
     known = np.concatenate(numbers)
     known = known[np.isfinite(known) & (known > 0)]
-    low, high = known.min() / MARGIN, known.max() * MARGIN
     ax.set_xscale("log")
-    ax.set_xlim(low, high)
-    ticks = round_numbers(low, high)
-    ax.xaxis.set(major_locator=FixedLocator(ticks), minor_locator=NullLocator())
+    ax.set_xlim(known.min() / MARGIN, known.max() * MARGIN)
     ax.xaxis.set(major_formatter="{x:,.0f}", minor_formatter=NullFormatter())
     ax.set_xlabel("trainings at each rate")
-
-
-def round_numbers(low: float, high: float) -> list[int]:
-    """Return 1, 2, 5 of each power of ten between both ends, or the powers alone where they are far apart.
-
-    Examples
-    --------
-    >>> round_numbers(8, 300), round_numbers(8, 30_000)
-    ([10, 20, 50, 100, 200], [10, 100, 1000, 10000])
-    """
-    steps = (1, 2, 5) if high / low < DECADES else (1,)
-    return [step * 10**decade for decade in range(9) for step in steps if low <= step * 10**decade <= high]
 
 
 def _mark(ax: Axes, wanted: float, needed: Mapping[str, float], palette: Mapping[str, str]) -> None:

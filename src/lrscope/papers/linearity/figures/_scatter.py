@@ -1,6 +1,5 @@
 """Is the effect of the learning rate linear? The change of every mean output at one rate against that at another."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from lrscope.figures._style import INK, axis_label, new_axes, require, style
+from lrscope.papers.linearity._text import with_interval
 from lrscope.papers.linearity.figures._density import density, density_bar, limits_of
 
 LEAST: dict[str, Any] = {"color": "#d1005d", "linewidth": 0.8, "zorder": 3}
@@ -87,13 +87,19 @@ def fitted_ends(
 
 
 def law_text(law: xr.Dataset) -> str:
-    """Return R² and slope, with their values without noise where they are known."""
-    lines = [f"{int(law['replicates'])} trainings at each rate"]
-    for name, text, digits in (("r2", "R²", 4), ("slope", "slope", 3)):
-        ends = [f"{name}_corrected_low", f"{name}_corrected_high"] if name == "r2" else [f"{name}_low", f"{name}_high"]
-        corrected = estimate_text([float(law[part]) for part in (f"{name}_corrected", *ends)], digits)
-        lines.append(f"{text} {float(law[name]):.{digits}f}{f', without noise {corrected}' * bool(corrected)}")
-    return "\n".join(lines)
+    """Return R² and slope, and their values without noise."""
+    r2, slope = (
+        with_interval([float(law[name]) for name in names], 4)
+        for names in (
+            ("r2_corrected", "r2_corrected_low", "r2_corrected_high"),
+            ("slope_corrected", "slope_low", "slope_high"),
+        )
+    )
+    return (
+        f"{int(law['replicates'])} trainings at each rate\n"
+        f"R² {float(law['r2']):.4f}, without noise {r2}\n"
+        f"slope {float(law['slope']):.3f}, without noise {slope}"
+    )
 
 
 def plain_title(ax: Axes, text: str) -> None:
@@ -110,24 +116,6 @@ def minus(text: str) -> str:
     '−2'
     """
     return text.replace("-", "−")
-
-
-def estimate_text(values: Sequence[float], digits: int) -> str:
-    """Return an estimate with its interval; an empty text where it is not known.
-
-    Examples
-    --------
-    >>> estimate_text((0.5, 0.25, np.inf), 2), estimate_text((np.nan, 0.0, np.inf), 2)
-    ('0.50 (0.25 or more)', '')
-    """
-    value, low, high = values
-    if not np.isfinite(value):
-        return ""
-    if np.isfinite([low, high]).all():
-        return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-    if np.isfinite(low):
-        return f"{value:.{digits}f} ({low:.{digits}f} or more)"
-    return f"{value:.{digits}f} ({high:.{digits}f} or less)" if np.isfinite(high) else f"{value:.{digits}f}"
 
 
 def law_marks(law: xr.Dataset) -> list[Line2D]:

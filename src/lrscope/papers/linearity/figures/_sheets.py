@@ -28,7 +28,7 @@ WORDS = {
     "mean_confidence_high": ".2f",
     "mean_choosing_change": "+.2f",
 }
-"""What is told below a block, and how its number is written."""
+"""Means that are written below a block, and the format of each."""
 
 
 def image_sheet(favoured: xr.Dataset, images: Mapping[str, np.ndarray], name: str = "") -> Figure:
@@ -38,7 +38,7 @@ def image_sheet(favoured: xr.Dataset, images: Mapping[str, np.ndarray], name: st
     ----------
     favoured : Dataset (side, rank) of `analysis.favoured`, one class selected: ``position`` (-1 where there is
         none), ``change`` and the means ``mean_change``, ``mean_confidence_low``, ``mean_confidence_high`` (side); what
-        there is of these and of ``mean_choosing_change`` is told
+        there is of these and of ``mean_choosing_change`` is written
     images : side (``most``, ``least``) -> (rank, height, width) grey or (rank, height, width, 3) in colour, 0 to 1, at
         least as many as there are positions
     name : of the class, in the titles
