@@ -216,11 +216,12 @@ def test_the_contents_page_lists_what_exists():
 def test_what_most_people_need_is_imported_when_asked():
     printed = python("import lrscope, sys; lrscope.recommendation, lrscope.open_records; print('torch' in sys.modules)")
     assert printed.strip() == "False"
-    from lrscope import Experiment, Recorder, compare, train
+    from lrscope import Experiment, Recorder, Study, compare, train
 
-    assert [thing.__name__ for thing in (Experiment, Recorder, compare, train)] == [
+    assert [thing.__name__ for thing in (Experiment, Recorder, Study, compare, train)] == [
         "Experiment",
         "Recorder",
+        "Study",
         "compare",
         "train",
     ]

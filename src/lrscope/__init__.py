@@ -7,9 +7,10 @@ Most people need
     open_records                          reads the files that either has written
     final_scores, recommendation          one number a network; which rate is the best, and how sure that is
     compare, verdict                      whether the difference between two rates is real
-    write_report                          one HTML page about a run or a file of records
+    write_report                          one HTML page about a run or about files of records
+    Study                                 a question with its experiments, analyses, figures and claims
 
-as in ``lrscope.recommendation(lrscope.final_scores(lrscope.open_records("run")))``. Everything else is in a folder:
+as in ``lrscope.recommendation(lrscope.final_scores(lrscope.open_records("run.root")))``. The rest is in folders:
 `data`, `models`, `optim`, `probes` (what is trained and measured), `training`, `recorder`, `records`, `store`,
 `analysis`, `figures`, `report`, `studies`, `papers`. Each is imported when it is first used; what reads, analyses and
 draws records needs no PyTorch.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lrscope.analysis import recommendation as recommendation
     from lrscope.recorder import Recorder as Recorder
     from lrscope.store import open_records as open_records
+    from lrscope.studies import Study as Study
     from lrscope.studies import compare as compare
     from lrscope.studies import verdict as verdict
     from lrscope.studies import write_report as write_report
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "Experiment": "training",
     "Recorder": "recorder",
+    "Study": "studies",
     "Sweep": "training",
     "compare": "studies",
     "final_scores": "analysis",

@@ -12,7 +12,7 @@ from lrscope.cli import main
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block
 from lrscope.report._old import Interactive
-from lrscope.studies import Listed, Still, write_records_report
+from lrscope.studies import Listed, Still, write_records_report, write_report
 from lrscope.studies import _recorded_view as view
 from lrscope.studies._recorded import recorded_findings
 
@@ -103,7 +103,7 @@ def test_a_page_with_its_figures_and_tables_stands_beside_the_file(written, read
     monkeypatch.setattr("lrscope.studies._recorded_view.MOVING", ("weights",))
     file = written(block(leave_out=["weight_gradients"]))
     old = file.with_name("mine-report") / "figures"
-    page = write_records_report([file])
+    page = write_report(file)
     assert page == file.with_name("mine-report") / "report.html"
     drawn = {path.stem for path in old.iterdir()}
     assert drawn == {"training", "fluctuation_weights", "inactive", "dead", "activity", "survival", "lives"}

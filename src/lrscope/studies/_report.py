@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,31 @@ from lrscope.errors import InputError, unknown
 from lrscope.report import Animation, Figure, Progress, Report, Table, draw, write
 from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder
+from lrscope.studies._recorded import write_records_report
 from lrscope.studies._study import Study
 
 
-def write_report(folder: Folder, progress: Progress | None = None) -> Path:
-    """Analyse the records of a folder and write tables, figures, claims and page into it; return the page.
+def write_report(
+    source: Folder | str | PathLike[str] | Sequence[str | PathLike[str]], progress: Progress | None = None
+) -> Path:
+    """Analyse the records of a run, or of any files, and write tables, figures, claims and page; return the page.
+
+    Parameters
+    ----------
+    source : the folder of a run, which the report is written into; or one file of records or several, such as a
+        Recorder's (see `write_records_report`)
 
     Raises
     ------
     InputError : the folder holds no run, or one that did not come to its end, or no records that can be read.
     StoreError : a file cannot be written.
     """
+    if isinstance(source, Folder):
+        folder = source
+    elif isinstance(source, str | PathLike) and Path(source).suffix != ".root" and not Path(source).is_file():
+        folder = Folder(Path(source))
+    else:
+        return write_records_report([source] if isinstance(source, str | PathLike) else source, progress)
     report = report_of(folder, progress)
     page = write(report, folder.path, progress)
     histograms = study(folder.description()["study"]).histograms
