@@ -1,4 +1,4 @@
-"""Watch your own network for instability: in which order its signs come, how early, and who carries it.
+"""Watch your own network for instability: which quantity announces it, how early, and which neurons dominate it.
 
 Run it with `python examples/watch_for_instability.py`. It takes a few seconds and writes nothing.
 """
@@ -33,8 +33,8 @@ def main() -> None:
 
     onset = analysis.onsets(records)["onset"]  # (lr, criterion) updates; -1: did not happen
     print(onset.to_pandas())
-    print(analysis.lead_times(onset).to_pandas())  # by how many updates each sign came before the error rose
-    share = analysis.carriers(records, onset.sel(criterion="angle"), "sharpness_share")["share"]
+    print(analysis.lead_times(onset).to_pandas())  # by how many updates each came before the error rose
+    share = analysis.dominant_neurons(records, onset.sel(criterion="angle"), "sharpness_share")["share"]
     print(share.sel(lr=0.16).round(2).values)  # of each neuron, the output last
     alarm = analysis.alarms(records).sel(lr=0.16)
     print("alarms at", records["step"].values[alarm.values == 1])

@@ -63,13 +63,13 @@ def test_watch_for_instability(example):
     assert sum(shares) == pytest.approx(1, abs=0.05)  # nine numbers, rounded to two digits each
 
 
-def test_let_the_rate_listen(example):
-    printed = example("let_the_rate_listen.py")
-    losses = re.findall(r"constant +(\S+), listening +(\S+)", printed)
+def test_gradient_driven_rate(example):
+    printed = example("gradient_driven_rate.py")
+    losses = re.findall(r"constant +(\S+), gradient-driven +(\S+)", printed)
     assert len(losses) == 3
-    constant, listening = np.array(losses, dtype=float).T
-    assert (listening < 0.01).all()
-    assert not (constant < listening).any()
+    constant, driven = np.array(losses, dtype=float).T
+    assert (driven < 0.01).all()
+    assert not (constant < driven).any()
     assert "raised: aligned" in printed
 
 

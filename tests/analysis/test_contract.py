@@ -8,28 +8,22 @@ from xarray.core import indexing
 
 import lrscope.analysis
 from lrscope.analysis import (
-    acceleration,
     alarms,
     binned,
     by_neuron,
-    carriers,
     dead,
-    duplicates,
+    dominant_neurons,
     fluctuation,
-    judged,
     layer_norms,
     lead_times,
     life_events,
     lives,
-    norm_growth,
     onsets,
-    order_of_events,
     over_seeds,
     participation,
     reconstruction_error,
     share,
     shares,
-    similarity,
     spread,
 )
 from lrscope.records import on_grid
@@ -48,14 +42,8 @@ OF_RECORDS = {
     "shares": lambda records: shares(binned(fluctuation(records, "biases"))),
     "onsets": lambda records: onsets(records),
     "lead_times": lambda records: lead_times(onsets(records)["onset"]),
-    "order_of_events": lambda records: order_of_events(onsets(records)["onset"]),
-    "norm_growth": lambda records: norm_growth(records, onsets(records)["valley"]),
     "alarms": lambda records: alarms(records),
-    "judged": lambda records: judged(alarms(records), onsets(records)),
-    "carriers": lambda records: carriers(records, onsets(records)["onset"].sel(criterion="error")),
-    "acceleration": lambda records: acceleration(records),
-    "similarity": lambda records: similarity(records, "encoder.0", "encoder.2"),
-    "duplicates": lambda records: duplicates(records, "encoder.0", threshold=0.7),
+    "dominant_neurons": lambda records: dominant_neurons(records, onsets(records)["onset"].sel(criterion="error")),
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
 OF_RESULTS = {
@@ -69,7 +57,6 @@ OF_RESULTS = {
     "variance_split",
     "range_test",
     "range_test_agreement",
-    "alarm_score",
     "arranged",
     "over_seeds",
     "total_variation",

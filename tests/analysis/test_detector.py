@@ -1,4 +1,4 @@
-"""The alarm: the same in a loop and on records, blind to what comes, early on published runs; and how it is scored."""
+"""The alarm: the same in a loop and on records, independent of the future, early on published runs."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrscope.analysis import AlarmRule, Detector, alarm_score, alarms, judged, onsets
+from lrscope.analysis import AlarmRule, Detector, alarms, onsets
 from lrscope.errors import InputError
-from lrscope.records import on_grid
 
 ANGLES = st.one_of(st.floats(0, 180), st.sampled_from([0.0, 44.0, 46.0, np.nan]))
 VALUES = st.one_of(st.floats(0.5, 2), st.floats(0, 1e300), st.sampled_from([1.0, np.inf]))
@@ -23,7 +22,7 @@ RULES = st.builds(
     calm=st.integers(1, 4),
     window=st.integers(2, 5),
 )
-OTHER_SIGNS = st.builds(AlarmRule, angle=st.none(), norm=st.floats(1.01, 3), loss=MULTIPLES, calm=st.integers(1, 4))
+OTHER_RULES = st.builds(AlarmRule, angle=st.none(), norm=st.floats(1.01, 3), loss=MULTIPLES, calm=st.integers(1, 4))
 
 
 def series(steps):
@@ -32,13 +31,13 @@ def series(steps):
     return xr.Dataset(data, coords={"member": [0], "step": np.arange(len(steps))}, attrs={"axes": ["member"]})
 
 
-@given(STEPS, st.one_of(RULES, OTHER_SIGNS))
+@given(STEPS, st.one_of(RULES, OTHER_RULES))
 def test_the_detector_in_a_loop_equals_the_alarms_of_records(steps, rule):
     detector = Detector(rule)
     assert [detector.update(*step) for step in steps] == (alarms(series(steps), rule).values[0] == 1).tolist()
 
 
-@given(STEPS, st.one_of(RULES, OTHER_SIGNS), st.integers(1, 60))
+@given(STEPS, st.one_of(RULES, OTHER_RULES), st.integers(1, 60))
 def test_cutting_the_future_away_changes_nothing(steps, rule, length):
     whole = alarms(series(steps), rule)
     xr.testing.assert_identical(alarms(series(steps[:length]), rule), whole.isel(step=slice(length)))
@@ -55,7 +54,7 @@ def test_the_alarm_is_raised_once_after_each_calm():
     assert raised([1] * 5 + [90, 1, 90, 90, 1, 90, 90, 90], calm=5, held=3) == [12]
 
 
-def test_all_signs_that_are_given_must_hold():
+def test_all_conditions_that_are_given_must_hold():
     steps = [(1.0, 1.0, 1.0)] * 12 + [(90.0, 1.0, 1.0), (90.0, 3.0, 1.0), (90.0, 3.0, 1.2)]
     for rule, step in {
         AlarmRule(angle=45): 12,
@@ -81,77 +80,14 @@ def test_nothing_recorded_is_no_alarm_and_no_zero(records, diverge):
 @pytest.mark.parametrize("run", [("f1", 3, 1.0, 1000), ("f2", 8, 0.1, 1200), ("f1", 2, 0.4, 9_500)])
 def test_published_instabilities_are_announced(published, run):
     records = published(*run)
-    score = judged(alarms(records), onsets(records))
-    assert score["detected"].item() == 1
-    assert score["lead"].item() >= 5
+    raised_at = records["step"].values[alarms(records).values[0] == 1]
+    onset = onsets(records)["onset"].sel(criterion="error").item()
+    assert ((raised_at >= onset - 100) & (raised_at <= onset - 5)).any()
 
 
 @pytest.mark.parametrize("run", [("f1", 3, 0.1, 1000), ("f1", 3, 0.4, 5000), ("f1", 2, 0.2, 5000)])
 def test_published_stable_runs_raise_no_alarm(published, run):
     assert alarms(published(*run)).sum() == 0
-
-
-def alarm_at(*steps, length=1000):
-    flags = np.zeros((1, length))
-    flags[0, list(steps)] = 1
-    return xr.DataArray(flags, {"member": [0], "step": np.arange(length)}, attrs={"axes": ["member"]})
-
-
-def onset_at(error, risen, early=0):
-    onset = xr.DataArray([[error]], {"member": [0], "criterion": ["error"]})
-    return xr.Dataset({"onset": onset, "risen": ("member", [risen]), "early": ("member", [early])})
-
-
-def counts(judgement):
-    return [int(judgement[name].item()) for name in ("true", "false", "undecided", "late")]
-
-
-def test_what_becomes_of_an_alarm():
-    result = judged(alarm_at(100, 410, 480, 499, 500, 505, 700), onset_at(500, 510), horizon=90)
-    assert counts(result) == [3, 1, 0, 2]
-    assert (result["detected"].item(), result["lead"].item()) == (1, 90)
-    result = judged(alarm_at(409, 500), onset_at(500, 510), horizon=90)
-    assert counts(result) == [0, 1, 0, 1]
-    assert result["detected"].item() == 0
-    assert result["lead"].isnull().item()
-
-
-def test_the_end_of_a_run_decides_nothing():
-    result = judged(alarm_at(100, 899, 900, 999), onset_at(-1, -1), horizon=100)
-    assert counts(result) == [0, 2, 2, 0]
-    assert result["detected"].isnull().item()
-
-
-def test_runs_unstable_from_the_start_are_counted_apart():
-    result = judged(alarm_at(3), onset_at(1, 2, early=1))
-    assert all(array.isnull().item() for array in result.values())
-    score = alarm_score(result)
-    assert (score["members"].item(), score["early"].item(), score["onsets"].item()) == (0, 1, 0)
-    assert all(score[name].isnull().all() for name in ("precision", "recall", "f1", "lead"))
-
-
-def test_precision_recall_and_lead_of_many():
-    runs = [
-        judged(alarm_at(480), onset_at(500, 510)),
-        judged(alarm_at(460, 490), onset_at(500, 510)),
-        judged(alarm_at(505), onset_at(500, 510)),
-        judged(alarm_at(100), onset_at(-1, -1)),
-        judged(alarm_at(), onset_at(-1, -1)),
-    ]
-    score = alarm_score(xr.concat(runs, "member"))
-    assert score["precision"].item() == 3 / 4
-    assert score["recall"].item() == 2 / 3
-    assert score["f1"].item() == pytest.approx(2 * 0.75 * (2 / 3) / (0.75 + 2 / 3))
-    assert score["lead"].values.tolist() == pytest.approx([22, 30, 38])
-
-
-def test_a_score_of_each_learning_rate(records):
-    judgement = judged(alarms(records, AlarmRule(angle=20, calm=1)), onsets(records), horizon=2)
-    by_lr = alarm_score(on_grid(judgement), "seed")
-    assert by_lr["precision"].dims == ("lr",)
-    for lr in records["lr"].values:
-        alone = alarm_score(judgement.isel(member=np.flatnonzero(judgement["lr"] == lr)))
-        xr.testing.assert_equal(by_lr.sel(lr=lr, drop=True), alone)
 
 
 @pytest.mark.parametrize(
@@ -170,10 +106,6 @@ def test_rules_are_checked(wrong, said):
         AlarmRule(**wrong)
 
 
-def test_what_is_needed_is_named(records):
-    with pytest.raises(InputError, match="horizon must be at least 1 update; got 0"):
-        judged(alarms(records), onsets(records), horizon=0)
-    with pytest.raises(InputError, match="dims must be one of member; got 'seed'"):
-        alarm_score(judged(alarms(records), onsets(records)), "seed")
+def test_signals_must_be_recorded_together(records):
     with pytest.raises(InputError, match="must be recorded at the same steps"):
         alarms(records.assign(gradient_norm=records["gradient_norm"].rename(step="step_every_2")), AlarmRule(norm=1.5))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.analysis import CRITERIA, Thresholds, lead_times, norm_growth, onsets, order_of_events
+from lrscope.analysis import CRITERIA, Thresholds, lead_times, onsets
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT
 
@@ -41,7 +41,7 @@ def calm(steps=400):
     return 0.99**step, 0.99**step, np.full(steps, 0.1)
 
 
-def test_the_signs_of_a_quadratic_come_where_its_formulas_say():
+def test_the_onsets_of_a_quadratic_are_where_its_formulas_say():
     steep, flat, small = 2.2, 0.02, 1e-9
     records = two_directions(steep=steep, flat=flat, small=small)
     found = of_member(records)
@@ -68,15 +68,16 @@ def test_a_slower_growth_gives_earlier_warning():
 def test_order_and_interval_of_the_first_published_run(published):
     found = onsets(published("f1", 3, 1.0, 1000))
     early = found["onset"].sel(criterion=["angle", "gradient_norm", "error"]).isel(member=0)
-    assert ((early >= 730) & (early <= 760)).all()
-    assert order_of_events(early).values.tolist() == [1, 2, 3]
-    assert norm_growth(published("f1", 3, 1.0, 1000), found["valley"]).values == pytest.approx([600], rel=0.1)
+    assert ((early >= 0.97 * 730) & (early <= 1.03 * 760)).all()  # rounding alone moves them by up to 14 steps
+    assert (np.diff(early) > 0).all()
+    norm = published("f1", 3, 1.0, 1000)["gradient_norm"].isel(member=0)
+    assert norm.sel(step=slice(found["valley"].item(), None)).max() / norm.min() == pytest.approx(600, rel=0.1)
     assert not found["early"].any()
 
 
 def test_order_of_the_second_published_run_whose_angle_turns_twice(published):
     onset = onsets(published("f2", 8, 0.1, 1200))["onset"].sel(criterion=["angle", "gradient_norm", "error"])
-    assert order_of_events(onset).values.tolist() == [[1, 2, 3]]
+    assert (np.diff(onset) > 0).all()
     assert onset.values.min() > 1000  # and not near 170, where the gradient turns as well, but the error falls on
 
 
@@ -101,7 +102,7 @@ def test_a_divergence_is_a_rise():
     assert set(of_member(missing).values()) == {-1}
 
 
-def test_a_run_that_is_unstable_from_the_start_is_told_apart():
+def test_a_run_that_is_unstable_from_the_start_is_early():
     step = np.arange(100)
     found = onsets(records_of(1.5**step, 1.2**step, np.where(step, 175.0, np.nan)))
     assert found["early"].item() == 1
@@ -116,7 +117,7 @@ def test_a_swing_that_comes_back_before_90_degrees_is_none():
     assert of_member(records_of(loss, norm, angle))["angle"] == 200
 
 
-def test_turns_of_the_first_steps_are_no_sign():
+def test_turns_of_the_first_steps_are_no_onset():
     loss, norm, angle = calm()
     angle[1:20] = 170
     assert of_member(records_of(loss, norm, angle))["angle"] == -1
@@ -168,12 +169,11 @@ def test_without_an_event_it_is_the_first_crossing_from_below():
     assert crossing_at([3] * 8) == 0
 
 
-def test_lead_times_and_places():
+def test_lead_times():
     onset = xr.DataArray([[5, 9, 9, -1]], {"member": [0], "criterion": ["a", "b", "error", "c"]})
     leads = lead_times(onset)
     assert leads["criterion"].values.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(leads.values, [[4, 0, np.nan]])
-    np.testing.assert_array_equal(order_of_events(onset).values, [[1, 2, 2, np.nan]])
     with pytest.raises(InputError, match=r"over must be one of a, b, error, c; got 'eror'\. Did you mean 'error'"):
         lead_times(onset, over="eror")
 

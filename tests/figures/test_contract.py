@@ -1,7 +1,6 @@
 """What every exported figure keeps: it returns what it promises, does not change its data, and can be saved."""
 
 import io
-from functools import partial
 
 import plotly.graph_objects as go
 import pytest
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 import lrscope.figures
 from lrscope import figures
 
-NO_FIGURES = {"Film", "colours", "figure_of", "frame_steps", "panels", "run_film", "style"}
+NO_FIGURES = {"colours", "figure_of", "panels", "style"}
 MEMBER = {"shape": "circle", "lr": 0.001}
 
 
@@ -27,7 +26,6 @@ def every(
     points,
     error,
     activity,
-    of_runs,
     of_lives,
     of_rates,
 ):
@@ -48,7 +46,6 @@ def every(
         "published_panels": (figures.published_panels, (measured, published)),
         "reconstruction": (figures.reconstruction, (outputs.sel(MEMBER), targets.sel(MEMBER))),
         "reconstructions": (figures.reconstructions, (outputs, targets, error)),
-        **of_runs,
         **of_lives,
         **of_rates,
     }
@@ -63,32 +60,6 @@ def of_lives(activity, survived, histories, losses):
         "scalar_panels": (figures.scalar_panels, ({"loss": losses.sel(shape="circle")},)),
         "survival_curves": (figures.survival_curves, (survived.isel(layer=0, drop=True),)),
         "survival_panels": (figures.survival_panels, (survived,)),
-    }
-
-
-@pytest.fixture
-def of_runs(run, failed, onsets, lead, scores, bench, similarity):
-    """The same for figures of single runs, and of what was found in many."""
-    runs = {"steady": run, "diverged": failed}
-    near = {"zoom": (30, 45)}
-    steered = run.assign(rate_reason=("step", run["step"].values % 3))
-    return {
-        "configurations": (figures.configurations, (runs,)),
-        "controlled_rate": (partial(figures.controlled_rate, reasons={1: "raised", 2: "lowered"}), (steered,)),
-        "controller_bench": (figures.controller_bench, (bench,)),
-        "detector": (figures.detector, (lead, scores)),
-        "detector_scores": (figures.detector_scores, (scores,)),
-        "error_panels": (figures.error_panels, (runs,)),
-        "errors_by_rate": (figures.errors_by_rate, (runs,)),
-        "gradient_path": (figures.gradient_path, (run,)),
-        "gradient_paths": (partial(figures.gradient_paths, **near), (run,)),
-        "interactive_run": (partial(figures.interactive_run, steps=[0, 35, 59], onsets=onsets), (run,)),
-        "lead_times": (figures.lead_times, (lead,)),
-        "learned_function": (figures.learned_function, (run,)),
-        "learned_functions": (figures.learned_functions, (runs,)),
-        "neuron_pairs": (figures.neuron_pairs, (similarity, similarity > 0.5)),
-        "sharpness_panels": (figures.sharpness_panels, (run, onsets)),
-        "training_panels": (partial(figures.training_panels, onsets=onsets, **near), (run,)),
     }
 
 
@@ -112,7 +83,6 @@ names = pytest.mark.parametrize("name", sorted(set(lrscope.figures.__all__) - NO
 SINGLE = {
     *("against_published", "curves", "heat_map", "inactive_shares", "reconstruction"),
     *("differences_by_rate", "rate_bands", "steps_to_target_by_rate", "variance_bars"),
-    *("detector_scores", "errors_by_rate", "gradient_path", "lead_times", "learned_function", "neuron_pairs"),
     *("life_histories", "survival_curves"),
 }
 

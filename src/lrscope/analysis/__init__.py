@@ -5,15 +5,13 @@ result of another analysis. Variables are read one at a time. Results carry `lon
 also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` into (shape, lr, seed).
 """
 
-from lrscope.analysis._acceleration import acceleration
-from lrscope.analysis._carriers import carriers
 from lrscope.analysis._comparisons import agreement, best, ordered, shares, total_variation
-from lrscope.analysis._detector import AlarmRule, Detector, alarm_score, alarms, judged
+from lrscope.analysis._detector import AlarmRule, Detector, alarms
 from lrscope.analysis._difference import difference, seeds_needed
-from lrscope.analysis._duplicates import duplicates, similarity
+from lrscope.analysis._dominant_neurons import dominant_neurons
 from lrscope.analysis._events import Thresholds
 from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
-from lrscope.analysis._instability import CRITERIA, lead_times, norm_growth, onsets, order_of_events
+from lrscope.analysis._instability import CRITERIA, lead_times, onsets
 from lrscope.analysis._layers import arranged, by_neuron
 from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
 from lrscope.analysis._norms import GRADIENTS, layer_norms
@@ -38,30 +36,24 @@ __all__ = [
     "AlarmRule",
     "Detector",
     "Thresholds",
-    "acceleration",
     "agreement",
-    "alarm_score",
     "alarms",
     "arranged",
     "best",
     "binned",
     "by_life",
     "by_neuron",
-    "carriers",
     "dead",
     "difference",
-    "duplicates",
+    "dominant_neurons",
     "final_scores",
     "fluctuation",
-    "judged",
     "layer_norms",
     "lead_times",
     "life_events",
     "lives",
     "more_epochs",
-    "norm_growth",
     "onsets",
-    "order_of_events",
     "ordered",
     "over_seeds",
     "participation",
@@ -73,7 +65,6 @@ __all__ = [
     "sensitivity",
     "share",
     "shares",
-    "similarity",
     "spread",
     "steps_to_target",
     "survival",

@@ -1,4 +1,4 @@
-"""The signs of instability in the series of one member: the rise of an error, swings of an angle, a norm that grows."""
+"""Onsets of instability in the series of one member: an error that rises, an angle that swings, a norm that grows."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lrscope.errors import must_be
 
 Series = NDArray[np.floating]
-Spell = tuple[int, int]
+Interval = tuple[int, int]
 """First and last index of a stretch in which a state holds."""
 
 NEVER = -1
@@ -18,13 +18,13 @@ REVERSED = 90.0
 """Degrees; above it a gradient points against the one before."""
 WALL = 2.0
 """A valley ends where the values lie above this multiple of its lowest."""
-FOUND = ("angle", "gradient_norm", "oscillation", "error", "risen", "valley", "early", "from", "to")
-"""What `signs` returns."""
+FIELDS = ("angle", "gradient_norm", "oscillation", "error", "risen", "valley", "early", "from", "to")
+"""What `event_steps` returns."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What counts as a sign in `onsets`.
+    """From which values on `onsets` counts something.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Event:
-    """What all signs of a member are related to; indices, -1 for what did not happen.
+    """The event that all onsets of a member belong to; indices, -1 for what did not happen.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Event:
 
     lowest: int
     risen: int
-    swing: Spell
+    swing: Interval
     turned: int
 
     @property
@@ -87,15 +87,15 @@ class Event:
         return max(self.peak, self.swing[1])
 
 
-def signs(
+def event_steps(
     error: Series, norm: Series, angle: Series, steps: NDArray[np.integer], limits: Thresholds
 ) -> NDArray[np.int64]:
-    """Return the step numbers named in `FOUND`, -1 for what did not happen; ``early`` is 1 or 0.
+    """Return the step numbers named in `FIELDS`, -1 for what did not happen; ``early`` is 1 or 0.
 
     Parameters
     ----------
     error, norm, angle, steps : (step); error and norm are infinite from a divergence on
-    limits : what counts as a sign
+    limits : from which values on something counts
 
     Notes
     -----
@@ -117,14 +117,14 @@ def signs(
     numbers = {name: int(steps[index]) if index != NEVER else NEVER for name, index in indices.items()}
     calm = first_calm(angle, limits)
     numbers["early"] = int(event.risen != NEVER and (calm == NEVER or event.lowest < calm))
-    return np.array([numbers[name] for name in FOUND], dtype=np.int64)
+    return np.array([numbers[name] for name in FIELDS], dtype=np.int64)
 
 
 def crossing(sharpness: Series, limit: Series, steps: NDArray[np.integer], start: int, peak: int) -> int:
-    """Return the first recorded step of the spell above the limit that belongs to the event; -1 if there is none.
+    """Return the first recorded step of the interval above the limit that belongs to the event; -1 if there is none.
 
-    A recorded value holds until the next, and the first one behind the peak still belongs to the event. Without an
-    event it is the first spell that began below the limit, or the first step where all lie above.
+    A recorded value holds until the next, and the first one after the peak still belongs to the event. Without an event
+    it is the first interval that began below the limit, or the first step where all lie above.
 
     Parameters
     ----------
@@ -134,12 +134,12 @@ def crossing(sharpness: Series, limit: Series, steps: NDArray[np.integer], start
     above = sharpness > limit
     ends = np.append(steps[1:], np.iinfo(np.int64).max)
     last = steps[min(int(np.searchsorted(steps, peak)), len(steps) - 1)]
-    found = spells(above, 1)
+    every = intervals(above, 1)
     if start == NEVER:
-        wanted = [spell for spell in found if spell[0] > 0 or above.all()]
+        belonging = [one for one in every if one[0] > 0 or above.all()]
     else:
-        wanted = [(low, high) for low, high in found if steps[low] <= last and ends[high] > start]
-    return int(steps[wanted[0][0]]) if wanted else NEVER
+        belonging = [(low, high) for low, high in every if steps[low] <= last and ends[high] > start]
+    return int(steps[belonging[0][0]]) if belonging else NEVER
 
 
 def rise(error: Series, factor: float) -> tuple[int, int]:
@@ -174,12 +174,12 @@ def bottom(norm: Series, peak: int, steps: int) -> int:
     return peak - int(np.argmin(valley))
 
 
-def spells(state: NDArray[np.bool_], gap: int) -> list[Spell]:
+def intervals(state: NDArray[np.bool_], gap: int) -> list[Interval]:
     """Return the stretches in which a state holds; those less than `gap` apart are one.
 
     Examples
     --------
-    >>> spells(np.array([True, False, True, False, False, True]), gap=2)
+    >>> intervals(np.array([True, False, True, False, False, True]), gap=2)
     [(0, 2), (5, 5)]
     """
     where = np.flatnonzero(state)
@@ -192,19 +192,21 @@ def spells(state: NDArray[np.bool_], gap: int) -> list[Spell]:
 
 def first(state: NDArray[np.bool_], low: int, high: int) -> int:
     """Return the first index between `low` and `high`, both included, at which a state holds; -1 if there is none."""
-    found = np.flatnonzero(state[low : high + 1])
-    return low + int(found[0]) if len(found) else NEVER
+    places = np.flatnonzero(state[low : high + 1])
+    return low + int(places[0]) if len(places) else NEVER
 
 
 def first_calm(angle: Series, limits: Thresholds) -> int:
     """Return the index at which the angle had first been quiet for so many recorded steps in a row; -1 for never."""
-    quiet = (spell for spell in spells(angle <= limits.angle, 1) if spell[1] - spell[0] + 1 >= limits.steps)
-    return next((spell[0] + limits.steps - 1 for spell in quiet), NEVER)
+    quiet = intervals(angle <= limits.angle, 1)
+    return next((low + limits.steps - 1 for low, high in quiet if high - low + 1 >= limits.steps), NEVER)
 
 
 def _event(error: Series, angle: Series, limits: Thresholds) -> Event:
     lowest, risen = rise(error, limits.error)
-    swings = [some for some in spells(angle > limits.angle, limits.steps) if first(angle > REVERSED, *some) != NEVER]
+    swings = [
+        swing for swing in intervals(angle > limits.angle, limits.steps) if first(angle > REVERSED, *swing) != NEVER
+    ]
     if risen == NEVER:
         calm = first_calm(angle, limits)
         belonging = [swing for swing in swings if NEVER < calm < swing[0]]
@@ -216,9 +218,8 @@ def _event(error: Series, angle: Series, limits: Thresholds) -> Event:
 
 
 def _oscillation(angle: Series, event: Event, steps: int) -> int:
-    """Return where the first long spell of reversed gradients of the event begins."""
+    """Return where the first long interval of reversed gradients of the event begins."""
     if event.start == NEVER:
         return NEVER
-    long = [spell for spell in spells(angle > REVERSED, 1) if spell[1] - spell[0] + 1 >= steps]
-    belonging = (spell[0] for spell in long if spell[0] <= event.end and spell[1] >= event.start)
-    return next(belonging, NEVER)
+    long = ((low, high) for low, high in intervals(angle > REVERSED, 1) if high - low + 1 >= steps)
+    return next((low for low, high in long if low <= event.end and high >= event.start), NEVER)

@@ -1,19 +1,19 @@
-"""When a training run becomes unstable: the first step of each sign, the order of the signs, how early they come.
+"""When a training run becomes unstable: the onset of each criterion, and how early it comes before another.
 
-Gradient descent becomes unstable in one way that leaves several traces. Once the sharpness lies above its limit, a
-component of the parameters along the sharpest direction changes its sign at each step and grows by a constant factor.
-It turns the gradient first (the angle is of first order in that component), then lengthens it, and last outweighs what
-the other directions gain, so that the error rises.
+Gradient descent becomes unstable in one way that shows in several quantities. Once the sharpness lies above its limit,
+the component of the parameters along the sharpest direction changes its sign at each step and grows by a constant
+factor. It turns the gradient first (the angle is of first order in that component), then lengthens it, and last
+outweighs what the other directions gain, so that the error rises.
 
 All onsets of a member belong to one event. Each criterion is a state that a member enters and leaves, and its onset is
-the beginning of the spell that is under way when the error starts to rise; what happened and passed before, such as
-the turns of the first iterations, is no sign of it.
+the beginning of the interval in that state that contains the start of the rise of the error. Earlier intervals, such as
+the turns of the first iterations, do not count.
 """
 
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis._events import FOUND, Thresholds, crossing, signs
+from lrscope.analysis._events import FIELDS, Thresholds, crossing, event_steps
 from lrscope.analysis._layers import before_divergence, dataset, labelled, recorded
 from lrscope.errors import must_be, unknown
 from lrscope.records import LOSS, step_dimension
@@ -26,7 +26,7 @@ DEFAULT = Thresholds()
 
 
 def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFAULT) -> xr.Dataset:
-    """Return the step at which each sign of instability began.
+    """Return the step at which each criterion of instability began to hold.
 
     The *event* of a member is the first rise of its error to 1.5 times its lowest value so far. If the error never
     rises so far, it is the first swing of the angle past 90 degrees that began in calm. The onsets are those of the
@@ -36,8 +36,8 @@ def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFA
         the first step above the lowest value from which the error rose: its turning point, the earliest that could
         be called an onset, so that lead times over it are not flattered.
     ``angle``
-        the first step above 10 degrees of the swing that is under way. A swing takes the angle past 90 degrees and
-        ends with 10 recorded steps below 10 degrees; what stays below 90 is none.
+        the first step above 10 degrees of the swing of the event. A swing takes the angle past 90 degrees and ends with
+        10 recorded steps below 10 degrees; what stays below 90 is none.
     ``gradient_norm``
         the first step above 1.1 times the lowest value of the valley that precedes the event. Back in time, the valley
         ends where ten recorded steps in a row lie above twice its lowest value.
@@ -45,9 +45,9 @@ def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFA
         period two: the first of ten or more recorded steps in a row with an angle above 90 degrees, each gradient
         against the one before.
     ``sharpness``
-        the first recorded step of the spell above the limit that is under way at the onset of the angle, or that
-        follows it by the first recorded step at which the error has risen. Recorded rarely, it comes late: by up to
-        the distance of two recorded steps.
+        the first recorded step of the interval above the limit that contains the onset of the angle, or that follows
+        it by the first recorded step at which the error has risen. Recorded rarely, it is late by up to the distance
+        of two recorded steps.
 
     A divergence is a rise of the error. Lowest values below the resolution of the first error are taken for that.
 
@@ -83,25 +83,25 @@ def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFA
     for array in series[1:]:
         if step_dimension(array) != dim:
             raise must_be(str(array.name), f"recorded at the steps of {error}", step_dimension(array))
-    found = xr.apply_ufunc(
-        signs,
+    fields = xr.apply_ufunc(
+        event_steps,
         *series,
         series[0][dim].drop_attrs(),
         kwargs={"limits": thresholds},
         input_core_dims=[[dim]] * 4,
-        output_core_dims=[["found"]],
+        output_core_dims=[["field"]],
         vectorize=True,
-    ).assign_coords(found=list(FOUND))
-    by_criterion = {name: found.sel(found=name, drop=True) for name in CRITERIA if name in FOUND}
+    ).assign_coords(field=list(FIELDS))
+    by_criterion = {name: fields.sel(field=name, drop=True) for name in CRITERIA if name in FIELDS}
     if SHARPNESS in records:
-        by_criterion = {SHARPNESS: _crossing(records, found)} | by_criterion
+        by_criterion = {SHARPNESS: _crossing(records, fields)} | by_criterion
     along = xr.Variable("criterion", list(by_criterion), {"long_name": "criterion"})
     onset = xr.concat(list(by_criterion.values()), along, coords="minimal", compat="override")
     result = {
         "onset": labelled(onset.transpose(..., "criterion"), records, "onset", "updates"),
-        "risen": labelled(found.sel(found="risen", drop=True), records, "risen", "updates"),
-        "valley": labelled(found.sel(found="valley", drop=True), records, "valley", "updates"),
-        "early": labelled(found.sel(found="early", drop=True), records, "unstable from the start"),
+        "risen": labelled(fields.sel(field="risen", drop=True), records, "risen", "updates"),
+        "valley": labelled(fields.sel(field="valley", drop=True), records, "valley", "updates"),
+        "early": labelled(fields.sel(field="early", drop=True), records, "unstable from the start"),
     }
     return dataset(result, records)
 
@@ -131,62 +131,13 @@ def lead_times(onset: xr.DataArray, over: str = ERROR) -> xr.DataArray:
     return labelled(lead.sel(criterion=[name for name in names if name != over]), onset, "lead time", "updates")
 
 
-def order_of_events(onset: xr.DataArray) -> xr.DataArray:
-    """Return the place of each criterion in the order in which they happened.
-
-    Parameters
-    ----------
-    onset : DataArray (..., criterion), of `onsets`
-
-    Returns
-    -------
-    DataArray (..., criterion) : 1 for the first; criteria of the same step share the lower place; NaN for what did not
-        happen
-
-    Examples
-    --------
-    >>> onset = xr.DataArray([734, 742, 752], {"criterion": ["angle", "gradient_norm", "error"]})
-    >>> order_of_events(onset).values.tolist()
-    [1.0, 2.0, 3.0]
-    """
-    happened = onset.where(onset >= 0)
-    earlier = happened.rename(criterion="other") < happened
-    place = (1.0 + earlier.sum("other")).where(happened.notnull())
-    return labelled(place.transpose(*onset.dims), onset, "place in the order of events")
-
-
-def norm_growth(records: xr.Dataset, valley: xr.DataArray) -> xr.DataArray:
-    """Return by what factor the gradient norm grew: its largest value after its lowest one, over the lowest.
-
-    Parameters
-    ----------
-    records : records with ``gradient_norm``
-    valley : DataArray (member), of `onsets` of these records: the step of the lowest value
-
-    Returns
-    -------
-    DataArray (member) : NaN without an event; infinite where the member diverged
-
-    Raises
-    ------
-    InputError : the norm was not recorded.
-    """
-    norm = _until_divergence(records, NORM)
-    dim = step_dimension(norm)
-    step = norm[dim].drop_attrs()
-    lowest = norm.where(step == valley).max(dim)
-    return labelled(
-        norm.where((step >= valley) & (valley >= 0)).max(dim) / lowest, records, "growth of the gradient norm"
-    )
-
-
-def _crossing(records: xr.Dataset, found: xr.DataArray) -> xr.DataArray:
+def _crossing(records: xr.Dataset, fields: xr.DataArray) -> xr.DataArray:
     """Return the step at which the sharpness crossed its limit (member)."""
     sharpness, limit = recorded(records, SHARPNESS), recorded(records, LIMIT)
     dim = step_dimension(sharpness)
     if step_dimension(limit) != dim:
         raise must_be(LIMIT, f"recorded at the steps of {SHARPNESS}", step_dimension(limit))
-    event = [found.sel(found=name, drop=True) for name in ("from", "to")]
+    event = [fields.sel(field=name, drop=True) for name in ("from", "to")]
     crossed: xr.DataArray = xr.apply_ufunc(
         crossing,
         sharpness,

@@ -6,54 +6,32 @@ read from `attrs`, colours from the learning rate, and members that diverged are
 
 from lrscope.figures._activity import activity_maps
 from lrscope.figures._bands import rate_band_panels, rate_bands
-from lrscope.figures._configurations import configurations, error_panels, errors_by_rate
-from lrscope.figures._controllers import controlled_rate, controller_bench
 from lrscope.figures._curves import curve_panels, curves
-from lrscope.figures._detector import detector, detector_scores, lead_times
 from lrscope.figures._facets import panels
-from lrscope.figures._film import Film, run_film
 from lrscope.figures._fluctuation import fluctuation_histogram
-from lrscope.figures._frames import frame_steps
-from lrscope.figures._functions import learned_function, learned_functions
-from lrscope.figures._gradient_path import gradient_path, gradient_paths
 from lrscope.figures._heat import heat_map
 from lrscope.figures._insides import insides_by_rate, steps_to_target_by_rate
 from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
 from lrscope.figures._interactive_rates import interactive_rates
-from lrscope.figures._interactive_run import interactive_run
 from lrscope.figures._lives import life_histories, survival_curves, survival_panels
-from lrscope.figures._pairs import neuron_pairs
 from lrscope.figures._participation import inactive_panels, inactive_shares
 from lrscope.figures._published import against_published, published_panels
 from lrscope.figures._range_test import range_test_over_truth
 from lrscope.figures._rates import differences_by_rate, outcome_by_rate
 from lrscope.figures._reconstruction import reconstruction, reconstructions
 from lrscope.figures._scalars import scalar_panels
-from lrscope.figures._sharpness import sharpness_panels
 from lrscope.figures._style import colours, figure_of, style
-from lrscope.figures._training import training_panels
 from lrscope.figures._variance import variance_bars
 
 __all__ = [
-    "Film",
     "activity_maps",
     "against_published",
     "colours",
-    "configurations",
-    "controlled_rate",
-    "controller_bench",
     "curve_panels",
     "curves",
-    "detector",
-    "detector_scores",
     "differences_by_rate",
-    "error_panels",
-    "errors_by_rate",
     "figure_of",
     "fluctuation_histogram",
-    "frame_steps",
-    "gradient_path",
-    "gradient_paths",
     "heat_map",
     "inactive_panels",
     "inactive_shares",
@@ -62,12 +40,7 @@ __all__ = [
     "interactive_fluctuation",
     "interactive_rates",
     "interactive_reconstructions",
-    "interactive_run",
-    "lead_times",
-    "learned_function",
-    "learned_functions",
     "life_histories",
-    "neuron_pairs",
     "outcome_by_rate",
     "panels",
     "published_panels",
@@ -76,13 +49,10 @@ __all__ = [
     "rate_bands",
     "reconstruction",
     "reconstructions",
-    "run_film",
     "scalar_panels",
-    "sharpness_panels",
     "steps_to_target_by_rate",
     "style",
     "survival_curves",
     "survival_panels",
-    "training_panels",
     "variance_bars",
 ]

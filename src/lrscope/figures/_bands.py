@@ -15,7 +15,6 @@ from lrscope.errors import must_be
 from lrscope.figures._curves import curves
 from lrscope.figures._panels import panel_grid
 from lrscope.figures._rate_axis import headline, nothing_known, spreads, value_axis, wrapped
-from lrscope.figures._run import ESCAPED
 from lrscope.figures._style import INK, WIDTH, axis_label, colours, figure_of, new_axes, rate_text, require, style
 from lrscope.records import step_dimension
 
@@ -25,6 +24,8 @@ NAMED = 6
 """Learning rates with a legend; more have a colour bar."""
 POINTS = 1200
 """Of a curve; of more steps, those evenly spread."""
+ESCAPED = 1e3
+"""A loss above this multiple of the first one: what comes later would hide the rest of an axis."""
 
 
 def rate_bands(

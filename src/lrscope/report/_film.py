@@ -28,7 +28,7 @@ LAST = 1.5
 
 
 class Frames(Protocol):
-    """Whatever yields its pictures: a `lrscope.figures.Film`."""
+    """Anything that yields pictures of one size."""
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield (height, width, 3) bytes, all of one size."""
@@ -42,7 +42,7 @@ def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
     Parameters
     ----------
     path : without suffix; folders that are missing are made
-    film : of `lrscope.figures.run_film`
+    film : yields its frames
     fps : frames a second, 1 to 60; a GIF knows hundredths of a second only, so that 25 is exact and 30 becomes 33
 
     Raises

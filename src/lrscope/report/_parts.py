@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Frames(Protocol):
-    """Anything that yields pictures of one size: a `lrscope.figures.Film`."""
+    """Anything that yields pictures of one size."""
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield (height, width, 3) bytes."""

@@ -7,7 +7,6 @@ from typing import Any
 import hist
 from matplotlib.figure import Figure
 
-from lrscope.figures import Film
 from lrscope.report._old import Claim, Interactive, Table
 
 
@@ -29,7 +28,7 @@ class Moving:
     """A film and the name of its file; it is not part of the page. `draw` must be picklable, as that of a `Still`."""
 
     name: str
-    draw: Callable[[], Film]
+    draw: Callable[[], Any]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.papers.stability import Options, experiments, findings
+from lrscope.papers.stability import STUDY, Options
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability import _figures as pictures
 from lrscope.papers.stability._configurations import Configuration
+from lrscope.papers.stability._experiments import experiments
 from lrscope.records import MEMBER, concatenate
-from lrscope.studies import Findings
 from lrscope.training import Experiment, stream
 
 SHORT = 60
@@ -25,7 +24,7 @@ def recorded(asked: dict[str, Experiment]) -> dict[str, xr.Dataset]:
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Make short trainings, small grids and short films of the study."""
+    """Make short trainings and small grids of the study."""
     cut = {name: cut_short(value) for name, value in vars(grids).items() if isinstance(value, Configuration)}
     patch.setattr(grids, "SOURCE", tuple(cut_short(each) for each in grids.SOURCE))
     for name, value in cut.items():
@@ -36,8 +35,6 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(grids, "BENCH_SEEDS", 2)
     patch.setattr(grids, "BENCH_LRS", (0.01, 100.0))
     patch.setattr(grids, "BENCH_EPOCHS", {"f1": 30, "f2": 30})
-    patch.setattr(pictures, "FRAMES", 3)
-    patch.setattr(pictures, "STOPS", 3)
 
 
 def cut_short(chosen: Configuration) -> Configuration:
@@ -65,12 +62,17 @@ def shortly(trained_shortly, monkeypatch) -> Iterator[dict[str, xr.Dataset]]:
 
 
 @pytest.fixture(scope="session")
-def found_shortly(trained_shortly) -> Findings:
-    """Return what the study finds in the records of `shortly`; they are found once."""
+def results_once(trained_shortly) -> xr.DataTree:
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch)
-        records = {name: records.copy() for name, records in trained_shortly.items()}
-        return findings(records, Options(seeds=SEEDS))
+        return STUDY.results(trained_shortly, Options(seeds=SEEDS))
+
+
+@pytest.fixture
+def results_shortly(results_once, monkeypatch) -> xr.DataTree:
+    """Return the results of the records of `shortly`, computed once; the study knows them as short."""
+    shorten(monkeypatch)
+    return results_once
 
 
 @pytest.fixture(scope="session")
@@ -90,13 +92,13 @@ def first_seed(records: xr.Dataset) -> xr.Dataset:
 
 
 def ended(records: xr.Dataset, step: int, members: slice) -> xr.Dataset:
-    """Return records of which some members diverged at a step, as training records it: nothing is known behind it."""
+    """Return records of which some members diverged at a step, as training records it: NaN afterwards."""
     records = records.copy(deep=True)
     for array in records.data_vars.values():
         dim = next(str(dim) for dim in array.dims if str(dim).startswith("step"))
-        behind = {MEMBER: members, dim: np.flatnonzero(array[dim].values > step)}
+        afterwards = {MEMBER: members, dim: np.flatnonzero(array[dim].values > step)}
         if array.dtype.kind == "f":
-            array[behind] = np.nan
+            array[afterwards] = np.nan
     records["loss"][{MEMBER: members, "step": step}] = np.inf
     records["diverged_at"][{MEMBER: members, "step": slice(step, None)}] = step
     return records
@@ -117,3 +119,102 @@ def changed(request, shortly) -> dict[str, xr.Dataset]:
     if request.param == "one seed":  # the alarm is judged by seeds that it was not chosen with
         return {name: records if name.startswith("alarm") else first_seed(records) for name, records in shortly.items()}
     return {name: CHANGES[request.param](records) for name, records in shortly.items()}
+
+
+STEP_ATTRS = {"long_name": "step", "units": "updates"}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def one_run(rng, steps=60, lr=0.5, diverged=None):
+    """Records of one member of a network with two hidden neurons, or three with its bias."""
+
+    def of(dims, values, name, units="1"):
+        return xr.Variable(dims, values, {"long_name": name, "units": units})
+
+    every, each, slow = np.arange(steps), np.arange(0, steps, 2), np.arange(0, steps, 5)
+    fall = np.exp(-every / 20) * (1 + 0.1 * rng.random(steps))
+    turned = 180 * rng.random(steps)
+    turned[0] = np.nan
+    outputs = rng.random((len(slow), 9, 1))
+    data = {
+        "loss": of("step", fall, "training error"),
+        "val_loss": of("step", 1.2 * fall, "test error"),
+        "gradient_norm": of("step", fall + 0.1 * rng.random(steps), "gradient norm"),
+        "gradient_angle": of("step", turned, "angle between gradients", "degrees"),
+        "gradient_path": of(("step", "path_axis"), np.cumsum(rng.random((steps, 2)), 0), "gradient path"),
+        "learning_rate": of("step", np.full(steps, lr), "learning rate"),
+        "weights_hidden": of(("step_each", "neuron_hidden", "input_hidden"), rng.random((len(each), 2, 1)), "weights"),
+        "biases_hidden": of(("step_each", "neuron_hidden"), rng.random((len(each), 2)), "biases"),
+        "weights_output": of(("step_each", "neuron_output", "input_output"), rng.random((len(each), 1, 2)), "weights"),
+        "biases_output": of(("step_each", "neuron_output"), rng.random((len(each), 1)), "biases"),
+        "outputs": of(("step_slow", "sample", "output"), outputs, "output"),
+        "targets": of(("step_slow", "sample", "output"), np.zeros((len(slow), 9, 1)) + rng.random((9, 1)), "target"),
+        "inputs": of(("sample", "input"), rng.permutation(9).astype(float)[:, None], "input"),
+        "sharpness": of("step_slow", 2 + slow / 10, "sharpness"),
+        "stability_limit": of("step_slow", np.full(len(slow), 2 / lr), "2 / learning rate"),
+    }
+    along = {"step": every, "step_each": each, "step_slow": slow}
+    coords = {name: xr.Variable(name, values, STEP_ATTRS) for name, values in along.items()} | {"lr": lr}
+    run = xr.Dataset(data, coords)
+    if diverged is not None:
+        for name, array in run.data_vars.items():
+            dim = next((dim for dim in array.dims if str(dim).startswith("step")), None)
+            if dim is not None:
+                run[name] = array.where(array[dim] < diverged).assign_attrs(array.attrs)
+    return run
+
+
+@pytest.fixture
+def run(rng):
+    """Records of one network that did not diverge."""
+    return one_run(rng)
+
+
+@pytest.fixture
+def failed(rng):
+    """Records of one network that diverged at step 40."""
+    return one_run(rng, diverged=40)
+
+
+@pytest.fixture
+def onsets():
+    return {"angle": 34, "gradient_norm": 36, "error": 41, "sharpness": 30, "oscillation": -1}
+
+
+@pytest.fixture
+def tested(rng):
+    """Return scores and lead times of alarms, as `alarm_test` gives them."""
+    lead = rng.integers(1, 40, (2, 3, 8)).astype(float)
+    lead[0, 1, :3], lead[:, 2] = np.nan, np.nan
+    of_signal = ("target", "signal")
+    shares = {name: (of_signal, rng.random((2, 3)), {"long_name": name}) for name in ("precision", "recall", "f1")}
+    shares["precision"][1][1, 2] = np.nan
+    data = shares | {"lead": ((*of_signal, "member"), lead, {"long_name": "lead time", "units": "updates"})}
+    data["onsets"] = (of_signal, np.full((2, 3), 8))
+    return xr.Dataset(data, {"target": ["f1", "f2"], "signal": ["angle", "gradient norm", "error"]})
+
+
+@pytest.fixture
+def bench(rng):
+    """Return how two controllers did, as `bench` gives it for one target."""
+    error = 0.1 + rng.random((2, 4))
+    error[0, 3] = np.nan
+    data = {"final_error": error, "low": error / 2, "high": error * 2, "diverged": np.isnan(error) * 1.0}
+    data["steps_to_target"] = 100 * error
+    variables = {name: (("controller", "lr"), values, {"long_name": name}) for name, values in data.items()}
+    rates = xr.Variable("lr", [0.01, 0.1, 1.0, 10.0], {"long_name": "starting learning rate"})
+    return xr.Dataset(variables, {"controller": ["constant", "angle"], "lr": rates})
+
+
+@pytest.fixture
+def similarity(rng):
+    """(step, pair): above 0.5 the second pair from step 20 to 30, the third always."""
+    step = xr.Variable("step_each", np.arange(6) * 10, STEP_ATTRS)
+    values = 0.4 * rng.random((6, 3)) + np.array([0, 0, 0.6])
+    values[2:4, 1] += 0.6
+    coords = {"step_each": step, "pair": ["0 and 1", "0 and 2", "1 and 2"]}
+    return xr.DataArray(values, coords, ("step_each", "pair"), attrs={"long_name": "similarity"})

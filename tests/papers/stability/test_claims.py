@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from lrscope.papers.stability import Options
+from lrscope.papers.stability import STUDY, Options
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._claims import claims
-from lrscope.papers.stability._results import results
 from lrscope.records import MEMBER
 
 QUICK = {
@@ -30,13 +28,13 @@ CUT_SHORT = (
 
 
 def claims_of(records, **options):
-    return {claim.id: claim for claim in claims(results(records, Options(**options)))}
+    return {claim.id: claim for claim in STUDY.judged(STUDY.results(records, Options(**options)))}
 
 
-@pytest.fixture(scope="module")
-def judged(found_shortly):
+@pytest.fixture
+def judged(results_shortly):
     """Return the claims about the records as they are."""
-    return {claim.id: claim for claim in found_shortly.claims}
+    return {claim.id: claim for claim in STUDY.judged(results_shortly)}
 
 
 def test_the_claims_about_short_runs_hold_with_the_published_numbers(judged):
@@ -75,16 +73,16 @@ def test_an_error_that_rises_first_contradicts_the_order(shortly):
     records = shortly[grids.FIGURE_1.name].copy(deep=True)
     rising = np.where(records["step"] > 720, 10.0 * (records["step"] - 720), 0)
     records["loss"] = records["loss"] + rising
-    found = claims_of({**shortly, grids.FIGURE_1.name: records}, seeds=2)
-    assert found["order-f1"].holds is False
-    assert found["order-f2"].holds is True
+    result = claims_of({**shortly, grids.FIGURE_1.name: records}, seeds=2)
+    assert result["order-f1"].holds is False
+    assert result["order-f2"].holds is True
 
 
 def test_a_guided_run_that_ends_above_the_best_error_contradicts_the_idea(shortly):
     name = grids.guided_name(grids.FIGURE_1_OF_F2)
     records = shortly[name].assign(val_loss=shortly[name]["val_loss"] * 1.1)
-    found = claims_of({**shortly, name: records}, seeds=2)
-    assert (found["guided-f1"].holds, found["guided-f2"].holds) == (True, False)
+    result = claims_of({**shortly, name: records}, seeds=2)
+    assert (result["guided-f1"].holds, result["guided-f2"].holds) == (True, False)
 
 
 def test_a_final_error_off_by_more_than_one_unit_of_the_last_digit_does_not_hold(shortly):

@@ -31,9 +31,9 @@ lrscope.store.Writer.extend = counted
 
 
 @pytest.fixture(scope="module")
-def told(commands, tmp_path_factory) -> dict[str, xr.Dataset]:
-    """Return the records of a run that nobody disturbed, with blocks of any size."""
-    folder = tmp_path_factory.mktemp("told") / "run"
+def undisturbed(commands, tmp_path_factory) -> dict[str, xr.Dataset]:
+    """Return the records of a run that was not interrupted, with blocks of any size."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
     ended = commands.run([*RUN, "--out", folder], commands.NO_REPORT)
     assert ended.code == 0, ended.err
     return records_of(folder)
@@ -50,36 +50,36 @@ def ended_at(commands, folder: Path, block: int, number: int, resume: bool = Fal
     return commands.run(arguments, SETUP + END_AT.format(block=block, signal=int(number)))
 
 
-def check_resumed(commands, folder: Path, told: dict[str, xr.Dataset]) -> None:
+def check_resumed(commands, folder: Path, undisturbed: dict[str, xr.Dataset]) -> None:
     assert json.loads((folder / "experiment.json").read_text())["finished"] is False
     ended = commands.run([*RUN, "--out", folder, "--resume"], SETUP)
     assert ended.code == 0, ended.err
     found = records_of(folder)
     for name in NAMES:
-        xr.testing.assert_identical(found[name], told[name])
+        xr.testing.assert_identical(found[name], undisturbed[name])
     assert json.loads((folder / "experiment.json").read_text())["finished"] is True
     assert not [file.name for file in folder.iterdir() if file.suffix in (".part", ".npz")]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("block", [0, 9, BLOCKS, BLOCKS + 2], ids=["at once", "first", "between", "second"])
-def test_a_run_killed_in_any_of_its_experiments_ends_with_the_same_records(commands, told, tmp_path, block):
+def test_a_run_killed_in_any_of_its_experiments_ends_with_the_same_records(commands, undisturbed, tmp_path, block):
     folder = tmp_path / "run"
     assert ended_at(commands, folder, block, signal.SIGKILL).code == -signal.SIGKILL
     assert bool(Folder(folder).records("run-guided")) == (block >= BLOCKS)
-    check_resumed(commands, folder, told)
+    check_resumed(commands, folder, undisturbed)
 
 
-def test_a_run_killed_in_both_of_its_experiments_ends_with_the_same_records(commands, told, tmp_path):
+def test_a_run_killed_in_both_of_its_experiments_ends_with_the_same_records(commands, undisturbed, tmp_path):
     folder = tmp_path / "run"
     assert ended_at(commands, folder, 5, signal.SIGKILL).code == -signal.SIGKILL
     assert ended_at(commands, folder, BLOCKS - 5 + 3, signal.SIGKILL, resume=True).code == -signal.SIGKILL
-    check_resumed(commands, folder, told)
+    check_resumed(commands, folder, undisturbed)
     assert [len(Folder(folder).records(name)) for name in NAMES] == [2, 2]
 
 
 @pytest.mark.parametrize("name", [NAMES[0], pytest.param(NAMES[1], marks=pytest.mark.long)])
-def test_a_run_killed_before_an_experiment_is_marked_as_complete_becomes_so(commands, told, tmp_path, name):
+def test_a_run_killed_before_an_experiment_is_marked_as_complete_becomes_so(commands, undisturbed, tmp_path, name):
     folder = tmp_path / "run"
     kill = f"""
 from lrscope.store import _rootfile
@@ -91,21 +91,21 @@ def killing(file, histograms):
 _rootfile.RootFile.complete = killing
 """
     assert commands.run([*RUN, "--out", folder], SETUP + kill).code == -signal.SIGKILL
-    check_resumed(commands, folder, told)
+    check_resumed(commands, folder, undisturbed)
 
 
 @pytest.mark.parametrize("block", [pytest.param(9, marks=pytest.mark.long), BLOCKS + 2], ids=["first", "second"])
-def test_ctrl_c_in_any_experiment_keeps_what_was_recorded(commands, told, tmp_path, block):
+def test_ctrl_c_in_any_experiment_keeps_what_was_recorded(commands, undisturbed, tmp_path, block):
     folder = tmp_path / "run"
     ended = ended_at(commands, folder, block, signal.SIGINT)
     assert (ended.code, ended.out) == (130, "")
     assert ended.err.splitlines()[-1].startswith(f"lrscope: interrupted. What was recorded is kept in {folder}.")
     assert "Traceback" not in ended.err
-    check_resumed(commands, folder, told)
+    check_resumed(commands, folder, undisturbed)
 
 
 @pytest.mark.long
-def test_the_progress_of_a_resumed_run_begins_where_it_was(commands, told, tmp_path):
+def test_the_progress_of_a_resumed_run_begins_where_it_was(commands, undisturbed, tmp_path):
     folder = tmp_path / "run"
     ended_at(commands, folder, 9, signal.SIGKILL)
     tell = """

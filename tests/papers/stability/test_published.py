@@ -2,47 +2,28 @@
 
 import pytest
 
-from lrscope.papers.stability import Options, experiments
+from lrscope.papers.stability import STUDY, Options
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._figures import faster
-from lrscope.papers.stability._results import Trained, _trained
+from lrscope.papers.stability._claims import claims
 
 pytestmark = pytest.mark.long
+LONG = (
+    *("onset-0.4", "onset-0.3", "stable-2-0.2", "final-2-0.2", "delay", "final-3-0.2", "still-falling"),
+    *("stable-3-0.2", "stable-3-0.4", "better-0.4", "parting", "faster", "remain"),
+)
+"""Claims about figures 3 to 5."""
 
 
 @pytest.fixture(scope="module")
-def trained(recording) -> dict[str, Trained]:
+def judged(recording):
+    """Return the claims about the three long configurations, by id."""
     long = (grids.FIGURE_3, grids.FIGURE_4, grids.FIGURE_5)
-    asked = experiments(Options())
+    asked = STUDY.experiments(Options())
     records = recording({each.name: asked[each.name] for each in long})
-    return {each.name: _trained(each, records[each.name], None) for each in long}
+    results = STUDY.results(records, Options())
+    return {claim.id: claim.judge(results) for claim in claims(results) if claim.id in LONG}
 
 
-@pytest.mark.parametrize(
-    ("configuration", "lr", "error", "unit"),
-    [(grids.FIGURE_3, 0.2, 2.22e-4, 1e-6), (grids.FIGURE_4, 0.2, 1.17e-4, 1e-6)],
-    ids=["(f1, 2, 0.2)", "(f1, 3, 0.2)"],
-)
-def test_final_errors_are_published_to_one_unit_of_the_last_digit(trained, configuration, lr, error, unit):
-    assert trained[configuration.name].final("val_loss", lr) == pytest.approx(error, abs=unit)
-
-
-@pytest.mark.parametrize(("lr", "step"), [(0.4, 9000), (0.3, 34000)])
-def test_instability_begins_where_it_was_published(trained, lr, step):
-    assert trained[grids.FIGURE_3.name].risen(lr) == pytest.approx(step, rel=0.03)
-
-
-@pytest.mark.parametrize(("configuration", "lr"), [(grids.FIGURE_3, 0.2), (grids.FIGURE_4, 0.2), (grids.FIGURE_4, 0.4)])
-def test_what_was_published_as_stable_is(trained, configuration, lr):
-    assert trained[configuration.name].onset("error", lr) == -1
-
-
-def test_twice_the_rate_is_much_better(trained):
-    fourth = trained[grids.FIGURE_4.name]
-    assert fourth.final("val_loss", 0.4) < fourth.final("val_loss", 0.2) / 2
-
-
-def test_the_error_of_twenty_units_falls_faster_from_where_it_was_published(trained):
-
-    _, steepest = faster(trained[grids.FIGURE_5.name], 0.05)
-    assert steepest == pytest.approx(15000, rel=0.03)
+@pytest.mark.parametrize("id", LONG)
+def test_what_was_published_holds(judged, id):
+    assert judged[id].holds, judged[id].measured

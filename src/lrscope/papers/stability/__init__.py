@@ -2,28 +2,39 @@
 
 Reproduces and extends Peeters: Experiment 1B, a deeper look into the basic neural network (2025). A perceptron with one
 hidden layer learns a function of one variable by gradient descent; error, gradient norm and angle are recorded at every
-step, and the sharpness, the weights and who carries the oscillation beside them.
+step, and beside them the sharpness, the weights and the neurons that dominate the oscillation.
 """
 
-import importlib
-import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from lrscope.papers.stability._findings import findings
+from lrscope.papers.stability._claims import SOURCE, claims
 from lrscope.papers.stability._options import Options
-from lrscope.studies._old import study_of
+from lrscope.papers.stability._results import analyse
+from lrscope.papers.stability._sections import sections, summary
+from lrscope.studies import Study
 
 if TYPE_CHECKING:
-    from lrscope.papers.stability._experiments import experiments
+    from lrscope.training import Experiment
 
-__all__ = ["STUDY", "Options", "experiments", "findings"]
-
-
-def __getattr__(name: str) -> Any:
-    """Return `experiments`, which need PyTorch, when they are asked for."""
-    if name != "experiments":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module("lrscope.papers.stability._experiments").experiments
+__all__ = ["STUDY", "Options"]
 
 
-STUDY = study_of(sys.modules[__name__], "stability")
+def _experiments(options: Options) -> "Mapping[str, Experiment]":
+    from lrscope.papers.stability._experiments import experiments  # needs PyTorch
+
+    return experiments(options)
+
+
+STUDY = Study(
+    name="stability",
+    title="Stability: when and why training suddenly starts to oscillate",
+    question="When and why does training suddenly start to oscillate, and what announces it?",
+    source=SOURCE,
+    options=Options,
+    experiments=_experiments,
+    analyse=analyse,
+    sections=sections,
+    summary=summary,
+    claims=claims,
+)

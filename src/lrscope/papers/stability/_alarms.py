@@ -1,13 +1,13 @@
-"""How well each sign of instability warns, over many learning rates and seeds."""
+"""How well each measured quantity warns of instability, over many learning rates and seeds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.analysis import AlarmRule
+from lrscope.analysis import AlarmRule, Thresholds
+from lrscope.papers.stability import _configurations as grids
 from lrscope.records import MEMBER
 
 SIGNALS = {
@@ -15,89 +15,112 @@ SIGNALS = {
     "gradient norm": AlarmRule(angle=None, norm=1.1, window=10),
     "error": AlarmRule(angle=None, loss=1.001),
 }
-"""Name of a signal -> when it raises the alarm. The angle's rule was chosen on seeds 0 to 15, the norm's likewise."""
+"""Name -> when the alarm is raised. The rules of angle and norm were chosen on seeds 0 to 15."""
 RISE = 1.05
-"""An error that rises to this multiple of its lowest value counts as an event: what the alarm must announce."""
-FIRST_SEED_JUDGED = 16
-"""Seeds below were used to choose the rules; only the others are judged."""
+"""What must be announced: a rise of the error to this multiple of its lowest value."""
+HORIZON = 100
+"""Updates; a true alarm comes at most this long before the onset."""
+QUANTILES = (0.1, 0.5, 0.9)
 
 
-@dataclass(frozen=True)
-class AlarmTest:
-    """How each signal did on each target.
+def alarm_test(by_target: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """Return how the signals did, from the records (member, step) of the grid of each target.
 
-    Attributes
-    ----------
-    scores : Dataset (target, signal) of ``precision``, ``recall``, ``f1``, ``onsets``, ``members``, ``early`` and
-        ``lead`` (quantile too)
-    lead : (target, signal, run) updates from the alarm to the onset; NaN where there was no true alarm
-    ordered : (target) share of the runs with an onset in which the angle came before the norm, and the norm before
-        the error; ``angle_first`` the share in which the angle came before the error
+    Returns
+    -------
+    Dataset (target)
+        precision, recall, f1, onsets, networks, early, lead_quantiles : (signal) of `alarm_score`
+        lead : (signal, member) updates from the first true alarm to the onset; NaN without one
+        ordered : share of the networks with an onset, calm before, whose angle came before their norm, and that before
+            the error; ``angle_first`` the share whose angle came before the error
     """
+    results = []
+    for target, lazily in by_target.items():
+        judged_on = np.flatnonzero(lazily["seed"].values >= grids.ALARM_SEEDS_CHOSEN_ON)
+        records = lazily.isel({MEMBER: judged_on}).load()
+        events = analysis.onsets(records, thresholds=Thresholds(error=RISE))
+        by_signal = []
+        for rule in SIGNALS.values():
+            judgement = judged(analysis.alarms(records, rule), events)
+            by_signal.append(alarm_score(judgement).assign(lead=(MEMBER, judgement["lead"].values)))
+        signals = xr.concat(by_signal, xr.Variable("signal", list(SIGNALS)))
+        results.append(signals.merge(_order(events)).assign_coords(target=target))
+    tested = xr.concat(results, "target")
+    tested["lead"].attrs = {"long_name": "lead time", "units": "updates"}
+    for name, long_name in {"precision": "precision", "recall": "recall", "f1": "F-score"}.items():
+        tested[name].attrs = {"long_name": long_name, "units": "1"}
+    return tested
 
-    scores: xr.Dataset
-    lead: xr.DataArray
-    ordered: xr.Dataset
 
+def judged(alarm: xr.DataArray, events: xr.Dataset) -> xr.Dataset:
+    """Return what became of the alarms of each network, now that the onset of its error is known.
 
-def alarm_test(by_target: Mapping[str, xr.Dataset]) -> AlarmTest:
-    """Return how the signals did, from the records (member, step) of the grid of each target."""
-    judged = {target: _judged_seeds(records) for target, records in by_target.items()}
-    found = {
-        target: analysis.onsets(records, thresholds=analysis.Thresholds(error=RISE))
-        for target, records in judged.items()
+    Parameters
+    ----------
+    alarm : DataArray (member, step), of `lrscope.analysis.alarms`
+    events : Dataset of `lrscope.analysis.onsets` of the same records; alarms after its ``risen`` are not judged, since
+        it describes the first rise only
+
+    Returns
+    -------
+    Dataset (member) : NaN for networks that were unstable from the start (``early``)
+        true : alarms before the onset of the error, at most the horizon
+        false : alarms that no onset follows within the horizon, although the run went on for so long. An alarm at the
+            onset or later is late, one whose run ended within the horizon undecided: neither true nor false
+        detected : of the networks with an onset, 1 if an alarm was true, 0 if not; NaN without an onset
+        lead : updates from the first true alarm to the onset; NaN if there is none
+    """
+    step = alarm["step"].drop_attrs()
+    onset = events["onset"].sel(criterion="error", drop=True)
+    unstable = onset >= 0
+    raised = (alarm == 1) & (~unstable | (step <= events["risen"]))
+    true = raised & unstable & (step < onset) & (onset - step <= HORIZON)
+    late = raised & unstable & (step >= onset)
+    undecided = raised & ~unstable & (step + HORIZON > step.where(alarm.notnull()).max("step"))
+    result = {
+        "true": true.sum("step"),
+        "false": (raised & ~true & ~late & ~undecided).sum("step"),
+        "detected": true.any("step").where(unstable),
+        "lead": onset - step.where(true).min("step"),
     }
-    judgements = {
-        target: {
-            name: analysis.judged(analysis.alarms(judged[target], rule), found[target])
-            for name, rule in SIGNALS.items()
-        }
-        for target in judged
-    }
-    scores = _by_target(
+    return xr.Dataset({name: array.where(events["early"] == 0) for name, array in result.items()})
+
+
+def alarm_score(judgement: xr.Dataset) -> xr.Dataset:
+    """Return how good the alarms of many networks are, from `judged`.
+
+    Returns
+    -------
+    Dataset
+        precision : true alarms over true and false ones; NaN if there are none
+        recall : share of the onsets before which an alarm was true; NaN if there is none
+        f1 : harmonic mean of the two; 0 where nothing was true, NaN where precision or recall is
+        lead_quantiles : (quantile) updates; over the detected onsets
+        onsets, networks, early : how many had an onset, were judged, were unstable from the start
+    """
+    true, false = judgement["true"].sum(MEMBER), judgement["false"].sum(MEMBER)
+    precision = true / (true + false).where(true + false > 0)
+    recall = judgement["detected"].mean(MEMBER)
+    lead = judgement["lead"].dropna(MEMBER).values
+    quantiles = np.quantile(lead, QUANTILES) if len(lead) else np.full(len(QUANTILES), np.nan)
+    return xr.Dataset(
         {
-            target: _by_signal({name: analysis.alarm_score(one) for name, one in of.items()})
-            for target, of in judgements.items()
-        }
+            "precision": precision,
+            "recall": recall,
+            "f1": 2 * precision * recall / (precision + recall).where(precision + recall > 0, 1.0),
+            "lead_quantiles": ("quantile", quantiles),
+            "onsets": judgement["detected"].count(MEMBER),
+            "networks": judgement["true"].count(MEMBER),
+            "early": judgement["true"].isnull().sum(MEMBER),
+        },
+        {"quantile": list(QUANTILES)},
     )
-    lead = _by_target(
-        {
-            target: _by_signal({name: _runs(one["lead"]) for name, one in of.items()})
-            for target, of in judgements.items()
-        }
-    )
-    ordered = _by_target({target: _order(one) for target, one in found.items()})
-    return AlarmTest(scores, _labelled(lead["lead"]), ordered)
 
 
-def _judged_seeds(lazily: xr.Dataset) -> xr.Dataset:
-    records = lazily.isel({MEMBER: np.flatnonzero(lazily["seed"].values >= FIRST_SEED_JUDGED)})
-    return records.load()
-
-
-def _runs(lead: xr.DataArray) -> xr.Dataset:
-    return xr.Dataset({"lead": ("run", lead.values)})
-
-
-def _labelled(lead: xr.DataArray) -> xr.DataArray:
-    lead.attrs = {"long_name": "steps of warning", "units": "updates"}
-    return lead
-
-
-def _order(found: xr.Dataset) -> xr.Dataset:
-    """Return in which share of the members with an onset, calm before, the signs came in the published order."""
-    onset = found["onset"]
+def _order(events: xr.Dataset) -> xr.Dataset:
+    onset = events["onset"]
     angle, norm, error = (onset.sel(criterion=name, drop=True) for name in ("angle", "gradient_norm", "error"))
-    happened = (error >= 0) & (found["early"] == 0)
+    happened = (error >= 0) & (events["early"] == 0)
     first = (angle >= 0) & (angle < error)
-    ordered = first & (norm >= 0) & (angle < norm) & (norm < error)
-    shares = {"ordered": ordered, "angle_first": first}
+    shares = {"ordered": first & (norm >= 0) & (angle < norm) & (norm < error), "angle_first": first}
     return xr.Dataset({name: holds.where(happened).mean(MEMBER) for name, holds in shares.items()})
-
-
-def _by_signal(parts: Mapping[str, xr.Dataset]) -> xr.Dataset:
-    return xr.concat(parts.values(), xr.Variable("signal", list(parts)))
-
-
-def _by_target(parts: Mapping[str, xr.Dataset]) -> xr.Dataset:
-    return xr.concat(parts.values(), xr.Variable("target", list(parts)))

@@ -1,4 +1,4 @@
-"""How each way to choose the learning rate does, from which starting rate."""
+"""How each controller of the learning rate does, from which starting rate."""
 
 import warnings
 from collections.abc import Mapping
@@ -6,15 +6,14 @@ from collections.abc import Mapping
 import xarray as xr
 
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._ways import WAYS
-from lrscope.records import LOSS, MEMBER, on_grid
+from lrscope.records import LOSS, on_grid
 
 TARGET_ERRORS = {"f1": 1e-3, "f2": 2.0}
-"""Training error to be reached: half way, on a logarithmic axis, to what the best reach, about."""
+"""Training error to be reached: about half way, on a logarithmic axis, to the best."""
 
 
 def bench(by_name: Mapping[str, xr.Dataset]) -> xr.Dataset:
-    """Return how the ways did, from the records of all experiments.
+    """Return how the controllers did, from the records of all experiments.
 
     Returns
     -------
@@ -27,53 +26,40 @@ def bench(by_name: Mapping[str, xr.Dataset]) -> xr.Dataset:
             reach it count with all steps; NaN where none does
         reached : share of the seeds that reach it
     """
-    of_targets = [
-        xr.concat([_of_one(by_name[grids.bench_name(target, way)], target) for way in WAYS], _names("controller", WAYS))
-        for target in grids.SIZES
-    ]
-    return _labelled(xr.concat(of_targets, _names("target", grids.SIZES)))
-
-
-def _names(dim: str, names: object) -> xr.Variable:
-    return xr.Variable(dim, list(names))  # type: ignore[call-overload]
+    by_target = []
+    for target in grids.SIZES:
+        of_target = [_of_one(by_name[grids.bench_name(target, name)], target) for name in grids.CONTROLLERS]
+        by_target.append(xr.concat(of_target, xr.Variable("controller", list(grids.CONTROLLERS))))
+    result = xr.concat(by_target, xr.Variable("target", list(grids.SIZES)))
+    names = {
+        "final_error": ("training error", "1"),
+        "diverged": ("share diverged", "1"),
+        "steps_to_target": ("steps to target", "updates"),
+    }
+    for name, (long_name, units) in names.items():
+        result[name].attrs = {"long_name": long_name, "units": units}
+    result["lr"].attrs = {"long_name": "learning rate at the start", "units": "1", "scale": "log"}
+    return result
 
 
 def _of_one(lazily: xr.Dataset, target: str) -> xr.Dataset:
-    """Return how one way did on one target (lr)."""
-    loss = lazily[[LOSS]].load()[LOSS]
-    first, last = loss.isel(step=0), loss.isel(step=-1)
+    """Return how one controller did on one target (lr)."""
+    loss = on_grid(lazily[[LOSS]].load())[LOSS]
+    first, last = loss.isel(step=0, drop=True), loss.isel(step=-1, drop=True)
     diverged = ~(last < first)
     hit = loss <= TARGET_ERRORS[target]
     reached = hit.any("step")
-    steps = loss["step"].isel(step=hit.argmax("step")).where(reached, loss.sizes["step"]).drop_vars("step")
-    by_member = {"final": last.where(~diverged), "diverged": diverged.astype(float), "steps": steps, "reached": reached}
-    grid = on_grid(
-        xr.Dataset({name: (MEMBER, array.values) for name, array in by_member.items()}, loss.coords)
-        .drop_vars("step")
-        .assign_attrs(axes=lazily.attrs["axes"])
-    )
+    steps = loss["step"][hit.argmax("step")].drop_vars("step").where(reached, loss.sizes["step"])
+    final = last.where(~diverged)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN")  # where all seeds diverged there is no error to tell
+        warnings.filterwarnings("ignore", "All-NaN")  # where all seeds diverged there is no final error
         return xr.Dataset(
             {
-                "final_error": grid["final"].median("seed"),
-                "low": grid["final"].quantile(0.25, "seed").drop_vars("quantile"),
-                "high": grid["final"].quantile(0.75, "seed").drop_vars("quantile"),
-                "diverged": grid["diverged"].mean("seed"),
-                "steps_to_target": grid["steps"].mean("seed").where(grid["reached"].any("seed")),
-                "reached": grid["reached"].mean("seed"),
+                "final_error": final.median("seed"),
+                "low": final.quantile(0.25, "seed").drop_vars("quantile"),
+                "high": final.quantile(0.75, "seed").drop_vars("quantile"),
+                "diverged": diverged.mean("seed"),
+                "steps_to_target": steps.mean("seed").where(reached.any("seed")),
+                "reached": reached.mean("seed"),
             }
         )
-
-
-def _labelled(found: xr.Dataset) -> xr.Dataset:
-    names = {
-        "final_error": "training error",
-        "diverged": "share diverged",
-        "steps_to_target": "steps to target",
-        "reached": "share of networks that reached it",
-    }
-    for name, long_name in names.items():
-        found[name].attrs = {"long_name": long_name, "units": "updates" if name == "steps_to_target" else "1"}
-    found["lr"].attrs = {"long_name": "learning rate at the start", "units": "1", "scale": "log"}
-    return found

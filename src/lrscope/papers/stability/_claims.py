@@ -1,345 +1,399 @@
-"""The statements of the source that can be checked, checked. Nothing here is decided in advance."""
+"""The statements of the source that can be checked, each with the test that decides it.
 
-from collections.abc import Iterator
+The source's figures are of one network, seed 0, and so are the claims; those about controllers are of the whole bench.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from lrscope import analysis
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._duplicates import pairs_of
-from lrscope.papers.stability._figures import faster, label
-from lrscope.papers.stability._results import Results, Trained
-from lrscope.papers.stability._ways import GUIDED
-from lrscope.report._old import Claim
+from lrscope.papers.stability._configurations import Configuration, label
+from lrscope.papers.stability._duplicates import THRESHOLD, similarity
+from lrscope.papers.stability._results import network, onsets_of, pair_of, run_of
+from lrscope.studies import Claim
 from lrscope.studies._words import DASH, percent, short
 
 SOURCE = "Peeters 2025, experiment 1B"
+IDEA = "section 2.1, an idea"
 ONSET = 0.03
 """Onsets may differ by this share of the published step."""
 SLOWER = 0.25
-"""By how much the rate driven by the angle may be slower than the fastest other way."""
+"""The gradient-driven rate may be slower than the fastest other controller by this share."""
 ALIGNED = 10.0
 """Degrees: updates with smaller angles count as almost aligned."""
-SIGNS = ("angle", "gradient_norm", "error")
+SAME = 0.25
+"""Curves that differ by at most this share are the same plot."""
 
 
-def claims(found: Results) -> list[Claim]:
+def claims(results: xr.DataTree) -> list[Claim]:
     """Return every claim of the source; none unless its configurations were trained."""
-    if not found.options.published:
+    if not results.attrs["options"].published:
         return []
-    by_name = found.trained
-    first, second = by_name[grids.FIGURE_1.name], by_name[grids.FIGURE_1_OF_F2.name]
-    third, fourth, fifth = (by_name[each.name] for each in (grids.FIGURE_3, grids.FIGURE_4, grids.FIGURE_5))
-    slow, scaled = (by_name[each.name] for each in (grids.FIGURE_6, grids.FIGURE_6_SCALED))
     return [
-        *_sudden(first),
-        _order("order-f1", "section 2.1, figure 1", first, 1.0, (730, 760)),
-        _growth(first),
-        _order("order-f2", "section 2.1", second, 0.1, None),
-        _onset("onset-0.4", "section 2.2, figure 3", third, 0.4, 9000),
-        _onset("onset-0.3", "section 2.2, figure 3", third, 0.3, 34000),
-        _stable("stable-2-0.2", "section 2.2, figure 3", third, 0.2),
-        _final("final-2-0.2", "section 3.1, figure 3", third, 0.2, 2.22e-4, 1e-6),
-        _delay(third),
-        *(_tenth(by_name, *pair) for pair in ((first, grids.TENTH_OF_F1), (second, grids.TENTH_OF_F2))),
-        *_figure_4(fourth),
-        *_figure_5(fifth),
-        _final("final-0.1", "section 3.3, figure 6", slow, 0.1, 0.0068, 1e-4),
-        _final("final-scaled", "section 3.3, figure 6", scaled, 0.1, 0.0066, 1e-4),
-        _differ(slow, scaled),
-        *(_guided(each) for each in (first, second)),
-        *_compared(found),
+        _onset("onset-f1", "section 2.1, figure 1", grids.FIGURE_1, 1.0, 750),
+        _aligned(),
+        _order("order-f1", "section 2.1, figure 1", grids.FIGURE_1, 1.0, (730, 760)),
+        _growth(),
+        _order("order-f2", "section 2.1", grids.FIGURE_1_OF_F2, 0.1, None),
+        _onset("onset-0.4", "section 2.2, figure 3", grids.FIGURE_3, 0.4, 9000),
+        _onset("onset-0.3", "section 2.2, figure 3", grids.FIGURE_3, 0.3, 34000),
+        _stable("stable-2-0.2", "section 2.2, figure 3", grids.FIGURE_3, 0.2),
+        _final("final-2-0.2", "section 3.1, figure 3", grids.FIGURE_3, 0.2, 2.22e-4, 1e-6),
+        _delay(),
+        _tenth(grids.FIGURE_1, grids.TENTH_OF_F1),
+        _tenth(grids.FIGURE_1_OF_F2, grids.TENTH_OF_F2),
+        *_figure_4(),
+        *_figure_5(),
+        _final("final-0.1", "section 3.3, figure 6", grids.FIGURE_6, 0.1, 0.0068, 1e-4),
+        _final("final-scaled", "section 3.3, figure 6", grids.FIGURE_6_SCALED, 0.1, 0.0066, 1e-4),
+        _differ(),
+        _guided(grids.FIGURE_1),
+        _guided(grids.FIGURE_1_OF_F2),
+        *_controllers(),
     ]
 
 
-def _claim(id: str, place: str, statement: str, **fields: object) -> Claim:
-    values: dict[str, object] = {"tolerance": "stated in words", "note": "", **fields}
-    return Claim(id, f"{SOURCE}, {place}", statement, **values)  # type: ignore[arg-type]
+def _claim(
+    id: str,
+    place: str,
+    statement: str,
+    value: Callable[[xr.DataTree], Any],
+    holds: Callable[[Any], bool],
+    measured: Callable[[Any], object],
+    **others: Any,
+) -> Claim:
+    """Return a claim that is judged, and described, by one value of the results."""
+    return Claim(
+        id,
+        f"{SOURCE}, {place}",
+        statement,
+        lambda results: holds(value(results)),
+        lambda results: measured(value(results)),
+        **others,
+    )
 
 
-def _rounded(value: float, digits: int = 4) -> float | str:
-    """Return a number with so many significant digits; what stands for one where there is none."""
+def _number(value: float, digits: int = 4) -> float | str:
+    """Return a number with so many significant digits, for display; what stands for one where there is none."""
     return float(f"{value:.{digits}g}") if np.isfinite(value) else DASH
 
 
-def _sudden(trained: Trained) -> Iterator[Claim]:
-    """The run of figure 1: aligned and falling for hundreds of steps, then a sudden rise."""
-    run = trained.run(1.0).sel(step=slice(30, 710))
-    turned = float(run["gradient_angle"].max())
-    rising = int((run["gradient_norm"].diff("step") > 0).sum())
-    yield _onset("onset-f1", "section 2.1, figure 1", trained, 1.0, 750)
-    yield _claim(
-        "aligned",
-        "section 2.1",
-        "from iteration 30 to 710 consecutive updates are almost perfectly aligned while the gradient's norm falls",
-        published="almost perfectly aligned",
-        measured=f"largest angle {short(turned)} degrees; the norm rises at {rising} steps",
-        tolerance=f"angle below {ALIGNED:g} degrees, norm never rises",
-        holds=turned < ALIGNED and rising == 0,
-    )
+def _onset_words(onset: int) -> str:
+    return "no onset" if onset < 0 else f"onset at step {onset}"
 
 
-def _onset(id: str, place: str, trained: Trained, lr: float, published: int) -> Claim:
-    risen, turning = trained.risen(lr), trained.onset("error", lr)
+def _onset(id: str, place: str, chosen: Configuration, lr: float, published: int) -> Claim:
+    def note(results: xr.DataTree) -> str:
+        turns = onsets_of(results, chosen, lr)["error"]
+        return f"First step with a test error of 1.5 times its lowest; the training error turns at step {turns}."
+
     return _claim(
         id,
         place,
-        f"{label(trained, lr)}: the error suddenly rises near iteration {published}",
+        f"{label(chosen, lr)}: the error suddenly rises near iteration {published}",
+        lambda results: int(network(results, chosen, lr)["risen"]),
+        lambda risen: abs(risen - published) <= ONSET * published,
+        lambda risen: risen if risen >= 0 else "never",
         published=published,
-        measured=risen if risen >= 0 else "never",
         tolerance=f"{ONSET:.0%}",
-        holds=abs(risen - published) <= ONSET * published,
-        note=f"First step with a test error of 1.5 times its lowest; the training error turns at step {turning}.",
-    )
-
-
-def _stable(id: str, place: str, trained: Trained, lr: float) -> Claim:
-    onset = trained.onset("error", lr)
-    measured = "no onset" if onset < 0 else f"onset at step {onset}"
-    statement = f"{label(trained, lr)}: no instability is seen"
-    return _claim(id, place, statement, published="none", measured=measured, holds=onset < 0)
-
-
-def _final(id: str, place: str, trained: Trained, lr: float, published: float, unit: float) -> Claim:
-    measured = trained.final("val_loss", lr)
-    rounded = abs(measured - published) <= unit / 2 or not np.isfinite(measured)
-    note = "" if rounded else f"Rounded to the digits printed it would be {round(measured / unit) * unit:g}."
-    return _claim(
-        id,
-        place,
-        f"{label(trained, lr)}: final test error {published:g}",
-        published=published,
-        measured=_rounded(measured),
-        tolerance="the digits printed, rounded or cut off",
-        holds=rounded or 0 <= measured - published < unit,
         note=note,
     )
 
 
-def _order(id: str, place: str, trained: Trained, lr: float, within: tuple[int, int] | None) -> Claim:
-    steps = [trained.onset(sign, lr) for sign in SIGNS]
-    ordered = 0 <= steps[0] < steps[1] < steps[2]
-    inside = within is None or all(within[0] <= step <= within[1] for step in steps)
-    between = f", between iterations {within[0]} and {within[1]}" if within else ""
+def _aligned() -> Claim:
+    def largest_angle_and_rises(results: xr.DataTree) -> tuple[float, int]:
+        run = run_of(results, grids.FIGURE_1, 1.0).sel(step=slice(30, 710))
+        return float(run["gradient_angle"].max()), int((run["gradient_norm"].diff("step") > 0).sum())
+
+    return _claim(
+        "aligned",
+        "section 2.1",
+        "from iteration 30 to 710 consecutive updates are almost perfectly aligned while the gradient norm falls",
+        largest_angle_and_rises,
+        lambda value: value[0] < ALIGNED and value[1] == 0,
+        lambda value: f"largest angle {short(value[0])} degrees; the norm rises at {value[1]} steps",
+        published="almost perfectly aligned",
+        tolerance=f"angle below {ALIGNED:g} degrees, norm never rises",
+    )
+
+
+def _stable(id: str, place: str, chosen: Configuration, lr: float) -> Claim:
     return _claim(
         id,
         place,
-        f"{label(trained, lr)}: first the angle grows, then the gradient's norm, last the error{between}",
-        published="angle, norm, error",
-        measured=", ".join(f"{sign.replace('_', ' ')} {step}" for sign, step in zip(SIGNS, steps, strict=True)),
-        tolerance="the order" + (" and the range" if within else ""),
-        holds=ordered and inside,
-        note=f"The sharpness crosses 2 / lr at step {trained.onset('sharpness', lr)}; oscillation with period two from "
-        f"step {trained.onset('oscillation', lr)}.",
+        f"{label(chosen, lr)}: no instability is seen",
+        lambda results: onsets_of(results, chosen, lr)["error"],
+        lambda onset: onset < 0,
+        _onset_words,
+        published="none",
     )
 
 
-def _growth(trained: Trained) -> Claim:
-    growth = float(trained.growth[trained.member(1.0)])
+def _final(id: str, place: str, chosen: Configuration, lr: float, published: float, unit: float) -> Claim:
+    def error(results: xr.DataTree) -> float:
+        return float(network(results, chosen, lr)["final_test_error"])
+
+    def note(results: xr.DataTree) -> str:
+        measured = error(results)
+        rounded = abs(measured - published) <= unit / 2 or not np.isfinite(measured)
+        return "" if rounded else f"Rounded to the digits printed it would be {round(measured / unit) * unit:g}."
+
+    return _claim(
+        id,
+        place,
+        f"{label(chosen, lr)}: final test error {published:g}",
+        error,
+        lambda measured: abs(measured - published) <= unit / 2 or 0 <= measured - published < unit,
+        _number,
+        published=published,
+        tolerance="the digits printed, rounded or cut off",
+        note=note,
+    )
+
+
+def _order(id: str, place: str, chosen: Configuration, lr: float, within: tuple[int, int] | None) -> Claim:
+    first, last = (within[0] * (1 - ONSET), within[1] * (1 + ONSET)) if within else (0, np.inf)
+    between = f", between iterations {within[0]} and {within[1]}" if within else ""
+
+    def note(results: xr.DataTree) -> str:
+        onsets = onsets_of(results, chosen, lr)
+        crossing, oscillation = onsets["sharpness"], onsets["oscillation"]
+        return f"The sharpness crosses 2 / lr at step {crossing}; oscillation with period two from step {oscillation}."
+
+    return _claim(
+        id,
+        place,
+        f"{label(chosen, lr)}: first the angle grows, then the gradient norm, last the error{between}",
+        lambda results: [onsets_of(results, chosen, lr)[name] for name in ("angle", "gradient_norm", "error")],
+        lambda steps: 0 <= steps[0] < steps[1] < steps[2] and first <= steps[0] and steps[2] <= last,
+        lambda steps: "angle {}, gradient norm {}, error {}".format(*steps),
+        published="angle, norm, error",
+        tolerance="the order" + (f", and the range within {ONSET:.0%}" if within else ""),
+        note=note,
+    )
+
+
+def _growth() -> Claim:
+    def growth(results: xr.DataTree) -> float:
+        valley = int(network(results, grids.FIGURE_1, 1.0)["valley"])
+        if valley < 0:
+            return float("nan")
+        norm = run_of(results, grids.FIGURE_1, 1.0)["gradient_norm"].sel(step=slice(valley, None))
+        return float(norm.max() / norm[0])
+
     return _claim(
         "growth",
         "section 2.1",
-        "the gradient's norm gets about 600 times bigger",
+        f"{label(grids.FIGURE_1, 1.0)}: the gradient norm gets about 600 times bigger",
+        growth,
+        lambda factor: abs(factor - 600) <= 60,
+        partial(_number, digits=3),
         published=600,
-        measured=_rounded(growth, 3),
-        tolerance="10%",
-        holds=abs(growth - 600) <= 60,
-        note="Largest norm behind the lowest one, over the lowest.",
+        tolerance=60,
+        note="Its largest value after its lowest one, over that.",
     )
 
 
-def _delay(trained: Trained) -> Claim:
-    """From 0.4 to 0.3: the rate shrinks by a quarter, or grows by a third the other way."""
-    later, sooner = trained.risen(0.3), trained.risen(0.4)
-    delay = later / sooner if min(later, sooner) > 0 else float("nan")
-    slower = _slower(trained, 0.3, 0.4)
+def _delay() -> Claim:
+    def slowing_and_delay(results: xr.DataTree) -> tuple[float, float]:
+        later, sooner = (int(network(results, grids.FIGURE_3, lr)["risen"]) for lr in (0.3, 0.4))
+        half_way = sooner // 2
+        if min(later, half_way) <= 0:
+            return float("nan"), float("nan")
+        fast, slow = (run_of(results, grids.FIGURE_3, lr)["loss"] for lr in (0.4, 0.3))
+        reached = np.flatnonzero(slow.values <= float(fast.sel(step=half_way)))
+        return float(reached[0]) / half_way if len(reached) else float("nan"), later / sooner
+
     return _claim(
         "delay",
         "section 2.2",
         "a rate smaller by a factor of 1.33 slows learning by 1.33, but lets it be stable 3.77 times as long",
+        slowing_and_delay,
+        lambda value: value[1] > value[0],
+        lambda value: [_number(value[0]), _number(value[1], 3)],
         published=[1.33, 3.77],
-        measured=[_rounded(slower), _rounded(delay, 3)],
         tolerance="the delay is larger than the slowing",
-        holds=delay > slower,
         note="Slowing: steps to the training error that the faster has half way to its onset.",
     )
 
 
-def _slower(trained: Trained, slow: float, fast: float) -> float:
-    half_way = trained.risen(fast) // 2
-    if half_way <= 0:
-        return float("nan")
-    level = float(trained.run(fast)["loss"].sel(step=half_way))
-    reached = np.flatnonzero(trained.run(slow)["loss"].values <= level)
-    return float(reached[0]) / half_way if len(reached) else float("nan")
+def _tenth(whole: Configuration, tenth: Configuration) -> Claim:
+    (fast,), (slow,) = whole.lrs, tenth.lrs
 
+    def difference_and_onset(results: xr.DataTree) -> tuple[float, int]:
+        until = onsets_of(results, whole, fast)["angle"]
+        before = run_of(results, whole, fast)["loss"].sel(step=slice(until // 10, until))
+        others = run_of(results, tenth, slow)["loss"].reindex(step=10 * before["step"].values).values
+        difference = float(np.max(abs(others / before.values - 1))) if len(others) else float("nan")
+        return difference, onsets_of(results, tenth, slow)["error"]
 
-def _tenth(by_name: dict[str, Trained], whole: Trained, tenth: grids.Configuration) -> Claim:
-    """A tenth of the rate for ten times as long: the same curve, but stable."""
-    (fast, _), (slow, _) = next(whole.members()), next(by_name[tenth.name].members())
-    curve, slow_curve = (each.run(lr)["loss"] for each, lr in ((whole, fast), (by_name[tenth.name], slow)))
-    onset = whole.onset("angle", fast)
-    before = curve.sel(step=slice(onset // 10, onset))
-    apart = _apart(slow_curve.reindex(step=10 * before["step"].values).values, before.values)
-    stable = by_name[tenth.name].onset("error", slow) < 0
+    def measured(value: tuple[float, int]) -> str:
+        return f"training errors differ by at most {percent(value[0])}; {'stable' if value[1] < 0 else 'unstable'}"
+
+    def note(results: xr.DataTree) -> str:
+        return f"Compared from step {onsets_of(results, whole, fast)['angle'] // 10} to the onset of the angle."
+
     return _claim(
         f"tenth-{tenth.target}",
         "section 2.2",
-        f"{label(by_name[tenth.name], slow)} has the same plots as {label(whole, fast)}, without the instability",
+        f"{label(tenth, slow)} has the same plots as {label(whole, fast)}, without the instability",
+        difference_and_onset,
+        lambda value: value[0] <= SAME and value[1] < 0,
+        measured,
         published="the same, stable",
-        measured=f"training errors differ by at most {percent(apart)}; " + ("stable" if stable else "unstable"),
-        tolerance="25%, and no onset",
-        holds=apart <= 0.25 and stable,
-        note=f"Compared from step {onset // 10} to the onset of the angle.",
+        tolerance=f"{SAME:.0%}, and no onset",
+        note=note,
     )
 
 
-def _apart(values: np.ndarray, others: np.ndarray) -> float:
-    """Return by which share two curves differ at most; NaN where there is nothing to compare."""
-    return float(np.max(abs(values / others - 1))) if len(others) else float("nan")
-
-
-def _figure_4(trained: Trained) -> Iterator[Claim]:
-    place = "section 3.1, figure 4"
-    yield _final("final-3-0.2", place, trained, 0.2, 1.17e-4, 1e-6)
-    error = trained.run(0.2)["val_loss"]
-    before, last = error.values[-1001:][[0, -1]].tolist()
+def _figure_4() -> Iterator[Claim]:
+    place, fourth = "section 3.1, figure 4", grids.FIGURE_4
+    yield _final("final-3-0.2", place, fourth, 0.2, 1.17e-4, 1e-6)
     yield _claim(
         "still-falling",
         place,
-        f"{label(trained, 0.2)}: the error is still falling at the end",
+        f"{label(fourth, 0.2)}: the error is still falling at the end",
+        lambda results: run_of(results, fourth, 0.2)["val_loss"].values[-1001:][[0, -1]].tolist(),
+        lambda errors: errors[1] < errors[0],
+        lambda errors: f"{short((errors[0] - errors[1]) / errors[0] * 100)} percent in the last 1000 steps",
         published="falling",
-        measured=f"{short((before - last) / before * 100)} percent in the last 1000 steps",
         tolerance="falls",
-        holds=last < before,
     )
-    yield _stable("stable-3-0.2", place, trained, 0.2)
-    yield _stable("stable-3-0.4", place, trained, 0.4)
-    slow, fast = (trained.final("val_loss", lr) for lr in (0.2, 0.4))
+    yield _stable("stable-3-0.2", place, fourth, 0.2)
+    yield _stable("stable-3-0.4", place, fourth, 0.4)
     yield _claim(
         "better-0.4",
         place,
         "a rate of 0.4 leads to much better performance than 0.2",
+        lambda results: [float(network(results, fourth, lr)["final_test_error"]) for lr in (0.4, 0.2)],
+        lambda errors: errors[0] <= errors[1] / 2,
+        lambda errors: f"test error {short(errors[0])} against {short(errors[1])}",
         published="much better",
-        measured=f"test error {short(fast)} against {short(slow)}",
         tolerance="at most half the error",
-        holds=fast <= slow / 2,
     )
-    yield _parting(trained)
-
-
-def _parting(trained: Trained) -> Claim:
-    pair = next((each for each in pairs_of(trained) if (each.lr, each.one, each.other) == (0.4, 0, 1)), None)
-    parted = pair is not None and pair.parted >= 0
-    measured = f"duplicates from step {pair.merged}, parted at {pair.parted}" if pair else "never duplicates"
-    return _claim(
+    yield _claim(
         "parting",
-        "section 3.1, figure 4",
-        f"{label(trained, 0.4)}: the two hidden neurons, duplicates at first, diverge",
+        place,
+        f"{label(fourth, 0.4)}: the two hidden neurons, duplicates at first, diverge",
+        lambda results: pair_of(results, fourth, 0.4, "0 and 1"),
+        lambda pair: pair is not None and pair["parted"] >= 0,
+        lambda pair: (
+            f"duplicates from step {pair['merged']:g}, parted at {pair['parted']:g}" if pair else "never duplicates"
+        ),
         published="diverge",
-        measured=measured,
-        tolerance="similarity 0.99",
-        holds=parted,
+        tolerance=f"similarity {THRESHOLD:g}",
     )
 
 
-def _figure_5(trained: Trained) -> Iterator[Claim]:
-    place = "section 3.2, figure 5"
-    begins, fastest = faster(trained, 0.05)
+def _figure_5() -> Iterator[Claim]:
+    place, fifth, lr = "section 3.2, figure 5", grids.FIGURE_5, 0.05
     yield _claim(
         "faster",
         place,
-        f"{label(trained, 0.05)}: the error falls faster from about iteration 15 000",
+        f"{label(fifth, lr)}: the error falls faster from about iteration 15 000",
+        lambda results: [int(network(results, fifth, lr)[name]) for name in ("fastest_at", "faster_from")],
+        lambda steps: abs(steps[0] - 15000) <= ONSET * 15000,
+        lambda steps: f"falls fastest at {steps[0]}; begins to fall faster at {steps[1]}",
         published=15000,
-        measured=fastest,
-        tolerance=f"{ONSET:.0%}, of where it falls fastest",
-        holds=abs(fastest - 15000) <= ONSET * 15000,
-        note=f"Where the logarithm of the test error falls fastest; it begins to fall faster at step {begins}.",
+        tolerance=f"{ONSET:.0%}, of where the logarithm of the test error falls fastest",
     )
-    pair = next((each for each in pairs_of(trained) if (each.one, each.other) == (0, 1)), None)
     yield _claim(
         "remain",
         place,
-        f"{label(trained, 0.05)}: neurons 0 and 1 remain duplicates",
+        f"{label(fifth, lr)}: neurons 0 and 1 remain duplicates",
+        lambda results: pair_of(results, fifth, lr, "0 and 1"),
+        lambda pair: pair is not None and pair["parted"] < 0,
+        lambda pair: f"similarity {short(pair['last'], 4)} at the end" if pair else "never duplicates",
         published="duplicates",
-        measured=f"similarity {short(pair.last, 4)} at the end" if pair else "never duplicates",
-        tolerance="similarity 0.99 to the end",
-        holds=pair is not None and pair.parted < 0,
+        tolerance=f"similarity {THRESHOLD:g} to the end",
     )
 
 
-def _differ(slow: Trained, scaled: Trained) -> Claim:
-    apart, closer = (_similarity(each) for each in (scaled, slow))
+def _differ() -> Claim:
+    def last(results: xr.DataTree) -> list[float]:
+        runs = [run_of(results, chosen, 0.1) for chosen in (grids.FIGURE_6_SCALED, grids.FIGURE_6)]
+        return [float(similarity(run).sel(pair="0 and 1")[-1]) for run in runs]
+
     return _claim(
         "differ",
         "section 3.3, figure 6",
         "with initial weights times 10 the neurons differ more",
+        last,
+        lambda similar: similar[0] < similar[1],
+        lambda similar: f"similarity {short(similar[0], 4)} against {short(similar[1], 4)} at the end",
         published="more",
-        measured=f"similarity {short(apart, 4)} against {short(closer, 4)} at the end",
         tolerance="smaller",
-        holds=apart < closer,
     )
 
 
-def _similarity(trained: Trained) -> float:
-    alike: xr.DataArray = analysis.similarity(trained.records.isel(member=[trained.member(0.1)]), "hidden")
-    return float(alike[0, -1, 0, 1])
+def _guided(chosen: Configuration) -> Claim:
+    (lr,) = chosen.lrs
 
+    def errors_and_onset(results: xr.DataTree) -> tuple[list[float], list[float], int]:
+        driven, constant = network(results, chosen, lr, "guided_networks"), network(results, chosen, lr)
+        final = [float(driven[f"final_{name}_error"]) for name in ("train", "test")]
+        lowest = [float(constant[f"lowest_{name}_error"]) for name in ("train", "test")]
+        return final, lowest, int(driven["onset_error"])
 
-def _guided(trained: Trained) -> Claim:
-    """The source's idea: raise the rate while the angle stays small, lower it when it grows."""
-    assert trained.guided is not None
-    lr, seed = next(trained.members())
-    guided = trained.guided.isel(member=[trained.member(lr, seed)])
-    names = {"loss": "training", "val_loss": "test"}
-    final = {error: float(guided[error][0, -1]) for error in names}
-    best = {error: trained.lowest(error, lr)[0] for error in names}
-    late = int(analysis.onsets(guided)["onset"].sel(criterion="error")[0])
-    measured = "; ".join(
-        f"{name} {short(final[error], 4)} against {short(best[error], 4)}" for error, name in names.items()
-    )
+    def measured(value: tuple[list[float], list[float], int]) -> str:
+        compared = [f"{short(ours, 4)} against {short(best, 4)}" for ours, best in zip(*value[:2], strict=True)]
+        return f"training {compared[0]}; test {compared[1]}; {_onset_words(value[2])}"
+
     return _claim(
-        f"guided-{trained.configuration.target}",
-        "section 2.1, an idea",
-        f"{label(trained, lr)}: a rate driven by the gradient's angle removes the oscillation and ends below the best "
-        "error of the constant rate",
+        f"guided-{chosen.target}",
+        IDEA,
+        f"{label(chosen, lr)}: a gradient-driven learning rate removes the oscillation and ends below the best error "
+        "of the constant rate",
+        errors_and_onset,
+        lambda value: value[2] < 0 and all(ours < best for ours, best in zip(*value[:2], strict=True)),
+        measured,
         published="not tried",
-        measured=measured + ("; no onset" if late < 0 else f"; onset at step {late}"),
         tolerance="both errors smaller, no onset",
-        holds=late < 0 and all(final[error] < best[error] for error in names),
-        note="Error at the end with the driven rate, against the lowest that the constant rate ever reached.",
+        note="Error at the end with the gradient-driven rate, against the lowest that the constant rate ever reached.",
     )
 
 
-def _compared(found: Results) -> Iterator[Claim]:
-    """The rate driven by the angle against every other way to choose it, over the starting rates of the bench."""
-    assert found.bench is not None
-    place = "section 2.1, an idea"
-    diverged = found.bench["diverged"].mean(["target", "lr"])
-    ours, others = float(diverged.sel(controller=GUIDED)), diverged.drop_sel(controller=GUIDED)
-    as_good = [str(way) for way in others["controller"].values[others.values <= ours]]
+def _controllers() -> Iterator[Claim]:
+    def compared(values: xr.DataArray) -> tuple[float, xr.DataArray]:
+        return float(values.sel(controller=grids.GUIDED)), values.drop_sel(controller=grids.GUIDED)
+
+    def diverged(results: xr.DataTree) -> tuple[float, xr.DataArray]:
+        return compared(results["bench"].to_dataset()["diverged"].mean(["target", "lr"]))
+
+    def steps(results: xr.DataTree, target: str) -> tuple[float, xr.DataArray]:
+        return compared(results["bench"].to_dataset()["steps_to_target"].sel(target=target).min("lr"))
+
+    def as_few(results: xr.DataTree) -> str:
+        ours, others = diverged(results)
+        names = [str(name) for name in others["controller"].values[others.values <= ours]]
+        return f"As few: {', '.join(names)}." if names else ""
+
     yield _claim(
         "bench-diverged",
-        place,
-        "over all starting rates, no other way diverges in fewer networks than a rate driven by the gradient's angle",
+        IDEA,
+        "over all starting rates, no other controller diverges in fewer networks than a gradient-driven rate",
+        diverged,
+        lambda value: value[0] <= float(value[1].min()),
+        lambda value: (
+            f"{percent(value[0])} against {percent(float(value[1].min()))} to {percent(float(value[1].max()))}"
+        ),
         published="not tried",
-        measured=f"{percent(ours)} against {percent(float(others.min()))} to {percent(float(others.max()))}",
         tolerance="none in fewer; as many is allowed",
-        holds=ours <= float(others.min()),
-        note=f"As few: {', '.join(as_good)}." if as_good else "",
+        note=as_few,
     )
-    for target in found.bench["target"].values.tolist():
-        fastest = found.bench["steps_to_target"].sel(target=target).min("lr")
-        ours, others = float(fastest.sel(controller=GUIDED)), fastest.drop_sel(controller=GUIDED)
-        best = float(others.min())
+    for target in grids.SIZES:
         yield _claim(
             f"bench-steps-{target}",
-            place,
-            f"on {target} it is at most a quarter slower to the target than any other way, each at its best start",
+            IDEA,
+            f"on {target} it is at most a quarter slower to the target than any other, each from its best start",
+            partial(steps, target=target),
+            lambda value: value[0] <= (1 + SLOWER) * float(value[1].min()),
+            lambda value: f"{short(value[0])} against {short(float(value[1].min()))} steps",
             published="not tried",
-            measured=f"{short(ours)} against {short(best)} steps",
             tolerance=f"{SLOWER:.0%}",
-            holds=ours <= (1 + SLOWER) * best,
             note="Mean over the seeds; networks that miss the target count with all steps.",
         )

@@ -1,20 +1,25 @@
-"""Which trainings the study consists of: those of the source, and grids of its own beyond them."""
+"""Which trainings the study consists of: those of the source, and two grids beyond them. Needs no PyTorch."""
 
 from dataclasses import dataclass
 
 from lrscope.papers.stability._options import Options
+from lrscope.studies._words import rate
 
+CONSTANT, GUIDED = "constant", "gradient angle"
+CONTROLLERS = (CONSTANT, "cosine", "hypergradient", "sharpness-capped", "Adam", GUIDED)
+"""The ways to choose the learning rate that the bench compares."""
 ALARM_SEEDS = 48
-"""The rules of the alarm were chosen on the first 16; it is judged on the other 32."""
+ALARM_SEEDS_CHOSEN_ON = 16
+"""The alarm rules were chosen on the seeds below; they are judged on the others."""
 ALARM_LRS = {
     "f1": (0.7, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5),
     "f2": (0.04, 0.06, 0.07, 0.08, 0.09, 0.1, 0.12, 0.14, 0.16, 0.2),
 }
 ALARM_EPOCHS = 2000
 BENCH_SEEDS = 32
-"""With four, one lucky pair of rate and seeds decides which way is the fastest on f2."""
+"""With four, one lucky pair of rate and seeds decides which controller is the fastest on f2."""
 BENCH_SAMPLES = 200
-"""Points of the bench, the first of all: enough to tell the ways apart."""
+"""Points of the bench, the first of all."""
 BENCH_LRS = tuple(round(10 ** (exponent / 2), 6) for exponent in range(-6, 5))
 """Starting rates of the bench: 0.001 to 100, two a decade."""
 BENCH_EPOCHS = {"f1": 1000, "f2": 1200}
@@ -31,7 +36,7 @@ class Configuration:
     name : of the experiment and of its file
     target, hidden, lrs, epochs, init_scale : as in `Options`
     cadence : steps between two measurements of what is not measured at every step
-    film : whether it becomes a film
+    detailed : whether gradient path and outputs are recorded over time, and a gradient-driven rate is tried, too
     samples : points to learn from
     """
 
@@ -42,12 +47,12 @@ class Configuration:
     epochs: int
     init_scale: float = 1.0
     cadence: int = 1
-    film: bool = False
+    detailed: bool = False
     samples: int = 1000
 
 
-FIGURE_1 = Configuration("f1-h3", "f1", 3, (1.0,), 1000, cadence=2, film=True)
-FIGURE_1_OF_F2 = Configuration("f2-h8", "f2", 8, (0.1,), 1200, cadence=2, film=True)
+FIGURE_1 = Configuration("f1-h3", "f1", 3, (1.0,), 1000, cadence=2, detailed=True)
+FIGURE_1_OF_F2 = Configuration("f2-h8", "f2", 8, (0.1,), 1200, cadence=2, detailed=True)
 FIGURE_3 = Configuration("f1-h2-long", "f1", 2, (0.2, 0.3, 0.4), 50_000, cadence=100)
 FIGURE_4 = Configuration("f1-h3-long", "f1", 3, (0.2, 0.4), 50_000, cadence=100)
 FIGURE_5 = Configuration("f2-h20-long", "f2", 20, (0.05,), 40_000, cadence=100)
@@ -60,7 +65,7 @@ SOURCE = (
     *(FIGURE_1, FIGURE_1_OF_F2, FIGURE_3, FIGURE_4, FIGURE_5, FIGURE_6, FIGURE_6_SCALED),
     *(TENTH_OF_F1, TENTH_OF_F2),
 )
-"""The configurations of the source, in its order; the last two are those of figures 1 with a tenth of the rate."""
+"""The configurations of the source, in its order; the last two are those of figure 1 at a tenth of the rate."""
 
 
 def configurations(options: Options) -> tuple[Configuration, ...]:
@@ -77,7 +82,7 @@ def configurations(options: Options) -> tuple[Configuration, ...]:
             epochs,
             options.init_scale or 1.0,
             cadence=max(1, epochs // 500),
-            film=True,
+            detailed=True,
         ),
     )
 
@@ -93,5 +98,11 @@ def bench_name(target: str, controller: str) -> str:
 
 
 def guided_name(configuration: Configuration) -> str:
-    """Return the name of a configuration's experiment with a learning rate that listens to the gradient's angle."""
+    """Return the name of a configuration's experiment with a gradient-driven learning rate."""
     return f"{configuration.name}-guided"
+
+
+def label(chosen: Configuration, lr: float) -> str:
+    """Return what a network is called: target, hidden units, rate, iterations, factor of the initial weights."""
+    scale = "" if chosen.init_scale == 1 else f" \N{MULTIPLICATION SIGN}{chosen.init_scale:g}"
+    return f"({chosen.target}, {chosen.hidden}, {rate(lr, chosen.lrs)}, {chosen.epochs}){scale}"

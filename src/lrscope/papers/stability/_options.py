@@ -17,9 +17,9 @@ Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 class Options:
     """Train a small perceptron on a function of one variable and watch when and why it begins to oscillate.
 
-    Without any of target, hidden, lrs, epochs and init_scale: the configurations of experiment 1 (figures 1 to 6), the
-    alarm's test over many learning rates and 32 seeds, and a bench of learning rates that listen to the training. With
-    one of them: that configuration alone; the others are then those of figure 1 (f1, 3, 1, 1000).
+    Without any of target, hidden, lrs, epochs and init_scale: the configurations of experiment 1 (figures 1 to 6), a
+    test of the alarm over many learning rates and seeds, and a comparison of controllers of the learning rate. With one
+    of them: that configuration alone; the others are then those of figure 1 (f1, 3, 1, 1000).
     """
 
     target: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: f1, see above)")] = None
@@ -28,7 +28,7 @@ class Options:
         Annotated[int, Field(ge=2, le=10**6)] | None,
         tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 3, see above)"),
     ] = None
-    """units of the hidden layer, the constant one included: 3 means two sigmoid neurons and a bias"""
+    """units of the hidden layer, including the constant one: 3 means two sigmoid neurons and a bias"""
     lrs: Annotated[
         tuple[float | str, ...] | None,
         tyro.conf.arg(metavar="RATE ...", help_behavior_hint="(default: 1, see above)"),
@@ -42,7 +42,7 @@ class Options:
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
         tyro.conf.arg(metavar="FLOAT", help_behavior_hint="(default: 1, see above)"),
     ] = None
-    """factor of the initial weights, which have standard deviation 0.01"""
+    """factor of the initial weights, whose standard deviation is 0.01"""
     seeds: Positive = 1
     """initialisations of each network: seeds 0, 1, ...; seed 0 is the published one"""
 

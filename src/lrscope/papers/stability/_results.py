@@ -1,147 +1,119 @@
 """The numbers of the study, computed once: what claims, tables and figures are made of."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
 from lrscope import analysis
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._alarms import AlarmTest, alarm_test
+from lrscope.papers.stability._acceleration import acceleration
+from lrscope.papers.stability._alarms import alarm_test
 from lrscope.papers.stability._bench import bench
 from lrscope.papers.stability._configurations import Configuration
+from lrscope.papers.stability._duplicates import duplicates, similarity
 from lrscope.papers.stability._options import Options
-from lrscope.records import MEMBER, outcomes, step_dimension
+from lrscope.records import on_grid, outcomes
 
-ERRORS = {"loss": "training error", "val_loss": "test error"}
+Onsets = dict[str, int]
+"""Criterion -> step, -1 for never."""
+ERRORS = {"train": "loss", "test": "val_loss"}
+SHARES = ("sharpness", "oscillation")
+"""Quantities whose shares say which neurons dominate an instability."""
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What became of one configuration.
+def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
+    """Return the results of the study from the records of its experiments, as far as they are there.
 
-    Attributes
-    ----------
-    configuration : as it was asked for
-    records : all of it (member, step, ...)
-    onsets, test_onsets : of the training error and of the test error, see `lrscope.analysis.onsets` (member)
-    outcome : Dataset of `records.outcomes` (member)
-    growth : of the gradient norm after its lowest value (member)
-    guided : records of the same configuration with a rate that listens to the gradient's angle; None if it has none
+    Returns
+    -------
+    DataTree
+        <configuration>/records : (lr, seed, step, ...) everything that was recorded
+        <configuration>/networks : (lr, seed) final and lowest errors with their steps, onsets, outcome
+        <configuration>/duplicates : (lr, pair) of hidden neurons of seed 0, see `_duplicates.duplicates`
+        <configuration>/neurons : (lr, neuron) of seed 0; shares in the sharpest direction and in the oscillation at the
+            onset of the angle, or of the error without one
+        <configuration>/guided, .../guided_networks : the same as records and networks with a gradient-driven rate, if
+            it was tried
+        alarm, bench : of the whole study only, see `_alarms.alarm_test` and `_bench.bench`
     """
-
-    configuration: Configuration
-    records: xr.Dataset
-    onsets: xr.Dataset
-    test_onsets: xr.Dataset
-    outcome: xr.Dataset
-    growth: xr.DataArray
-    guided: xr.Dataset | None = None
-
-    def member(self, lr: float, seed: int = 0) -> int:
-        """Return the place of a member."""
-        found = (self.records["lr"].values == lr) & (self.records["seed"].values == seed)
-        return int(np.flatnonzero(found)[0])
-
-    def run(self, lr: float, seed: int = 0) -> xr.Dataset:
-        """Return the records of one member, without the dimension."""
-        return self.records.isel({MEMBER: self.member(lr, seed)})
-
-    def onset(self, criterion: str, lr: float, seed: int = 0) -> int:
-        """Return the step at which a sign of instability began; -1 if it never did."""
-        chosen = self.onsets["onset"].isel({MEMBER: self.member(lr, seed)})
-        return int(chosen.sel(criterion=criterion)) if criterion in chosen["criterion"] else -1
-
-    def of_member(self, lr: float, seed: int = 0) -> dict[str, int]:
-        """Return all onsets of one member: criterion -> step, -1 for never."""
-        chosen = self.onsets["onset"].isel({MEMBER: self.member(lr, seed)})
-        return dict(zip(chosen["criterion"].values.tolist(), chosen.values.tolist(), strict=True))
-
-    def carriers(self, lr: float, seed: int = 0) -> xr.Dataset | None:
-        """Return who carries the instability of a member, at the onset of the angle, or of the error without one.
-
-        Returns
-        -------
-        Dataset (neuron) of each neuron's share of the sharpest direction, ``sharpness``, and of the part of the
-        update that oscillates, ``oscillation``; None without an onset
-        """
-        signs = (self.onset(sign, lr, seed) for sign in ("angle", "error"))
-        at = next((step for step in signs if step >= 0), None)
-        if at is None:
-            return None
-        member = self.records.isel({MEMBER: [self.member(lr, seed)]})
-        when = xr.DataArray([at], dims=MEMBER)
-        kinds = ("sharpness", "oscillation")
-        found = {kind: analysis.carriers(member, when, f"{kind}_share")["share"] for kind in kinds}
-        return xr.Dataset(found).isel({MEMBER: 0}, drop=True)
-
-    def risen(self, lr: float, seed: int = 0) -> int:
-        """Return the first step at which the test error had visibly risen: to 1.5 times its lowest; -1 for never."""
-        return int(self.test_onsets["risen"].isel({MEMBER: self.member(lr, seed)}))
-
-    def lowest(self, error: str, lr: float, seed: int = 0) -> tuple[float, int]:
-        """Return the lowest value of an error, and its step."""
-        return lowest(self.run(lr, seed)[error])
-
-    def final(self, error: str, lr: float, seed: int = 0) -> float:
-        """Return the error at the last step."""
-        return float(self.run(lr, seed)[error][-1])
-
-    def members(self) -> Iterator[tuple[float, int]]:
-        """Yield learning rate and seed of each member, in ascending order."""
-        pairs = zip(self.records["lr"].values.tolist(), self.records["seed"].values.tolist(), strict=True)
-        yield from sorted(pairs)
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything measured.
-
-    Attributes
-    ----------
-    options : of the run
-    trained : name -> what became of the configuration
-    alarms : the alarm's test; None unless the configurations are those of the source
-    bench : (target, controller, lr) of `_bench.bench`; None likewise
-    """
-
-    options: Options
-    trained: dict[str, Trained]
-    alarms: AlarmTest | None = None
-    bench: xr.Dataset | None = None
-
-
-def lowest(values: xr.DataArray) -> tuple[float, int]:
-    """Return the lowest finite value of a curve (step), and its step; NaN and -1 if there is none."""
-    if not bool(np.isfinite(values).any()):
-        return float("nan"), -1
-    place = int(np.nanargmin(values.values))
-    return float(values[place]), int(values[step_dimension(values)][place])
-
-
-def results(by_name: Mapping[str, xr.Dataset], options: Options) -> Results:
-    """Return the numbers of the study from the records of its experiments.
-
-    Raises
-    ------
-    InputError : a quantity was not recorded.
-    """
+    nodes: dict[str, xr.Dataset] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
-        trained = {
-            each.name: _trained(each, by_name[each.name], by_name.get(grids.guided_name(each)))
-            for each in grids.configurations(options)
-        }
-        if not options.published:
-            return Results(options, trained)
-        of_alarm = {target: by_name[grids.alarm_name(target)] for target in grids.ALARM_LRS}
-        return Results(options, trained, alarm_test(of_alarm), bench(by_name))
+        for chosen in (each for each in grids.configurations(options) if each.name in records):
+            grid = on_grid(records[chosen.name].load())
+            networks = _networks(grid)
+            nodes |= {f"{chosen.name}/records": grid, f"{chosen.name}/networks": networks}
+            nodes[f"{chosen.name}/neurons"] = _neurons(grid, networks)
+            nodes[f"{chosen.name}/duplicates"] = _duplicates(grid)
+            if grids.guided_name(chosen) in records:
+                guided = on_grid(records[grids.guided_name(chosen)].load())
+                nodes |= {f"{chosen.name}/guided": guided, f"{chosen.name}/guided_networks": _networks(guided)}
+        alarms = {target: grids.alarm_name(target) for target in grids.ALARM_LRS}
+        if all(name in records for name in alarms.values()):
+            of_alarm = {target: records[name] for target, name in alarms.items()}
+            nodes |= {"alarm": alarm_test(of_alarm), "bench": bench(records)}
+    return xr.DataTree.from_dict(nodes)
 
 
-def _trained(configuration: Configuration, lazily: xr.Dataset, guided: xr.Dataset | None) -> Trained:
-    records = lazily.load()
-    found = analysis.onsets(records)
-    growth = analysis.norm_growth(records, found["valley"])
-    whole = guided.load() if guided is not None else None
-    of_test = analysis.onsets(records, error="val_loss")
-    return Trained(configuration, records, found, of_test, outcomes(records), growth, whole)
+def _networks(records: xr.Dataset) -> xr.Dataset:
+    """Return how each network ended, its lowest values and its onsets (lr, seed), and where its fall accelerates."""
+    result = outcomes(records).drop_vars("step", errors="ignore")
+    for name, error in ERRORS.items():
+        result[f"final_{name}_error"] = records[error].isel(step=-1, drop=True)
+        result = result.assign(_lowest(records[error], f"lowest_{name}_error"))
+    result = result.assign(_lowest(records["gradient_norm"], "lowest_norm"))
+    of_training, of_test = (analysis.onsets(records, error=error) for error in ERRORS.values())
+    for criterion in of_training["criterion"].values:
+        result[f"onset_{criterion}"] = of_training["onset"].sel(criterion=criterion, drop=True)
+    result["valley"], result["risen"] = of_training["valley"], of_test["risen"]
+    fall = acceleration(records)
+    return result.assign(faster_from=fall["begins"], fastest_at=fall["steepest"])
+
+
+def _lowest(values: xr.DataArray, name: str) -> dict[str, xr.DataArray]:
+    """Return the lowest finite value of a curve, and its step; NaN and -1 if there is none."""
+    finite = values.where(np.isfinite(values), np.inf)
+    place = finite.argmin("step")
+    lowest = finite.min("step")
+    known = np.isfinite(lowest)
+    step = values["step"].drop_attrs()[place].drop_vars("step")
+    return {name: lowest.where(known), f"{name}_step": step.where(known, -1)}
+
+
+def _neurons(records: xr.Dataset, networks: xr.Dataset) -> xr.Dataset:
+    first = records.sel(seed=[0])
+    angle, error = (networks[f"onset_{name}"].sel(seed=[0]) for name in ("angle", "error"))
+    at = angle.where(angle >= 0, error)
+    shares = {name: analysis.dominant_neurons(first, at, f"{name}_share")["share"] for name in SHARES}
+    return xr.Dataset(shares).isel(seed=0, drop=True)
+
+
+def _duplicates(records: xr.Dataset) -> xr.Dataset:
+    similar = similarity(records.sel(seed=0, drop=True))
+    found = [duplicates(similar.sel(lr=lr)) for lr in similar["lr"].values]
+    return xr.concat(found, "lr", join="outer") if similar.sizes["pair"] else xr.Dataset()
+
+
+def run_of(results: xr.DataTree, chosen: Configuration, lr: float, kind: str = "records") -> xr.Dataset:
+    """Return the records (step, ...) of one network of seed 0."""
+    return results[f"{chosen.name}/{kind}"].to_dataset().sel(lr=lr, seed=0)
+
+
+def network(results: xr.DataTree, chosen: Configuration, lr: float, kind: str = "networks") -> xr.Dataset:
+    """Return the numbers of one network of seed 0."""
+    return results[f"{chosen.name}/{kind}"].to_dataset().sel(lr=lr, seed=0)
+
+
+def onsets_of(results: xr.DataTree, chosen: Configuration, lr: float) -> Onsets:
+    """Return all onsets of one network of seed 0."""
+    numbers = network(results, chosen, lr)
+    return {str(name).removeprefix("onset_"): int(numbers[name]) for name in numbers if str(name).startswith("onset_")}
+
+
+def pair_of(results: xr.DataTree, chosen: Configuration, lr: float, pair: str) -> dict[str, float] | None:
+    """Return when two hidden neurons ``merged`` and ``parted`` ; their ``last`` similarity. None if never alike."""
+    pairs = results[f"{chosen.name}/duplicates"].to_dataset()
+    if "pair" not in pairs.dims or pair not in pairs["pair"]:
+        return None
+    result = {str(name): float(value) for name, value in pairs.sel(lr=lr, pair=pair).data_vars.items()}
+    return result if np.isfinite(result["merged"]) else None

@@ -1,160 +1,173 @@
-"""The study's tables: what became of each network, how the alarm did, how the ways to choose a rate did."""
+"""The study's tables: every network, the neurons in an instability, duplicates, the alarm, the controllers."""
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._alarms import FIRST_SEED_JUDGED, RISE, AlarmTest
+from lrscope.papers.stability._alarms import HORIZON, RISE
 from lrscope.papers.stability._bench import TARGET_ERRORS
-from lrscope.papers.stability._duplicates import Pair, pairs_of
-from lrscope.papers.stability._results import Results, Trained
+from lrscope.papers.stability._configurations import Configuration
+from lrscope.papers.stability._duplicates import THRESHOLD
+from lrscope.papers.stability._options import Options
+from lrscope.papers.stability._results import SHARES
 from lrscope.records import RATE_REASONS
-from lrscope.report._old import Table
-from lrscope.studies._cells import number, step_number
-from lrscope.studies._findings import Listed
+from lrscope.report import Table
 
-SUMMARY = (
-    *("target", "hidden", "lr", "epochs", "init_scale", "seed", "final_train_error", "final_test_error"),
-    *("min_train_error", "min_train_error_step", "min_test_error", "min_test_error_step", "min_gradient_norm_step"),
-    *("angle_onset_step", "gradient_norm_onset_step", "error_onset_step", "sharpness_crossing_step", "outcome"),
-)
-"""Columns of ``summary.csv``."""
-KINDS = ("sharpness", "oscillation")
-CARRIES = 0.05
-"""A neuron with a smaller share does not carry the instability."""
+DOMINANT = 0.05
+"""Neurons with smaller shares in an instability are left out."""
+NUMBERS = {
+    "final_train_error": "final training error",
+    "final_test_error": "final test error",
+    "lowest_train_error": "lowest training error",
+    "lowest_train_error_step": "lowest training error at step",
+    "lowest_test_error": "lowest test error",
+    "lowest_test_error_step": "lowest test error at step",
+    "lowest_norm_step": "lowest gradient norm at step",
+    "onset_sharpness": "onset of sharpness",
+    "onset_angle": "onset of angle",
+    "onset_gradient_norm": "onset of gradient norm",
+    "onset_error": "onset of error",
+    "outcome": "outcome",
+    "diverged_at": "diverged at step",
+}
 
 
-def summary(found: Results) -> Listed:
-    """Return one row a network: errors, onsets, outcome."""
-    rows = [_row(trained, lr, seed) for trained in found.trained.values() for lr, seed in trained.members()]
+def networks(options: Options) -> Table:
+    """Return the table with a row for each network: errors, onsets, outcome."""
+
+    def frame(results: xr.DataTree) -> pd.DataFrame:
+        frames = []
+        for chosen, table in _each(results, options, "networks"):
+            described: dict[str, object] = {
+                "target": chosen.target,
+                "hidden": chosen.hidden,
+                "iterations": chosen.epochs,
+            }
+            described["init_scale"] = f"{chosen.init_scale:g}"
+            rows = table[list(NUMBERS)].to_dataframe().reset_index().assign(**described)
+            steps = [name for name in rows if "step" in str(name) or "onset" in str(name) or name == "diverged_at"]
+            rows[steps] = rows[steps].mask(rows[steps] < 0)
+            frames.append(rows[[*described, "lr", "seed", *NUMBERS]])
+        return pd.concat(frames, ignore_index=True)
+
     note = (
         "Errors are half the mean squared error; steps count updates from 0. An empty onset did not happen. Sharpness "
-        "is measured at some steps only, its crossing may be late by the distance of two. Converged means finite, "
-        "with a last error below the first: a network may do so and have become unstable on its way."
+        "is measured at some steps only, so its onset may be late by the distance of two. Converged means finite, with "
+        "a last error below the first: a network may do so and have been unstable on its way."
     )
-    return Listed("summary", Table("Every network", SUMMARY, rows, note))
+    named = {name: name for name in ("target", "hidden", "iterations", "lr", "seed")}
+    headings = named | {"init_scale": "factor of the initial weights"} | NUMBERS
+    return Table("summary", "Every network", frame, columns=headings, note=note)
 
 
-def _row(trained: Trained, lr: float, seed: int) -> tuple[str | float | int | None, ...]:
-    chosen = trained.configuration
-    train, test = (trained.lowest(error, lr, seed) for error in ("loss", "val_loss"))
-    signs = ("angle", "gradient_norm", "error", "sharpness")
-    return (
-        *(chosen.target, chosen.hidden, lr, chosen.epochs, chosen.init_scale, seed),
-        *(number(trained.final(error, lr, seed)) for error in ("loss", "val_loss")),
-        *(number(train[0]), step_number(train[1]), number(test[0]), step_number(test[1])),
-        step_number(trained.lowest("gradient_norm", lr, seed)[1]),
-        *(step_number(trained.onset(sign, lr, seed)) for sign in signs),
-        outcome_of(trained, lr, seed),
-    )
+def neurons(options: Options) -> Table:
+    """Return the table of the neurons with the largest shares in the instability of each network of seed 0."""
 
+    def frame(results: xr.DataTree) -> pd.DataFrame:
+        frames = []
+        for chosen, table in _each(results, options, "neurons"):
+            rows = table.to_dataframe().reset_index().dropna(subset=list(SHARES))
+            rows = rows[rows[list(SHARES)].max(axis=1) >= DOMINANT]
+            names = [f"{layer} {index}" for layer, index in zip(rows["layer"], rows["index"], strict=True)]
+            frames.append(rows.assign(configuration=chosen.name, name=names)[["configuration", "lr", "name", *SHARES]])
+        return pd.concat(frames, ignore_index=True)
 
-def outcome_of(trained: Trained, lr: float, seed: int) -> str:
-    """Return how a network ended, with the step where it diverged."""
-    ended = trained.outcome.isel(member=trained.member(lr, seed))
-    words = str(ended["outcome"].item())
-    return f"{words} at step {int(ended['diverged_at'])}" if words == "diverged" else words
-
-
-def carriers(found: Results) -> Listed:
-    """Return who carries each instability of seed 0, one row a neuron that holds a twentieth of it or more."""
-    rows = []
-    for trained, lr in ((each, lr) for each in found.trained.values() for lr, seed in each.members() if seed == 0):
-        shares = trained.carriers(lr)
-        if shares is None:
-            continue
-        chosen = shares.isel(neuron=np.flatnonzero(np.maximum(*(shares[kind].values for kind in KINDS)) >= CARRIES))
-        for place in range(chosen.sizes["neuron"]):
-            one = chosen.isel(neuron=place)
-            name = f"{one['layer'].item()} {int(one['index'])}"
-            rows.append((trained.configuration.name, lr, name, *(number(float(one[kind])) for kind in KINDS)))
-    columns = ("configuration", "lr", "neuron", "share of the sharpest direction", "share of the oscillation")
+    headings = {"configuration": "configuration", "lr": "lr", "name": "neuron"}
+    headings |= {"sharpness": "share of the sharpest direction", "oscillation": "share of the oscillation"}
     note = (
-        "At the first measurement behind the onset of the angle. The sharpest direction is the eigenvector of the "
+        "At the first measurement after the onset of the angle. The sharpest direction is the eigenvector of the "
         "Hessian's largest eigenvalue, the oscillation the part of the update that turns back at every step; both are "
-        f"dealt to the neurons by squared length. Neurons below {CARRIES:.0%} of both are left out."
+        f"divided among the neurons by squared length. Neurons below {DOMINANT:.0%} of both are left out."
     )
-    return Listed("carriers", Table("Which neurons carry the instability", columns, rows, note))
+    return Table("dominant_neurons", "Neurons that dominate the instability", frame, columns=headings, note=note)
 
 
-def alarm(test: AlarmTest) -> Listed:
-    """Return how good each signal is, one row a target and signal."""
-    shares, counts, leads = ("precision", "recall", "f1"), ("onsets", "members", "early"), (0.1, 0.5, 0.9)
-    names = ("lead 10 %", "lead 50 %", "lead 90 %", "onsets", "networks", "unstable from the start")
-    rows = []
-    for target, signal in itertools.product(
-        test.scores["target"].values.tolist(), test.scores["signal"].values.tolist()
-    ):
-        here = test.scores.sel(target=target, signal=signal)
-        lead = [number(float(here["lead"].sel(quantile=each))) for each in leads]
-        counted = [int(here[name]) for name in counts]
-        rows.append((target, signal, *(number(float(here[name])) for name in shares), *lead, *counted))
+def duplicates(options: Options) -> Table:
+    """Return the table of the pairs of hidden neurons that ever were duplicates, in the networks of seed 0."""
+
+    def frame(results: xr.DataTree) -> pd.DataFrame:
+        names = ["merged", "parted", "last"]
+        frames = [pd.DataFrame(columns=["configuration", "lr", "pair", *names])]
+        for chosen, table in _each(results, options, "duplicates"):
+            if names[0] in table:
+                rows = table[names].to_dataframe().reset_index().dropna(subset="merged")
+                frames.append(rows.assign(configuration=chosen.name, parted=rows["parted"].mask(rows["parted"] < 0)))
+        return pd.concat([rows for rows in frames if len(rows)] or frames, ignore_index=True)
+
+    headings = {"configuration": "configuration", "lr": "lr", "pair": "neurons", "merged": "merged at step"}
+    headings |= {"parted": "parted at step", "last": "similarity at the end"}
+    note = f"Duplicates: incoming weights and bias equal up to their sign, similarity {THRESHOLD:g} or more; seed 0."
+    return Table("duplicates", "Duplicate neurons", frame, columns=headings, note=note)
+
+
+def rate_changes(options: Options) -> Table:
+    """Return the table of how often a gradient-driven rate changed for which reason."""
+
+    def frame(results: xr.DataTree) -> pd.DataFrame:
+        rows = []
+        for chosen, table in _each(results, options, "guided"):
+            for lr in table["lr"].values:
+                for seed in table["seed"].values:
+                    reasons = table["rate_reason"].sel(lr=lr, seed=seed).values.astype(int)
+                    counts = np.bincount(reasons[reasons >= 0], minlength=len(RATE_REASONS))
+                    named = zip(RATE_REASONS, counts.tolist(), strict=True)
+                    rows += [(chosen.name, lr, seed, reason, count) for reason, count in named if count]
+        return pd.DataFrame(rows, columns=["configuration", "lr", "seed", "reason", "updates"])
+
+    return Table("rate_changes", "Why the gradient-driven rate changed", frame)
+
+
+def alarm() -> Table:
+    """Return the table of how good each quantity is as an alarm."""
+
+    def frame(results: xr.DataTree) -> pd.DataFrame:
+        tested = results["alarm"].to_dataset()
+        leads = {f"lead {quantile:.0%}": tested["lead_quantiles"].sel(quantile=quantile, drop=True)
+                 for quantile in tested["quantile"].values}  # fmt: skip
+        chosen = tested[["precision", "recall", "f1"]].assign(leads)
+        for name in ("onsets", "networks", "early"):
+            chosen[name] = tested[name]
+        return chosen.to_dataframe(dim_order=["target", "signal"]).reset_index()
+
+    headings = {name: name for name in ("target", "signal", "precision", "recall")} | {"f1": "F-score"}
+    headings |= {name: name for name in ("lead 10%", "lead 50%", "lead 90%", "onsets", "networks")}
+    headings |= {"early": "unstable from the start"}
     note = (
-        f"An onset is a rise of the error by {RISE - 1:.0%} or more. An alarm is true if one follows within 100 steps. "
-        "F-score: harmonic mean of precision and recall. Lead: steps from the alarm to the onset. Networks of seeds "
-        f"{FIRST_SEED_JUDGED} and above; the rules were chosen on the others."
+        f"An onset is a rise of the error by {RISE - 1:.0%} or more. An alarm is true if one follows within {HORIZON} "
+        "steps. F-score: harmonic mean of precision and recall. Lead: steps from the alarm to the onset, quantiles. "
+        f"Networks of seeds {grids.ALARM_SEEDS_CHOSEN_ON} and above; the rules were chosen on the others."
     )
-    columns = ("target", "signal", "precision", "recall", "F-score", *names)
-    return Listed("alarm", Table("How each sign warns", columns, rows, note))
+    return Table("alarm", "How each quantity warns", frame, columns=headings, note=note)
 
 
-def bench(found: Results) -> Listed:
-    """Return how each way to choose the rate did, one row a target, way and starting rate."""
-    assert found.bench is not None
-    columns = (
-        "target",
-        "way",
-        "starting rate",
-        "final error",
-        "lower quartile",
-        "upper quartile",
-        "diverged",
-        "steps to target",
-    )
-    names = ("final_error", "low", "high", "diverged", "steps_to_target", "reached")
-    axes = [found.bench[axis].values.tolist() for axis in ("target", "controller", "lr")]
-    rows = []
-    for target, way, lr in itertools.product(*axes):
-        here = found.bench.sel(target=target, controller=way, lr=lr)
-        rows.append((target, way, lr, *(number(float(here[name])) for name in names)))
+def controllers() -> Table:
+    """Return the table of how each controller did on each target, from each starting rate."""
+    headings = {
+        "target": "target",
+        "controller": "controller",
+        "lr": "starting rate",
+        "final_error": "final error",
+        "low": "lower quartile",
+        "high": "upper quartile",
+        "diverged": "share diverged",
+        "steps_to_target": "steps to target",
+        "reached": "share that reached it",
+    }
     levels = ", ".join(f"{target} {error:g}" for target, error in TARGET_ERRORS.items())
     note = (
         f"{grids.BENCH_SEEDS} seeds each, {grids.BENCH_SAMPLES} points; final error: median of those that did not "
         f"diverge. Target errors: {levels}; networks that miss theirs count with all steps. Diverged: not finite, or "
         "not below the first error at the end."
     )
-    return Listed("controllers", Table("Ways to choose the rate", (*columns, "share that reached it"), rows, note))
+    index = ("target", "controller", "lr")
+    return Table("controllers", "Controllers of the learning rate", "bench", index, headings, note)
 
 
-def changes(found: Results) -> Listed:
-    """Return how often the rate changed for which reason, one row a guided run and reason."""
-    rows = []
-    for trained in (each for each in found.trained.values() if each.guided is not None):
-        assert trained.guided is not None
-        for place in range(trained.guided.sizes["member"]):
-            run = trained.guided.isel(member=place)
-            counts = np.bincount(run["rate_reason"].values, minlength=len(RATE_REASONS))
-            name = trained.configuration.name
-            labels = (name, float(run["lr"]), int(run["seed"]))
-            rows += [(*labels, reason, int(count)) for reason, count in zip(RATE_REASONS, counts, strict=True) if count]
-    columns = ("configuration", "lr", "seed", "reason", "updates")
-    return Listed("rate_changes", Table("Why the rate changed", columns, rows))
-
-
-def duplicates(found: Results) -> Listed:
-    """Return when pairs of hidden neurons became duplicates and parted, one row a pair."""
-    rows = []
-    for each in all_pairs(found):
-        when = step_number(each.merged), step_number(each.parted)
-        rows.append((each.configuration, each.lr, f"{each.one} and {each.other}", *when, number(each.last)))
-    columns = ("configuration", "lr", "neurons", "merged at step", "parted at step", "similarity at the end")
-    note = "Duplicates: incoming weights and bias equal up to their sign, similarity 0.99 or more; seed 0."
-    return Listed("duplicates", Table("Duplicate neurons", columns, rows, note))
-
-
-def all_pairs(found: Results) -> Iterator[Pair]:
-    """Yield the pairs of hidden neurons of all configurations that ever were duplicates."""
-    for trained in found.trained.values():
-        yield from pairs_of(trained)
+def _each(results: xr.DataTree, options: Options, kind: str) -> Iterator[tuple[Configuration, xr.Dataset]]:
+    """Yield each configuration with one of its nodes, if it has that."""
+    for chosen in grids.configurations(options):
+        if kind in results[chosen.name].children:
+            yield chosen, results[f"{chosen.name}/{kind}"].to_dataset()

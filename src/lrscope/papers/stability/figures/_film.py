@@ -11,21 +11,26 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lrscope.errors import must_be
-from lrscope.figures._events import Onsets, mark_onset
-from lrscope.figures._frames import functions_of, path_of, place_of
-from lrscope.figures._functions import LOOKS
-from lrscope.figures._run import COLOURS, ERRORS, draw_line, escaped, last_known, log_axis, step_axis, variable, wrapped
-from lrscope.figures._sharpness import sharpness_top
 from lrscope.figures._style import ALARM, INK, SOFT, axis_label, new_figure, style
-from lrscope.figures._training import ANGLES, LEGEND, run_legend
-from lrscope.figures._weights import Weight, hidden_weights, output_weights
+from lrscope.papers.stability.figures._events import Onsets, mark_onset
+from lrscope.papers.stability.figures._frames import functions_of, path_of, place_of
+from lrscope.papers.stability.figures._network import FUNCTION, Weight, hidden_weights, output_weights
+from lrscope.papers.stability.figures._run import (
+    COLOURS,
+    ERRORS,
+    divergence,
+    draw_line,
+    log_axis,
+    readable_end,
+    step_axis,
+    wrapped,
+)
+from lrscope.papers.stability.figures._sharpness import sharpness_top
+from lrscope.papers.stability.figures._training import ANGLES, LEGEND, run_legend
 from lrscope.records import step_dimension
 
 SIZE, DPI = (8.4, 5.4), 150
 """Inches and dots an inch: 1260 by 810 pixels."""
-POINTS = 800
-"""Of a line that grows; with more, drawing a frame takes longer and shows the same."""
 SAMPLES = 300
 """Points of the learned function."""
 Mover = Callable[[int], list[Artist]]
@@ -49,8 +54,7 @@ class Film:
 
     def draw(self, frame: int) -> list[Artist]:
         """Move everything to the step of a frame; return the artists that moved."""
-        step = int(self.steps[frame])
-        return [artist for mover in self.movers for artist in mover(step)]
+        return [artist for mover in self.movers for artist in mover(int(self.steps[frame]))]
 
     def frames(self) -> Iterator[np.ndarray]:
         """Yield the picture of each frame, (height, width, 3) bytes; what stands still is drawn once."""
@@ -59,37 +63,20 @@ class Film:
             artist.set_animated(True)
         canvas.draw()
         self.figure.set_layout_engine("none")
-        still = canvas.copy_from_bbox(self.figure.bbox)
+        background = canvas.copy_from_bbox(self.figure.bbox)
         for frame in range(len(self.steps)):
-            canvas.restore_region(still)
+            canvas.restore_region(background)
             for artist in self.draw(frame):
                 artist.draw(canvas.get_renderer())
             yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def run_film(run: xr.Dataset, steps: Sequence[int] | np.ndarray, onsets: Onsets | None = None) -> Film:
-    """Return a run as a film.
+def run_film(run: xr.Dataset, steps: np.ndarray, onsets: Onsets) -> Film:
+    """Return a run as a film with a frame for each step, such as those of `frame_steps`.
 
-    Parameters
-    ----------
-    run : records of one member: ``loss``, ``val_loss``, ``gradient_norm``, ``gradient_angle`` (step),
-        ``gradient_path`` (step, path_axis), ``outputs``, ``targets``, ``inputs``, the weights and biases of both
-        layers, ``sharpness`` and ``stability_limit``, each at steps of its own
-    steps : of the frames, such as those of `frame_steps`; a variable that was not recorded at one shows the last before
-    onsets : criterion -> step, marked where they belong
-
-    Returns
-    -------
-    Film : `lrscope.report.write_film` writes it. Faint lines show the whole run, strong ones what has been so far; the
-        close-up follows the last arrows of the gradient path
-
-    Raises
-    ------
-    InputError : no frames, or a variable was not recorded.
+    Faint lines show the whole run, strong ones what has been so far; the close-up follows the last arrows of the
+    gradient path. A variable that was not recorded at a step shows its last value before.
     """
-    chosen = np.asarray(steps)
-    if not len(chosen):
-        raise must_be("steps", "one frame or more", list(chosen))
     with style():
         figure = new_figure(*SIZE)
         figure.set_dpi(DPI)
@@ -100,22 +87,24 @@ def run_film(run: xr.Dataset, steps: Sequence[int] | np.ndarray, onsets: Onsets 
             movers.append(draw(run, ax))
             step_axis(ax, run)
             mark_onset(ax, onsets, criterion)
-        for ax, draw in zip(grid[:, 2], (_sharpness, _hidden, _output), strict=True):
-            movers.append(draw(run, ax))
+        movers += [_sharpness(run, grid[0, 2])]
+        movers += [_weights("weights U of the hidden layer", hidden_weights(run), run, grid[1, 2])]
+        movers += [_weights("weights V of the output", output_weights(run), run, grid[2, 2])]
+        for ax in grid[:, 2]:
             step_axis(ax, run)
         mark_onset(grid[0, 2], onsets, "sharpness")
         for ax in grid[:2, 1:].flat:
             ax.set_xlabel("")
-        figure.legend(handles=run_legend(run, function=True), loc="outside lower right", ncols=12, **LEGEND)
+        figure.legend(handles=run_legend(run, weights=True, function=True), loc="outside lower right", **LEGEND)
         movers.append(_clock(run, figure))
-    return Film(figure, chosen, movers)
+    return Film(figure, steps, movers)
 
 
 def _function(run: xr.Dataset, ax: Axes) -> Mover:
     function = functions_of(run, SAMPLES)
     inputs, targets = function.inputs, function.targets
-    ax.plot(inputs, targets, **LOOKS["target"])
-    (line,) = ax.plot(inputs, targets, **LOOKS["learned"])
+    ax.plot(inputs, targets, **FUNCTION["target"])
+    (line,) = ax.plot(inputs, targets, **FUNCTION["learned"])
     ax.set(xlabel=axis_label(run["inputs"]), ylabel=axis_label(run["outputs"]), xlim=(inputs[0], inputs[-1]))
     room = 0.25 * (targets.max() - targets.min()) or 1.0
     ax.set_ylim(targets.min() - room, targets.max() + room)
@@ -130,10 +119,9 @@ def _function(run: xr.Dataset, ax: Axes) -> Mover:
 def _whole_path(run: xr.Dataset, ax: Axes) -> Mover:
     path = path_of(run)
     ax.plot(*path.ends.T, color=SOFT, linewidth=0.5, alpha=0.35)
-    look: dict[str, Any] = {"color": COLOURS["gradient norm"], "linewidth": 1.0}
-    (line,), (head,) = ax.plot([], [], **look), ax.plot([], [], "o", color=ALARM, markersize=3.5)
+    line, head = _line_and_head(ax, linewidth=1.0)
     ax.set_aspect("equal", adjustable="datalim")
-    ax.set(ylabel=wrapped(axis_label(variable(run, "gradient_path"))))
+    ax.set(ylabel=wrapped(axis_label(run["gradient_path"])))
 
     def move(step: int) -> list[Artist]:
         so_far = path.until(step)
@@ -146,73 +134,69 @@ def _whole_path(run: xr.Dataset, ax: Axes) -> Mover:
 
 def _last_arrows(run: xr.Dataset, ax: Axes) -> Mover:
     path = path_of(run)
-    look: dict[str, Any] = {"color": COLOURS["gradient norm"], "linewidth": 1.0, "marker": ".", "markersize": 2.5}
-    (line,), (head,) = ax.plot([], [], **look), ax.plot([], [], "o", color=ALARM, markersize=3.5)
+    line, head = _line_and_head(ax, linewidth=1.0, marker=".", markersize=2.5)
     size = ax.text(0.98, 0.02, "", transform=ax.transAxes, ha="right", va="bottom", color=SOFT)
     ax.set(xlim=(-1, 1), ylim=(-1, 1), xticks=[], yticks=[], ylabel="its last arrows", box_aspect=1)
 
     def move(step: int) -> list[Artist]:
-        near = path.closeup(step)
-        line.set_data(*near.points.T)
-        head.set_data(*near.points[-1:].T)
-        size.set_text(f"width {near.side:.2g}")
+        points, side = path.closeup(step)
+        line.set_data(*points.T)
+        head.set_data(*points[-1:].T)
+        size.set_text(f"width {side:.2g}")
         return [line, head, size]
 
     return move
 
 
+def _line_and_head(ax: Axes, **look: Any) -> tuple[Any, Any]:
+    (line,), (head,) = ax.plot([], [], color=COLOURS["gradient norm"], **look), ax.plot([], [], "o", color=ALARM)
+    head.set_markersize(3.5)
+    return line, head
+
+
 def _errors(run: xr.Dataset, ax: Axes) -> Mover:
-    movers = [_growing(run[name], ax, color=ERRORS[name]) for name in ERRORS if name in run]
+    movers = [_growing(run[name], ax, color=colour) for name, colour in ERRORS.items()]
     log_axis(ax)
     ax.set_ylabel("error")
     return _together(movers)
 
 
 def _norm(run: xr.Dataset, ax: Axes) -> Mover:
-    mover = _growing(variable(run, "gradient_norm"), ax, color=COLOURS["gradient norm"])
+    mover = _growing(run["gradient_norm"], ax, color=COLOURS["gradient norm"])
     log_axis(ax)
     ax.set_ylabel(axis_label(run["gradient_norm"]))
     return mover
 
 
 def _angle(run: xr.Dataset, ax: Axes) -> Mover:
-    mover = _growing(variable(run, "gradient_angle"), ax, color=COLOURS["angle"])
+    mover = _growing(run["gradient_angle"], ax, color=COLOURS["angle"])
     ax.set(ylabel=wrapped(axis_label(run["gradient_angle"])), yticks=ANGLES, ylim=(-5, 185))
     return mover
 
 
+SERIES = {"error": _errors, "gradient norm": _norm, "angle": _angle}
+"""By the criterion whose onset each marks."""
+
+
 def _sharpness(run: xr.Dataset, ax: Axes) -> Mover:
-    mover = _growing(variable(run, "sharpness"), ax, escaped(run), color=COLOURS["sharpness"])
-    limit = variable(run, "stability_limit")
+    mover = _growing(run["sharpness"], ax, readable_end(run), color=COLOURS["sharpness"])
+    limit = run["stability_limit"]
     draw_line(ax, limit, color=INK, linewidth=0.8, linestyle=(0, (5, 2)))
     ax.set_ylabel(f"{axis_label(run['sharpness'])}\ndashed: {axis_label(limit)}")
     ax.set_ylim(0, sharpness_top(run))
     return mover
 
 
-def _hidden(run: xr.Dataset, ax: Axes) -> Mover:
-    ax.set_ylabel(wrapped("weights U of the hidden layer"))
-    return _weights(hidden_weights(run), run, ax)
-
-
-def _output(run: xr.Dataset, ax: Axes) -> Mover:
-    ax.set_ylabel(wrapped("weights V of the output"))
-    return _weights(output_weights(run), run, ax)
-
-
-SERIES = {"error": _errors, "gradient norm": _norm, "angle": _angle}
-"""By the sign of instability that each shows."""
-
-
-def _weights(weights: Iterator[Weight], run: xr.Dataset, ax: Axes) -> Mover:
+def _weights(name: str, weights: Iterator[Weight], run: xr.Dataset, ax: Axes) -> Mover:
+    ax.set_ylabel(wrapped(name))
     ax.axhline(0, color=SOFT, linewidth=0.4, zorder=0)
-    end = escaped(run)
+    end = readable_end(run)
     return _together([_growing(weight.values, ax, end, head=False, **weight.look) for weight in weights])
 
 
 def _growing(array: xr.DataArray, ax: Axes, end: float = np.inf, head: bool = True, **look: Any) -> Mover:
     """Draw a line faintly as a whole, and strongly up to the step shown, with a dot at its head."""
-    whole = draw_line(ax, array, end=end, points=POINTS, **look | {"linewidth": 0.8, "alpha": 0.22})
+    whole = draw_line(ax, array, end=end, **look | {"linewidth": 0.8, "alpha": 0.22})
     steps, values = (np.asarray(part, dtype=float) for part in whole.get_data())
     known, all_values = array[step_dimension(array)].values, array.values
     (line,) = ax.plot([], [], **{"linewidth": 1.1} | look)
@@ -236,7 +220,7 @@ def _together(movers: Sequence[Mover]) -> Mover:
 
 def _clock(run: xr.Dataset, figure: Figure) -> Mover:
     text = figure.suptitle("step", x=0.012, ha="left", fontsize=11, fontweight="bold")
-    diverged = last_known(run)
+    diverged = divergence(run)
 
     def move(step: int) -> list[Artist]:
         gone = diverged is not None and step >= diverged

@@ -1,6 +1,6 @@
-"""A learning rate that listens to the gradient, in a plain PyTorch loop: `GradientAngleLR` beside constant rates.
+"""A gradient-driven learning rate in a plain PyTorch loop: `GradientAngleLR` compared with constant rates.
 
-Run it with `python examples/let_the_rate_listen.py`. It takes a few seconds and writes nothing.
+Run it with `python examples/gradient_driven_rate.py`. It takes a few seconds and writes nothing.
 """
 
 from collections import Counter
@@ -13,12 +13,12 @@ from lrscope.optim import GradientAngleLR
 POINTS = torch.linspace(-1, 1, 40)[:, None]
 
 
-def trained(lr: float, listening: bool, steps: int = 1000) -> tuple[float, GradientAngleLR | None]:
+def trained(lr: float, driven: bool, steps: int = 1000) -> tuple[float, GradientAngleLR | None]:
     """Return the last loss of a network trained with gradient descent, and its scheduler."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
     optimizer = torch.optim.SGD(network.parameters(), lr=lr)
-    scheduler = GradientAngleLR(optimizer) if listening else None
+    scheduler = GradientAngleLR(optimizer) if driven else None
     for _ in range(steps):
         optimizer.zero_grad()
         loss = (network(POINTS) - torch.sin(4 * POINTS)).square().mean()
@@ -31,9 +31,9 @@ def trained(lr: float, listening: bool, steps: int = 1000) -> tuple[float, Gradi
 
 def main() -> None:
     for lr in (0.001, 0.1, 10.0):
-        constant, _ = trained(lr, listening=False)
-        loss, scheduler = trained(lr, listening=True)
-        print(f"starting rate {lr:6}: constant {constant:9.3g}, listening {loss:9.3g}")
+        constant, _ = trained(lr, driven=False)
+        loss, scheduler = trained(lr, driven=True)
+        print(f"starting rate {lr:6}: constant {constant:9.3g}, gradient-driven {loss:9.3g}")
     print(Counter(scheduler.reasons).most_common(3), "last rate", scheduler.get_last_lr())
 
 

@@ -1,0 +1,331 @@
+"""What the report shows: the summary, and sections of figures and tables."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure as Drawing
+
+from lrscope.papers.stability import _configurations as grids
+from lrscope.papers.stability import _tables as tables
+from lrscope.papers.stability import figures
+from lrscope.papers.stability._configurations import Configuration, label
+from lrscope.papers.stability._duplicates import THRESHOLD, similarity
+from lrscope.papers.stability._options import Options
+from lrscope.papers.stability._results import network, onsets_of, run_of
+from lrscope.records import RATE_REASONS
+from lrscope.report import Animation, Figure, Section, Table
+from lrscope.studies._words import counted, percent, short
+
+Item = Figure | Animation | Table
+Network = tuple[Configuration, float]
+"""A network of seed 0: its configuration and learning rate."""
+FORMULAS = {"f1": "f1(x) = exp(x/5)", "f2": "f2(x) = sin(x) (25 - x\N{SUPERSCRIPT TWO})"}
+ONSETS = (
+    "Onsets of instability, each the step at which it began: the sharpness (largest eigenvalue of the Hessian) crosses "
+    "2 / lr, the angle between consecutive gradients grows after a calm, the gradient norm grows from its lowest "
+    "value, the gradient begins to turn round at every step (oscillation), the error rises."
+)
+MARKED_REASONS = (
+    "trial step",
+    "raised: aligned",
+    "lowered: turned",
+    "held at its lower bound",
+    "held at its upper bound",
+)
+FRAMES = 120
+MARGIN = 20
+"""Steps that a zoom shows before the first onset and after that of the error, at least."""
+
+
+def summary(results: xr.DataTree, options: Options) -> list[str]:
+    """Return the answer in plain words, one text a paragraph."""
+    networks = _networks(options)
+    unstable = [each for each in networks if onsets_of(results, *each)["error"] >= 0]
+    every = [results[f"{chosen.name}/networks"].to_dataset()["outcome"] for chosen in grids.configurations(options)]
+    count = sum(outcome.size for outcome in every)
+    diverged = sum(int((outcome == "diverged").sum()) for outcome in every)
+    what = (
+        f"{counted(count, 'perceptron')} learned a function of one variable by gradient descent. Of those of seed 0, "
+        f"{len(unstable)} of {len(networks)} became unstable."
+    )
+    if diverged:
+        what += f" {counted(diverged, 'network')} diverged; the last table says at which step."
+    texts = [what, _names(networks), *(_announced(results, *each) for each in unstable[:1])]
+    return texts + ([_alarm_words(results), _controller_words(results)] if options.published else [])
+
+
+def _networks(options: Options) -> list[Network]:
+    """Return the networks of seed 0."""
+    return [(chosen, lr) for chosen in grids.configurations(options) for lr in chosen.lrs]
+
+
+def _names(networks: list[Network]) -> str:
+    """Explain the names of the networks."""
+    words = (
+        "A network is named by its target, the units of its hidden layer (the constant one counts), its learning rate "
+        f"and its number of iterations, as in {label(*networks[0])}"
+    )
+    scales = dict.fromkeys(f"{chosen.init_scale:g}" for chosen, _ in networks if chosen.init_scale != 1)
+    words += "".join(f"; \N{MULTIPLICATION SIGN}{scale} means initial weights times {scale}" for scale in scales)
+    targets = dict.fromkeys(chosen.target for chosen, _ in networks)
+    formulas = " and ".join(FORMULAS[target] for target in targets if target in FORMULAS)
+    return f"{words}." + (f" The targets: {formulas}." if formulas else "")
+
+
+def _announced(results: xr.DataTree, chosen: Configuration, lr: float) -> str:
+    """Say in which order the onsets came in one network, how long before the error's, and in which neurons."""
+    onsets = {name: step for name, step in onsets_of(results, chosen, lr).items() if step >= 0}
+    error = onsets.pop("error")
+    before = sorted((step, name.replace("_", " ")) for name, step in onsets.items() if step < error)
+    listed = ", ".join(f"{name} {counted(error - step, 'step')} before" for step, name in before)
+    announced = f"It was announced: {listed}." if listed else "Nothing announced it."
+    text = f"In the network {label(chosen, lr)} the error rises from step {error} on. {announced}"
+    share = results[f"{chosen.name}/neurons"].to_dataset()["oscillation"].sel(lr=lr).dropna("neuron")
+    largest = share.sortby(share, ascending=False)[:3]
+    names = [f"{layer} {index}" for layer, index in zip(largest["layer"].values, largest["index"].values, strict=True)]
+    shares = ", ".join(f"{name} {percent(value)}" for name, value in zip(names, largest.values.tolist(), strict=True))
+    return f"{text} The neurons with the largest shares in the oscillation: {shares}." if shares else text
+
+
+def _alarm_words(results: xr.DataTree) -> str:
+    alarm = results["alarm"].to_dataset()
+    words = []
+    for target in alarm["target"].values.tolist():
+        angle = alarm.sel(target=target, signal="angle")
+        lead = short(float(angle["lead_quantiles"].sel(quantile=0.5)), 2)
+        words.append(
+            f"on {target} it announces {percent(float(angle['recall']))} of the rises, "
+            f"{percent(float(angle['precision']))} of its alarms are right, and half of them come {lead} steps ahead "
+            "or more"
+        )
+    means = alarm["f1"].fillna(0).mean("target")
+    scores = sorted(zip(means.values.tolist(), means["signal"].values.tolist(), strict=True), reverse=True)
+    listed = ", ".join(f"{signal} {short(score, 2)}" for score, signal in scores)
+    return (
+        f"As an alarm that knows only the past, an angle above 45 degrees: {'; '.join(words)}. F-score (precision and "
+        f"recall together, mean over the targets) of each quantity as an alarm: {listed}."
+    )
+
+
+def _controller_words(results: xr.DataTree) -> str:
+    diverged = results["bench"].to_dataset()["diverged"].mean(["target", "lr"])
+    shares = zip(diverged["controller"].values.tolist(), diverged.values.tolist(), strict=True)
+    listed = ", ".join(f"{name} {percent(share)}" for name, share in shares)
+    first, last = grids.BENCH_LRS[0], grids.BENCH_LRS[-1]
+    return (
+        f"Over starting rates from {first:g} to {last:g}, this share of the networks diverged, by controller of the "
+        f"learning rate: {listed}."
+    )
+
+
+def sections(results: xr.DataTree, options: Options) -> list[Section]:
+    """Return the sections of the report."""
+    chosen = _published(results) if options.published else _single(results, options)
+    return [*chosen, Section("Every network", "", [tables.networks(options)])]
+
+
+def _single(results: xr.DataTree, options: Options) -> list[Section]:
+    (chosen,) = grids.configurations(options)
+    lr = _detailed_rate(results, chosen)
+    items: list[Item] = [*_onset_figures(results, chosen, lr), tables.neurons(options)]
+    several: list[Item] = [_errors(chosen, "errors", "Every learning rate"), _functions(_networks(options))]
+    driven: list[Item] = [*(several if len(chosen.lrs) > 1 else []), _guided(chosen, lr), tables.rate_changes(options)]
+    parts = [
+        Section("How instability begins", ONSETS, items),
+        Section("The learning rate", "", driven),
+    ]
+    if chosen.hidden > 2:  # two hidden neurons or more: a pair
+        pairs: list[Item] = [_duplicates_figure(chosen, lr, appendix=True), tables.duplicates(options)]
+        parts.append(Section("Duplicate neurons", "", pairs))
+    return parts
+
+
+def _published(results: xr.DataTree) -> list[Section]:
+    options = results.attrs["options"]
+    first, second = grids.FIGURE_1, grids.FIGURE_1_OF_F2
+    third, fourth, fifth = grids.FIGURE_3, grids.FIGURE_4, grids.FIGURE_5
+    onset: list[Item] = [*_onset_figures(results, first, 1.0), *_onset_figures(results, second, 0.1, appendix=True)]
+    smaller: list[Item] = [
+        _errors(third, "figure_3", "Three rates, figure 3"),
+        *(_sharpness(third, lr, True) for lr in (0.3, 0.4)),
+    ]
+    sixth = [(grids.FIGURE_6, 0.1), (grids.FIGURE_6_SCALED, 0.1)]
+    neurons: list[Item] = [
+        _rows([(fourth, 0.2), (fourth, 0.4)], "figure_4", "Two rates, figure 4"),
+        _duplicates_figure(fourth, 0.4),
+        _rows([(fifth, 0.05)], "figure_5", "More neurons, figure 5"),
+        _duplicates_figure(fifth, 0.05, appendix=True),
+        _rows(sixth, "figure_6", "Larger initial weights, figure 6"),
+        _functions(_networks(options)),
+        tables.duplicates(options),
+    ]
+    controllers: list[Item] = [_guided(first, 1.0), _guided(second, 0.1), *(_bench(target) for target in grids.SIZES)]
+    return [
+        Section("How instability begins", ONSETS, [*onset, tables.neurons(options)]),
+        Section("Smaller rates", SMALLER, smaller),
+        Section("Duplicate neurons", "", neurons),
+        Section("The alarm", ALARM, [_alarm_figure(), tables.alarm()]),
+        Section(
+            "A gradient-driven learning rate",
+            GUIDED,
+            [*controllers, tables.controllers(), tables.rate_changes(options)],
+        ),
+    ]
+
+
+SMALLER = "Does a smaller rate only learn more slowly, or does it also stay stable for longer than it is slower?"
+ALARM = (
+    "An alarm knows the past only. Each quantity is tried over a grid of learning rates and seeds: does an alarm come "
+    "before the error rises, and does the error rise after an alarm?"
+)
+GUIDED = (
+    "A rate driven by the angle between consecutive gradients: it is raised while they stay aligned, and lowered at "
+    "once to half of what the last step shows to be stable when they turn; the first step is a short trial. It is "
+    "compared with other controllers, all with the same seeds and starting rates."
+)
+
+
+def _detailed_rate(results: xr.DataTree, chosen: Configuration) -> float:
+    """Return the highest learning rate at which the network of seed 0 did not diverge, or the highest of all."""
+    diverged_at = results[f"{chosen.name}/networks"].to_dataset()["diverged_at"].sel(seed=0)
+    whole = diverged_at["lr"].values[diverged_at.values < 0]
+    return float(np.max(whole if len(whole) else diverged_at["lr"].values))
+
+
+def zoom_of(results: xr.DataTree, chosen: Configuration, lr: float) -> tuple[int, int] | None:
+    """Return first and last step around the onset, from before the angle's to after the error's; None without one."""
+    onsets = onsets_of(results, chosen, lr)
+    angle, error = onsets["angle"], onsets["error"]
+    if error < 0:
+        return None
+    first = angle if 0 <= angle < error else error
+    margin = max(MARGIN, error - first)
+    return max(0, first - margin // 2), min(chosen.epochs - 1, error + margin)
+
+
+def _file(kind: str, chosen: Configuration, lr: float) -> str:
+    return f"{kind}_{chosen.name}" + (f"_lr{lr:g}" if len(chosen.lrs) > 1 else "")
+
+
+def _onset_figures(
+    results: xr.DataTree, chosen: Configuration, lr: float, appendix: bool = False
+) -> Iterator[Figure | Animation]:
+    """Yield figures 1 and 2, the sharpness and the film of one network, as far as there is something to see."""
+    zoom, name = zoom_of(results, chosen, lr), label(chosen, lr)
+    caption = "Error, gradient norm, angle and weights; vertical lines: onsets."
+    if zoom:
+        caption += f" Zooms on steps {zoom[0]} to {zoom[1]}."
+    yield Figure(_file("training", chosen, lr), f"Training of {name}", caption, partial(_training, chosen, lr))
+    moved = int(network(results, chosen, lr)["diverged_at"]) != 0
+    if zoom and moved:
+        caption = (
+            "Each arrow is as long as the gradient and turned from the one before by their angle, to alternating sides."
+            f" Left: all steps. Right: steps {zoom[0]} to {zoom[1]}; crosses mark the lowest gradient norm and error."
+        )
+        draw = partial(_path, chosen, lr)
+        yield Figure(_file("gradient_path", chosen, lr), f"Path of the gradient of {name}", caption, draw, appendix)
+    yield _sharpness(chosen, lr, appendix)
+    if zoom and moved:
+        caption = "Learned function, error, gradient norm, angle, gradient path, weights and sharpness, step by step."
+        yield Animation(
+            _file("film", chosen, lr), f"Film of {name}", caption, partial(_film, chosen, lr), appendix=True
+        )
+
+
+def _training(chosen: Configuration, lr: float, results: xr.DataTree) -> Drawing:
+    onsets = onsets_of(results, chosen, lr)
+    return figures.training_panels(run_of(results, chosen, lr), onsets, zoom_of(results, chosen, lr))
+
+
+def _path(chosen: Configuration, lr: float, results: xr.DataTree) -> Drawing:
+    zoom = zoom_of(results, chosen, lr)
+    assert zoom is not None
+    return figures.gradient_path(run_of(results, chosen, lr), zoom)
+
+
+def _film(chosen: Configuration, lr: float, results: xr.DataTree) -> figures.Film:
+    run = run_of(results, chosen, lr)
+    steps = figures.frame_steps(run, zoom_of(results, chosen, lr), FRAMES)
+    return figures.run_film(run, steps, onsets_of(results, chosen, lr))
+
+
+def _sharpness(chosen: Configuration, lr: float, appendix: bool = False) -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        return figures.sharpness_panels(run_of(results, chosen, lr), onsets_of(results, chosen, lr))
+
+    caption = (
+        "Largest eigenvalue of the Hessian against 2 / lr, above which gradient descent is unstable; errors below."
+    )
+    return Figure(_file("sharpness", chosen, lr), f"Sharpness of {label(chosen, lr)}", caption, draw, appendix)
+
+
+def _errors(chosen: Configuration, name: str, title: str) -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        return figures.error_panels(*_titled([(chosen, lr) for lr in chosen.lrs], results))
+
+    return Figure(name, title, "Training and test error; vertical lines: onsets.", draw)
+
+
+def _rows(networks: list[Network], name: str, title: str) -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        return figures.configuration_rows(*_titled(networks, results))
+
+    return Figure(name, title, "Error, weights of both layers, learned function.", draw)
+
+
+def _functions(networks: list[Network]) -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        return figures.function_panels(_titled(networks, results)[0])
+
+    caption = "The learned function at the last step, and its target."
+    return Figure("functions", "Learned functions", caption, draw, appendix=True)
+
+
+def _titled(networks: list[Network], results: xr.DataTree) -> tuple[dict[str, xr.Dataset], dict[str, dict[str, int]]]:
+    """Return the runs and the onsets of networks by their names."""
+    runs = {label(*each): run_of(results, *each) for each in networks}
+    return runs, {label(*each): onsets_of(results, *each) for each in networks}
+
+
+def _duplicates_figure(chosen: Configuration, lr: float, appendix: bool = False) -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        return figures.duplicate_pairs(similarity(run_of(results, chosen, lr)), THRESHOLD)
+
+    caption = (
+        "Similarity of the incoming weights and biases of each pair of hidden neurons, up to their sign; pairs above "
+        f"{THRESHOLD:g} are duplicates."
+    )
+    title = f"Duplicate neurons of {label(chosen, lr)}"
+    return Figure(_file("duplicates", chosen, lr), title, caption, draw, appendix)
+
+
+def _guided(chosen: Configuration, lr: float) -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        run = run_of(results, chosen, lr, kind="guided")
+        reasons = {number: name for number, name in enumerate(RATE_REASONS) if name in MARKED_REASONS}
+        return figures.controlled_rate(run, reasons)
+
+    caption = "The learning rate, with the reason of each change, and the errors below."
+    title = f"{label(chosen, lr)} with a gradient-driven learning rate"
+    return Figure(_file("guided", chosen, lr), title, caption, draw)
+
+
+def _alarm_figure() -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        return figures.alarm_scores(results["alarm"].to_dataset())
+
+    caption = "Left: steps from the alarm to the rise of the error, a dot a network. Right: scores of each alarm."
+    return Figure("alarm", "How early each quantity warns", caption, draw)
+
+
+def _bench(target: str) -> Figure:
+    def draw(results: xr.DataTree) -> Drawing:
+        return figures.controller_bench(results["bench"].to_dataset().sel(target=target))
+
+    caption = (
+        "Error at the end (median; vertical lines from quartile to quartile), share of networks that diverged, and "
+        "mean steps to the target error, over the starting rate."
+    )
+    return Figure(f"controllers_{target}", f"Controllers of the learning rate on {target}", caption, draw)

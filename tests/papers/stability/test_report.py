@@ -1,0 +1,146 @@
+"""Whatever becomes of the networks, everything is summarised, listed and drawn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrscope.papers.stability import STUDY, Options
+from lrscope.report import Animation, Figure, Table
+
+ONSETS = ["onset of angle", "onset of gradient norm", "onset of error", "onset of sharpness"]
+
+
+def items(results, kind, options):
+    return {item.name: item for section in STUDY.sections(results, options) for item in section.items
+            if isinstance(item, kind)}  # fmt: skip
+
+
+def check_drawn(results, options):
+    for name, item in items(results, Figure | Animation, options).items():
+        if isinstance(item, Animation):
+            assert next(item.draw(results).frames()).shape == (810, 1260, 3)
+            continue
+        figure = item.draw(results)
+        assert figure.axes, name
+        figure.set_dpi(30)
+        figure.canvas.draw()
+        plt.close(figure)
+
+
+def check_told(results, options):
+    words = " ".join([*STUDY.summary(results, options), *(str(claim) for claim in STUDY.judged(results))])
+    assert " nan" not in words
+    for name, table in items(results, Table, options).items():
+        cells = table.frame(results).to_numpy(object).ravel()
+        assert all(cell is None or isinstance(cell, str) or np.isfinite(cell) for cell in cells), name
+
+
+def test_everything_is_summarised_and_listed_whatever_became_of_the_networks(changed):
+    options = Options(seeds=2)
+    results = STUDY.results(changed, options)
+    check_told(results, options)
+    claims = STUDY.judged(results)
+    assert all(claim.holds in (True, False) for claim in claims)
+    assert len({claim.id for claim in claims}) == len(claims) == 28
+
+
+@pytest.mark.parametrize("changed", ["several seeds", "all diverge at once"], indirect=True)
+def test_everything_is_drawn(changed):
+    options = Options(seeds=2)
+    check_drawn(STUDY.results(changed, options), options)
+
+
+def test_the_figures_of_the_source_are_in_the_page_and_few_others(results_shortly):
+    options = Options(seeds=2)
+    every = items(results_shortly, Figure, options)
+    shown = {name for name, figure in every.items() if not figure.appendix}
+    assert {"training_f1-h3", "gradient_path_f1-h3", "figure_3", "figure_4", "figure_5", "figure_6"} <= shown
+    assert {"alarm", "controllers_f1", "controllers_f2", "guided_f1-h3", "guided_f2-h8"} <= shown
+    assert len(shown) <= 15
+    assert {"functions", "sharpness_f2-h8"} <= set(every) - shown
+    films = items(results_shortly, Animation, options)
+    assert list(films) == ["film_f1-h3", "film_f2-h8"]
+    assert all(film.appendix for film in films.values())
+
+
+def test_the_summary_says_what_names_of_networks_mean(results_shortly):
+    what, names = STUDY.summary(results_shortly, Options(seeds=2))[:2]
+    assert what.startswith("24 perceptrons learned a function")
+    assert "(f1, 3, 1, 1000); ×10 means initial weights times 10." in names
+    assert "f1(x) = exp(x/5) and f2(x) = sin(x) (25 - x²)" in names
+
+
+def test_rates_that_are_close_have_different_names(train_all):
+    options = Options(target="numpy:tanh", hidden=2, lrs=(0.1, 0.10001), epochs=2)
+    results = STUDY.results(train_all(options), options)
+    titles = [figure.title for figure in items(results, Figure, options).values()]
+    assert "Training of (numpy:tanh, 2, 0.10001, 2)" in titles
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"target": "f1", "hidden": 2, "lrs": (0.1,), "epochs": 1},
+        pytest.param({"target": "f2", "hidden": 2, "lrs": (0.1, 1e6), "epochs": 2, "seeds": 2}, marks=pytest.mark.long),
+        pytest.param({"target": "f1", "hidden": 3, "lrs": (1e300,), "epochs": 30}, marks=pytest.mark.long),
+        {"target": "f2", "hidden": 4, "lrs": (0.1,), "epochs": 20, "init_scale": 1e200},
+    ],
+    ids=["one step", "two steps", "diverged after a step", "diverged at once"],
+)
+def test_a_configuration_may_be_as_short_or_wild_as_one_likes(train_all, chosen):
+    options = Options(**chosen)
+    results = STUDY.results(train_all(options), options)
+    check_told(results, options)
+    check_drawn(results, options)
+    assert STUDY.judged(results) == []
+    networks = len(options.lrs) * options.seeds
+    assert STUDY.summary(results, options)[0].startswith(f"{networks} perceptron")
+    assert len(items(results, Table, options)["summary"].frame(results)) == networks
+
+
+def test_the_table_of_networks_has_a_row_for_each(results_shortly):
+    frame = items(results_shortly, Table, Options(seeds=2))["summary"].frame(results_shortly)
+    labels = ["target", "hidden", "iterations", "factor of the initial weights", "lr", "seed"]
+    assert len(frame) == len(frame[labels].drop_duplicates()) == 2 * 12
+    first = frame.iloc[0]
+    assert first[labels].tolist() == ["f1", 3, 1000, "1", 1.0, 0]
+    assert all(0.97 * 730 <= first[name] <= 1.03 * 760 for name in ONSETS[:3])
+    assert first["onset of sharpness"] < first["onset of angle"]
+    assert first["outcome"] == "converged"
+
+
+def summary_of(results, options):
+    return items(results, Table, options)["summary"].frame(results)
+
+
+def test_numbers_of_the_table_are_those_of_the_records(train_all):
+    options = Options(target="f2", hidden=4, lrs=(1.0, 0.3), epochs=40, seeds=2)
+    records = train_all(options)["run"]
+    frame = summary_of(STUDY.results({"run": records}, options), options)
+    for row in frame.to_dict("records"):
+        member = (records["lr"] == row["lr"]) & (records["seed"] == row["seed"])
+        run = records.sel(member=member).squeeze("member")
+        for name, error in (("training", "loss"), ("test", "val_loss")):
+            assert row[f"final {name} error"] == float(run[error][-1])
+            assert row[f"lowest {name} error"] == float(run[error].min())
+            assert row[f"lowest {name} error at step"] == int(run[error].argmin("step"))
+        assert row["lowest gradient norm at step"] == int(run["gradient_norm"].argmin("step"))
+    assert frame[["lr", "seed"]].to_numpy().tolist() == [[0.3, 0], [0.3, 1], [1.0, 0], [1.0, 1]]
+    assert pd.isna(frame["diverged at step"]).all()
+
+
+def test_a_rate_far_too_high_diverges_at_a_step(train_all):
+    options = Options(target="f2", lrs=(50.0, 0.1), epochs=150)
+    slow, fast = summary_of(STUDY.results(train_all(options), options), options).to_dict("records")
+    assert (slow["outcome"], fast["outcome"]) == ("converged", "diverged")
+    assert 10 < fast["diverged at step"] < 150
+    assert fast["final training error"] is None
+    assert fast["lowest training error"] > 0
+    assert {slow[name] for name in ONSETS} == {None}
+
+
+def test_the_score_of_an_alarm_is_not_called_as_the_target(results_shortly):
+    frame = items(results_shortly, Table, Options(seeds=2))["alarm"].frame(results_shortly)
+    assert list(frame.columns[2:5]) == ["precision", "recall", "F-score"]
+    assert set(frame["target"]) == {"f1", "f2"}
