@@ -30,7 +30,7 @@ def trained(model, optimizer, recorder=None):
 
 
 def records_of(path, model, given, optimizer):
-    with Recorder(given, path, optimizer) as recorder:
+    with Recorder(given, path, optimizer, time_budget=None) as recorder:
         trained(model, optimizer, recorder)
     return open_records(path)
 

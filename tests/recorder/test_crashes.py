@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,10 +20,13 @@ from torch import nn
 
 import lrscope
 import lrscope.store._rawfile
-from lrscope.errors import InputError, StoreError
-from lrscope.probes import every
-from lrscope.recorder import Recorder, _blocks
-from lrscope.store import open_records
+from lrscope.errors import InputError
+from lrscope.probes import Every, Probe, every
+from lrscope.recorder import Recorder, _buffer
+from lrscope.recorder._choice import DEFAULT
+from lrscope.records import Variable
+from lrscope.specification import specification
+from lrscope.store import Writer, open_records
 
 
 def steps_of(recorder, model, optimizer, count):
@@ -43,7 +47,7 @@ def parts(tmp_path):
 
 def test_an_exception_in_the_loop_loses_nothing(parts):
     model, path, optimizer = parts
-    with pytest.raises(KeyboardInterrupt), Recorder(model, path, optimizer) as recorder:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), Recorder(model, path, optimizer, time_budget=None) as recorder:  # noqa: PT012
         steps_of(recorder, model, optimizer, 7)
         raise KeyboardInterrupt
     records = open_records(path)
@@ -51,61 +55,111 @@ def test_an_exception_in_the_loop_loses_nothing(parts):
     assert records.attrs["complete"]
 
 
-def test_who_interrupts_a_full_block_and_goes_on_loses_nothing(parts, monkeypatch):
-    """A loop in a notebook: the cell is stopped while a block waits for the disk, and run again."""
-    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 3000)
-    model, path, optimizer = parts
-    with Recorder(model, path, optimizer) as recorder:
-        steps_of(recorder, model, optimizer, 1)
-        room = recorder._sheet.gathered["step"].room
-        assert room < 10
-        with monkeypatch.context() as patch:
-            patch.setattr(recorder._file._writer, "wait", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                steps_of(recorder, model, optimizer, room)
-        steps_of(recorder, model, optimizer, 5)
-    records = open_records(path)
-    assert records["step"].values.tolist() == list(range(room + 5))
-    assert np.isfinite(records["weights_0"].values).all()
-
-
 def interrupted(*_given, **_named) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("place", ["_sheet.block_of", "_sheet.Gathered.add_rows", "_sheet.Frames.begin_anew"])
-@pytest.mark.parametrize("moment", ["before", "behind"])
-def test_who_interrupts_the_making_of_a_block_and_goes_on_loses_nothing(parts, monkeypatch, place, moment):
-    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 3000)
+def test_interrupting_a_full_block_and_going_on_loses_nothing(parts, monkeypatch):
+    """A loop in a notebook: the cell is stopped while a block waits for the disk, and run again."""
+    monkeypatch.setattr(_buffer, "BLOCK_BYTES", 3000)
     model, path, optimizer = parts
-    real = operator.attrgetter(place)(lrscope.recorder)
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        with monkeypatch.context() as patch:
+            patch.setattr(Writer, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                steps_of(recorder, model, optimizer, 50)
+        done = recorder.cost.steps
+        steps_of(recorder, model, optimizer, 5)
+    records = open_records(path)
+    assert records["step"].values.tolist() == list(range(done + 5))
+    assert np.isfinite(records["weights_0"].values).all()
+
+
+@pytest.mark.parametrize("place", ["new_block", "BlockBuffer.block", "BlockBuffer.drop"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_interrupting_the_making_of_a_block_and_going_on_loses_nothing(parts, monkeypatch, place, moment):
+    monkeypatch.setattr(_buffer, "BLOCK_BYTES", 3000)
+    model, path, optimizer = parts
+    real = operator.attrgetter(place)(_buffer)
     calls = itertools.count()
 
-    def sometimes(*given):
+    def sometimes(*given, **named):
         number = next(calls)
-        found = real(*given) if moment == "behind" or number % 2 else None
+        result = real(*given, **named) if moment == "after" or number % 2 else None
         if number % 2 == 0:
             raise KeyboardInterrupt
-        return found
+        return result
 
     taken = []
-    with Recorder(model, path, optimizer) as recorder:
-        monkeypatch.setattr(f"lrscope.recorder.{place}", sometimes)
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        monkeypatch.setattr(f"lrscope.recorder._buffer.{place}", sometimes)
         for _ in range(30):
             taken.append(model[0].weight.detach().numpy().copy())
             with contextlib.suppress(KeyboardInterrupt):
                 steps_of(recorder, model, optimizer, 1)
-        monkeypatch.setattr(f"lrscope.recorder.{place}", real)
+        monkeypatch.setattr(f"lrscope.recorder._buffer.{place}", real)
     records = open_records(path)
     assert records["step"].values.tolist() == list(range(30))
     np.testing.assert_array_equal(records["weights_0"].values[0], taken)
     np.testing.assert_array_equal(np.diff(records["loss"].values[0]) < 0, True)
 
 
-def test_a_step_that_fails_takes_nothing_of_the_others(parts):
-    """A number with a name that is taken, told by an exception that the loop catches."""
+@specification
+class Fragile(Probe):
+    """Ctrl-C is pressed while it measures for the fourth time, or it fails then."""
+
+    error: Literal["interrupt", "mistake"]
+    when: Every = Every()
+
+    def labels(self, structure):
+        return (Variable("fine", "fine", "fine"),)
+
+    def measure(self, state, moment):
+        calls[self] = calls.get(self, 0) + 1
+        if calls[self] == 4:
+            raise KeyboardInterrupt if self.error == "interrupt" else ValueError("odd")
+        return {"fine": moment.loss}, state
+
+
+@pytest.fixture
+def calls_from_zero():
+    calls.clear()
+
+
+calls = {}
+
+
+@pytest.mark.usefixtures("calls_from_zero")
+def test_a_step_that_is_interrupted_while_it_is_measured_is_lost_as_a_whole(parts):
     model, path, optimizer = parts
-    with Recorder(model, path, optimizer) as recorder:
+    probes = [*DEFAULT, Fragile("interrupt")]
+    with Recorder(model, path, optimizer, probes, time_budget=None) as recorder:
+        for _ in range(6):
+            with contextlib.suppress(KeyboardInterrupt):
+                steps_of(recorder, model, optimizer, 1)
+    records = open_records(path)
+    assert records["step"].values.tolist() == [0, 1, 3, 4, 5]  # the first moment is measured twice
+    assert np.isfinite(records["weights_0"].values).all()
+    assert np.isnan(records["gradient_angle"].values[0]).tolist() == [True, False, True, False, False]
+
+
+@pytest.mark.usefixtures("calls_from_zero")
+def test_a_probe_that_fails_ends_the_recording_and_not_the_training(parts):
+    model, path, optimizer = parts
+    recorder = Recorder(model, path, optimizer, [*DEFAULT, Fragile("mistake")], time_budget=None)
+    with pytest.warns(RuntimeWarning, match="^recording has stopped, training goes on: odd") as warned:
+        steps_of(recorder, model, optimizer, 6)
+    assert len(warned) == 1
+    assert recorder.failed == "odd"
+    assert warned[0].filename == __file__
+    recorder.close()
+    assert open_records(path)["step"].values.tolist() == [0, 1]
+
+
+def test_a_step_that_fails_takes_nothing_of_the_others(parts):
+    """A number with a name that is taken: an exception that the loop catches."""
+    model, path, optimizer = parts
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         losses, weights = [], []
         for step in range(12):
             weights.append(model[0].weight.detach().numpy().copy())
@@ -123,9 +177,9 @@ def test_a_step_that_fails_takes_nothing_of_the_others(parts):
 
 
 def test_numbers_noted_between_records_are_written_in_time(parts, monkeypatch):
-    monkeypatch.setattr(_blocks, "_MOST_STEPS", 10)
+    monkeypatch.setattr(_buffer, "MAX_STEPS", 10)
     model, path, optimizer = parts
-    with Recorder(model, path, optimizer, when=every(1000)) as recorder:
+    with Recorder(model, path, optimizer, when=every(1000), time_budget=None) as recorder:
         for number in range(35):
             steps_of(recorder, model, optimizer, 1)
             recorder.note(val_loss=number)
@@ -136,7 +190,7 @@ def test_numbers_noted_between_records_are_written_in_time(parts, monkeypatch):
 
 def test_an_exception_before_the_first_step_leaves_no_file(parts):
     model, path, optimizer = parts
-    with pytest.raises(ZeroDivisionError), Recorder(model, path, optimizer):
+    with pytest.raises(ZeroDivisionError), Recorder(model, path, optimizer, time_budget=None):
         _ = 1 / 0
     assert not path.exists()
 
@@ -156,33 +210,46 @@ class Full:
         monkeypatch.setattr(lrscope.store._rawfile.RawFile, "_write_some", some)
 
 
-def test_a_full_disk_is_said_once_and_the_loop_may_go_on(parts, monkeypatch):
-    monkeypatch.setattr("lrscope.recorder._blocks.BLOCK_BYTES", 1000)
+def test_a_full_disk_ends_the_recording_with_one_warning_and_the_loop_goes_on(parts, monkeypatch):
+    monkeypatch.setattr(_buffer, "BLOCK_BYTES", 1000)
     model, path, optimizer = parts
     full = Full(monkeypatch)
-    recorder = Recorder(model, path, optimizer)
+    recorder = Recorder(model, path, optimizer, time_budget=None)
     steps_of(recorder, model, optimizer, 20)
+    assert recorder.failed is None
     full.now = True
-    with pytest.raises(StoreError, match=r"^No space left on .*Every block before is kept.*in a new file\.$"):
-        steps_of(recorder, model, optimizer, 50)
     before = model[0].weight.detach().clone()
-    steps_of(recorder, model, optimizer, 3)
+    with pytest.warns(RuntimeWarning) as warned:
+        steps_of(recorder, model, optimizer, 50)
+    assert len(warned) == 1
+    assert "No space left" in recorder.failed
     assert not torch.equal(before, model[0].weight)
+    recorder.note(val_loss=1.0)
     recorder.close()
     assert len(open_records(path)["step"]) >= 10
     assert not any(module._forward_hooks for module in model.modules())
 
 
+def test_a_full_disk_at_the_end_is_a_warning(parts, monkeypatch):
+    model, path, optimizer = parts
+    full = Full(monkeypatch)
+    recorder = Recorder(model, path, optimizer)
+    steps_of(recorder, model, optimizer, 5)
+    full.now = True
+    with pytest.warns(RuntimeWarning, match="No space left"):
+        recorder.close()
+    assert recorder.failed
+
+
 KILLED = """
     import sys, torch
     from torch import nn
-    import lrscope.recorder._blocks as implementation
-    from lrscope.recorder import Recorder, _blocks
-    implementation.BLOCK_BYTES = 20_000
+    from lrscope.recorder import Recorder, _buffer
+    _buffer.BLOCK_BYTES = 20_000
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, sys.argv[1], optimizer) as recorder:
+    with Recorder(model, sys.argv[1], optimizer, time_budget=None) as recorder:
         for step in range(10**9):
             optimizer.zero_grad()
             loss = model(torch.ones(8, 3)).square().mean()

@@ -1,7 +1,5 @@
 """Steps at which a Recorder has nothing to do but to count."""
 
-import gc
-import weakref
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lrscope.errors import InputError
 from lrscope.probes import At, GradientAngle, Loss, Weights, every
 from lrscope.recorder import Recorder
 from lrscope.store import open_records
@@ -56,7 +53,7 @@ def test_what_is_due_is_recorded_however_the_loop_goes_on(kinds: list[str], ofte
     loop, kinds = Loop(), ["plain", *kinds, "plain"]
     probes = [Loss(when=every(often)), Weights(when=At(at=tuple(sorted(at | {0}))))]
     with TemporaryDirectory() as folder:
-        with Recorder(loop.model, f"{folder}/one.root", loop.optimizer, probes=probes) as recorder:
+        with Recorder(loop.model, f"{folder}/one.root", loop.optimizer, probes=probes, time_budget=None) as recorder:
             for kind in kinds:
                 loop.step(recorder, kind)
         records = open_records(f"{folder}/one.root")
@@ -74,7 +71,9 @@ def test_an_angle_amid_idle_steps_is_that_of_every_step(tmp_path: Path) -> None:
     angles = {}
     for often in (1, 10):
         loop, path = Loop(), tmp_path / f"{often}.root"
-        with Recorder(loop.model, path, loop.optimizer, probes=[Loss(), GradientAngle()], when=every(often)) as one:
+        with Recorder(
+            loop.model, path, loop.optimizer, probes=[Loss(), GradientAngle()], when=every(often), time_budget=None
+        ) as one:
             for _ in range(35):
                 loop.step(one)
         angles[often] = open_records(path)["gradient_angle"].values[0]
@@ -84,21 +83,21 @@ def test_an_angle_amid_idle_steps_is_that_of_every_step(tmp_path: Path) -> None:
 
 def test_a_second_update_in_an_idle_step_is_noticed(tmp_path: Path) -> None:
     loop = Loop()
-    with Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(100)) as recorder:
+    with Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(100), time_budget=None) as recorder:
         for _ in range(5):
             loop.step(recorder)
         loop.optimizer.step()
         with pytest.warns(RuntimeWarning, match="^an update was left out"):
             loop.optimizer.step()
-        with pytest.raises(InputError, match="got three updates without it"):
+        with pytest.warns(RuntimeWarning, match="got three updates without it"):
             loop.optimizer.step()
 
 
 def test_idle_steps_belong_to_the_loops_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))
-    monkeypatch.setattr("lrscope.recorder._clock.now", lambda: float(next(clock)))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
     loop = Loop()
-    with Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(100)) as recorder:
+    with Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(100), time_budget=None) as recorder:
         loop.step(recorder)
         loop.step(recorder)
         before = recorder.cost.loop_seconds
@@ -110,7 +109,7 @@ def test_idle_steps_belong_to_the_loops_time(tmp_path: Path, monkeypatch: pytest
 def test_between_records_no_module_is_heard_and_those_of_others_stay(tmp_path: Path) -> None:
     loop, calls = Loop(), []
     loop.model[0].register_forward_hook(lambda *_: calls.append(0))
-    with Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(4)) as recorder:
+    with Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(4), time_budget=None) as recorder:
         seen = []
         for _ in range(9):
             loop.step(recorder)
@@ -118,19 +117,3 @@ def test_between_records_no_module_is_heard_and_those_of_others_stay(tmp_path: P
     assert seen == [[1, 1, 0] if step % 4 == 3 else [1, 0, 0] for step in range(9)]
     assert [len(one._forward_hooks) for one in loop.model] == [1, 0, 0]
     assert len(calls) == 9
-
-
-def test_a_forgotten_recorder_is_not_kept_by_the_optimiser(tmp_path: Path) -> None:
-    loop = Loop()
-    recorder = Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(100))
-    loop.step(recorder)
-    loop.step(recorder)
-    alive = weakref.ref(recorder)
-    recorder._file.give_up(KeyboardInterrupt())
-    recorder._listener.close()
-    del recorder
-    gc.collect()
-    assert alive() is None
-    for _ in range(3):
-        loop.loss()
-        loop.optimizer.step()

@@ -82,7 +82,7 @@ def fit(folder, callback, module=None, *, validated=False, **options):
 def plain(path, accumulate=1, clip=None, epochs=3):
     module = Module()
     optimizer = module.configure_optimizers()
-    with Recorder(module, path, optimizer) as recorder:
+    with Recorder(module, path, optimizer, time_budget=None) as recorder:
         for _ in range(epochs):
             for number, (inputs, targets) in enumerate(loader()):
                 recorder.begin_pass()
@@ -106,7 +106,7 @@ def plain(path, accumulate=1, clip=None, epochs=3):
     ],
 )
 def test_the_records_are_those_of_a_plain_loop(tmp_path, options, same):
-    fit(tmp_path, LightningRecorder(tmp_path / "lightning.root"), **options)
+    fit(tmp_path, LightningRecorder(tmp_path / "lightning.root", time_budget=None), **options)
     theirs, mine = open_records(tmp_path / "lightning.root"), plain(tmp_path / "plain.root", **same)
     assert set(theirs.data_vars) == set(mine.data_vars)
     for name, array in mine.data_vars.items():
@@ -118,13 +118,15 @@ def test_the_records_are_those_of_a_plain_loop(tmp_path, options, same):
 
 def test_the_training_is_the_same_to_the_bit(tmp_path):
     with_it, without = Module(), Module()
-    fit(tmp_path, LightningRecorder(tmp_path / "a.root"), with_it)
+    fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), with_it)
     fit(tmp_path, lightning.Callback(), without)
     assert all(torch.equal(value, without.state_dict()[name]) for name, value in with_it.state_dict().items())
 
 
 def test_epochs_are_known_and_validations_are_recorded(tmp_path):
-    callback = LightningRecorder(tmp_path / "a.root", probes=[Weights(when=every(2)), Biases()], when=every(1, "epoch"))
+    callback = LightningRecorder(
+        tmp_path / "a.root", probes=[Weights(when=every(2)), Biases()], when=every(1, "epoch"), time_budget=None
+    )
     fit(tmp_path, callback, validated=True)
     records = open_records(tmp_path / "a.root")
     assert records["biases_net_0"][records["biases_net_0"].dims[1]].values.tolist() == [3, 7, 11]
@@ -134,19 +136,19 @@ def test_epochs_are_known_and_validations_are_recorded(tmp_path):
 
 
 def test_a_fast_run_for_development_is_recorded(tmp_path):
-    fit(tmp_path, LightningRecorder(tmp_path / "a.root"), validated=True, fast_dev_run=True)
+    fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), validated=True, fast_dev_run=True)
     assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0]
 
 
 def test_an_exception_keeps_what_was_recorded(tmp_path):
     with pytest.raises(ZeroDivisionError):
-        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Module(fails_at=5))
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), Module(fails_at=5))
     assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_two_optimisers_are_refused(tmp_path):
     with pytest.raises(InputError, match="the number of optimisers must be one; got 2"):
-        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Two())
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), Two())
 
 
 def trainer_of(folder, callback, **options):
@@ -157,7 +159,7 @@ def trainer_of(folder, callback, **options):
 
 
 def test_a_second_fit_needs_a_callback_of_its_own(tmp_path):
-    callback = LightningRecorder(tmp_path / "a.root")
+    callback = LightningRecorder(tmp_path / "a.root", time_budget=None)
     fit(tmp_path, callback, max_epochs=1)
     before = (tmp_path / "a.root").read_bytes()
     with pytest.raises(InputError, match=r"^a LightningRecorder must be used for one fit; got .*a.root'. Make a new"):
@@ -167,12 +169,12 @@ def test_a_second_fit_needs_a_callback_of_its_own(tmp_path):
 
 
 def test_the_steps_of_a_resumed_training_go_on_and_its_files_are_one_training(tmp_path):
-    first = trainer_of(tmp_path, LightningRecorder(tmp_path / "a.root"), max_epochs=1)
+    first = trainer_of(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), max_epochs=1)
     first.fit(Module(), loader())
     first.save_checkpoint(tmp_path / "a.ckpt")
-    second = trainer_of(tmp_path, LightningRecorder(tmp_path / "b.root"), max_epochs=3)
+    second = trainer_of(tmp_path, LightningRecorder(tmp_path / "b.root", time_budget=None), max_epochs=3)
     second.fit(Module(), loader(), ckpt_path=tmp_path / "a.ckpt")
-    fit(tmp_path, LightningRecorder(tmp_path / "whole.root"))
+    fit(tmp_path, LightningRecorder(tmp_path / "whole.root", time_budget=None))
     whole, joined = open_records(tmp_path / "whole.root"), open_records([tmp_path / "a.root", tmp_path / "b.root"])
     assert open_records(tmp_path / "b.root")["step"].values.tolist() == list(range(4, 12))
     assert joined["step"].values.tolist() == whole["step"].values.tolist()
@@ -225,7 +227,7 @@ class Manual(Module):
 
 
 def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path):
-    callback = LightningRecorder(tmp_path / "a.root")
+    callback = LightningRecorder(tmp_path / "a.root", time_budget=None)
     fit(tmp_path, callback, Skips())
     assert callback.cost.skipped == 3
     assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(9))
@@ -233,4 +235,4 @@ def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path):
 
 def test_an_update_without_its_loss_is_refused_in_the_words_of_lightning(tmp_path):
     with pytest.raises(InputError, match=r"what training_step returns must be the loss.*With manual optimisation"):
-        fit(tmp_path, LightningRecorder(tmp_path / "a.root"), Manual())
+        fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), Manual())

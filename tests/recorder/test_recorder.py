@@ -30,7 +30,7 @@ from lrscope.probes import (
 )
 from lrscope.recorder import Recorder
 from lrscope.records import on_grid, outcomes
-from lrscope.store import open_records
+from lrscope.store import Writer, open_records
 from lrscope.training import Experiment, Sweep, train
 
 DRAW = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def recorded(path, make, inputs, targets, *, steps=12, lr=1e-2, **options):
     model = make().double()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     given, wanted = torch.from_numpy(inputs), torch.from_numpy(targets)
-    with Recorder(model, path, optimizer, labels={"seed": 3}, **options) as recorder:
+    with Recorder(model, path, optimizer, labels={"seed": 3}, **{"time_budget": None, **options}) as recorder:
         for _ in range(steps):
             optimizer.zero_grad()
             loss = nn.functional.mse_loss(model(given), wanted)
@@ -131,7 +131,7 @@ def train_for(recorder, model, optimizer, steps, inputs=None, **metrics):
 def with_recorder(path, steps=5, optimizer=None, **options):
     model = small()
     optimizer = optimizer(model) if optimizer else torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, path, optimizer, **options) as recorder:
+    with Recorder(model, path, optimizer, **{"time_budget": None, **options}) as recorder:
         seen = train_for(recorder, model, optimizer, steps)
     return open_records(path), seen, recorder
 
@@ -157,7 +157,7 @@ def test_of_several_passes_before_an_update_the_last_is_kept(tmp_path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     expected = model[1](model[0](torch.full((1, 3), 2.0)))[0].detach()
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
         for number in (1.0, 2.0):
             model(torch.full((4, 3), number)).sum().backward()
         gradient = model[0].bias.grad.clone()
@@ -172,7 +172,7 @@ def test_a_scaled_gradient_is_recorded_unscaled_and_a_skipped_step_is_none(tmp_p
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
         wanted = []
         for scale_up in (1.0, float("inf"), 1.0):
             optimizer.zero_grad()
@@ -205,7 +205,7 @@ def test_a_schedule_is_recorded_as_the_rate_of_the_update_that_follows(tmp_path)
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
         for _ in range(3):
             train_for(recorder, model, optimizer, 1)
             schedule.step()
@@ -262,7 +262,7 @@ def test_patterns_choose_the_layers(tmp_path):
 def test_numbers_of_ones_own_are_recorded(tmp_path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, when=every(2)) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, when=every(2), time_budget=None) as recorder:
         for step in range(6):
             extra = {"val_loss": torch.tensor(float(step))} if step % 3 == 2 else {}
             train_for(recorder, model, optimizer, 1, accuracy=step / 10, **extra)
@@ -271,14 +271,14 @@ def test_numbers_of_ones_own_are_recorded(tmp_path):
     assert records["accuracy"].values[0].tolist() == [0.0, 0.2, 0.4]
     assert records["val_loss"].values[0].tolist() == [2.0, 5.0]
     assert records["step_val_loss"].values.tolist() == [2, 5]
-    assert records["step_validation_accuracy"].values.tolist() == [6]
+    assert records["step_val_accuracy"].values.tolist() == [6]
     assert outcomes(records)["outcome"].values.tolist() == ["converged"]
 
 
 def test_a_divergence_is_noted_and_what_follows_is_missing(tmp_path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
         train_for(recorder, model, optimizer, 2)
         train_for(recorder, model, optimizer, 3, torch.full((8, 3), torch.inf))
     records = open_records(tmp_path / "a.root")
@@ -307,7 +307,7 @@ def test_where_few_values_would_fit_spreads_are_recorded(tmp_path):
 
     model = wide()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    with Recorder(model, tmp_path / "a.root", optimizer, size_budget="3 MB") as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, size_budget="3 MB", time_budget=None) as recorder:
         seen = train_for(recorder, model, optimizer, 40)
     records = open_records(tmp_path / "a.root")
     assert "weights_2" not in records
@@ -315,26 +315,26 @@ def test_where_few_values_would_fit_spreads_are_recorded(tmp_path):
     np.testing.assert_allclose(records["weights_std_2"].values[0, 0], wanted.numpy(), rtol=1e-5)
     assert len(records["step"]) > 20
     assert (tmp_path / "a.root").stat().st_size <= 3_000_000
-    assert str(recorder.cost).endswith("; spreads instead of values.")
+    assert str(recorder.cost).endswith("; standard deviations instead of values.")
 
 
 def test_a_time_budget_is_kept(tmp_path, monkeypatch):
-    """On a clock that counts how often it is asked, which only the Recorder does; a step of the loop takes 40 ticks."""
+    """On a clock that counts how often it is read, which only the Recorder does; a step of the loop takes 200."""
     ticks = iter(range(10**9))
-    monkeypatch.setattr("lrscope.recorder._clock.now", lambda: next(ticks) * 1e-3)
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks) * 1e-3)
     monkeypatch.setattr("lrscope.recorder._file.BLOCK_SECONDS", 1e9)
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     shares = []
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=0.1) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=0.02) as recorder:
         for _ in range(400):
             train_for(recorder, model, optimizer, 1)
-            for _ in range(40):
+            for _ in range(200):
                 next(ticks)
             shares.append(recorder.cost.share)
         assert 10 < recorder.cost.recorded < 400
         assert recorder.cost.thinned
-    assert max(shares[10:]) <= 0.105, "from the first steps on, but for what is asked between two records"
+    assert max(shares[50:]) <= 0.0205, "once the first record is paid for"
 
 
 def test_what_the_recorder_took_stands_in_the_file(tmp_path):
@@ -362,7 +362,9 @@ def test_what_the_recorder_took_stands_in_the_file(tmp_path):
 def test_what_a_foreign_loop_cannot_give_is_refused(tmp_path, probe, sentence):
     model = small()
     with pytest.raises(InputError, match=sentence):
-        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), probes=[probe])
+        Recorder(
+            model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), probes=[probe], time_budget=None
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -370,12 +372,12 @@ def test_wrong_arguments_are_refused(tmp_path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(InputError, match=r"^model must be an nn.Module; got 'function'"):
-        Recorder(small, tmp_path / "a.root", optimizer)
+        Recorder(small, tmp_path / "a.root", optimizer, time_budget=None)
     with pytest.raises(InputError, match=r"^optimizer must be a torch.optim.Optimizer; got 'generator'"):
-        Recorder(model, tmp_path / "a.root", model.parameters())
+        Recorder(model, tmp_path / "a.root", model.parameters(), time_budget=None)
     with pytest.raises(InputError, match=r"^seed must be a non-negative integer; got -1"):
-        Recorder(model, tmp_path / "a.root", optimizer, labels={"seed": -1})
-    with Recorder(model, tmp_path / "b.root", optimizer) as recorder:
+        Recorder(model, tmp_path / "a.root", optimizer, labels={"seed": -1}, time_budget=None)
+    with Recorder(model, tmp_path / "b.root", optimizer, time_budget=None) as recorder:
         train_for(recorder, model, optimizer, 1)
         model(torch.ones(1, 3)).sum().backward()
         optimizer.step()
@@ -386,14 +388,16 @@ def test_wrong_arguments_are_refused(tmp_path):
 def test_a_loop_that_forgets_to_say_so_is_told(tmp_path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer, time_budget=None)
     train_for(recorder, model, optimizer, 1)
     optimizer.step()
     with pytest.warns(RuntimeWarning, match="^an update was left out") as told:
         optimizer.step()
     assert told[0].filename == __file__
-    with pytest.raises(InputError, match="got three updates without it"):
+    with pytest.warns(RuntimeWarning, match="got three updates without it"):
         optimizer.step()
+    assert "got three updates" in recorder.failed
+    optimizer.step()
     recorder.close()
     assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0]
 
@@ -401,7 +405,7 @@ def test_a_loop_that_forgets_to_say_so_is_told(tmp_path):
 def test_an_update_that_somebody_interrupts_is_left_out(tmp_path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
         for _ in range(3):
             train_for(recorder, model, optimizer, 2)
             optimizer.step()
@@ -414,7 +418,7 @@ def test_an_update_that_somebody_interrupts_is_left_out(tmp_path):
 def test_a_loop_without_a_step_leaves_no_file(tmp_path):
     model = small()
     with pytest.warns(RuntimeWarning, match="nothing was recorded"):
-        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1)).close()
+        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), time_budget=None).close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -422,18 +426,24 @@ def test_small_mistakes_have_their_sentence(tmp_path):
     model, path = small(), tmp_path / "a.root"
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(InputError, match=r"^when must be .*; got 3. Give every\(3\)"):
-        Recorder(model, path, optimizer, when=3)
+        Recorder(model, path, optimizer, when=3, time_budget=None)
     with pytest.raises(InputError, match=r"^include must be a list of shell patterns of layers; got None"):
-        Recorder(model, path, optimizer, include=None)
+        Recorder(model, path, optimizer, include=None, time_budget=None)
     with pytest.raises(InputError, match=r"^optimizer must be one that updates the model; got 'one with none of its"):
-        Recorder(model, path, torch.optim.SGD(small().parameters(), lr=0.1))
+        Recorder(model, path, torch.optim.SGD(small().parameters(), lr=0.1), time_budget=None)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pattern_that_matches_nothing_is_refused_when_the_recorder_is_made(tmp_path):
     model = small()
     with pytest.raises(InputError, match=r"^include must be one of .*; got 'encoder"):
-        Recorder(model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), include=("encoder.*",))
+        Recorder(
+            model,
+            tmp_path / "a.root",
+            torch.optim.SGD(model.parameters(), lr=0.1),
+            include=("encoder.*",),
+            time_budget=None,
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -452,7 +462,7 @@ def test_what_the_first_pass_cannot_fill_is_named_and_left_out(tmp_path):
     model = Seldom()
     optimizer = torch.optim.SGD([*model.used.parameters()], lr=0.1)
     probes = [Loss(), Activations(include=("never", "act"), when=every(2))]
-    with Recorder(model, tmp_path / "a.root", optimizer, probes=probes) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, probes=probes, time_budget=None) as recorder:
         for step in range(4):
             loss = model(torch.ones(8, 3)).square().mean()
             loss.backward()
@@ -477,7 +487,7 @@ def test_calls_without_updates_are_told(tmp_path):
     """As of somebody who has replaced the optimiser."""
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer, time_budget=None)
     train_for(recorder, model, optimizer, 2)
     for _ in range(3):
         recorder.step(loss=np.array(1.0))
@@ -488,15 +498,15 @@ def test_calls_without_updates_are_told(tmp_path):
 def test_who_interrupts_the_waiting_for_the_disk_loses_nothing(tmp_path, monkeypatch):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    recorder = Recorder(model, tmp_path / "a.root", optimizer)
+    recorder = Recorder(model, tmp_path / "a.root", optimizer, time_budget=None)
     train_for(recorder, model, optimizer, 7)
     with monkeypatch.context() as patch:
-        patch.setattr(recorder._file._writer, "wait", interrupted)
+        patch.setattr(Writer, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            recorder._flush()
+            recorder.close()
     recorder.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(7))
 
 
-def interrupted() -> None:
+def interrupted(_writer) -> None:
     raise KeyboardInterrupt

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.probes import Loss, Weights, at, every
-from lrscope.recorder._timetable import Timetable, groups_of
+from lrscope.recorder._timetable import Schedule
 
 PER_EPOCH = 7
 cadences = st.one_of(
@@ -15,15 +15,16 @@ cadences = st.one_of(
 
 
 @given(first=cadences, second=cadences, factor=st.sampled_from([1, 2, 8]), start=st.integers(0, 50))
-def test_what_is_left_out_between_two_records_was_not_due(first, second, factor, start):
-    groups = groups_of([Loss(when=first), Weights(when=second)])
-    timetable = Timetable(groups, PER_EPOCH)
+def test_nothing_is_due_in_the_steps_that_are_only_counted(first, second, factor, start):
+    schedule = Schedule([Loss(when=first), Weights(when=second)], PER_EPOCH, start, factor)
     for step in range(start, 100):
-        wanted = {group.dim for group in groups if group.due(step, PER_EPOCH, factor)}
-        assert timetable.due(step, factor) == wanted
-
-
-def test_another_factor_is_noticed():
-    timetable = Timetable(groups_of([Loss(when=every(10))]), None)
-    assert [step for step in range(25) if timetable.due(step, 4)] == [0]
-    assert [step for step in range(25, 61) if timetable.due(step, 1)] == [30, 40, 50, 60]
+        due = schedule.due(step, factor)
+        assert due == frozenset(group.dim for group in schedule.groups if group.due(step, PER_EPOCH, factor))
+        if schedule.idle:
+            assert not due
+            assert not schedule.due(step + 1, factor)
+            schedule.idle -= 1
+        else:
+            assert schedule.now == due
+            schedule.advance(schedule.due(step + 2, factor))
+            schedule.rest(step + 1, factor)

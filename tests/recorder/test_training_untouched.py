@@ -138,7 +138,7 @@ class Unrecorded:
 
 class Recorded(Unrecorded):
     def __init__(self, model, path, optimizer, **options) -> None:
-        self._recorder = Recorder(model, path, optimizer, **options)
+        self._recorder = Recorder(model, path, optimizer, **{"time_budget": None, **options})
 
     def __enter__(self):
         return lambda loss: self._recorder.step(loss=loss)
@@ -170,7 +170,7 @@ def test_a_training_is_the_same_to_the_bit(loop, cadence, tmp_path):
 def test_hooks_are_gone_behind_the_recorder(tmp_path):
     model = Everything()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
         loss_of(model, slice(0, 4)).backward()
         optimizer.step()
         recorder.step(loss=1.0)

@@ -1,8 +1,11 @@
 """Outputs of the layers: statistics of each neuron over the samples, or the outputs themselves."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import prod
 from typing import Annotated, ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -13,6 +16,8 @@ from lrscope.probes._structure import Layer, Structure, select
 from lrscope.records import VALUES, Variable, identifier
 from lrscope.specification import specification
 
+_NARROW = 2**16
+"""Outputs of up to so many elements are measured together."""
 STATISTICS = {
     "mean": "mean over the samples of the {}",
     "std": "standard deviation over the samples of the {}",
@@ -46,18 +51,15 @@ class Activations(Probe):
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return labels such as ``activations_mean_encoder_1`` (neuron)."""
-        layers = self._chosen(structure)
+        layers = _chosen(self, structure)
         return tuple(map(_full_label, layers)) if self.full else activation_labels("activations", layers)
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the statistics, or the outputs, of each layer."""
-        layers = self._chosen(moment.structure)
+        layers = _chosen(self, moment.structure)
         if not self.full:
             return activation_values("activations", layers, moment.activations), state
         return {_full_label(layer).name: self._outputs(layer, moment) for layer in layers}, state
-
-    def _chosen(self, structure: Structure) -> list[Layer]:
-        return select(offered_layers(structure, self.include), self.include, self.exclude)
 
     def _outputs(self, layer: Layer, moment: Moment) -> Tensor:
         outputs = layer.by_sample(moment.activations[layer.path])
@@ -65,6 +67,11 @@ class Activations(Probe):
             raise must_be("samples", f"below the {len(outputs)} of the batch", self.samples)
         chosen = outputs if self.samples is None else outputs[list(self.samples)]
         return chosen if _has_positions(layer) else chosen[:, :, 0]
+
+
+@lru_cache(maxsize=64)
+def _chosen(probe: Activations, structure: Structure) -> tuple[Layer, ...]:
+    return tuple(select(offered_layers(structure, probe.include), probe.include, probe.exclude))
 
 
 def offered_layers(structure: Structure, include: tuple[str, ...]) -> tuple[Layer, ...]:
@@ -81,26 +88,37 @@ def activation_labels(quantity: str, layers: Sequence[Layer]) -> tuple[Variable,
 def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the statistics over samples and positions of each layer, by variable name."""
     values: dict[str, Tensor] = {}
+    narrow: dict[int, list[Layer]] = {}
     for layer in layers:
-        statistics = _statistics(layer.by_sample(tensors[layer.path]))
-        values |= {_label(quantity, layer, statistic).name: value for statistic, value in statistics.items()}
+        output = tensors[layer.path]
+        if output.ndim == 2 and output.numel() <= _NARROW:
+            narrow.setdefault(len(output), []).append(layer)
+        else:
+            values |= zip(_names(quantity, layer), _statistics(layer.by_sample(output)), strict=True)
+    for together in narrow.values():
+        # Of small layers the calls cost more than the arithmetic: they are measured side by side.
+        statistics = _statistics(torch.cat([tensors[layer.path] for layer in together], 1)[:, :, None])
+        pieces = [statistic.split([layer.neurons for layer in together]) for statistic in statistics]
+        for layer, own in zip(together, zip(*pieces, strict=True), strict=True):
+            values |= zip(_names(quantity, layer), own, strict=True)
     return values
 
 
-def _statistics(outputs: Tensor) -> dict[str, Tensor]:
-    """Return each neuron's statistics of outputs (sample, neuron, position).
+def _statistics(outputs: Tensor) -> tuple[Tensor, ...]:
+    """Return each neuron's statistics of outputs (sample, neuron, position), in the order of `STATISTICS`.
 
-    Centred squares and the sign are several times faster on a CPU than `std` and a mean of booleans.
+    Centred squares and the sign are several times faster on a CPU than `std` and a sum of booleans.
     """
-    flat = outputs[:, :, 0] if outputs.shape[2] == 1 else outputs.movedim(1, 2).flatten(0, 1)
-    mean = flat.mean(0)
-    return {
-        "mean": mean,
-        "std": (flat - mean).square().mean(0).sqrt(),
-        "min": flat.amin(0),
-        "max": flat.amax(0),
-        "active": flat.relu().sign().mean(0),
-    }
+    outputs, dims = (outputs[:, :, 0], (0,)) if outputs.shape[2] == 1 else (outputs, (0, 2))
+    mean = outputs.mean(dims, keepdim=True)
+    deviation = (outputs - mean).square().mean(dims).sqrt()
+    active = outputs.sign().clamp(min=0).sum(dims) / prod(outputs.shape[dim] for dim in dims)
+    return mean.reshape(-1), deviation, outputs.amin(dims), outputs.amax(dims), active
+
+
+@lru_cache(maxsize=1024)
+def _names(quantity: str, layer: Layer) -> tuple[str, ...]:
+    return tuple(_label(quantity, layer, statistic).name for statistic in STATISTICS)
 
 
 def _label(quantity: str, layer: Layer, statistic: str) -> Variable:

@@ -1,6 +1,7 @@
 """How consecutive steps lie to each other: the gradient's angle and path, and what of the update oscillates."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ class GradientAngle(Probe):
     """
 
     when: Every | LogSpaced | At = Every()
+    looks_back: ClassVar[float] = 1
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
         """Return the label of ``gradient_angle``."""
@@ -98,6 +100,7 @@ class Oscillation(Probe):
     """
 
     when: Every | LogSpaced | At = Every()
+    looks_back: ClassVar[float] = 1
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return the labels of ``oscillation`` and, for each layer, ``oscillation_share_<layer>`` (neuron)."""

@@ -1,5 +1,6 @@
 """One moment of the training of one network: everything that belongs to the same parameters."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,8 @@ class Probe(ABC):
 
     when: Cadence
     needs: ClassVar[frozenset[Need]] = frozenset()
+    looks_back: ClassVar[float] = math.inf
+    """How many steps before a measurement `follow` must have seen; 1 if the state is about the step before only."""
 
     def required(self) -> frozenset[Need]:
         """Return what of the moment this probe needs beyond what training computes anyway."""

@@ -1,6 +1,6 @@
 """Weights, biases and their gradients, neuron by neuron."""
 
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 from torch import Tensor
@@ -35,14 +35,12 @@ class Weights(Probe):
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return one label a layer: ``weights_encoder_0`` (neuron, input)."""
-        return tuple(_label("weights", one, self.detail) for one in self._chosen(structure))
+        return tuple(_chosen(self, structure).values())
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the weights of each layer."""
-        return _values("weights", self._chosen(moment.structure), moment.parameters, self.detail), state
-
-    def _chosen(self, structure: Structure) -> list[Parameter]:
-        return select((one for one in structure.parameters if not one.is_bias), self.include, self.exclude)
+        chosen = _chosen(self, moment.structure).items()
+        return {label.name: _value(one, moment.parameters[one.name], self.detail) for one, label in chosen}, state
 
 
 @specification
@@ -56,14 +54,12 @@ class Biases(Probe):
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return one label a layer: ``biases_encoder_0`` (neuron)."""
-        return tuple(_label("biases", one, self.detail) for one in self._chosen(structure))
+        return tuple(_chosen(self, structure).values())
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the biases of each layer."""
-        return _values("biases", self._chosen(moment.structure), moment.parameters, self.detail), state
-
-    def _chosen(self, structure: Structure) -> list[Parameter]:
-        return select((one for one in structure.parameters if one.is_bias), self.include, self.exclude)
+        chosen = _chosen(self, moment.structure).items()
+        return {label.name: _value(one, moment.parameters[one.name], self.detail) for one, label in chosen}, state
 
 
 @specification
@@ -89,30 +85,36 @@ class Gradients(Probe):
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return labels such as ``weight_gradients_encoder_0`` (neuron, input)."""
-        parameters, layers = self._chosen(structure)
-        labels = tuple(_label(_quantity(one), one, self.detail) for one in parameters)
-        return labels + activation_labels("activation_gradients", layers)
+        parameters, layers = _chosen_of(self, structure)
+        return (*parameters.values(), *activation_labels("activation_gradients", layers))
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the gradients of each layer."""
-        parameters, layers = self._chosen(moment.structure)
-        values: dict[str, Tensor] = {}
-        for one in parameters:
-            values |= _values(_quantity(one), [one], moment.gradients, self.detail)
+        parameters, layers = _chosen_of(self, moment.structure)
+        values = {label.name: _value(one, moment.gradients[one.name], self.detail) for one, label in parameters.items()}
         return values | activation_values("activation_gradients", layers, moment.activation_gradients), state
 
-    def _chosen(self, structure: Structure) -> tuple[list[Parameter], list[Layer]]:
-        """Return parameters and layers; a pattern may match either."""
-        kinds = {True: "biases" in self.of, False: "weights" in self.of}
-        layers = offered_layers(structure, self.include) if "activations" in self.of else ()
-        parameters = [one for one in structure.parameters if kinds[one.is_bias]]
-        offered: list[Parameter | Layer] = [*parameters, *layers]
-        chosen = select(offered, self.include, self.exclude)
-        return [one for one in chosen if isinstance(one, Parameter)], [one for one in chosen if isinstance(one, Layer)]
+
+# A loop that records every step asks for the same choice again and again: it is made once.
+@lru_cache(maxsize=64)
+def _chosen(probe: Weights | Biases, structure: Structure) -> dict[Parameter, Variable]:
+    quantity = "biases" if isinstance(probe, Biases) else "weights"
+    offered = (one for one in structure.parameters if one.is_bias == isinstance(probe, Biases))
+    return {one: _label(quantity, one, probe.detail) for one in select(offered, probe.include, probe.exclude)}
 
 
-def _quantity(parameter: Parameter) -> str:
-    return "bias_gradients" if parameter.is_bias else "weight_gradients"
+@lru_cache(maxsize=64)
+def _chosen_of(probe: Gradients, structure: Structure) -> tuple[dict[Parameter, Variable], tuple[Layer, ...]]:
+    """Return parameters with their labels, and layers; a pattern may match either."""
+    kinds = {True: "biases" in probe.of, False: "weights" in probe.of}
+    layers = offered_layers(structure, probe.include) if "activations" in probe.of else ()
+    offered: list[Parameter | Layer] = [*(one for one in structure.parameters if kinds[one.is_bias]), *layers]
+    chosen = select(offered, probe.include, probe.exclude)
+    parameters = [one for one in chosen if isinstance(one, Parameter)]
+    return (
+        {one: _label("bias_gradients" if one.is_bias else "weight_gradients", one, probe.detail) for one in parameters},
+        tuple(one for one in chosen if isinstance(one, Layer)),
+    )
 
 
 def _label(quantity: str, parameter: Parameter, detail: Detail) -> Variable:
@@ -124,15 +126,11 @@ def _label(quantity: str, parameter: Parameter, detail: Detail) -> Variable:
     return Variable(inner, quantity, long_name, "1", detail, dims, parameter.layer, parameter.part)
 
 
-def _values(quantity: str, chosen: list[Parameter], tensors: Mapping[str, Tensor], detail: Detail) -> dict[str, Tensor]:
-    by_neuron = {_label(quantity, one, detail).name: one.by_neuron(tensors[one.name]) for one in chosen}
+def _value(parameter: Parameter, tensor: Tensor, detail: Detail) -> Tensor:
+    """Return a tensor by neuron, or each neuron's population deviation; the absolute value of a single element."""
+    by_neuron = parameter.by_neuron(tensor)
     if detail == VALUES:
         return by_neuron
-    return {name: _spread(tensor) for name, tensor in by_neuron.items()}
-
-
-def _spread(by_neuron: Tensor) -> Tensor:
-    """Return each neuron's population deviation over its elements; the absolute value where it has one only."""
     if by_neuron.ndim == 1:
         return by_neuron.abs()
     if by_neuron.shape[1] == 1:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from math import prod
 from typing import TypeVar
 
@@ -59,12 +60,12 @@ class Parameter:
         """First level of the layer's path."""
         return self.layer.split(".")[0]
 
-    @property
+    @cached_property
     def is_bias(self) -> bool:
         """Whether the tensor is a bias, one number a neuron; also ``in_proj_bias`` and ``bias_ih_l0``."""
         return "bias" in self.name.rpartition(".")[2].split("_")
 
-    @property
+    @cached_property
     def neurons(self) -> int:
         """Length of what `by_neuron` returns."""
         if self.is_bias or not self.shape:
@@ -79,6 +80,8 @@ class Parameter:
 
     def by_neuron(self, tensor: Tensor) -> Tensor:
         """Return the tensor as (neuron) for a bias, (neuron, input) for a weight."""
+        if len(self.shape) == (1 if self.is_bias else 2) and not self.inputs_first:
+            return tensor
         if self.is_bias or not self.shape:
             return tensor.reshape(-1) if self.is_bias else tensor.reshape(1, 1)
         if not self.inputs_first:
@@ -123,9 +126,9 @@ class Layer:
         return flat.movedim(1, 2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Structure:
-    """What can be measured of a network.
+    """What can be measured of a network; equal only to itself, so that what follows from it can be kept.
 
     Attributes
     ----------

@@ -3,20 +3,22 @@
 import dataclasses
 import hashlib
 import json
-import warnings
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.probes import Activations, Biases, Gradients, Layer, Probe, Structure, Weights, layers_of, structure_of
+from lrscope.recorder import _messages
 from lrscope.recorder._options import Settings
+from lrscope.specification import to_json
 from lrscope.sweep import Sweep
 
 
@@ -52,7 +54,7 @@ def expected(model: nn.Module) -> Structure:
     return Structure(structure_of(model, {}).parameters, layers)
 
 
-def fitting(probes: Iterable[Probe], model: nn.Module, include: tuple[str, ...]) -> tuple[Probe, ...]:
+def filter_probes(probes: Iterable[Probe], model: nn.Module, include: tuple[str, ...]) -> tuple[Probe, ...]:
     """Return the probes; those that have got the Recorder's `include` keep what of it can match something of theirs.
 
     A probe for which nothing of it can is left out: of an activation function there are no weights.
@@ -75,11 +77,11 @@ def fitting(probes: Iterable[Probe], model: nn.Module, include: tuple[str, ...])
     return tuple(probe for probe in narrowed if probe is not None)
 
 
-def heard(probes: Iterable[Probe], model: nn.Module, structure: Structure) -> tuple[Probe, ...]:
-    """Return the probes with those of their patterns that match, once the first pass has told the structure.
+def observed_probes(probes: Iterable[Probe], model: nn.Module, structure: Structure) -> tuple[Probe, ...]:
+    """Return the probes with those of their patterns that match, once the first pass has shown the structure.
 
-    A probe for which no pattern is left is left out, as by `fitting`. A warning names the patterns of outputs that were
-    not heard (a layer was never called, or puts out no tensor), and those that match nothing in any probe.
+    A probe for which no pattern is left is left out, as by `filter_probes`. A warning names the patterns of outputs
+    that were not observed (a layer was never called, or returns no tensor), and those that match nothing in any probe.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def heard(probes: Iterable[Probe], model: nn.Module, structure: Structure) -> tu
 
 
 def _warn_of_lost(choosing: Iterable[Probe], structure: Structure) -> None:
-    """Name the patterns that fall out; where no layer was heard at all, the Recorder says so itself."""
+    """Name the patterns that fall out; where no layer was observed at all, the Recorder says so itself."""
     wanted = [(probe, pattern) for probe in choosing for pattern in probe.include]  # type: ignore[attr-defined]
     taken = {pattern for probe, pattern in wanted if _matches(probe, pattern, structure)}
     lost = [
@@ -106,13 +108,7 @@ def _warn_of_lost(choosing: Iterable[Probe], structure: Structure) -> None:
         if not _matches(probe, pattern, structure) and (pattern not in taken or probe.required())
     ]
     if lost and structure.layers:
-        warnings.warn(_NOT_HEARD.format(", ".join(dict.fromkeys(lost))), RuntimeWarning, stacklevel=6)
-
-
-_NOT_HEARD = (
-    "the first pass has nothing for the patterns {}: the layer was not called, or what it puts out is no tensor "
-    "(sample, ...). They are left out of these probes."
-)
+        _messages.warn(_messages.NOT_OBSERVED.format(", ".join(dict.fromkeys(lost))))
 
 
 _CHOOSING = (Weights, Biases, Gradients, Activations)
@@ -160,20 +156,22 @@ def checked_optimizer(optimizer: Any, model: nn.Module) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         remedy = "Give the one whose step() updates the model: it tells when an update is made."
         raise must_be("optimizer", "a torch.optim.Optimizer", type(optimizer).__name__, remedy)
-    own = {id(one) for one in model.parameters()}
-    if not any(id(one) in own for group in optimizer.param_groups for one in group["params"]):
+    parameters = {id(one) for one in model.parameters()}
+    if not any(id(one) in parameters for group in optimizer.param_groups for one in group["params"]):
         remedy = "Make the optimizer of model.parameters(), and the Recorder with both."
         raise must_be("optimizer", "one that updates the model", "one with none of its parameters", remedy)
-    if not all("lr" in group for group in optimizer.param_groups):
-        remedy = "Give each of its param_groups the learning rate: group['lr'] = 0.1, for example."
-        raise must_be("optimizer", "one whose groups have an lr", type(optimizer).__name__, remedy)
+    if not all(isinstance(group.get("lr"), Real | Tensor) for group in optimizer.param_groups):
+        raise InputError(
+            f"optimizer must have a learning rate in each of its param_groups, and {type(optimizer).__name__} has none "
+            "in some. Set group['lr'] = 0.1, for example; give one to an optimiser that chooses its own, too."
+        )
     return optimizer
 
 
 def is_left_out(optimizer: Optimizer) -> bool:
     """Tell whether the update will not be made: a GradScaler leaves the decision to an optimiser that is fused."""
-    found = getattr(optimizer, "found_inf", None)
-    return isinstance(found, Tensor) and bool(found)
+    infinite = getattr(optimizer, "found_inf", None)
+    return isinstance(infinite, Tensor) and bool(infinite)
 
 
 def scalar(loss: Tensor | float) -> Tensor | float:
@@ -204,18 +202,48 @@ def sweep_of(optimizer: Optimizer, settings: Settings) -> Sweep:
     rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
     rate = next((one for one in rates if one), 0.0)
     if "lr" not in settings.labels and not rate:
-        warnings.warn(_NO_RATE, RuntimeWarning, stacklevel=3)
+        _messages.warn(_messages.NO_RATE)
     axis = "lr" if rate or "lr" in settings.labels else "initial_lr"
     return Sweep(**{name: [value] for name, value in {axis: rate, **settings.labels}.items()})
-
-
-_NO_RATE = (
-    "the optimizer's learning rate is 0 when the Recorder is made: the records have it step by step, and the axis "
-    "initial_lr instead of lr. Name the rate that will be reached to have that axis: labels={'lr': 0.1}, for example."
-)
 
 
 def number_of(sweep: Sweep) -> int:
     """Return the number of the member: its own for each combination of labels, so that files make a grid together."""
     digest = hashlib.blake2b(json.dumps(sweep.__json__(), sort_keys=True).encode(), digest_size=6).digest()
     return int.from_bytes(digest, "big")
+
+
+def metadata_of(
+    model: nn.Module, optimizer: Optimizer, probes: Iterable[Probe], settings: Settings, run_id: str
+) -> dict[str, Any]:
+    """Return what the file says about the training."""
+    about = {
+        "model": f"{type(model).__module__}.{type(model).__qualname__}",
+        "optimizer": type(optimizer).__name__,
+        "probes": to_json(tuple(probes)),
+        "time_budget": settings.time_budget,
+        "size_budget": settings.size_budget,
+    }
+    return {"run_id": run_id, "recorder": about}
+
+
+def is_first_rank() -> bool:
+    """Return whether this process records: of several that train together only the first does."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+
+
+def hooked(optimizer: Optimizer, hook: Any) -> Any:
+    """Return the handle of a hook before each update.
+
+    Raises
+    ------
+    InputError : a wrapper that is an Optimizer by name only.
+    """
+    try:
+        return optimizer.register_step_pre_hook(hook)
+    except AttributeError:
+        remedy = "Give the optimiser inside of it, which is often its attribute `optimizer`."
+        raise must_be(
+            "optimizer", "one that takes hooks", f"a {type(optimizer).__name__}, which takes none", remedy
+        ) from None

@@ -19,14 +19,14 @@ class Cost:
 
     Attributes
     ----------
-    seconds : in which the loop was held up, and of processor time behind it (compressing and writing);
+    seconds : in which the loop was held up, and of processor time after it (compressing and writing);
         without a budget the steps at which nothing is due are not timed
     loop_seconds : between the first step and the last
     bytes : of the file, and of what is still to be written
     steps, recorded : updates of the loop; steps with a record
-    skipped : calls of ``step`` behind which there was no update, such as those that a GradScaler leaves out
+    skipped : calls of ``step`` without an update before them, such as those that a GradScaler leaves out
     thinned : (step, factor) wherever the cadence was changed: from that step on every factor-th is recorded
-    spread : whether weights, biases and gradients are recorded as spreads, since their values would not fit
+    std : whether weights, biases and gradients are recorded as each neuron's standard deviation, for lack of room
     """
 
     seconds: float
@@ -36,7 +36,7 @@ class Cost:
     recorded: int
     skipped: int
     thinned: tuple[tuple[int, int], ...]
-    spread: bool = False
+    std: bool = False
 
     @property
     def share(self) -> float:
@@ -45,7 +45,7 @@ class Cost:
 
     def __str__(self) -> str:
         thinned = f"; thinned to 1 in {self.thinned[-1][1]} from step {self.thinned[-1][0]} on" if self.thinned else ""
-        thinned += "; spreads instead of values" if self.spread else ""
+        thinned += "; standard deviations instead of values" if self.std else ""
         return (
             f"{self.recorded} of {self.steps} steps recorded in {self.seconds:.2f} s, {self.share:.1%} of the "
             f"loop's {self.loop_seconds:.1f} s, {self.bytes / 1e6:.1f} MB{thinned}."

@@ -61,14 +61,14 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
         _check(probe)
     if not any(isinstance(probe, Loss) for probe in given):
         given = (Loss(), *given)
-    found = tuple(_adapted(probe, when, settings) for probe in given)
-    for probe in found:
+    adapted = tuple(_adapted(probe, when, settings) for probe in given)
+    for probe in adapted:
         _check_cadence(probe.when, settings)
-    return found
+    return adapted
 
 
-def spread(probes: Iterable[Probe]) -> tuple[Probe, ...]:
-    """Return the probes with each neuron's spread instead of all its weights and gradients."""
+def with_std(probes: Iterable[Probe]) -> tuple[Probe, ...]:
+    """Return the probes with each neuron's standard deviation instead of all its weights and gradients."""
     return tuple(
         dataclasses.replace(probe, detail="std") if isinstance(probe, Weights | Biases | Gradients) else probe
         for probe in probes

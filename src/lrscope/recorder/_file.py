@@ -1,15 +1,13 @@
 """The file of a Recorder: blocks for the thread that writes, and the bytes that they take."""
 
 import os
+import time
 from collections.abc import Mapping
 
 import numpy as np
-import xarray as xr
 
-from lrscope.recorder import _clock
 from lrscope.recorder._attaching import number_of
-from lrscope.recorder._blocks import BLOCK_SECONDS
-from lrscope.recorder._sheet import Sheet
+from lrscope.recorder._buffer import BLOCK_SECONDS, BlockBuffer
 from lrscope.records import MEMBER
 from lrscope.store import Writer
 from lrscope.sweep import Sweep
@@ -20,12 +18,13 @@ when the file is closed, for its distribution at the last step."""
 
 
 class RecordsFile:
-    """Takes blocks of a sheet, in a new file.
+    """Writes the blocks of a buffer into a new file.
 
     Parameters
     ----------
     path, metadata, compression : as for `lrscope.store.Writer`
     sweep : the grid of one member
+    buffer : whose blocks are written
 
     Attributes
     ----------
@@ -38,60 +37,63 @@ class RecordsFile:
         metadata: Mapping[str, object],
         compression: str,
         sweep: Sweep,
+        buffer: BlockBuffer,
     ) -> None:
         self._writer = Writer(path, metadata, compression=compression)
         self.path = self._writer.path
-        self._sweep, self._members = sweep, sweep.members() | {MEMBER: np.array([number_of(sweep)])}
-        self._bytes = self._coming = self.path.stat().st_size
-        self._began = _clock.now()
-        self._block: xr.Dataset | None = None
+        self._buffer, self._sweep = buffer, sweep
+        self._members = sweep.members() | {MEMBER: np.array([number_of(sweep)])}
+        self._bytes = self.path.stat().st_size
+        self._began = time.perf_counter()
         self.flushed = self._closed = False
 
     @property
     def seconds(self) -> float:
-        """Processor time of the thread that writes: what goes on behind the loop's back is a cost as well."""
+        """Processor time of the thread that writes, which is a cost as well."""
         return self._writer.seconds
 
     def wait(self) -> None:
         """Return when all blocks are written."""
         self._writer.wait()
 
-    def used(self, sheet: Sheet | None) -> int:
-        """Return the bytes of the file, of what is about to be written, and of what closing the file adds."""
-        if self._closed or sheet is None:
+    @property
+    def used(self) -> int:
+        """Bytes of the file, of what is about to be written, and of what closing the file adds."""
+        if self._closed or not self._buffer.columns:
             return self._bytes
         reserved = CLOSING + BLOCK + (0 if self.flushed else FIRST_BLOCK)
-        return self._bytes + sheet.pending_bytes + reserved * sheet.variables
+        return self._bytes + self._buffer.nbytes + reserved * self._variables
 
-    def least(self, sheet: Sheet) -> int:
-        """Return the bytes of a file of two records."""
-        return self._bytes + 2 * sheet.bytes_of(sheet.gathered) + sheet.variables * (FIRST_BLOCK + BLOCK + CLOSING)
+    @property
+    def least(self) -> int:
+        """Bytes of a file of two records."""
+        return self._bytes + 2 * self._buffer.bytes_of() + self._variables * (FIRST_BLOCK + BLOCK + CLOSING)
 
-    def due(self, sheet: Sheet, now: float) -> bool:
-        """Tell whether it is time for a block."""
-        return sheet.full or now - self._began > BLOCK_SECONDS
+    @property
+    def _variables(self) -> int:
+        return len(self._buffer.columns) + 1
 
-    def write(self, sheet: Sheet, *, final: bool) -> None:
-        """Hand what was gathered to the thread that writes, once it has written the block before.
+    def due(self, now: float) -> bool:
+        """Return whether it is time for a block."""
+        return self._buffer.full or now - self._began > BLOCK_SECONDS
 
-        Who interrupts that loses nothing: the sheet still has everything, or the block is handed over the next time.
+    def write(self, *, final: bool) -> None:
+        """Hand what was measured to the thread that writes, once it has written the block before.
+
+        If that is interrupted nothing is lost: the buffer still has everything.
         """
-        self._hand_over()
-        if sheet.pending_bytes:
+        if self._buffer.nbytes:
             self._writer.wait()
-            coming = sheet.pending_bytes + sheet.variables * (BLOCK if self.flushed else FIRST_BLOCK)
-            self._bytes = max(self._coming, self.path.stat().st_size) + coming
-            self._block = sheet.block(self._members, self._sweep, final=final)
-            self._hand_over()
-        self._began = _clock.now()
-
-    def _hand_over(self) -> None:
-        if self._block is not None:
-            self._writer.extend(self._block)  # behind this the thread that writes has the file, and the interpreter
-            self._block, self._coming, self.flushed = None, self._bytes, True
+            coming = self._buffer.nbytes + self._variables * (BLOCK if self.flushed else FIRST_BLOCK)
+            self._bytes = self.path.stat().st_size + coming
+            block, steps = self._buffer.block(self._members, self._sweep, final=final)
+            self._writer.extend(block)
+            self.flushed = True
+            self._buffer.drop(steps)
+        self._began = time.perf_counter()
 
     def give_up(self, error: BaseException) -> None:
-        """Close the file behind an error: what was written stays; without a block it is removed."""
+        """Close the file after an error: what was written stays; without a block it is removed."""
         self._closed = True
         self._writer.__exit__(type(error), error, None)
 

@@ -22,6 +22,7 @@ class Options(TypedDict, total=False):
     labels: Mapping[str, Any]
     steps_per_epoch: int | None
     first_step: int
+    run_id: str | None
     compression: str
 
 
@@ -37,16 +38,18 @@ class Settings:
     labels : axis -> value of this training, e.g. ``{"seed": 3}``
     steps_per_epoch : updates in an epoch, for cadences that count epochs
     first_step : updates that were made before: where the steps of a resumed training go on
+    run_id : of the first Recorder of a training that is resumed
     compression : of the file: ``none``, ``lz4`` or ``zstd``
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    time_budget: float | None = None
+    time_budget: float | None = 0.05
     size_budget: int | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
     steps_per_epoch: int | None = None
     first_step: int = 0
+    run_id: str | None = None
     compression: str = "none"
 
 

@@ -1,14 +1,13 @@
 """Which probes measure at which step of a training whose length nobody knows."""
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from lrscope.probes import At, Every, Loss, Probe
 from lrscope.records import STEP
-
-NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Group:
         return (step + 1) % (self.when.count * factor * per_epoch) == 0
 
     def next_due(self, step: int, per_epoch: int | None, factor: int) -> float:
-        """Return the first step behind this one at which the group measures."""
+        """Return the first step after this one at which the group measures."""
         if isinstance(self.when, At):
             return min((one for one in self.when.at if one > step), default=math.inf)
         assert isinstance(self.when, Every)
@@ -46,34 +45,48 @@ class Group:
         return ((step + last) // length + 1) * length - last
 
 
-class Timetable:
-    """What is due at which step; nothing is asked twice about the steps between two records.
+NOTHING: frozenset[str] = frozenset()
+
+
+class Schedule:
+    """What is due at the step in hand and at the next one, which some probes must prepare for.
 
     Parameters
     ----------
-    groups : probes by cadence
+    probes : each with its cadence
     per_epoch : updates in an epoch, if they are known
+    step, factor : the first step; of the times that are due, every `factor`-th is taken
+    waits : whether the second record needs leave: with a time budget it waits until the first is paid for
+
+    Attributes
+    ----------
+    groups : probes by cadence
+    now, soon : step dimensions that are recorded at the step in hand, and at the next
+    idle : so many of the next steps, one after the other, need nothing but to be counted
     """
 
-    def __init__(self, groups: tuple[Group, ...], per_epoch: int | None) -> None:
-        self._groups, self._per_epoch = groups, per_epoch
-        self._idle: tuple[float, float, int] = (0, 0, 1)  # none is due from, until, if every so-many-th is taken
-        self.always = all(group.when == Every() for group in groups)
-
-    @property
-    def idle_until(self) -> float:
-        """The first step at which something is due again, as far as was asked; infinite if nothing will be."""
-        return self._idle[1]
+    def __init__(
+        self, probes: Iterable[Probe], per_epoch: int | None, step: int, factor: int = 1, *, waits: bool = False
+    ) -> None:
+        self.groups = groups_of(probes)
+        self._per_epoch = per_epoch
+        self.now = self.due(step, factor)
+        self.soon = NOTHING if waits else self.due(step + 1, factor)
+        self.idle = 0
 
     def due(self, step: int, factor: int) -> frozenset[str]:
-        """Return the step dimensions that are recorded at a step, if every `factor`-th time is taken."""
-        since, until, of_factor = self._idle
-        if since <= step < until and factor == of_factor:
-            return NOTHING
-        due = frozenset(group.dim for group in self._groups if group.due(step, self._per_epoch, factor))
-        behind = min(group.next_due(step, self._per_epoch, factor) for group in self._groups)
-        self._idle = step + 1, behind, factor
-        return due
+        """Return the step dimensions that are due at a step."""
+        return frozenset(group.dim for group in self.groups if group.due(step, self._per_epoch, factor))
+
+    def advance(self, soon: frozenset[str]) -> None:
+        """Go on to the next step, after which these are recorded."""
+        self.now, self.soon, self.idle = self.soon, soon, 0
+
+    def rest(self, step: int, factor: int) -> None:
+        """Count the steps until something must be decided again, if nothing is due at this step and the next."""
+        if not (self.now or self.soon):
+            until = min(group.next_due(step + 1, self._per_epoch, factor) for group in self.groups)
+            self.idle = max(0, int(min(until, sys.maxsize)) - 2 - step)
 
 
 def groups_of(probes: Iterable[Probe]) -> tuple[Group, ...]:

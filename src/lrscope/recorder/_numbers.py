@@ -1,0 +1,121 @@
+"""Which variables a Recorder writes: those of the probes, the seconds, further learning rates, the user's numbers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+
+from lrscope.errors import InputError, must_be
+from lrscope.recorder._buffer import BlockBuffer, Column, Value
+from lrscope.recorder._measuring import Measuring
+from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable
+
+_ANY_TIME = "val_"
+"""Numbers whose names begin like this are recorded whenever they are given."""
+_SECONDS = (
+    Variable("recording_seconds", "recording_seconds", "time spent on recording", "s"),
+    Variable("training_seconds", "training_seconds", "time since the first step", "s"),
+)
+Values = dict[str, dict[str, Value]]
+"""Step dimension -> name -> value."""
+
+
+class Numbers:
+    """Names the variables of a buffer, each once.
+
+    Parameters
+    ----------
+    buffer : whose columns are made here
+    axes : of the sweep, whose names are taken
+    """
+
+    def __init__(self, buffer: BlockBuffer, axes: Iterable[str]) -> None:
+        self._buffer, self._axes = buffer, tuple(axes)
+        self._of_steps: set[str] | None = None
+        self._rates = 0
+
+    def begin(self, measuring: Measuring, rates: int) -> None:
+        """Expect what the probes return, and the rates of so many groups of parameters, instead of anything before."""
+        self._buffer.clear()
+        for one in measuring.attached:
+            for name, label in one.labels.items():
+                if name in self._buffer.columns:
+                    remedy = "Let one probe measure all its layers, or choose other layers with include and exclude."
+                    raise InputError(f"probes must record each variable once; got {name} again. {remedy}")
+                value = one.values[name]
+                dtype = torch.empty(0, dtype=value.dtype).numpy().dtype
+                self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape)))
+        for axis in self._axes:
+            if axis in {*self._buffer.columns, MEMBER, STEP, DIVERGED_AT}:
+                raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")
+        for label in _SECONDS:
+            self._buffer.expect(Column(STEP, label))
+        self._rates = rates
+        if "learning_rate" in self._buffer.columns:
+            dim = self._buffer.columns["learning_rate"].dim
+            for group in range(1, rates):
+                self._buffer.expect(Column(dim, _rate(group)))
+
+    def rates(self, rates: Sequence[float], due: frozenset[str]) -> Values:
+        """Return the learning rates of the second group on; of those that were added later each has its own steps."""
+        if "learning_rate" not in self._buffer.columns:
+            return {}
+        dim = self._buffer.columns["learning_rate"].dim
+        values: Values = {}
+        if dim in due:
+            for group, rate in enumerate(rates[1:], 1):
+                label = _rate(group)
+                place = dim if group < self._rates else self._own_dim(label)
+                values.setdefault(place, {})[label.name] = rate
+        return values
+
+    def of_step(self, numbers: Mapping[str, float], due: frozenset[str]) -> Values:
+        """Return the numbers given with a step.
+
+        Those of the first call belong to the cadence of the loss; others are recorded whenever they are given.
+        """
+        if self._of_steps is None:
+            self._of_steps = {name for name in numbers if not name.startswith(_ANY_TIME)}
+            for name in sorted(self._of_steps):
+                self._check_free(name)
+                self._buffer.expect(Column(STEP, _number(name)))
+        values: Values = {}
+        for name, value in numbers.items():
+            if name not in self._of_steps:
+                values |= self.noted(name, value)
+            elif STEP in due:
+                values.setdefault(STEP, {})[name] = value
+        return values
+
+    def noted(self, name: str, value: float) -> Values:
+        """Return a number that is recorded whenever it is given."""
+        return {self._own_dim(_number(name)): {name: value}}
+
+    def _own_dim(self, label: Variable) -> str:
+        dim = f"{STEP}_{label.name}"
+        column = self._buffer.columns.get(label.name)
+        if column is None or column.dim != dim:
+            self._check_free(label.name)
+            self._buffer.expect(Column(dim, label))
+        return dim
+
+    def _check_free(self, name: str) -> None:
+        if name in {*self._buffer.columns, *self._axes, MEMBER, STEP, DIVERGED_AT}:
+            remedy = "Give it another name; a number of step() cannot be given to note() as well."
+            raise must_be("the name of a number", "free in the records", name, remedy)
+
+
+def merged(*several: Mapping[str, Mapping[str, Value]]) -> Values:
+    """Return values by step dimension as one."""
+    values: Values = {}
+    for one in several:
+        for dim, named in one.items():
+            values.setdefault(dim, {}).update(named)
+    return values
+
+
+def _number(name: str) -> Variable:
+    return Variable(name, name, name.replace("_", " "))
+
+
+def _rate(group: int) -> Variable:
+    return Variable(f"learning_rate_{group}", "learning_rate", f"learning rate of group {group}")
