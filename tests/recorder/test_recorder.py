@@ -1,5 +1,6 @@
 """A Recorder beside a plain loop has the records of the ensemble, and changes nothing."""
 
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -228,6 +229,70 @@ def test_files_of_several_trainings_make_a_grid(tmp_path):
     assert grid["loss"].attrs["quantity"] == "loss"
     assert np.isfinite(grid["loss"].sel(seed=1).values).all()
     assert np.isnan(grid["loss"].sel(seed=0, step=3).values).all()
+
+
+def test_two_trainings_with_the_same_labels_are_refused_and_a_resumed_one_is_not(tmp_path):
+    _, _, first = with_recorder(tmp_path / "a.root", 3)
+    with_recorder(tmp_path / "b.root", 3)
+    with pytest.raises(
+        InputError, match=r'a.root and .*b.root have the same labels \(lr=0.1\).*labels=\{"seed": ...\}'
+    ):
+        open_records([tmp_path / "a.root", tmp_path / "b.root"])
+    with_recorder(tmp_path / "c.root", 2, first_step=3, run_id=first.run_id)
+    joined = open_records([tmp_path / "a.root", tmp_path / "c.root"])
+    assert joined.sizes["member"] == 1
+    assert joined["step"].values.tolist() == list(range(5))
+    assert joined.attrs["metadata"]["run_id"] == first.run_id
+    with_recorder(tmp_path / "d.root", 3, labels={"lr": 0.2})
+    assert open_records([tmp_path / "c.root", tmp_path / "d.root"]).sizes["member"] == 2
+
+
+class Wrapper(torch.optim.Optimizer):
+    """As Lookahead and its like: an optimiser by name, which has not called Optimizer.__init__."""
+
+    def __init__(self, optimizer) -> None:
+        self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+
+
+def test_a_recorder_that_cannot_be_made_leaves_no_file_and_no_hooks(tmp_path):
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(InputError, match=r"optimizer must be one that takes hooks.*`optimizer`"):
+        Recorder(model, tmp_path / "a.root", Wrapper(optimizer))
+    (tmp_path / "b.root").touch()
+    with pytest.raises(InputError, match="path must be a file that does not exist yet"):
+        Recorder(model, tmp_path / "b.root", optimizer)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert not optimizer._optimizer_step_pre_hooks
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        train_for(recorder, model, optimizer, 1)
+    assert open_records(tmp_path / "a.root").sizes["step"] == 1
+
+
+def test_of_several_processes_only_the_first_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+        train_for(recorder, model, optimizer, 3)
+        recorder.note(val_loss=1.0)
+    assert recorder.cost.recorded == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_script_module_the_parameters_are_recorded(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model = nn.Sequential(torch.jit.script(nn.Linear(3, 4)), nn.ReLU(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.warns(RuntimeWarning, match="layers 0 take no hooks"):
+        recorder = Recorder(model, tmp_path / "a.root", optimizer, time_budget=None)
+    with recorder:
+        train_for(recorder, model, optimizer, 3)
+    records = open_records(tmp_path / "a.root")
+    assert records["weights_0"].sizes["step"] == 3
+    assert "activations_mean_1" in records
 
 
 def test_the_cadence_is_that_of_every_probe_without_one_of_its_own(tmp_path):

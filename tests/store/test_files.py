@@ -161,3 +161,11 @@ def test_paths_may_be_files_and_folders_and_texts(written):
 def test_there_is_no_state_of_a_file_that_is_missing(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         load_state(tmp_path / "records.root")
+
+
+@pytest.mark.parametrize("name", ["a::b.root", "run 12:30.root", "#[1]*ü.root"])
+def test_file_names_are_only_names(name, tmp_path, block):
+    with Writer(tmp_path / name) as writer:
+        writer.extend(block(0))
+    assert open_records(tmp_path / name)["loss"].load().equals(block(0)["loss"])
+    assert summary(tmp_path / name).complete

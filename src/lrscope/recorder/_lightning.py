@@ -21,13 +21,13 @@ _MANUAL = "With manual optimisation, return the loss of the batch's one update, 
 class LightningRecorder(Callback):
     """Records what happens inside a LightningModule while its Trainer trains it.
 
-    The arguments are those of `lrscope.recorder.Recorder`, less model and optimiser; updates in an epoch are told
-    by the Trainer. The loss is the one that ``training_step`` returns; whatever is logged under a name of `metrics` at
-    the end of a validation is recorded under the other, with the parameters as they are then.
+    The arguments are those of `lrscope.recorder.Recorder`, without model and optimiser; the Trainer knows the updates
+    in an epoch. The loss is the one that ``training_step`` returns; what is logged under a name of `metrics` at the end
+    of a validation is recorded under the other name, with the parameters as they are then.
 
-    A callback records one ``fit``. A training that is resumed from a checkpoint needs a callback with a file of its
-    own, whose steps go on from the Trainer's ``global_step``, so that cadences and epochs mean the same, and
-    ``open_records([before, behind])`` is the whole training: of steps that both files have, those behind count.
+    A callback records one ``fit``. A training that is resumed from a checkpoint needs a callback with a new file. Its
+    steps go on from the Trainer's ``global_step``, the checkpoint has the run id, and ``open_records([first, second])``
+    is the whole training: of steps that both files have, those of the second count.
 
     Parameters
     ----------
@@ -61,14 +61,23 @@ class LightningRecorder(Callback):
         self._path, self._probes, self._when, self._options = path, probes, when, options
         self._metrics = {"val_loss": "val_loss", "val_acc": "val_accuracy"} if metrics is None else metrics
         self._recorder: Recorder | None = None
+        self._run_id: str | None = None
 
     @property
     def cost(self) -> Cost | None:
         """What recording has cost; None before training."""
         return None if self._recorder is None else self._recorder.cost
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: which training the file belongs to."""
+        return {} if self._recorder is None else {"run_id": self._recorder.run_id}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the training of a checkpoint, in a new file."""
+        self._run_id = state_dict.get("run_id")
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to listen."""
+        """Make the Recorder."""
         if len(trainer.optimizers) != 1:
             remedy = "Use a Recorder for each of them in training_step, by manual optimisation."
             raise must_be("the number of optimisers", "one", len(trainer.optimizers), remedy)
@@ -78,6 +87,7 @@ class LightningRecorder(Callback):
         if options.get("steps_per_epoch") is None:
             options["steps_per_epoch"] = _updates_in_an_epoch(trainer)
         options.setdefault("first_step", trainer.global_step)
+        options.setdefault("run_id", self._run_id)
         self._recorder = Recorder(
             pl_module, self._path, trainer.optimizers[0], probes=self._probes, when=self._when, **options
         )
@@ -108,7 +118,7 @@ class LightningRecorder(Callback):
         self._recorder.leave_out()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take what was logged in a validation between two steps."""
+        """Record what was logged in a validation between two steps."""
         if self._recorder is not None and not trainer.sanity_checking:
             logged = trainer.callback_metrics
             self._recorder.note(**{ours: logged[name] for name, ours in self._metrics.items() if name in logged})

@@ -1,4 +1,4 @@
-"""What a Recorder may be told besides model, file, optimiser, probes and cadence: checked once, in one place."""
+"""The options of a Recorder besides model, file, optimiser, probes and cadence: checked once, in one place."""
 
 import math
 import re
@@ -110,12 +110,12 @@ def size_in_bytes(value: Any) -> int:
     (200000000, 1024)
     """
     remedy = "Write for example '200 MB', '1.5 GiB', or a number of bytes."
-    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found:
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
         units = {name.lower(): size for name, size in _UNITS.items()}
-        if found["unit"].lower() not in units:
+        if match["unit"].lower() not in units:
             raise must_be("size_budget", f"in {', '.join(_UNITS)}", value, remedy)
-        size = float(found["number"]) * units[found["unit"].lower()]
+        size = float(match["number"]) * units[match["unit"].lower()]
     elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         size = float(value)
     else:

@@ -73,7 +73,8 @@ def scan(path: Path) -> FileIndex:
         raise no_file(path)
     check_magic(path)
     try:
-        with uproot.open(path) as file:
+        # uproot takes a "::" in a path for the beginning of an object's name, so it gets an open file.
+        with path.open("rb") as raw, uproot.open(raw) as file:
             return _scan(path, file)
     except LrscopeError:
         raise

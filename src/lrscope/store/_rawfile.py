@@ -1,5 +1,8 @@
 """The file under uproot's writer: unbuffered, and born whole.
 
+uproot accepts any object that reads, writes and seeks. With a file of Python's, writes would wait in a buffer, and
+reach the disk in another order than uproot made them; safety after a crash depends on that order.
+
 Every write reaches the operating system before the next begins, in uproot's order, which keeps each state of the
 file readable: a process that is killed leaves a prefix of the writes. A full disk is reported by the write that
 found it, and closing has nothing left to write.

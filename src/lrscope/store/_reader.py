@@ -41,6 +41,7 @@ def open_records(paths: Paths) -> xr.Dataset:
     """
     files = [scan(path) for path in record_files(paths)]
     _check_one_experiment(files)
+    _check_one_run(files)
     joined = [_join(trees) for trees in _by_name(files).values()]
     if not any(len(tree.members) for tree in joined):
         raise InputError(f"{files[-1].path} must hold at least one block; got none. Run again from the beginning.")
@@ -61,8 +62,33 @@ def _check_one_experiment(files: list[FileIndex]) -> None:
             raise InputError(f"{file.path} must continue {told[0].path}; got another experiment. Open them one by one.")
 
 
-_EXPERIMENT = "experiment"
-"""Entry of the metadata by which files that do not belong together are told from each other, if they have it."""
+def _check_one_run(files: list[FileIndex]) -> None:
+    """Refuse files that have the same member, by its labels, and are of different trainings."""
+    first: dict[int, tuple[FileIndex, str]] = {}
+    for file in files:
+        run = str(file.metadata.get(_RUN, ""))
+        for tree in file.trees.values():
+            members, entries = np.unique(tree.members, return_index=True)
+            for member, entry in zip(members.tolist(), entries, strict=True):
+                other, of_run = first.setdefault(member, (file, run))
+                if of_run != run:
+                    labels = ", ".join(_labels_at(tree, entry))
+                    raise InputError(
+                        f"{other.path} and {file.path} have the same labels ({labels}) and are different trainings. "
+                        'Open them one by one, or record them again with a label that differs: labels={"seed": ...}. '
+                        "If one goes on from the other, give its Recorder the run_id of the first."
+                    )
+
+
+def _labels_at(tree: TreeIndex, entry: int) -> Iterator[str]:
+    axes = tree.labels.attrs.get("axes", [])
+    for axis in axes if isinstance(axes, list) else []:
+        if axis in tree.labels.columns:
+            yield f"{axis}={tree.column(axis, np.array([entry]))[0]}"
+
+
+_EXPERIMENT, _RUN = "experiment", "run_id"
+"""Entries of the metadata that say of which experiment, and of which single training, a file is."""
 
 
 def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:

@@ -10,7 +10,6 @@ import numpy as np
 import uproot
 
 from lrscope.errors import InputError, must_be, unknown
-from lrscope.store._baskets_out import write_without_copies
 from lrscope.store._labels import (
     COMPLETE,
     FORMAT,
@@ -67,8 +66,6 @@ class RootFile:
             self._trees[name] = self._root.mktree(
                 name, branch_types(labels), initial_basket_capacity=_BASKETS, resize_factor=_GROWTH
             )
-            if self._root.compression is None:
-                write_without_copies(self._trees[name])
         self._trees[name].extend(dict(branches))
 
     def sync(self) -> None:
