@@ -109,7 +109,7 @@ def test_the_order_of_rates_and_batches_does_not_matter(values, sum_networks):
 
 def test_everything_is_labelled(values, sum_networks):
     found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
-    assert all({"long_name", "units"} <= set(one.attrs) for one in found.values())
+    assert all({"long_name", "units"} <= set(found[name].attrs) for name in found.variables)
 
 
 def test_there_is_a_bin(values, sum_networks):

@@ -218,9 +218,9 @@ def deltas(sums: xr.Dataset, eta: float, a: float, b: float) -> xr.Dataset:
 
 def labelled(result: xr.Dataset, texts: Mapping[str, str], units: Mapping[str, str] | None = None) -> xr.Dataset:
     """Return the result with a long name and a unit for each variable, and for both ends of its interval."""
-    for name, array in result.data_vars.items():
+    for name in result.variables:  # one that is named as a dimension, such as output, is a coordinate
         base, _, end = str(name).rpartition("_")
         text = texts.get(str(name)) or (f"{texts[base]}, {end} end of the interval" if base in texts else None)
         if text:
-            array.attrs |= {"long_name": text, "units": (units or {}).get(str(name), "1")}
+            result[name].attrs |= {"long_name": text, "units": (units or {}).get(str(name), "1")}
     return result

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 from matplotlib.transforms import blended_transform_factory
 
 from lrscope.errors import must_be
@@ -22,6 +22,8 @@ TICKS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 
 """Places of R² with a number, each time about half as far from 1."""
 ROOM = 0.25
 """Between the outermost values and the ends of the axis, in log-odds."""
+NAMED_UP_TO = 300
+"""Factor between the ends of the axis up to which 2 and 5 of each power of ten are named as well."""
 MARGIN = 1.25
 """Factor between the outermost numbers of trainings and the ends of the axis."""
 
@@ -99,7 +101,8 @@ def replicate_axis(ax: Axes, numbers: list[np.ndarray]) -> None:
     known = known[np.isfinite(known) & (known > 0)]
     ax.set_xscale("log")
     ax.set_xlim(known.min() / MARGIN, known.max() * MARGIN)
-    ax.xaxis.set(major_formatter="{x:,.0f}", minor_formatter=NullFormatter())
+    subs = (1, 2, 5) if known.max() < NAMED_UP_TO * known.min() else (1,)
+    ax.xaxis.set(major_locator=LogLocator(subs=subs), minor_locator=NullLocator(), major_formatter="{x:,.0f}")
     ax.set_xlabel("trainings at each rate")
 
 

@@ -53,7 +53,7 @@ def delta_by_output(relation: xr.Dataset, ax: Axes | None = None) -> Axes:
             f"R² of {text} {float(relation[name]):.3f}, without noise {_estimate(relation, corrected)}"
             for text, name, corrected in (
                 ("a line", "r2_line", "r2_corrected"),
-                ("the means of bins", "r2_bins", "r2_bins_corrected"),
+                ("bins", "r2_bins", "r2_bins_corrected"),
             )
         )
         plain_title(ax, f"{line}\n{bins}")
