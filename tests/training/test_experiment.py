@@ -98,67 +98,39 @@ def test_an_experiment_does_not_change():
     assert hash(experiment()) == hash(experiment())
 
 
-SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"
-AXES = "lr, seed, init_seed, order_seed, noise_seed, beta1, beta2, eps, weight_decay, "
-FIELDS_OF_SHAPE = "shape, samples, noise, rotation, noise_points_seed"
-
-
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    ("fields", "words"),
     [
-        ({"epochs": 2}, "epochs or steps must be given, one of the two; got 2 and 3."),
-        ({"steps": None}, "epochs or steps must be given, one of the two; got None and None."),
-        ({"steps": 0}, "steps must be greater than or equal to 1; got 0."),
-        ({"steps": None, "epochs": -1}, "epochs must be greater than or equal to 1; got -1."),
-        ({"batch_size": 0}, "batch_size must be greater than or equal to 1; got 0."),
-        (
-            {"sweep": Sweep(seed=[0])},
-            "sweep must be a grid with an axis lr; got ['seed']. Give Sweep(lr=[0.001, 0.01]).",
-        ),
-        (
-            {"sweep": Sweep(lr=[0.1], shap=["circle"])},
-            f"an axis of the sweep must be one of {AXES}{FIELDS_OF_SHAPE}; got 'shap'. Did you mean 'shape'?",
-        ),
-        (
-            {"sweep": Sweep(lr=[0.1], momentum=[0.5])},
-            f"an axis of the sweep must be one of {AXES}{FIELDS_OF_SHAPE}; got 'momentum'.",
-        ),
-        (
-            {"sweep": Sweep(lr=[0.1], shape=["circle", "sprial"])},
-            f"shape must be one of {SHAPES}; got 'sprial'. Did you mean 'spiral'?",
-        ),
-        ({"sweep": Sweep(lr=[0.1], samples=[5, 0])}, "samples must be greater than or equal to 1; got 0."),
-        ({"sweep": Sweep(lr=[0.1], momentum=[0.5, 1.5]), "optimizer": SGD()}, "momentum must be less than 1; got 1.5."),
-        (
-            {"sweep": Sweep(lr=[0.1], weight_decay=["much"])},
-            "weight_decay must be a valid number; got 'much'.",
-        ),
-        (
-            {"sweep": Sweep(lr=[0.1], momentum=[0.0]), "optimizer": SGD(momentum=0.9, nesterov=True)},
-            "momentum must be above 0 with nesterov; got 0.0. Give momentum=0.9, for example.",
-        ),
-        ({"loss": "mes"}, "loss must be one of mse, half_mse, l1, cross_entropy; got 'mes'. Did you mean 'mse'?"),
-        ({"probes": ["weights"]}, "probes must be a list of probes from lrscope.probes; got 'weights'."),
-        ({"data": [1, 2]}, "data must be a data set with arrays(); got [1, 2]."),
-        ({"data": Shape}, f"data must be a data set with arrays(); got {Shape!r}."),
-        ({"model": "mlp"}, "model must be a callable without arguments that returns an nn.Module; got 'mlp'."),
-        (
-            {"model": nn.Linear},
-            "model must be a callable without arguments that returns an nn.Module; "
-            "got \"Linear (missing a required argument: 'in_features')\".",
-        ),
-        (
-            {"model": nn.Linear(2, 2)},
-            "model must be a callable without arguments that returns an nn.Module; got 'Linear'. "
-            "Give what makes the module, a class or a function: each member gets a new one.",
-        ),
-        ({"dtype": "float16"}, "dtype must be 'float32' or 'float64'; got 'float16'."),
+        ({"epochs": 2}, ("epochs", "steps")),
+        ({"steps": None}, ("epochs", "steps")),
+        ({"steps": 0}, ("steps", "0")),
+        ({"steps": None, "epochs": -1}, ("epochs", "-1")),
+        ({"batch_size": 0}, ("batch_size", "0")),
+        ({"sweep": Sweep(seed=[0])}, ("sweep", "lr")),
+        ({"sweep": Sweep(lr=[0.1], shap=["circle"])}, ("'shap'", "Did you mean 'shape'?")),
+        ({"sweep": Sweep(lr=[0.1], momentum=[0.5])}, ("'momentum'", "weight_decay")),
+        ({"sweep": Sweep(lr=[0.1], shape=["circle", "sprial"])}, ("'sprial'", "Did you mean 'spiral'?")),
+        ({"sweep": Sweep(lr=[0.1], samples=[5, 0])}, ("samples", "0")),
+        ({"sweep": Sweep(lr=[0.1], momentum=[0.5, 1.5]), "optimizer": SGD()}, ("momentum", "1.5")),
+        ({"sweep": Sweep(lr=[0.1], weight_decay=["much"])}, ("weight_decay", "'much'")),
+        ({"sweep": Sweep(lr=[0.1], momentum=[0.0]), "optimizer": SGD(momentum=0.9, nesterov=True)}, ("nesterov",)),
+        ({"loss": "mes"}, ("'mes'", "Did you mean 'mse'?")),
+        ({"probes": ["weights"]}, ("probes", "'weights'")),
+        ({"data": [1, 2]}, ("data", "arrays()")),
+        ({"data": Shape}, ("data", "arrays()")),
+        ({"model": "mlp"}, ("model", "callable", "'mlp'")),
+        ({"model": nn.Linear}, ("model", "in_features")),
+        ({"model": nn.Linear(2, 2)}, ("model", "class or a function")),
+        ({"dtype": "float16"}, ("dtype", "float32", "float64")),
+        ({"schedule": "cosine"}, ("schedule", "factor()")),
+        ({"optimizer": "adam"}, ("optimizer", "update()")),
+        ({"probes": [Activations(full=True, samples=(0,))], "batch_size": 2}, ("batch_size", "samples")),
     ],
 )
-def test_what_cannot_be_is_said(fields, sentence):
+def test_an_experiment_that_cannot_be_names_the_field_and_what_is_allowed(fields, words):
     with pytest.raises(InputError) as caught:
         experiment(**fields)
-    assert str(caught.value) == sentence
+    assert all(word in str(caught.value) for word in words)
 
 
 def test_an_unknown_field_names_the_nearest():
@@ -177,21 +149,3 @@ def test_a_schedule_of_ones_own_is_anything_with_a_factor():
     own = experiment(schedule=Halving(), probes=[LearningRate()])
     rates = train(own, device="cpu").learning_rate
     np.testing.assert_allclose(rates / rates.lr, np.broadcast_to([1, 0.5, 0.25], rates.shape))
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "allowed"),
-    [
-        ("schedule", "cosine", r"an object with factor\(\), such as Cosine\(\); got 'cosine'"),
-        ("optimizer", "adam", r"an object with init\(\) and update\(\), such as Adam\(\); got 'adam'"),
-        ("optimizer", Halving(), r"an object with init\(\) and update\(\), such as Adam\(\)"),
-    ],
-)
-def test_schedules_and_rules_that_are_none_are_said(field, value, allowed):
-    with pytest.raises(InputError, match=f"{field} must be {allowed}"):
-        experiment(**{field: value})
-
-
-def test_chosen_samples_need_the_full_batch():
-    with pytest.raises(InputError, match="batch_size must be None where a probe records chosen samples; got 2"):
-        experiment(probes=[Activations(full=True, samples=(0,))], batch_size=2)

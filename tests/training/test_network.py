@@ -173,9 +173,7 @@ def linear():
     return nn.Linear(4, 4)
 
 
-CANNOT = (
-    "model must be trainable under torch.func.vmap. It must use tensor operations only, without branches on values; "
-)
+CANNOT = "model must be trainable under torch.func.vmap"
 NOT_WORKING = {
     "branch on values": (network(linear, branching), FEATURES, CANNOT),
     "random numbers": (network(linear, drawing), FEATURES, CANNOT),
@@ -190,42 +188,25 @@ NOT_WORKING = {
         FEATURES,
         CANNOT,
     ),
-    "lazy": (
-        lambda: nn.LazyLinear(3),
-        FEATURES,
-        "model must be a module whose parameters have shapes; got 'LazyLinear'. Avoid lazy modules.",
-    ),
-    "no parameters": (nn.ReLU, FEATURES, "model must be a module with parameters that require a gradient; got 'ReLU'."),
-    "no module": (dict, FEATURES, "model must be a callable that returns an nn.Module; got 'dict'."),
-    "several outputs": (
-        lambda: nn.GRU(4, 3),
-        FEATURES,
-        "the model's output must be one tensor; got 'tuple'. Wrap the model and choose one.",
-    ),
-    "other inputs": (
-        lambda: nn.Linear(5, 3),
-        FEATURES,
-        "model and loss must accept inputs (6, 4) and targets (6,); PyTorch says: mat1 and mat2 shapes",
-    ),
-    "too few classes": (
-        lambda: nn.Linear(4, 1),
-        FEATURES,
-        "model and loss must accept inputs (6, 4) and targets (6,); PyTorch says: Target",
-    ),
+    "lazy": (lambda: nn.LazyLinear(3), FEATURES, "LazyLinear"),
+    "no parameters": (nn.ReLU, FEATURES, "parameters that require a gradient"),
+    "no module": (dict, FEATURES, "nn.Module"),
+    "several outputs": (lambda: nn.GRU(4, 3), FEATURES, "tuple"),
+    "other inputs": (lambda: nn.Linear(5, 3), FEATURES, "mat1 and mat2 shapes"),
+    "too few classes": (lambda: nn.Linear(4, 1), FEATURES, "PyTorch says: Target"),
 }
 
 
 @pytest.mark.parametrize("name", NOT_WORKING)
-def test_modules_that_cannot_train_are_said_in_a_sentence(name):
-    factory, inputs, start = NOT_WORKING[name]
+def test_modules_that_cannot_train_are_refused_in_a_sentence(name):
+    factory, inputs, words = NOT_WORKING[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # PyTorch announces lazy modules
         with pytest.raises(InputError) as caught:
             next(stream(Experiment(data=Samples(inputs, CLASSES), model=factory, loss="cross_entropy",
                                    sweep=Sweep(lr=[0.1]), steps=2), device="cpu"))  # fmt: skip
-    said = str(caught.value)
-    assert said.startswith(start)
-    assert "\n" not in said
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def run(model, targets=FEATURES, **fields):

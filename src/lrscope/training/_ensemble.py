@@ -1,8 +1,7 @@
 """Many networks as one: the only place where members are a dimension of tensors.
 
-A step of one network is written as a pure function, lifted over the members with `torch.func.vmap`, and traced once
-into a graph of plain tensor operations. Running the graph instead of the transforms saves their overhead at every
-step: about a third of the time for the paper's autoencoder.
+A step of one network is a pure function, lifted over the members with `torch.func.vmap` and traced once into a graph
+of tensor operations, which may be compiled.
 """
 
 import dataclasses
@@ -26,7 +25,7 @@ from lrscope.training._images import channels_last
 from lrscope.training._network import Batch, Network, StepOutput, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
-from lrscope.training._state import State, Values, apart, ordered
+from lrscope.training._state import State, Values, clone_leaves, ordered
 
 Step = Callable[..., tuple[State, Values]]
 StepKind = tuple[tuple[int, ...], int]
@@ -58,11 +57,11 @@ class Graphs:
 
 @dataclass(frozen=True)
 class Columns:
-    """What distinguishes the members of an ensemble, one entry a member.
+    """Values in which the members of an ensemble differ, one entry a member.
 
     Attributes
     ----------
-    numbers : name of a number of the update rule (``lr``, ...) -> (member) float64
+    numbers : name of a hyperparameter of the update rule (``lr``, ...) -> (member) float64
     noise_seed : (member) int64
     """
 
@@ -71,8 +70,8 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Clock:
-    """Of one member at one step: its noise seed, the number of the step, the factor of its learning rate; scalars."""
+class StepIndex:
+    """One step of one member: its noise seed, the number of the step, the factor of its learning rate; scalars."""
 
     seed: Tensor
     step: Tensor
@@ -81,12 +80,12 @@ class Clock:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What happens at each step, written for one network.
+    """How one network takes a step.
 
     Attributes
     ----------
     rule : the update rule
-    constants : its numbers that are the same for all members
+    constants : its hyperparameters that are the same for all members
     controller : chooses the learning rate of each step; None if it is the member's own, times the schedule's factor
     probes : what may be measured
     """
@@ -98,7 +97,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Offered:
+class StepData:
     """The samples of one network: of the step's batch, of the whole data set, and those for validation."""
 
     batch: Batch
@@ -123,9 +122,9 @@ class Ensemble:
     Parameters
     ----------
     network, recipe : written for one network
-    columns : numbers and seeds that are each member's own
+    columns : hyperparameters and seeds in which the members differ
     data : the whole data set, (sample, ...) if shared by all members, (member, sample, ...) if each has its own
-    shared : which of the two
+    shared : whether all members train on the same samples
     graphs : of ensembles of the same network and recipe; those traced here are added
     steps : how many steps of each kind will be taken with these graphs, and the bytes that a member needs for one;
         steps that are not named are never compiled
@@ -147,8 +146,8 @@ class Ensemble:
         self._data = _tree(data.learned)
         self._validation = _tree(data.validation) if data.validation else {}
         self._data_dim = None if shared else 0
-        offered = [*self._data.values(), *self._validation.values()]
-        self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in offered)
+        tensors = [*self._data.values(), *self._validation.values()]
+        self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in tensors)
         self._graphs = graphs
         self._expected = steps
 
@@ -167,12 +166,12 @@ class Ensemble:
             },
             DIVERGED_AT: torch.full((members,), -1, dtype=torch.int64, device=parameters.device),
         }
-        return apart(state)
+        return clone_leaves(state)
 
     def step(
         self, state: State, step: int, factor: float, due: tuple[int, ...], order: Tensor | None
     ) -> tuple[State, Values]:
-        """Return the state after one step, and what the due probes measured at it, (member, ...).
+        """Return the state after one step, and the measurements of the due probes, (member, ...).
 
         Parameters
         ----------
@@ -189,12 +188,12 @@ class Ensemble:
         return after
 
     def evaluated(self, state: State) -> Values:
-        """Return what the networks of a state put out in evaluation mode.
+        """Return the outputs of the networks of a state in evaluation mode.
 
         Returns
         -------
         values : ``outputs`` (member, sample, ...) and ``loss`` (member) on the validation samples, and
-            ``learned_outputs`` (member, sample, ...) on those learned from
+            ``learned_outputs`` (member, sample, ...) on the training samples
         """
         arguments = state["parameters"], state["buffers"], self._data, self._validation
 
@@ -213,12 +212,12 @@ class Ensemble:
         return values
 
     def _arguments(self, state: State, step: int, factor: float, batch: Tree) -> tuple[Any, ...]:
-        """Return what a traced step takes, in the order of `_lifted`."""
+        """Return the arguments of a traced step, in the order of `_lifted`."""
         device = state["parameters"].device
         now = torch.tensor(step, dtype=torch.int64, device=device)
         scale = torch.tensor(factor, dtype=torch.float64, device=device)
-        clock = self._columns.noise_seed, now, scale
-        return state, dict(self._columns.numbers), clock, batch, self._data, self._validation
+        index = self._columns.noise_seed, now, scale
+        return state, dict(self._columns.numbers), index, batch, self._data, self._validation
 
     def _batch(self, order: Tensor | None) -> tuple[Tree, int | None]:
         if order is None:
@@ -228,16 +227,16 @@ class Ensemble:
 
     def _lifted(self, due: tuple[int, ...], batch_dim: int | None) -> Step:
         def one(
-            state: State, numbers: Tree, clock: tuple[Tensor, ...], batch: Tree, data: Tree, validation: Tree
+            state: State, numbers: Tree, index: tuple[Tensor, ...], batch: Tree, data: Tree, validation: Tree
         ) -> tuple[State, Values]:
-            offered = Offered(Batch(**batch), Batch(**data), Batch(**validation) if validation else None)
-            return self._step_of_one(due, state, numbers, Clock(*clock), offered)
+            samples = StepData(Batch(**batch), Batch(**data), Batch(**validation) if validation else None)
+            return self._step_of_one(due, state, numbers, StepIndex(*index), samples)
 
         return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
 
     def _traced_step(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Traced:
         # Where two entries of the state are one tensor, a trace would take them for one for all time.
-        arguments = (apart(arguments[0]), *arguments[1:])
+        arguments = (clone_leaves(arguments[0]), *arguments[1:])
         step = self._traced(self._lifted(due, batch_dim), arguments)
         inputs = arguments[3]["inputs"]
         count = self._expected.steps.get((due, inputs.shape[0 if batch_dim is None else 1]), 0)
@@ -260,36 +259,38 @@ class Ensemble:
         return traced
 
     def _step_of_one(
-        self, due: tuple[int, ...], state: State, numbers: Tree, clock: Clock, offered: Offered
+        self, due: tuple[int, ...], state: State, numbers: Tree, index: StepIndex, samples: StepData
     ) -> tuple[State, Values]:
         """One step of one network: no tensor in here has a member dimension."""
         needs = frozenset(need for number in due for need in self._recipe.probes[number].required())
         parameters, buffers = state["parameters"], state["buffers"]
-        key = mix(clock.seed) + clock.step
-        result = self._network.forward_backward(parameters, buffers, offered.batch, key, needs)
-        rate, reason, control = self._rate(state, numbers["lr"], clock, result, offered.batch)
+        key = mix(index.seed) + index.step  # neighbouring seeds must not have the same keys at neighbouring steps
+        result = self._network.forward_backward(parameters, buffers, samples.batch, key, needs)
+        rate, reason, control = self._rate(state, numbers["lr"], index, result, samples.batch)
         all_numbers: dict[str, Number] = {**self._recipe.constants, **numbers, "lr": rate}
         updated, rule = self._recipe.rule.update(parameters, result.gradient, state["rule"], all_numbers)
-        diverged_at = _first_not_finite(result, clock.step, state[DIVERGED_AT])
+        diverged_at = _first_not_finite(result, index.step, state[DIVERGED_AT])
+        # `where` evaluates both branches: a member that has diverged computes on, but nothing of it is kept.
         alive = diverged_at < 0
         kept = torch.where(alive, updated, parameters)
         kept_buffers = {name: torch.where(alive, fresh, buffers[name]) for name, fresh in result.buffers.items()}
         moment = self._moment(parameters, kept, rate, result)
         moment = dataclasses.replace(moment, rate_reason=reason, **self._stability(rule, all_numbers))
-        moment = dataclasses.replace(moment, **self._evaluated(parameters, buffers, offered, key, needs))
+        moment = dataclasses.replace(moment, **self._evaluated(parameters, buffers, samples, key, needs))
         values, memories = self._measured(due, state["probes"], moment)
         after = {"parameters": kept, "buffers": kept_buffers, "rule": rule, "controller": control, "probes": memories}
+        # Traced steps take flat arguments: the state after a step must have the order of that before.
         return ordered({**after, DIVERGED_AT: diverged_at}, state), {**values, DIVERGED_AT: diverged_at}
 
     def _rate(
-        self, state: State, lr: Tensor, clock: Clock, result: StepOutput, batch: Batch
+        self, state: State, lr: Tensor, index: StepIndex, result: StepOutput, batch: Batch
     ) -> tuple[Tensor, Tensor | None, State]:
         """Return the learning rate of the update, its reason, and the state of the controller."""
         if self._recipe.controller is None:
-            return lr * clock.scale, None, {}
-        parameters, key = state["parameters"], mix(clock.seed) + clock.step
+            return lr * index.scale, None, {}
+        parameters, key = state["parameters"], mix(index.seed) + index.step
         curvature = self._network.curvature(parameters, state["buffers"], batch, key)
-        feedback = Feedback(lr, clock.step, result.loss, parameters, result.gradient, curvature.product)
+        feedback = Feedback(lr, index.step, result.loss, parameters, result.gradient, curvature.product)
         return self._recipe.controller.control(state["controller"], feedback)
 
     def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: StepOutput) -> Moment:
@@ -311,18 +312,18 @@ class Ensemble:
         """Return the fields of a moment that say when the rule is stable."""
         if not hasattr(self._recipe.rule, "stability"):
             return {}
-        found: Stability = self._recipe.rule.stability(rule, numbers)
-        limit = torch.as_tensor(found.limit, dtype=torch.float64, device=self._columns.noise_seed.device)
-        return {"stability_limit": limit, "preconditioner": found.preconditioner}
+        stability: Stability = self._recipe.rule.stability(rule, numbers)
+        limit = torch.as_tensor(stability.limit, dtype=torch.float64, device=self._columns.noise_seed.device)
+        return {"stability_limit": limit, "preconditioner": stability.preconditioner}
 
     def _evaluated(
-        self, parameters: Tensor, buffers: Tree, offered: Offered, key: Tensor, needs: frozenset[Need]
+        self, parameters: Tensor, buffers: Tree, samples: StepData, key: Tensor, needs: frozenset[Need]
     ) -> dict[str, Any]:
-        """Return the fields of a moment that take more than the step itself, as far as they are needed."""
-        network, data, validation = self._network, offered.data, offered.validation
-        curved = (network.curvature(parameters, buffers, batch, key) for batch in (data, offered.batch))
+        """Return the fields of a moment that cost more than the step itself, as far as probes need them."""
+        network, data, validation = self._network, samples.data, samples.validation
+        curved = (network.curvature(parameters, buffers, batch, key) for batch in (data, samples.batch))
         fields: dict[str, Any] = dict(zip(("curvature", "batch_curvature"), curved, strict=True))
-        fields |= {"batch_targets": offered.batch.targets}
+        fields |= {"batch_targets": samples.batch.targets}
         if "evaluation" in needs:
             outputs = network.evaluate(parameters, buffers, data.inputs)
             fields |= {"inputs": data.inputs, "outputs": outputs, "targets": data.targets}

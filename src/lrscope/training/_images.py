@@ -1,8 +1,8 @@
 """Traced steps of convolutional networks with their images in the order in which a CPU is fastest.
 
 PyTorch's pooling is sixteen times faster on a CPU, and grouped convolutions, which many networks as one are, up to
-three times, where the channels of a pixel lie side by side in memory (``torch.channels_last``). Modules know nothing of
-it: the graph is traced once more with the inputs of its convolutions laid so, and what follows keeps the layout.
+three times, where the channels of a pixel lie side by side in memory (``torch.channels_last``). Modules do not
+change: the graph is traced once more with the inputs of its convolutions laid so, and what follows keeps the layout.
 
 Lifted over members, a convolution has their channels one behind the other, (sample, member x channel, height, width),
 but pooling their samples, (member x sample, channel, height, width), so that images would be copied to and fro between
@@ -56,7 +56,7 @@ class _ChannelsLast(Interpreter):
 
     def __init__(self, module: GraphModule) -> None:
         super().__init__(module)
-        self._apart: dict[int, tuple[Tensor, Tensor]] = {}
+        self._separate: dict[int, tuple[Tensor, Tensor]] = {}
         """Of images (member x sample, channel, ...): themselves, and the same as (member, sample, channel, ...)."""
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -65,27 +65,27 @@ class _ChannelsLast(Interpreter):
             return args[0]  # made for the view that follows
         if target in _VIEWS:
             return self._reshaped(*args)
-        if target in _POOLINGS and id(args[_POOLINGS[target][-1]]) in self._apart:
+        if target in _POOLINGS and id(args[_POOLINGS[target][-1]]) in self._separate:
             return self._pooled(target, args)
         count = _CONVOLUTIONS.get(target, 0)
         return super().call_function(target, (*map(_laid, args[:count]), *args[count:]), kwargs)
 
     def _reshaped(self, image: Tensor, shape: list[int]) -> Tensor:
         """Return a view, which becomes a copy where something lies elsewhere in memory than it did."""
-        _, apart = self._apart.get(id(image), (image, image))
-        if list(apart.shape) == shape:
-            return apart
+        _, separate = self._separate.get(id(image), (image, image))
+        if list(separate.shape) == shape:
+            return separate
         result = torch.reshape(image, shape)
         if image.ndim == 5 and result.shape == (image.shape[0] * image.shape[1], *image.shape[2:]):
-            self._apart[id(result)] = result, image
+            self._separate[id(result)] = result, image
         return result
 
     def _pooled(self, target: Any, args: tuple[Any, ...]) -> Any:
         """Run a pooling with the channels of all members one behind the other."""
         images = _POOLINGS[target]
-        members = len(self._apart[id(args[images[-1]])][1])
+        members = len(self._separate[id(args[images[-1]])][1])
         folded = [
-            _laid(self._apart_of(each, members).movedim(0, 1).flatten(1, 2)) if number in images else each
+            _laid(self._separate_of(each, members).movedim(0, 1).flatten(1, 2)) if number in images else each
             for number, each in enumerate(args)
         ]
         results = target(*folded)
@@ -93,13 +93,13 @@ class _ChannelsLast(Interpreter):
             return self._unfolded(results, members)
         return tuple(self._unfolded(result, members) for result in results)
 
-    def _apart_of(self, image: Tensor, members: int) -> Tensor:
-        return self._apart[id(image)][1] if id(image) in self._apart else image.unflatten(0, (members, -1))
+    def _separate_of(self, image: Tensor, members: int) -> Tensor:
+        return self._separate[id(image)][1] if id(image) in self._separate else image.unflatten(0, (members, -1))
 
     def _unfolded(self, image: Tensor, members: int) -> Tensor:
-        apart = image.unflatten(1, (members, -1)).movedim(1, 0)
-        together: Tensor = apart.flatten(0, 1)
-        self._apart[id(together)] = together, apart
+        separate = image.unflatten(1, (members, -1)).movedim(1, 0)
+        together: Tensor = separate.flatten(0, 1)
+        self._separate[id(together)] = together, separate
         return together
 
 

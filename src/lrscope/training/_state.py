@@ -13,18 +13,17 @@ State = dict[str, Any]
 Values = dict[str, Tensor]
 
 
-def apart(state: State) -> State:
+def clone_leaves(state: State) -> State:
     """Return a state in which each entry has memory of its own.
 
-    Two entries may be one tensor (the last gradient, remembered by two probes); a trace would take them for one for
-    all time.
+    Two entries may be one tensor (the last gradient, kept by two probes); a trace would take them for one for all time.
     """
     copies: State = filled(state, (leaf.clone(memory_format=torch.contiguous_format) for leaf in leaves(state)))
     return copies
 
 
 def ordered(state: State, like: State) -> State:
-    """Return a state with its entries in the order of another, as a program that runs again and again needs it."""
+    """Return a state with its entries in the order of another."""
     return {
         name: ordered(state[name], value) if isinstance(value, dict) else state[name] for name, value in like.items()
     }
