@@ -34,12 +34,8 @@ def test_variables_carry_labels_dimensions_and_the_sweeps_coordinates():
 
 
 def test_a_variable_is_recorded_by_one_probe():
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="weights_encoder_0 again from Weights"):
         run(probes=[Weights(), Weights(when=at(-1))])
-    assert str(caught.value) == (
-        "probes must record each variable once; got weights_encoder_0 again from Weights. "
-        "Let one probe measure all its layers, or choose other layers with include and exclude."
-    )
 
 
 def test_two_probes_may_share_the_layers_between_them():
@@ -52,12 +48,8 @@ def test_two_probes_may_share_the_layers_between_them():
 
 def test_full_activations_need_batches_of_one_size():
     """10 samples in batches of 4: the third batch of an epoch has 2."""
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=r"activations_encoder_1 must be of the shape \(4, 3\).*; got \(2, 3\)"):
         list(run(batch_size=4, probes=[Activations(full=True, when=every())]))
-    assert str(caught.value) == (
-        "activations_encoder_1 must be of the shape (4, 3) at every recorded step; got (2, 3). "
-        "Batches differ in size: use the full batch, or when=every(1, 'epoch')."
-    )
     (block,) = run(batch_size=4, probes=[Activations(full=True)])
     assert block.activations_encoder_1.sizes["sample_encoder_1"] == 2
     (block,) = run(probes=[Activations(full=True, samples=(1, 0), when=every())])

@@ -107,9 +107,8 @@ def test_numbers_become_the_experiments_type_and_classes_stay_integers():
 
 
 def test_a_batch_larger_than_the_data_is_said():
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=r"batch_size .* 10 samples; got 11"):
         list(chunked(experiment(batch_size=11), CPU, None, 1000))
-    assert str(caught.value) == "batch_size must be at most the 10 samples; got 11."
 
 
 def test_probes_with_the_same_steps_share_a_dimension():
@@ -139,12 +138,8 @@ def test_steps_come_from_epochs():
 
 
 def test_a_probe_that_never_measures_is_said():
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="every_1_epoch must measure at least once in 5 steps"):
         timetable(experiment(steps=5, batch_size=1, probes=[Weights()]), 10)
-    assert str(caught.value) == (
-        "a probe with cadence every_1_epoch must measure at least once in 5 steps. "
-        "Choose another cadence, for example when=every(1)."
-    )
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 30), st.integers(1, 5))
@@ -171,11 +166,3 @@ def test_data_that_differ_in_what_they_hold_out_are_apart():
         ):
             validation = Function(str(target), samples=4, test_samples=int(samples)).validation()
             assert np.allclose(members.data.validation.targets[row], validation.targets)
-
-
-def test_samples_that_all_members_share_are_validation_once():
-    (members,) = chunked(
-        experiment(data=Function(samples=4, test_samples=3), model=lambda: nn.Linear(1, 1)), CPU, None, 9
-    )
-    assert members.shared
-    assert members.data.validation.inputs.shape == (3, 1)

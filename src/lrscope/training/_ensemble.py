@@ -150,6 +150,7 @@ class Ensemble:
         self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in tensors)
         self._graphs = graphs
         self._expected = steps
+        self._decided: set[StepKind] = set()
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
@@ -181,8 +182,11 @@ class Ensemble:
         """
         batch, batch_dim = self._batch(order)
         arguments = self._arguments(state, step, factor, batch)
-        key = (self._kind, due, tuple(batch["inputs"].shape), batch_dim)
-        run = self._graphs.get(key, lambda: self._traced_step(due, batch_dim, arguments))
+        kind = due, batch["inputs"].shape[0 if batch_dim is None else 1]
+        run = self._graphs.get((self._kind, kind, batch_dim), lambda: self._traced_step(due, batch_dim, arguments))
+        if kind not in self._decided:
+            self._decided.add(kind)
+            self._compile_if_it_pays(run, kind, arguments)
         with torch.no_grad():
             after: tuple[State, Values] = run(*arguments)
         return after
@@ -237,13 +241,14 @@ class Ensemble:
     def _traced_step(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Traced:
         # Where two entries of the state are one tensor, a trace would take them for one for all time.
         arguments = (clone_leaves(arguments[0]), *arguments[1:])
-        step = self._traced(self._lifted(due, batch_dim), arguments)
-        inputs = arguments[3]["inputs"]
-        count = self._expected.steps.get((due, inputs.shape[0 if batch_dim is None else 1]), 0)
-        members = len(self._columns.noise_seed)
-        if self._graphs.compile and pays(step, count, members, self._expected.bytes_each):
-            self._graphs.compile = compile_step(step, leaves(arguments))
-        return step
+        return self._traced(self._lifted(due, batch_dim), arguments)
+
+    def _compile_if_it_pays(self, step: Traced, kind: StepKind, arguments: tuple[Any, ...]) -> None:
+        members, steps = len(self._columns.noise_seed), self._expected.steps.get(kind, 0)
+        if step.compiled or not self._graphs.compile or not pays(step, steps, members, self._expected.bytes_each):
+            return
+        # Compiled for a state without shared memory, which is the rule; if entries share some, it is compiled again.
+        self._graphs.compile = compile_step(step, leaves((clone_leaves(arguments[0]), *arguments[1:])))
 
     def _traced(self, lifted: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
         try:
