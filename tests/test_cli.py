@@ -13,7 +13,6 @@ import torch
 import lrscope
 import lrscope.studies
 from lrscope.cli import main
-from lrscope.cli._options import _first_sentences
 from lrscope.studies import study, study_names
 
 SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"
@@ -116,17 +115,25 @@ def test_a_wrong_option_is_one_sentence(refused, words, sentence):
 
 
 def test_an_option_without_its_value_is_one_sentence(refused):
-    sentence = "Missing value for argument '--epochs'. Expected 1 values. See lrscope run fluctuation --help."
+    sentence = "--epochs must have a value. See lrscope run fluctuation --help."
     assert refused(*RUN, "--out", "new", "--epochs") == sentence
     assert refused(*RUN, "--epochs", "--out", "new") == sentence
 
 
-def test_what_tyro_says_is_read_from_any_kind_of_box():
-    coloured = (
-        "\x1b[31m╭─ Missing ─╮\x1b[0m\n\x1b[31m│\x1b[0m a value\x1b[0m │\n│ of x. │\n│ ──── │\n│ For help │\n╰──────╯\n"
-    )
-    plain = " Missing \n -------- \n a value \n of x. \n ------- \n For help \n         \n"
-    assert _first_sentences(coloured) == _first_sentences(plain) == "a value of x."
+def test_a_choice_that_does_not_exist_is_one_sentence(refused):
+    sentence = refused("run", "sweep", "--out", "new", "--optimizer", "adan")
+    assert sentence.startswith("optimizer must be 'adam', 'adamw', 'sgd'")
+    assert "got 'adan'" in sentence
+
+
+def test_a_file_in_the_working_directory_hides_no_module_of_python(tmp_path):
+    (tmp_path / "queue.py").write_text("raise SystemExit('the wrong queue')")
+    here = {**os.environ, "PYTHONPATH": str(Path(lrscope.__file__).parents[1])}
+    program = Path(sys.executable).with_name("lrscope")
+    words = ["run", "sweep", "--data", "mine:data", "--out", "new"]
+    ended = subprocess.run([program, *words], env=here, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "mine:data" in ended.stderr
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

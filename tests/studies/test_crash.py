@@ -195,36 +195,34 @@ def without_report(told: Path, folder: Path) -> Path:
     return Path(shutil.copytree(told, folder, ignore=leave_out))
 
 
-def kill_report(commands, told: Path, folder: Path, reference: xr.Dataset, pause: float) -> int:
-    """Kill a report after some seconds and write it again; return the exit code of the first."""
-    without_report(told, folder)
-    ended = commands.signalled(["report", folder], signal.SIGKILL, lambda: True, pause, commands.SHORT_REPORT)
+def check_written_again(commands, told: Path, folder: Path, reference: xr.Dataset) -> None:
+    """Check that a report that was killed left nothing half written, and can be written again."""
     check_nothing_half_written(folder)
     check_complete(folder, reference)
     again = commands.run(["report", folder], commands.SHORT_REPORT)
     assert again.code == 0, again.err
     check_report(folder, told)
     check_complete(folder, reference)
-    return ended.code
 
 
-def test_a_report_that_was_killed_is_written_again(commands, told, reference, tmp_path):
-    pause = np.random.default_rng(0).uniform(0.4, 1.2)
-    assert kill_report(commands, told, tmp_path / "run", reference, pause) == -signal.SIGKILL
+def test_a_report_that_was_killed_while_it_drew_is_written_again(commands, told, reference, tmp_path):
+    folder = without_report(told, tmp_path / "run")
+    setup = commands.SHORT_REPORT + "lrscope.report._write.picture = lambda _: os.kill(os.getpid(), 9)\n"
+    assert commands.run(["report", folder], setup).code == -signal.SIGKILL
+    check_written_again(commands, told, folder, reference)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(20))
 def test_a_report_that_was_killed_at_any_moment_is_written_again(commands, told, reference, tmp_path, seed):
-    kill_report(commands, told, tmp_path / "run", reference, np.random.default_rng(seed).uniform(0, 3))
+    folder, pause = without_report(told, tmp_path / "run"), np.random.default_rng(seed).uniform(0, 3)
+    commands.signalled(["report", folder], signal.SIGKILL, lambda: True, pause, commands.SHORT_REPORT)
+    check_written_again(commands, told, folder, reference)
 
 
 def test_ctrl_c_during_the_report_says_that_the_records_are_complete(commands, reference, tmp_path):
     folder = tmp_path / "run"
-    setup = (
-        commands.SHORT_REPORT
-        + "import signal; lrscope.studies._report.write_claims = lambda *_: os.kill(os.getpid(), 2)\n"
-    )
+    setup = commands.SHORT_REPORT + "lrscope.report._write.write_claims = lambda *_: os.kill(os.getpid(), 2)\n"
     ended = commands.run([*RUN, "--out", folder], setup)
     assert ended.code == 130
     sentence = f"The records are complete; write the report with: lrscope report {folder}"

@@ -4,9 +4,8 @@ import contextlib
 import dataclasses
 import io
 import itertools
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -23,33 +22,30 @@ def parsed(specifications: Mapping[str, type], given: list[str], program: str) -
     """
     together = dataclasses.make_dataclass("Together", list(specifications.items()))
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    said = io.StringIO()
-    made: Any
+    options: Any
     try:
-        with contextlib.redirect_stderr(said):
-            made, left_over = tyro.cli(
+        with contextlib.redirect_stderr(io.StringIO()):  # what is wrong is said by us
+            options, left_over = tyro.cli(
                 together,
                 args=given,
                 prog=program,
                 description="",
                 config=config,
-                registry=_NUMBERS,
+                registry=_AS_TEXT,
                 return_unknown_args=True,
             )
     except SystemExit as end:
+        error: BaseException | None = end
+        while error is not None and not isinstance(error, InputError):
+            error = error.__cause__ or error.__context__
+        if error is not None:  # a value that a specification refuses: tyro catches every ValueError, and exits
+            raise error from None
         if end.code:
-            raise _ours(end) or InputError(f"{_first_sentences(said.getvalue())} See {program} --help.") from None
+            raise InputError(f"{_without_value(given)} See {program} --help.") from None
         raise
     if left_over:
         raise _no_option(left_over[0], [field for one in specifications.values() for field in dataclasses.fields(one)])
-    return tuple(getattr(made, name) for name in specifications)
-
-
-def _ours(error: BaseException | None) -> InputError | None:
-    """Return the error of a specification that made tyro exit, which it takes for any other ValueError."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__cause__ or error.__context__
-    return error
+    return tuple(getattr(options, name) for name in specifications)
 
 
 def _no_option(word: str, fields: "Sequence[dataclasses.Field[Any]]") -> InputError:
@@ -59,27 +55,27 @@ def _no_option(word: str, fields: "Sequence[dataclasses.Field[Any]]") -> InputEr
     return must_be("an option", f"one of {', '.join(options)}", word)
 
 
-def _first_sentences(box: str) -> str:
-    """Return what stands in a box of tyro's between its title and the next rule, without lines and colours."""
-    _title, *rows = (row.strip() for row in _DECORATION.sub("", box).splitlines())
-    blocks = itertools.groupby(rows, key=lambda row: not row.strip("─-"))
-    return next((" ".join(block) for is_rule, block in blocks if not is_rule), "the options cannot be read.")
+def _without_value(given: list[str]) -> str:
+    """Return the sentence on the first option that has no value: numbers and texts are checked by the specification."""
+    pairs = itertools.pairwise([*given, "--"])
+    name = next((word for word, after in pairs if word.startswith("--") and after.startswith("--")), None)
+    return f"{name} must have a value." if name else "The options cannot be read."
 
 
-_DECORATION = re.compile(r"\x1b\[[\d;]*m|[│╭╮╰╯|]")
-
-_NUMBERS = ConstructorRegistry()
-"""Leaves numbers as the text they were given as: the specification says what is wrong with one, in our words."""
+_AS_TEXT = ConstructorRegistry()
+"""Leaves numbers and choices as the text they were given as: the specification says what is wrong with one."""
 
 
-@_NUMBERS.primitive_rule
-def _as_text(wanted: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    if wanted.type not in (int, float):
+@_AS_TEXT.primitive_rule
+def _text(wanted: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    choice = get_origin(wanted.type) is Literal
+    if wanted.type not in (int, float) and not choice:
         return None
+    metavar = "{" + ",".join(map(str, get_args(wanted.type))) + "}" if choice else wanted.type.__name__.upper()
     return PrimitiveConstructorSpec(
         nargs=1,
-        metavar=wanted.type.__name__.upper(),
+        metavar=metavar,
         instance_from_str=lambda texts: texts[0],
-        is_instance=lambda value: isinstance(value, wanted.type),
+        is_instance=lambda value: value in get_args(wanted.type) if choice else isinstance(value, wanted.type),
         str_from_instance=lambda value: [str(value)],
     )

@@ -44,7 +44,8 @@ def run(given: list[str]) -> int:
         names = ", ".join(study_names())
         raise InputError(f"STUDY must be one of {names}; got none. Write for example: lrscope run sweep")
     name, *rest = given
-    sys.path.insert(0, "")  # a target of one's own may lie in the folder where the command is given
+    if any(":" in word for word in rest):  # package.module:name may lie in the folder where the command is given
+        sys.path.append("")  # last, so that a file such as queue.py there hides no module of Python
     options, place = parsed({"study": study(name).options, "run": Place}, rest, f"lrscope run {name}")
     folder = Folder(place.out or Path("results") / name)
     if place.estimate:

@@ -5,9 +5,14 @@ and what was measured, and `Section` by `Section` its tables, figures and animat
 asks the network for nothing, and the same report always gives the same bytes.
 """
 
-from lrscope.report._film import write_film
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from lrscope.report._parts import Animation, ClaimResult, Figure, Report, Section, Table, array_of, dataset_of, verdict
-from lrscope.report._write import Progress, draw, write
+
+if TYPE_CHECKING:
+    from lrscope.report._film import write_film
+    from lrscope.report._write import Progress, draw, write
 
 __all__ = [
     "Animation",
@@ -24,3 +29,13 @@ __all__ = [
     "write",
     "write_film",
 ]
+
+_WRITERS = {"Progress": "_write", "draw": "_write", "write": "_write", "write_film": "_film"}
+"""Names that need matplotlib -> the file that has them."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return what writes a report when it is asked for: declaring one is light."""
+    if name not in _WRITERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WRITERS[name]}"), name)

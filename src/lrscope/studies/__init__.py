@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._catalogue import study, study_names
-from lrscope.studies._compare import Case, Comparison, compare
-from lrscope.studies._compare_words import compared_tables, verdict
-from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
 from lrscope.studies._folder import ONLY, Folder
-from lrscope.studies._grid_files import grid_files
 from lrscope.studies._judge import missing
-from lrscope.studies._recorded import write_records_report
-from lrscope.studies._report import draw_figures, write_report
 from lrscope.studies._study import Claim, Study
 
 if TYPE_CHECKING:
+    from lrscope.studies._compare import Case, Comparison, compare
+    from lrscope.studies._compare_words import compared_tables, verdict
+    from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
+    from lrscope.studies._grid_files import grid_files
+    from lrscope.studies._recorded import write_records_report
+    from lrscope.studies._report import draw_figures, write_report
     from lrscope.studies._run import cost, run
 
 __all__ = [
@@ -55,9 +55,29 @@ __all__ = [
     "write_report",
 ]
 
+_FILES = {
+    "Case": "_compare",
+    "Chapter": "_findings",
+    "Comparison": "_compare",
+    "Findings": "_findings",
+    "Listed": "_findings",
+    "Moving": "_findings",
+    "Still": "_findings",
+    "compare": "_compare",
+    "compared_tables": "_compare_words",
+    "cost": "_run",
+    "draw_figures": "_report",
+    "grid_files": "_grid_files",
+    "run": "_run",
+    "verdict": "_compare_words",
+    "write_records_report": "_recorded",
+    "write_report": "_report",
+}
+"""Names that need PyTorch, matplotlib or uproot -> the file that has them."""
+
 
 def __getattr__(name: str) -> Any:
-    """Return `run` or `cost`, which need PyTorch, when it is asked for."""
-    if name not in ("cost", "run"):
+    """Return what trains, reads or draws when it is asked for: declaring and listing studies is light."""
+    if name not in _FILES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("lrscope.studies._run"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
