@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope.analysis._intervals import SEED, check, mean_interval
+from lrscope.analysis._labels import Labels, labelled, name_of, with_ends
 from lrscope.analysis._pairs import OTHER, critical_values, pairs
 from lrscope.analysis._scores import LR, curves, is_linear, ranked
 from lrscope.records import step_dimension
@@ -77,7 +78,17 @@ def more_epochs(
         "epochs": xr.DataArray(epochs),
         "epochs_needed": xr.DataArray(needed),
     }
-    return _labelled(xr.Dataset(result), course)
+    name = name_of(course, "loss")
+    unit = "epochs" if OF_EPOCHS.fullmatch(step_dimension(course)) else "recorded values"
+    labels: Labels = {
+        **with_ends("trend", f"trend of the {name}" if is_linear(course) else f"trend of the logarithm of the {name}"),
+        "still_improving": "still improving at the end",
+        "rising": "rising at the end",
+        "overtakes": "would overtake the best rate",
+        "epochs": ("epochs trained", unit),
+        "epochs_needed": ("epochs that would decide", unit),
+    }
+    return labelled(xr.Dataset(result), labels)
 
 
 def _epochs(course: xr.DataArray) -> int:
@@ -126,22 +137,3 @@ def _gaps(
     paired = pairs(ranks, plausible)
     margin = (critical_values(ranks, paired, *how) * paired["error"]).sel({OTHER: best}, drop=True)
     return paired["mean"].sel({OTHER: best}, drop=True).clip(min=0.0), margin
-
-
-def _labelled(result: xr.Dataset, course: xr.DataArray) -> xr.Dataset:
-    name, linear = course.attrs["long_name"], is_linear(course)
-    what = f"trend of the {name}" if linear else f"trend of the logarithm of the {name}"
-    unit = "epochs" if OF_EPOCHS.fullmatch(step_dimension(course)) else "recorded values"
-    names = {
-        "trend": (what, "1"),
-        "trend_low": (f"{what}, low end of the interval", "1"),
-        "trend_high": (f"{what}, high end of the interval", "1"),
-        "still_improving": ("still improving at the end", "1"),
-        "rising": ("rising at the end", "1"),
-        "overtakes": ("would overtake the best rate", "1"),
-        "epochs": ("epochs trained", unit),
-        "epochs_needed": ("epochs that would decide", unit),
-    }
-    for key, (long_name, units) in names.items():
-        result[key].attrs = {"long_name": long_name, "units": units}
-    return result

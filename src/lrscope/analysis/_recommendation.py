@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from lrscope.analysis._intervals import RESAMPLE, SEED, check, mean_interval, resampled_means, share_interval
+from lrscope.analysis._labels import Labels, labelled, name_of, units_of, with_ends
 from lrscope.analysis._pairs import OTHER, completed, critical_values, pairs
 from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
 
@@ -186,40 +187,28 @@ def visible(count: int, error: float, power: float) -> float:
     return float(scipy.stats.t.ppf([1 - error, power], count - 1).sum() / np.sqrt(count))
 
 
-NAMES = {
-    "score": "{}",
-    "score_low": "{}, low end of the interval",
-    "score_high": "{}, high end of the interval",
-    "difference": "{} to that of the best rate",
-    "difference_low": "{} to that of the best rate, at least",
-    "difference_high": "{} to that of the best rate, at most",
-    "members": "networks trained",
-    "diverged": "networks that diverged",
-    "diverged_share": "share of networks that diverged",
-    "diverged_low": "probability of divergence, at least",
-    "diverged_high": "probability of divergence, at most",
-    "plausible": "may be the best",
-    "probability_best": "share of resamples in which it is the best",
-    "best": "best learning rate",
-    "low": "smallest learning rate of the range",
-    "high": "largest learning rate of the range",
-    "decided": "only one rate is plausible",
-    "at_edge": "end of the grid that the range reaches",
-    "seeds_needed": "seeds that would decide",
-}
-
-
 def _labelled(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
-    name, units = str(scores.attrs.get("long_name", scores.name or "score")), scores.attrs.get("units", "1")
-    linear = is_linear(scores)
-    what = f"difference of the {name}" if linear else f"log ratio of the {name}"
-    for key, text in NAMES.items():
-        differs, counted = key.startswith("difference"), key in ("members", "diverged", "seeds_needed")
-        own = units if key.startswith("score") or (differs and linear) else "1"
-        result[key].attrs = {
-            "long_name": text.format(what if differs else name),
-            "units": "networks" if counted and key != "seeds_needed" else "seeds" if counted else own,
-        }
+    name, units, linear = name_of(scores), units_of(scores), is_linear(scores)
+    what = f"{'difference' if linear else 'log ratio'} of the {name} to that of the best rate"
+    labels: Labels = {
+        **with_ends("score", name, units),
+        "difference": (what, units if linear else "1"),
+        "difference_low": (f"{what}, at least", units if linear else "1"),
+        "difference_high": (f"{what}, at most", units if linear else "1"),
+        "members": ("networks trained", "networks"),
+        "diverged": ("networks that diverged", "networks"),
+        "diverged_share": "share of networks that diverged",
+        "diverged_low": "probability of divergence, at least",
+        "diverged_high": "probability of divergence, at most",
+        "plausible": "may be the best",
+        "probability_best": "share of resamples in which it is the best",
+        "best": "best learning rate",
+        "low": "smallest learning rate of the range",
+        "high": "largest learning rate of the range",
+        "decided": "only one rate is plausible",
+        "at_edge": "end of the grid that the range reaches",
+        "seeds_needed": ("seeds that would decide", "seeds"),
+    }
     result[LR].attrs = {"long_name": "learning rate", "units": "1", "scale": "log", **scores[LR].attrs}
     result.attrs = {"scale": "linear" if linear else "log"}
-    return result
+    return labelled(result, labels)
