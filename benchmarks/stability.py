@@ -32,8 +32,7 @@ ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_TH
 PROCESSOR, WALL, BEFORE, LOSS = "us of processor", "us", "seconds before", "loss"
 SILENT, MEASURING, JAX = "NumPy, nothing measured", "NumPy", "JAX, one compiled scan"
 TRACED, COMPILED = "lrscope, traced (runs of fewer iterations)", "lrscope, compiled"
-ONE, AT_ONCE = "one learning rate", "16 at once, 1 thread"
-AT_ONCE_TWO = "16 at once, 2 threads"
+ONE, AT_ONCE = "one learning rate", "16 at once"
 
 
 def page() -> str:
@@ -45,9 +44,9 @@ def page() -> str:
     return f"""## The study `stability`: f1, learning rate {LR}, 1000 points in full batches, float64
 
 Training error, test error, gradient norm and angle at every iteration, unless it says otherwise. Processor time of
-an iteration with one thread, behind the first iterations; ratios within a round, medians of {ROUNDS} rounds.
+an iteration with one thread, after the first iterations; ratios within a round, medians of {ROUNDS} rounds.
 While this was measured, {busy:.1f} processes wanted the machine's {cores} cores (load average of 5 minutes): above the
-number of cores, only processor times mean something, and the row of 2 threads says nothing about 2 free cores.
+number of cores, only processor times mean something.
 
 {_single(measured)}
 
@@ -61,7 +60,7 @@ lrscope compiles runs of {LONG} iterations, as here, and traces those of {SHORT}
 {_grid(measured)}
 
 The grid must take less than 0.25 of 16 runs one after the other. A compiled run is bound by the sigmoids of its 1000
-points; 16 networks need 16 times as many, so behind compiling the ratio cannot be much below 0.25 on two cores.
+points; 16 networks need 16 times as many.
 Whole runs: the first of the 16 as in the first round, the others as in later rounds; the grid as in the first.
 """
 
@@ -73,10 +72,9 @@ def _cases() -> dict[str, Case]:
         cases |= {_name(hidden, SILENT): partial(in_numpy, hidden, False)}
         if HAS_JAX:
             cases |= {_name(hidden, JAX): partial(in_jax, hidden)}
-        cases |= {_name(hidden, TRACED): partial(in_lrscope, hidden, [LR], SHORT, 1)}
-        cases |= {_name(hidden, COMPILED): partial(in_lrscope, hidden, [LR], LONG, 1)}
-    cases |= {AT_ONCE: partial(in_lrscope, 3, GRID, LONG, 1)}
-    cases |= {AT_ONCE_TWO: partial(in_lrscope, 3, GRID, LONG, 2)}
+        cases |= {_name(hidden, TRACED): partial(in_lrscope, hidden, [LR], SHORT)}
+        cases |= {_name(hidden, COMPILED): partial(in_lrscope, hidden, [LR], LONG)}
+    cases |= {AT_ONCE: partial(in_lrscope, 3, GRID, LONG)}
     return cases
 
 
@@ -88,7 +86,7 @@ def _single(measured: Measured) -> str:
     lines = ["| case | us an iteration | to NumPy | to NumPy without measuring | seconds before: first, later |"]
     lines += ["|---|---:|---:|---:|---:|"]
     for case in measured.figures:
-        if case in (AT_ONCE, AT_ONCE_TWO):
+        if case == AT_ONCE:
             continue
         hidden = int(case[4])
         ratios = [measured.ratio(case, _name(hidden, other), PROCESSOR) for other in (MEASURING, SILENT)]
@@ -103,19 +101,18 @@ def _grid(measured: Measured) -> str:
     single = _name(3, COMPILED)
     lines = ["| case | us an iteration, of processor | us an iteration | seconds in all, first round |"]
     lines += ["|---|---:|---:|---:|"]
-    runs = {"16 runs": (single, len(GRID)), AT_ONCE: (AT_ONCE, 1), AT_ONCE_TWO: (AT_ONCE_TWO, 1)}
+    runs = {"16 runs": (single, len(GRID)), AT_ONCE: (AT_ONCE, 1)}
     for name, (case, times) in runs.items():
         processor, wall = (times * measured.median(case, figure) for figure in (PROCESSOR, WALL))
         lines += [f"| {name} | {processor:.0f} | {wall:.0f} | {_whole(measured, case, times):.0f} |"]
-    for name in (AT_ONCE, AT_ONCE_TWO):
-        ratios = [measured.ratio(name, single, figure) / len(GRID) for figure in (PROCESSOR, WALL)]
-        whole = _whole(measured, name, 1) / _whole(measured, single, len(GRID))
-        lines += [f"| ratio of {name} to 16 runs | {ratios[0]:.2f} | {ratios[1]:.2f} | {whole:.2f} |"]
+    ratios = [measured.ratio(AT_ONCE, single, figure) / len(GRID) for figure in (PROCESSOR, WALL)]
+    whole = _whole(measured, AT_ONCE, 1) / _whole(measured, single, len(GRID))
+    lines += [f"| ratio of {AT_ONCE} to 16 runs | {ratios[0]:.2f} | {ratios[1]:.2f} | {whole:.2f} |"]
     return "\n".join(lines)
 
 
 def _whole(measured: Measured, case: str, runs: int) -> float:
-    """Return the seconds of a first run, which compiles, and of more runs behind it."""
+    """Return the seconds of a first run, which compiles, and of more runs after it."""
     first, *later = measured.values(case)
     return first + (runs - 1) * statistics.median(later)
 
@@ -142,15 +139,15 @@ def in_jax(hidden: int) -> Figures:
     return {PROCESSOR: microseconds, BEFORE: compiled, LOSS: float(measured[0, CHECKED])}
 
 
-def in_lrscope(hidden: int, lrs: list[float], iterations: int, threads: int) -> Figures:
+def in_lrscope(hidden: int, lrs: list[float], iterations: int) -> Figures:
     """Train and measure; what happens until the first iterations are done, tracing and compiling, is apart."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     experiment = _experiment(hidden, lrs, iterations)
     marks: list[tuple[int, float, float]] = []
     begun = time.perf_counter()
 
     def mark(done: int, _total: int) -> None:
-        if len(marks) < threads:  # the first iterations of each thread's chunk
+        if not marks:
             marks.append((done, time.perf_counter(), time.process_time()))
 
     blocks = list(stream(experiment, device="cpu", progress=mark))
