@@ -97,7 +97,8 @@ def panels(
     hue : dimension with a colour for each label, ignored where it is missing or is `x`
     col : dimension with a panel for each label, or two of them: rows and columns
     mark : ``line``, ``steps`` (a value holds until the next), ``points``, ``bars``, or ``heat`` for an image
-    band : dimensions, usually ``seed``, over which the mean and its 95 % interval are taken; points also show each case
+    band : dimensions, usually ``seed``, over which the mean and its 95 % interval are taken, by
+        `lrscope.analysis.over_seeds` (geometric where ``scale`` is ``log``); points also show each case
     diverged : step at which each member diverged, -1 where none did: a cross above the panel. Further dimensions are
         repetitions
 
@@ -170,7 +171,12 @@ def _summary(
         return data.rename("centre").to_dataset(), None
     dims = [band] if isinstance(band, str) else list(band)
     stacked = data.stack(repetition=dims).drop_vars(["repetition", *dims]).rename(repetition="seed")
-    summary = over_seeds(stacked.assign_attrs(data.attrs)).rename(mean="centre")
+    is_share = "share" in str(data.attrs.get("long_name", ""))
+    summary = over_seeds(
+        stacked.assign_attrs(data.attrs),
+        log=data.attrs.get("scale") == "log",
+        bounds=(0, 1) if is_share else (-np.inf, np.inf),
+    ).rename(mean="centre")
     for name in ("scale", "reference"):
         summary["centre"].attrs.update({name: data.attrs[name]} if name in data.attrs else {})
     return summary, data

@@ -257,10 +257,12 @@ def _activity(results: xr.DataTree) -> Figure:
 def _loss(results: xr.DataTree) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
         diverged = array_of(results, "networks/diverged_at")
-        return figures.panels(array_of(results, "loss/loss"), col="shape", band="seed", diverged=diverged)
+        loss = array_of(results, "loss/loss").assign_attrs(scale="log")
+        return figures.panels(loss, col="shape", band="seed", diverged=diverged)
 
     several = array_of(results, "networks/error").sizes["seed"] > 1
-    caption = "Loss before each update" + ("; bands: 95 % intervals of the mean over the seeds." if several else ".")
+    bands = "; geometric means over the seeds, bands: their 95 % intervals by Student's t."
+    caption = "Loss before each update" + (bands if several else ".")
     return Figure("loss", "Loss", caption, draw)
 
 
