@@ -134,6 +134,7 @@ def new_block(
 def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
     """Return all blocks as one Dataset (member, step, ...): blocks of the same members join along their steps.
 
+    Members ascend, whatever the order of the blocks of different members.
     Where members have fewer steps or samples than others, `missing` values stand. Each value is copied at most twice;
     once more where samples are filled up.
 
@@ -146,11 +147,11 @@ def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
         chunks.setdefault(tuple(block[MEMBER].values.tolist()), []).append(block)
     if not chunks:
         raise InputError("there must be at least one block to concatenate; got none.")
-    joined = [_join_steps(parts) for parts in chunks.values()]
+    joined = [_join_steps(chunks[members]) for members in sorted(chunks)]
     if len(joined) == 1:
         return joined[0]
     fill = {str(name): missing(array.dtype) for name, array in joined[0].data_vars.items()}
-    return xr.concat(
+    whole = xr.concat(
         _filled_up(joined, fill),
         MEMBER,
         data_vars="minimal",
@@ -159,6 +160,8 @@ def concatenate(blocks: Iterable[xr.Dataset]) -> xr.Dataset:
         join="outer",
         fill_value=fill,
     )
+    ascending = bool((np.diff(whole[MEMBER]) > 0).all())
+    return whole if ascending else whole.sortby(MEMBER)
 
 
 def _filled_up(parts: list[xr.Dataset], fill: Mapping[str, Any]) -> list[xr.Dataset]:

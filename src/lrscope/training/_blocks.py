@@ -1,6 +1,7 @@
 """Values measured step by step, gathered into blocks of records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,25 @@ from lrscope.sweep import Sweep
 from lrscope.training._plan import Members, Timetable
 
 DIVERGENCE = Variable(DIVERGED_AT, DIVERGED_AT, "first step that is not finite", "updates")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measurements of some members at some steps.
+
+    Attributes
+    ----------
+    values : name of a variable -> (member, step, ...)
+    steps : step dimension -> (step)
+    """
+
+    values: dict[str, np.ndarray]
+    steps: dict[str, np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values."""
+        return sum(array.nbytes for array in self.values.values())
 
 
 class Gatherer:
@@ -62,20 +82,26 @@ class Gatherer:
         """Return the size of the records of a whole run with values (member, ...) like these, uncompressed."""
         return sum(value.nbytes * len(self._table.steps[self._dim_of[name]]) for name, value in values.items())
 
-    def block(self, members: Members, sweep: Sweep, diverged_at: np.ndarray) -> xr.Dataset:
-        """Return what was taken since the last call as a block; values after a divergence become NaN.
+    def taken(self, diverged_at: np.ndarray) -> Measured:
+        """Return what was added since the last call; values after a divergence become NaN.
 
         Parameters
         ----------
         diverged_at : (member) first step that was not finite; -1 if there was none yet
         """
-        arrays = {name: torch.stack(values, 1).cpu().numpy() for name, values in self._values.items()}
+        values = {name: torch.stack(values, 1).cpu().numpy() for name, values in self._values.items()}
         steps = {dim: np.array(numbers, dtype=np.int64) for dim, numbers in self._steps.items()}
         self._clear()
         if (diverged_at >= 0).any():
-            self._blank_after(diverged_at, arrays, steps)
+            self._blank_after(diverged_at, values, steps)
+        return Measured(values, steps)
+
+    def block(self, members: Members, sweep: Sweep, measured: Sequence[Measured]) -> xr.Dataset:
+        """Return measurements of some members, in the order of their steps, as a block of records."""
+        values = _joined([each.values for each in measured], axis=1)
+        steps = _joined([each.steps for each in measured], axis=0)
         columns = {name: members.columns[name] for name in (MEMBER, *sweep.axes)}
-        return new_block(arrays, self.variables, steps, columns, sweep.attrs(), self._dim_of)
+        return new_block(values, self.variables, steps, columns, sweep.attrs(), self._dim_of)
 
     def _blank_after(
         self, diverged_at: np.ndarray, arrays: dict[str, np.ndarray], steps: Mapping[str, np.ndarray]
@@ -84,6 +110,13 @@ class Gatherer:
             if np.issubdtype(array.dtype, np.floating):
                 after = (diverged_at >= 0)[:, None] & (steps[self._dim_of[name]] > diverged_at[:, None])
                 array[after] = np.nan
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]], axis: int) -> dict[str, np.ndarray]:
+    """Return the arrays of all parts under each name, one after the other; a part need not have them all."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    arrays = {name: [part[name] for part in parts if name in part] for name in names}
+    return {name: each[0] if len(each) == 1 else np.concatenate(each, axis) for name, each in arrays.items()}
 
 
 def _refuse_second(label: Variable, probe: Probe, known: Mapping[str, Variable]) -> None:

@@ -20,8 +20,6 @@ from lrscope.training._network import Batch
 CPU_BYTES = 10 * 2**20
 """Working set of a chunk on a CPU: 12 of the paper's autoencoders. Larger ones fall out of the cache while activations
 are recorded, smaller ones spend their time between the operations."""
-SMALL_BYTES = 2**20
-"""Chunks that need less while they train use one thread: sharing their operations takes longer than doing them."""
 GPU_SHARE = 0.4
 """Share of a GPU's free memory that a chunk may take."""
 
@@ -109,7 +107,7 @@ def chunked(
     device: torch.device,
     chunk_size: int | None,
     bytes_each: int,
-    lanes: int = 1,
+    at_least: int = 1,
     *,
     sets: DataSets | None = None,
 ) -> Iterator[Members]:
@@ -119,12 +117,12 @@ def chunked(
     ----------
     chunk_size : members of a chunk at most; by default as many as fit
     bytes_each : that one member needs while it trains
-    lanes : chunks trained side by side: there are at least so many, where there are members
+    at_least : chunks at least, where there are members
     sets : data that is loaded already; what is loaded here is added
     """
     columns = columns_of(experiment)
     for group in _groups(experiment, columns, device, {} if sets is None else sets):
-        limit = min(chunk_size or fitting(device, bytes_each), math.ceil(len(group) / lanes))
+        limit = min(chunk_size or fitting(device, bytes_each), math.ceil(len(group) / at_least))
         for piece in np.array_split(np.arange(len(group)), _pieces(len(group), limit)):
             numbers, data = zip(*(group[position] for position in piece), strict=True)
             yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(data))

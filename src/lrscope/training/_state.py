@@ -48,3 +48,10 @@ def from_arrays(arrays: Mapping[str, np.ndarray], like: State, prefix: str = "")
         else torch.from_numpy(arrays[f"{prefix}{name}"].copy()).to(value.device)
         for name, value in like.items()
     }
+
+
+def without_members(state: State) -> State:
+    """Return the names and devices of a state as `from_arrays` needs them, without its memory."""
+    return {
+        name: without_members(value) if isinstance(value, dict) else value.new_empty(0) for name, value in state.items()
+    }

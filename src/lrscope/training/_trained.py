@@ -1,4 +1,4 @@
-"""What networks put out behind their last update, where nothing else is wanted of their training."""
+"""Outputs of trained networks, for callers that need no records of the training."""
 
 import dataclasses
 import time
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from lrscope.records import DIVERGED_AT
+from lrscope.training._chunks import Chunks
 from lrscope.training._experiment import Experiment, holds_nothing_out
-from lrscope.training._lanes import lanes_of
-from lrscope.training._loop import Stream, device_of
+from lrscope.training._loop import device_of
 from lrscope.training._plan import Members, fitting
 from lrscope.training._prepared import Prepared
 from lrscope.training._state import Values
@@ -21,7 +21,7 @@ from lrscope.training._state import Values
 
 @dataclass(frozen=True)
 class Trained:
-    """Some members of an experiment behind their last update, in evaluation mode.
+    """Some members of an experiment after their last update, in evaluation mode.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class Trained:
 
 
 class Trainer:
-    """Trains experiments that differ in the values of their sweep only, and keeps of each what its networks put out.
+    """Outputs of trained networks, for experiments that differ in the values of their sweep only.
 
     Parameters
     ----------
-    experiment : one of them; its data must hold samples out
+    experiment : one of them; its data must have validation samples
     device : ``auto``, ``cpu`` or ``cuda``
 
     Attributes
@@ -80,8 +80,8 @@ class Trainer:
 
     @property
     def at_once(self) -> int:
-        """How many members are trained at the same time, where there are as many: by all threads, or on the GPU."""
-        return lanes_of(self._device) * fitting(self._device, self._prepared.bytes_each)
+        """How many members are trained at the same time, where there are as many."""
+        return fitting(self._device, self._prepared.bytes_each)
 
     def trace(self, experiment: Experiment) -> None:
         """Trace what an experiment of this size needs, unless that is done: steps, the last of an epoch, evaluation.
@@ -97,7 +97,7 @@ class Trainer:
         self._traced.add(members)
 
     def one_step(self, experiment: Experiment) -> float:
-        """Return the seconds of one step of an experiment, with all that is before the first and behind the last."""
+        """Return the seconds of one step of an experiment, with all that is before the first and after the last."""
         began = time.perf_counter()
         deque(self.outputs(dataclasses.replace(experiment, epochs=None, steps=1)), maxlen=0)
         return time.perf_counter() - began
@@ -109,19 +109,16 @@ class Trainer:
         ----------
         progress : called after every step with the networks times steps that are done, and of all
         """
-        found: deque[Trained] = deque()
-        training = Stream(
-            experiment,
-            self._device,
-            None,
-            None,
-            progress,
-            self._prepared,
-            lambda members, values: found.append(_of(members, values)),
-        )
-        for _ in training:
-            pass  # the loss at every step, which nobody asked for
-        yield from found
+        chunks = Chunks(experiment, self._device, self.at_once, 1, self._prepared, recorded=False)
+        done = 0
+        for number, members in enumerate(chunks.members):
+            ensemble, state = chunks.ensemble(number), chunks.initial_state(number)
+            for _, _, after, _ in chunks.steps(number, state, 0):
+                state = after
+                done += len(members)
+                if progress:
+                    progress(done, chunks.total)
+            yield _of(members, {**ensemble.evaluated(state), DIVERGED_AT: state[DIVERGED_AT]})
 
 
 def _of(members: Members, values: Values) -> Trained:

@@ -1,0 +1,130 @@
+"""Processes of this machine, each with its share of the cores."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from typing import ParamSpec, TypeVar
+
+import loky
+
+from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+STARTUP_SECONDS = 5.0
+"""A process imports PyTorch and lrscope (2 to 3 s) and traces the first step again."""
+
+
+class Processes(Engine):
+    """Processes of this machine. They start with the first piece, and end with this process, however it ends.
+
+    Each worker is an executor of loky with one process, so that a process that dies takes no other piece with it. A
+    piece goes to a worker that is idle: if each result is followed by the next piece of the same training, that piece
+    finds its traced step where it was left.
+
+    Parameters
+    ----------
+    workers : processes; by default one a core. The cores are divided among them: a worker's libraries use
+        ``cores // workers`` threads
+    startup_seconds : work that takes less is done without them
+
+    Raises
+    ------
+    InputError : `workers` is no positive integer.
+
+    Examples
+    --------
+    >>> with Processes(workers=1) as engine:
+    ...     engine.submit(lambda number: number + 1, 41).result()
+    42
+    """
+
+    device = "cpu"
+
+    def __init__(self, workers: int | None = None, *, startup_seconds: float = STARTUP_SECONDS) -> None:
+        cores = loky.cpu_count(only_physical_cores=True)
+        self.workers = cores if workers is None else positive_workers(workers)
+        self.startup_seconds = startup_seconds
+        threads = str(max(1, cores // self.workers))
+        self._environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        # The pipe's other end is in this process only. When this process ends, even by SIGKILL, it is closed.
+        self._alive, self._lifeline = multiprocessing.Pipe(duplex=False)
+        self._threads = ThreadPoolExecutor(self.workers, "lrscope-worker")
+        self._lane = threading.local()
+        self._lanes: set[loky.ProcessPoolExecutor] = set()
+        self._ended = False
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run ``function(*args, **kwargs)`` in a process."""
+        return self._threads.submit(self._called, function, *args, **kwargs)
+
+    def _called(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the function returns in the process that belongs to this thread."""
+        for _ in range(ATTEMPTS):
+            lane = self._running()
+            try:
+                result: T = lane.submit(function, *args, **kwargs).result()
+            except BrokenProcessPool as error:
+                self._lanes.discard(lane)
+                self._lane.executor = None
+                reason = error
+            except loky.process_executor.ShutdownExecutorError:
+                break
+            else:
+                return result
+            if self._ended:
+                break
+        if self._ended:
+            raise WorkerError("The workers were ended before this piece was done.")
+        raise WorkerError(f"A piece was given up: its process died {ATTEMPTS} times, {_codes(reason)}.") from reason
+
+    def _running(self) -> loky.ProcessPoolExecutor:
+        lane = getattr(self._lane, "executor", None)
+        if lane is None:
+            lane = loky.ProcessPoolExecutor(
+                1, timeout=None, initializer=_begin, initargs=(self._alive,), env=self._environment
+            )
+            self._lane.executor = lane
+            self._lanes.add(lane)
+        return lane
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes: after what was submitted, or, with `cancel_futures`, at once."""
+        if cancel_futures:
+            self._ended = True
+            for lane in list(self._lanes):
+                lane.shutdown(wait=wait, kill_workers=True)
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            self._ended = True
+            for lane in list(self._lanes):
+                lane.shutdown(wait=True)
+
+    def __str__(self) -> str:
+        return f"{self.workers} process{'es' if self.workers > 1 else ''}"
+
+
+def _codes(error: BrokenProcessPool) -> str:
+    """Return the end of a message of loky that says how the process ended."""
+    return (
+        " ".join(str(error).partition("exit codes of the workers are")[2].partition("\n")[0].split())
+        or "why is unknown"
+    )
+
+
+def _begin(driver: Connection) -> None:
+    """Begin a worker: Ctrl-C is the driver's, and the worker does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
+
+
+def _end_with(driver: Connection) -> None:
+    try:
+        driver.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)

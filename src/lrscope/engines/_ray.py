@@ -1,0 +1,129 @@
+"""Pieces as tasks of Ray, on the cores or GPUs of this machine or of a cluster.
+
+A worker takes one core or one GPU, and keeps what it has traced. A piece whose worker dies is begun again by Ray.
+"""
+
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
+from lrscope.engines._ray_cluster import check_address, join, start
+from lrscope.errors import InputError, LrscopeError, must_be
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Ray(Engine):
+    """The workers of a Ray: of one that is running, or of one that is started here and ended with the engine.
+
+    A Ray that this process has already joined (``ray.init``) is used, and left running.
+
+    Parameters
+    ----------
+    address : of a running Ray of which this machine is a node, ``host:port`` or ``auto``; without one a Ray is started
+        on this machine
+    workers : at most so many; by default one a GPU, or one a core where there is no GPU
+    device : ``auto`` (GPUs if the Ray has any), ``cpu`` or ``cuda``
+
+    Raises
+    ------
+    InputError : no Ray answers at the address, it has no such device, or `workers` is no positive integer.
+    LrscopeError : Ray cannot be started or joined.
+    """
+
+    def __init__(self, address: str | None = None, workers: int | None = None, device: str = "auto") -> None:
+        if workers is not None:
+            positive_workers(workers)
+        if device not in ("auto", "cpu", "cuda"):
+            raise must_be("device", "auto, cpu or cuda", device)
+        self._ours = not ray.is_initialized()
+        if self._ours and address is not None:
+            check_address(address)
+            join(address)
+        elif self._ours:
+            start(workers)
+        try:
+            self.device = _device(device)
+            there = int(ray.cluster_resources().get("GPU" if self.device == "cuda" else "CPU", 0))
+            if not there:
+                raise LrscopeError("The Ray has neither cores nor GPUs. Start it with: ray start --num-cpus N")
+        except LrscopeError:
+            self._disconnect()
+            raise
+        self.workers = min(there, workers or there)
+        options = {"num_cpus": 1, "num_gpus": int(self.device == "cuda"), "max_retries": ATTEMPTS - 1}
+        self._call = ray.remote(_called).options(**options)
+        self._running: dict[Any, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run ``function(*args, **kwargs)`` in a task."""
+        future: Future[T] = Future()
+        reference = self._call.remote(ray.cloudpickle.dumps((function, args, kwargs)))
+        with self._lock:
+            self._running[reference] = future
+        reference.future().add_done_callback(lambda done: self._ended(reference, done))
+        return future
+
+    def _ended(self, reference: Any, done: Future[bytes]) -> None:
+        """Hand over what a task returned or raised."""
+        with self._lock:
+            future = self._running.pop(reference, None)
+        if future is None or future.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            future.set_result(pickle.loads(done.result()))
+        elif isinstance(error, RayTaskError):
+            future.set_exception(error.cause)
+        else:
+            future.set_exception(_given_up(error) if isinstance(error, RayError) else error)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Give the workers back: after what was submitted, or, with `cancel_futures`, at once."""
+        with self._lock:
+            running = dict(self._running)
+            if cancel_futures:
+                self._running.clear()
+        if cancel_futures:
+            for reference, future in running.items():
+                ray.cancel(reference, force=True)
+                future.set_exception(WorkerError("The workers were ended before this piece was done."))
+        elif wait:
+            for future in running.values():
+                future.exception()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._ours and ray.is_initialized():
+            ray.shutdown()
+
+    def __str__(self) -> str:
+        what = "GPU" if self.device == "cuda" else "core"
+        return f"Ray, {self.workers} worker{'s' if self.workers > 1 else ''} of one {what}"
+
+
+def _device(device: str) -> str:
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    if device == "cuda" and not gpus:
+        raise InputError("The Ray has no GPU, so the device cannot be cuda. Use auto or cpu.")
+    return "cuda" if device != "cpu" and gpus else "cpu"
+
+
+def _called(blob: bytes) -> bytes:
+    """Call a function in a worker, and return what it returns as bytes, which arrive as arrays that can be written."""
+    function, args, kwargs = ray.cloudpickle.loads(blob)
+    returned: bytes = ray.cloudpickle.dumps(function(*args, **kwargs))
+    return returned
+
+
+def _given_up(error: RayError) -> WorkerError:
+    reason = str(error).strip().partition("\n")[0]
+    return WorkerError(f"A piece was given up after {ATTEMPTS} attempts: {reason}")
