@@ -16,11 +16,13 @@ from lrscope import store
 
 RUN = ("run", "fluctuation", "--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--epochs", "30")
 EPOCHS, NETWORKS = 30, 4
-LANES = "import torch; torch.set_num_threads(2)\nconstants(CPU_BYTES=1)\n"
-"""Set-up that trains the networks one by one, two at a time."""
+ALONE = "constants(CPU_BYTES=1)\n"
+"""Set-up that trains the networks one by one."""
 
 
-@pytest.fixture(scope="module", params=[LANES, pytest.param("", marks=pytest.mark.long)], ids=["two lanes", "one lane"])
+@pytest.fixture(
+    scope="module", params=[ALONE, pytest.param("", marks=pytest.mark.long)], ids=["one by one", "together"]
+)
 def commands(commands, request):
     commands.always = request.param
     yield commands
@@ -119,8 +121,7 @@ def test_a_run_killed_any_number_of_times_ends_with_the_same_records(commands, r
 
 def test_a_run_killed_before_its_first_block_starts_again(commands, reference, tmp_path):
     folder = tmp_path / "run"
-    killed(commands, folder, (folder / "records.root").exists, 0.1, resume=False)
-    assert store.last_recorded(folder / "records.root") == {}
+    killed(commands, folder, (folder / "experiment.json").exists, 0.0, resume=False)
     resumed(commands, folder)
     check_complete(folder, reference)
 
@@ -159,7 +160,7 @@ def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(commands, referenc
 def test_ctrl_c_before_the_first_block_loses_nothing(commands, reference, tmp_path):
     folder = tmp_path / "run"
     arguments = [*RUN, "--out", folder]
-    ended = commands.signalled(arguments, signal.SIGINT, (folder / "records.root").exists, 0.1, commands.NO_REPORT)
+    ended = commands.signalled(arguments, signal.SIGINT, (folder / "experiment.json").exists, 0.1, commands.NO_REPORT)
     assert ended.code == 130
     assert "Traceback" not in ended.err
     resumed(commands, folder)

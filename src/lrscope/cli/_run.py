@@ -4,7 +4,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -15,7 +15,7 @@ from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
 from lrscope.errors import InputError, StoreError
 
 if TYPE_CHECKING:
-    from lrscope.studies import Folder
+    from lrscope.studies import Folder, Where
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,12 @@ class Place:
     """folder for the results"""
     device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
     """where to train; auto takes a GPU if there is one"""
+    engine: Annotated[Literal["local", "ray"], tyro.conf.arg(metavar="{local,ray}")] = "local"
+    """local: processes of this machine, one a core, or its GPU; ray: the workers of a Ray"""
+    address: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
+    """with ray: of a Ray that is running, as host:port; one is started on this machine by default"""
+    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """how many train side by side; all cores or GPUs by default, but one process for a short training"""
     resume: bool = False
     """go on with an interrupted run in the folder"""
     overwrite: bool = False
@@ -51,7 +57,7 @@ def run(given: list[str]) -> int:
     if place.estimate:
         from lrscope.studies import cost
 
-        print(f"{cost(name, options, place.device)}.")
+        print(f"{cost(name, options, _where(place))}.")
         return 0
     command = shlex.join(["lrscope", "run", name, *(word for word in rest if word not in ("--resume", "--overwrite"))])
     if not _trained(name, options, place, folder, command):
@@ -72,11 +78,17 @@ def _trained(name: str, options: Any, place: "Place", folder: "Folder", command:
             options,
             folder,
             command=command,
-            device=place.device,
+            where=_where(place),
             resume=place.resume,
             overwrite=place.overwrite,
             progress=bar.show,
         )
+
+
+def _where(place: "Place") -> "Where":
+    from lrscope.studies import Where
+
+    return Where(place.device, place.engine, place.address, place.workers)
 
 
 def _finished(folder: "Folder") -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lrscope.studies._grid_files import grid_files
     from lrscope.studies._recorded import write_records_report
     from lrscope.studies._report import draw_figures, write_report
-    from lrscope.studies._run import cost, run
+    from lrscope.studies._run import Where, cost, run
 
 __all__ = [
     "ONLY",
@@ -39,6 +39,7 @@ __all__ = [
     "Still",
     "Study",
     "Table",
+    "Where",
     "array_of",
     "compare",
     "compared_tables",
@@ -63,6 +64,7 @@ _FILES = {
     "Listed": "_findings",
     "Moving": "_findings",
     "Still": "_findings",
+    "Where": "_run",
     "compare": "_compare",
     "compared_tables": "_compare_words",
     "cost": "_run",

@@ -48,7 +48,7 @@ def study_of(module: ModuleType, name: str) -> Study:
         summary=lambda results, _options: results.attrs["findings"].summary,
         claims=lambda results: [_Judged(claim) for claim in results.attrs["findings"].claims],  # type: ignore[misc]
         resumable=frozenset(getattr(module, "FREE", ())),
-        **{name: _late(module, name) for name in ("engine", "stream", "estimate") if name in module.__all__},
+        **{name: _late(module, name) for name in ("stream", "estimate") if name in module.__all__},
         unit=getattr(module, "UNIT", "network steps"),
     )
 

@@ -1,26 +1,57 @@
 """A study from its options to its records: train, and write while training. The half that needs PyTorch."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
+import xarray as xr
+from pydantic import Field, model_validator
 
-from lrscope import store
-from lrscope.specification import to_json
+from lrscope import engines, store
+from lrscope.engines import Engine, Processes
+from lrscope.errors import InputError
+from lrscope.specification import specification, to_json
 from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.studies._study import Study
-from lrscope.training import Estimate, Experiment, Stream, estimate, stream
+from lrscope.training import Estimate, Experiment, device_of, estimate, stream
 
-Training = Any
-"""A `Stream`, or what the function `stream` of a study returns."""
-Asked = Any
-"""An `Experiment`, or what the function `stream` of the study trains."""
+
+class Training(Protocol):
+    """An iterator of blocks that trains: a `Stream`, or what the function `stream` of a study returns."""
+
+    total: int
+
+    @property
+    def done(self) -> int:
+        """How much is trained; of `total`."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything is trained and handed out."""
+
+    @property
+    def workers(self) -> str:
+        """What trains, in words."""
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What a resume needs to continue after the last block."""
+
+    def stop(self) -> None:
+        """Ask the training to end soon; what is done is kept."""
+
+    def __iter__(self) -> Iterator[xr.Dataset]:
+        """Return itself."""
+
+    def __next__(self) -> xr.Dataset:
+        """Train until the next block is full."""
 
 
 def run(
@@ -29,7 +60,7 @@ def run(
     folder: Folder,
     *,
     command: str,
-    device: str = "auto",
+    where: "Where | None" = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -41,15 +72,16 @@ def run(
     name, options : of the study
     folder : where everything goes
     command : the line that repeats the run, for the report
-    device : ``auto``, ``cpu`` or ``cuda``
-    resume : go on with the run in the folder
+    where : to train; by default processes of this machine if there is enough to do for them, or its GPU
+    resume : continue the run in the folder
     overwrite : replace the results of an earlier run of the same study
-    progress : called with what is done, and of all: networks times steps after every step, or trainings of replications
+    progress : called with what is done, and of all: networks times steps, or trainings of replications; about once a
+        second or more often
 
     Raises
     ------
     InputError : something is not allowed; nothing has been written.
-    StoreError : the disk is full; what was recorded before is kept, and `resume` goes on with it.
+    StoreError : the disk is full; what was recorded before is kept, and `resume` continues after it.
     """
     asked, chosen = study(name), to_json(options)
     experiments = dict(asked.experiments(options))
@@ -58,27 +90,82 @@ def run(
         folder.check_resumable(name, chosen, forms, asked.resumable)
     else:
         folder.check_new(name, overwrite)
-    start = _Start(folder, device, resume, asked, _engine(asked, options, device), _Together(progress))
-    trainings = start.streams(experiments)
-    description = {"study": name, "options": chosen, "experiments": forms, "command": command, **_place(device)}
-    if not resume:
-        folder.begin(description)
-    trainings |= start.replications(experiments)
-    try:
-        while trainings:
-            if not _recorded(trainings, folder, description):
-                return False
-            more = _further(asked, options, folder, description)
-            trainings = start.streams(more) | start.replications(more)
-    except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded can be gone on with
-        return False
+    where = where or Where()
+    with where.opened() as engine:
+        together = _Together(progress)
+        start = _Start(folder, where.device, resume, asked, engine, together)
+        trainings = start.trainings(experiments)
+        description = {
+            "study": name,
+            "options": chosen,
+            "experiments": forms,
+            "command": command,
+            **_place(where.device),
+        }
+        if not resume:
+            folder.begin(description)
+        try:
+            while trainings:
+                together.add(trainings)
+                if not _recorded(trainings, folder, description):
+                    return False
+                trainings = start.trainings(_further(asked, options, folder, description))
+        except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded is kept
+            return False
     folder.finish(description)
     return True
 
 
-def _engine(asked: Study, options: Any, device: str) -> Any:
-    """Return what trains what is no experiment, where the study offers a choice."""
-    return None if asked.engine is None else asked.engine(options, device)
+@specification
+class Where:
+    """Where a run trains.
+
+    Attributes
+    ----------
+    device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    engine : ``local`` or ``ray``
+    address : of a running Ray, ``host:port`` or ``auto``; without one a Ray is started on this machine
+    workers : how many; by default as many as there are cores or GPUs. Processes of this machine are started for a long
+        training only, unless their number is given
+
+    Raises
+    ------
+    InputError : a value that is not allowed, or an address without Ray.
+    """
+
+    device: str = "auto"
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
+    workers: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Where":
+        if self.engine != "ray" and self.address is not None:
+            raise InputError(f"address is that of a Ray: give it with --engine ray; got {self.address!r}.")
+        return self
+
+    @contextmanager
+    def opened(self) -> Iterator[Engine | None]:
+        """Provide the engine, None for this process, and end its workers afterwards."""
+        engine = self._engine()
+        try:
+            yield engine
+        finally:
+            if engine:
+                engine.shutdown(cancel_futures=True)
+
+    def _engine(self) -> Engine | None:
+        if self.engine == "ray":
+            if self.address is None:
+                device_of(self.device)  # refused before a Ray is started for nothing
+            return engines.Ray(self.address, self.workers, self.device)
+        return self.processes()
+
+    def processes(self) -> Processes | None:
+        """Return the processes of this machine, not started yet; None if it trains on a GPU, which one keeps busy."""
+        if device_of(self.device).type != "cpu":
+            return None
+        return Processes() if self.workers is None else Processes(self.workers, startup_seconds=0.0)
 
 
 def _place(device: str) -> dict[str, Any]:
@@ -87,21 +174,19 @@ def _place(device: str) -> dict[str, Any]:
     return {"versions": versions(), "machine": {**machine(), **own}, "finished": False}
 
 
-def _recorded(trainings: Mapping[str, Training], folder: Folder, description: Mapping[str, Any]) -> bool:
+def _recorded(trainings: Mapping[str, Training], folder: Folder, description: dict[str, Any]) -> bool:
     """Train, and write the records; return whether all came to their end."""
     for each, training in trainings.items():
-        if _complete(folder.records(each)) and (training.finished or not isinstance(training, Stream)):
+        if _complete(folder.records(each)):
             continue
-        if isinstance(training, Stream):
-            _record(training, folder, each, description)
-        else:
-            _record_at_once(training, folder, each, description)
+        description["machine"]["workers"] = training.workers
+        _record(training, folder, each, description)
         if not training.finished:
             return False
     return True
 
 
-def _further(asked: Study, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Asked]:
+def _further(asked: Study, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Any]:
     """Return the experiments that follow from the records so far, and describe them in the folder; often none."""
     if asked.further is None:
         return {}
@@ -115,13 +200,13 @@ def _further(asked: Study, options: Any, folder: Folder, description: dict[str, 
 
 @dataclass(frozen=True)
 class _Start:
-    """How trainings are started, each where it stands; together they tell one progress.
+    """How trainings are started, each where it stands; together they have one progress.
 
     Attributes
     ----------
     folder, device, resume : of the run
     asked : the study
-    engine : trains what is no experiment
+    engine : where to train; None for this process
     together : takes the progress of all
     """
 
@@ -129,31 +214,21 @@ class _Start:
     device: str
     resume: bool
     asked: Study
-    engine: Any
+    engine: Engine | None
     together: "_Together"
 
-    def streams(self, experiments: Mapping[str, Asked]) -> dict[str, Training]:
-        """Return the trainings of the experiments among them."""
-        chosen = {name: one for name, one in experiments.items() if isinstance(one, Experiment)}
-        return {name: self._counted(name, self._stream(name, one)) for name, one in chosen.items()}
-
-    def replications(self, experiments: Mapping[str, Asked]) -> dict[str, Training]:
-        """Return the trainings of the others among them: after the pieces that the folder has."""
-        chosen = {name: one for name, one in experiments.items() if not isinstance(one, Experiment)}
-        return {name: self._counted(name, self._replicating(name, one)) for name, one in chosen.items()}
-
-    def _stream(self, name: str, experiment: Experiment) -> Stream:
-        checkpoint = _checkpoint(self.folder.records(name)) if self.resume else None
-        progress = self.together.part(name)
-        return stream(experiment, device=self.device, checkpoint=checkpoint, progress=progress)
-
-    def _replicating(self, name: str, replication: Any) -> Training:
-        assert self.asked.stream is not None, "a study of replications has a stream"
-        return self.asked.stream(replication, self.engine, self.folder.pieces(name), self.together.part(name))
-
-    def _counted(self, name: str, training: Training) -> Training:
-        self.together.add(name, training)
-        return training
+    def trainings(self, experiments: Mapping[str, Any]) -> dict[str, Training]:
+        """Return the training of each experiment, or of whatever else the study trains."""
+        started: dict[str, Training] = {}
+        for name, one in experiments.items():
+            shared: Any = {"device": self.device, "engine": self.engine, "progress": self.together.part(name)}
+            if isinstance(one, Experiment):
+                checkpoint = _checkpoint(self.folder.records(name)) if self.resume else None
+                started[name] = stream(one, checkpoint=checkpoint, **shared)
+            else:
+                assert self.asked.stream is not None, "a study of anything but experiments has a stream"
+                started[name] = self.asked.stream(one, folder=self.folder.pieces(name), **shared)
+        return started
 
 
 class _Together:
@@ -164,25 +239,27 @@ class _Together:
         self._done: dict[str, int] = {}
         self._total = 0
 
-    def add(self, name: str, training: Training) -> None:
-        """Count a training, as far as it is done."""
-        self._done[name] = training.done
-        self._total += training.total
+    def add(self, trainings: Mapping[str, Training]) -> None:
+        """Count trainings, as far as they are done."""
+        self._done |= {name: training.done for name, training in trainings.items()}
+        self._total += sum(training.total for training in trainings.values())
 
     def part(self, name: str) -> Callable[[int, int], None]:
         """Return what one training calls after every step."""
 
-        def told(done: int, _total: int) -> None:
+        def count(done: int, _total: int) -> None:
             self._done[name] = done
             self._progress(sum(self._done.values()), self._total)
 
-        return told
+        return count
 
 
-def cost(name: str, options: Any, device: str = "auto") -> Estimate:
-    """Return what a run will cost, from a few steps of it; nothing is written."""
-    asked = study(name)
-    each = [(asked.estimate or estimate)(one, device=device) for one in asked.experiments(options).values()]
+def cost(name: str, options: Any, where: Where | None = None) -> Estimate:
+    """Return what a run will cost, from a few steps of it on this machine; nothing is written."""
+    asked, where = study(name), where or Where()
+    workers = where.processes() if where.engine == "local" else None
+    measure = asked.estimate or estimate
+    each = [measure(one, device=where.device, engine=workers) for one in asked.experiments(options).values()]
     return sum(each[1:], each[0])
 
 
@@ -194,7 +271,7 @@ def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
 
 
 def _complete(files: Sequence[Path]) -> bool:
-    """Return whether records were closed; killed behind their last block, they have everything but the sign of it."""
+    """Return whether records were closed. Killed after their last block, they have everything but the sign of it."""
     return bool(files) and store.summary(files[-1]).complete
 
 
@@ -202,27 +279,19 @@ class _StoppedError(Exception):
     """Leaves the file of records as it is, without the sign that it is complete."""
 
 
-def _record(training: Stream, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
-    with (
-        suppress(_StoppedError),
-        _writer(folder, experiment, description) as writer,
-        _interrupts_stop(training),
-    ):
-        for block in training:
-            writer.extend(block, training.state)
-        if not training.finished:
-            raise _StoppedError
-
-
-def _record_at_once(training: Training, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
-    """Train a replication, and write its records when they are there: until then its pieces hold what is done."""
-    with _interrupts_stop(training):
-        blocks = list(training)
-    if training.finished:
-        description["machine"]["workers"] = training.workers
+def _record(training: Training, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
+    """Train, and write each block with the state after it; the file is begun with the first block."""
+    with suppress(_StoppedError), _interrupts_stop(training):
+        first = next(training, None)
+        if first is None and not training.finished:
+            return
         with _writer(folder, experiment, description) as writer:
-            for block in blocks:
+            if first is not None:
+                writer.extend(first, training.state)
+            for block in training:
                 writer.extend(block, training.state)
+            if not training.finished:
+                raise _StoppedError
 
 
 def _writer(folder: Folder, experiment: str, description: Mapping[str, Any]) -> store.Writer:
@@ -237,7 +306,13 @@ def _writer(folder: Folder, experiment: str, description: Mapping[str, Any]) -> 
 
 @contextmanager
 def _interrupts_stop(training: Training) -> Iterator[None]:
-    """Let the first Ctrl-C end the training behind the current step, its records kept; the second kills as usual."""
+    """Let the first Ctrl-C end the training after the step in hand, its records kept; the second kills as usual.
+
+    Python lets only the main thread say what a signal does; in another one Ctrl-C is left to the caller.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.getsignal(signal.SIGINT)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -92,8 +92,8 @@ class Study:
     further : records, options -> more experiments that follow from the records, under new names, until it returns none
     resumable : options that may be others when a run is resumed
     histograms : results -> histograms by name, written as ``histograms.root``; or None
-    engine, stream, estimate : of a study whose experiments are no `Experiment`: options, device -> what trains them;
-        the training of one; its cost
+    stream, estimate : of a study whose experiments are no `Experiment`: the training of one, an iterator of blocks as
+        `lrscope.training.stream` returns it; its cost
     unit : what the progress of a run counts
     """
 
@@ -110,7 +110,6 @@ class Study:
     further: Callable[[Mapping[str, xr.Dataset], Any], Mapping[str, Any]] | None = None
     resumable: frozenset[str] = frozenset()
     histograms: "Callable[[xr.DataTree], Mapping[str, hist.Hist[Any]]] | None" = field(default=None, repr=False)
-    engine: Callable[[Any, str], Any] | None = None
     stream: Callable[..., Any] | None = None
     estimate: "Callable[..., Estimate] | None" = None
     unit: str = "network steps"

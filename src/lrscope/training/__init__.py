@@ -6,7 +6,7 @@
 
 from lrscope.sweep import Sweep
 from lrscope.training._experiment import Estimate, Experiment
-from lrscope.training._loop import Stream, device_of, estimate, stream, train
+from lrscope.training._loop import Stream, device_of, estimate, stream, train, worth_starting
 from lrscope.training._network import build
 from lrscope.training._plan import batch_order
 from lrscope.training._trained import Trained, Trainer
@@ -24,4 +24,5 @@ __all__ = [
     "estimate",
     "stream",
     "train",
+    "worth_starting",
 ]

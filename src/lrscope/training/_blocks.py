@@ -36,7 +36,7 @@ class Measured:
         return sum(array.nbytes for array in self.values.values())
 
 
-class Gatherer:
+class BlockBuffer:
     """Collects what is measured and hands it out as a labelled block.
 
     Parameters

@@ -16,7 +16,7 @@ import torch
 
 from lrscope.optim import hyperparameters, is_controller
 from lrscope.records import DIVERGED_AT
-from lrscope.training._blocks import Gatherer, Measured
+from lrscope.training._blocks import BlockBuffer, Measured
 from lrscope.training._ensemble import Columns, Ensemble, Expected, Recipe, StepKind
 from lrscope.training._experiment import Experiment
 from lrscope.training._plan import (
@@ -60,7 +60,7 @@ class Chunks:
 
     Attributes
     ----------
-    members, tables, gatherers : of each chunk
+    members, tables, buffers : of each chunk
     total : networks times steps
     """
 
@@ -80,7 +80,7 @@ class Chunks:
         self.members = list(chunked(experiment, device, chunk_size, each, at_least, sets=prepared.sets))
         self.tables = [timetable(experiment, members.samples) for members in self.members]
         self.total = sum(len(members) * table.total for members, table in zip(self.members, self.tables, strict=True))
-        self.gatherers = [Gatherer(experiment.probes, prepared.network.structure, table) for table in self.tables]
+        self.buffers = [BlockBuffer(experiment.probes, prepared.network.structure, table) for table in self.tables]
         self._ensembles: dict[int, Ensemble] = {}
         self._form: State | None = None
 
@@ -168,14 +168,14 @@ class Chunks:
         ----------
         proceed : called after every step with the number of networks that took it; False ends the piece
         """
-        gatherer, until, step = self.gatherers[number], time.monotonic() + seconds, start
+        buffer, until, step = self.buffers[number], time.monotonic() + seconds, start
         for this, due, after, values in self.steps(number, state, start):
-            gatherer.add(this, due, values)
+            buffer.add(this, due, values)
             state, step = after, this + 1
             further = proceed(len(self.members[number]))
-            if not further or gatherer.nbytes >= nbytes or time.monotonic() > until:
+            if not further or buffer.nbytes >= nbytes or time.monotonic() > until:
                 break
-        return Piece(start, step, state, gatherer.taken(state[DIVERGED_AT].cpu().numpy()))
+        return Piece(start, step, state, buffer.taken(state[DIVERGED_AT].cpu().numpy()))
 
     def seconds(self) -> float:
         """Return about how long one core takes for everything, without measuring it."""
@@ -185,7 +185,7 @@ class Chunks:
 
     def cost_of_one(self, number: int, steps: int) -> tuple[float, float]:
         """Return the bytes and seconds of one member of a chunk; measuring counts as often as something is due."""
-        members, table, gatherer = self.members[number], self.tables[number], self.gatherers[number]
+        members, table, buffer = self.members[number], self.tables[number], self.buffers[number]
         ensemble, state = self.ensemble(number), self.initial_state(number)
         order = self.orders(number).at(0).to(self._device) if self.experiment.batch_size else None
 
@@ -199,7 +199,7 @@ class Chunks:
 
         bare, _ = median_seconds(())
         everything, values = median_seconds(tuple(range(len(self.experiment.probes))))
-        run_bytes = gatherer.bytes_of_run(values)
+        run_bytes = buffer.bytes_of_run(values)
         share = run_bytes / (sum(value.nbytes for value in values.values()) * table.total)
         seconds = table.total * (bare + share * (everything - bare))
         return run_bytes / len(members), seconds / len(members)
@@ -226,14 +226,14 @@ def advanced(cut: Cut, number: int, state: Arrays | None, start: int, seconds: f
     -------
     piece : with a state of this form
     """
-    chunks = _made(cut)
+    chunks = _chunks_of(cut)
     before = chunks.initial_state(number) if state is None else chunks.restored(number, state)
     piece = chunks.advance(number, before, start, seconds, nbytes)
     return replace(piece, state=to_arrays(piece.state))
 
 
 @lru_cache(maxsize=2)
-def _made(cut: Cut) -> Chunks:
+def _chunks_of(cut: Cut) -> Chunks:
     """Return the chunks, made once in a process, with everything that they have traced."""
     experiment: Experiment = pickle.loads(cut.experiment)
     device = torch.device(cut.device)

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 
 from lrscope import records
-from lrscope.engines import Engine
+from lrscope.engines import Engine, InProcess
 from lrscope.errors import must_be
 from lrscope.training._blocks import Measured
 from lrscope.training._chunks import Chunks, Cut, Piece, advanced
@@ -119,7 +119,9 @@ class Stream(Iterator[xr.Dataset]):
         size = int(self._state.get("chunk_size", chunk_size or fitting(device, prepared.bytes_each)))
         at_least = int(self._state.get("chunks_at_least", 1))
         self._chunks = Chunks(experiment, device, size, at_least, prepared)
-        self._engine = engine if engine and worth_starting(engine, self._chunks) else None
+        self._engine = (
+            engine if engine and worth_starting(engine, self._chunks.seconds(), len(experiment.sweep)) else None
+        )
         workers = self._engine.workers if self._engine else 1
         there = (self._engine.device if self._engine else "") or device.type
         if self._engine and "chunk_size" not in self._state and not chunk_size:
@@ -156,6 +158,11 @@ class Stream(Iterator[xr.Dataset]):
     def done(self) -> int:
         """Networks times steps that are done; of ``total``."""
         return self._done
+
+    @property
+    def workers(self) -> str:
+        """What trains, in words."""
+        return str(self._engine or InProcess())
 
     def stop(self) -> None:
         """Ask the training to end: the blocks in hand come out, then no more."""
@@ -227,8 +234,8 @@ class Stream(Iterator[xr.Dataset]):
         ends = self._stopping or piece.step == self._last(number)
         if not (full or ends or time.monotonic() - self._block_began[number] >= BLOCK_SECONDS):
             return
-        members, gatherer = self._chunks.members[number], self._chunks.gatherers[number]
-        block = gatherer.block(members, self.experiment.sweep, measured) if any(m.values for m in measured) else None
+        members, buffer = self._chunks.members[number], self._chunks.buffers[number]
+        block = buffer.block(members, self.experiment.sweep, measured) if any(m.values for m in measured) else None
         self._measured[number] = []
         del self._block_began[number]
         self._keep(number, piece)
@@ -257,10 +264,15 @@ class Stream(Iterator[xr.Dataset]):
         return arrays
 
 
-def worth_starting(engine: Engine, chunks: Chunks) -> bool:
-    """Return whether the workers of an engine save more time than they take to start."""
-    workers = min(engine.workers, sum(map(len, chunks.members)))
-    return engine.startup_seconds <= 0 or chunks.seconds() * (1 - 1 / workers) > engine.startup_seconds
+def worth_starting(engine: Engine, seconds: float, members: int) -> bool:
+    """Return whether the workers of an engine save more time than they take to start.
+
+    Parameters
+    ----------
+    seconds : that one core takes for everything
+    members : networks, which can be trained side by side
+    """
+    return not engine.startup_seconds or seconds * (1 - 1 / min(engine.workers, members)) > engine.startup_seconds
 
 
 def estimate(
@@ -286,7 +298,7 @@ def estimate(
         record_bytes += kinds[shapes][0] * len(members)
         seconds += kinds[shapes][1] * len(members)
     count = sum(map(len, chunks.members))
-    if engine and worth_starting(engine, chunks):
+    if engine and worth_starting(engine, seconds, count):
         seconds = seconds / min(engine.workers, count) + engine.startup_seconds
     return Estimate(count, max(table.total for table in chunks.tables), round(record_bytes), seconds)
 

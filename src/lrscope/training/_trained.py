@@ -46,6 +46,7 @@ class Trainer:
     ----------
     experiment : one of them; its data must have validation samples
     device : ``auto``, ``cpu`` or ``cuda``
+    uses : about how many experiments of this size will be trained, which decides whether compiling pays
 
     Attributes
     ----------
@@ -68,9 +69,9 @@ class Trainer:
     torch.Size([1, 359, 10])
     """
 
-    def __init__(self, experiment: Experiment, device: str = "auto") -> None:
+    def __init__(self, experiment: Experiment, device: str = "auto", *, uses: int = 1) -> None:
         self._device = device_of(device)
-        self._prepared = Prepared(experiment, self._device)
+        self._prepared = Prepared(experiment, self._device, uses)
         self._traced: set[int] = set()
         data = next(iter(self._prepared.sets.values()))
         if data.validation is None:
@@ -83,24 +84,31 @@ class Trainer:
         """How many members are trained at the same time, where there are as many."""
         return fitting(self._device, self._prepared.bytes_each)
 
-    def trace(self, experiment: Experiment) -> None:
-        """Trace what an experiment of this size needs, unless that is done: steps, the last of an epoch, evaluation.
+    def seconds(self, experiment: Experiment) -> float:
+        """Return about how long one core takes for an experiment, without measuring it."""
+        return self._chunks(experiment).seconds()
 
-        Steps with all samples, which may be compiled many at a time, are compiled when they are first trained.
-        """
-        members, batch_size = len(experiment.sweep), experiment.batch_size
-        if members in self._traced:
+    def trace(self, experiment: Experiment) -> None:
+        """Trace what an experiment of this size needs, unless that is done: steps, the last of an epoch, evaluation."""
+        if len(experiment.sweep) in self._traced:
             return
-        last = len(self.learned_targets) % batch_size if batch_size else 0
-        for size in (batch_size, last) if last else (batch_size,):
-            self.one_step(dataclasses.replace(experiment, batch_size=size))
-        self._traced.add(members)
+        self._traced.add(len(experiment.sweep))
+        chunks = self._chunks(experiment)
+        for number, table in enumerate(chunks.tables):
+            ensemble, state, orders = chunks.ensemble(number), chunks.initial_state(number), chunks.orders(number)
+            for step in (0, min(table.per_epoch, table.total) - 1):
+                order = orders.at(step).to(self._device) if experiment.batch_size else None
+                ensemble.step(state, step, 1.0, (), order)
+            ensemble.evaluated(state)
 
     def one_step(self, experiment: Experiment) -> float:
         """Return the seconds of one step of an experiment, with all that is before the first and after the last."""
         began = time.perf_counter()
         deque(self.outputs(dataclasses.replace(experiment, epochs=None, steps=1)), maxlen=0)
         return time.perf_counter() - began
+
+    def _chunks(self, experiment: Experiment) -> Chunks:
+        return Chunks(experiment, self._device, self.at_once, 1, self._prepared, recorded=False)
 
     def outputs(self, experiment: Experiment, progress: Callable[[int, int], None] | None = None) -> Iterator[Trained]:
         """Train an experiment, and yield its members as they were trained together.
@@ -109,7 +117,7 @@ class Trainer:
         ----------
         progress : called after every step with the networks times steps that are done, and of all
         """
-        chunks = Chunks(experiment, self._device, self.at_once, 1, self._prepared, recorded=False)
+        chunks = self._chunks(experiment)
         done = 0
         for number, members in enumerate(chunks.members):
             ensemble, state = chunks.ensemble(number), chunks.initial_state(number)

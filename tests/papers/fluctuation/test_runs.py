@@ -9,7 +9,7 @@ import pytest
 from lrscope import store
 from lrscope.papers.fluctuation import STUDY, Options
 from lrscope.report import Figure, Table
-from lrscope.studies import ONLY, Folder, run
+from lrscope.studies import ONLY, Folder, Where, run
 
 ODD = {
     "two-epochs-of-everything": {
@@ -37,7 +37,7 @@ UGLY = re.compile(r"\bnan\b|\binf\b|\bNone\b|e\+|e-0|\b1 (shape|rate|seed|epoch|
 
 def check_run(options: Options, folder: Folder) -> None:
     """Train, check that every network has an outcome, and that every text, table and figure can be made and read."""
-    assert run("fluctuation", options, folder, command="lrscope run fluctuation", device="cpu")
+    assert run("fluctuation", options, folder, command="lrscope run fluctuation", where=Where("cpu"))
     records = store.open_records(folder.path)
     assert records.sizes["member"] == len(options.shapes) * len(options.lrs) * options.seeds
     results = STUDY.results({ONLY: records}, options)

@@ -12,7 +12,11 @@ import xarray as xr
 from lrscope import store
 
 RUN = ("run", "linearity", "--model", "perceptron", "--replicates", "48", "--epochs", "1")
-SMALL_PIECES = "import lrscope.papers.linearity._local as local; local.most = lambda *_: 4\n"
+SMALL_PIECES = """
+import lrscope.papers.linearity._replicate as module
+module.at_once = lambda *_: 4
+module.PIECE_SECONDS = 0.0
+"""
 """Set-up that trains four replicates at a time."""
 
 
@@ -71,11 +75,11 @@ def test_what_is_done_is_not_done_again(commands, reference, tmp_path):
     assert 0 < len(done) < 12
     log = tmp_path / "trained"
     setup = f"""
-before = local.summed
-def told(replication, replicates, *others):
+before = module.summed
+def logged(replication, replicates, *others):
     open({str(log)!r}, "a").write(f"{{replicates.start}} {{replicates.stop}}\\n")
     return before(replication, replicates, *others)
-local.summed = told
+module.summed = logged
 """
     resumed(commands, folder, setup=setup)
     again = {tuple(map(int, line.split())) for line in log.read_text().splitlines()}
@@ -114,8 +118,7 @@ def test_a_resume_may_choose_another_engine_but_no_other_rate(commands, referenc
     ended = commands.run([*RUN, "--out", folder, "--resume", "--lr", "0.3"])
     assert ended.code == 2
     assert "--resume must have the options of the run; lr was not given, is 0.3." in ended.err
-    setup = "import lrscope.papers.linearity as d; d.Ray = lambda address, device: local.Local(device)\n"
-    resumed(commands, folder, "--engine", "ray", setup=setup)
+    resumed(commands, folder, "--workers", "2")
     check_complete(folder, reference)
 
 

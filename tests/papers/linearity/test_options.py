@@ -61,8 +61,6 @@ def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
         ({"model": ("perceptrn",)}, "Did you mean 'perceptron'?"),
         ({"model": ("cnn", "cnn")}, "model must be a list of different models; got ['cnn', 'cnn']. Name each once."),
         ({"pairing": "paired"}, "pairing must be 'common' or 'independent'; got 'paired'."),
-        ({"engine": "spark"}, "engine must be 'local' or 'ray'; got 'spark'."),
-        ({"address": "host:1"}, "address must be given with --engine ray only; got 'host:1'."),
         ({"root": "there"}, "root must be given for mnist and cifar10 only; got 'there' with digits."),
     ],
 )

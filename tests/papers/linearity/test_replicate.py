@@ -9,7 +9,7 @@ from torch import nn
 from lrscope.data import Digits
 from lrscope.errors import InputError
 from lrscope.optim import Linear
-from lrscope.papers.linearity import Local, Replication, estimate, replicate
+from lrscope.papers.linearity import Replication, estimate, replicate
 from lrscope.papers.linearity._sums import summed
 from lrscope.training import Trainer
 
@@ -90,15 +90,16 @@ def _same(one: xr.Dataset, other: xr.Dataset) -> None:
 @pytest.mark.parametrize("most", [1, 3, 7])
 def test_it_does_not_matter_how_replicates_are_cut(most, monkeypatch):
     whole = replicate(replication())
-    monkeypatch.setattr("lrscope.papers.linearity._local.most", lambda _replication, _trainer: most)
-    _same(replicate(replication()), whole)
+    monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda _replication, _trainer: most)
+    _same(replicate(replication(epochs=2)), whole)
 
 
 def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
-    from lrscope.papers.linearity import _local
+    from lrscope.papers.linearity import _replicate
 
-    monkeypatch.setattr(_local, "most", lambda _replication, _trainer: 2)
-    original, pieces = _local.summed, []
+    monkeypatch.setattr(_replicate, "at_once", lambda _replication, _trainer: 2)
+    monkeypatch.setattr(_replicate, "PIECE_SECONDS", 0.0)
+    original, pieces = _replicate.summed, []
 
     def breaks(asked, piece, *others):
         if len(pieces) == 3:
@@ -106,41 +107,37 @@ def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
         pieces.append(piece)
         return original(asked, piece, *others)
 
-    monkeypatch.setattr(_local, "summed", breaks)
+    monkeypatch.setattr(_replicate, "summed", breaks)
     with pytest.raises(KeyboardInterrupt):
         replicate(replication(), folder=tmp_path)
-    monkeypatch.setattr(_local, "summed", lambda *given: pieces.append(given[1]) or original(*given))
+    monkeypatch.setattr(_replicate, "summed", lambda *given: pieces.append(given[1]) or original(*given))
     resumed = replicate(replication(), folder=tmp_path)
     assert pieces == [range(2), range(2, 4), range(4, 6), range(6, 8), range(8, 10)]
     _same(resumed, replicate(replication()))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
-def test_a_device_that_is_not_there_is_refused_at_once():
-    with pytest.raises(
-        InputError, match=r"^device must be a device of this machine; got 'cuda'\. PyTorch finds no CUDA"
-    ):
-        Local("cuda")
-    with pytest.raises(InputError, match=r"^device must be auto, cpu or cuda; got 'gpu'"):
-        Local("gpu")
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match=r"^device must be a device of this machine; got 'cuda'"):
+        replicate(replication(), device="cuda")
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
 @pytest.mark.parametrize("batch_size", [16, 24])  # of 64 samples: the last batch is whole, or smaller than the others
-def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size, monkeypatch):
+def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size):
     asked = replication(pairing=pairing, batch_size=batch_size)
     trainer = Trainer(asked.experiments(range(1))[0], "cpu")
-    graphs = trainer._prepared.graphs._traced
     trainer.trace(asked.experiments(range(10))[0])
-    before = set(graphs)
+    before = list(trainer._prepared.graphs)
     summed(asked, range(10), trainer)
-    assert set(graphs) == before != set()
+    assert before
+    assert all(one is other for one, other in zip(trainer._prepared.graphs, before, strict=True))
 
 
 @pytest.mark.parametrize(("pairing", "seconds"), [("common", 7.0), ("independent", 21.0)])
 def test_an_estimate_counts_what_is_before_the_first_step_and_behind_the_last(pairing, seconds, monkeypatch):
     monkeypatch.setattr(Trainer, "one_step", lambda *_: 7.0)
-    monkeypatch.setattr("lrscope.papers.linearity._estimate.most", lambda *_: 5)
+    monkeypatch.setattr("lrscope.papers.linearity._estimate.at_once", lambda *_: 5)
     asked = replication(data=Digits(samples=16, val_samples=20), epochs=1, replicates=10, pairing=pairing)
     found = estimate(asked, "cpu")
     assert found.steps == 1

@@ -11,8 +11,7 @@ from torch import nn
 from lrscope.errors import InputError
 from lrscope.models import CNN, FastResNet, Imported
 from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
-from lrscope.papers import linearity
-from lrscope.papers.linearity import Local, Options, engine, experiments
+from lrscope.papers.linearity import Options, experiments
 
 OWN = """
 import numpy as np
@@ -118,9 +117,3 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(chosen, se
     with pytest.raises(InputError) as caught:
         experiments(Options(**{"replicates": 8, **chosen}))
     assert sentence in str(caught.value)
-
-
-def test_an_engine_is_this_machine_or_ray(monkeypatch):
-    assert isinstance(engine(Options(), "cpu"), Local)
-    monkeypatch.setattr(linearity, "Ray", lambda address, device: ("ray", address, device), raising=False)
-    assert engine(Options(engine="ray", address="host:1"), "cpu") == ("ray", "host:1", "cpu")

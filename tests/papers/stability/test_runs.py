@@ -10,7 +10,7 @@ import pytest
 from lrscope import store
 from lrscope.cli import main
 from lrscope.papers.stability import Options
-from lrscope.studies import Folder, cost, run, study
+from lrscope.studies import Folder, Where, cost, run, study
 from lrscope.training import Estimate
 
 RUN = ["run", "stability"]
@@ -115,12 +115,12 @@ def test_without_options_it_is_the_published_configurations():
 
 
 def test_the_cost_of_several_experiments_is_their_sum(monkeypatch, capsys):
-    measured = cost("stability", Options(**SMALL), "cpu")
+    measured = cost("stability", Options(**SMALL), Where("cpu"))
     assert (measured.members, measured.steps) == (2 * 2, 12)
     assert measured.seconds > 0
     monkeypatch.setattr(
         "lrscope.studies._run.estimate",
-        lambda experiment, device: Estimate(len(experiment.sweep), experiment.epochs, 10**6, 2.0),
+        lambda experiment, **_where: Estimate(len(experiment.sweep), experiment.epochs, 10**6, 2.0),
     )
     experiments = study("stability").experiments(Options())
     networks = sum(len(each.sweep) for each in experiments.values())
@@ -134,7 +134,7 @@ def test_the_progress_of_several_experiments_is_one(tmp_path):
     told: list[tuple[int, int]] = []
     folder = Folder(tmp_path / "run")
     options = Options(**SMALL)
-    assert run("stability", options, folder, command="-", device="cpu", progress=lambda *now: told.append(now))
+    assert run("stability", options, folder, command="-", where=Where("cpu"), progress=lambda *now: told.append(now))
     done, totals = zip(*told, strict=True)
     assert set(totals) == {2 * 2 * 12}  # networks and steps of both experiments
     assert list(done) == sorted(done)

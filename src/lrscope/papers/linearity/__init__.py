@@ -12,7 +12,6 @@ returns its sums, `estimate` says beforehand what that costs.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lrscope.errors import InputError
 from lrscope.papers.linearity._claims import claims
 from lrscope.papers.linearity._options import Options
 from lrscope.papers.linearity._report import sections
@@ -22,21 +21,15 @@ from lrscope.studies import Study
 
 if TYPE_CHECKING:
     from lrscope.papers.linearity._estimate import estimate
-    from lrscope.papers.linearity._local import Local
-    from lrscope.papers.linearity._ray import Ray
-    from lrscope.papers.linearity._replicate import Engine, Replicating, replicate
+    from lrscope.papers.linearity._replicate import Replicating, replicate
     from lrscope.papers.linearity._replication import Replication
-    from lrscope.papers.linearity._replications import engine, experiments, stream
+    from lrscope.papers.linearity._replications import experiments, stream
 
 __all__ = [
     "STUDY",
-    "Engine",
-    "Local",
     "Options",
-    "Ray",
     "Replicating",
     "Replication",
-    "engine",
     "estimate",
     "experiments",
     "replicate",
@@ -44,12 +37,8 @@ __all__ = [
 ]
 
 _FILES = {
-    "Engine": "_replicate",
-    "Local": "_local",
-    "Ray": "_ray",
     "Replicating": "_replicate",
     "Replication": "_replication",
-    "engine": "_replications",
     "estimate": "_estimate",
     "experiments": "_replications",
     "replicate": "_replicate",
@@ -59,20 +48,10 @@ _FILES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Return what needs PyTorch when it is asked for.
-
-    Raises
-    ------
-    InputError : the engine is Ray, which is not installed.
-    """
+    """Return what needs PyTorch when it is asked for."""
     if name not in _FILES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "ray":
-            raise
-        raise InputError('Ray must be installed for this engine. Write: pip install "lrscope[ray]"') from None
+    return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
 
 
 def _late(name: str) -> Any:
@@ -91,8 +70,7 @@ STUDY = Study(
     claims=claims,
     summary=summary,
     sections=sections,
-    resumable=frozenset({"engine", "address", "price"}),
-    engine=_late("engine"),
+    resumable=frozenset({"price"}),
     stream=_late("stream"),
     estimate=_late("estimate"),
     unit="trainings",

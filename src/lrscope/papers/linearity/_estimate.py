@@ -3,17 +3,23 @@
 import torch
 
 from lrscope.data import Arrays
-from lrscope.papers.linearity._local import most
+from lrscope.engines import Engine
 from lrscope.papers.linearity._replication import Replication
 from lrscope.papers.linearity._sums import has_classes
-from lrscope.training import Estimate, Trainer
+from lrscope.training import Estimate, Trainer, worth_starting
 from lrscope.training import estimate as of_experiment
 
 _SCALARS, _SCALARS_OF_CLASSES = 4, 5
 """Numbers of a rate and batch that have no further dimension."""
 
 
-def estimate(replication: Replication, device: str = "auto") -> Estimate:
+def at_once(replication: Replication, trainer: Trainer) -> int:
+    """Return how many replicates are trained at the same time."""
+    members = len(replication.lrs) if replication.pairing == "common" else 1
+    return max(1, trainer.at_once // members)
+
+
+def estimate(replication: Replication, device: str = "auto", engine: Engine | None = None) -> Estimate:
     """Return what a replication will cost on this machine.
 
     Counted are making the networks, all steps, and their outputs in the end; tracing, which takes seconds once
@@ -22,6 +28,7 @@ def estimate(replication: Replication, device: str = "auto") -> Estimate:
     Parameters
     ----------
     device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    engine : where it will be trained; in this process by default
 
     Returns
     -------
@@ -40,12 +47,14 @@ def estimate(replication: Replication, device: str = "auto") -> Estimate:
     120000
     """
     trainer = Trainer(replication.experiments(range(1))[0], device)
-    some = range(min(replication.replicates, most(replication, trainer)))
+    some = range(min(replication.replicates, at_once(replication, trainer)))
     experiments = replication.experiments(some)
     parts = [of_experiment(experiment, device=device) for experiment in experiments]
     trainer.trace(experiments[0])
     further = (part.seconds * (1 - 1 / part.steps) for part in parts)
     seconds = (sum(further) + sum(map(trainer.one_step, experiments))) * replication.replicates / len(some)
+    if engine and worth_starting(engine, seconds, len(replication)):
+        seconds = seconds / engine.workers + engine.startup_seconds
     return Estimate(len(replication), parts[0].steps, _bytes_of(replication), seconds)
 
 

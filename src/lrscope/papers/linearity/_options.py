@@ -59,10 +59,6 @@ class Options:
     """passes through the data; 8 by default, 10 for resnet"""
     batch_size: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
     """samples a step; 64 by default, 1024 for resnet"""
-    engine: Annotated[Literal["local", "ray"], tyro.conf.arg(metavar="{local,ray}")] = "local"
-    """where to train: on all cores of this machine or its GPU, or on a Ray cluster"""
-    address: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
-    """with ray: of the cluster, as host:port; one of this machine's own cores by default"""
     price: Annotated[Price | None, tyro.conf.arg(metavar="NUMBER")] = None
     """of an hour of a worker, in any currency: the report then gives the cost of as many trainings as the source's"""
 
@@ -95,8 +91,6 @@ class Options:
     def _consistent(self) -> "Options":
         if self.data not in ("mnist", "cifar10") and self.root is not None:
             raise InputError(f"root must be given for mnist and cifar10 only; got {self.root!r} with {self.data}.")
-        if self.engine != "ray" and self.address is not None:
-            raise InputError(f"address must be given with --engine ray only; got {self.address!r}.")
         for model in self.networks.values():
             self.rates(model).check()
         return self

@@ -9,13 +9,12 @@ from typing import Any
 import torch
 
 from lrscope.data import Arrays, DataSet, data_set
+from lrscope.engines import Engine
 from lrscope.errors import must_be
 from lrscope.models import CNN, MLP, FastResNet, Imported
 from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
-from lrscope.papers import linearity
-from lrscope.papers.linearity._local import Local
 from lrscope.papers.linearity._options import Options
-from lrscope.papers.linearity._replicate import Engine, Replicating
+from lrscope.papers.linearity._replicate import Replicating
 from lrscope.papers.linearity._replication import Replication
 from lrscope.studies._samples import checked, has_classes
 from lrscope.training import estimate
@@ -74,21 +73,16 @@ def experiments(options: Options) -> dict[str, Replication]:
     return {name: _replication(options, data, model, samples) for name, model in options.networks.items()}
 
 
-def stream(replication: Replication, engine: Engine, folder: Path, progress: Callable[[int, int], None]) -> Replicating:
+def stream(
+    replication: Replication,
+    *,
+    device: str,
+    engine: Engine | None,
+    folder: Path,
+    progress: Callable[[int, int], None],
+) -> Replicating:
     """Return the training of a replication, as the runner of studies takes it."""
-    return Replicating(replication, engine, folder, progress)
-
-
-def engine(options: Options, device: str) -> Engine:
-    """Return what trains: this machine, or a Ray cluster.
-
-    Raises
-    ------
-    InputError : Ray is not installed, or does not answer at the address, or there is no such device.
-    """
-    if options.engine == "local":
-        return Local(device)
-    return linearity.Ray(options.address, device=device)
+    return Replicating(replication, engine=engine, folder=folder, progress=progress, device=device)
 
 
 def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arrays, Arrays]) -> Replication:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,41 +49,25 @@ class Sums:
 NOTHING = Sums({})
 
 
-def summed(
-    replication: Replication, replicates: range, trainer: Trainer, progress: Callable[[int], None] = lambda _done: None
-) -> Sums:
+def summed(replication: Replication, replicates: range, trainer: Trainer) -> Sums:
     """Train some replicates at every rate, and return their sums.
 
     Parameters
     ----------
     trainer : of any experiment of the replication
-    progress : called with the trainings that are done
     """
     experiments = replication.experiments(replicates)
     trainer.trace(experiments[0])
     began = time.perf_counter()
     members: Values = {}
-    shape, before = (len(replication.lrs), len(replicates)), 0
+    shape = len(replication.lrs), len(replicates)
     for experiment in experiments:
-        trainings = _Trainings(progress, before, len(experiment.sweep))
-        for trained in trainer.outputs(experiment, trainings.told):
+        for trained in trainer.outputs(experiment):
             _arrange(members, _measured(trained, trainer), _places(trained, replication, replicates), shape)
-        before += len(experiment.sweep)
     members[SECONDS] = np.full(shape, (time.perf_counter() - began) / math.prod(shape))
     batch_of = replication.batch_of(np.arange(replicates.start, replicates.stop))
     of_batch = {int(batch): {name: each[:, batch_of == batch] for name, each in members.items()} for batch in batch_of}
     return Sums({batch: _total(values, replication.pairing == "common") for batch, values in of_batch.items()})
-
-
-class _Trainings:
-    """Turns the steps that an experiment tells of into trainings, on top of those of the experiments before it."""
-
-    def __init__(self, progress: Callable[[int], None], before: int, members: int) -> None:
-        self._progress, self._before, self._members = progress, before, members
-
-    def told(self, done: int, total: int) -> None:
-        """Take what a training tells: networks times steps that are done, and of all."""
-        self._progress(self._before + self._members * done // total)
 
 
 def _measured(trained: Trained, trainer: Trainer) -> Values:
