@@ -6,6 +6,7 @@ named in one sentence.
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,16 @@ from typing import Any
 import numpy as np
 
 from lrscope.errors import InputError
-from lrscope.report import Progress, Report, write
+from lrscope.report import Progress, Report, Section, write
 from lrscope.studies import _recorded_chapters as chapters
 from lrscope.studies import _recorded_lives as lives
 from lrscope.studies import _recorded_movement as movement
-from lrscope.studies._findings import Chapter, Findings
-from lrscope.studies._old import _section
 from lrscope.studies._recorded_summary import summary
 from lrscope.studies._recorded_view import View, opened
 
 QUESTION = "What happened inside the network while it learned?"
 AGAIN = "This command reads the records again and writes this report."
-CHAPTERS: Mapping[str, Callable[[View], Chapter | str]] = {
+SECTIONS: Mapping[str, Callable[[View], Section | str]] = {
     "Training": chapters.training,
     "Gradients by layer": chapters.gradients,
     "Fluctuations": movement.fluctuations,
@@ -32,7 +31,7 @@ CHAPTERS: Mapping[str, Callable[[View], Chapter | str]] = {
     "Life of the neurons": lives.life,
     "What was recorded": chapters.recorded,
 }
-"""Title -> what makes the chapter, or says in a sentence why there is none."""
+"""Title -> what makes the section, or says in a sentence why there is none."""
 _DESCRIBED = ("experiment", "recorder")
 """Entries of the metadata that say what was trained, or what was asked of a recorder."""
 _RESULTS = ("figures/*.png", "figures/*.svg", "tables/*.csv")
@@ -60,24 +59,33 @@ def write_records_report(files: Sequence[str | PathLike[str]], progress: Progres
         progress("Analysing", 0, 0)
     view = opened(paths)
     with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
-        findings = recorded_findings(view)
+        report = records_report(view)
     folder = paths[0].with_name(f"{paths[0].stem}-report")
     if (folder / "report.html").exists():
         for pattern in _RESULTS:
             for old in folder.glob(pattern):
                 old.unlink(missing_ok=True)
-    sections = [_section(chapter) for chapter in findings.chapters]
-    return write(_page(view, findings, sections, paths), folder, progress)
+    return write(replace(report, command=shlex.join(["lrscope", "report", *map(str, paths)])), folder, progress)
 
 
-def recorded_findings(view: View) -> Findings:
-    """Return everything that the records tell: a chapter for each thing, and one for what is missing."""
-    made = {title: _attempted(title, make, view) for title, make in CHAPTERS.items()}
-    told = [chapter for chapter in made.values() if isinstance(chapter, Chapter)]
-    missing = [sentence for sentence in made.values() if isinstance(sentence, str)]
+def records_report(view: View) -> Report:
+    """Return everything that the records say: a section for each thing, and one for what is missing."""
+    attempts = [_attempted(title, make, view) for title, make in SECTIONS.items()]
+    sections = [section for section in attempts if isinstance(section, Section)]
+    missing = [sentence for sentence in attempts if isinstance(sentence, str)]
     if missing:
-        told.append(Chapter("What is left out", "\n\n".join(missing)))
-    return Findings(f"Records of {_names(view)}", QUESTION, summary(view), (), told)
+        sections.append(Section("What is left out", "\n\n".join(missing)))
+    metadata = view.metadata
+    return Report(
+        title=f"Records of {_names(view)}",
+        question=QUESTION,
+        summary=summary(view),
+        claims=(),
+        sections=sections,
+        experiment=next((entry for entry in map(metadata.get, _DESCRIBED) if isinstance(entry, Mapping)), {}),
+        metadata={**_texts(metadata.get("versions")), **_texts(metadata.get("machine"))},
+        again=AGAIN,
+    )
 
 
 def _names(view: View) -> str:
@@ -85,28 +93,12 @@ def _names(view: View) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} other files"
 
 
-def _attempted(title: str, make: Callable[[View], Chapter | str], view: View) -> Chapter | str:
-    """Return a chapter, or in a sentence why there is none."""
+def _attempted(title: str, make: Callable[[View], Section | str], view: View) -> Section | str:
+    """Return a section, or in a sentence why there is none."""
     try:
         return make(view)
     except InputError as error:  # recorded in a way that the analysis cannot use: layers at different steps, say
         return f"{title} is left out: {error}"
-
-
-def _page(view: View, findings: Findings, sections: Sequence[Any], paths: Sequence[Path]) -> Report:
-    metadata = view.metadata
-    named = {**_texts(metadata.get("versions")), **_texts(metadata.get("machine"))}
-    return Report(
-        title=findings.title,
-        question=findings.question,
-        summary=findings.summary,
-        claims=(),
-        sections=sections,
-        experiment=next((found for found in map(metadata.get, _DESCRIBED) if isinstance(found, Mapping)), {}),
-        command=shlex.join(["lrscope", "report", *map(str, paths)]),
-        metadata=named,
-        again=AGAIN,
-    )
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -1,28 +1,19 @@
 """Chapters of the report of any file of records. Each returns itself, or a sentence on why it is not there."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 import xarray as xr
 
 from lrscope import analysis, figures
-from lrscope.records import VALUES, on_grid, step_dimension
-from lrscope.report._old import Interactive
+from lrscope.records import VALUES, on_grid
+from lrscope.report import Figure, Section
 from lrscope.studies import _recorded_tables as tables
-from lrscope.studies._findings import Chapter, Listed, Still
 from lrscope.studies._recorded_view import View, has_one_step, thinned
-from lrscope.studies._recorded_words import band, few, of_all, ordinal, read_of, with_unit
-
-COLUMNS = 400
-"""Points of a curve to zoom into at most."""
-FAR = 1e9
-"""What spans more is not for zooming into: its axis would have too many labels."""
-MENU = 6
-"""Curves that can be chosen to zoom into."""
+from lrscope.studies._recorded_words import band, drawing, few, of_all, ordinal, read_of
 
 
-def training(view: View) -> Chapter | str:
+def training(view: View) -> Section | str:
     """Show everything that is one number a step, and how every network ended."""
     names = view.scalars()
     if not names:
@@ -32,31 +23,25 @@ def training(view: View) -> Chapter | str:
     listed = tables.networks(view, arrays, outcome)
     curves = {name: array for name, array in arrays.items() if not has_one_step(array)}
     if not curves:
-        return Chapter("Training", "One step was recorded: there are no curves.", [listed])
-    items, most = _curves(view, curves, outcome)
+        return Section("Training", "One step was recorded: there are no curves.", [listed])
+    figure, most = _curves(view, curves, outcome)
     text = f"Of long records every {ordinal(most)} step is drawn." if most > 1 else ""
-    return Chapter("Training", text, [*items, listed])
+    return Section("Training", text, [figure, listed])
 
 
-def _curves(
-    view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset | None
-) -> tuple[list[Still | Listed | Interactive], int]:
-    """Return the curves, drawn and to zoom into, and of how many recorded steps one is drawn."""
+def _curves(view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset | None) -> tuple[Figure, int]:
+    """Return the curves, and of how many recorded steps one is drawn."""
     short = {name: thinned(few(array)) for name, array in arrays.items()}
     log = [name for name, array in arrays.items() if _varies_by_factors(name, array)]
     summaries = {name: analysis.over_seeds(array, log=name in log) for name, (array, _) in short.items()}
     diverged_at = None if outcome is None else few(outcome["diverged_at"])
-    draw = partial(figures.scalar_panels, summaries, diverged_at, log)
+    draw = drawing(figures.scalar_panels, summaries, diverged_at, log)
     caption = f"Over the steps{band(view)}.{of_all(next(iter(arrays.values())))}"
-    still = Still("training", "Every recorded number of the network", caption, draw)
-    items: list[Still | Listed | Interactive] = [still]
-    zoomed = [name for name, array in arrays.items() if not _spans(array, FAR)][:MENU]
-    if zoomed:
-        items.append(_zoom({name: few(arrays[name]) for name in zoomed}))
-    return items, max(every for _, every in short.values())
+    figure = Figure("training", "Every recorded number of the network", caption, draw)
+    return figure, max(every for _, every in short.values())
 
 
-def gradients(view: View) -> Chapter | str:
+def gradients(view: View) -> Section | str:
     """Show the norm of the gradient of each layer."""
     recorded = [name for name in analysis.GRADIENTS if VALUES in view.statistics(name)]
     if not recorded:
@@ -64,37 +49,19 @@ def gradients(view: View) -> Chapter | str:
     some, every = view.some(*recorded)
     norms = on_grid(analysis.layer_norms(some, recorded)).assign_attrs(long_name="norm of the gradient")
     if has_one_step(norms):
-        return Chapter("Gradients by layer", "One step was recorded.", [tables.norms(norms)])
+        return Section("Gradients by layer", "One step was recorded.", [tables.norms(norms)])
     short, again = thinned(few(norms))
     summary = analysis.over_seeds(short, log=True)
     of = " and ".join(name.replace("_", " ") for name in recorded)
     caption = f"Norm of the {of} of each layer{band(view)}.{of_all(norms)}"
-    draw = partial(figures.curve_panels, summary, "layer")
-    still = Still("gradients", "Gradients by layer", caption, draw)
-    return Chapter("Gradients by layer", read_of(every * again), [still, tables.norms(norms)])
+    draw = drawing(figures.curve_panels, summary, "layer")
+    still = Figure("gradients", "Gradients by layer", caption, draw)
+    return Section("Gradients by layer", read_of(every * again), [still, tables.norms(norms)])
 
 
-def recorded(view: View) -> Chapter | str:
+def recorded(view: View) -> Section | str:
     """Say what the files hold, at which steps, and what it has cost."""
-    return Chapter("What was recorded", tables.cost(view), [tables.quantities(view), tables.layers(view)])
-
-
-def _zoom(arrays: Mapping[str, xr.DataArray]) -> Interactive:
-    """Return the curves of one cadence with a menu."""
-    dim = step_dimension(next(iter(arrays.values())))
-    chosen = {name: thinned(array, COLUMNS)[0] for name, array in arrays.items() if dim in array.dims}
-    texts = [with_unit(name, array) for name, array in chosen.items()]
-    names = xr.DataArray([text[:1].upper() + text[1:] for text in texts], dims="quantity", name="quantity")
-    means = [
-        analysis.over_seeds(array.assign_attrs(long_name="", units="1"), log=_varies_by_factors(name, arrays[name]))
-        for name, array in chosen.items()
-    ]
-    summary = xr.concat(means, names, coords="minimal", compat="override", combine_attrs="drop_conflicts")
-    return Interactive(
-        "Curves, to zoom into",
-        "Choose a quantity, which the menu names with its unit; hover for values.",
-        figures.interactive_curves(summary, "quantity"),
-    )
+    return Section("What was recorded", tables.cost(view), [tables.quantities(view), tables.layers(view)])
 
 
 def _varies_by_factors(name: str, array: xr.DataArray) -> bool:
@@ -103,6 +70,6 @@ def _varies_by_factors(name: str, array: xr.DataArray) -> bool:
 
 
 def _spans(array: xr.DataArray, factor: float = 10) -> bool:
-    """Tell what is easier to read on a logarithmic axis: positive, and over more than a factor."""
+    """Tell whether an array is positive and spans more than a factor: easier to read on a logarithmic axis."""
     finite = array.where(np.isfinite(array))
     return bool(finite.min() > 0) and bool(finite.max() > factor * finite.min())

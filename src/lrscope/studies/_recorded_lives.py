@@ -1,25 +1,24 @@
 """The chapter on the lives of neurons in the report of any file of records."""
 
-from functools import partial
 from math import ceil
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
 from lrscope import analysis, figures
 from lrscope.records import on_grid, step_dimension
+from lrscope.report import Figure, Section
 from lrscope.studies import _recorded_tables as tables
-from lrscope.studies._findings import Chapter, Still
 from lrscope.studies._recorded_view import LR, SEED, View, thinned
-from lrscope.studies._recorded_words import MOST, band, evenly, few, of_all, rate_text, read_of
+from lrscope.studies._recorded_words import MOST, band, drawing, evenly, few, of_all, rate_text, read_of
 from lrscope.studies._words import percent
 
 COLUMNS = 400
 """Columns of an image at most."""
 
 
-def life(view: View) -> Chapter | str:
+def life(view: View) -> Section | str:
     """Show who is born, dies and comes back."""
     if not view.has("activations"):
         return "Dead neurons are left out: activations were not recorded (with the probe Activations)."
@@ -35,7 +34,7 @@ def life(view: View) -> Chapter | str:
         f"A neuron is born at the first recorded step at which a sample activates it, and dead while none does{rule}. "
         f"Only the samples of the recorded batches count. {_signed(view)}{read_of(every)}"
     )
-    return Chapter("Life of the neurons", text, [*stills, tables.lives(lives)])
+    return Section("Life of the neurons", text, [*stills, tables.lives(lives)])
 
 
 def _signed(view: View) -> str:
@@ -49,16 +48,16 @@ def _signed(view: View) -> str:
     return f"Activations of {which} go below 0; neurons that are not silent but saturated are not counted. "
 
 
-def _dead(view: View, lives: xr.Dataset) -> Still:
+def _dead(view: View, lives: xr.Dataset) -> Figure:
     silent = (lives["state"] != 1).where(lives["state"].notnull()).assign_attrs(long_name="neurons without life")
     share = analysis.share(silent)
     short, _ = thinned(few(share))
-    draw = partial(figures.curve_panels, analysis.over_seeds(short, bounds=(0, 1)), "layer", log=False)
+    draw = drawing(figures.curve_panels, analysis.over_seeds(short, bounds=(0, 1)), "layer", log=False)
     caption = f"Share of the neurons of each layer that are dead, or not born yet{band(view)}.{of_all(share)}"
-    return Still("dead", "Dead neurons", caption, draw)
+    return Figure("dead", "Dead neurons", caption, draw)
 
 
-def _activity(view: View, lives: xr.Dataset) -> list[Still]:
+def _activity(view: View, lives: xr.Dataset) -> list[Figure]:
     """Return the activity of every neuron, for one network a rate; nothing where active shares were not recorded."""
     if "active" not in view.statistics("activations"):
         return []
@@ -71,7 +70,7 @@ def _activity(view: View, lives: xr.Dataset) -> list[Still]:
         maps[_rate_title(lives.isel({LR: place, SEED: 0}))] = of_rate
     which = ", of the first network of each learning rate" if view.networks > 1 else ""
     caption = f"Share of the samples that activate each neuron{which}; in the titles: how many are dead at the end."
-    return [Still("activity", "Activity of every neuron", caption, partial(figures.activity_maps, maps))]
+    return [Figure("activity", "Activity of every neuron", caption, drawing(figures.activity_maps, maps))]
 
 
 def _rate_title(lives: xr.Dataset) -> str:
@@ -80,32 +79,32 @@ def _rate_title(lives: xr.Dataset) -> str:
     return f"lr {rate_text(lives[LR].item())}: {percent(gone)} dead"
 
 
-def _survival(view: View, lives: xr.Dataset) -> Still:
+def _survival(view: View, lives: xr.Dataset) -> Figure:
     summary = analysis.survival(lives, "layer")
     dim = step_dimension(summary)
     every = max(1, ceil(summary.sizes[dim] / COLUMNS))
-    draw = partial(figures.survival_panels, few(summary).isel({dim: slice(None, None, every)}))
+    draw = drawing(figures.survival_panels, few(summary).isel({dim: slice(None, None, every)}))
     band = (
         "; bands: 95 % intervals, leaving out one network at a time (Student's t)"
         if view.networks > lives.sizes[LR]
         else ""
     )
     caption = f"Share of the neurons that have not died for good, by Kaplan and Meier{band}.{of_all(summary)}"
-    return Still("survival", "Survival", caption, draw)
+    return Figure("survival", "Survival", caption, draw)
 
 
-def _history(lives: xr.Dataset) -> Still:
+def _history(lives: xr.Dataset) -> Figure:
     """Return the history of the network in which most happened."""
     events = (lives["deaths"] + lives["revivals"]).sum("neuron")
     busiest = events.where(lives["dead_share"].notnull().any("neuron"), -1).argmax(...)
     one = lives.isel({str(dim): int(place) for dim, place in busiest.items()})
     dim = step_dimension(one)
     short = one.isel({dim: slice(None, None, max(1, ceil(one.sizes[dim] / COLUMNS)))})
-    draw = partial(_life_histories, analysis.by_life(short))
+    draw = drawing(_life_histories, analysis.by_life(short))
     which = f" (lr {rate_text(one[LR].item())}, repetition {one[SEED].item()})" if events.size > 1 else ""
     caption = f"Every neuron of the network in which most died and came back{which}: a row each."
-    return Still("lives", "Life histories", caption, draw)
+    return Figure("lives", "Life histories", caption, draw)
 
 
-def _life_histories(lives: xr.Dataset) -> Figure:
+def _life_histories(lives: xr.Dataset) -> Drawing:
     return figures.figure_of(figures.life_histories(lives))

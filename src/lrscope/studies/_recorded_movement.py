@@ -1,15 +1,13 @@
 """The chapters on fluctuation and participation in the report of any file of records."""
 
-from functools import partial
-
 import numpy as np
 import xarray as xr
 
 from lrscope import analysis, figures
+from lrscope.report import Figure, Section
 from lrscope.studies import _recorded_tables as tables
-from lrscope.studies._findings import Chapter, Still
 from lrscope.studies._recorded_view import SEED, View
-from lrscope.studies._recorded_words import evenly, few, interval, of_all, read_of
+from lrscope.studies._recorded_words import drawing, evenly, few, interval, of_all, read_of
 
 THRESHOLD = 0.1
 """A normalised fluctuation below it: inactive."""
@@ -17,7 +15,7 @@ PARTS = 3
 """Parts beside each other in a histogram."""
 
 
-def fluctuations(view: View) -> Chapter | str:
+def fluctuations(view: View) -> Section | str:
     """Show the histogram of fluctuations of each quantity, for one network a rate."""
     moved, every = view.moved
     if not moved:
@@ -29,10 +27,10 @@ def fluctuations(view: View) -> Chapter | str:
         "bias), divided by the largest in its part of the network. "
     )
     first = "Shown is the first network of each learning rate. " if view.networks > 1 else ""
-    return Chapter("Fluctuations", text + first + read_of(every), stills)
+    return Section("Fluctuations", text + first + read_of(every), stills)
 
 
-def taking_part(view: View) -> Chapter | str:
+def taking_part(view: View) -> Section | str:
     """Show the share of inactive neurons of each layer."""
     moved, every = view.moved
     if not moved:
@@ -45,23 +43,23 @@ def taking_part(view: View) -> Chapter | str:
         f"Share of the neurons of each layer with a normalised fluctuation below {THRESHOLD:g}{interval(view)}."
         f"{of_all(largest)}"
     )
-    still = Still("inactive", "Inactive neurons", caption, partial(figures.inactive_panels, summaries))
-    return Chapter("Taking part", read_of(every), [still, tables.participation(found)])
+    still = Figure("inactive", "Inactive neurons", caption, drawing(figures.inactive_panels, summaries))
+    return Section("Taking part", read_of(every), [still, tables.participation(found)])
 
 
 def _missing(what: str) -> str:
     return f"{what} left out: that takes weights, biases, gradients or activations of two recorded steps or more."
 
 
-def _histogram(quantity: str, values: xr.DataArray) -> Still:
+def _histogram(quantity: str, values: xr.DataArray) -> Figure:
     """Return the histogram of one network a rate; of many parts a few, evenly chosen."""
     first = few(values).isel({SEED: 0})
     parts = np.array(list(dict.fromkeys(first["part"].values.tolist())))
     chosen = parts[evenly(len(parts), PARTS)]
     inside = first.isel(neuron=np.flatnonzero(np.isin(first["part"].values, chosen)))
     words = quantity.replace("_", " ")
-    draw = partial(figures.fluctuation_histogram, inside, analysis.binned(inside), None, words)
+    draw = drawing(figures.fluctuation_histogram, inside, analysis.binned(inside), None, words)
     some = f" Shown are {len(chosen)} of {len(parts)} parts." if len(chosen) < len(parts) else ""
     caption = "Histogram of the neurons by normalised fluctuation, and the number of neurons in three ranges."
     caption += some + of_all(values)
-    return Still(f"fluctuation_{quantity}", f"Fluctuation of the {words}", caption, draw)
+    return Figure(f"fluctuation_{quantity}", f"Fluctuation of the {words}", caption, draw)

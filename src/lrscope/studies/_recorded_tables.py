@@ -1,15 +1,15 @@
 """The tables of the report of any file of records."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
-from lrscope.report._old import Table
+from lrscope.report import Table
 from lrscope.studies._cells import number, places
-from lrscope.studies._findings import Listed
 from lrscope.studies._recorded_view import LR, SEED, TIMES, View, has_one_step
 from lrscope.studies._recorded_words import with_unit
 from lrscope.studies._words import percent, short
@@ -17,7 +17,12 @@ from lrscope.studies._words import percent, short
 MEGA = 1e6
 
 
-def networks(view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset | None) -> Listed:
+def _table(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str = "") -> Table:
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    return Table(name, title, lambda _results: frame, note=note)
+
+
+def networks(view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset | None) -> Table:
     """Return a row a network: its place in the sweep, how it ended, and the last value of every curve."""
     rows = []
     for member in range(view.networks):
@@ -27,10 +32,10 @@ def networks(view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset
     ends = ("outcome", "diverged at step") if outcome is not None else ()
     columns = ("network", *view.labels, *ends, *(f"last {with_unit(name, array)}" for name, array in arrays.items()))
     note = "Last: the last recorded value that is a number."
-    return Listed("networks", Table("Every network", columns, rows, note))
+    return _table("networks", "Every network", columns, rows, note)
 
 
-def norms(found: xr.DataArray) -> Listed:
+def norms(found: xr.DataArray) -> Table:
     """Return the norm of each layer: at the first and the last step, and the middle one of all."""
     columns = ("layer", "lr", "first", "median", "largest", "last")
     rows = []
@@ -38,12 +43,10 @@ def norms(found: xr.DataArray) -> Listed:
         curve = found.sel(place).mean(SEED).dropna(step_dimension(found))
         several = (curve[0], curve.median(), curve.max(), curve[-1]) if curve.size else [np.nan] * 4
         rows.append((*place.values(), *map(number, several)))
-    return Listed(
-        "gradient_norms", Table("Gradient norms by layer", columns, rows, "Mean over the networks of a rate.")
-    )
+    return _table("gradient_norms", "Gradient norms by layer", columns, rows, "Mean over the networks of a rate.")
 
 
-def participation(found: Mapping[str, xr.Dataset]) -> Listed:
+def participation(found: Mapping[str, xr.Dataset]) -> Table:
     """Return the share of inactive neurons: a row a quantity, layer and rate."""
     columns = ("quantity", "layer", "lr", "neurons", "share inactive")
     rows = [
@@ -56,12 +59,10 @@ def participation(found: Mapping[str, xr.Dataset]) -> Listed:
         for quantity, part in found.items()
         for place in places(part["share"], ("layer", LR))
     ]
-    return Listed(
-        "participation", Table("Inactive neurons by layer", columns, rows, "Mean over the networks of a rate.")
-    )
+    return _table("participation", "Inactive neurons by layer", columns, rows, "Mean over the networks of a rate.")
 
 
-def lives(found: xr.Dataset) -> Listed:
+def lives(found: xr.Dataset) -> Table:
     """Return how many neurons were never active, died, came back: a row a layer and rate, all networks together."""
     columns = ("layer", "lr", "neurons", "never active", "ever died", "dead at the end", "deaths", "revivals")
     known = found["dead_share"].notnull()
@@ -80,10 +81,10 @@ def lives(found: xr.Dataset) -> Listed:
         for lr in found[LR].values.tolist()
     ]
     note = "Neurons of all networks of a rate. Dead at the end: at their last recorded step, the never active included."
-    return Listed("lives", Table("Lives of the neurons by layer", columns, rows, note))
+    return _table("lives", "Lives of the neurons by layer", columns, rows, note)
 
 
-def quantities(view: View) -> Listed:
+def quantities(view: View) -> Table:
     """Return what was recorded: a row a quantity, statistic and cadence."""
     columns = ("quantity", "statistic", "layers", "numbers a step", "steps", "first", "last", "every", "MB")
     packed = _packed(view)
@@ -98,10 +99,10 @@ def quantities(view: View) -> Listed:
         for group, names in groups.items()
     ]  # fmt: skip
     note = "Every: steps from one record to the next, at the median. MB: in the files, compressed."
-    return Listed("recorded", Table("What was recorded", columns, rows, note))
+    return _table("recorded", "What was recorded", columns, rows, note)
 
 
-def layers(view: View) -> Listed:
+def layers(view: View) -> Table:
     """Return a row a layer: its neurons, and which quantities were recorded of it."""
     found: dict[str, dict[str, Any]] = {}
     for array in view.records.values():
@@ -112,7 +113,7 @@ def layers(view: View) -> Listed:
             sizes = [size for dim, size in array.sizes.items() if str(dim).startswith("neuron_")]
             row["neurons"] = sizes[0] if sizes else row["neurons"]
     rows = [(layer, row["part"], row["neurons"], ", ".join(row["quantities"])) for layer, row in found.items()]
-    return Listed("layers", Table("The layers", ("layer", "part", "neurons", "recorded"), rows))
+    return _table("layers", "The layers", ("layer", "part", "neurons", "recorded"), rows)
 
 
 def cost(view: View) -> str:

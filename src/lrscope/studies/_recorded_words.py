@@ -1,10 +1,11 @@
 """Words and choices that the chapters of a report of any file of records share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure as Drawing
 
 from lrscope.records import Labelled
 from lrscope.studies._recorded_view import LR, View
@@ -13,6 +14,16 @@ from lrscope.studies._words import rate
 MOST = {LR: 8, "layer": 16}
 """Learning rates and layers that are shown one by one at most; of more some are chosen evenly."""
 _NAMES = {LR: "learning rates", "layer": "layers"}
+
+
+def drawing(draw: Callable[..., Drawing], *arguments: Any, **options: Any) -> Callable[[xr.DataTree], Drawing]:
+    """Return what draws a figure of arguments that are known already; `arguments` of the function holds them."""
+
+    def drawn(_results: xr.DataTree) -> Drawing:
+        return draw(*arguments, **options)
+
+    drawn.arguments = arguments  # type: ignore[attr-defined]
+    return drawn
 
 
 def few(array: Labelled) -> Labelled:
@@ -46,7 +57,7 @@ def with_unit(name: str, array: xr.DataArray) -> str:
     >>> with_unit("gradient_angle", xr.DataArray(0, attrs={"units": "degrees"})), with_unit("loss", xr.DataArray(0))
     ('gradient angle [degrees]', 'loss')
     """
-    units, words = str(array.attrs.get("units", "1")), name.replace("_", " ")
+    units, words = str(array.attrs.get("units", "1")), name.replace("val_", "validation ").replace("_", " ")
     return words if units in ("1", "") else f"{words} [{units}]"
 
 
