@@ -103,11 +103,11 @@ def life_events(lives: xr.Dataset, by: str = "layer") -> xr.Dataset:
         raise unknown("by", by, ("part", "layer"))
     state = lives["state"]
     known = state.notnull().any(NEURON)
-    found = {}
+    events = {}
     for name, happened in _transitions(state, known).items():
         counts = grouped(happened, by, lambda some: some.sum(NEURON)).where(known)
-        found[name] = labelled(counts.transpose(*state.dims[:-1], by), state, name, "neurons")
-    return dataset(found, lives)
+        events[name] = labelled(counts.transpose(*state.dims[:-1], by), state, name, "neurons")
+    return dataset(events, lives)
 
 
 def by_life(lives: xr.Dataset) -> xr.Dataset:

@@ -126,8 +126,8 @@ def _extreme(records: xr.Dataset, statistic: str) -> xr.DataArray:
         over = element_dims(array)
         return array.min(over, skipna=False) if statistic == "min" else array.max(over, skipna=False)
 
-    found = layers(records, "activations", (statistic, VALUES))
-    return join([as_neurons(in_pieces(array, of_elements), array) for array in found])
+    arrays = layers(records, "activations", (statistic, VALUES))
+    return join([as_neurons(in_pieces(array, of_elements), array) for array in arrays])
 
 
 def _saturated(low: xr.DataArray, high: xr.DataArray, bounds: tuple[float, float], tolerance: float) -> xr.DataArray:

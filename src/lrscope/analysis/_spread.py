@@ -33,9 +33,9 @@ def spread(records: xr.Dataset, quantity: str) -> xr.DataArray:
     ------
     InputError : the quantity was not recorded, or its layers were recorded at different cadences.
     """
-    found = list(layers(records, quantity, STATISTICS))
-    joined = join([layer_spread(array) for array in found])
-    return labelled(joined, records, f"spread of {quantity.replace('_', ' ')}", found[0].attrs["units"])
+    arrays = list(layers(records, quantity, STATISTICS))
+    joined = join([layer_spread(array) for array in arrays])
+    return labelled(joined, records, f"spread of {quantity.replace('_', ' ')}", arrays[0].attrs["units"])
 
 
 def layer_spread(array: xr.DataArray) -> xr.DataArray:
