@@ -27,9 +27,9 @@ def layers(records: xr.Dataset, quantity: str, statistics: Sequence[str]) -> Ite
             if array.attrs["statistic"] == statistic:
                 chosen.setdefault(array.attrs["layer"], array)
     if not chosen:
-        statistics = ", ".join(dict.fromkeys(array.attrs["statistic"] for array in recorded))
+        recorded_as = ", ".join(dict.fromkeys(array.attrs["statistic"] for array in recorded))
         allowed = f"recorded with one of the statistics {', '.join(statistics)}"
-        raise must_be(quantity, allowed, statistics, "Record it with a probe that keeps one of them.")
+        raise must_be(quantity, allowed, recorded_as, "Record it with a probe that keeps one of them.")
     in_order = dict.fromkeys(array.attrs["layer"] for array in recorded)
     return (chosen[layer] for layer in in_order if layer in chosen)
 

@@ -136,9 +136,12 @@ def _name(effect: tuple[Hashable, ...]) -> str:
 
 def _mean_square(ranks: xr.DataArray, effect: tuple[Hashable, ...]) -> float:
     """Return the sum of squares of an effect, divided by its degrees of freedom."""
-    deviation = ranks.mean([name for name in FACTORS if name not in effect])
+    # Plain arrays, for the jackknife does this some hundred times.
+    axes = {name: ranks.get_axis_num(name) for name in FACTORS}
+    others = tuple(axes[name] for name in FACTORS if name not in effect)
+    deviation = ranks.values.mean(axis=others, keepdims=True)
     for name in effect:
-        deviation = deviation - deviation.mean([name])
+        deviation = deviation - deviation.mean(axis=axes[str(name)], keepdims=True)
     freedom = np.prod([ranks.sizes[name] - 1 for name in effect])
     return float((deviation**2).mean()) * ranks.size / float(freedom)
 

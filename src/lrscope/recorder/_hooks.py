@@ -31,7 +31,7 @@ class ActivationHooks:
 
     Attributes
     ----------
-    seconds : spent in the hooks; whoever adds them up sets them to zero
+    seconds : spent in the hooks; the caller that adds them up resets them to 0
     paused : passes are ignored, since the step in hand has its outputs
     """
 

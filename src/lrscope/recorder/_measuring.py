@@ -1,4 +1,4 @@
-"""From a model in somebody's loop to a `Moment`, which the probes measure as they do in an ensemble.
+"""From a model in any training loop to a `Moment`, which the probes measure as they do in an ensemble.
 
 Parameters and gradients are copied before the update, as one vector each; the update is known after it. Only what some
 probe reads is copied: which that is, is noted while each probe measures the first moment.
