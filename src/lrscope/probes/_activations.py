@@ -16,7 +16,7 @@ from lrscope.probes._structure import Layer, Structure, select
 from lrscope.records import VALUES, Variable, identifier
 from lrscope.specification import specification
 
-_NARROW = 2**16
+_NARROW = 2**14
 """Outputs of up to so many elements are measured together."""
 STATISTICS = {
     "mean": "mean over the samples of the {}",
