@@ -220,6 +220,7 @@ def test_adam_divides_by_what_its_update_divides_by():
 
 def test_that_of_a_batch_is_its_curvature_along_its_gradient():
     found = regression(BatchSharpness(), lrs=(0.1,))
+    np.testing.assert_allclose(found.batch_stability_limit, 2 / 0.1)
     torch.manual_seed(0)
     weights = linear().double().weight.detach().numpy()[0]
     targets = np.sin(SQUARES.sum(1))

@@ -228,7 +228,7 @@ def _stability_of_adam(state: State, numbers: Mapping[str, Number]) -> Stability
     return Stability((2 + 2 * beta1) / ((1 - beta1) * numbers["lr"]), divisor)
 
 
-OPTIMIZERS: Mapping[str, UpdateRule] = {
+OPTIMIZERS: Mapping[str, SGD | Adam | AdamW] = {
     "adam": Adam(),
     "adamw": AdamW(),
     "sgd": SGD(),

@@ -63,10 +63,9 @@ class Sharpness(Probe):
         """Return the largest eigenvalue, the limit, and the shares of the neurons."""
         curvature = _given(moment.curvature, "Sharpness")
         value, direction = _largest(curvature, None, state["direction"], self.exact_up_to, self.iterations)
-        limit = _limit(moment)
         values = {
             "sharpness": value,
-            "stability_limit": limit if moment.preconditioner is None else torch.full_like(value, torch.nan),
+            "stability_limit": _plain_limit(moment),
             **shares("sharpness_share", direction.square(), moment.structure),
         }
         return values, {"direction": torch.where(torch.isfinite(value), direction, state["direction"])}
@@ -122,6 +121,7 @@ class PreconditionedSharpness(Probe):
 class BatchSharpness(Probe):
     """How curved the loss of the step's batch is along its own gradient: g' H g / g' g with the batch's g and H.
 
+    ``batch_stability_limit`` is the limit of the update rule as in `Sharpness`, NaN for rules that divide the gradient.
     For gradient descent with minibatches its mean over batches, weighted by g' g, sits at 2 / lr, while the sharpness
     of the whole loss stays below. One step gives one batch; average over steps (``gradient_norm`` gives the weights).
 
@@ -133,20 +133,28 @@ class BatchSharpness(Probe):
     when: Every | LogSpaced | At = Every()
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the label of ``batch_sharpness``."""
-        return (Variable("batch_sharpness", "batch_sharpness", "sharpness of the batch along its gradient"),)
+        """Return the labels of ``batch_sharpness`` and ``batch_stability_limit``."""
+        return (
+            Variable("batch_sharpness", "batch_sharpness", "sharpness of the batch along its gradient"),
+            Variable("batch_stability_limit", "batch_stability_limit", "limit of stability"),
+        )
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
-        """Return the curvature along the gradient."""
+        """Return the curvature along the gradient, and the limit."""
         along = moment.gradient / trees.norm(moment.gradient)
-        curved = _given(moment.batch_curvature, "BatchSharpness").product(along)
-        return {"batch_sharpness": (along * curved).sum()}, state
+        curved = (along * _given(moment.batch_curvature, "BatchSharpness").product(along)).sum()
+        return {"batch_sharpness": curved, "batch_stability_limit": _plain_limit(moment)}, state
 
 
 def _given(curvature: Curvature | None, name: str) -> Curvature:
     if curvature is None:
         raise InputError(f"{name} must be measured with the loss's second derivative; the moment has none.")
     return curvature
+
+
+def _plain_limit(moment: Moment) -> Tensor:
+    """Return the limit of rules that follow the gradient itself; NaN for those that divide it, such as Adam."""
+    return _limit(moment) if moment.preconditioner is None else torch.full_like(moment.loss, torch.nan)
 
 
 def _limit(moment: Moment) -> Tensor:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 
 from lrscope.data import Arrays, DataSet, data_set
 from lrscope.errors import must_be
 from lrscope.models import CNN, Imported
-from lrscope.optim import OPTIMIZERS, Constant, Cosine, Exponential, Linear, loss_function
+from lrscope.optim import OPTIMIZERS, Constant, Cosine, Exponential, Linear, hyperparameters, loss_function
 from lrscope.probes import (
     Accuracy,
     Activations,
@@ -160,7 +161,9 @@ def _probes(options: Options, per_epoch: int, classes: bool) -> tuple[Probe, ...
 
 def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
     """Return the sharpness that belongs to the update rule, of batches, as often as its cost allows; or none."""
-    adaptive = options.optimizer.startswith("adam")
+    rule = OPTIMIZERS[options.optimizer]
+    limit = rule.stability(rule.init(torch.zeros(1)), {"lr": 1.0, **hyperparameters(rule)})
+    adaptive = limit.preconditioner is not None
     gradients = 3 * LANCZOS if adaptive else 3
     apart = math.ceil(gradients / (SHARPNESS_SHARE * per_epoch))
     if apart > options.epochs:

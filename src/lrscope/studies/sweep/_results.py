@@ -39,8 +39,6 @@ from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, grids, rounds_of,
 SEED, LR, STEP = "seed", "lr", "step"
 INACTIVE = 0.1
 """A neuron whose normalised fluctuation lies below it counts as inactive."""
-LIMITS = {"sgd": 2.0, "momentum": 2 + 2 * 0.9, "nesterov": (2 + 2 * 0.9) / (1 + 2 * 0.9)}
-"""Sharpness times learning rate at the limit of stability of each update rule (arXiv 2103.00065, appendix B)."""
 
 
 def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
@@ -74,7 +72,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         "curves": xr.Dataset(curves),
         "range_test": tested,
         "agreement": analysis.range_test_agreement(tested["suggestion"], rates),
-        "insides": _insides(rounds, lives if rectified else None, per_epoch, options).where(np.isfinite(scores)),
+        "insides": _insides(rounds, lives if rectified else None, per_epoch).where(np.isfinite(scores)),
         "survival": analysis.survival(lives),
         **_active(rounds),
     }
@@ -146,7 +144,7 @@ def _rectified(rounds: list[xr.Dataset]) -> bool:
     return all(not (array < 0).any() for array in smallest)
 
 
-def _insides(rounds: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int, options: Options) -> xr.Dataset:
+def _insides(rounds: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int) -> xr.Dataset:
     """Return medians over the last epoch, shares of dead and inactive neurons, and the sharpness (lr, seed)."""
     names = ("gradient_angle", "gradient_norm", "update_size")
     arrays = {name: _late(_whole(rounds, name), per_epoch) for name in names}
@@ -156,7 +154,7 @@ def _insides(rounds: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int,
         arrays["dead_share"] = dead.assign_attrs(long_name="share of dead neurons", units="1")
     share = together(rounds, _inactive)
     arrays["inactive_share"] = share.assign_attrs(long_name="share of inactive neurons", units="1")
-    return xr.Dataset(arrays | _sharpness(rounds, options))
+    return xr.Dataset(arrays | _sharpness(rounds))
 
 
 def _late(array: xr.DataArray, per_epoch: int) -> xr.DataArray:
@@ -172,17 +170,12 @@ def _inactive(records: xr.Dataset) -> xr.DataArray:
     return (moved < INACTIVE).mean("neuron").where(moved.notnull().any("neuron"))
 
 
-def _sharpness(rounds: list[xr.Dataset], options: Options) -> dict[str, xr.DataArray]:
+def _sharpness(rounds: list[xr.Dataset]) -> dict[str, xr.DataArray]:
     """Return the last measured sharpness of a batch over the limit of stability, if it was measured."""
-    name = "preconditioned_sharpness" if "preconditioned_sharpness" in rounds[0] else "batch_sharpness"
-    if name not in rounds[0]:
+    kind = "preconditioned" if "preconditioned_sharpness" in rounds[0] else "batch"
+    if f"{kind}_sharpness" not in rounds[0]:
         return {}
-    value = _whole(rounds, name)
-    dim = step_dimension(value)
-    if name == "batch_sharpness":
-        limit = LIMITS[options.optimizer] / _whole(rounds, "learning_rate").sel({STEP: value[dim]})
-    else:
-        limit = _whole(rounds, "preconditioned_stability_limit")
-    ratio = (value / limit).isel({dim: -1}, drop=True).drop_vars(STEP, errors="ignore")
+    value, limit = (_whole(rounds, f"{kind}_{name}") for name in ("sharpness", "stability_limit"))
+    ratio = (value / limit).isel({step_dimension(value): -1}, drop=True).drop_vars(STEP, errors="ignore")
     labels = {"long_name": "sharpness of the batch over its limit", "units": "1", "reference": 1.0}
     return {"sharpness_ratio": ratio.assign_attrs(labels)}
