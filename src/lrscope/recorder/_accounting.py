@@ -56,7 +56,7 @@ class Accounting:
         return 0.0 if self._began is None else now - self._began
 
     def record(self, step: int, spent: float, file: RecordsFile) -> None:
-        """Tell the budget what the record of a step has cost; `spent` is all that was spent until now."""
+        """Give the budget what the record of a step has cost; `spent` is all that was spent until now."""
         self.recorded += 1
         if self.limited:
             loop = self.elapsed(time.perf_counter()) - spent

@@ -44,7 +44,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def expected(model: nn.Module) -> Structure:
-    """Return what can be recorded as far as it is known before the first pass: layers are all that may put out some.
+    """Return what can be recorded as far as it is known before the first pass, with every layer that may be called.
 
     Parameters whose shapes the first pass decides are not known; nothing is said about a model that has such.
     """
@@ -154,7 +154,7 @@ def _replaced(probe: Probe, **changes: tuple[str, ...]) -> Probe:
 def checked_optimizer(optimizer: Any, model: nn.Module) -> Optimizer:
     """Return the optimiser, or raise an `InputError` for anything that does not update the model."""
     if not isinstance(optimizer, Optimizer):
-        remedy = "Give the one whose step() updates the model: it tells when an update is made."
+        remedy = "Give the one whose step() updates the model: its hook shows when an update is made."
         raise must_be("optimizer", "a torch.optim.Optimizer", type(optimizer).__name__, remedy)
     parameters = {id(one) for one in model.parameters()}
     if not any(id(one) in parameters for group in optimizer.param_groups for one in group["params"]):
@@ -169,7 +169,7 @@ def checked_optimizer(optimizer: Any, model: nn.Module) -> Optimizer:
 
 
 def is_left_out(optimizer: Optimizer) -> bool:
-    """Tell whether the update will not be made: a GradScaler leaves the decision to an optimiser that is fused."""
+    """Return whether the update will not be made: a GradScaler leaves the decision to an optimiser that is fused."""
     infinite = getattr(optimizer, "found_inf", None)
     return isinstance(infinite, Tensor) and bool(infinite)
 

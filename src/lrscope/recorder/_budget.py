@@ -53,7 +53,7 @@ class Cost:
 
 
 class Budget:
-    """Decides which of the steps that are due are recorded. It has no clock: it is told what was spent.
+    """Decides which of the steps that are due are recorded. It has no clock: what was spent is given to it.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Budget:
         return self._share is not None or self._size is not None
 
     def allows(self, spent: float, elapsed: float, used: int, record: int, *, coming: int = 0) -> bool:
-        """Tell whether another record may be made now.
+        """Return whether another record may be made now.
 
         Until the price of a record is known, one at a time is made, and only if what was spent is within the share.
 

@@ -48,7 +48,7 @@ class Step:
     Attributes
     ----------
     values : step dimension -> name -> value
-    finite : loss and largest gradient, which tell whether the training goes on; None for numbers noted between steps
+    finite : loss and largest gradient, which show whether the training goes on; None for numbers noted between steps
     """
 
     step: int

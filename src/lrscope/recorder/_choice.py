@@ -1,4 +1,4 @@
-"""Which probes a Recorder takes: what a foreign loop can give, at which cadence, of which layers."""
+"""Which probes a Recorder takes: what your loop can give, at which cadence, of which layers."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
 
     Raises
     ------
-    InputError : something is no probe, or needs what a foreign loop does not give; a cadence that needs the length
+    InputError : something is no probe, or needs what your loop does not give; a cadence that needs the length
         of the training or of an epoch, which is not known.
     """
     _check_cadence(when, settings)

@@ -51,7 +51,7 @@ class Recorder:
     Step ``k`` is the moment after ``k`` updates, as everywhere in lrscope: parameters and gradients are taken before
     the update (by a hook of the optimiser), the activations are those of the last training pass before it, and
     ``step`` gives the loss. The training is the same to the bit with and without a Recorder, and never ends because of
-    it: what cannot be recorded is said in one warning, and recording stops (`failed`).
+    it: if something cannot be recorded, one warning says so and recording stops (`failed`).
 
     Parameters
     ----------

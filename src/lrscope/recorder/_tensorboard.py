@@ -167,7 +167,7 @@ def _runs(records: xr.Dataset, folder: Path, time: float, taken: set[str]) -> li
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """Return a name that no other member has, with a number behind it if need be, and note it as taken.
+    """Return a name that no other member has, with a number after it if need be, and note it as taken.
 
     Some file systems take capitals and small letters for the same.
     """
@@ -250,6 +250,6 @@ def _histogram_value(tag: str, array: np.ndarray) -> list[Summary.Value]:
 
 
 def _edges(low: float, high: float) -> np.ndarray:
-    """Return the edges of equal bins, of one bin if these could not be told from each other."""
+    """Return the edges of equal bins, of one bin if these are too close to differ."""
     edges = np.linspace(low, high, _BINS + 1)
     return edges if (np.diff(edges) > 0).all() else np.array([low, high])

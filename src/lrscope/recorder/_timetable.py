@@ -26,7 +26,7 @@ class Group:
     probes: tuple[Probe, ...]
 
     def due(self, step: int, per_epoch: int | None, factor: int) -> bool:
-        """Tell whether the group measures at a step, if every `factor`-th time is taken."""
+        """Return whether the group measures at a step, if every `factor`-th time is taken."""
         if isinstance(self.when, At):
             return step in self.when.at
         assert isinstance(self.when, Every)

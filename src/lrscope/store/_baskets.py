@@ -23,7 +23,7 @@ Index = int | slice | np.ndarray
 _KEY = struct.Struct(">ihiIh")
 """fNbytes, fVersion, fObjlen, fDatime, fKeylen: how each key begins."""
 _LAST = struct.Struct(">ib")
-"""fLast and a flag: how the key of a basket ends. Behind fLast stand the offsets of entries of variable size."""
+"""fLast and a flag: how the key of a basket ends. The offsets of entries of variable size come after fLast."""
 _LONG_TEXT = 255
 
 
@@ -34,7 +34,7 @@ class Baskets:
     Attributes
     ----------
     positions, sizes : first byte and number of bytes in the file, one a basket
-    bounds : first entry of each basket, and behind it the number of entries
+    bounds : first entry of each basket, and at the end the number of entries
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Baskets:
 
 @dataclass(frozen=True)
 class Piece:
-    """What one basket gives to a read: its entries `local` belong to the places `out` of the result."""
+    """What one basket gives to a read: its entries `local` belong to the targets `out` of the result."""
 
     content: np.ndarray
     local: np.ndarray
@@ -72,26 +72,26 @@ class Kind:
     dtype: np.dtype
     shape: tuple[int, ...] = ()
 
-    def empty(self, entries: int, behind: tuple[Index, ...]) -> np.ndarray:
-        """Return an array for so many entries, each indexed by `behind`."""
-        selected = outer(np.broadcast_to(np.zeros((), self.dtype), (0, *self.shape)), behind)
+    def empty(self, entries: int, inner: tuple[Index, ...]) -> np.ndarray:
+        """Return an array for so many entries, each indexed by `inner`."""
+        selected = outer(np.broadcast_to(np.zeros((), self.dtype), (0, *self.shape)), inner)
         return np.empty((entries, *selected.shape[1:]), self.dtype)
 
 
 def read_into(
-    out: np.ndarray, places: np.ndarray, baskets: Baskets, kind: Kind, entries: np.ndarray, behind: tuple[Index, ...]
+    out: np.ndarray, targets: np.ndarray, baskets: Baskets, kind: Kind, entries: np.ndarray, inner: tuple[Index, ...]
 ) -> None:
     """Put some entries of a branch of fixed-size arrays into `out`, in the machine's byte order.
 
     Parameters
     ----------
     out : (place, ...)
-    places, entries : (n), where in `out` each of the entries goes
-    behind : an index for each dimension of an entry
+    targets, entries : (n), where in `out` each of the entries goes
+    inner : an index for each dimension of an entry
     """
     for piece in _pieces(baskets, entries):
         content = piece.content.view(stored(kind.dtype).newbyteorder(">")).reshape(-1, *kind.shape)
-        out[_span(places[piece.out])] = outer(content[_span(piece.local)], behind)
+        out[_span(targets[piece.out])] = outer(content[_span(piece.local)], inner)
 
 
 def read_texts(baskets: Baskets, entries: np.ndarray) -> np.ndarray:
@@ -109,10 +109,10 @@ def read_texts(baskets: Baskets, entries: np.ndarray) -> np.ndarray:
     return np.array(out, dtype=str)
 
 
-def outer(array: np.ndarray, behind: tuple[Index, ...]) -> np.ndarray:
-    """Return `array` indexed in each dimension behind the first, independently of the others."""
-    for number in reversed(range(len(behind))):
-        array = array[(slice(None),) * (number + 1) + (behind[number],)]
+def outer(array: np.ndarray, inner: tuple[Index, ...]) -> np.ndarray:
+    """Return `array` indexed in each dimension after the first, independently of the others."""
+    for number in reversed(range(len(inner))):
+        array = array[(slice(None),) * (number + 1) + (inner[number],)]
     return array
 
 

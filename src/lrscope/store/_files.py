@@ -59,7 +59,7 @@ def _experiment_of(file: Path) -> str:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Return a key that sorts numbers by value, and a name before the same name with more behind it."""
+    """Return a key that sorts numbers by value, and a name before the same name with more after it."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.stem)]
 
 
@@ -94,5 +94,5 @@ def damaged(path: Path) -> InputError:
 
 
 def foreign(path: Path) -> InputError:
-    """Return the error for a ROOT file of somebody else."""
+    """Return the error for a ROOT file of another program."""
     return InputError(f"{path} must be written by lrscope; got another ROOT file. Give a records*.root of a run.")

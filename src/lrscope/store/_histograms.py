@@ -24,15 +24,15 @@ def distributions(records: xr.Dataset) -> dict[str, "hist.Hist[Any]"]:
 
     One variable at a time is read. Those without such a value have no histogram.
     """
-    found = {}
+    histograms: dict[str, hist.Hist[Any]] = {}
     for name, array in records.data_vars.items():
         dim = step_dimension(array)
         if array.size:
             last = np.asarray(array.isel({dim: -1}).values, float)
             finite = last[np.abs(last) < LARGEST]
             if finite.size:
-                found[str(name)] = _histogram(finite, array.attrs)
-    return found
+                histograms[str(name)] = _histogram(finite, array.attrs)
+    return histograms
 
 
 def _histogram(values: np.ndarray, attrs: Mapping[str, object]) -> "hist.Hist[Any]":
@@ -49,7 +49,7 @@ def _histogram(values: np.ndarray, attrs: Mapping[str, object]) -> "hist.Hist[An
 def write_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
     """Write histograms of one dimension as TH1D into a ROOT file of their own, as a whole or not at all.
 
-    An earlier file is replaced. Files of records are never changed once they are complete: what is found out about
+    An earlier file is replaced. Files of records are never changed once they are complete: what is computed about
     them later stands beside them.
 
     Parameters

@@ -31,7 +31,7 @@ LABELS = "labels_"
 
 @dataclass(frozen=True)
 class Label:
-    """Dimensions, type, size behind (member, step), and attributes of one variable or coordinate."""
+    """Dimensions, type, size after (member, step), and attributes of one variable or coordinate."""
 
     dims: list[str]
     dtype: str
@@ -50,7 +50,7 @@ class TreeLabels:
     columns: dict[str, Label]
     """Coordinates with a branch: one value an entry."""
     constants: dict[str, Label]
-    """Coordinates behind (member, step): in this JSON only."""
+    """Coordinates after (member, step): in this JSON only."""
     attrs: dict[str, object]
 
 

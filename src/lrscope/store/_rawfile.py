@@ -5,7 +5,7 @@ reach the disk in another order than uproot made them; safety after a crash depe
 
 Every write reaches the operating system before the next begins, in uproot's order, which keeps each state of the
 file readable: a process that is killed leaves a prefix of the writes. A full disk is reported by the write that
-found it, and closing has nothing left to write.
+met it, and closing has nothing left to write.
 """
 
 import io
@@ -29,7 +29,7 @@ class RawFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: io.RawIOBase | io.BytesIO = io.BytesIO()
-        self._position = self._place = self._end = 0  # asked for, of the system's file, and behind the last byte
+        self._position = self._place = self._end = 0  # asked for, of the system's file, and after the last byte
 
     def settle(self) -> None:
         """Write what was written so far to a temporary file, and rename that to `path`."""
@@ -65,12 +65,12 @@ class RawFile:
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes."""
         self._file.seek(self._position)
-        found = self._file.read(size) or b""
+        data = self._file.read(size) or b""
         self._position = self._place = self._file.tell()
-        return found
+        return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to `offset`; the system is told when something is written, since most moves are followed by another."""
+        """Move to `offset`; the system moves when something is written, since most moves are followed by another."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
         self._position = start + offset
         return self._position

@@ -56,10 +56,12 @@ def open_records(paths: Paths) -> xr.Dataset:
 
 def _check_one_experiment(files: list[FileIndex]) -> None:
     """Make sure that files continue each other: those that a study writes say of which experiment they are."""
-    told = [file for file in files if _EXPERIMENT in file.metadata]
-    for file in told[1:]:
-        if file.metadata[_EXPERIMENT] != told[0].metadata[_EXPERIMENT]:
-            raise InputError(f"{file.path} must continue {told[0].path}; got another experiment. Open them one by one.")
+    named = [file for file in files if _EXPERIMENT in file.metadata]
+    for file in named[1:]:
+        if file.metadata[_EXPERIMENT] != named[0].metadata[_EXPERIMENT]:
+            raise InputError(
+                f"{file.path} must continue {named[0].path}; got another experiment. Open them one by one."
+            )
 
 
 def _check_one_run(files: list[FileIndex]) -> None:
@@ -99,14 +101,14 @@ def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
     InputError : as `open_records`
     """
     files = [scan(path) for path in record_files(paths)]
-    found: dict[str, dict[int, int]] = {}
+    last_steps: dict[str, dict[int, int]] = {}
     for name, trees in _by_name(files).items():
         joined = _join(trees)
         members, own = np.unique(joined.members, return_inverse=True)
         last = np.full(len(members), np.iinfo(np.int64).min)
         np.maximum.at(last, own, joined.steps)
-        found[name] = dict(zip(members.tolist(), last.tolist(), strict=True))
-    return found
+        last_steps[name] = dict(zip(members.tolist(), last.tolist(), strict=True))
+    return last_steps
 
 
 def _by_name(files: list[FileIndex]) -> dict[str, list[TreeIndex]]:
@@ -123,7 +125,7 @@ class Joined:
 
     Attributes
     ----------
-    starts : first entry of each tree, and behind it the number of all entries
+    starts : first entry of each tree, and at the end the number of all entries
     members, steps : of each entry
     """
 
@@ -144,31 +146,31 @@ class Joined:
         table[rows] = np.arange(len(self.members))
         return table
 
-    def read(self, name: str, entries: np.ndarray, behind: tuple[Index, ...]) -> np.ndarray:
+    def read(self, name: str, entries: np.ndarray, inner: tuple[Index, ...]) -> np.ndarray:
         """Return a variable at some entries, (entry, ...); where the entry is -1, what stands for a missing value."""
         label = self.labels.variables[name]
         kind = Kind(np.dtype(label.dtype), tuple(label.shape))
-        out = kind.empty(len(entries), behind)
+        out = kind.empty(len(entries), inner)
         out[entries < 0] = missing(kind.dtype)
         if has_branch(label):
-            for tree, places, own in self._own(entries):
-                read_into(out, places, tree.branches[name], kind, own, behind)
+            for tree, targets, own in self._own(entries):
+                read_into(out, targets, tree.branches[name], kind, own, inner)
         return out
 
     def column(self, name: str, entries: np.ndarray) -> np.ndarray:
         """Return a coordinate at some entries."""
-        pieces = [(places, tree.column(name, own)) for tree, places, own in self._own(entries)]
+        pieces = [(targets, tree.column(name, own)) for tree, targets, own in self._own(entries)]
         if not pieces:
             return np.empty(0, self.labels.columns[name].dtype)
-        order = np.concatenate([places for places, _ in pieces])
+        order = np.concatenate([targets for targets, _ in pieces])
         return np.concatenate([values for _, values in pieces])[np.argsort(order)]
 
     def _own(self, entries: np.ndarray) -> Iterator[tuple[TreeIndex, np.ndarray, np.ndarray]]:
         """Yield each tree that holds some of `entries`, where they stand in `entries`, and their own numbers."""
         for tree, start, stop in zip(self.trees, self.starts[:-1], self.starts[1:], strict=True):
-            places = np.flatnonzero((entries >= start) & (entries < stop))
-            if len(places):
-                yield tree, places, entries[places] - start
+            targets = np.flatnonzero((entries >= start) & (entries < stop))
+            if len(targets):
+                yield tree, targets, entries[targets] - start
 
 
 def _join(trees: list[TreeIndex]) -> Joined:
@@ -191,18 +193,18 @@ def _kinds(labels: TreeLabels) -> dict[str, tuple[object, ...]]:
 
 def _along_members(joined: list[Joined], members: np.ndarray) -> dict[str, xr.Variable]:
     """Return the coordinates along ``member``, each member's from a tree that has it."""
-    found: dict[str, xr.Variable] = {}
+    coords: dict[str, xr.Variable] = {}
     for tree in joined:
         own, firsts = np.unique(tree.members, return_index=True)
-        places = np.searchsorted(members, own)
+        targets = np.searchsorted(members, own)
         for name, label in tree.labels.columns.items():
             if label.dims == [MEMBER] and len(own):
                 values = own if name == MEMBER else tree.column(name, firsts)
-                before = found[name].values if name in found else np.zeros(len(members), values.dtype)
+                before = coords[name].values if name in coords else np.zeros(len(members), values.dtype)
                 both = before.astype(np.promote_types(before.dtype, values.dtype))
-                both[places] = values
-                found[name] = xr.Variable(MEMBER, both, label.attrs)
-    return found
+                both[targets] = values
+                coords[name] = xr.Variable(MEMBER, both, label.attrs)
+    return coords
 
 
 def _along_steps(tree: Joined, members: np.ndarray) -> tuple[dict[str, xr.Variable], dict[str, xr.Variable]]:
@@ -243,9 +245,9 @@ class StoredArray(BackendArray):
         return read
 
     def _read(self, key: tuple[Index, ...]) -> np.ndarray:
-        member, step, *behind = key
+        member, step, *inner = key
         entries = np.asarray(self._table[member][..., step])
-        values = self._tree.read(self._name, entries.ravel(), tuple(behind))
+        values = self._tree.read(self._name, entries.ravel(), tuple(inner))
         return values.reshape((*entries.shape, *values.shape[1:]))
 
 

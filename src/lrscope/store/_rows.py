@@ -58,7 +58,7 @@ def _big_endian(array: np.ndarray) -> np.ndarray:
 
 
 def rows_of(block: xr.Dataset, labels: TreeLabels, after: Mapping[int, int]) -> Rows:
-    """Return what of a block belongs into the tree of `labels` and lies behind `after` (member -> last step)."""
+    """Return what of a block belongs into the tree of `labels` and comes after `after` (member -> last step)."""
     step_dim = labels.step
     members = block[MEMBER].values.astype(np.int64)
     steps = block[step_dim].values.astype(np.int64)

@@ -16,7 +16,7 @@ class VariableSummary:
 
     Attributes
     ----------
-    dims, shape : behind (member, step)
+    dims, shape : after (member, step)
     packed_bytes : in the file, compressed
     """
 

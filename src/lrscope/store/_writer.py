@@ -90,7 +90,7 @@ class Writer:
         Parameters
         ----------
         block : (member, step, ...) as `lrscope.records` describes it
-        state : name -> array, what a resume needs to go on behind this block
+        state : name -> array, what a resume needs to go on after this block
         """
         if self._closed:
             raise StoreError(f"{self.path} must be open to take a block; got a closed file. Make a new Writer.")
@@ -218,19 +218,19 @@ def _copy_of_state(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def with_standardised(block: xr.Dataset) -> xr.Dataset:
-    """Return the block and behind it the standardised version of every captured quantity of a layer."""
-    made: list[xr.DataArray] = []
+    """Return the block and after it the standardised version of every captured quantity of a layer."""
+    results: list[xr.DataArray] = []
     statistics: dict[tuple[str, str], dict[str, xr.DataArray]] = {}
     for array in block.data_vars.values():
         layer, statistic = array.attrs.get("layer"), str(array.attrs.get("statistic"))
         if layer and statistic in CAPTURED:
-            made.append(standardised(array))
+            results.append(standardised(array))
         elif layer:
             statistics.setdefault((array.attrs["quantity"], layer), {})[statistic] = array
     for of_layer in statistics.values():
         if {"mean", "std"} <= set(of_layer):
-            made += standardised_statistics(of_layer)
-    return block.assign({str(array.name): array for array in made})
+            results += standardised_statistics(of_layer)
+    return block.assign({str(array.name): array for array in results})
 
 
 def write(
