@@ -57,7 +57,7 @@ def test_one_that_was_called_before_has_no_activations_and_says_so(tmp_path):
     inner = network()
     compiled = torch.compile(inner)
     compiled(INPUTS)
-    with pytest.warns(RuntimeWarning, match="no layer was heard: the model was compiled before"):
+    with pytest.warns(RuntimeWarning, match="no layer was observed: the model was compiled before"):
         records = records_of(tmp_path / "a.root", compiled, compiled, torch.optim.SGD(inner.parameters(), lr=0.1))
     assert "weights_0" in records
     assert not [name for name in records.data_vars if str(name).startswith("activations")]
