@@ -93,14 +93,14 @@ def _label(word: str) -> tuple[str, str]:
     return axis, value
 
 
-def _print(found: "Comparison", size: float | None) -> None:
+def _print(comparison: "Comparison", size: float | None) -> None:
     from lrscope.studies import compared_tables, verdict
 
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, TABLE_WIDTH)
-    for sentence in verdict(found):
+    for sentence in verdict(comparison):
         console.print(sentence, markup=False)
-    for columns, rows in compared_tables(found, size):
+    for columns, rows in compared_tables(comparison, size):
         table = Table(*columns, box=None, pad_edge=False, header_style="italic")
         for row in rows:
             table.add_row(*row)

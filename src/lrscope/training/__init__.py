@@ -1,7 +1,7 @@
 """Training a whole grid of networks as one vectorised ensemble, and recording inside it.
 
 `train` returns the records of an experiment, `stream` yields them block by block while it trains; a
-`Trainer` keeps of many trainings what their networks put out.
+`Trainer` keeps of many trainings the outputs of their networks.
 """
 
 from lrscope.sweep import Sweep
