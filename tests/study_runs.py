@@ -15,9 +15,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pytest
 
-from lrscope.report import Animation, Figure, Report
-from lrscope.report import Table as NewTable
-from lrscope.studies import Findings, Folder, Still, run, study, write_report
+from lrscope.report import Animation, Figure, Report, Table
+from lrscope.studies import Folder, run, study, write_report
 
 SOURCE = Path(__file__).parents[1] / "src"
 SMALL: dict[str, dict[str, Any]] = {
@@ -166,23 +165,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder
 
 
 @pytest.fixture(scope="session")
-def check_drawn() -> Callable[[Findings], None]:
-    """Return the function that checks that every figure and film of what was found can be drawn."""
-    return _check_drawn
-
-
-def _check_drawn(found: Findings) -> None:
-    for item in (item for chapter in found.chapters for item in chapter.items):
-        if isinstance(item, Still):
-            figure = item.draw()
-            assert figure.axes, item.name
-            figure.set_dpi(30)
-            figure.canvas.draw()
-            plt.close(figure)
-    _check_films(film.draw() for film in found.films)
-
-
-@pytest.fixture(scope="session")
 def check_report() -> Callable[[Report], None]:
     """Return the function that checks that every figure and animation of a report can be drawn."""
     return _check_report
@@ -196,7 +178,7 @@ def _check_report(report: Report) -> None:
             figure.set_dpi(30)
             figure.canvas.draw()
             plt.close(figure)
-        elif isinstance(item, NewTable):
+        elif isinstance(item, Table):
             assert len(item.frame(report.results)), item.name
     _check_films(item.draw(report.results) for item in report.items if isinstance(item, Animation))
 

@@ -2,7 +2,6 @@
 
 import io
 
-import plotly.graph_objects as go
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
@@ -40,9 +39,6 @@ def every(
         "heat_map": (figures.heat_map, (activity,)),
         "inactive_panels": (figures.inactive_panels, ({"weights": shares},)),
         "inactive_shares": (figures.inactive_shares, (shares,)),
-        "interactive_curves": (figures.interactive_curves, (losses,)),
-        "interactive_fluctuation": (figures.interactive_fluctuation, ({"weights": fluctuation},)),
-        "interactive_reconstructions": (figures.interactive_reconstructions, (outputs, targets, error)),
         "published_panels": (figures.published_panels, (measured, published)),
         "reconstruction": (figures.reconstruction, (outputs.sel(MEMBER), targets.sel(MEMBER))),
         "reconstructions": (figures.reconstructions, (outputs, targets, error)),
@@ -69,7 +65,6 @@ def of_rates(recommended, outcomes_of_seeds, accuracies, course, tested, split, 
     return {
         "differences_by_rate": (figures.differences_by_rate, (recommended,)),
         "insides_by_rate": (figures.insides_by_rate, (insides,)),
-        "interactive_rates": (figures.interactive_rates, (recommended, outcomes_of_seeds, accuracies)),
         "outcome_by_rate": (figures.outcome_by_rate, (recommended, outcomes_of_seeds, accuracies)),
         "range_test_over_truth": (figures.range_test_over_truth, (tested, recommended, outcomes_of_seeds)),
         "rate_band_panels": (figures.rate_band_panels, ({"validation loss": course},)),
@@ -90,7 +85,7 @@ SINGLE = {
 @names
 def test_it_returns_axes_or_a_figure(every, name):
     function, arguments = every[name]
-    expected = Axes if name in SINGLE else go.Figure if name.startswith("interactive") else Figure
+    expected = Axes if name in SINGLE else Figure
     assert isinstance(function(*arguments), expected)
 
 
@@ -126,8 +121,6 @@ def _turned(one):
 
 
 def saved(figure) -> str:
-    if isinstance(figure, go.Figure):
-        return figure.to_json()
     buffer = io.StringIO()
     whole = figures.figure_of(figure) if isinstance(figure, Axes) else figure
     with lrscope.figures._style.mpl.rc_context({"svg.hashsalt": "same"}):

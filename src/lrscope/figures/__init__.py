@@ -1,4 +1,4 @@
-"""Finished results in, figures out: matplotlib Axes or Figures, and plotly figures. Nothing is computed here.
+"""Finished results in, figures out: matplotlib Axes or Figures. Nothing is computed here.
 
 Functions of one picture take an optional `ax` and return the Axes; composed ones return the Figure. Labels of axes are
 read from `attrs`, colours from the learning rate, and members that diverged are marked. Each enters `style` by itself.
@@ -11,8 +11,6 @@ from lrscope.figures._facets import panels
 from lrscope.figures._fluctuation import fluctuation_histogram
 from lrscope.figures._heat import heat_map
 from lrscope.figures._insides import insides_by_rate, steps_to_target_by_rate
-from lrscope.figures._interactive import interactive_curves, interactive_fluctuation, interactive_reconstructions
-from lrscope.figures._interactive_rates import interactive_rates
 from lrscope.figures._lives import life_histories, survival_curves, survival_panels
 from lrscope.figures._participation import inactive_panels, inactive_shares
 from lrscope.figures._published import against_published, published_panels
@@ -36,10 +34,6 @@ __all__ = [
     "inactive_panels",
     "inactive_shares",
     "insides_by_rate",
-    "interactive_curves",
-    "interactive_fluctuation",
-    "interactive_rates",
-    "interactive_reconstructions",
     "life_histories",
     "outcome_by_rate",
     "panels",

@@ -14,7 +14,7 @@ from lrscope.report._pictures import picture
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
-PARALLEL = 12
+PARALLEL = 24
 """So many figures or more are drawn by several processes: each needs a second or two to start."""
 
 

@@ -17,7 +17,6 @@ from lrscope.studies._study import Claim, Study
 if TYPE_CHECKING:
     from lrscope.studies._compare import Case, Comparison, compare
     from lrscope.studies._compare_words import compared_tables, verdict
-    from lrscope.studies._findings import Chapter, Findings, Listed, Moving, Still
     from lrscope.studies._grid_files import grid_files
     from lrscope.studies._recorded import write_records_report
     from lrscope.studies._report import draw_figures, write_report
@@ -27,16 +26,11 @@ __all__ = [
     "ONLY",
     "Animation",
     "Case",
-    "Chapter",
     "Claim",
     "Comparison",
     "Figure",
-    "Findings",
     "Folder",
-    "Listed",
-    "Moving",
     "Section",
-    "Still",
     "Study",
     "Table",
     "Where",
@@ -58,12 +52,7 @@ __all__ = [
 
 _FILES = {
     "Case": "_compare",
-    "Chapter": "_findings",
     "Comparison": "_compare",
-    "Findings": "_findings",
-    "Listed": "_findings",
-    "Moving": "_findings",
-    "Still": "_findings",
     "Where": "_run",
     "compare": "_compare",
     "compared_tables": "_compare_words",

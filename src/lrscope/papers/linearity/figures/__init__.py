@@ -1,4 +1,4 @@
-"""Figures of the law: finished results of `lrscope.papers.linearity.analysis` in, matplotlib or plotly figures out."""
+"""Figures of the law: finished results of `lrscope.papers.linearity.analysis` in, matplotlib figures out."""
 
 from lrscope.papers.linearity.figures._film import LawFilm
 from lrscope.papers.linearity.figures._grid import law_grid
