@@ -353,3 +353,16 @@ def test_of_layers_that_return_several_tensors_the_first_is_recorded(tmp_path):
     for name, wanted in (("words", words), ("look", looked)):
         found = records[f"activations_mean_{name}"].values[0, 0]
         np.testing.assert_allclose(found, wanted.mean((0, 1)).numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_a_layer_that_gets_no_samples_in_the_first_pass_is_missing_there(parts):
+    model, optimizer, path = parts
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for samples in (0, 8, 8):
+            optimizer.zero_grad()
+            loss = model(INPUTS[:samples]).square().sum()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+    means = open_records(path)["activations_mean_1"].values[0]
+    assert np.isfinite(means).all(1).tolist() == [False, True, True]

@@ -114,7 +114,7 @@ class Measuring:
         self.dtype = dtype_of(parameters)
         self._nan = torch.full((), math.nan, dtype=self.dtype, device=parameters[0].device)
         self._unread = self._nan.expand(sum(self._layout.sizes))
-        outputs = {path: output.to(self.dtype) for path, output in outputs.items() if path in self._layers}
+        outputs, _ = self._usable(outputs, self._layers)
         first = Captured(
             step=-1,
             rates=(),
@@ -156,7 +156,7 @@ class Measuring:
         reads = {name for one in measuring for name in one.reads}
         reads |= {name for one in following for name in one.follow_reads}
         gradient = self._gradient(scale) if reads & {"gradient", "gradients"} else None
-        outputs, missing = self._usable(activations[0])
+        outputs, missing = self._usable(activations[0], self.layers)
         return Captured(
             step,
             rates,
@@ -252,13 +252,13 @@ class Measuring:
         pieces = [one.detach() for one in self._dense_gradients() if one.numel()]
         return torch.nn.utils.get_total_norm(pieces, norm_type=math.inf)
 
-    def _usable(self, outputs: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], set[str]]:
-        """Return an output for each layer that is used, in the type of the records, and the layers that have none.
+    def _usable(self, outputs: Mapping[str, Tensor], paths: Iterable[str]) -> tuple[dict[str, Tensor], set[str]]:
+        """Return an output for each of some layers, in the type of the records, and the layers that have none.
 
         Those have NaN in their place: they were not called, or return another number of neurons than in the first pass.
         """
         usable, missing = {}, set()
-        for path in self.layers:
+        for path in paths:
             layer, output = self._layers[path], outputs.get(path)
             if output is not None and _fits(output, layer):
                 usable[path] = output.to(self.dtype)
