@@ -73,13 +73,13 @@ def test_members_of_a_chunk_have_data_of_one_shape_each_its_own():
         assert len(set(members.columns["samples"])) == 1
         for row, (shape, samples) in enumerate(zip(members.columns["shape"], members.columns["samples"], strict=True)):
             expected = Shape(str(shape), int(samples)).arrays().inputs
-            assert np.allclose(members.data.learned.inputs[row], expected)
+            assert np.allclose(members.data.train.inputs[row], expected)
 
 
 def test_members_with_the_same_data_share_it():
     (members,) = chunked(experiment(sweep=Sweep(lr=[0.1, 0.2], seed=[0, 1])), CPU, None, 1000)
     assert members.shared
-    assert members.data.learned.inputs.shape == (10, 2)
+    assert members.data.train.inputs.shape == (10, 2)
     assert members.samples == 10
 
 
@@ -97,13 +97,13 @@ def test_data_are_made_once_for_each_value_of_their_axes():
     sweep = Sweep(scale=[1.0, 2.0], lr=[0.1, 0.2, 0.3])
     (members,) = chunked(experiment(data=Counting(0.0), sweep=sweep), CPU, None, 1000)
     assert sorted(calls) == [1.0, 2.0]
-    assert members.data.learned.inputs[:, 0, 0].tolist() == [1, 1, 1, 2, 2, 2]
+    assert members.data.train.inputs[:, 0, 0].tolist() == [1, 1, 1, 2, 2, 2]
 
 
 def test_numbers_become_the_experiments_type_and_classes_stay_integers():
     data = Samples(np.zeros((3, 2), np.float16), np.zeros(3, np.uint8))
     (members,) = chunked(experiment(data=data, loss="cross_entropy", dtype="float64"), CPU, None, 1000)
-    assert (members.data.learned.inputs.dtype, members.data.learned.targets.dtype) == (torch.float64, torch.int64)
+    assert (members.data.train.inputs.dtype, members.data.train.targets.dtype) == (torch.float64, torch.int64)
 
 
 def test_a_batch_larger_than_the_data_is_said():

@@ -66,7 +66,7 @@ def test_outputs_are_those_of_plain_loops_behind_the_last_update(model):
         for row, (lr, seed) in enumerate(zip(trained.columns["lr"], trained.columns["seed"], strict=True)):
             outputs, learned, loss = plain(model, float(lr), int(seed))
             np.testing.assert_allclose(trained.outputs[row], outputs, rtol=0, atol=1e-10)
-            np.testing.assert_allclose(trained.learned_outputs[row], learned, rtol=0, atol=1e-10)
+            np.testing.assert_allclose(trained.train_outputs[row], learned, rtol=0, atol=1e-10)
             assert float(trained.loss[row]) == pytest.approx(loss, abs=1e-10)
             assert not trained.diverged[row]
 

@@ -17,7 +17,7 @@ import torch
 from lrscope.optim import hyperparameters, is_controller
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import BlockBuffer, Measured
-from lrscope.training._ensemble import Columns, Ensemble, Expected, Recipe, StepKind
+from lrscope.training._ensemble import Ensemble, Expected, MemberParams, StepKind, StepSpec
 from lrscope.training._experiment import Experiment
 from lrscope.training._plan import (
     Orders,
@@ -95,13 +95,13 @@ class Chunks:
             numbers = {
                 name: torch.tensor(members.columns[name], dtype=torch.float64, device=self._device) for name in varied
             }
-            columns = Columns(numbers, torch.tensor(members.columns["noise_seed"], device=self._device))
+            params = MemberParams(numbers, torch.tensor(members.columns["noise_seed"], device=self._device))
             controller = experiment.schedule if is_controller(experiment.schedule) else None
             constants = hyperparameters(experiment.optimizer)
-            recipe = Recipe(experiment.optimizer, constants, controller, experiment.probes)
+            spec = StepSpec(experiment.optimizer, constants, controller, experiment.probes)
             network, graphs = self._prepared.network, self._prepared.graphs
             self._ensembles[number] = Ensemble(
-                network, recipe, columns, members.data, members.shared, graphs, self._expected(number)
+                network, spec, params, members.data, members.shared, graphs, self._expected(number)
             )
         return self._ensembles[number]
 

@@ -56,7 +56,7 @@ class Graphs:
 
 
 @dataclass(frozen=True)
-class Columns:
+class MemberParams:
     """Values in which the members of an ensemble differ, one entry a member.
 
     Attributes
@@ -79,7 +79,7 @@ class StepIndex:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class StepSpec:
     """How one network takes a step.
 
     Attributes
@@ -121,11 +121,11 @@ class Ensemble:
 
     Parameters
     ----------
-    network, recipe : written for one network
-    columns : hyperparameters and seeds in which the members differ
+    network, spec : for one network
+    params : hyperparameters and seeds in which the members differ
     data : the whole data set, (sample, ...) if shared by all members, (member, sample, ...) if each has its own
     shared : whether all members train on the same samples
-    graphs : of ensembles of the same network and recipe; those traced here are added
+    graphs : of ensembles of the same network and spec; those traced here are added
     steps : how many steps of each kind will be taken with these graphs, and the bytes that a member needs for one;
         steps that are not named are never compiled
     """
@@ -133,21 +133,21 @@ class Ensemble:
     def __init__(
         self,
         network: Network,
-        recipe: Recipe,
-        columns: Columns,
+        spec: StepSpec,
+        params: MemberParams,
         data: Tensors,
         shared: bool,
         graphs: Graphs,
         steps: Expected = NO_STEPS,
     ) -> None:
         self._network = network
-        self._recipe = recipe
-        self._columns = columns
-        self._data = _tree(data.learned)
+        self._spec = spec
+        self._params = params
+        self._data = _tree(data.train)
         self._validation = _tree(data.validation) if data.validation else {}
         self._data_dim = None if shared else 0
         tensors = [*self._data.values(), *self._validation.values()]
-        self._kind = len(columns.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in tensors)
+        self._kind = len(params.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in tensors)
         self._graphs = graphs
         self._expected = steps
         self._decided: set[StepKind] = set()
@@ -155,15 +155,15 @@ class Ensemble:
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
         members = len(parameters)
-        controller, tree = self._recipe.controller, self._network.layout.tree
+        controller, tree = self._spec.controller, self._network.layout.tree
         state = {
             "parameters": parameters,
             "buffers": buffers,
-            "rule": vmap(self._recipe.rule.init)(parameters),
+            "rule": vmap(self._spec.rule.init)(parameters),
             "controller": vmap(controller.init)(parameters) if controller else {},
             "probes": {
                 str(number): vmap(lambda vector, probe=probe: probe.init(tree(vector)))(parameters)
-                for number, probe in enumerate(self._recipe.probes)
+                for number, probe in enumerate(self._spec.probes)
             },
             DIVERGED_AT: torch.full((members,), -1, dtype=torch.int64, device=parameters.device),
         }
@@ -197,16 +197,16 @@ class Ensemble:
         Returns
         -------
         values : ``outputs`` (member, sample, ...) and ``loss`` (member) on the validation samples, and
-            ``learned_outputs`` (member, sample, ...) on the training samples
+            ``train_outputs`` (member, sample, ...) on the training samples
         """
         arguments = state["parameters"], state["buffers"], self._data, self._validation
 
         def one(parameters: Tensor, buffers: Tree, data: Tree, validation: Tree) -> Values:
-            outputs, learned = (
+            outputs, train_outputs = (
                 self._network.evaluate(parameters, buffers, each["inputs"]) for each in (validation, data)
             )
             loss = self._network.loss_of(outputs, validation["targets"])
-            return {"outputs": outputs, "loss": loss, "learned_outputs": learned}
+            return {"outputs": outputs, "loss": loss, "train_outputs": train_outputs}
 
         lifted = vmap(one, in_dims=(0, 0, self._data_dim, self._data_dim))
         key = (self._kind, "evaluated")
@@ -220,8 +220,8 @@ class Ensemble:
         device = state["parameters"].device
         now = torch.tensor(step, dtype=torch.int64, device=device)
         scale = torch.tensor(factor, dtype=torch.float64, device=device)
-        index = self._columns.noise_seed, now, scale
-        return state, dict(self._columns.numbers), index, batch, self._data, self._validation
+        index = self._params.noise_seed, now, scale
+        return state, dict(self._params.numbers), index, batch, self._data, self._validation
 
     def _batch(self, order: Tensor | None) -> tuple[Tree, int | None]:
         if order is None:
@@ -244,7 +244,7 @@ class Ensemble:
         return self._traced(self._lifted(due, batch_dim), arguments)
 
     def _compile_if_it_pays(self, step: Traced, kind: StepKind, arguments: tuple[Any, ...]) -> None:
-        members, steps = len(self._columns.noise_seed), self._expected.steps.get(kind, 0)
+        members, steps = len(self._params.noise_seed), self._expected.steps.get(kind, 0)
         if step.compiled or not self._graphs.compile or not pays(step, steps, members, self._expected.bytes_each):
             return
         # Compiled for a state without shared memory, which is the rule; if entries share some, it is compiled again.
@@ -258,7 +258,7 @@ class Ensemble:
         except (RuntimeError, ValueError, TypeError) as error:
             remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
             raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
-        if self._columns.noise_seed.device.type == "cpu":
+        if self._params.noise_seed.device.type == "cpu":
             traced.run = traced.graph = channels_last(traced.graph, leaves(arguments))
             drop_idle(traced.graph)
         return traced
@@ -267,13 +267,13 @@ class Ensemble:
         self, due: tuple[int, ...], state: State, numbers: Tree, index: StepIndex, samples: StepData
     ) -> tuple[State, Values]:
         """One step of one network: no tensor in here has a member dimension."""
-        needs = frozenset(need for number in due for need in self._recipe.probes[number].required())
+        needs = frozenset(need for number in due for need in self._spec.probes[number].required())
         parameters, buffers = state["parameters"], state["buffers"]
         key = mix(index.seed) + index.step  # neighbouring seeds must not have the same keys at neighbouring steps
         result = self._network.forward_backward(parameters, buffers, samples.batch, key, needs)
         rate, reason, control = self._rate(state, numbers["lr"], index, result, samples.batch)
-        all_numbers: dict[str, Number] = {**self._recipe.constants, **numbers, "lr": rate}
-        updated, rule = self._recipe.rule.update(parameters, result.gradient, state["rule"], all_numbers)
+        all_numbers: dict[str, Number] = {**self._spec.constants, **numbers, "lr": rate}
+        updated, rule = self._spec.rule.update(parameters, result.gradient, state["rule"], all_numbers)
         diverged_at = _first_not_finite(result, index.step, state[DIVERGED_AT])
         # `where` evaluates both branches: a member that has diverged computes on, but nothing of it is kept.
         alive = diverged_at < 0
@@ -291,12 +291,12 @@ class Ensemble:
         self, state: State, lr: Tensor, index: StepIndex, result: StepOutput, batch: Batch
     ) -> tuple[Tensor, Tensor | None, State]:
         """Return the learning rate of the update, its reason, and the state of the controller."""
-        if self._recipe.controller is None:
+        if self._spec.controller is None:
             return lr * index.scale, None, {}
         parameters, key = state["parameters"], mix(index.seed) + index.step
         curvature = self._network.curvature(parameters, state["buffers"], batch, key)
         feedback = Feedback(lr, index.step, result.loss, parameters, result.gradient, curvature.product)
-        return self._recipe.controller.control(state["controller"], feedback)
+        return self._spec.controller.control(state["controller"], feedback)
 
     def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: StepOutput) -> Moment:
         tree = self._network.layout.tree
@@ -315,10 +315,10 @@ class Ensemble:
 
     def _stability(self, rule: State, numbers: Mapping[str, Number]) -> dict[str, Any]:
         """Return the fields of a moment that say when the rule is stable."""
-        if not hasattr(self._recipe.rule, "stability"):
+        if not hasattr(self._spec.rule, "stability"):
             return {}
-        stability: Stability = self._recipe.rule.stability(rule, numbers)
-        limit = torch.as_tensor(stability.limit, dtype=torch.float64, device=self._columns.noise_seed.device)
+        stability: Stability = self._spec.rule.stability(rule, numbers)
+        limit = torch.as_tensor(stability.limit, dtype=torch.float64, device=self._params.noise_seed.device)
         return {"stability_limit": limit, "preconditioner": stability.preconditioner}
 
     def _evaluated(
@@ -341,7 +341,7 @@ class Ensemble:
     def _measured(self, due: tuple[int, ...], states: State, moment: Moment) -> tuple[Values, State]:
         values: Values = {}
         states = dict(states)
-        for number, probe in enumerate(self._recipe.probes):
+        for number, probe in enumerate(self._spec.probes):
             if number in due:
                 measured, states[str(number)] = probe.measure(states[str(number)], moment)
                 values |= measured

@@ -30,15 +30,15 @@ class Tensors:
 
     Attributes
     ----------
-    learned, validation : (sample, ...); with a dimension for the members before if each has its own
+    train, validation : (sample, ...); with a dimension for the members before if each has its own
     """
 
-    learned: Batch
+    train: Batch
     validation: Batch | None = None
 
     def shapes(self) -> tuple[torch.Size, ...]:
         """Return the shapes of all tensors."""
-        both = [self.learned] + ([self.validation] if self.validation else [])
+        both = [self.train] + ([self.validation] if self.validation else [])
         return tuple(tensor.shape for batch in both for tensor in (batch.inputs, batch.targets))
 
 
@@ -68,11 +68,11 @@ class Members:
     @property
     def samples(self) -> int:
         """Samples that each member learns from."""
-        return self.data.learned.inputs.shape[0 if self.shared else 1]
+        return self.data.train.inputs.shape[0 if self.shared else 1]
 
     def example(self, samples: int) -> Batch:
         """Return the first samples of the first member."""
-        both = self.data.learned.inputs, self.data.learned.targets
+        both = self.data.train.inputs, self.data.train.targets
         inputs, targets = both if self.shared else (tensor[0] for tensor in both)
         return Batch(inputs[:samples], targets[:samples])
 
@@ -143,8 +143,8 @@ def _members(columns: dict[str, np.ndarray], sets: list[Tensors]) -> Members:
     if all(one is sets[0] for one in sets):
         return Members(columns, sets[0], True)
     validation = [one.validation for one in sets if one.validation]
-    learned = _stacked([one.learned for one in sets])
-    return Members(columns, Tensors(learned, _stacked(validation) if validation else None), False)
+    train = _stacked([one.train for one in sets])
+    return Members(columns, Tensors(train, _stacked(validation) if validation else None), False)
 
 
 def _stacked(batches: list[Batch]) -> Batch:

@@ -34,7 +34,7 @@ class Prepared:
         members = next(chunked(experiment, device, 1, 1, sets=self.sets))
         example = members.example(experiment.batch_size or 2**62)
         self.network = Network(module, loss_function(experiment.loss), example)
-        for batch in (members.data.learned, members.data.validation):
+        for batch in (members.data.train, members.data.validation):
             if batch:
                 self.network.check_classes(batch.targets)
         outputs = sum(int(np.prod(layer.shape)) for layer in self.network.structure.layers) * len(example.inputs)

@@ -28,14 +28,14 @@ class Trained:
     columns : ``member`` and every axis of the sweep, one entry a member
     outputs : (member, sample, ...) on the validation samples
     loss : (member) of these
-    learned_outputs : (member, sample, ...) on the samples learned from
+    train_outputs : (member, sample, ...) on the training samples
     diverged : (member) bool; the outputs of these are those of the last finite parameters
     """
 
     columns: dict[str, np.ndarray]
     outputs: Tensor
     loss: Tensor
-    learned_outputs: Tensor
+    train_outputs: Tensor
     diverged: Tensor
 
 
@@ -50,7 +50,7 @@ class Trainer:
 
     Attributes
     ----------
-    targets, learned_targets : (sample, ...) of the validation samples, and of those learned from
+    targets, train_targets : (sample, ...) of the validation and of the training samples
 
     Raises
     ------
@@ -77,7 +77,7 @@ class Trainer:
         if data.validation is None:
             raise holds_nothing_out(experiment.data)
         self.targets: np.ndarray = data.validation.targets.numpy(force=True)
-        self.learned_targets: np.ndarray = data.learned.targets.numpy(force=True)
+        self.train_targets: np.ndarray = data.train.targets.numpy(force=True)
 
     @property
     def at_once(self) -> int:
@@ -130,7 +130,7 @@ class Trainer:
 
 
 def _of(members: Members, values: Values) -> Trained:
-    outputs, learned = values["outputs"], values["learned_outputs"]
-    finite = torch.isfinite(outputs).flatten(1).all(1) & torch.isfinite(learned).flatten(1).all(1)
+    outputs, train_outputs = values["outputs"], values["train_outputs"]
+    finite = torch.isfinite(outputs).flatten(1).all(1) & torch.isfinite(train_outputs).flatten(1).all(1)
     diverged = (values[DIVERGED_AT] >= 0) | ~finite
-    return Trained(members.columns, outputs, values["loss"], learned, diverged)
+    return Trained(members.columns, outputs, values["loss"], train_outputs, diverged)

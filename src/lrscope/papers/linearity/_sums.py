@@ -76,9 +76,9 @@ def _measured(trained: Trained, trainer: Trainer) -> Values:
     values = {OUTPUTS: outputs, LOSS: _array(trained.loss), DIVERGED: trained.diverged.numpy(force=True)}
     if not has_classes(trainer.targets) or outputs.shape[2:] != trained.outputs.shape[2:]:
         return values
-    learned = trained.learned_outputs
+    learned = trained.train_outputs
     own = learned.gather(
-        2, torch.from_numpy(trainer.learned_targets).to(learned.device).expand(learned.shape[:2])[..., None]
+        2, torch.from_numpy(trainer.train_targets).to(learned.device).expand(learned.shape[:2])[..., None]
     )
     return values | {
         ACCURACY: (outputs.argmax(axis=2) == trainer.targets).mean(axis=1),
