@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,8 +12,9 @@ from torch import nn
 from benchmarks.many_replicates import FEW_SAMPLES, MEMORY, network, remembered
 from benchmarks.rounds import Case, Figures, Measured, measure
 from lrscope.data import Digits
+from lrscope.engines import Processes
 from lrscope.optim import Linear
-from lrscope.papers.linearity import Local, Replication, replicate
+from lrscope.papers.linearity import Replication, replicate
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 if HAS_JAX:
@@ -104,28 +104,19 @@ def _loop(images: torch.Tensor, digits: torch.Tensor, seed: int) -> nn.Module:
     return model
 
 
-class _Watched(Local):
-    """The local engine, and when each of its pieces arrived."""
-
-    def __init__(self) -> None:
-        super().__init__("cpu")
-        self.arrived: list[tuple[int, float]] = []
-
-    def sums(
-        self, replication: Replication, missing: Sequence[range], progress: Callable[[int], None]
-    ) -> Generator[tuple[range, object], None, None]:
-        for replicates, sums in super().sums(replication, missing, progress):
-            self.arrived.append((len(replicates), time.perf_counter()))
-            yield replicates, sums
-
-
 def replicated() -> Figures:
-    engine, start = _Watched(), time.perf_counter()
-    found = replicate(replication(NETWORKS), engine=engine)
-    (first, begun), *later = engine.arrived
-    each = (time.perf_counter() - begun) / sum(size for size, _ in later)
+    arrived: list[tuple[int, float]] = []
+    start = time.perf_counter()
+    with Processes() as engine:
+        records = replicate(
+            replication(NETWORKS),
+            engine=engine,
+            progress=lambda done, _total: arrived.append((done, time.perf_counter())),
+        )
+    (first, begun), (last, ended) = arrived[0], arrived[-1]
+    each = (ended - begun) / (last - first)
     before = begun - start - first * each
-    accuracy = float(found.accuracy_sum.sum() / found.replicates.sum())
+    accuracy = float(records.accuracy_sum.sum() / records.replicates.sum())
     return {MILLISECONDS: 1e3 * each, BEFORE: before, ACCURACY: accuracy}
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from benchmarks.rounds import Figures
 from lrscope.data import Digits
-from lrscope.papers.linearity import Local, Replication, replicate
+from lrscope.papers.linearity import Replication, replicate
 
 FEW_SAMPLES = 64
 """Replicates are trained for one step on so many samples, since only their number counts."""
@@ -21,6 +21,6 @@ def network() -> nn.Module:
 def remembered(replicates: int) -> Figures:
     """Train one step of many replicates; return the peak of this process's memory."""
     data, asked = Digits(samples=FEW_SAMPLES), {"replicates": replicates, "epochs": 1, "batch_size": FEW_SAMPLES}
-    replicate(Replication(data=data, model=network, lrs=[0.2], **asked), engine=Local("cpu"))
+    replicate(Replication(data=data, model=network, lrs=[0.2], **asked), device="cpu")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {MEMORY: peak / (2**20 if sys.platform == "darwin" else 2**10)}
