@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from lrscope.errors import InputError
-from lrscope.figures import curve_panels, curves
+from lrscope.figures import curves
 from lrscope.figures._curves import LogTicks
 
 
@@ -51,14 +50,6 @@ def test_labels_come_from_attrs(losses):
     assert curves(losses.sel(shape="spiral"), log=False).get_yscale() == "linear"
 
 
-def test_an_axis_without_anything_positive_is_not_logarithmic(losses):
-    empty = losses.where(losses["step"] < 0)
-    figure = curve_panels(empty)
-    figure.draw_without_rendering()
-    assert {ax.get_yscale() for ax in figure.axes} == {"linear"}
-    assert curve_panels(losses.where(losses["shape"] == "spiral")).axes[0].get_yscale() == "log"
-
-
 def test_diverged_members_are_crosses_at_their_step(losses, diverged_at):
     ax = curves(losses.sel(shape="spiral"), diverged_at)
     crosses = [line for line in ax.lines if line.get_label() == "diverged"]
@@ -73,27 +64,6 @@ def test_nothing_is_said_where_nothing_diverged(losses, diverged_at):
     assert len(ax.get_legend().get_texts()) == 3
 
 
-def test_a_panel_for_each_shape(losses, diverged_at):
-    by_shape = xr.concat([diverged_at, xr.full_like(diverged_at, -1)], "shape").assign_coords(shape=losses["shape"])
-    figure = curve_panels(losses, diverged_at=by_shape)
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["Circle", "Spiral"]
-    assert [len(ax.lines) for ax in figure.axes] == [5, 3]
-    assert figure.get_supylabel() == "loss"
-    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
-
-
-def test_the_legend_stands_where_a_panel_is_missing(losses):
-    figure = curve_panels(xr.concat([losses, losses.isel(shape=[0])], "shape"), columns=2)
-    assert len(figure.axes) == 4
-    assert len(figure.axes[3].get_legend().get_texts()) == 3
-    assert not figure.legends
-
-
 def test_another_cadence_is_drawn_over_its_own_steps(losses):
     ax = curves(losses.sel(shape="spiral").rename(step="step_slow"))
     assert ax.get_xlabel() == "step [updates]"
-
-
-def test_columns_must_be_positive(losses):
-    with pytest.raises(InputError, match="columns must be 1 or more; got 0"):
-        curve_panels(losses, columns=0)

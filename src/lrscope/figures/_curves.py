@@ -5,11 +5,9 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from lrscope.figures._panels import step_panels
 from lrscope.figures._rate_axis import MIDDLE, NARROW, WIDE
 from lrscope.figures._style import (
     ALARM,
@@ -114,44 +112,6 @@ def curves(
         if legend:
             ax.legend(handles=[*rate_marks(palette), *diverged_marks(diverged_at)])
     return ax
-
-
-def curve_panels(
-    summary: xr.Dataset,
-    panels: str = "shape",
-    diverged_at: xr.DataArray | None = None,
-    log: bool = True,
-    columns: int = 4,
-) -> Figure:
-    """Draw `curves` for each label of one more dimension, as small multiples with common axes.
-
-    Parameters
-    ----------
-    summary : Dataset (panels, lr, step) with ``mean``, ``low`` and ``high``
-    panels : the dimension that becomes panels, e.g. ``shape`` or ``layer``
-    diverged_at : (panels, lr, seed), (lr, seed) or without seed
-    log : logarithmic vertical axis
-    columns : panels beside each other at most
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    InputError : other dimensions, or `columns` below 1.
-    """
-
-    def draw(of_panel: xr.Dataset, place: int, ax: Axes) -> None:
-        curves(of_panel, _select(diverged_at, panels, place), log, legend=False, ax=ax)
-
-    return step_panels(summary, panels, draw, columns, PANEL, diverged_marks(diverged_at))
-
-
-def _select(diverged_at: xr.DataArray | None, panels: str, index: int) -> xr.DataArray | None:
-    if diverged_at is None or panels not in diverged_at.dims:
-        return diverged_at
-    return diverged_at.isel({panels: index})
 
 
 def diverged_marks(diverged_at: xr.DataArray | None) -> list[Line2D]:

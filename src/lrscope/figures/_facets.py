@@ -141,7 +141,7 @@ def _facets(data: Data, col: str | tuple[str, str] | None, band: str | Sequence[
     if isinstance(data, xr.Dataset) and not any(name in data for name in CENTRES):
         data = {headline(axis_label(array)): array for array in data.values()}
     if isinstance(data, Mapping) and not isinstance(data, xr.Dataset):
-        return [facet for title, one in data.items() for facet in _split(one, col, band, title)]
+        return [facet for title, one in data.items() for facet in _split(one, col, band, sentence(title))]
     return _split(data, col, band, "")
 
 
@@ -166,7 +166,10 @@ def _summary(
     if isinstance(data, xr.Dataset):
         name = next(name for name in CENTRES if name in data)
         kept = [name, *(part for part in ("low", "high", "count") if part in data)]
-        return data[kept].rename({name: "centre"}), None
+        summary = data[kept].rename({name: "centre"})
+        if data.attrs.get("scale") == "log":
+            summary["centre"].attrs.setdefault("scale", "log")
+        return summary, None
     if band is None:
         return data.rename("centre").to_dataset(), None
     dims = [band] if isinstance(band, str) else list(band)

@@ -1,6 +1,6 @@
 """Small multiples: as many panels as there are labels, with one legend."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,11 @@ from lrscope.figures._style import (
     WIDTH,
     axis_label,
     colours,
-    layer_name,
     new_figure,
     rate_marks,
     rate_text,
-    require,
-    sentence,
-    style,
     value_label,
 )
-from lrscope.records import step_dimension
 
 AROUND = 0.55
 """Inches for legend and labels."""
@@ -61,46 +56,6 @@ def one_legend(figure: Figure, handles: Sequence[Line2D], left_over: Sequence[Ax
     else:
         columns = min(len(handles), int(figure.get_figwidth() / 1.1))
         figure.legend(handles=handles, loc="outside upper right", ncols=columns)
-
-
-def step_panels(
-    summary: xr.Dataset,
-    panels: str,
-    draw: Callable[[xr.Dataset, int, Axes], object],
-    columns: int,
-    height: float,
-    marks: Sequence[Line2D] = (),
-) -> Figure:
-    """Return a panel for each label of one dimension, with common axes, steps below, and one legend.
-
-    Parameters
-    ----------
-    summary : Dataset (panels, lr, step) with ``mean``
-    panels : the dimension that becomes panels
-    draw : given the Dataset (lr, step) of a panel, its place and its axes
-    columns : panels beside each other at most
-    height : inches, of a panel
-    marks : above the panels, explained behind the learning rates
-
-    Raises
-    ------
-    InputError : other dimensions, or `columns` below 1.
-    """
-    dim = step_dimension(summary)
-    require("summary", summary, panels, "lr", dim)
-    labels = summary[panels].values.tolist()
-    with style():
-        figure, axes, left_over = panel_grid(len(labels), columns, height, sharex=True, sharey=True)
-        for place, ax in enumerate(axes):
-            draw(summary.isel({panels: place}), place, ax)
-            title = layer_name(labels[place]) if panels == "layer" else value_label(labels[place])
-            ax.set_title(sentence(title), pad=9 if marks else 5)
-            ax.set(xlabel="", ylabel="")
-            ax.tick_params(labelbottom=place + columns >= len(labels))
-        figure.supylabel(axis_label(summary["mean"]), fontsize=7.5)
-        figure.supxlabel(axis_label(summary[dim]), fontsize=7.5)
-        one_legend(figure, [*rate_marks(colours(summary["lr"].values)), *marks], left_over)
-    return figure
 
 
 def diverged_marks(crossed: bool) -> list[Line2D]:

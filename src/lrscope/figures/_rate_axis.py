@@ -199,6 +199,12 @@ def spreads(array: xr.DataArray) -> bool:
     return len(known) > 0 and bool(known.min() > 0) and bool(known.max() > 5 * known.min())
 
 
+def is_share(array: xr.DataArray) -> bool:
+    """Tell whether an array has shares, between 0 and 1: its name says so, and it has no unit."""
+    name = f"{array.attrs.get('long_name', '')} {array.name}"
+    return array.attrs.get("units", "1") == "1" and ("share" in name or "accuracy" in name)
+
+
 def range_blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:
     """Return the ends of each stretch of plausible rates, half-way to the next rate on either side.
 

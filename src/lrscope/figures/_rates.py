@@ -27,6 +27,7 @@ from lrscope.figures._style import ALARM, INK, SOFT, WIDTH, axis_label, new_axes
 
 SCORE = ("score", "score_low", "score_high")
 DIVERGED = ("diverged_share", "diverged_low", "diverged_high")
+MEAN = ("mean", "low", "high")
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 NONE_DIVERGED = "none diverged"
 """Stands in the panel of those that did where it would be empty."""
@@ -109,6 +110,42 @@ def differences_by_rate(recommended: xr.Dataset, ax: Axes | None = None) -> Axes
         _near_zero(ax, recommended)
         lost = (recommended["diverged"] > 0).expand_dims(seed=1)
         mark_lost(ax, lost, xr.ones_like(lost))
+    return ax
+
+
+def steps_to_target_by_rate(reached: xr.Dataset, trained: xr.DataArray | None = None, ax: Axes | None = None) -> Axes:
+    """Draw how many steps each seed took to a target at each learning rate, and how many of them reached it.
+
+    Parameters
+    ----------
+    reached : Dataset of `lrscope.analysis.steps_to_target`: ``steps`` (lr, seed), -1 where the target was not reached;
+        ``reached`` (lr) share of the seeds; ``mean``, ``low``, ``high`` (lr); the scalar ``target``
+    trained : (lr, seed) booleans, which combinations were trained at all; by default all of them
+    ax : to draw into; a new one by default
+
+    Returns
+    -------
+    Axes : a cross above the panel for each seed that did not reach the target; the title names the target
+
+    Raises
+    ------
+    InputError : other dimensions, or a rate that is not above 0.
+    """
+    require("steps", reached["steps"], "lr", "seed")
+    steps = reached["steps"].transpose("lr", "seed").astype(float)
+    trained = steps.notnull() & (xr.ones_like(steps, dtype=bool) if trained is None else trained)
+    with style():
+        ax = ax or new_axes(WIDTH * 0.6, 2.4)
+        taken = steps.where(steps >= 0).assign_attrs(reached["steps"].attrs)
+        seed_points(ax, taken, trained)
+        intervals(ax, reached.drop_dims("seed"), MEAN)
+        known = np.r_[taken.values.ravel(), *(reached[name].values.astype(float) for name in MEAN)]
+        if not nothing_known(ax, taken.values, "no seed reached it"):
+            value_axis(ax, np.where(known > 0, known, np.nan))
+        rate_axis(ax, reached)
+        ax.set_ylabel(axis_label(reached["steps"]))
+        mark_lost(ax, (steps < 0) & trained, trained, gid="not reached")
+        ax.set_title(f"target {float(reached['target']):.3g}; crosses did not reach it", pad=12)
     return ax
 
 

@@ -35,7 +35,7 @@ def _curves(view: View, arrays: Mapping[str, xr.DataArray], outcome: xr.Dataset 
     log = [name for name, array in arrays.items() if _varies_by_factors(name, array)]
     summaries = {name: analysis.over_seeds(array, log=name in log) for name, (array, _) in short.items()}
     diverged_at = None if outcome is None else few(outcome["diverged_at"])
-    draw = drawing(figures.scalar_panels, summaries, diverged_at, log)
+    draw = drawing(figures.panels, summaries, diverged=diverged_at)
     caption = f"Over the steps{band(view)}.{of_all(next(iter(arrays.values())))}"
     figure = Figure("training", "Every recorded number of the network", caption, draw)
     return figure, max(every for _, every in short.values())
@@ -54,7 +54,7 @@ def gradients(view: View) -> Section | str:
     summary = analysis.over_seeds(short, log=True)
     of = " and ".join(name.replace("_", " ") for name in recorded)
     caption = f"Norm of the {of} of each layer{band(view)}.{of_all(norms)}"
-    draw = drawing(figures.curve_panels, summary, "layer")
+    draw = drawing(figures.panels, summary, col="layer")
     still = Figure("gradients", "Gradients by layer", caption, draw)
     return Section("Gradients by layer", read_of(every * again), [still, tables.norms(norms)])
 

@@ -4,7 +4,6 @@ from math import ceil
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure as Drawing
 
 from lrscope import analysis, figures
 from lrscope.records import on_grid, step_dimension
@@ -52,7 +51,7 @@ def _dead(view: View, lives: xr.Dataset) -> Figure:
     silent = (lives["state"] != 1).where(lives["state"].notnull()).assign_attrs(long_name="neurons without life")
     share = analysis.share(silent)
     short, _ = thinned(few(share))
-    draw = drawing(figures.curve_panels, analysis.over_seeds(short, bounds=(0, 1)), "layer", log=False)
+    draw = drawing(figures.panels, analysis.over_seeds(short, bounds=(0, 1)), col="layer")
     caption = f"Share of the neurons of each layer that are dead, or not born yet{band(view)}.{of_all(share)}"
     return Figure("dead", "Dead neurons", caption, draw)
 
@@ -67,10 +66,12 @@ def _activity(view: View, lives: xr.Dataset) -> list[Figure]:
     maps = {}
     for place in evenly(shares.sizes[LR], MOST[LR]):
         of_rate, _ = thinned(analysis.arranged(shares.isel({LR: place})), COLUMNS)
-        maps[_rate_title(lives.isel({LR: place, SEED: 0}))] = of_rate
+        maps[_rate_title(lives.isel({LR: place, SEED: 0}))] = of_rate.assign_attrs(zero="no sample activates it")
     which = ", of the first network of each learning rate" if view.networks > 1 else ""
     caption = f"Share of the samples that activate each neuron{which}; in the titles: how many are dead at the end."
-    return [Figure("activity", "Activity of every neuron", caption, drawing(figures.activity_maps, maps))]
+    return [
+        Figure("activity", "Activity of every neuron", caption, drawing(figures.panels, maps, y="neuron", mark="heat"))
+    ]
 
 
 def _rate_title(lives: xr.Dataset) -> str:
@@ -83,7 +84,7 @@ def _survival(view: View, lives: xr.Dataset) -> Figure:
     summary = analysis.survival(lives, "layer")
     dim = step_dimension(summary)
     every = max(1, ceil(summary.sizes[dim] / COLUMNS))
-    draw = drawing(figures.survival_panels, few(summary).isel({dim: slice(None, None, every)}))
+    draw = drawing(figures.panels, few(summary).isel({dim: slice(None, None, every)}), col="layer", mark="steps")
     band = (
         "; bands: 95 % intervals, leaving out one network at a time (Student's t)"
         if view.networks > lives.sizes[LR]
@@ -100,11 +101,9 @@ def _history(lives: xr.Dataset) -> Figure:
     one = lives.isel({str(dim): int(place) for dim, place in busiest.items()})
     dim = step_dimension(one)
     short = one.isel({dim: slice(None, None, max(1, ceil(one.sizes[dim] / COLUMNS)))})
-    draw = drawing(_life_histories, analysis.by_life(short))
+    named = " ".join(name.replace(" ", "_") for name in analysis.LIFE_STATES)
+    state = analysis.by_life(short)["state"].assign_attrs(flag_meanings=named)
+    draw = drawing(figures.panels, state, y="neuron", mark="heat")
     which = f" (lr {rate_text(one[LR].item())}, repetition {one[SEED].item()})" if events.size > 1 else ""
     caption = f"Every neuron of the network in which most died and came back{which}: a row each."
     return Figure("lives", "Life histories", caption, draw)
-
-
-def _life_histories(lives: xr.Dataset) -> Drawing:
-    return figures.figure_of(figures.life_histories(lives))

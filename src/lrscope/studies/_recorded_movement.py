@@ -43,7 +43,9 @@ def taking_part(view: View) -> Section | str:
         f"Share of the neurons of each layer with a normalised fluctuation below {THRESHOLD:g}{interval(view)}."
         f"{of_all(largest)}"
     )
-    still = Figure("inactive", "Inactive neurons", caption, drawing(figures.inactive_panels, summaries))
+    still = Figure(
+        "inactive", "Inactive neurons", caption, drawing(figures.panels, summaries, x="layer", mark="points")
+    )
     return Section("Taking part", read_of(every), [still, tables.participation(found)])
 
 

@@ -69,8 +69,8 @@ CURVES = Figure(
     "Course of the training",
     "Means over the seeds with 95 % intervals by Student's t, geometric means of losses; training: mean over the "
     "batches of each epoch, validation: at its end.",
-    lambda results: figures.rate_band_panels(
-        {str(name): _banded(curve) for name, curve in results["curves"].data_vars.items()}
+    lambda results: figures.panels(
+        {figures.headline(str(name)): curve for name, curve in results["curves"].data_vars.items()}, band="seed"
     ),
 )
 TARGETS = Figure(
@@ -99,7 +99,9 @@ VARIANCE = Figure(
     "What decides the outcome",
     "Shares of the variance of the logarithm of the last validation loss, crossed design, with 95 % intervals where "
     "there are three seeds or more.",
-    lambda results: figures.figure_of(figures.variance_bars(dataset_of(results, "variance"))),
+    lambda results: figures.panels(
+        dataset_of(results, "variance").rename(share="mean"), x="source", hue=None, mark="bars"
+    ),
 )
 INSIDES = Figure(
     "insides",
@@ -107,14 +109,14 @@ INSIDES = Figure(
     "Every point is one network at the end: medians of the last epoch; neurons silent for an epoch (dead) or with "
     "weights that barely moved (inactive); the sharpness of the last measured batch over the limit of stability of the "
     "update rule, which is left out where measuring it would take too long.",
-    lambda results: figures.insides_by_rate(dataset_of(results, "insides")),
+    lambda results: figures.panels(dataset_of(results, "insides"), x="lr", mark="points", band="seed"),
 )
 SURVIVAL = Figure(
     "survival",
     "Survival of the neurons",
     "Share of the ReLU neurons that are not dead for good, with 95 % intervals over the seeds. A neuron is dead once "
     "no sample of the batches of a whole epoch activates it.",
-    lambda results: figures.figure_of(figures.survival_curves(dataset_of(results, "survival"))),
+    lambda results: figures.panels(dataset_of(results, "survival"), mark="steps"),
 )
 
 
@@ -128,15 +130,11 @@ def _activity(results: xr.DataTree) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
         active = list(results["active"].children.values())
         rates = [node.attrs["lr"] for node in active]
-        maps = {f"lr {rate(rates[number], rates)}": active[number]["share"] for number in chosen}
-        return figures.activity_maps(maps)
+        shares = {number: active[number]["share"].assign_attrs(zero="no sample activates it") for number in chosen}
+        maps = {f"lr {rate(rates[number], rates)}": share for number, share in shares.items()}
+        return figures.panels(maps, y="neuron", mark="heat")
 
     return Figure("activity", "Activity of every neuron", caption, draw)
-
-
-def _banded(curve: xr.DataArray) -> xr.Dataset:
-    summary = mean_curve(curve).rename({"mean": "centre", "count": "members"})
-    return summary[["centre", "low", "high", "members"]].transpose(LR, STEP)
 
 
 def _rates(classes: bool) -> Table:

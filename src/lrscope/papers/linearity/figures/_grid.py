@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from lrscope.figures._heat import MAP
 from lrscope.figures._style import FAINT, SOFT, WIDTH, new_figure, rate_text, require, style
 from lrscope.papers.linearity.figures._scatter import LEAST, minus
 
+MAP = "cividis"
 LEVELS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1)
 """Between them a colour each: most of what matters lies close to 1."""
 NEAR = 0.5 + 1e-9
