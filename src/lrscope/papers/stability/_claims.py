@@ -156,7 +156,7 @@ def _final(id: str, place: str, chosen: Configuration, lr: float, published: flo
 
 
 def _order(id: str, place: str, chosen: Configuration, lr: float, within: tuple[int, int] | None) -> Claim:
-    first, last = (within[0] * (1 - ONSET), within[1] * (1 + ONSET)) if within else (0, np.inf)
+    first, last = within or (0, np.inf)
     between = f", between iterations {within[0]} and {within[1]}" if within else ""
 
     def note(results: xr.DataTree) -> str:
@@ -172,7 +172,7 @@ def _order(id: str, place: str, chosen: Configuration, lr: float, within: tuple[
         lambda steps: 0 <= steps[0] < steps[1] < steps[2] and first <= steps[0] and steps[2] <= last,
         lambda steps: "angle {}, gradient norm {}, error {}".format(*steps),
         published="angle, norm, error",
-        tolerance="the order" + (f", and the range within {ONSET:.0%}" if within else ""),
+        tolerance="the order" + (", and the range" if within else ""),
         note=note,
     )
 
