@@ -18,7 +18,7 @@ QUICK = {
     "guided-f1": True,
     "guided-f2": True,
 }
-"""Claims about runs of 1000 and 1200 iterations. Whether `order-f1` keeps to its published range depends on rounding."""
+"""Claims about runs of 1000 and 1200 iterations; whether `order-f1` keeps to its range depends on rounding."""
 CUT_SHORT = (
     *("onset-0.4", "onset-0.3", "final-2-0.2", "delay", "tenth-f1", "tenth-f2", "final-3-0.2", "better-0.4"),
     *("parting", "faster"),
