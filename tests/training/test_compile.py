@@ -20,7 +20,6 @@ from lrscope.specification import specification
 from lrscope.training import Experiment, Sweep
 from lrscope.training import _compile as rule
 from lrscope.training._loop import Stream
-from lrscope.training._prepared import Prepared
 
 CPU = torch.device("cpu")
 LRS = (0.1, 0.3, 1e7)
@@ -60,10 +59,9 @@ def perceptron(**fields):
 
 def trained(experiment, progress=None):
     """Return the records, whether each traced step was compiled, and the last state."""
-    prepared = Prepared(experiment, CPU)
-    run = Stream(experiment, CPU, None, None, progress, prepared)
+    run = Stream(experiment, CPU, progress=progress)
     found = records.concatenate(run)
-    return found, [step.compiled for step in prepared.graphs], run.state
+    return found, [step.compiled for step in run._chunks._prepared.graphs], run.state
 
 
 def trained_compiled(experiment):
