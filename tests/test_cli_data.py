@@ -9,6 +9,7 @@ import pytest
 
 from lrscope.cli import main
 from lrscope.data import _fetch
+from lrscope.data._known import Source
 
 FETCH = ["data", "fetch"]
 
@@ -20,7 +21,7 @@ def url(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "labels.gz").write_bytes(b"labels")
     checksum = hashlib.sha256(b"labels").hexdigest()
-    monkeypatch.setitem(_fetch.SOURCES, "mnist", _fetch.Source({"labels.gz": checksum}, ()))
+    monkeypatch.setitem(_fetch.SOURCES, "mnist", Source({"labels.gz": checksum}, ()))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)

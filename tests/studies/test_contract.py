@@ -63,6 +63,7 @@ def files(folder: Path, kind: str) -> dict[str, bytes]:
 
 def test_the_folder_holds_what_the_design_says(folder, report):
     expected = {"experiment.json", "report.html"} | ({"claims.json"} if report.claims else set())
+    expected |= {"histograms.root"} if study(folder.description()["study"]).histograms else set()
     expected |= {file.name for each in folder.description()["experiments"] for file in folder.records(each)}
     kinds = {}
     for item in report.items:

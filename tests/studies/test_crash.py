@@ -208,7 +208,10 @@ def check_written_again(commands, told: Path, folder: Path, reference: xr.Datase
 
 def test_a_report_that_was_killed_while_it_drew_is_written_again(commands, told, reference, tmp_path):
     folder = without_report(told, tmp_path / "run")
-    setup = commands.SHORT_REPORT + "lrscope.report._write.picture = lambda _: os.kill(os.getpid(), 9)\n"
+    setup = (
+        commands.SHORT_REPORT
+        + "import lrscope.report._write; lrscope.report._write.picture = lambda _: os.kill(os.getpid(), 9)\n"
+    )
     assert commands.run(["report", folder], setup).code == -signal.SIGKILL
     check_written_again(commands, told, folder, reference)
 
@@ -223,7 +226,10 @@ def test_a_report_that_was_killed_at_any_moment_is_written_again(commands, told,
 
 def test_ctrl_c_during_the_report_says_that_the_records_are_complete(commands, reference, tmp_path):
     folder = tmp_path / "run"
-    setup = commands.SHORT_REPORT + "lrscope.report._write.write_claims = lambda *_: os.kill(os.getpid(), 2)\n"
+    setup = (
+        commands.SHORT_REPORT
+        + "import lrscope.report._write; lrscope.report._write.write_claims = lambda *_: os.kill(os.getpid(), 2)\n"
+    )
     ended = commands.run([*RUN, "--out", folder], setup)
     assert ended.code == 130
     sentence = f"The records are complete; write the report with: lrscope report {folder}"

@@ -28,10 +28,14 @@ class Place:
     """where to train; auto takes a GPU if there is one"""
     engine: Annotated[Literal["local", "ray"], tyro.conf.arg(metavar="{local,ray}")] = "local"
     """local: processes of this machine, one a core, or its GPU; ray: the workers of a Ray"""
-    address: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
-    """with ray: of a Ray that is running, as host:port; one is started on this machine by default"""
-    workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """how many train side by side; all cores or GPUs by default, but one process for a short training"""
+    address: Annotated[
+        str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="(default: a Ray started on this machine)")
+    ] = None
+    """with ray: host:port of a running Ray"""
+    workers: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: one per core or GPU)")
+    ] = None
+    """how many train side by side; a short training takes this process only"""
     resume: bool = False
     """go on with an interrupted run in the folder"""
     overwrite: bool = False

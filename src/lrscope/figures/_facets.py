@@ -117,7 +117,7 @@ def panels(
     >>> loss = xr.DataArray(np.ones((2, 2, 3)), coords=coords, attrs={"long_name": "loss"})
     >>> figure = panels(loss, col="seed")
     >>> [ax.get_title("left") for ax in figure.axes], len(figure.axes[0].lines)
-    (['Seed 0', 'Seed 1'], 2)
+    (['seed 0', 'seed 1'], 2)
     """
     if mark not in get_args(Mark):
         raise must_be("mark", f"one of {', '.join(get_args(Mark))}", mark)

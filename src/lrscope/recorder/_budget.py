@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 WARM_UP = 8
 """Records whose cost is remembered: the dearest of them is left out as a hiccup."""
+ALLOWANCE = 0.3
+"""Seconds that recording may always take: a loop of a second would otherwise have one record, which says nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,14 @@ class Budget:
 
     Parameters
     ----------
-    share : of the loop's time; None for no limit
+    share : of the loop's time, or `ALLOWANCE` if that is more; None for no limit
     size : bytes; None for no limit
     """
 
     def __init__(self, share: float | None, size: int | None) -> None:
         self._share, self._size = share, size
         self._costs: list[float] = []
+        self._spent = 0.0
         self._begun = False
         self._phase = 0
         self._by_time = 1
@@ -90,10 +93,10 @@ class Budget:
             return False
         if self._share is None:
             return True
-        price = _usual(self._costs)
+        price, limit = _usual(self._costs), max(ALLOWANCE, self._share * elapsed)
         if price is None:
-            return coming == 0 and spent <= self._share * elapsed
-        return spent + (coming + 1) * price <= self._share * elapsed
+            return coming == 0 and spent <= limit
+        return spent + (coming + 1) * price <= limit
 
     def note(self, step: int, cost: float, step_seconds: float, used: int) -> None:
         """Take in what the record of a step has cost, and thin the cadence if it has to be.
@@ -108,11 +111,12 @@ class Budget:
         """
         self._costs = [*self._costs[1 - WARM_UP :], cost] if self._begun else []
         self._begun = True
+        self._spent += cost
         if self._size is not None:
             while used >= self._size * (1 - 0.5 ** (self._phase + 1)) and self._phase < 40:
                 self._phase += 1
         price = _usual(self._costs)
-        if self._share is not None and price is not None and step_seconds > 0:
+        if self._share is not None and price is not None and step_seconds > 0 and self._spent > ALLOWANCE:
             self._by_time = self._needed(price, step_seconds)
         factor = max(self._by_time, _factor_of_phase(self._phase))
         if factor != self.factor:

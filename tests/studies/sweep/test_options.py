@@ -79,10 +79,8 @@ def refused(capsys, tmp_path, monkeypatch):
         (["--epochs", "1.5"], "epochs must be a valid integer; got '1.5'."),
         (["--batch-size", "0"], "batch_size must be greater than or equal to 1; got '0'."),
         (["--batch-size", "1439"], "batch_size must be at most the 1438 samples to learn from; got 1439."),
-        (["--optimizer", "adma"], "invalid choice 'adma' for argument '--optimizer'. Expected one of "
-         "('adam', 'adamw', 'sgd', 'momentum', 'nesterov'). See lrscope run sweep --help."),
-        (["--schedule", "cosin"], "invalid choice 'cosin' for argument '--schedule'. Expected one of "
-         "('constant', 'linear', 'cosine'). See lrscope run sweep --help."),
+        (["--optimizer", "adma"], "optimizer must be 'adam', 'adamw', 'sgd', 'momentum' or 'nesterov'; got 'adma'."),
+        (["--schedule", "cosin"], "schedule must be 'constant', 'linear' or 'cosine'; got 'cosin'."),
         (["--device", "gpu"], "device must be auto, cpu or cuda; got 'gpu'."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

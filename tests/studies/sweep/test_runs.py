@@ -132,7 +132,7 @@ def test_the_cost_is_that_of_all_experiments_and_nothing_is_written(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         "lrscope.studies._run.estimate",
-        lambda experiment, device: Estimate(len(experiment.sweep), experiment.epochs or experiment.steps, 10**6, 2.0),
+        lambda experiment, **_: Estimate(len(experiment.sweep), experiment.epochs or experiment.steps, 10**6, 2.0),
     )
     networks = 3 * 8 + 8 + 3 * 3 * 3
     assert main([*RUN, "--estimate"]) == 0
