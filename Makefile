@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --constra
 SOURCES := src tests $(wildcard benchmarks) $(wildcard examples)
 WANTED := pyproject.toml constraints.txt
 
-NUMBERS := tests/analysis tests/optim tests/probes tests/recorder tests/training tests/papers/linearity
+NUMBERS := tests/analysis tests/optim tests/probes tests/recorder tests/training
 CORE := tests/training/test_ensemble.py tests/training/test_experiment.py tests/recorder/test_recorder.py
 CORE_READING := tests/test_records.py tests/test_specification.py tests/store/test_writer.py tests/store/test_reader.py
 
