@@ -19,6 +19,15 @@ T = TypeVar("T")
 STARTUP_SECONDS = 5.0
 """A process imports PyTorch and lrscope (2 to 3 s) and traces the first step again."""
 
+_KEEP_MEMORY = {
+    # loky takes the traced steps and records that a worker keeps for a leak, and would start the worker anew.
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",
+    # glibc would return the memory of each step to the system, and fault it in again at the next (docs/limits.md).
+    "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
+    "MALLOC_TOP_PAD_": str(64 * 2**20),
+}
+
 
 class Processes(Engine):
     """Processes of this machine. They start with the first piece, and end with this process, however it ends.
@@ -52,6 +61,7 @@ class Processes(Engine):
         self.startup_seconds = startup_seconds
         threads = str(max(1, cores // self.workers))
         self._environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        self._environment |= _KEEP_MEMORY
         # The pipe's other end is in this process only. When this process ends, even by SIGKILL, it is closed.
         self._alive, self._lifeline = multiprocessing.Pipe(duplex=False)
         self._threads = ThreadPoolExecutor(self.workers, "lrscope-worker")
