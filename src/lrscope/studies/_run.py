@@ -148,11 +148,13 @@ class Where:
     def opened(self) -> Iterator[Engine | None]:
         """Provide the engine, None for this process, and end its workers afterwards."""
         engine = self._engine()
+        done = False
         try:
             yield engine
+            done = True
         finally:
             if engine:
-                engine.shutdown(cancel_futures=True)
+                engine.shutdown(cancel_futures=not done)
 
     def _engine(self) -> Engine | None:
         if self.engine == "ray":
