@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.analysis import CRITERIA, Thresholds, lead_times, onsets
+from lrscope.analysis import CRITERIA, lead_times, onsets
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT
 
@@ -186,15 +186,7 @@ def test_what_is_needed_is_named(records):
         onsets(other)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"angle": 0}, "angle must be above 0 and at most 90 degrees; got 0"),
-        ({"norm": 1}, "norm must be a finite number above 1; got 1"),
-        ({"error": np.nan}, "error must be a finite number above 1; got nan"),
-        ({"steps": 1}, "steps must be at least 2; got 1"),
-    ],
-)
-def test_thresholds_are_checked(wrong, said):
-    with pytest.raises(InputError, match=said):
-        Thresholds(**wrong)
+@pytest.mark.parametrize("rise", [1, np.nan])
+def test_a_rise_is_above_1(records, rise):
+    with pytest.raises(InputError, match=f"rise must be a finite number above 1; got {rise}"):
+        onsets(records, rise=rise)

@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrscope.analysis import LIFE_STATES, by_life, dead, life_events, lives, over_seeds, share, survival
+from lrscope.analysis import LIFE_STATES, by_life, dead, lives, over_seeds, share, survival
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block, on_grid
 
@@ -89,10 +89,6 @@ def test_counts_and_states_tell_the_same(history):
     assert (found["deaths"] - found["revivals"] == (last == DEAD)).all()
     assert ((found["died"] >= 0) == ((last == DEAD) | (last == NOT_BORN))).all()
     assert (found["deaths"].where(~born, 0) == 0).all()
-    events = life_events(found)
-    for name in ("deaths", "revivals"):
-        assert (events[name].sum(["step", "layer"]) == found[name].sum("neuron")).all()
-    assert (events["births"].sum(["step", "layer"]) == born.sum("neuron")).all()
 
 
 def test_without_a_window_a_death_is_that_of_dead():
@@ -101,8 +97,7 @@ def test_without_a_window_a_death_is_that_of_dead():
     active[:, 7:, :15] = 0
     records = recorded(active, diverged_at=[-1, 9, -1, 3], statistics=("active", "min", "max"))
     found, known = lives(records), dead(records)
-    xr.testing.assert_equal(found["died"].drop_attrs(), known["since"].rename("step_of_death").drop_attrs())
-    xr.testing.assert_allclose(found["dead_share"], known["dead"].mean("step").rename(found["dead_share"].name))
+    xr.testing.assert_allclose(found["dead_share"], known.mean("step").rename(found["dead_share"].name))
 
 
 def test_active_shares_alone_say_the_same_as_extremes():
@@ -137,7 +132,7 @@ def test_a_saturated_neuron_is_dead_within_bounds():
 def test_steps_and_neurons_keep_their_labels():
     records = recorded(np.ones((4, 3, 2)), seeds=2)
     found = lives(records, window=2)
-    for array in (found["state"], life_events(found)["deaths"], survival(on_grid(found))["mean"]):
+    for array in (found["state"], survival(on_grid(found))["mean"]):
         assert array["step"].attrs == records["step"].attrs != {}
     assert on_grid(found)["lr"].attrs["scale"] == "log"
 
@@ -237,7 +232,7 @@ def test_survival_says_what_is_wrong(change, message):
 def test_the_share_of_the_dead_follows_from_the_states():
     active = np.random.default_rng(5).random((2, 6, 8)) < 0.5
     records = recorded(active, statistics=("active", "min", "max"), seeds=2)
-    dead_share = share(dead(records)["dead"])
+    dead_share = share(dead(records))
     from_state = share((lives(records)["state"] != ALIVE).astype(float))
     np.testing.assert_allclose(dead_share.values, from_state.values)
     assert over_seeds(on_grid(lives(records)["dead_share"]))["mean"].shape == (1, 8)

@@ -58,45 +58,30 @@ def silence(records, member, neuron, steps):
     return result
 
 
-def test_dead_neurons_and_since_when(records):
+def test_dead_neurons_by_step(records):
     quiet = silence(records, member=2, neuron=1, steps=slice(3, None))
     quiet = silence(quiet, member=2, neuron=3, steps=slice(1, 5))
     result = dead(quiet)
-    assert result["dead"].sum() == 4 + 4
-    assert result["since"].isel(member=2, neuron=slice(0, 4)).values.tolist() == [-1, 3, -1, -1]
-    assert share(result["dead"]).isel(member=2).sel(layer="encoder.0").values.tolist() == [
-        0,
-        0.25,
-        0.25,
-        0.5,
-        0.5,
-        0.25,
-        0.25,
-    ]
-    assert (share(result["dead"]).isel(member=2).sel(layer="encoder.2") == 0).all()
-    assert share(result["dead"]).dims == ("member", "step", "layer")
-
-
-def test_dead_from_the_first_step(records):
-    result = dead(silence(records, member=0, neuron=0, steps=slice(None)))
-    assert int(result["since"].isel(member=0, neuron=0)) == 0
+    assert result.sum() == 4 + 4
+    of_layers = share(result).isel(member=2)
+    assert of_layers.sel(layer="encoder.0").values.tolist() == [0, 0.25, 0.25, 0.5, 0.5, 0.25, 0.25]
+    assert (of_layers.sel(layer="encoder.2") == 0).all()
+    assert share(result).dims == ("member", "step", "layer")
 
 
 def test_a_linear_layer_below_zero_is_not_dead(records):
     negative = records.copy(deep=True)
     for statistic in ("min", "max"):
         negative[f"activations_{statistic}_encoder_0"][:] = -1
-    assert dead(negative)["dead"].sum() == 0
+    assert dead(negative).sum() == 0
 
 
 def test_death_is_told_by_the_steps_before_divergence(records, diverge):
     quiet = diverge(silence(records, member=3, neuron=2, steps=slice(2, None)), member=3, step=4)
     result = dead(quiet)
-    assert int(result["since"].isel(member=3, neuron=2)) == 2
-    assert (result["since"].isel(member=3) == -1).sum() == 8
-    assert share(result["dead"]).isel(member=3).sel(layer="encoder.0").values[:4].tolist() == [0, 0, 0.25, 0.25]
-    assert result["dead"].isel(member=3, step=slice(4, None)).isnull().all()
-    assert share(result["dead"]).isel(member=3, step=slice(4, None)).isnull().all()
+    assert share(result).isel(member=3).sel(layer="encoder.0").values[:4].tolist() == [0, 0, 0.25, 0.25]
+    assert result.isel(member=3, step=slice(4, None)).isnull().all()
+    assert share(result).isel(member=3, step=slice(4, None)).isnull().all()
 
 
 def test_saturated_neurons_lie_at_one_bound(records):
@@ -106,7 +91,7 @@ def test_saturated_neurons_lie_at_one_bound(records):
     for statistic, values in {"min": low, "max": high}.items():
         bounded[f"activations_{statistic}_encoder_0"][:] = values
     result = dead(bounded, bounds=(-1, 1), tolerance=0.01)
-    assert result["dead"].isel(member=0, step=0, neuron=slice(0, 4)).values.tolist() == [0, 1, 1, 0]
+    assert result.isel(member=0, step=0, neuron=slice(0, 4)).values.tolist() == [0, 1, 1, 0]
 
 
 def test_full_activations_tell_it_too(records):
@@ -116,7 +101,8 @@ def test_full_activations_tell_it_too(records):
     full = xr.DataArray(values, dims=("member", "step", "sample_c", "neuron_c"), attrs=attrs)
     coords = {name: records[name] for name in ("member", "lr", "seed", "step")}
     result = dead(xr.Dataset({"activations_c": full}, coords=coords, attrs=records.attrs))
-    assert result["since"].isel(member=1).values.tolist() == [-1, 4]
+    assert result.isel(member=1, neuron=1).values.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert result.sum() == 3
 
 
 def test_bounds_must_ascend(records):

@@ -5,27 +5,16 @@ result of another analysis. Variables are read one at a time. Results carry `lon
 also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` into (shape, lr, seed).
 """
 
-from lrscope.analysis._comparisons import agreement, best, ordered, shares, total_variation
 from lrscope.analysis._detector import AlarmRule, Detector, alarms
 from lrscope.analysis._difference import difference, seeds_needed
-from lrscope.analysis._dominant_neurons import dominant_neurons
-from lrscope.analysis._events import Thresholds
-from lrscope.analysis._fluctuation import EDGES, binned, fluctuation
-from lrscope.analysis._instability import CRITERIA, lead_times, onsets
-from lrscope.analysis._layers import arranged, by_neuron
-from lrscope.analysis._lives import LIFE_STATES, by_life, life_events, lives
-from lrscope.analysis._norms import GRADIENTS, layer_norms
-from lrscope.analysis._participation import dead, participation, share
-from lrscope.analysis._progress import more_epochs
+from lrscope.analysis._instability import CRITERIA, dominant_neurons, lead_times, onsets
+from lrscope.analysis._layers import GRADIENTS, arranged, by_neuron, layer_norms, spread
+from lrscope.analysis._lives import LIFE_STATES, by_life, lives, survival
+from lrscope.analysis._participation import EDGES, binned, dead, fluctuation, participation, share
 from lrscope.analysis._range_test import range_test, range_test_agreement
-from lrscope.analysis._recommendation import recommendation
-from lrscope.analysis._reconstruction import reconstruction_error
-from lrscope.analysis._scores import final_scores
+from lrscope.analysis._recommendation import recommendation, sensitivity
+from lrscope.analysis._scores import final_scores, steps_to_target
 from lrscope.analysis._seeds import over_seeds
-from lrscope.analysis._sensitivity import sensitivity
-from lrscope.analysis._spread import spread
-from lrscope.analysis._survival import survival
-from lrscope.analysis._targets import steps_to_target
 from lrscope.analysis._variance import variance_split
 
 __all__ = [
@@ -35,11 +24,8 @@ __all__ = [
     "LIFE_STATES",
     "AlarmRule",
     "Detector",
-    "Thresholds",
-    "agreement",
     "alarms",
     "arranged",
-    "best",
     "binned",
     "by_life",
     "by_neuron",
@@ -50,24 +36,18 @@ __all__ = [
     "fluctuation",
     "layer_norms",
     "lead_times",
-    "life_events",
     "lives",
-    "more_epochs",
     "onsets",
-    "ordered",
     "over_seeds",
     "participation",
     "range_test",
     "range_test_agreement",
     "recommendation",
-    "reconstruction_error",
     "seeds_needed",
     "sensitivity",
     "share",
-    "shares",
     "spread",
     "steps_to_target",
     "survival",
-    "total_variation",
     "variance_split",
 ]

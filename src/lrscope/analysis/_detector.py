@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._events import Series
+from lrscope.analysis._instability import Series
 from lrscope.analysis._layers import before_divergence, labelled, recorded
 from lrscope.errors import must_be
 from lrscope.records import LOSS, step_dimension

@@ -8,10 +8,9 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from lrscope.analysis._intervals import SEED, check
-from lrscope.analysis._labels import Labels, labelled, name_of, units_of
 from lrscope.analysis._recommendation import POWER, visible
 from lrscope.analysis._scores import LR, check_scores
+from lrscope.analysis._seeds import SEED, Labels, check, describe, name_of, units_of
 from lrscope.errors import InputError, must_be
 
 FLIPS = 2**16
@@ -98,7 +97,7 @@ def difference(
     result = result.assign(mean=used.mean(SEED), count=used.count(SEED), diverged=(both == np.inf).sum(SEED))
     alone = both.notnull() & ~both.notnull().all(LR)
     result = result.assign(unmatched=int(alone.sum()) if together else 0)
-    return _labelled(result.assign_coords({LR: ordered[LR].values}), scores, confidence)
+    return _described(result.assign_coords({LR: ordered[LR].values}), scores, confidence)
 
 
 def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:
@@ -270,10 +269,10 @@ NAMES = {
 COUNTED = {"count": "networks", "diverged": "networks", "pairs": "pairs", "unmatched": "networks"}
 
 
-def _labelled(result: xr.Dataset, scores: xr.DataArray, confidence: float) -> xr.Dataset:
+def _described(result: xr.Dataset, scores: xr.DataArray, confidence: float) -> xr.Dataset:
     name, units = name_of(scores), units_of(scores)
     labels: Labels = {
         key: (text.format(name), units if "{}" in text else COUNTED.get(key, "1")) for key, text in NAMES.items()
     }
     result[LR].attrs = {"long_name": "learning rate", "units": "1", "scale": "log", **scores[LR].attrs}
-    return labelled(result[list(NAMES)], labels).assign_attrs(confidence=confidence)
+    return describe(result[list(NAMES)], labels).assign_attrs(confidence=confidence)

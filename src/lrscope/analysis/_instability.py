@@ -1,31 +1,78 @@
-"""When a training run becomes unstable: the onset of each criterion, and how early it comes before another.
+"""When a training run becomes unstable: the onset of each criterion, how early it comes, and which neurons dominate.
 
 Gradient descent becomes unstable in one way that shows in several quantities. Once the sharpness lies above its limit,
 the component of the parameters along the sharpest direction changes its sign at each step and grows by a constant
 factor. It turns the gradient first (the angle is of first order in that component), then lengthens it, and last
-outweighs what the other directions gain, so that the error rises.
-
-All onsets of a member belong to one event. Each criterion is a state that a member enters and leaves, and its onset is
-the beginning of the interval in that state that contains the start of the rise of the error. Earlier intervals, such as
-the turns of the first iterations, do not count.
+outweighs what the other directions gain, so that the error rises. All onsets of a member belong to one such event.
 """
+
+from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from lrscope.analysis._events import FIELDS, Thresholds, crossing, event_steps
-from lrscope.analysis._layers import before_divergence, dataset, labelled, recorded
+from lrscope.analysis._layers import NEURON, before_divergence, by_neuron, dataset, labelled, recorded
 from lrscope.errors import must_be, unknown
-from lrscope.records import LOSS, step_dimension
+from lrscope.records import LOSS, VALUES, step_dimension
+
+Series = NDArray[np.floating]
+Interval = tuple[int, int]
+"""First and last index of a stretch in which a state holds."""
 
 ERROR, ANGLE, NORM, OSCILLATION, SHARPNESS = "error", "angle", "gradient_norm", "oscillation", "sharpness"
 CRITERIA = (SHARPNESS, ANGLE, NORM, OSCILLATION, ERROR)
 """The criteria of `onsets`, in the order in which full-batch gradient descent usually meets them."""
-GRADIENT_ANGLE, LIMIT = "gradient_angle", "stability_limit"
-DEFAULT = Thresholds()
+FIELDS = (ANGLE, NORM, OSCILLATION, ERROR, "risen", "valley", "early", "from", "to")
+"""What `event_steps` returns."""
+NEVER = -1
+"""Onset of what did not happen."""
+QUIET, REVERSED = 10.0, 90.0
+"""Degrees; up to the first the gradient keeps its course, above the second it points against the one before."""
+GROWN = 1.1
+"""The gradient norm has grown at this multiple of the lowest value of its valley."""
+WALL = 2.0
+"""A valley ends where the values lie above this multiple of its lowest."""
+STATE_STEPS = 10
+"""Recorded steps in a row that make a state: of calm between two swings of the angle, of an oscillation, of a wall."""
+ROUNDING = 1e-9
+"""A sum that misses `most` of `dominant_neurons` by this share or less counts as reaching it."""
 
 
-def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFAULT) -> xr.Dataset:
+@dataclass(frozen=True)
+class Event:
+    """The event that all onsets of a member belong to; indices, -1 for what did not happen.
+
+    Attributes
+    ----------
+    lowest, risen : where the error was lowest before its rise, and where it had risen
+    swing : of the angle, under way
+    turned : where the swing first took the angle past 90 degrees
+    """
+
+    lowest: int
+    risen: int
+    swing: Interval
+    turned: int
+
+    @property
+    def start(self) -> int:
+        """The earlier one of what happened: the lowest error, the first step of the swing."""
+        return min((index for index in (self.lowest, self.swing[0]) if index != NEVER), default=NEVER)
+
+    @property
+    def peak(self) -> int:
+        """Where the error had risen; if it did not, where the angle was past 90 degrees."""
+        return self.turned if self.risen == NEVER else self.risen
+
+    @property
+    def end(self) -> int:
+        """The later one of the peak and of the last step of the swing."""
+        return max(self.peak, self.swing[1])
+
+
+def onsets(records: xr.Dataset, error: str = LOSS, rise: float = 1.5) -> xr.Dataset:
     """Return the step at which each criterion of instability began to hold.
 
     The *event* of a member is the first rise of its error to 1.5 times its lowest value so far. If the error never
@@ -57,37 +104,39 @@ def onsets(records: xr.Dataset, error: str = LOSS, thresholds: Thresholds = DEFA
         ``sharpness`` and ``stability_limit``, if recorded, at steps of their own. The angle is NaN where it has no step
         before it
     error : name of the variable: ``loss`` or ``val_loss``
-    thresholds : other values than those above
+    rise : above 1; the error has risen at this multiple of its lowest value so far
 
     Returns
     -------
     Dataset
         onset : (member, criterion) updates; -1 for what did not happen. Criteria as in `CRITERIA`, ``sharpness`` only
             if recorded
-        risen : (member) updates; first step at which the error had risen (1.5 times its lowest value); -1 for never
+        risen : (member) updates; first step at which the error had risen; -1 for never
         valley : (member) updates; step of the lowest gradient norm before the event; -1 without an event
         early : (member) 1 if the error rose before the angle had ever been calm for 10 recorded steps: unstable from
             the start, with nothing that could have announced it; else 0
 
     Raises
     ------
-    InputError : a variable was not recorded, or not at the steps of the others.
+    InputError : a variable was not recorded, or not at the steps of the others; a `rise` that is not above 1.
 
     References
     ----------
     Peeters, Experiment 1B (2025), section 2.1: first the angle grows, then the norm, then the error. Cohen et al.
     (arXiv 2103.00065) for the limit of the sharpness.
     """
-    series = [_until_divergence(records, name) for name in (error, NORM)] + [recorded(records, GRADIENT_ANGLE)]
+    if not 1 < rise < np.inf:
+        raise must_be("rise", "a finite number above 1", rise)
+    series = [_until_divergence(records, name) for name in (error, NORM)] + [recorded(records, "gradient_angle")]
     dim = step_dimension(series[0])
     for array in series[1:]:
         if step_dimension(array) != dim:
             raise must_be(str(array.name), f"recorded at the steps of {error}", step_dimension(array))
     fields = xr.apply_ufunc(
-        event_steps,
+        _event_steps,
         *series,
         series[0][dim].drop_attrs(),
-        kwargs={"limits": thresholds},
+        kwargs={"rise": rise},
         input_core_dims=[[dim]] * 4,
         output_core_dims=[["field"]],
         vectorize=True,
@@ -131,15 +180,67 @@ def lead_times(onset: xr.DataArray, over: str = ERROR) -> xr.DataArray:
     return labelled(lead.sel(criterion=[name for name in names if name != over]), onset, "lead time", "updates")
 
 
+def dominant_neurons(
+    records: xr.Dataset, at: xr.DataArray, quantity: str = "oscillation_share", most: float = 0.9
+) -> xr.Dataset:
+    """Return the share of each neuron in an instability, and the smallest set of neurons that holds most of it.
+
+    Parameters
+    ----------
+    records : records with the quantity, one variable a layer (member, step, neuron)
+    at : DataArray (member) updates; when to look, e.g. the onset of the error from `lrscope.analysis.onsets`; -1 for
+        never
+    quantity : ``oscillation_share`` (of the part of the update that turns around) or ``sharpness_share`` (of the
+        eigenvector of the largest eigenvalue), at least 0
+    most : above 0, at most 1; what the dominant neurons hold together, of the sum over all neurons
+
+    Returns
+    -------
+    Dataset
+        share : (member, neuron) of the sum over all neurons, with the coordinates ``layer``, ``part`` and ``index``;
+            NaN for a member without a step to look at, or that diverged before
+        dominant : (member, neuron) 1 for the neurons of the smallest set that holds `most`, else 0; NaN as above
+        step : (member) updates; first recorded step at or after `at`, the last if there is none; -1 for never
+
+    Raises
+    ------
+    InputError : the quantity was not recorded, or `most` is out of range.
+    """
+    if not 0 < most <= 1:
+        raise must_be("most", "above 0 and at most 1", most)
+    shares = by_neuron(records, quantity, VALUES)
+    dim = step_dimension(shares)
+    step = shares[dim].drop_attrs()
+    known = shares.notnull().any(NEURON)
+    chosen = step.where(known & (step >= at)).min(dim).fillna(step.where(known).max(dim)).where(at >= 0)
+    share = shares.where(step == chosen).max(dim)
+    share = share / (total := share.sum(NEURON)).where(total > 0)
+    dominant = xr.apply_ufunc(
+        _smallest_set,
+        share,
+        kwargs={"most": most},
+        input_core_dims=[[NEURON]],
+        output_core_dims=[[NEURON]],
+        vectorize=True,
+    )
+    name = quantity.replace("_", " ")
+    result = {
+        "share": labelled(share, records, name),
+        "dominant": labelled(dominant.where(share.notnull()), records, f"neurons that hold most of the {name}"),
+        "step": labelled(chosen.fillna(-1).astype(np.int64), records, "step looked at", "updates"),
+    }
+    return dataset(result, records)
+
+
 def _crossing(records: xr.Dataset, fields: xr.DataArray) -> xr.DataArray:
     """Return the step at which the sharpness crossed its limit (member)."""
-    sharpness, limit = recorded(records, SHARPNESS), recorded(records, LIMIT)
+    sharpness, limit = recorded(records, SHARPNESS), recorded(records, "stability_limit")
     dim = step_dimension(sharpness)
     if step_dimension(limit) != dim:
-        raise must_be(LIMIT, f"recorded at the steps of {SHARPNESS}", step_dimension(limit))
+        raise must_be("stability_limit", f"recorded at the steps of {SHARPNESS}", step_dimension(limit))
     event = [fields.sel(field=name, drop=True) for name in ("from", "to")]
     crossed: xr.DataArray = xr.apply_ufunc(
-        crossing,
+        _crossing_step,
         sharpness,
         limit,
         sharpness[dim].drop_attrs(),
@@ -154,3 +255,130 @@ def _until_divergence(records: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable that is infinite from the step on at which its member diverged."""
     array = recorded(records, name)
     return array.where(before_divergence(records, array), np.inf)
+
+
+def _event_steps(
+    error: Series, norm: Series, angle: Series, steps: NDArray[np.integer], rise: float
+) -> NDArray[np.int64]:
+    """Return the step numbers named in `FIELDS`, -1 for what did not happen; ``early`` is 1 or 0.
+
+    Error and norm are infinite from a divergence on; ``from`` and ``to`` are the start and the peak of the event.
+    """
+    event = _event(error, angle, rise)
+    valley = _bottom(norm, event.peak)
+    grown = norm > GROWN * norm[valley]
+    indices = {
+        ANGLE: event.swing[0],
+        NORM: _first(grown, valley, event.end) if valley != NEVER else NEVER,
+        OSCILLATION: _oscillation(angle, event),
+        ERROR: event.lowest + 1 if event.risen != NEVER else NEVER,
+        "risen": event.risen,
+        "valley": valley,
+        "from": event.start,
+        "to": event.peak,
+    }
+    numbers = {name: int(steps[index]) if index != NEVER else NEVER for name, index in indices.items()}
+    calm = _first_calm(angle)
+    numbers["early"] = int(event.risen != NEVER and (calm == NEVER or event.lowest < calm))
+    return np.array([numbers[name] for name in FIELDS], dtype=np.int64)
+
+
+def _crossing_step(sharpness: Series, limit: Series, steps: NDArray[np.integer], start: int, peak: int) -> int:
+    """Return the first recorded step of the interval above the limit that belongs to the event; -1 if there is none.
+
+    A recorded value holds until the next, and the first one after the peak still belongs to the event. Without an event
+    it is the first interval that began below the limit, or the first step where all lie above.
+    """
+    above = sharpness > limit
+    ends = np.append(steps[1:], np.iinfo(np.int64).max)
+    last = steps[min(int(np.searchsorted(steps, peak)), len(steps) - 1)]
+    every = _intervals(above, 1)
+    if start == NEVER:
+        belonging = [one for one in every if one[0] > 0 or above.all()]
+    else:
+        belonging = [(low, high) for low, high in every if steps[low] <= last and ends[high] > start]
+    return int(steps[belonging[0][0]]) if belonging else NEVER
+
+
+def _rise(error: Series, factor: float) -> tuple[int, int]:
+    """Return where the error was lowest before it first rose to `factor` times that, and where it had risen.
+
+    Lowest values below the resolution of the first error are taken for that; -1 and -1 if it never rose.
+    """
+    if not np.isfinite(error[:1]).all():
+        return 0, 0
+    resolution = np.finfo(error.dtype).eps * abs(error[0])
+    lowest = np.maximum(np.fmin.accumulate(error), resolution)
+    risen = _first(error > factor * lowest, 0, len(error) - 1)
+    if risen == NEVER:
+        return NEVER, NEVER
+    before = error[: risen + 1]
+    return int(np.flatnonzero(before <= lowest[risen])[-1]), risen
+
+
+def _bottom(norm: Series, peak: int) -> int:
+    """Return the index of the lowest value of the valley that lies before the peak; -1 if there is no peak.
+
+    Back in time, the valley ends before ten values in a row above `WALL` times its lowest.
+    """
+    if peak == NEVER:
+        return NEVER
+    back = np.nan_to_num(norm[peak::-1], nan=np.inf, posinf=np.inf)
+    lowest = np.minimum.accumulate(back)
+    padded = np.append(back, np.full(STATE_STEPS - 1, np.inf))
+    ahead = reduce(np.minimum, (padded[shift : shift + len(back)] for shift in range(STATE_STEPS)))
+    walls = np.flatnonzero(ahead > WALL * lowest)
+    valley = back[: walls[0]] if len(walls) and walls[0] else back
+    return peak - int(np.argmin(valley))
+
+
+def _intervals(state: NDArray[np.bool_], gap: int) -> list[Interval]:
+    """Return the stretches in which a state holds; those at most `gap` apart are one."""
+    where = np.flatnonzero(state)
+    if not len(where):
+        return []
+    cuts = np.flatnonzero(np.diff(where) > gap)
+    starts, ends = where[np.append(0, cuts + 1)], where[np.append(cuts, len(where) - 1)]
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _first(state: NDArray[np.bool_], low: int, high: int) -> int:
+    """Return the first index between `low` and `high`, both included, at which a state holds; -1 if there is none."""
+    places = np.flatnonzero(state[low : high + 1])
+    return low + int(places[0]) if len(places) else NEVER
+
+
+def _first_calm(angle: Series) -> int:
+    """Return the index at which the angle had first been quiet for so many recorded steps in a row; -1 for never."""
+    quiet = _intervals(angle <= QUIET, 1)
+    return next((low + STATE_STEPS - 1 for low, high in quiet if high - low + 1 >= STATE_STEPS), NEVER)
+
+
+def _event(error: Series, angle: Series, rise: float) -> Event:
+    lowest, risen = _rise(error, rise)
+    swings = [swing for swing in _intervals(angle > QUIET, STATE_STEPS) if _first(angle > REVERSED, *swing) != NEVER]
+    if risen == NEVER:
+        calm = _first_calm(angle)
+        belonging = [swing for swing in swings if NEVER < calm < swing[0]]
+    else:
+        belonging = [swing for swing in swings if swing[0] <= risen and swing[1] >= lowest]
+    if not belonging:
+        return Event(lowest, risen, (NEVER, NEVER), NEVER)
+    return Event(lowest, risen, belonging[0], _first(angle > REVERSED, *belonging[0]))
+
+
+def _oscillation(angle: Series, event: Event) -> int:
+    """Return where the first long interval of reversed gradients of the event begins."""
+    if event.start == NEVER:
+        return NEVER
+    long = ((low, high) for low, high in _intervals(angle > REVERSED, 1) if high - low + 1 >= STATE_STEPS)
+    return next((low for low, high in long if low <= event.end and high >= event.start), NEVER)
+
+
+def _smallest_set(share: NDArray[np.floating], most: float) -> NDArray[np.floating]:
+    """Return 1 for the largest values that together reach `most`, else 0 (neuron)."""
+    order = np.argsort(-share, kind="stable")
+    before = np.cumsum(share[order]) - share[order]
+    chosen = np.zeros(len(share))
+    chosen[order[before < most * (1 - ROUNDING)]] = 1
+    return chosen

@@ -1,25 +1,103 @@
-"""Which neurons take part in learning: inactive ones, dead ones, and since when."""
+"""How much neurons move, and which take part in learning.
+
+The *fluctuation* of a neuron is "the spread of the spread": how much its spread moves during training.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 
 from lrscope.analysis._layers import (
     NEURON,
+    STATISTICS,
     as_neurons,
     before_divergence,
+    check_grouping,
     dataset,
     element_dims,
     grouped,
     in_pieces,
     join,
     labelled,
+    layer_spread,
     layers,
 )
-from lrscope.errors import must_be, unknown
+from lrscope.errors import must_be
 from lrscope.records import VALUES, step_dimension
 
-ALIVE = -1
-"""Value of `since` for a neuron that is not dead at the end."""
+EDGES = (0.0, 0.3, 0.7, 1.0)
+"""The bins of the paper's tables."""
+
+
+def fluctuation(records: xr.Dataset, quantity: str, normalise: bool = True) -> xr.DataArray:
+    """Return how much the spread of each neuron moves over the recorded steps: its variance.
+
+    Parameters
+    ----------
+    records : records or a block of them, e.g. (member, step, ...)
+    quantity : ``weights``, ``biases``, ``activations``, ``weight_gradients``, ``bias_gradients``, ...
+    normalise : divide by the largest in the neuron's part, within the same member. The result lies in [0, 1]; it is 0
+        in a part where nothing moves.
+
+    Returns
+    -------
+    DataArray (member, neuron) : with the coordinates ``layer``, ``part``, ``index`` along ``neuron``, and
+        ``steps_used`` along ``member``: a member that diverged is judged by the steps before. NaN where these are
+        fewer than two.
+
+    Raises
+    ------
+    InputError : the quantity was not recorded.
+
+    References
+    ----------
+    Pareek, Kumar, Rao, Janjam: Neuronal Fluctuations: Learning Rates vs Participating Neurons (2025), section 4.2.
+    The variance of the spread is the reading that reproduces the tables of its appendix best.
+    """
+    moved = [_of_layer(records, array) for array in layers(records, quantity, STATISTICS)]
+    steps_used = xr.concat([array["steps_used"] for array in moved], "layer", coords="minimal", compat="override")
+    joined = join([array.drop_vars("steps_used") for array in moved])
+    joined = joined.assign_coords(steps_used=steps_used.min("layer"))
+    kind = f"fluctuation of {quantity.replace('_', ' ')}"
+    if normalise:
+        return labelled(_normalised(joined), records, f"normalised {kind}")
+    return labelled(joined, records, kind)
+
+
+def binned(fluctuation: xr.DataArray, edges: Sequence[float] = EDGES) -> xr.DataArray:
+    """Return how many neurons of each part lie in each bin.
+
+    Parameters
+    ----------
+    fluctuation : DataArray (member, neuron) with the coordinate ``part``, of `fluctuation`
+    edges : of the bins, ascending. A bin holds its lower edge, the last one also its upper edge.
+
+    Returns
+    -------
+    DataArray (member, part, bin) : with the edges ``lower`` and ``upper`` along ``bin``. Neurons that are NaN are
+        in no bin.
+
+    Raises
+    ------
+    InputError : the edges do not ascend, or there are fewer than two.
+    """
+    limits = np.asarray(edges, dtype=float)
+    if len(limits) < 2 or not (np.diff(limits) > 0).all():
+        raise must_be("edges", "two or more ascending numbers", list(edges))
+    lower, upper = (xr.DataArray(ends, dims="bin") for ends in (limits[:-1], limits[1:]))
+    last = lower == limits[-2]
+
+    def count(neurons: xr.DataArray) -> xr.DataArray:
+        inside: xr.DataArray = (neurons >= lower) & ((neurons < upper) | (last & (neurons == upper)))
+        return inside.sum(NEURON)
+
+    labels = [f"{start:g} to {end:g}" for start, end in pairwise(limits)]
+    counts = grouped(fluctuation, "part", count).transpose(..., "part", "bin")
+    counts = counts.assign_coords(bin=labels, lower=("bin", limits[:-1]), upper=("bin", limits[1:]))
+    counts["bin"].attrs["long_name"] = fluctuation.attrs.get("long_name", "bin")
+    return labelled(counts, fluctuation, "number of neurons", "neurons")
 
 
 def participation(fluctuation: xr.DataArray, threshold: float = 0.1, by: str = "part") -> xr.Dataset:
@@ -27,7 +105,7 @@ def participation(fluctuation: xr.DataArray, threshold: float = 0.1, by: str = "
 
     Parameters
     ----------
-    fluctuation : DataArray (member, neuron), of `lrscope.analysis.fluctuation`
+    fluctuation : DataArray (member, neuron), of `fluctuation`
     threshold : below it a neuron counts as inactive
     by : ``part`` or ``layer``
 
@@ -44,7 +122,7 @@ def participation(fluctuation: xr.DataArray, threshold: float = 0.1, by: str = "
     """
     if not np.isfinite(threshold):
         raise must_be("threshold", "a finite number", threshold)
-    _check_grouping(by)
+    check_grouping(by)
     inactive = grouped(fluctuation, by, lambda some: (some < threshold).sum(NEURON))
     neurons = grouped(fluctuation, by, lambda some: some.notnull().sum(NEURON))
     share = inactive / neurons.where(neurons > 0)
@@ -56,8 +134,8 @@ def participation(fluctuation: xr.DataArray, threshold: float = 0.1, by: str = "
     return dataset(result, fluctuation).assign_attrs(threshold=threshold)
 
 
-def dead(records: xr.Dataset, bounds: tuple[float, float] | None = None, tolerance: float = 0.01) -> xr.Dataset:
-    """Return which neurons are dead, and since when.
+def dead(records: xr.Dataset, bounds: tuple[float, float] | None = None, tolerance: float = 0.01) -> xr.DataArray:
+    """Return which neurons are dead at each recorded step.
 
     A neuron is dead at a step if its activation is zero on every sample (ReLU and its kin). With `bounds` it is dead
     if it is saturated: its activations lie at one and the same bound on every sample.
@@ -70,10 +148,7 @@ def dead(records: xr.Dataset, bounds: tuple[float, float] | None = None, toleran
 
     Returns
     -------
-    Dataset
-        dead : (member, step, neuron) 1 if dead, 0 if not, NaN after a member diverged
-        since : first recorded step (member, neuron) from which the neuron was dead to the last (or to the last before
-            the member diverged); -1 if it was not dead at the end
+    DataArray (member, step, neuron) : 1 if dead, 0 if not, NaN after a member diverged
 
     Raises
     ------
@@ -82,14 +157,14 @@ def dead(records: xr.Dataset, bounds: tuple[float, float] | None = None, toleran
     if bounds is not None and not bounds[0] < bounds[1]:
         raise must_be("bounds", "two ascending numbers, or None", bounds)
     low, high = (_extreme(records, statistic) for statistic in ("min", "max"))
-    state = (low >= 0) & (high <= 0) if bounds is None else _saturated(low, high, bounds, tolerance)
+    if bounds is None:
+        state = (low >= 0) & (high <= 0)
+    else:
+        margin = tolerance * (bounds[1] - bounds[0])
+        state = (high <= bounds[0] + margin) | (low >= bounds[1] - margin)
     valid = before_divergence(records, state) & low.notnull().any(NEURON)
     flags = state.astype(np.float64).where(valid).transpose(*low.dims)
-    result = {
-        "dead": labelled(flags, records, "dead neurons"),
-        "since": labelled(_since(state, valid), records, "step of death", "updates"),
-    }
-    return dataset(result, records)
+    return labelled(flags, records, "dead neurons")
 
 
 def share(flags: xr.DataArray, by: str = "layer") -> xr.DataArray:
@@ -98,7 +173,7 @@ def share(flags: xr.DataArray, by: str = "layer") -> xr.DataArray:
     Parameters
     ----------
     flags : DataArray (..., neuron) with the coordinates ``layer`` and ``part``: 1 or 0, or NaN where it is not known,
-        e.g. the variable ``dead`` of `lrscope.analysis.dead`
+        e.g. of `lrscope.analysis.dead`
     by : ``layer`` or ``part``
 
     Returns
@@ -109,14 +184,33 @@ def share(flags: xr.DataArray, by: str = "layer") -> xr.DataArray:
     ------
     InputError : an unknown `by`.
     """
-    _check_grouping(by)
+    check_grouping(by)
     shares = grouped(flags, by, lambda some: some.mean(NEURON)).transpose(..., by)
     return labelled(shares, flags, f"share of {flags.attrs.get('long_name', 'neurons')}")
 
 
-def _check_grouping(by: str) -> None:
-    if by not in ("part", "layer"):
-        raise unknown("by", by, ("part", "layer"))
+def _of_layer(records: xr.Dataset, array: xr.DataArray) -> xr.DataArray:
+    values = layer_spread(array)
+    dim = step_dimension(values)
+    values = values.where(before_divergence(records, values))
+    used = values.notnull().any(NEURON).sum(dim)
+    used.attrs = {"long_name": "steps used", "units": "steps"}
+    values = values.where(used > 0, 0)
+    moved = values.var(dim)
+    moved = moved.where(values.max(dim) > values.min(dim), 0)  # exactly zero, without the rounding of a mean
+    return moved.where(used >= 2).assign_coords(steps_used=used)
+
+
+def _normalised(moved: xr.DataArray) -> xr.DataArray:
+    for part in dict.fromkeys(moved["part"].values.tolist()):
+        of_part = moved["part"] == part
+        largest = moved.where(of_part).max(NEURON)
+        moved = xr.where(of_part & (largest > 0), moved / largest.where(largest > 0), moved, keep_attrs=False)
+    return moved.transpose(..., NEURON)
+
+
+ALIVE = -1
+"""Value of `since` for a neuron that is not dead at the end."""
 
 
 def _extreme(records: xr.Dataset, statistic: str) -> xr.DataArray:
@@ -128,16 +222,3 @@ def _extreme(records: xr.Dataset, statistic: str) -> xr.DataArray:
 
     arrays = layers(records, "activations", (statistic, VALUES))
     return join([as_neurons(in_pieces(array, of_elements), array) for array in arrays])
-
-
-def _saturated(low: xr.DataArray, high: xr.DataArray, bounds: tuple[float, float], tolerance: float) -> xr.DataArray:
-    margin = tolerance * (bounds[1] - bounds[0])
-    return (high <= bounds[0] + margin) | (low >= bounds[1] - margin)
-
-
-def _since(state: xr.DataArray, valid: xr.DataArray) -> xr.DataArray:
-    dim = step_dimension(state)
-    step = state[dim].drop_attrs()
-    last_alive = step.where(valid & ~state).max(dim).fillna(-np.inf)
-    dying = step.where(valid & state & (step > last_alive)).min(dim)
-    return dying.fillna(ALIVE).astype(np.int64).transpose(..., NEURON)

@@ -1,4 +1,4 @@
-"""Which learning rate, and how sure that is."""
+"""Which learning rate, how sure that is, and how much a rate costs that is not quite the best one."""
 
 from bisect import bisect_left
 
@@ -7,17 +7,39 @@ import scipy
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._intervals import RESAMPLE, SEED, check, mean_interval, resampled_means, share_interval
-from lrscope.analysis._labels import Labels, labelled, name_of, units_of, with_ends
-from lrscope.analysis._pairs import OTHER, completed, critical_values, pairs
 from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
+from lrscope.analysis._seeds import (
+    RESAMPLE,
+    SEED,
+    Labels,
+    check,
+    describe,
+    mean_interval,
+    name_of,
+    random_signs,
+    resampled_means,
+    share_interval,
+    student_quantile,
+    units_of,
+    with_ends,
+)
+from lrscope.errors import must_be
 
+OTHER = "other"
+ENOUGH_SEEDS = 8
+"""From so many common seeds on, critical values come from random signs; below, from Student's distribution."""
+TURNS = 100
+"""Iterations that fill in missing ranks."""
+TINY = 1e-12
+"""Standard errors below this are those of equal values."""
 NEGLIGIBLE = 0.05
 """A rate is not recommended if more than this share of its networks diverges, beyond doubt."""
 POWER = 0.8
 """Probability with which as many seeds as are asked for tell the best from all others, if all is as it seems."""
 FORESEEABLE = 16
 """More than so many times the seeds that there are is no foreseeable number."""
+SIDE = "side"
+SIDES = ("lower", "higher")
 
 
 def recommendation(
@@ -84,16 +106,73 @@ def recommendation(
     ranks = ranked(bare)
     result = _of_each_rate(bare, confidence)
     candidates = _candidates(result)
-    paired = pairs(ranks, candidates)
-    margin = critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
+    paired = _pairs(ranks, candidates)
+    margin = _critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
     result["plausible"] = candidates & ~((paired["mean"] - margin).where(paired["compared"]).max(OTHER) > 0)
-    whole = completed(ranks.where(candidates))
+    whole = _completed(ranks.where(candidates))
     best = whole.mean(SEED).where(result["plausible"]).fillna(np.inf).argmin(LR)
     result = result.assign(_differences(paired, margin, best, candidates).data_vars)
     result["probability_best"] = _probability_best(whole, candidates, resamples, seed)
     result = result.assign(_decision(result, ordered[LR].values, best))
     result["seeds_needed"] = _seeds_needed(ranks, result, best, confidence)
-    return _labelled(result.assign_coords({LR: ordered[LR].values}), scores)
+    return _described(result.assign_coords({LR: ordered[LR].values}), scores)
+
+
+def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float = 0.95) -> xr.Dataset:
+    """Return how much worse a rate is that lies a factor below or above the best one.
+
+    Between two rates of the grid the logarithm of the score is interpolated along the logarithm of the rate, seed by
+    seed; a network that diverged counts as in `recommendation`. Since the best rate was chosen by the same scores, the
+    cost is a little overestimated; and between far rates a valley is shallower than the line between them.
+
+    Parameters
+    ----------
+    scores : (lr, seed) of `final_scores`
+    factor : above 1
+    confidence : of the intervals
+
+    Returns
+    -------
+    Dataset (side) : ``lower`` and ``higher``; NaN outside of the grid
+        rate : the rate, a factor from the best
+        difference, difference_low, difference_high : mean logarithm of the ratio of its score to that of the best
+            rate, paired by seed, with Student's t interval; where scores are below zero, the difference itself
+        ratio, ratio_low, ratio_high : the same as a ratio; NaN where scores are below zero
+        diverged_share : share of the networks that diverged at the one or two rates that the value was taken from
+
+    Raises
+    ------
+    InputError : as `recommendation`, or a factor that is not above 1.
+
+    Examples
+    --------
+    >>> scores = xr.DataArray([[2.0, 2.2], [1.0, 1.1], [4.0, 4.4]], coords={"lr": [0.1, 0.2, 0.4], "seed": [0, 1]})
+    >>> sensitivity(scores).ratio.values.round(6).tolist()
+    [2.0, 4.0]
+    """
+    check(confidence)
+    if not (factor > 1 and np.isfinite(factor)):
+        raise must_be("factor", "above 1", factor)
+    ordered = check_scores(scores)
+    ordered = ordered.isel({LR: np.flatnonzero(ordered.notnull().any(SEED).values)})
+    best = float(recommendation(scores, confidence=confidence, resamples=100)["best"])
+    linear, ranks = is_linear(ordered), ranked(ordered)
+    rates = xr.DataArray([best / factor, best * factor], coords={SIDE: list(SIDES)}, attrs=scores[LR].attrs)
+    differences = _between(ranks, rates) - _between(ranks, xr.DataArray(best))
+    result = xr.Dataset({"rate": rates, "difference": differences.mean(SEED)})
+    result["difference_low"], result["difference_high"] = mean_interval(differences, confidence)
+    for end in ("", "_low", "_high"):
+        result[f"ratio{end}"] = xr.apply_ufunc(np.exp, result[f"difference{end}"]).where(not linear)
+    result["diverged_share"] = _between((ordered == np.inf).astype(float), rates, nearest=True).mean(SEED)
+    name, units = name_of(scores), units_of(scores) if linear else "1"
+    what = "difference" if linear else "log ratio"
+    labels: Labels = {
+        "rate": "learning rate",
+        **with_ends("difference", f"{what} of the {name} to that of the best rate", units),
+        **with_ends("ratio", f"{name} relative to that of the best rate"),
+        "diverged_share": "share of networks that diverged",
+    }
+    return describe(result, labels)
 
 
 def _of_each_rate(scores: xr.DataArray, confidence: float) -> xr.Dataset:
@@ -187,7 +266,7 @@ def visible(count: int, error: float, power: float) -> float:
     return float(scipy.stats.t.ppf([1 - error, power], count - 1).sum() / np.sqrt(count))
 
 
-def _labelled(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
+def _described(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
     name, units, linear = name_of(scores), units_of(scores), is_linear(scores)
     what = f"{'difference' if linear else 'log ratio'} of the {name} to that of the best rate"
     labels: Labels = {
@@ -211,4 +290,105 @@ def _labelled(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
     }
     result[LR].attrs = {"long_name": "learning rate", "units": "1", "scale": "log", **scores[LR].attrs}
     result.attrs = {"scale": "linear" if linear else "log"}
-    return labelled(result, labels)
+    return describe(result, labels)
+
+
+def _pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
+    """Return how each rate's ranks (lr, seed) differ from those of every rival, over the seeds that both have.
+
+    Returns
+    -------
+    Dataset (lr, other)
+        mean, error : of the differences over the seeds; the standard error is NaN with fewer than two seeds
+        count : common seeds
+        compared : whether the two are compared: another rate, a rival, two common seeds or more
+    """
+    difference = ranks - ranks.rename({LR: OTHER})
+    count = difference.count(SEED)
+    error = (difference.std(SEED, ddof=1) / count.where(count >= 2) ** 0.5).clip(min=TINY)
+    another = xr.DataArray(~np.eye(ranks.sizes[LR], dtype=bool), dims=(LR, OTHER))
+    compared = (count >= 2) & another & rivals.rename({LR: OTHER})
+    return xr.Dataset({"mean": difference.mean(SEED), "error": error, "count": count, "compared": compared})
+
+
+def _completed(ranks: xr.DataArray) -> xr.DataArray:
+    """Return ranks (lr, seed) in which one that is missing is the sum of what its rate and its seed are worth.
+
+    What they are worth is that of least squares: each is, in turn, the mean of what the other leaves.
+    """
+    if ranks.notnull().all():
+        return ranks
+    of_rate = ranks.mean(SEED)
+    for _ in range(TURNS):
+        of_seed = (ranks - of_rate).mean(LR)
+        of_rate = (ranks - of_seed).mean(SEED)
+    return ranks.fillna(of_rate + of_seed)
+
+
+def _critical_values(
+    ranks: xr.DataArray, paired: xr.Dataset, confidence: float, resamples: int, seed: int
+) -> xr.DataArray:
+    """Return how many standard errors a rate must lie above another one to be worse beyond chance (lr, other).
+
+    If a rate is the best, none of its differences has a mean above zero. So it is not the best where the largest
+    of its t-values is larger than chance makes it with the probability `confidence`, which is simulated by giving each
+    seed's differences, centred, a random sign (the wild bootstrap: Student's t anew for each choice of signs, exact
+    where they are symmetric). All comparisons of a rate share one probability of error, and each rate has its own;
+    the rate that is the best in truth is therefore not ruled out with the given confidence.
+    The probability of error is halved, as for an interval with two ends, so that one of two equal rates is taken for
+    the better one no more often than 1 - confidence. Pairs with fewer than 8 common seeds get Student's quantile, by
+    Bonferroni.
+
+    References
+    ----------
+    Hsu: Simultaneous confidence intervals for all distances from the "best", Annals of Statistics 9 (1981).
+    Hansen, Lunde, Nason: The model confidence set, Econometrica 79 (2011).
+    Romano, Wolf: Stepwise multiple testing as formalized data snooping, Econometrica 73 (2005).
+    """
+    many = paired["compared"] & (paired["count"] >= ENOUGH_SEEDS)
+    comparisons = paired["compared"].sum(OTHER)
+    error = (1 - confidence) / 2 / comparisons.where(comparisons > 0)
+    of_few = student_quantile(1 - error, paired["count"].where(paired["count"] >= 2) - 1).fillna(np.inf)
+    if not many.any():
+        return of_few
+    largest = _largest_of_signs(ranks, many, random_signs(ranks.sizes[SEED], resamples, seed))
+    error = (1 - confidence) / 2 * many.sum(OTHER) / comparisons.where(comparisons > 0)
+    of_many = xr.apply_ufunc(_exceeded_by, largest, error, input_core_dims=[[RESAMPLE], []], vectorize=True)
+    critical: xr.DataArray = xr.where(many, of_many, of_few)
+    return critical
+
+
+def _largest_of_signs(ranks: xr.DataArray, compared: xr.DataArray, signs: xr.DataArray) -> xr.DataArray:
+    """Return for each choice of signs the largest t-value of each rate (lr, resample)."""
+    difference = (ranks - ranks.rename({LR: OTHER})).where(compared)
+    centred = difference - difference.mean(SEED)
+    count = centred.count(SEED).where(compared)
+    mean = xr.dot(centred.fillna(0.0), signs, dim=SEED) / count
+    variance = ((centred**2).mean(SEED) - mean**2).clip(min=0.0)
+    largest: xr.DataArray = (mean / ((variance / (count - 1)) ** 0.5).clip(min=TINY)).max(OTHER)
+    return largest
+
+
+def _exceeded_by(samples: NDArray[np.float64], share: float) -> float:
+    """Return the value that is exceeded by at most that share of the samples."""
+    if not np.isfinite(share) or not share or np.isnan(samples).any():
+        return np.inf
+    return float(np.quantile(samples, 1 - share, method="higher"))
+
+
+def _between(values: xr.DataArray, rates: xr.DataArray, nearest: bool = False) -> xr.DataArray:
+    """Return values (lr, seed) interpolated at other rates; with `nearest`, the larger of the two that are used."""
+    logarithms = np.log(values[LR].values)
+    wanted = np.log(rates.values)
+    places = np.interp(wanted, logarithms, np.arange(len(logarithms)), left=np.nan, right=np.nan)
+    close = np.abs(places - np.round(places)) < 1e-6
+    places = np.where(close, np.round(places), places)
+    known = np.isfinite(places)
+    below = np.floor(np.where(known, places, 0)).astype(int)
+    above = np.ceil(np.where(known, places, 0)).astype(int)
+    first, second = (
+        values.isel({LR: rates.copy(data=where)}, drop=True).drop_vars(LR, errors="ignore") for where in (below, above)
+    )
+    share = rates.copy(data=places - below)
+    mixed = xr.where(first > second, first, second) if nearest else first + share * (second - first)
+    return mixed.where(rates.copy(data=known))

@@ -7,9 +7,8 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from lrscope.analysis._intervals import check
-from lrscope.analysis._labels import Labels, labelled, name_of, with_ends
 from lrscope.analysis._scores import LR, ranked
+from lrscope.analysis._seeds import Labels, check, describe, name_of, with_ends
 from lrscope.errors import must_be
 
 FACTORS = {LR: "learning rate", "init_seed": "initialisation", "order_seed": "order of the data"}
@@ -86,7 +85,7 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
         "diverged": ("networks that diverged", "networks"),
         "rates": "learning rates used",
     }
-    described = labelled(xr.Dataset(result), labels)
+    described = describe(xr.Dataset(result), labels)
     described[SOURCE].attrs = {"long_name": "source of the variance"}
     return described
 

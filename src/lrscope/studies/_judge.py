@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lrscope import analysis
 from lrscope.studies._words import counted, rate
 
 CASES = {"lr": "learning rate"}
@@ -37,8 +36,7 @@ def tally(holds: xr.DataArray | bool | None, rule: str) -> tuple[bool | None, st
     if holds is None:
         return None, "", ""
     array = xr.DataArray(holds)
-    counts = analysis.agreement(array, array.dims)
-    agree, count = int(counts["agree"]), int(counts["count"])
+    agree, count = int((array == 1).sum()), int(array.notnull().sum())
     if not count:
         return None, "", ""
     decided = {"majority": 2 * agree > count, "all": agree == count, "any": agree > 0}[rule]

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.analysis import AlarmRule, Thresholds
+from lrscope.analysis import AlarmRule
 from lrscope.papers.stability import _configurations as grids
 from lrscope.records import MEMBER
 
@@ -38,7 +38,7 @@ def alarm_test(by_target: Mapping[str, xr.Dataset]) -> xr.Dataset:
     for target, lazily in by_target.items():
         judged_on = np.flatnonzero(lazily["seed"].values >= grids.ALARM_SEEDS_CHOSEN_ON)
         records = lazily.isel({MEMBER: judged_on}).load()
-        events = analysis.onsets(records, thresholds=Thresholds(error=RISE))
+        events = analysis.onsets(records, rise=RISE)
         by_signal = []
         for rule in SIGNALS.values():
             judgement = judged(analysis.alarms(records, rule), events)

@@ -7,7 +7,6 @@ networks       (lr, seed) score: last validation loss, inf where a network diver
                accuracy, if the targets are classes; outcome, diverged_at; steps to the target, -1 if never reached
 rates          (lr) of `lrscope.analysis.recommendation`, and the mean accuracy
 sensitivity    (side) of `lrscope.analysis.sensitivity`
-more           of `lrscope.analysis.more_epochs`
 targets        (lr) of `lrscope.analysis.steps_to_target`, unless all networks diverged
 curves         (lr, seed, step) by epoch: training and validation loss, and accuracy; of training the mean over the
                batches of the epoch
@@ -68,7 +67,6 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         "networks": networks,
         "rates": rates,
         "sensitivity": analysis.sensitivity(scores),
-        "more": analysis.more_epochs(course, rates),
         "curves": xr.Dataset(curves),
         "range_test": tested,
         "agreement": analysis.range_test_agreement(tested["suggestion"], rates),
