@@ -176,7 +176,7 @@ def _filled_up(parts: list[xr.Dataset], fill: Mapping[str, Any]) -> list[xr.Data
     ]
 
 
-def missing(dtype: np.dtype) -> object:
+def missing(dtype: np.dtype) -> float:
     """Return what stands where nothing was recorded: NaN, -1, the largest unsigned value, False.
 
     Examples

@@ -1,11 +1,14 @@
 """Steps that were measured, gathered into blocks of records.
 
-A step is added by one `list.append`, and forgotten only when the block that holds it was handed over. So whatever
-interrupts a Recorder leaves whole steps; a step that was handed over twice counts once when it is read.
+What probes measure is copied side by side into one row of a block's memory: small tensors that are kept for thousands
+of steps would scatter over the heap whatever the training allocates. A step counts once it was appended to a list, and
+is forgotten only when its block was handed over. So whatever interrupts a Recorder leaves whole steps; a step that was
+handed over twice counts once when it is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -23,37 +26,86 @@ MAX_STEPS = 4096
 ENTRY_BYTES = 48
 """Of member, step and labels of an entry, about."""
 _FLOAT64 = np.dtype("float64")
-Value = Tensor | float
+Values = dict[str, dict[str, Tensor | float]]
+"""Step dimension -> name -> value."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A variable: its step dimension, its label, and type and shape of one value."""
+    """A variable: its step dimension, its label, type and shape of one value.
+
+    Attributes
+    ----------
+    measured : by a probe, so that its values are tensors
+    """
 
     dim: str
     label: Variable
     dtype: np.dtype = _FLOAT64
     shape: tuple[int, ...] = ()
+    measured: bool = False
+
+    @property
+    def size(self) -> int:
+        """Elements of one value."""
+        return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
         """Of one value."""
-        return self.dtype.itemsize * int(np.prod(self.shape))
+        return self.dtype.itemsize * self.size
+
+
+class Rows:
+    """The values (step, element) of columns of one type and step dimension, side by side."""
+
+    def __init__(self, columns: Sequence[Column], device: torch.device) -> None:
+        self._columns = columns
+        empty = np.empty((0, sum(column.size for column in columns)), columns[0].dtype)
+        self._matrix = torch.from_numpy(empty).to(device)
+
+    def write(self, row: int, values: Mapping[str, Tensor | float]) -> None:
+        """Copy the values of a step; one that is absent, or has another shape than its column, is missing."""
+        if row == len(self._matrix):
+            self._grow()
+        pieces = []
+        for column in self._columns:
+            value = values.get(column.label.name)
+            if isinstance(value, Tensor) and value.shape == column.shape:
+                pieces.append(value.reshape(-1))
+            else:
+                pieces.append(self._matrix.new_full((column.size,), missing(column.dtype)))
+        torch.cat(pieces, out=self._matrix[row])
+
+    def _grow(self) -> None:
+        old = self._matrix
+        block = min(MAX_STEPS, BLOCK_BYTES // max(1, old.itemsize * old.shape[1]))
+        self._matrix = old.new_empty(max(block, 2 * len(old)) + 1, old.shape[1])
+        self._matrix[: len(old)] = old
+
+    def arrays(self, count: int) -> dict[str, np.ndarray]:
+        """Return views of the first rows, (step, ...), by variable."""
+        matrix = self._matrix[:count].cpu().numpy()
+        pieces = np.split(matrix, np.cumsum([column.size for column in self._columns])[:-1], axis=1)
+        pairs = zip(self._columns, pieces, strict=True)
+        return {column.label.name: piece.reshape(count, *column.shape) for column, piece in pairs}
 
 
 @dataclass(frozen=True)
 class Step:
-    """What was measured at one step.
+    """What belongs to one step.
 
     Attributes
     ----------
-    values : step dimension -> name -> value
+    rows : step dimension -> row of what was measured
+    numbers : step dimension -> name -> number that was given
     finite : loss and largest gradient, which show whether the training goes on; None for numbers noted between steps
     """
 
     step: int
-    values: Mapping[str, Mapping[str, Value]]
-    finite: tuple[Tensor, Tensor] | None = None
+    rows: Mapping[str, int]
+    numbers: Mapping[str, Mapping[str, float]]
+    finite: tuple[Tensor, Tensor] | None
 
 
 class BlockBuffer:
@@ -66,15 +118,17 @@ class BlockBuffer:
     """
 
     def __init__(self) -> None:
-        self.columns: dict[str, Column] = {}
-        self._record_bytes: dict[str, int] = {}
+        self.clear(torch.device("cpu"))
         self._steps: list[Step] = []
+        self._rows: dict[str, list[Rows]] = {}
         self.nbytes = 0
         self._wrong_since = self._last = -1
 
-    def clear(self) -> None:
-        """Expect nothing."""
-        self.columns, self._record_bytes = {}, {}
+    def clear(self, device: torch.device) -> None:
+        """Expect nothing so far; what is measured will be on this device."""
+        self.columns: dict[str, Column] = {}
+        self._record_bytes: dict[str, int] = {}
+        self._device = device
 
     def expect(self, column: Column) -> None:
         """Have a variable in every block of its step dimension."""
@@ -85,80 +139,93 @@ class BlockBuffer:
         """Return the bytes of a record of some step dimensions, or of all."""
         return sum(size for dim, size in self._record_bytes.items() if dims is None or dim in dims)
 
-    def append(self, step: Step) -> None:
-        """Take a step."""
-        self._steps.append(step)
-        self.nbytes += self.bytes_of(frozenset(step.values))
+    @torch.inference_mode()
+    def append(self, step: int, values: Values, finite: tuple[Tensor, Tensor] | None = None) -> None:
+        """Take what was measured and given for a step; `finite` as of `Step`."""
+        rows, numbers = {}, {}
+        for dim, named in values.items():
+            rows[dim] = next((one.rows[dim] + 1 for one in reversed(self._steps) if dim in one.rows), 0)
+            for some in self._rows_of(dim):
+                some.write(rows[dim], named)
+            numbers[dim] = {name: value for name, value in named.items() if not isinstance(value, Tensor)}
+        self._steps.append(Step(step, rows, numbers, finite))
+        self.nbytes += self.bytes_of(frozenset(values))
+
+    def _rows_of(self, dim: str) -> list[Rows]:
+        """Return the rows of a step dimension, one for each type."""
+        if dim not in self._rows:
+            by_type: dict[np.dtype, list[Column]] = {}
+            for column in self.columns.values():
+                if column.dim == dim and column.measured:
+                    by_type.setdefault(column.dtype, []).append(column)
+            self._rows[dim] = [Rows(columns, self._device) for columns in by_type.values()]
+        return self._rows[dim]
 
     @property
     def full(self) -> bool:
         """Whether it is time for a block."""
         return self.nbytes >= BLOCK_BYTES or len(self._steps) >= MAX_STEPS
 
-    def block(self, members: Mapping[str, np.ndarray], sweep: Sweep, *, final: bool) -> tuple[xr.Dataset, int]:
-        """Return a block (member, step, ...) of all steps, and their number, for `drop`.
+    def block(self, members: Mapping[str, np.ndarray], sweep: Sweep, *, final: bool) -> xr.Dataset:
+        """Return a block (member, step, ...) of all steps.
 
         Values after a divergence are NaN. A single step at the end that is not finite is one only if it is the last.
         """
-        steps = list(self._steps)
-        wrong_since, last = self._followed(steps)
+        wrong_since, last = self._followed()
         diverged_at = wrong_since if final or wrong_since < last else -1
         values: dict[str, np.ndarray] = {}
-        numbers: dict[str, np.ndarray] = {}
+        steps: dict[str, np.ndarray] = {}
         for dim in self._record_bytes:
-            by_step: dict[int, dict[str, Value]] = {}
-            for one in steps:
-                if dim in one.values:
-                    by_step.setdefault(one.step, {}).update(one.values[dim])
-            if by_step:
-                numbers[dim] = np.array(list(by_step), np.int64)
-                rows = list(by_step.values())
-                for name, column in self.columns.items():
-                    if column.dim == dim:
-                        values[name] = _stacked([row.get(name) for row in rows], column)[None]
+            own = [one for one in self._steps if dim in one.rows]
+            if own:
+                steps[dim] = np.array([one.step for one in own])
+                late = steps[dim] > diverged_at if diverged_at >= 0 else np.zeros(len(own), bool)
+                values |= {name: _without(array, late)[None] for name, array in self._arrays(dim, own).items()}
         labels = {name: self.columns[name].label for name in values}
         dims = {name: self.columns[name].dim for name in values}
-        if diverged_at >= 0:
-            for name, array in values.items():
-                if array.dtype.kind == "f":
-                    array[:, numbers[dims[name]] > diverged_at] = np.nan
-        if STEP in numbers:
-            late = (diverged_at >= 0) & (numbers[STEP] >= diverged_at)
+        if STEP in steps:
+            late = (diverged_at >= 0) & (steps[STEP] >= diverged_at)
             values[DIVERGED_AT], dims[DIVERGED_AT] = np.where(late, diverged_at, -1)[None], STEP
             labels[DIVERGED_AT] = Variable(DIVERGED_AT, DIVERGED_AT, "first step that is not finite", "updates")
         axes = {name: members[name] for name in (MEMBER, *sweep.axes)}
-        return new_block(values, labels, numbers, axes, sweep.attrs(), dims), len(steps)
+        return new_block(values, labels, steps, axes, sweep.attrs(), dims)
 
-    def drop(self, count: int) -> None:
-        """Forget the first so many steps: their block was handed over."""
-        self._wrong_since, self._last = self._followed(self._steps[:count])
-        self._steps = self._steps[count:]
-        self.nbytes = sum(self.bytes_of(frozenset(step.values)) for step in self._steps)
+    def _arrays(self, dim: str, steps: list[Step]) -> dict[str, np.ndarray]:
+        """Return the values (step, ...) of each variable of a step dimension."""
+        measured: dict[str, np.ndarray] = {}
+        for rows in self._rows_of(dim):
+            measured |= rows.arrays(len(steps))
+        names = [name for name, column in self.columns.items() if column.dim == dim]
+        given = [one.numbers[dim] for one in steps]
+        return {
+            name: measured[name] if name in measured else np.array([numbers.get(name, np.nan) for numbers in given])
+            for name in names
+        }
 
-    def _followed(self, steps: list[Step]) -> tuple[int, int]:
+    def drop(self) -> None:
+        """Forget the steps: their block was handed over."""
+        self._wrong_since, self._last = self._followed()
+        self._rows = {}  # the block has views of them
+        self._steps = []
+        self.nbytes = 0
+
+    def _followed(self) -> tuple[int, int]:
         """Return since when all steps are not finite, -1 if the last one is, and the last step.
 
         One that is finite again shows that the training has gone on.
         """
         wrong_since, last = self._wrong_since, self._last
-        checked = [(one.step, one.finite) for one in steps if one.finite is not None]
+        checked = [(one.step, one.finite) for one in self._steps if one.finite is not None]
         if checked:
-            pairs = torch.stack([torch.stack((loss.double(), largest.double())) for _, (loss, largest) in checked])
+            pairs = torch.stack([number for _, pair in checked for number in pair]).reshape(-1, 2)
             for (step, _), finite in zip(checked, pairs.isfinite().all(1).tolist(), strict=True):
                 wrong_since = -1 if finite else step if wrong_since < 0 else wrong_since
                 last = step
         return wrong_since, last
 
 
-def _stacked(values: list[Value | None], column: Column) -> np.ndarray:
-    """Return values (step, ...); one that is absent, or has another shape than the column, is missing."""
-    if column.shape == () and not any(isinstance(value, Tensor) for value in values):
-        return np.array([np.nan if value is None else value for value in values], column.dtype)
-    present = [isinstance(value, Tensor) and tuple(value.shape) == column.shape for value in values]
-    tensors = [value for value, is_present in zip(values, present, strict=True) if is_present]
-    if len(tensors) == len(values):
-        return np.asarray(torch.stack(tensors).cpu().numpy())  # type: ignore[arg-type]
-    stacked = np.full((len(values), *column.shape), missing(column.dtype), column.dtype)
-    if tensors:
-        stacked[np.array(present)] = torch.stack(tensors).cpu().numpy()  # type: ignore[arg-type]
-    return stacked
+def _without(array: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Return values (step, ...), NaN where it is too late."""
+    if array.dtype.kind != "f" or not late.any():
+        return array
+    return np.where(late.reshape(-1, *[1] * (array.ndim - 1)), np.nan, array).astype(array.dtype)

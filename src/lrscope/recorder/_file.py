@@ -86,10 +86,10 @@ class RecordsFile:
             self._writer.wait()
             coming = self._buffer.nbytes + self._variables * (BLOCK if self.flushed else FIRST_BLOCK)
             self._bytes = self.path.stat().st_size + coming
-            block, steps = self._buffer.block(self._members, self._sweep, final=final)
+            block = self._buffer.block(self._members, self._sweep, final=final)
             self._writer.extend(block)
             self.flushed = True
-            self._buffer.drop(steps)
+            self._buffer.drop()
         self._began = time.perf_counter()
 
     def give_up(self, error: BaseException) -> None:

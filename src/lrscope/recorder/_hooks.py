@@ -17,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from lrscope.probes import layers_of, output_of
 from lrscope.recorder import _messages
+from lrscope.recorder._measuring import Activity
 
 
 class ActivationHooks:
@@ -101,7 +102,7 @@ class ActivationHooks:
         """Count calls from one again."""
         self._calls.clear()
 
-    def take(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def take(self) -> Activity:
         """Return the outputs of the last pass by path, and the loss's gradients for them, and forget them.
 
         An output that the model has written over since is left out, once: from then on it is copied in the hook.
@@ -113,7 +114,7 @@ class ActivationHooks:
             if kept is not output or output._version == version:
                 outputs[path] = kept
         gradients, self._gradients, self._outputs = self._gradients, {}, {}
-        return outputs, gradients
+        return Activity(outputs, gradients)
 
     def copy_only_overwritten(self) -> None:
         """From now on copy outputs only where the first pass has written over them. Call it before `take`."""

@@ -1,11 +1,13 @@
 """From a model in any training loop to a `Moment`, which the probes measure as they do in an ensemble.
 
 Parameters and gradients are copied before the update, as one vector each; the update is known after it. Only what some
-probe reads is copied: which that is, is noted while each probe measures the first moment.
+probe reads is copied: which that is, is noted while each probe measures the first moment. All this runs in inference
+mode, where a view costs a fifth of what it costs without gradients.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import UserDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,6 +18,7 @@ from lrscope import trees
 from lrscope.errors import InputError
 from lrscope.probes import Layer, Moment, Probe, Structure
 from lrscope.probes import State as ProbeState
+from lrscope.recorder._buffer import Values
 from lrscope.recorder._timetable import Group, Schedule
 from lrscope.records import Variable
 
@@ -29,9 +32,8 @@ class Attached:
     values : what it returned for the first moment, of which the shapes and types are of interest
     initial, state : before the first step, and now
     last : the step that the state has seen last
-    reads, follow_reads : fields of a moment that `measure` and `follow` use
+    reads : fields of a moment that it uses
     layers : whose outputs it uses
-    copied : values that are views of outputs, or of a small part of a vector, which they would keep alive
     """
 
     dim: str
@@ -41,10 +43,8 @@ class Attached:
     initial: ProbeState
     state: ProbeState
     last: int
-    reads: frozenset[str]
-    follow_reads: frozenset[str]
-    layers: frozenset[str]
-    copied: frozenset[str]
+    reads: set[str]
+    layers: set[str]
 
     def state_at(self, step: int) -> ProbeState:
         """Return the state for a step: a probe that looks one step back must not see an earlier one."""
@@ -57,29 +57,45 @@ class Attached:
         return self.probe.looks_back > 1 or self.dim in schedule.soon
 
 
-@dataclass
+@dataclass(frozen=True)
+class Activity:
+    """The outputs of layers in a pass, and the loss's gradients for them, by path."""
+
+    outputs: dict[str, Tensor]
+    gradients: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
 class Captured:
     """What belongs to one step, taken before its update.
 
     Attributes
     ----------
     rates : learning rate of each group of parameters
+    measuring, following : probes that measure the step, and those that must only see it
+    reads : fields of the moment that they use
     parameters, gradient : vectors, None if no probe reads them
     largest : largest element of the gradient by size, not finite if one is not; None if nothing is recorded
-    missing : layers without a usable output at this step
     """
 
     step: int
     rates: Sequence[float]
-    measuring: list[Attached]
-    following: list[Attached]
+    measuring: Sequence[Attached]
+    following: Sequence[Attached]
+    reads: set[str]
     parameters: Tensor | None
     gradient: Tensor | None
     largest: Tensor | None
-    reads: set[str]
-    outputs: Mapping[str, Tensor]
-    output_gradients: Mapping[str, Tensor]
-    missing: set[str]
+    activity: Activity
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The values of a step; the states of the probes after it; loss and largest gradient if it is recorded."""
+
+    values: Values
+    states: list[tuple[Attached, ProbeState]]
+    finite: tuple[Tensor, Tensor] | None
 
 
 class Measuring:
@@ -89,13 +105,14 @@ class Measuring:
     ----------
     groups : probes by cadence
     parameters : those of the structure, in its order
-    outputs, output_gradients : of the layers in the first pass
+    activity : of all layers in the first pass
     scale : of the gradients
 
     Attributes
     ----------
     attached : the probes
-    dtype : of the records
+    layers : whose outputs some probe uses
+    dtype, device : of the records
     follows_all : whether a probe must see every step
     """
 
@@ -104,168 +121,120 @@ class Measuring:
         structure: Structure,
         groups: Iterable[Group],
         parameters: Sequence[nn.Parameter],
-        outputs: Mapping[str, Tensor],
-        output_gradients: Mapping[str, Tensor],
+        activity: Activity,
         scale: Tensor | None,
     ) -> None:
         self._structure, self._parameters = structure, list(parameters)
-        self._layers = {layer.path: layer for layer in structure.layers}
         self._layout = trees.Layout({one.name: torch.Size(one.shape) for one in structure.parameters})
-        self.dtype = dtype_of(parameters)
-        self._nan = torch.full((), math.nan, dtype=self.dtype, device=parameters[0].device)
-        self._unread = self._nan.expand(sum(self._layout.sizes))
-        outputs, _ = self._usable(outputs, self._layers)
-        first = Captured(
-            step=-1,
-            rates=(),
-            measuring=[],
-            following=[],
-            parameters=self._vector(),
-            gradient=self._gradient(scale),
-            largest=None,
-            reads={"update", "activation_gradients"},
-            outputs=outputs,
-            output_gradients=output_gradients,
-            missing=set(),
-        )
-        with torch.no_grad():
-            moment = self._moment(first, self._nan, self._nan.double())
+        self.dtype, self.device = dtype_of(parameters), parameters[0].device
+        self.layers = {layer.path for layer in structure.layers}
+        self._nan = torch.full((), math.nan, dtype=self.dtype, device=self.device)
+        with torch.inference_mode():
+            vector, gradient = self._vector(self._parameters), self._gradient(scale)
+            first = self._usable(activity, gradients=True)
+            moment = Moment(
+                structure=structure,
+                loss=self._nan,
+                learning_rate=self._nan.double(),
+                parameters=self._layout.tree(vector),
+                gradients=self._layout.tree(gradient),
+                gradient=gradient,
+                update=torch.zeros_like(vector),
+                activations=first.outputs,
+                activation_gradients=first.gradients,
+            )
             self.attached = [_attach(group.dim, probe, moment) for group in groups for probe in group.probes]
+        self.layers = {path for one in self.attached for path in one.layers}
         self.follows_all = any(one.probe.follows and one.probe.looks_back > 1 for one in self.attached)
-
-    @property
-    def layers(self) -> set[str]:
-        """The layers whose outputs some probe uses."""
-        return {path for one in self.attached for path in one.layers}
 
     def wants(self, schedule: Schedule) -> bool:
         """Return whether the step in hand must be captured."""
         return bool(schedule.now) or any(one.follows(schedule) for one in self.attached)
 
+    @torch.inference_mode()
     def capture(
-        self,
-        step: int,
-        schedule: Schedule,
-        scale: Tensor | None,
-        rates: Sequence[float],
-        activations: tuple[Mapping[str, Tensor], Mapping[str, Tensor]],
+        self, step: int, schedule: Schedule, scale: Tensor | None, rates: Sequence[float], activity: Activity
     ) -> Captured:
         """Copy what belongs to a step before its update; gradients are divided by a scale."""
         measuring = [one for one in self.attached if one.dim in schedule.now]
         following = [one for one in self.attached if one.follows(schedule)]
-        reads = {name for one in measuring for name in one.reads}
-        reads |= {name for one in following for name in one.follow_reads}
+        reads = set().union(*(one.reads for one in (*measuring, *following)))
         gradient = self._gradient(scale) if reads & {"gradient", "gradients"} else None
-        outputs, missing = self._usable(activations[0], self.layers)
         return Captured(
             step,
             rates,
             measuring,
             following,
-            parameters=self._vector() if reads & {"parameters", "update"} else None,
+            reads,
+            parameters=self._vector(self._parameters) if reads & {"parameters", "update"} else None,
             gradient=gradient,
             largest=self._largest(gradient) if schedule.now else None,
-            reads=reads,
-            outputs=outputs,
-            output_gradients=activations[1],
-            missing=missing,
+            activity=activity,
         )
 
-    @torch.no_grad()
-    def measure(
-        self, captured: Captured, loss: Tensor | float
-    ) -> tuple[dict[str, dict[str, Tensor]], list[tuple[Attached, ProbeState]], tuple[Tensor, Tensor] | None]:
-        """Return the values of a step, by step dimension and name.
-
-        With them the states after it, for `keep`, and loss and largest gradient if the step is recorded.
-        """
+    @torch.inference_mode()
+    def measure(self, captured: Captured, loss: Tensor | float) -> Measured:
+        """Return what the probes that are due measure."""
         number = torch.as_tensor(loss).detach().reshape(()).to(self._nan, copy=True)
-        moment = self._moment(captured, number, self._nan.new_tensor(captured.rates[0], dtype=torch.float64))
-        values: dict[str, dict[str, Tensor]] = {one.dim: {} for one in captured.measuring}
+        before, gradient, reads = captured.parameters, captured.gradient, captured.reads
+        activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
+        unread = self._nan.expand(sum(self._layout.sizes))
+        moment = Moment(
+            structure=self._structure,
+            loss=number,
+            learning_rate=self._nan.new_tensor(captured.rates[0], dtype=torch.float64),
+            parameters={} if before is None else self._layout.tree(before),
+            gradients={} if gradient is None or "gradients" not in reads else self._layout.tree(gradient),
+            gradient=unread if gradient is None else gradient,
+            update=unread if before is None or "update" not in reads else self._vector(self._parameters).sub_(before),
+            activations=activity.outputs,
+            activation_gradients=activity.gradients,
+        )
+        values: Values = {one.dim: {} for one in captured.measuring}
         states = []
         for one in captured.measuring:
             measured, state = one.probe.measure(one.state_at(captured.step), moment)
+            values[one.dim] |= measured
             states.append((one, state))
-            for name, value in measured.items():
-                label = one.labels[name]
-                if label.layer not in captured.missing or not label.quantity.startswith("activation"):
-                    values[one.dim][name] = value.clone() if name in one.copied else value
-        for one in captured.following:
-            states.append((one, one.probe.follow(one.state_at(captured.step), moment)))
-        finite = None if captured.largest is None else (number, captured.largest)
-        return values, states, finite
+        states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in captured.following]
+        return Measured(values, states, None if captured.largest is None else (number, captured.largest))
 
-    @staticmethod
-    def keep(step: int, states: Iterable[tuple[Attached, ProbeState]]) -> None:
-        """Go on from the states after a step."""
-        for one, state in states:
-            one.state, one.last = state, step
-
-    def _moment(self, captured: Captured, loss: Tensor, rate: Tensor) -> Moment:
-        before, gradient = captured.parameters, captured.gradient
-        if "update" in captured.reads and before is not None:
-            update = torch.zeros_like(before) if captured.step < 0 else self._vector().sub_(before)
-        else:
-            update = self._unread
-        output_gradients = {}
-        if "activation_gradients" in captured.reads:
-            for path, output in captured.outputs.items():
-                own = captured.output_gradients.get(path)
-                output_gradients[path] = torch.zeros_like(output) if own is None else own.to(self.dtype)
-        return Moment(
-            structure=self._structure,
-            loss=loss,
-            learning_rate=rate,
-            parameters={} if before is None else self._layout.tree(before),
-            gradients={} if gradient is None else self._layout.tree(gradient),
-            gradient=self._unread if gradient is None else gradient,
-            update=update,
-            activations=captured.outputs,
-            activation_gradients=output_gradients,
-        )
-
-    def _vector(self) -> Tensor:
-        """Return a copy of the parameters as one vector."""
-        with torch.no_grad():
-            return torch.cat([one.reshape(-1) for one in self._parameters], out=self._nan.new_empty(0))
+    def _vector(self, tensors: Iterable[Tensor]) -> Tensor:
+        """Return a copy of tensors of whatever type as one vector."""
+        return torch.cat([one.reshape(-1) for one in tensors], out=self._nan.new_empty(0))
 
     def _gradient(self, scale: Tensor | None) -> Tensor:
-        with torch.no_grad():
-            pieces = [one.reshape(-1) for one in self._dense_gradients()]
-            vector = torch.cat(pieces, out=self._nan.new_empty(0))
-            return vector if scale is None else vector.div_(scale)
+        vector = self._vector(self._dense_gradients())
+        return vector if scale is None else vector.div_(scale)
 
     def _dense_gradients(self) -> list[Tensor]:
         """Return the gradients; zero where there is none, as for a layer that was not used."""
-        gradients = []
-        for parameter in self._parameters:
-            gradient = parameter.grad
-            if gradient is None:
-                gradient = torch.zeros_like(parameter)
-            gradients.append(gradient if gradient.layout is torch.strided else gradient.to_dense())
-        return gradients
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self._parameters]
+        return [one if one.layout is torch.strided else one.to_dense() for one in gradients]
 
     def _largest(self, gradient: Tensor | None) -> Tensor:
         """Return the largest element by size, which does not overflow, as the Euclidean norm may."""
         if gradient is not None:
-            return torch.linalg.vector_norm(gradient, math.inf) if len(gradient) else self._nan.new_zeros(())
-        pieces = [one.detach() for one in self._dense_gradients() if one.numel()]
-        return torch.nn.utils.get_total_norm(pieces, norm_type=math.inf)
+            return gradient.abs().amax() if len(gradient) else self._nan.new_zeros(())
+        pieces = [one for one in self._dense_gradients() if one.numel()]
+        return torch.nn.utils.get_total_norm(pieces, norm_type=math.inf).to(self._nan)
 
-    def _usable(self, outputs: Mapping[str, Tensor], paths: Iterable[str]) -> tuple[dict[str, Tensor], set[str]]:
-        """Return an output for each of some layers, in the type of the records, and the layers that have none.
+    def _usable(self, activity: Activity, *, gradients: bool) -> Activity:
+        """Return an output, and its gradient if it is wanted, for each layer that is used.
 
-        Those have NaN in their place: they were not called, or return another number of neurons than in the first pass.
+        A layer that was not called, or has returned another number of neurons than in the first pass, has NaN.
         """
-        usable, missing = {}, set()
-        for path in paths:
-            layer, output = self._layers[path], outputs.get(path)
-            if output is not None and _fits(output, layer):
-                usable[path] = output.to(self.dtype)
-            else:
-                usable[path] = self._nan.expand(1, *layer.shape)
-                missing.add(path)
-        return usable, missing
+        usable = Activity({}, {})
+        for layer in self._structure.layers:
+            if layer.path in self.layers:
+                output, gradient = activity.outputs.get(layer.path), activity.gradients.get(layer.path)
+                if output is None or not _fits(output, layer):
+                    output = gradient = self._nan.expand(1, *layer.shape)
+                usable.outputs[layer.path] = output.to(self.dtype)
+                if gradients:
+                    gradient = torch.zeros_like(output) if gradient is None else gradient
+                    usable.gradients[layer.path] = gradient.to(self.dtype)
+        return usable
 
 
 def _fits(output: Tensor, layer: Layer) -> bool:
@@ -282,33 +251,15 @@ def dtype_of(parameters: Iterable[Tensor]) -> torch.dtype:
 def _attach(dim: str, probe: Probe, moment: Moment) -> Attached:
     """Let a probe measure the first moment, to know what it reads and returns."""
     initial = probe.init(moment.parameters)
-    watched, followed = _Watched(moment), _Watched(moment)
+    watched = _Watched(moment)
     values, _ = probe.measure(initial, cast(Moment, watched))
     if probe.follows:
-        probe.follow(initial, cast(Moment, followed))
+        probe.follow(initial, cast(Moment, watched))
     labels = {label.name: label for label in probe.labels(moment.structure)}
     if set(labels) != set(values):
         name = type(probe).__name__
         raise InputError(f"{name} must return the variables of its labels; got {', '.join(values)}.")
-    layers = frozenset(watched.layers | followed.layers)
-    reads, follow_reads = frozenset(watched.fields), frozenset(followed.fields)
-    copied = _copied(values, moment)
-    return Attached(dim, probe, labels, values, initial, initial, -1, reads, follow_reads, layers, copied)
-
-
-def _copied(values: Mapping[str, Tensor], moment: Moment) -> frozenset[str]:
-    """Return the values that must be copied, as `Attached` says."""
-    outputs = {_address(one) for one in (*moment.activations.values(), *moment.activation_gradients.values())}
-    views = {name for name, value in values.items() if _address(value) in outputs}
-    for vector in (moment.gradient, moment.update, *list(moment.parameters.values())[:1]):
-        own = {name: value.nbytes for name, value in values.items() if _address(value) == _address(vector)}
-        if 4 * sum(own.values()) < vector.untyped_storage().nbytes():
-            views |= set(own)
-    return frozenset(views)
-
-
-def _address(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
+    return Attached(dim, probe, labels, values, initial, initial, -1, watched.fields, watched.layers)
 
 
 class _Watched:
@@ -322,21 +273,14 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         self.fields.add(name)
         value = getattr(self._moment, name)
-        return _WatchedMapping(value, self.layers) if name in ("activations", "activation_gradients") else value
+        return _WatchedOutputs(value, self.layers) if name in ("activations", "activation_gradients") else value
 
 
-class _WatchedMapping(Mapping[str, Tensor]):
-    """A mapping that notes which of its keys are read."""
+class _WatchedOutputs(UserDict[str, Tensor]):
+    def __init__(self, outputs: Mapping[str, Tensor], read: set[str]) -> None:
+        super().__init__(outputs)
+        self._read = read
 
-    def __init__(self, mapping: Mapping[str, Tensor], keys: set[str]) -> None:
-        self._mapping, self._keys = mapping, keys
-
-    def __getitem__(self, key: str) -> Tensor:
-        self._keys.add(key)
-        return self._mapping[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._mapping)
-
-    def __len__(self) -> int:
-        return len(self._mapping)
+    def __getitem__(self, path: str) -> Tensor:
+        self._read.add(path)
+        return super().__getitem__(path)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 
 from lrscope.errors import InputError, must_be
-from lrscope.recorder._buffer import BlockBuffer, Column, Value
+from lrscope.recorder._buffer import BlockBuffer, Column, Values
 from lrscope.recorder._measuring import Measuring
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable
 
@@ -15,8 +15,6 @@ _SECONDS = (
     Variable("recording_seconds", "recording_seconds", "time spent on recording", "s"),
     Variable("training_seconds", "training_seconds", "time since the first step", "s"),
 )
-Values = dict[str, dict[str, Value]]
-"""Step dimension -> name -> value."""
 
 
 class Numbers:
@@ -35,7 +33,7 @@ class Numbers:
 
     def begin(self, measuring: Measuring, rates: int) -> None:
         """Expect what the probes return, and the rates of so many groups of parameters, instead of anything before."""
-        self._buffer.clear()
+        self._buffer.clear(measuring.device)
         for one in measuring.attached:
             for name, label in one.labels.items():
                 if name in self._buffer.columns:
@@ -43,7 +41,7 @@ class Numbers:
                     raise InputError(f"probes must record each variable once; got {name} again. {remedy}")
                 value = one.values[name]
                 dtype = torch.empty(0, dtype=value.dtype).numpy().dtype
-                self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape)))
+                self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape), measured=True))
         for axis in self._axes:
             if axis in {*self._buffer.columns, MEMBER, STEP, DIVERGED_AT}:
                 raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")
@@ -104,7 +102,7 @@ class Numbers:
             raise must_be("the name of a number", "free in the records", name, remedy)
 
 
-def merged(*several: Mapping[str, Mapping[str, Value]]) -> Values:
+def merged(*several: Values) -> Values:
     """Return values by step dimension as one."""
     values: Values = {}
     for one in several:

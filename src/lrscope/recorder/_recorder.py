@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError, StoreError, must_be
 from lrscope.optim import before_update
-from lrscope.probes import Activations, Every, Probe, State, structure_of
+from lrscope.probes import Activations, Every, Probe, structure_of
 from lrscope.recorder import _messages
 from lrscope.recorder._accounting import Accounting
 from lrscope.recorder._attaching import (
@@ -31,11 +30,11 @@ from lrscope.recorder._attaching import (
     unwrapped,
 )
 from lrscope.recorder._budget import Cost
-from lrscope.recorder._buffer import BlockBuffer, Step
+from lrscope.recorder._buffer import BlockBuffer
 from lrscope.recorder._choice import chosen, with_std
 from lrscope.recorder._file import RecordsFile
 from lrscope.recorder._hooks import ActivationHooks, Hook
-from lrscope.recorder._measuring import Attached, Captured, Measuring
+from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
 from lrscope.recorder._options import Options, settings_of
 from lrscope.recorder._timetable import NOTHING, Schedule
@@ -80,6 +79,7 @@ class Recorder:
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> import torch
     >>> from lrscope.store import open_records
     >>> model = nn.Linear(3, 1)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -190,7 +190,7 @@ class Recorder:
         if self._stopped or self._measuring is None:
             return
         for name, value in metrics.items():
-            self._buffer.append(Step(self._account.updates, self._numbers.noted(name, number(name, value))))
+            self._buffer.append(self._account.updates, self._numbers.noted(name, number(name, value)))
         if self._file and self._file.due(time.perf_counter()):
             self._flush()
 
@@ -273,13 +273,13 @@ class Recorder:
         scale = getattr(self._optimizer, "grad_scale", None)
         if self._measuring is None:
             self._hooks.copy_only_overwritten()
-            activations = self._hooks.take()
-            self._measuring = self._explored(*activations, scale)
+            activity = self._hooks.take()
+            self._measuring = self._explored(activity, scale)
         elif self._measuring.wants(self._schedule):
-            activations = self._hooks.take()
+            activity = self._hooks.take()
         if self._measuring.wants(self._schedule):
             rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-            self._captured = self._measuring.capture(self._account.updates, self._schedule, scale, rates, activations)
+            self._captured = self._measuring.capture(self._account.updates, self._schedule, scale, rates, activity)
 
     def _complete(
         self,
@@ -293,23 +293,26 @@ class Recorder:
         assert self._measuring and self._file  # noqa: PT018  for mypy
         now = self._schedule.now
         values = self._numbers.of_step({name: number(name, value) for name, value in metrics.items()}, now)
-        states: list[tuple[Attached, State]] = []
-        finite = None
+        measured = None
         if captured:
             checked = scalar(loss)
             try:
-                measured, states, finite = self._measuring.measure(captured, checked)
+                measured = self._measuring.measure(captured, checked)
             except Exception as error:  # a probe's mistake must not end the training
                 self._fail(error)
                 return
-            values = merged(measured, values, self._numbers.rates(captured.rates, now))
+            values = merged(measured.values, values, self._numbers.rates(captured.rates, now))
         if now:
             spent = self._account.spent + self._hooks.seconds
-            seconds = {"recording_seconds": spent, "training_seconds": self._account.elapsed(began)}
+            seconds: dict[str, Tensor | float] = {
+                "recording_seconds": spent,
+                "training_seconds": self._account.elapsed(began),
+            }
             values = merged(values, {STEP: seconds} if STEP in now else {})
         if values:
-            self._buffer.append(Step(step, values, finite))
-        self._measuring.keep(step, states)
+            self._buffer.append(step, values, measured.finite if measured else None)
+        for one, state in measured.states if measured else ():
+            one.state, one.last = state, step
         if now:
             self._account.record(step, self._account.spent + time.perf_counter() - began, self._file)
 
@@ -326,13 +329,10 @@ class Recorder:
         if self._measuring and not self._measuring.follows_all and not self._stopped:
             self._schedule.rest(step, factor)
 
-    def _explored(
-        self, outputs: dict[str, Tensor], output_gradients: dict[str, Tensor], scale: Tensor | None
-    ) -> Measuring:
+    def _explored(self, activity: Activity, scale: Tensor | None) -> Measuring:
         """Return how to measure, now that the first pass has shown what the model is made of."""
-        shapes = {path: torch.empty_like(one, device="meta") for path, one in outputs.items()}
-        structure = structure_of(self._model, shapes)
-        if not outputs and any(isinstance(probe, Activations) for probe in self._probes):
+        structure = structure_of(self._model, activity.outputs)
+        if not activity.outputs and any(isinstance(probe, Activations) for probe in self._probes):
             _messages.warn(_messages.NO_ACTIVATIONS)
         probes = observed_probes(self._probes, self._model, structure)
         named = dict(self._model.named_parameters())
@@ -340,7 +340,7 @@ class Recorder:
         size, rates = self.settings.size_budget, len(self._optimizer.param_groups)
         for self._std in (False, True):
             self._schedule = self._scheduled(probes)
-            measuring = Measuring(structure, self._schedule.groups, parameters, outputs, output_gradients, scale)
+            measuring = Measuring(structure, self._schedule.groups, parameters, activity, scale)
             self._numbers.begin(measuring, rates)
             if size is None or _MIN_RECORDS * self._buffer.bytes_of() <= size or self._std:
                 break
