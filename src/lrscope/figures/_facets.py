@@ -257,7 +257,7 @@ def _graphs(figure: Figure, axes: list[Axes], left_over: list[Axes], facets: lis
         _vertical(ax, facets if same_y else [facet], mark)
         _horizontal(ax, facet.centre[dim], mark)
         if mark in ("line", "steps"):
-            lost |= diverged is None and _mark_losses(panel)
+            lost |= diverged is None and dim.startswith(STEP) and _mark_losses(panel)
             _mark_diverged(panel, diverged, facet)
     crossed = diverged is not None and bool((diverged >= 0).any())
     crossed |= mark == "points" and any(bool(np.isposinf(_values(facet)).any()) for facet in facets)

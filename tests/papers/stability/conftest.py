@@ -41,17 +41,24 @@ def cut_short(chosen: Configuration) -> Configuration:
     """Return the configuration with fewer steps, if they are many, and with fewer measurements of what takes long."""
     if chosen.epochs > grids.FIGURE_1_OF_F2.epochs:
         return dataclasses.replace(chosen, epochs=SHORT, cadence=5)
-    return chosen if chosen == grids.FIGURE_1 else dataclasses.replace(chosen, cadence=50)
+    return dataclasses.replace(chosen, cadence=10 if chosen == grids.FIGURE_1 else 50)
 
 
 @pytest.fixture(scope="session")
 def trained_shortly() -> dict[str, xr.Dataset]:
-    """Return the records of all experiments; on f2 the bench has those of f1, to save time."""
+    """Return the records of all experiments; to save time some have those of others."""
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch)
         asked = experiments(Options(seeds=SEEDS))
-    found = recorded({name: experiment for name, experiment in asked.items() if not name.startswith("bench-f2")})
-    return {name: found[name.replace("bench-f2", "bench-f1")] for name in asked}
+    stands_in = {grids.TENTH_OF_F1.name: grids.FIGURE_6.name, grids.TENTH_OF_F2.name: grids.FIGURE_1_OF_F2.name}
+    for name in asked:
+        if name.startswith("bench"):
+            stands_in[name] = grids.bench_name("f1", grids.GUIDED if "gradient" in name else grids.CONSTANT)
+    records = recorded({name: asked[name] for name in asked if stands_in.get(name, name) == name})
+    records = {name: records[stands_in.get(name, name)] for name in asked}
+    tenth = records[grids.TENTH_OF_F2.name]
+    records[grids.TENTH_OF_F2.name] = tenth.assign_coords(lr=tenth["lr"].copy(data=tenth["lr"].values / 10))
+    return records
 
 
 @pytest.fixture
@@ -183,38 +190,3 @@ def failed(rng):
 @pytest.fixture
 def onsets():
     return {"angle": 34, "gradient_norm": 36, "error": 41, "sharpness": 30, "oscillation": -1}
-
-
-@pytest.fixture
-def tested(rng):
-    """Return scores and lead times of alarms, as `alarm_test` gives them."""
-    lead = rng.integers(1, 40, (2, 3, 8)).astype(float)
-    lead[0, 1, :3], lead[:, 2] = np.nan, np.nan
-    of_signal = ("target", "signal")
-    shares = {name: (of_signal, rng.random((2, 3)), {"long_name": name}) for name in ("precision", "recall", "f1")}
-    shares["precision"][1][1, 2] = np.nan
-    data = shares | {"lead": ((*of_signal, "member"), lead, {"long_name": "lead time", "units": "updates"})}
-    data["onsets"] = (of_signal, np.full((2, 3), 8))
-    return xr.Dataset(data, {"target": ["f1", "f2"], "signal": ["angle", "gradient norm", "error"]})
-
-
-@pytest.fixture
-def bench(rng):
-    """Return how two controllers did, as `bench` gives it for one target."""
-    error = 0.1 + rng.random((2, 4))
-    error[0, 3] = np.nan
-    data = {"final_error": error, "low": error / 2, "high": error * 2, "diverged": np.isnan(error) * 1.0}
-    data["steps_to_target"] = 100 * error
-    variables = {name: (("controller", "lr"), values, {"long_name": name}) for name, values in data.items()}
-    rates = xr.Variable("lr", [0.01, 0.1, 1.0, 10.0], {"long_name": "starting learning rate"})
-    return xr.Dataset(variables, {"controller": ["constant", "angle"], "lr": rates})
-
-
-@pytest.fixture
-def similarity(rng):
-    """(step, pair): above 0.5 the second pair from step 20 to 30, the third always."""
-    step = xr.Variable("step_each", np.arange(6) * 10, STEP_ATTRS)
-    values = 0.4 * rng.random((6, 3)) + np.array([0, 0, 0.6])
-    values[2:4, 1] += 0.6
-    coords = {"step_each": step, "pair": ["0 and 1", "0 and 2", "1 and 2"]}
-    return xr.DataArray(values, coords, ("step_each", "pair"), attrs={"long_name": "similarity"})

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.papers.stability.figures import frame_steps, run_film
-from lrscope.papers.stability.figures._frames import path_of
 
 
 @given(st.integers(4, 300), st.integers(1, 2000), st.integers(0, 1999), st.integers(0, 500))
@@ -27,14 +26,6 @@ def test_of_a_diverged_run_the_frames_end_with_it(failed):
     assert (steps[0], steps[-1]) == (0, 40)
 
 
-def test_the_closeup_is_the_last_arrows_stretched_to_a_square(run):
-    points, side = path_of(run).closeup(45)
-    assert points.shape == (25, 2)
-    ends = run["gradient_path"].sel(step=slice(21, 45)).values
-    np.testing.assert_allclose(np.diff(points, axis=0) * side / 1.84, np.diff(ends, axis=0), atol=1e-12)
-    assert np.abs(points).max() == pytest.approx(0.92)
-
-
 @pytest.fixture
 def film(run, onsets):
     return run_film(run, np.array([0, 20, 41, 59]), onsets)
@@ -42,8 +33,15 @@ def film(run, onsets):
 
 def grown(ax, place):
     """Return the line that grows over the faint one at a place among the lines of data."""
-    faint = [line for line in ax.lines if line.get_alpha() is not None and line.get_gid() is None]
-    return ax.lines[list(ax.lines).index(faint[place]) + 1]
+    return [line for line in ax.lines if line.get_gid() == "so far"][place]
+
+
+def test_the_closeup_is_the_last_arrows_stretched_to_a_square(film, run):
+    film.draw(2)
+    points = np.transpose(film.figure.axes[6].lines[0].get_data())
+    arrows = run["gradient_path"].sel(step=slice(17, 41)).values
+    low, high = arrows.min(0), arrows.max(0)
+    np.testing.assert_allclose(points, 1.84 * (arrows - (low + high) / 2) / (high - low).max(), atol=1e-12)
 
 
 def test_lines_have_grown_to_the_step_of_the_frame(film, run):

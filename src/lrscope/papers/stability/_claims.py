@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from lrscope.papers.stability import _configurations as grids
+from lrscope.papers.stability._analysis import DUPLICATES, similarity
 from lrscope.papers.stability._configurations import Configuration, label
-from lrscope.papers.stability._duplicates import THRESHOLD, similarity
-from lrscope.papers.stability._results import network, onsets_of, pair_of, run_of
-from lrscope.studies import Claim
+from lrscope.papers.stability._results import network, onsets_of, pair_of
+from lrscope.studies import Claim, array_of
 from lrscope.studies._words import DASH, percent, short
 
 SOURCE = "Peeters 2025, experiment 1B"
@@ -33,24 +33,28 @@ def claims(results: xr.DataTree) -> list[Claim]:
     """Return every claim of the source; none unless its configurations were trained."""
     if not results.attrs["options"].published:
         return []
+    third, fourth = "section 2.2, figure 3", "section 3.1, figure 4"
     return [
         _onset("onset-f1", "section 2.1, figure 1", grids.FIGURE_1, 1.0, 750),
         _aligned(),
         _order("order-f1", "section 2.1, figure 1", grids.FIGURE_1, 1.0, (730, 760)),
         _growth(),
         _order("order-f2", "section 2.1", grids.FIGURE_1_OF_F2, 0.1, None),
-        _onset("onset-0.4", "section 2.2, figure 3", grids.FIGURE_3, 0.4, 9000),
-        _onset("onset-0.3", "section 2.2, figure 3", grids.FIGURE_3, 0.3, 34000),
-        _stable("stable-2-0.2", "section 2.2, figure 3", grids.FIGURE_3, 0.2),
+        _onset("onset-0.4", third, grids.FIGURE_3, 0.4, 9000),
+        _onset("onset-0.3", third, grids.FIGURE_3, 0.3, 34000),
+        _stable("stable-2-0.2", third, grids.FIGURE_3, 0.2),
         _final("final-2-0.2", "section 3.1, figure 3", grids.FIGURE_3, 0.2, 2.22e-4, 1e-6),
         _delay(),
         _tenth(grids.FIGURE_1, grids.TENTH_OF_F1),
         _tenth(grids.FIGURE_1_OF_F2, grids.TENTH_OF_F2),
-        *_figure_4(),
-        *_figure_5(),
+        _final("final-3-0.2", fourth, grids.FIGURE_4, 0.2, 1.17e-4, 1e-6),
+        _still_falling(fourth),
+        _stable("stable-3-0.2", fourth, grids.FIGURE_4, 0.2),
+        _stable("stable-3-0.4", fourth, grids.FIGURE_4, 0.4),
+        _better(fourth),
+        *_duplicates(fourth),
         _final("final-0.1", "section 3.3, figure 6", grids.FIGURE_6, 0.1, 0.0068, 1e-4),
         _final("final-scaled", "section 3.3, figure 6", grids.FIGURE_6_SCALED, 0.1, 0.0066, 1e-4),
-        _differ(),
         _guided(grids.FIGURE_1),
         _guided(grids.FIGURE_1_OF_F2),
         *_controllers(),
@@ -82,15 +86,7 @@ def _number(value: float, digits: int = 4) -> float | str:
     return float(f"{value:.{digits}g}") if np.isfinite(value) else DASH
 
 
-def _onset_words(onset: int) -> str:
-    return "no onset" if onset < 0 else f"onset at step {onset}"
-
-
 def _onset(id: str, place: str, chosen: Configuration, lr: float, published: int) -> Claim:
-    def note(results: xr.DataTree) -> str:
-        turns = onsets_of(results, chosen, lr)["error"]
-        return f"First step with a test error of 1.5 times its lowest; the training error turns at step {turns}."
-
     return _claim(
         id,
         place,
@@ -100,13 +96,13 @@ def _onset(id: str, place: str, chosen: Configuration, lr: float, published: int
         lambda risen: risen if risen >= 0 else "never",
         published=published,
         tolerance=f"{ONSET:.0%}",
-        note=note,
+        note="First step with a test error of 1.5 times its lowest.",
     )
 
 
 def _aligned() -> Claim:
     def largest_angle_and_rises(results: xr.DataTree) -> tuple[float, int]:
-        run = run_of(results, grids.FIGURE_1, 1.0).sel(step=slice(30, 710))
+        run = network(results, grids.FIGURE_1, 1.0, "records").sel(step=slice(30, 710))
         return float(run["gradient_angle"].max()), int((run["gradient_norm"].diff("step") > 0).sum())
 
     return _claim(
@@ -133,37 +129,26 @@ def _stable(id: str, place: str, chosen: Configuration, lr: float) -> Claim:
     )
 
 
+def _onset_words(onset: int) -> str:
+    return "no onset" if onset < 0 else f"onset at step {onset}"
+
+
 def _final(id: str, place: str, chosen: Configuration, lr: float, published: float, unit: float) -> Claim:
-    def error(results: xr.DataTree) -> float:
-        return float(network(results, chosen, lr)["final_test_error"])
-
-    def note(results: xr.DataTree) -> str:
-        measured = error(results)
-        rounded = abs(measured - published) <= unit / 2 or not np.isfinite(measured)
-        return "" if rounded else f"Rounded to the digits printed it would be {round(measured / unit) * unit:g}."
-
     return _claim(
         id,
         place,
         f"{label(chosen, lr)}: final test error {published:g}",
-        error,
+        lambda results: float(network(results, chosen, lr)["final_test_error"]),
         lambda measured: abs(measured - published) <= unit / 2 or 0 <= measured - published < unit,
         _number,
         published=published,
         tolerance="the digits printed, rounded or cut off",
-        note=note,
     )
 
 
 def _order(id: str, place: str, chosen: Configuration, lr: float, within: tuple[int, int] | None) -> Claim:
     first, last = within or (0, np.inf)
     between = f", between iterations {within[0]} and {within[1]}" if within else ""
-
-    def note(results: xr.DataTree) -> str:
-        onsets = onsets_of(results, chosen, lr)
-        crossing, oscillation = onsets["sharpness"], onsets["oscillation"]
-        return f"The sharpness crosses 2 / lr at step {crossing}; oscillation with period two from step {oscillation}."
-
     return _claim(
         id,
         place,
@@ -173,7 +158,6 @@ def _order(id: str, place: str, chosen: Configuration, lr: float, within: tuple[
         lambda steps: "angle {}, gradient norm {}, error {}".format(*steps),
         published="angle, norm, error",
         tolerance="the order" + (", and the range" if within else ""),
-        note=note,
     )
 
 
@@ -182,7 +166,7 @@ def _growth() -> Claim:
         valley = int(network(results, grids.FIGURE_1, 1.0)["valley"])
         if valley < 0:
             return float("nan")
-        norm = run_of(results, grids.FIGURE_1, 1.0)["gradient_norm"].sel(step=slice(valley, None))
+        norm = network(results, grids.FIGURE_1, 1.0, "records")["gradient_norm"].sel(step=slice(valley, None))
         return float(norm.max() / norm[0])
 
     return _claim(
@@ -204,7 +188,7 @@ def _delay() -> Claim:
         half_way = sooner // 2
         if min(later, half_way) <= 0:
             return float("nan"), float("nan")
-        fast, slow = (run_of(results, grids.FIGURE_3, lr)["loss"] for lr in (0.4, 0.3))
+        fast, slow = (network(results, grids.FIGURE_3, lr, "records")["loss"] for lr in (0.4, 0.3))
         reached = np.flatnonzero(slow.values <= float(fast.sel(step=half_way)))
         return float(reached[0]) / half_way if len(reached) else float("nan"), later / sooner
 
@@ -226,16 +210,13 @@ def _tenth(whole: Configuration, tenth: Configuration) -> Claim:
 
     def difference_and_onset(results: xr.DataTree) -> tuple[float, int]:
         until = onsets_of(results, whole, fast)["angle"]
-        before = run_of(results, whole, fast)["loss"].sel(step=slice(until // 10, until))
-        others = run_of(results, tenth, slow)["loss"].reindex(step=10 * before["step"].values).values
+        before = network(results, whole, fast, "records")["loss"].sel(step=slice(until // 10, until))
+        others = network(results, tenth, slow, "records")["loss"].reindex(step=10 * before["step"].values).values
         difference = float(np.max(abs(others / before.values - 1))) if len(others) else float("nan")
         return difference, onsets_of(results, tenth, slow)["error"]
 
     def measured(value: tuple[float, int]) -> str:
         return f"training errors differ by at most {percent(value[0])}; {'stable' if value[1] < 0 else 'unstable'}"
-
-    def note(results: xr.DataTree) -> str:
-        return f"Compared from step {onsets_of(results, whole, fast)['angle'] // 10} to the onset of the angle."
 
     return _claim(
         f"tenth-{tenth.target}",
@@ -246,56 +227,62 @@ def _tenth(whole: Configuration, tenth: Configuration) -> Claim:
         measured,
         published="the same, stable",
         tolerance=f"{SAME:.0%}, and no onset",
-        note=note,
+        note="Compared from a tenth of the step at which the angle grows up to that step.",
     )
 
 
-def _figure_4() -> Iterator[Claim]:
-    place, fourth = "section 3.1, figure 4", grids.FIGURE_4
-    yield _final("final-3-0.2", place, fourth, 0.2, 1.17e-4, 1e-6)
-    yield _claim(
+def _still_falling(place: str) -> Claim:
+    return _claim(
         "still-falling",
         place,
-        f"{label(fourth, 0.2)}: the error is still falling at the end",
-        lambda results: run_of(results, fourth, 0.2)["val_loss"].values[-1001:][[0, -1]].tolist(),
+        f"{label(grids.FIGURE_4, 0.2)}: the error is still falling at the end",
+        lambda results: network(results, grids.FIGURE_4, 0.2, "records")["val_loss"].values[-1001:][[0, -1]].tolist(),
         lambda errors: errors[1] < errors[0],
         lambda errors: f"{short((errors[0] - errors[1]) / errors[0] * 100)} percent in the last 1000 steps",
         published="falling",
         tolerance="falls",
     )
-    yield _stable("stable-3-0.2", place, fourth, 0.2)
-    yield _stable("stable-3-0.4", place, fourth, 0.4)
-    yield _claim(
+
+
+def _better(place: str) -> Claim:
+    return _claim(
         "better-0.4",
         place,
         "a rate of 0.4 leads to much better performance than 0.2",
-        lambda results: [float(network(results, fourth, lr)["final_test_error"]) for lr in (0.4, 0.2)],
+        lambda results: [float(network(results, grids.FIGURE_4, lr)["final_test_error"]) for lr in (0.4, 0.2)],
         lambda errors: errors[0] <= errors[1] / 2,
         lambda errors: f"test error {short(errors[0])} against {short(errors[1])}",
         published="much better",
         tolerance="at most half the error",
     )
+
+
+def _duplicates(place: str) -> Iterator[Claim]:
+    """Yield the claims about two neurons: whether they part, remain duplicates, or differ more than others."""
+    fifth = "section 3.2, figure 5"
+
+    def last_similarities(results: xr.DataTree) -> list[float]:
+        runs = [network(results, chosen, 0.1, "records") for chosen in (grids.FIGURE_6_SCALED, grids.FIGURE_6)]
+        return [float(similarity(run).sel(pair="0 and 1")[-1]) for run in runs]
+
+    def parting(pair: dict[str, float] | None) -> str:
+        return f"duplicates from step {pair['merged']:g}, parted at {pair['parted']:g}" if pair else "never duplicates"
+
     yield _claim(
         "parting",
         place,
-        f"{label(fourth, 0.4)}: the two hidden neurons, duplicates at first, diverge",
-        lambda results: pair_of(results, fourth, 0.4, "0 and 1"),
+        f"{label(grids.FIGURE_4, 0.4)}: the two hidden neurons, duplicates at first, diverge",
+        lambda results: pair_of(results, grids.FIGURE_4, 0.4, "0 and 1"),
         lambda pair: pair is not None and pair["parted"] >= 0,
-        lambda pair: (
-            f"duplicates from step {pair['merged']:g}, parted at {pair['parted']:g}" if pair else "never duplicates"
-        ),
+        parting,
         published="diverge",
-        tolerance=f"similarity {THRESHOLD:g}",
+        tolerance=f"similarity {DUPLICATES:g}",
     )
-
-
-def _figure_5() -> Iterator[Claim]:
-    place, fifth, lr = "section 3.2, figure 5", grids.FIGURE_5, 0.05
     yield _claim(
         "faster",
-        place,
-        f"{label(fifth, lr)}: the error falls faster from about iteration 15 000",
-        lambda results: [int(network(results, fifth, lr)[name]) for name in ("fastest_at", "faster_from")],
+        fifth,
+        f"{label(grids.FIGURE_5, 0.05)}: the error falls faster from about iteration 15 000",
+        lambda results: [int(network(results, grids.FIGURE_5, 0.05)[name]) for name in ("fastest_at", "faster_from")],
         lambda steps: abs(steps[0] - 15000) <= ONSET * 15000,
         lambda steps: f"falls fastest at {steps[0]}; begins to fall faster at {steps[1]}",
         published=15000,
@@ -303,26 +290,19 @@ def _figure_5() -> Iterator[Claim]:
     )
     yield _claim(
         "remain",
-        place,
-        f"{label(fifth, lr)}: neurons 0 and 1 remain duplicates",
-        lambda results: pair_of(results, fifth, lr, "0 and 1"),
+        fifth,
+        f"{label(grids.FIGURE_5, 0.05)}: neurons 0 and 1 remain duplicates",
+        lambda results: pair_of(results, grids.FIGURE_5, 0.05, "0 and 1"),
         lambda pair: pair is not None and pair["parted"] < 0,
         lambda pair: f"similarity {short(pair['last'], 4)} at the end" if pair else "never duplicates",
         published="duplicates",
-        tolerance=f"similarity {THRESHOLD:g} to the end",
+        tolerance=f"similarity {DUPLICATES:g} to the end",
     )
-
-
-def _differ() -> Claim:
-    def last(results: xr.DataTree) -> list[float]:
-        runs = [run_of(results, chosen, 0.1) for chosen in (grids.FIGURE_6_SCALED, grids.FIGURE_6)]
-        return [float(similarity(run).sel(pair="0 and 1")[-1]) for run in runs]
-
-    return _claim(
+    yield _claim(
         "differ",
         "section 3.3, figure 6",
         "with initial weights times 10 the neurons differ more",
-        last,
+        last_similarities,
         lambda similar: similar[0] < similar[1],
         lambda similar: f"similarity {short(similar[0], 4)} against {short(similar[1], 4)} at the end",
         published="more",
@@ -362,15 +342,13 @@ def _controllers() -> Iterator[Claim]:
         return float(values.sel(controller=grids.GUIDED)), values.drop_sel(controller=grids.GUIDED)
 
     def diverged(results: xr.DataTree) -> tuple[float, xr.DataArray]:
-        return compared(results["bench"].to_dataset()["diverged"].mean(["target", "lr"]))
+        return compared(array_of(results, "bench/diverged").mean(["target", "lr"]))
 
     def steps(results: xr.DataTree, target: str) -> tuple[float, xr.DataArray]:
-        return compared(results["bench"].to_dataset()["steps_to_target"].sel(target=target).min("lr"))
+        return compared(array_of(results, "bench/steps_to_target").sel(target=target).min("lr"))
 
-    def as_few(results: xr.DataTree) -> str:
-        ours, others = diverged(results)
-        names = [str(name) for name in others["controller"].values[others.values <= ours]]
-        return f"As few: {', '.join(names)}." if names else ""
+    def shares(value: tuple[float, xr.DataArray]) -> str:
+        return f"{percent(value[0])} against {percent(float(value[1].min()))} to {percent(float(value[1].max()))}"
 
     yield _claim(
         "bench-diverged",
@@ -378,12 +356,9 @@ def _controllers() -> Iterator[Claim]:
         "over all starting rates, no other controller diverges in fewer networks than a gradient-driven rate",
         diverged,
         lambda value: value[0] <= float(value[1].min()),
-        lambda value: (
-            f"{percent(value[0])} against {percent(float(value[1].min()))} to {percent(float(value[1].max()))}"
-        ),
+        shares,
         published="not tried",
         tolerance="none in fewer; as many is allowed",
-        note=as_few,
     )
     for target in grids.SIZES:
         yield _claim(

@@ -7,11 +7,8 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._acceleration import acceleration
-from lrscope.papers.stability._alarms import alarm_test
-from lrscope.papers.stability._bench import bench
+from lrscope.papers.stability._analysis import acceleration, alarm_test, bench, duplicates, similarity
 from lrscope.papers.stability._configurations import Configuration
-from lrscope.papers.stability._duplicates import duplicates, similarity
 from lrscope.papers.stability._options import Options
 from lrscope.records import on_grid, outcomes
 
@@ -30,12 +27,12 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     DataTree
         <configuration>/records : (lr, seed, step, ...) everything that was recorded
         <configuration>/networks : (lr, seed) final and lowest errors with their steps, onsets, outcome
-        <configuration>/duplicates : (lr, pair) of hidden neurons of seed 0, see `_duplicates.duplicates`
+        <configuration>/duplicates : (lr, pair) of hidden neurons of seed 0, see `_analysis.duplicates`
         <configuration>/neurons : (lr, neuron) of seed 0; shares in the sharpest direction and in the oscillation at the
             onset of the angle, or of the error without one
         <configuration>/guided, .../guided_networks : the same as records and networks with a gradient-driven rate, if
             it was tried
-        alarm, bench : of the whole study only, see `_alarms.alarm_test` and `_bench.bench`
+        alarm, bench : of the whole study only, see `_analysis.alarm_test` and `_analysis.bench`
     """
     nodes: dict[str, xr.Dataset] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
@@ -72,12 +69,8 @@ def _networks(records: xr.Dataset) -> xr.Dataset:
 
 def _lowest(values: xr.DataArray, name: str) -> dict[str, xr.DataArray]:
     """Return the lowest finite value of a curve, and its step; NaN and -1 if there is none."""
-    finite = values.where(np.isfinite(values), np.inf)
-    place = finite.argmin("step")
-    lowest = finite.min("step")
-    known = np.isfinite(lowest)
-    step = values["step"].drop_attrs()[place].drop_vars("step")
-    return {name: lowest.where(known), f"{name}_step": step.where(known, -1)}
+    finite = values.where(np.isfinite(values))
+    return {name: finite.min("step"), f"{name}_step": finite.idxmin("step", fill_value=-1).drop_attrs()}
 
 
 def _neurons(records: xr.Dataset, networks: xr.Dataset) -> xr.Dataset:
@@ -90,17 +83,12 @@ def _neurons(records: xr.Dataset, networks: xr.Dataset) -> xr.Dataset:
 
 def _duplicates(records: xr.Dataset) -> xr.Dataset:
     similar = similarity(records.sel(seed=0, drop=True))
-    found = [duplicates(similar.sel(lr=lr)) for lr in similar["lr"].values]
-    return xr.concat(found, "lr", join="outer") if similar.sizes["pair"] else xr.Dataset()
-
-
-def run_of(results: xr.DataTree, chosen: Configuration, lr: float, kind: str = "records") -> xr.Dataset:
-    """Return the records (step, ...) of one network of seed 0."""
-    return results[f"{chosen.name}/{kind}"].to_dataset().sel(lr=lr, seed=0)
+    by_rate = [duplicates(similar.sel(lr=lr)) for lr in similar["lr"].values]
+    return xr.concat(by_rate, "lr", join="outer") if similar.sizes["pair"] else xr.Dataset()
 
 
 def network(results: xr.DataTree, chosen: Configuration, lr: float, kind: str = "networks") -> xr.Dataset:
-    """Return the numbers of one network of seed 0."""
+    """Return one of the nodes of a configuration, such as its ``records``, for one network of seed 0."""
     return results[f"{chosen.name}/{kind}"].to_dataset().sel(lr=lr, seed=0)
 
 
@@ -111,7 +99,7 @@ def onsets_of(results: xr.DataTree, chosen: Configuration, lr: float) -> Onsets:
 
 
 def pair_of(results: xr.DataTree, chosen: Configuration, lr: float, pair: str) -> dict[str, float] | None:
-    """Return when two hidden neurons ``merged`` and ``parted`` ; their ``last`` similarity. None if never alike."""
+    """Return when two hidden neurons ``merged`` and ``parted``; their ``last`` similarity. None if never alike."""
     pairs = results[f"{chosen.name}/duplicates"].to_dataset()
     if "pair" not in pairs.dims or pair not in pairs["pair"]:
         return None

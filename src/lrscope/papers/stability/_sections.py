@@ -7,15 +7,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure as Drawing
 
+from lrscope.figures import panels
 from lrscope.papers.stability import _configurations as grids
 from lrscope.papers.stability import _tables as tables
 from lrscope.papers.stability import figures
+from lrscope.papers.stability._analysis import DUPLICATES, similarity
 from lrscope.papers.stability._configurations import Configuration, label
-from lrscope.papers.stability._duplicates import THRESHOLD, similarity
 from lrscope.papers.stability._options import Options
-from lrscope.papers.stability._results import network, onsets_of, run_of
-from lrscope.records import RATE_REASONS
-from lrscope.report import Animation, Figure, Section, Table
+from lrscope.papers.stability._results import ERRORS, network, onsets_of
+from lrscope.records import RATE_REASONS, step_dimension
+from lrscope.report import Animation, Figure, Section, Table, array_of
 from lrscope.studies._words import counted, percent, short
 
 Item = Figure | Animation | Table
@@ -27,6 +28,16 @@ ONSETS = (
     "2 / lr, the angle between consecutive gradients grows after a calm, the gradient norm grows from its lowest "
     "value, the gradient begins to turn round at every step (oscillation), the error rises."
 )
+SMALLER = "Does a smaller rate only learn more slowly, or does it also stay stable for longer than it is slower?"
+ALARM = (
+    "An alarm knows the past only. Each quantity is tried over a grid of learning rates and seeds: does an alarm come "
+    "before the error rises, and does the error rise after an alarm?"
+)
+GUIDED = (
+    "A rate driven by the angle between consecutive gradients: it is raised while they stay aligned, and lowered at "
+    "once to half of what the last step shows to be stable when they turn; the first step is a short trial. It is "
+    "compared with other controllers, all with the same seeds and starting rates."
+)
 MARKED_REASONS = (
     "trial step",
     "raised: aligned",
@@ -37,11 +48,13 @@ MARKED_REASONS = (
 FRAMES = 120
 MARGIN = 20
 """Steps that a zoom shows before the first onset and after that of the error, at least."""
+PAIRS = 6
+"""Pairs of neurons with a line of their own."""
 
 
 def summary(results: xr.DataTree, options: Options) -> list[str]:
     """Return the answer in plain words, one text a paragraph."""
-    networks = _networks(options)
+    networks = [(chosen, lr) for chosen in grids.configurations(options) for lr in chosen.lrs]
     unstable = [each for each in networks if onsets_of(results, *each)["error"] >= 0]
     every = [results[f"{chosen.name}/networks"].to_dataset()["outcome"] for chosen in grids.configurations(options)]
     count = sum(outcome.size for outcome in every)
@@ -54,11 +67,6 @@ def summary(results: xr.DataTree, options: Options) -> list[str]:
         what += f" {counted(diverged, 'network')} diverged; the last table says at which step."
     texts = [what, _names(networks), *(_announced(results, *each) for each in unstable[:1])]
     return texts + ([_alarm_words(results), _controller_words(results)] if options.published else [])
-
-
-def _networks(options: Options) -> list[Network]:
-    """Return the networks of seed 0."""
-    return [(chosen, lr) for chosen in grids.configurations(options) for lr in chosen.lrs]
 
 
 def _names(networks: list[Network]) -> str:
@@ -123,68 +131,45 @@ def _controller_words(results: xr.DataTree) -> str:
 def sections(results: xr.DataTree, options: Options) -> list[Section]:
     """Return the sections of the report."""
     chosen = _published(results) if options.published else _single(results, options)
-    return [*chosen, Section("Every network", "", [tables.networks(options)])]
+    return [*chosen, Section("Every network", "", [tables.NETWORKS])]
+
+
+def _published(results: xr.DataTree) -> list[Section]:
+    first, second, fourth, fifth = grids.FIGURE_1, grids.FIGURE_1_OF_F2, grids.FIGURE_4, grids.FIGURE_5
+    onset: list[Item] = [*_onset_figures(results, first, 1.0), *_onset_figures(results, second, 0.1, appendix=True)]
+    smaller: list[Item] = [_errors(grids.FIGURE_3, "figure_3", "Three rates, figure 3")]
+    smaller += [_sharpness(grids.FIGURE_3, lr, appendix=True) for lr in (0.3, 0.4)]
+    neurons: list[Item] = [
+        _rows([(fourth, 0.2), (fourth, 0.4)], "figure_4", "Two rates, figure 4"),
+        _duplicates(fourth, 0.4),
+        _rows([(fifth, 0.05)], "figure_5", "More neurons, figure 5"),
+        _duplicates(fifth, 0.05, appendix=True),
+        _rows([(grids.FIGURE_6, 0.1), (grids.FIGURE_6_SCALED, 0.1)], "figure_6", "Larger initial weights, figure 6"),
+        tables.PAIRS,
+    ]
+    controllers: list[Item] = [_guided(first, 1.0), _guided(second, 0.1), *(_bench(target) for target in grids.SIZES)]
+    controllers += [tables.CONTROLLERS, tables.RATE_CHANGES]
+    return [
+        Section("How instability begins", ONSETS, [*onset, tables.NEURONS]),
+        Section("Smaller rates", SMALLER, smaller),
+        Section("Duplicate neurons", "", neurons),
+        Section("The alarm", ALARM, [LEAD_TIMES, tables.ALARM]),
+        Section("A gradient-driven learning rate", GUIDED, controllers),
+    ]
 
 
 def _single(results: xr.DataTree, options: Options) -> list[Section]:
     (chosen,) = grids.configurations(options)
     lr = _detailed_rate(results, chosen)
-    items: list[Item] = [*_onset_figures(results, chosen, lr), tables.neurons(options)]
-    several: list[Item] = [_errors(chosen, "errors", "Every learning rate"), _functions(_networks(options))]
-    driven: list[Item] = [*(several if len(chosen.lrs) > 1 else []), _guided(chosen, lr), tables.rate_changes(options)]
+    several: list[Item] = [_errors(chosen, "errors", "Every learning rate")] if len(chosen.lrs) > 1 else []
     parts = [
-        Section("How instability begins", ONSETS, items),
-        Section("The learning rate", "", driven),
+        Section("How instability begins", ONSETS, [*_onset_figures(results, chosen, lr), tables.NEURONS]),
+        Section("The learning rate", "", [*several, _guided(chosen, lr), tables.RATE_CHANGES]),
     ]
     if chosen.hidden > 2:  # two hidden neurons or more: a pair
-        pairs: list[Item] = [_duplicates_figure(chosen, lr, appendix=True), tables.duplicates(options)]
+        pairs: list[Item] = [_duplicates(chosen, lr, appendix=True), tables.PAIRS]
         parts.append(Section("Duplicate neurons", "", pairs))
     return parts
-
-
-def _published(results: xr.DataTree) -> list[Section]:
-    options = results.attrs["options"]
-    first, second = grids.FIGURE_1, grids.FIGURE_1_OF_F2
-    third, fourth, fifth = grids.FIGURE_3, grids.FIGURE_4, grids.FIGURE_5
-    onset: list[Item] = [*_onset_figures(results, first, 1.0), *_onset_figures(results, second, 0.1, appendix=True)]
-    smaller: list[Item] = [
-        _errors(third, "figure_3", "Three rates, figure 3"),
-        *(_sharpness(third, lr, True) for lr in (0.3, 0.4)),
-    ]
-    sixth = [(grids.FIGURE_6, 0.1), (grids.FIGURE_6_SCALED, 0.1)]
-    neurons: list[Item] = [
-        _rows([(fourth, 0.2), (fourth, 0.4)], "figure_4", "Two rates, figure 4"),
-        _duplicates_figure(fourth, 0.4),
-        _rows([(fifth, 0.05)], "figure_5", "More neurons, figure 5"),
-        _duplicates_figure(fifth, 0.05, appendix=True),
-        _rows(sixth, "figure_6", "Larger initial weights, figure 6"),
-        _functions(_networks(options)),
-        tables.duplicates(options),
-    ]
-    controllers: list[Item] = [_guided(first, 1.0), _guided(second, 0.1), *(_bench(target) for target in grids.SIZES)]
-    return [
-        Section("How instability begins", ONSETS, [*onset, tables.neurons(options)]),
-        Section("Smaller rates", SMALLER, smaller),
-        Section("Duplicate neurons", "", neurons),
-        Section("The alarm", ALARM, [_alarm_figure(), tables.alarm()]),
-        Section(
-            "A gradient-driven learning rate",
-            GUIDED,
-            [*controllers, tables.controllers(), tables.rate_changes(options)],
-        ),
-    ]
-
-
-SMALLER = "Does a smaller rate only learn more slowly, or does it also stay stable for longer than it is slower?"
-ALARM = (
-    "An alarm knows the past only. Each quantity is tried over a grid of learning rates and seeds: does an alarm come "
-    "before the error rises, and does the error rise after an alarm?"
-)
-GUIDED = (
-    "A rate driven by the angle between consecutive gradients: it is raised while they stay aligned, and lowered at "
-    "once to half of what the last step shows to be stable when they turn; the first step is a short trial. It is "
-    "compared with other controllers, all with the same seeds and starting rates."
-)
 
 
 def _detailed_rate(results: xr.DataTree, chosen: Configuration) -> float:
@@ -209,51 +194,47 @@ def _file(kind: str, chosen: Configuration, lr: float) -> str:
     return f"{kind}_{chosen.name}" + (f"_lr{lr:g}" if len(chosen.lrs) > 1 else "")
 
 
+def _run(results: xr.DataTree, chosen: Configuration, lr: float) -> tuple[xr.Dataset, dict[str, int]]:
+    """Return the records of a network and its onsets."""
+    return network(results, chosen, lr, "records"), onsets_of(results, chosen, lr)
+
+
 def _onset_figures(
     results: xr.DataTree, chosen: Configuration, lr: float, appendix: bool = False
 ) -> Iterator[Figure | Animation]:
     """Yield figures 1 and 2, the sharpness and the film of one network, as far as there is something to see."""
     zoom, name = zoom_of(results, chosen, lr), label(chosen, lr)
+
+    def training(results: xr.DataTree) -> Drawing:
+        return figures.training_panels(*_run(results, chosen, lr), zoom)
+
+    def path(results: xr.DataTree, zoom: tuple[int, int]) -> Drawing:
+        return figures.gradient_path(network(results, chosen, lr, "records"), zoom)
+
+    def film(results: xr.DataTree) -> figures.Film:
+        run, onsets = _run(results, chosen, lr)
+        return figures.run_film(run, figures.frame_steps(run, zoom, FRAMES), onsets)
+
     caption = "Error, gradient norm, angle and weights; vertical lines: onsets."
-    if zoom:
-        caption += f" Zooms on steps {zoom[0]} to {zoom[1]}."
-    yield Figure(_file("training", chosen, lr), f"Training of {name}", caption, partial(_training, chosen, lr))
+    caption += f" Zooms on steps {zoom[0]} to {zoom[1]}." if zoom else ""
+    yield Figure(_file("training", chosen, lr), f"Training of {name}", caption, training)
     moved = int(network(results, chosen, lr)["diverged_at"]) != 0
     if zoom and moved:
         caption = (
             "Each arrow is as long as the gradient and turned from the one before by their angle, to alternating sides."
             f" Left: all steps. Right: steps {zoom[0]} to {zoom[1]}; crosses mark the lowest gradient norm and error."
         )
-        draw = partial(_path, chosen, lr)
+        draw = partial(path, zoom=zoom)
         yield Figure(_file("gradient_path", chosen, lr), f"Path of the gradient of {name}", caption, draw, appendix)
     yield _sharpness(chosen, lr, appendix)
     if zoom and moved:
         caption = "Learned function, error, gradient norm, angle, gradient path, weights and sharpness, step by step."
-        yield Animation(
-            _file("film", chosen, lr), f"Film of {name}", caption, partial(_film, chosen, lr), appendix=True
-        )
-
-
-def _training(chosen: Configuration, lr: float, results: xr.DataTree) -> Drawing:
-    onsets = onsets_of(results, chosen, lr)
-    return figures.training_panels(run_of(results, chosen, lr), onsets, zoom_of(results, chosen, lr))
-
-
-def _path(chosen: Configuration, lr: float, results: xr.DataTree) -> Drawing:
-    zoom = zoom_of(results, chosen, lr)
-    assert zoom is not None
-    return figures.gradient_path(run_of(results, chosen, lr), zoom)
-
-
-def _film(chosen: Configuration, lr: float, results: xr.DataTree) -> figures.Film:
-    run = run_of(results, chosen, lr)
-    steps = figures.frame_steps(run, zoom_of(results, chosen, lr), FRAMES)
-    return figures.run_film(run, steps, onsets_of(results, chosen, lr))
+        yield Animation(_file("film", chosen, lr), f"Film of {name}", caption, film)
 
 
 def _sharpness(chosen: Configuration, lr: float, appendix: bool = False) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
-        return figures.sharpness_panels(run_of(results, chosen, lr), onsets_of(results, chosen, lr))
+        return figures.sharpness_panels(*_run(results, chosen, lr))
 
     caption = (
         "Largest eigenvalue of the Hessian against 2 / lr, above which gradient descent is unstable; errors below."
@@ -263,39 +244,34 @@ def _sharpness(chosen: Configuration, lr: float, appendix: bool = False) -> Figu
 
 def _errors(chosen: Configuration, name: str, title: str) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
-        return figures.error_panels(*_titled([(chosen, lr) for lr in chosen.lrs], results))
+        records = results[f"{chosen.name}/records"].to_dataset().sel(seed=0)
+        errors = xr.concat([records[error] for error in ERRORS.values()], xr.Variable("error", ["training", "test"]))
+        drawing = panels(errors.assign_attrs(long_name="error", scale="log"), hue="error", col="lr")
+        for ax, lr in zip(drawing.axes, records["lr"].values.tolist(), strict=False):
+            figures.mark_onset(ax, onsets_of(results, chosen, lr), "error")
+        return drawing
 
     return Figure(name, title, "Training and test error; vertical lines: onsets.", draw)
 
 
 def _rows(networks: list[Network], name: str, title: str) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
-        return figures.configuration_rows(*_titled(networks, results))
+        runs = {label(*each): _run(results, *each) for each in networks}
+        return figures.configuration_rows(runs)
 
     return Figure(name, title, "Error, weights of both layers, learned function.", draw)
 
 
-def _functions(networks: list[Network]) -> Figure:
+def _duplicates(chosen: Configuration, lr: float, appendix: bool = False) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
-        return figures.function_panels(_titled(networks, results)[0])
-
-    caption = "The learned function at the last step, and its target."
-    return Figure("functions", "Learned functions", caption, draw, appendix=True)
-
-
-def _titled(networks: list[Network], results: xr.DataTree) -> tuple[dict[str, xr.Dataset], dict[str, dict[str, int]]]:
-    """Return the runs and the onsets of networks by their names."""
-    runs = {label(*each): run_of(results, *each) for each in networks}
-    return runs, {label(*each): onsets_of(results, *each) for each in networks}
-
-
-def _duplicates_figure(chosen: Configuration, lr: float, appendix: bool = False) -> Figure:
-    def draw(results: xr.DataTree) -> Drawing:
-        return figures.duplicate_pairs(similarity(run_of(results, chosen, lr)), THRESHOLD)
+        similar = similarity(network(results, chosen, lr, "records"))
+        ever = (similar >= DUPLICATES).any(step_dimension(similar))
+        shown = similar.isel(pair=np.argsort(~ever.values, kind="stable")[:PAIRS])
+        return panels(shown.assign_attrs(reference=DUPLICATES), hue="pair")
 
     caption = (
-        "Similarity of the incoming weights and biases of each pair of hidden neurons, up to their sign; pairs above "
-        f"{THRESHOLD:g} are duplicates."
+        "Similarity of the incoming weights and biases of pairs of hidden neurons, up to their sign; pairs above "
+        f"{DUPLICATES:g} (dashed) are duplicates. Of many pairs {PAIRS} are shown, duplicates first."
     )
     title = f"Duplicate neurons of {label(chosen, lr)}"
     return Figure(_file("duplicates", chosen, lr), title, caption, draw, appendix)
@@ -303,29 +279,29 @@ def _duplicates_figure(chosen: Configuration, lr: float, appendix: bool = False)
 
 def _guided(chosen: Configuration, lr: float) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
-        run = run_of(results, chosen, lr, kind="guided")
         reasons = {number: name for number, name in enumerate(RATE_REASONS) if name in MARKED_REASONS}
-        return figures.controlled_rate(run, reasons)
+        return figures.controlled_rate(network(results, chosen, lr, "guided"), reasons)
 
     caption = "The learning rate, with the reason of each change, and the errors below."
     title = f"{label(chosen, lr)} with a gradient-driven learning rate"
     return Figure(_file("guided", chosen, lr), title, caption, draw)
 
 
-def _alarm_figure() -> Figure:
-    def draw(results: xr.DataTree) -> Drawing:
-        return figures.alarm_scores(results["alarm"].to_dataset())
-
-    caption = "Left: steps from the alarm to the rise of the error, a dot a network. Right: scores of each alarm."
-    return Figure("alarm", "How early each quantity warns", caption, draw)
+LEAD_TIMES = Figure(
+    "alarm",
+    "How early each quantity warns",
+    "Steps from the alarm to the rise of the error, a dot a network; the table says how many rises were announced.",
+    lambda results: panels(array_of(results, "alarm/lead"), x="signal", hue="target", mark="points"),
+)
 
 
 def _bench(target: str) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
-        return figures.controller_bench(results["bench"].to_dataset().sel(target=target))
+        shown = results["bench"].to_dataset().sel(target=target)[["final_error", "diverged", "steps_to_target"]]
+        return panels(shown, x="lr", hue="controller")
 
     caption = (
-        "Error at the end (median; vertical lines from quartile to quartile), share of networks that diverged, and "
-        "mean steps to the target error, over the starting rate."
+        "Median error at the end, share of networks that diverged, and mean steps to the target error, over the "
+        "starting rate. A line ends where all networks diverged, or none reached the target."
     )
     return Figure(f"controllers_{target}", f"Controllers of the learning rate on {target}", caption, draw)

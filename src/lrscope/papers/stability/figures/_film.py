@@ -10,31 +10,56 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from lrscope.figures._rate_axis import wrapped
 from lrscope.figures._style import ALARM, INK, SOFT, axis_label, new_figure, style
-from lrscope.papers.stability.figures._events import Onsets, mark_onset
-from lrscope.papers.stability.figures._frames import functions_of, path_of, place_of
-from lrscope.papers.stability.figures._network import FUNCTION, Weight, hidden_weights, output_weights
-from lrscope.papers.stability.figures._run import (
-    COLOURS,
-    ERRORS,
-    divergence,
-    draw_line,
-    log_axis,
-    readable_end,
-    step_axis,
-    wrapped,
+from lrscope.papers.stability.figures._axes import COLOURS, Onsets, Range, divergence, mark_onset, readable_end
+from lrscope.papers.stability.figures._path import path_of
+from lrscope.papers.stability.figures._training import (
+    FUNCTION,
+    LEGEND,
+    PANELS,
+    WRAP,
+    run_legend,
+    sharpness_panel,
+    sorted_function,
+    weights_panel,
 )
-from lrscope.papers.stability.figures._sharpness import sharpness_top
-from lrscope.papers.stability.figures._training import ANGLES, LEGEND, run_legend
 from lrscope.records import step_dimension
 
 SIZE, DPI = (8.4, 5.4), 150
 """Inches and dots an inch: 1260 by 810 pixels."""
-SAMPLES = 300
-"""Points of the learned function."""
+ARROWS = 24
+"""The last arrows of the gradient path that its close-up shows."""
+INSIDE = 0.92
+"""Share of the close-up that they fill."""
 Mover = Callable[[int], list[Artist]]
 """Moves artists to a step and returns them."""
+
+
+def frame_steps(run: xr.Dataset, zoom: Range | None, count: int) -> np.ndarray:
+    """Return at most `count` recorded steps, ascending: half of them spread over the run, half over a zoom.
+
+    Of a run that diverged: until its error became too large to draw, and the step at which it diverged.
+
+    Examples
+    --------
+    >>> run = xr.Dataset({"loss": ("step", np.ones(1000))}, {"step": np.arange(1000)})
+    >>> frame_steps(run, (730, 760), 8)
+    array([  0, 333, 666, 730, 740, 750, 760, 999])
+    """
+    steps, diverged = np.asarray(run["step"].values), divergence(run)
+    if diverged is not None:
+        steps = np.unique(np.append(steps[steps <= min(1.3 * readable_end(run) + 5, diverged)], diverged))
+    if zoom is None:
+        return _spread(steps, count)
+    near = steps[(steps >= zoom[0]) & (steps <= zoom[1])]
+    return np.union1d(_spread(steps, count // 2), _spread(near, count - count // 2))
+
+
+def _spread(steps: np.ndarray, count: int) -> np.ndarray:
+    return np.asarray(steps[np.unique(np.linspace(0, len(steps) - 1, min(count, len(steps))).astype(int))])
 
 
 @dataclass(frozen=True)
@@ -81,28 +106,44 @@ def run_film(run: xr.Dataset, steps: np.ndarray, onsets: Onsets) -> Film:
         figure = new_figure(*SIZE)
         figure.set_dpi(DPI)
         grid = figure.subplots(3, 3, width_ratios=[1, 1.15, 1.15])
-        function, whole, near = grid[:, 0]
-        movers = [_function(run, function), _whole_path(run, whole), _last_arrows(run, near)]
-        for ax, (criterion, draw) in zip(grid[:, 1], SERIES.items(), strict=True):
-            movers.append(draw(run, ax))
-            step_axis(ax, run)
+        for ax, (criterion, panel) in zip(grid[:, 1], PANELS.items(), strict=True):
+            panel(run, ax)
             mark_onset(ax, onsets, criterion)
-        movers += [_sharpness(run, grid[0, 2])]
-        movers += [_weights("weights U of the hidden layer", hidden_weights(run), run, grid[1, 2])]
-        movers += [_weights("weights V of the output", output_weights(run), run, grid[2, 2])]
-        for ax in grid[:, 2]:
-            step_axis(ax, run)
+        sharpness_panel(run, grid[0, 2])
         mark_onset(grid[0, 2], onsets, "sharpness")
+        weights_panel(run, grid[1, 2], hidden=True)
+        weights_panel(run, grid[2, 2], hidden=False)
         for ax in grid[:2, 1:].flat:
             ax.set_xlabel("")
-        figure.legend(handles=run_legend(run, weights=True, function=True), loc="outside lower right", **LEGEND)
+        movers = [_function(run, grid[0, 0]), _whole_path(run, grid[1, 0]), _last_arrows(run, grid[2, 0])]
+        movers += [_growing(ax) for ax in grid[:, 1:].flat]
+        figure.legend(handles=run_legend(run), loc="outside lower right", **LEGEND)
         movers.append(_clock(run, figure))
     return Film(figure, steps, movers)
 
 
+def _growing(ax: Axes) -> Mover:
+    """Make all lines of a panel faint, and draw them again up to the step shown, with a dot at their heads."""
+    pairs: list[tuple[Line2D, np.ndarray, np.ndarray]] = []
+    for whole in [line for line in ax.lines if line.get_gid() is None]:
+        (line,) = ax.plot([], [])
+        line.update_from(whole)
+        line.set(marker="o", markersize=2.5, markevery=[-1], gid="so far")
+        whole.set_alpha(0.22)
+        pairs.append((line, np.asarray(whole.get_xdata()), np.asarray(whole.get_ydata())))
+
+    def move(step: int) -> list[Artist]:
+        for line, steps, values in pairs:
+            place = max(int(np.searchsorted(steps, step, side="right")), 1)
+            line.set_data(steps[:place], values[:place])
+        return [line for line, _, _ in pairs]
+
+    return move
+
+
 def _function(run: xr.Dataset, ax: Axes) -> Mover:
-    function = functions_of(run, SAMPLES)
-    inputs, targets = function.inputs, function.targets
+    inputs, outputs, targets = sorted_function(run)
+    recorded = run[step_dimension(run["outputs"])].values
     ax.plot(inputs, targets, **FUNCTION["target"])
     (line,) = ax.plot(inputs, targets, **FUNCTION["learned"])
     ax.set(xlabel=axis_label(run["inputs"]), ylabel=axis_label(run["outputs"]), xlim=(inputs[0], inputs[-1]))
@@ -110,21 +151,21 @@ def _function(run: xr.Dataset, ax: Axes) -> Mover:
     ax.set_ylim(targets.min() - room, targets.max() + room)
 
     def move(step: int) -> list[Artist]:
-        line.set_ydata(function.at(step))
+        line.set_ydata(outputs[max(int(np.searchsorted(recorded, step, side="right")) - 1, 0)])
         return [line]
 
     return move
 
 
 def _whole_path(run: xr.Dataset, ax: Axes) -> Mover:
-    path = path_of(run)
-    ax.plot(*path.ends.T, color=SOFT, linewidth=0.5, alpha=0.35)
-    line, head = _line_and_head(ax, linewidth=1.0)
+    steps, ends = path_of(run)
+    ax.plot(*ends.T, color=SOFT, linewidth=0.5, alpha=0.35)
+    line, head = _line_and_head(ax)
     ax.set_aspect("equal", adjustable="datalim")
-    ax.set(ylabel=wrapped(axis_label(run["gradient_path"])))
+    ax.set(ylabel=wrapped(axis_label(run["gradient_path"]), WRAP))
 
     def move(step: int) -> list[Artist]:
-        so_far = path.until(step)
+        so_far = ends[: int(np.searchsorted(steps, step, side="right"))]
         line.set_data(*so_far.T)
         head.set_data(*so_far[-1:].T)
         return [line, head]
@@ -133,89 +174,29 @@ def _whole_path(run: xr.Dataset, ax: Axes) -> Mover:
 
 
 def _last_arrows(run: xr.Dataset, ax: Axes) -> Mover:
-    path = path_of(run)
-    line, head = _line_and_head(ax, linewidth=1.0, marker=".", markersize=2.5)
+    steps, ends = path_of(run)
+    line, head = _line_and_head(ax)
+    line.set(marker=".", markersize=2.5)
     size = ax.text(0.98, 0.02, "", transform=ax.transAxes, ha="right", va="bottom", color=SOFT)
     ax.set(xlim=(-1, 1), ylim=(-1, 1), xticks=[], yticks=[], ylabel="its last arrows", box_aspect=1)
 
     def move(step: int) -> list[Artist]:
-        points, side = path.closeup(step)
-        line.set_data(*points.T)
-        head.set_data(*points[-1:].T)
+        last = ends[: int(np.searchsorted(steps, step, side="right"))][-ARROWS - 1 :]
+        low, high = last.min(0), last.max(0)
+        side = float((high - low).max()) or 1.0
+        stretched = 2 * INSIDE * (last - (low + high) / 2) / side
+        line.set_data(*stretched.T)
+        head.set_data(*stretched[-1:].T)
         size.set_text(f"width {side:.2g}")
         return [line, head, size]
 
     return move
 
 
-def _line_and_head(ax: Axes, **look: Any) -> tuple[Any, Any]:
-    (line,), (head,) = ax.plot([], [], color=COLOURS["gradient norm"], **look), ax.plot([], [], "o", color=ALARM)
-    head.set_markersize(3.5)
+def _line_and_head(ax: Axes) -> tuple[Any, Any]:
+    (line,) = ax.plot([], [], color=COLOURS["gradient norm"], linewidth=1.0)
+    (head,) = ax.plot([], [], "o", color=ALARM, markersize=3.5)
     return line, head
-
-
-def _errors(run: xr.Dataset, ax: Axes) -> Mover:
-    movers = [_growing(run[name], ax, color=colour) for name, colour in ERRORS.items()]
-    log_axis(ax)
-    ax.set_ylabel("error")
-    return _together(movers)
-
-
-def _norm(run: xr.Dataset, ax: Axes) -> Mover:
-    mover = _growing(run["gradient_norm"], ax, color=COLOURS["gradient norm"])
-    log_axis(ax)
-    ax.set_ylabel(axis_label(run["gradient_norm"]))
-    return mover
-
-
-def _angle(run: xr.Dataset, ax: Axes) -> Mover:
-    mover = _growing(run["gradient_angle"], ax, color=COLOURS["angle"])
-    ax.set(ylabel=wrapped(axis_label(run["gradient_angle"])), yticks=ANGLES, ylim=(-5, 185))
-    return mover
-
-
-SERIES = {"error": _errors, "gradient norm": _norm, "angle": _angle}
-"""By the criterion whose onset each marks."""
-
-
-def _sharpness(run: xr.Dataset, ax: Axes) -> Mover:
-    mover = _growing(run["sharpness"], ax, readable_end(run), color=COLOURS["sharpness"])
-    limit = run["stability_limit"]
-    draw_line(ax, limit, color=INK, linewidth=0.8, linestyle=(0, (5, 2)))
-    ax.set_ylabel(f"{axis_label(run['sharpness'])}\ndashed: {axis_label(limit)}")
-    ax.set_ylim(0, sharpness_top(run))
-    return mover
-
-
-def _weights(name: str, weights: Iterator[Weight], run: xr.Dataset, ax: Axes) -> Mover:
-    ax.set_ylabel(wrapped(name))
-    ax.axhline(0, color=SOFT, linewidth=0.4, zorder=0)
-    end = readable_end(run)
-    return _together([_growing(weight.values, ax, end, head=False, **weight.look) for weight in weights])
-
-
-def _growing(array: xr.DataArray, ax: Axes, end: float = np.inf, head: bool = True, **look: Any) -> Mover:
-    """Draw a line faintly as a whole, and strongly up to the step shown, with a dot at its head."""
-    whole = draw_line(ax, array, end=end, **look | {"linewidth": 0.8, "alpha": 0.22})
-    steps, values = (np.asarray(part, dtype=float) for part in whole.get_data())
-    known, all_values = array[step_dimension(array)].values, array.values
-    (line,) = ax.plot([], [], **{"linewidth": 1.1} | look)
-    dots = ax.plot([], [], "o", color=look["color"], markersize=3.5) if head else []
-
-    def move(step: int) -> list[Artist]:
-        place = place_of(known, step)
-        so_far = steps <= known[place]
-        x, y = np.r_[steps[so_far], known[place]], np.r_[values[so_far], all_values[place]]
-        line.set_data(x, y)
-        for dot in dots:
-            dot.set_data(x[-1:], y[-1:])
-        return [line, *dots]
-
-    return move
-
-
-def _together(movers: Sequence[Mover]) -> Mover:
-    return lambda step: [artist for mover in movers for artist in mover(step)]
 
 
 def _clock(run: xr.Dataset, figure: Figure) -> Mover:
