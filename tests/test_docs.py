@@ -197,7 +197,6 @@ def dry(monkeypatch):
     """The command line parses and does nothing."""
     for inner in ("cli._run._trained", "cli._run.reported", "cli._report.reported", "cli._data._fetch"):
         monkeypatch.setattr(f"lrscope.{inner}", lambda *_: True)
-    monkeypatch.setattr("lrscope.studies.write_records_report", lambda *_: "page")
     monkeypatch.setattr("lrscope.cli._compare._compared", lambda *_: None)
     monkeypatch.setattr("lrscope.cli._compare._print", lambda *_: None)
     monkeypatch.setattr("lrscope.cli._export._exported", lambda *_: "folder")

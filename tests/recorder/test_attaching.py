@@ -27,7 +27,7 @@ from lrscope.recorder._choice import chosen
 from lrscope.recorder._options import settings_of
 from lrscope.records import on_grid
 from lrscope.store import open_records
-from lrscope.studies import write_records_report
+from lrscope.studies import write_report
 
 
 def small() -> nn.Module:
@@ -280,7 +280,7 @@ def test_a_warm_up_by_hand_from_zero_is_recorded_and_the_remedy_said(tmp_path):
     assert told[0].filename == __file__
     assert on_grid(records.load())["learning_rate"].dims == ("initial_lr", "step")
     np.testing.assert_allclose(records["learning_rate"].values[0], [0, 0.025, 0.05, 0.075, 0.1])
-    assert "initial_lr 0" in write_records_report([tmp_path / "a.root"]).read_text()
+    assert "initial_lr 0" in write_report(tmp_path / "a.root").read_text()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert warmed_up(tmp_path / "b.root", labels={"lr": 0.1})["lr"].values.tolist() == [0.1]
@@ -315,7 +315,7 @@ def test_one_slope_for_several_neurons_is_recorded_analysed_and_reported(tmp_pat
     np.testing.assert_allclose((norms**2).sum("layer") ** 0.5, whole, rtol=1e-5)
     slope = records["weight_gradients_1"].values[:, :, 0, 0]
     np.testing.assert_allclose(norms.sel(layer="1"), np.abs(slope))
-    assert "The layers" in write_records_report([path]).read_text()
+    assert "The layers" in write_report(path).read_text()
 
 
 def test_parameters_with_other_neurons_than_their_output_are_recorded(tmp_path):

@@ -1,4 +1,4 @@
-"""The report of any file of records: what it tells, what it leaves out, and what it says of files that are none."""
+"""The report of any file of records: what it shows, what it leaves out, and what it says of files that are none."""
 
 import csv
 from pathlib import Path
@@ -12,9 +12,9 @@ from lrscope.cli import main
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block
 from lrscope.report import Table
-from lrscope.studies import _recorded_view as view
-from lrscope.studies import write_records_report, write_report
-from lrscope.studies._recorded import records_report
+from lrscope.studies import write_report
+from lrscope.studies._report import report_of_files
+from lrscope.studies.recorded import _results
 
 STEPS = 30
 LAYERS = {"0": (5, 3), "2": (4, 5)}
@@ -74,18 +74,23 @@ def written(tmp_path):
 
 
 @pytest.fixture
-def told(written):
-    """Return the function that gives the findings of records."""
-    return lambda records, **metadata: records_report(view.opened([written(records, **metadata)]))
+def reported(written):
+    """Return the function that gives the report of records."""
+    return lambda records, **metadata: report_of_files([written(records, **metadata)])
 
 
-def titles(findings) -> list[str]:
-    return [chapter.title for chapter in findings.sections]
+def titles(report) -> list[str]:
+    return [chapter.title for chapter in report.sections]
 
 
 def item(report, name):
     """Return the figure or table of a name."""
     return next(one for one in report.items if one.name == name and not (isinstance(one, Table) and name == "lives"))
+
+
+def curves(report):
+    """Return the summaries of the curves by name."""
+    return {name: node.to_dataset() for name, node in report.results["curves"].children.items()}
 
 
 def table(report, name):
@@ -94,7 +99,7 @@ def table(report, name):
 
 
 def test_a_page_with_its_figures_and_tables_stands_beside_the_file(written, read, monkeypatch):
-    monkeypatch.setattr("lrscope.studies._recorded_view.MOVING", ("weights",))
+    monkeypatch.setattr(_results, "FLUCTUATING", ("weights",))
     file = written(block(leave_out=["weight_gradients"]))
     old = file.with_name("mine-report") / "figures"
     page = write_report(file)
@@ -119,24 +124,24 @@ def test_an_earlier_report_is_replaced_and_other_files_stay(written):
     for name in ("report.html", "figures/old.png", "tables/old.csv", "figures/notes.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("old")
-    write_records_report([file])
+    write_report([file])
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert "figures/notes.txt" in names
     assert not {"figures/old.png", "tables/old.csv"} & names
     assert "figures/training.svg" in names
 
 
-def test_everything_recorded_has_its_chapter(told):
-    found = told(block())
-    assert titles(found) == [
+def test_everything_recorded_has_its_chapter(reported):
+    report = reported(block())
+    assert titles(report) == [
         *("Training", "Gradients by layer", "Fluctuations", "Taking part", "Life of the neurons", "What was recorded")
     ]
-    (network,) = table(found, "networks")
+    (network,) = table(report, "networks")
     assert network["outcome"] == "converged"
     assert network["last loss"] == pytest.approx(float(block()["loss"][0, -1]))
-    rows = {(row["quantity"], row["statistic"]): row for row in table(found, "recorded")}
+    rows = {(row["quantity"], row["statistic"]): row for row in table(report, "recorded")}
     assert rows["weights", "values"]["numbers a step"] == 5 * 3 + 4 * 5
-    assert "from step 0 to step 29." in found.summary[0]
+    assert "from step 0 to step 29." in report.summary[0]
     assert (rows["loss", "values"]["steps"], rows["loss", "values"]["last"]) == (STEPS, STEPS - 1)
     assert all(row["MB"] > 0 for row in rows.values())
 
@@ -144,149 +149,141 @@ def test_everything_recorded_has_its_chapter(told):
 @pytest.mark.parametrize(
     ("missing", "gone", "sentence"),
     [
-        (["activations"], "Life of the neurons", "Dead neurons are left out: activations were not recorded"),
-        (["weight_gradients"], "Gradients by layer", "Gradients by layer are left out: their values were not recorded"),
-        (["weights", "weight_gradients", "activations"], "Fluctuations", "Fluctuations are left out"),
-        (["loss", "gradient_norm"], "Training", "There are no curves"),
+        (["activations"], "Life of the neurons", "Life of the neurons: activations were not recorded"),
+        (["weight_gradients"], "Gradients by layer", "Gradients by layer: the values of gradients were not recorded"),
+        (["weights", "weight_gradients", "activations"], "Fluctuations", "Fluctuations: weights, biases"),
+        (["loss", "gradient_norm"], "Training", "Training: neither the loss nor"),
     ],
 )
-def test_what_was_not_recorded_is_left_out_with_a_sentence(told, missing, gone, sentence):
-    found = told(block(leave_out=missing))
-    assert gone not in titles(found)
-    assert found.sections[-1].title == "What is left out"
-    assert sentence in found.sections[-1].text
+def test_what_was_not_recorded_is_left_out_with_a_sentence(reported, missing, gone, sentence):
+    report = reported(block(leave_out=missing))
+    assert gone not in titles(report)
+    assert report.sections[-1].title == "What is left out"
+    assert sentence in report.sections[-1].text
 
 
-def test_layers_at_different_steps_are_left_out_not_an_error(told):
+def test_layers_at_different_steps_are_left_out_not_an_error(reported):
     records = block()
     apart = records["weight_gradients_2"].isel(step=slice(None, None, 2)).rename(step="step_every_2")
     records = records.drop_vars("weight_gradients_2").assign(weight_gradients_2=apart)
-    found = told(records)
-    text = found.sections[-1].text
-    assert "Gradients by layer is left out: the quantity must be recorded at one cadence in all layers" in text
-    assert "Life of the neurons" in titles(found)
+    report = reported(records)
+    text = report.sections[-1].text
+    assert "Gradients by layer: the quantity must be recorded at one cadence in all layers" in text
+    assert "Life of the neurons" in titles(report)
 
 
-def test_everything_but_the_rate_counts_as_repetition(told):
-    found = told(block(lrs=(0.1, 0.01), seeds=3, axis="shape"))
-    assert "6 networks (lr 0.1, 0.01; shape 0, 1, 2)" in found.summary[0]
-    assert {row["shape"] for row in table(found, "networks")} == {0, 1, 2}
-    summaries = item(found, "training").draw.arguments[0]
+def test_everything_but_the_rate_counts_as_repetition(reported):
+    report = reported(block(lrs=(0.1, 0.01), seeds=3, axis="shape"))
+    assert "6 networks (lr 0.1, 0.01; shape 0, 1, 2)" in report.summary[0]
+    assert {row["shape"] for row in table(report, "networks")} == {0, 1, 2}
+    summaries = curves(report)
     assert dict(summaries["loss"].sizes) == {"lr": 2, "step": STEPS}
     assert (summaries["loss"]["low"] <= summaries["loss"]["mean"]).all()
-    assert "All 6 networks ended with a lower loss" in found.summary[1]
+    assert "All 6 networks ended with a lower loss" in report.summary[1]
 
 
-def test_diverged_networks_are_told(told):
-    found = told(block(lrs=(0.1, 9.0), seeds=2, diverged={2: 4, 3: 0}))
-    assert "Of the networks 2 ended with a lower loss than at the start, 2 diverged." in found.summary
-    rows = table(found, "networks")
+def test_diverged_networks_are_told(reported):
+    report = reported(block(lrs=(0.1, 9.0), seeds=2, diverged={2: 4, 3: 0}))
+    assert "Of the networks 2 ended with a lower loss than at the start, 2 diverged." in report.summary
+    rows = table(report, "networks")
     assert [row["diverged at step"] for row in rows] == [None, None, 4, 0]
     assert rows[3]["last loss"] is None
-    axes = item(found, "training").draw(None).axes
+    axes = item(report, "training").draw(report.results).axes
     crosses = [mark.get_offsets()[:, 0].tolist() for mark in axes[0].collections if mark.get_gid() == "diverged"]
     assert crosses == [[4, 0]]
 
 
-def test_networks_that_all_diverged_at_once_are_told(told):
-    found = told(block(lrs=(9.0,), seeds=2, diverged={0: 0, 1: 0}))
-    assert "All 2 networks diverged." in found.summary
-    assert not any("recorded neurons" in text for text in found.summary)
+def test_networks_that_all_diverged_at_once_are_told(reported):
+    report = reported(block(lrs=(9.0,), seeds=2, diverged={0: 0, 1: 0}))
+    assert "All 2 networks diverged." in report.summary
+    assert not any("recorded neurons" in text for text in report.summary)
 
 
-def test_where_nobody_dies_there_is_no_history(told):
-    found = told(block(dying=False))
-    life = next(chapter for chapter in found.sections if chapter.title == "Life of the neurons")
+def test_where_nobody_dies_there_is_no_history(reported):
+    report = reported(block(dying=False))
+    life = next(chapter for chapter in report.sections if chapter.title == "Life of the neurons")
     assert [one.name for one in life.items] == ["dead", "activity", "lives"]
-    (row,) = table(found, "lives")
+    (row,) = table(report, "lives")
     assert (row["ever died"], row["dead at the end"]) == (0, 0)
 
 
-def test_layers_that_are_not_rectified_are_named(told):
+def test_layers_that_are_not_rectified_are_named(reported):
     records = block()
     records["activations_min_1"] -= 1
-    life = next(chapter for chapter in told(records).sections if chapter.title == "Life of the neurons")
+    life = next(chapter for chapter in reported(records).sections if chapter.title == "Life of the neurons")
     assert "Activations of all recorded layers go below 0" in life.text
 
 
-def test_long_records_are_thinned_and_it_is_said(told, monkeypatch):
+def test_long_records_are_thinned_and_it_is_said(reported, monkeypatch):
     records = block()
     size = sum(array.nbytes for array in records.values() if array.attrs["quantity"] == "weights")
-    monkeypatch.setattr(view, "READ_BYTES", size // 3)
-    monkeypatch.setattr(view, "POINTS", 10)
-    monkeypatch.setattr("lrscope.studies._recorded_view.thinned.__defaults__", (10,))
-    found = told(records)
-    moving = next(chapter for chapter in found.sections if chapter.title == "Fluctuations")
+    monkeypatch.setattr(_results, "READ_BYTES", size // 3)
+    monkeypatch.setattr(_results, "POINTS", 10)
+    monkeypatch.setattr("lrscope.studies.recorded._results._thinned.__defaults__", (10,))
+    report = reported(records)
+    moving = next(chapter for chapter in report.sections if chapter.title == "Fluctuations")
     assert "every 4th recorded step was used" in moving.text
-    training = found.sections[0]
+    training = report.sections[0]
     assert "every 3rd step is drawn" in training.text
-    assert training.items[0].draw.arguments[0]["loss"].sizes["step"] == 10
-    (network,) = table(found, "networks")
+    assert curves(report)["loss"].sizes["step"] == 10
+    (network,) = table(report, "networks")
     assert network["last loss"] == pytest.approx(float(records["loss"][0, -1]))
 
 
-def test_many_rates_and_layers_are_chosen_from(told):
-    found = told(block(lrs=tuple(np.geomspace(1e-4, 1, 11))))
-    training = item(found, "training")
+def test_many_rates_and_layers_are_chosen_from(reported):
+    report = reported(block(lrs=tuple(np.geomspace(1e-4, 1, 11))))
+    training = item(report, "training")
     assert "Shown are 8 of 11 learning rates." in training.caption
-    chosen = training.draw.arguments[0]["loss"]["lr"].values
-    assert (chosen[0], chosen[-1], len(chosen)) == (1e-4, 1.0, 8)
-    assert len(table(found, "networks")) == 11
+    assert len(training.draw(report.results).axes[0].lines) == 8
+    assert len(table(report, "networks")) == 11
 
 
-def test_what_recording_has_cost_is_told(told):
-    cost = {"seconds": 1.5, "loop_seconds": 60.0}
-    found = told(block(), cost=cost, command="python mine.py", versions={"lrscope": "0.1"})
-    text = found.sections[-1].text
-    assert "What recording has cost: seconds: 1.5; loop seconds: 60." in text
-    assert "Written by: python mine.py" in text
+def test_what_a_recorder_writes_down_of_its_time_is_told_and_not_drawn(reported):
+    report = reported(block(recording_seconds=np.linspace(0, 0.5, STEPS), training_seconds=np.linspace(0, 10, STEPS)))
+    assert "Recording took 0.5 of 10 s, 5% of the time, until the last record." in report.sections[-1].text
+    assert set(curves(report)) == {"loss", "gradient_norm"}
 
 
-def test_what_a_recorder_writes_down_of_its_time_is_told_and_not_drawn(told):
-    found = told(block(recording_seconds=np.linspace(0, 0.5, STEPS), training_seconds=np.linspace(0, 10, STEPS)))
-    assert "Recording took 0.5 of 10 s, 5% of the time, until the last record." in found.sections[-1].text
-    assert set(item(found, "training").draw.arguments[0]) == {"loss", "gradient_norm"}
-
-
-def test_of_one_step_only_what_it_tells_is_told(told):
-    found = told(block(steps=1, recording_seconds=1.48, training_seconds=1.0))
-    assert found.summary[0] == "The records are of 1 network (lr 0.1; seed 0): one step was recorded, step 0."
-    loss = table(found, "networks")[0]["last loss"]
-    assert found.summary[1:] == [f"The loss was {loss:.3g} then."]
-    assert table(found, "networks")[0]["outcome"] == "one step"
-    assert titles(found) == ["Training", "Gradients by layer", "What was recorded", "What is left out"]
-    assert all(isinstance(one, Table) for one in found.items)
-    assert "Recording took" not in found.sections[2].text
-    assert "Life of the neurons is left out: that takes activations of two recorded steps" in found.sections[3].text
+def test_of_one_step_only_what_it_tells_is_told(reported):
+    report = reported(block(steps=1, recording_seconds=1.48, training_seconds=1.0))
+    assert report.summary[0] == "The records are of 1 network (lr 0.1; seed 0): one step was recorded, step 0."
+    loss = table(report, "networks")[0]["last loss"]
+    assert report.summary[1:] == [f"The loss was {loss:.3g} then."]
+    assert table(report, "networks")[0]["outcome"] == "one step"
+    assert titles(report) == ["Training", "Gradients by layer", "What was recorded", "What is left out"]
+    assert all(isinstance(one, Table) for one in report.items)
+    assert "Recording took" not in report.sections[2].text
+    assert "Life of the neurons: activations were recorded at one step" in report.sections[3].text
 
 
 @pytest.mark.parametrize(
     ("diverged", "sentences"),
     [({}, []), ({1: 0}, ["Of the networks 1 diverged."]), ({0: 0, 1: 0}, ["All 2 networks diverged."])],
 )
-def test_of_several_networks_at_one_step_those_that_diverged_are_told(told, diverged, sentences):
-    assert told(block(seeds=2, steps=1, diverged=diverged)).summary[1:] == sentences
+def test_of_several_networks_at_one_step_those_that_diverged_are_told(reported, diverged, sentences):
+    assert reported(block(seeds=2, steps=1, diverged=diverged)).summary[1:] == sentences
 
 
-def test_what_has_a_single_value_is_listed_and_not_drawn(told):
+def test_what_has_a_single_value_is_listed_and_not_drawn(reported):
     records = block(leave_out=("gradient_norm",), val_loss=0.5)
     single = records["val_loss"].isel(step=[-1]).rename(step="step_val_loss")
-    found = told(records.assign(val_loss=single.astype(np.float32)))
-    assert set(item(found, "training").draw.arguments[0]) == {"loss"}
-    assert table(found, "networks")[0]["last validation loss"] == 0.5
+    report = reported(records.assign(val_loss=single.astype(np.float32)))
+    assert set(curves(report)) == {"loss"}
+    assert table(report, "networks")[0]["last validation loss"] == 0.5
 
 
-def test_an_accuracy_is_not_drawn_on_a_logarithmic_axis(told):
-    training = item(told(block(accuracy=np.linspace(0.01, 1, STEPS))), "training")
-    scales = {ax.get_title("left"): ax.get_yscale() for ax in training.draw(None).axes}
+def test_an_accuracy_is_not_drawn_on_a_logarithmic_axis(reported):
+    report = reported(block(accuracy=np.linspace(0.01, 1, STEPS)))
+    axes = item(report, "training").draw(report.results).axes
+    scales = {ax.get_title("left"): ax.get_yscale() for ax in axes}
     assert (scales["Loss"], scales["Accuracy"]) == ("log", "linear")
 
 
 def test_records_without_a_rate_are_told(written):
     records = block().drop_vars("lr").assign_attrs(axes=["seed"])
-    found = records_report(view.opened([written(records)]))
-    assert found.summary[0].startswith("The records are of 1 network (seed 0)")
-    assert table(found, "lives")[0]["lr"] == "not recorded"
+    report = report_of_files([written(records)])
+    assert report.summary[0].startswith("The records are of 1 network (seed 0)")
+    assert table(report, "lives")[0]["lr"] == "not recorded"
 
 
 def test_an_interrupted_file_is_told_as_far_as_it_goes(tmp_path):
@@ -299,25 +296,25 @@ def test_an_interrupted_file_is_told_as_far_as_it_goes(tmp_path):
     content = (tmp_path / "cut.root").read_bytes()
     writer.close()
     (tmp_path / "cut.root").write_bytes(content)
-    found = records_report(view.opened([tmp_path / "cut.root"]))
-    assert any(text.startswith("The file is not complete") for text in found.summary)
-    assert "Life of the neurons" in titles(found)
+    report = report_of_files([tmp_path / "cut.root"])
+    assert any(text.startswith("The file is not complete") for text in report.summary)
+    assert "Life of the neurons" in titles(report)
 
 
 def test_files_that_continue_each_other_are_one(written):
     later = block()
     first, second = written(block(), "a.root"), written(later.assign_coords(step=later["step"] + STEPS), "b.root")
-    found = records_report(view.opened([first, second]))
-    assert found.title == "Records of a.root, b.root"
-    assert f"from step 0 to step {2 * STEPS - 1}." in found.summary[0]
-    alone = records_report(view.opened([second]))
+    report = report_of_files([first, second])
+    assert report.title == "Records of a.root, b.root"
+    assert f"from step 0 to step {2 * STEPS - 1}." in report.summary[0]
+    alone = report_of_files([second])
     assert f"from step {STEPS} to" in alone.summary[0]
 
 
 def test_pages_of_several_files_stand_beside_the_first(written):
     little = block(leave_out=["weights", "weight_gradients", "activations"])
     first, second = written(little, "a.root"), written(little.assign_coords(step=little["step"] + STEPS), "b.root")
-    assert write_records_report([str(first), second]) == first.with_name("a-report") / "report.html"
+    assert write_report([str(first), second]) == first.with_name("a-report") / "report.html"
 
 
 @pytest.mark.parametrize(
@@ -345,13 +342,13 @@ def test_a_root_file_of_somebody_else_and_a_cut_one_are_refused(tmp_path, writte
     with uproot.recreate(tmp_path / "other.root") as file:
         file["tree"] = {"x": np.arange(3)}
     with pytest.raises(InputError, match="must be written by lrscope"):
-        write_records_report([tmp_path / "other.root"])
+        write_report([tmp_path / "other.root"])
     whole = written(block())
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(InputError, match="must be a whole ROOT file"):
-        write_records_report([whole])
+        write_report([whole])
     with pytest.raises(InputError, match="files must be one file of records or more; got none"):
-        write_records_report([])
+        write_report([])
 
 
 def test_a_file_without_a_block_is_refused(tmp_path):
@@ -360,7 +357,7 @@ def test_a_file_without_a_block_is_refused(tmp_path):
     writer.close()
     (tmp_path / "begun.root").write_bytes(content)
     with pytest.raises(InputError, match=r"begun.root must "):
-        write_records_report([tmp_path / "begun.root"])
+        write_report([tmp_path / "begun.root"])
 
 
 def test_the_command_says_where_the_page_is(written, capsys):

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         say(f"there is not enough memory for this ({error}). Ask for fewer seeds, rates, samples or epochs.")
         return 1
-    except BrokenPipeError:  # whoever read our output has enough of it
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

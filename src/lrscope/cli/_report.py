@@ -41,12 +41,12 @@ Say what a file of records holds: axes, trees, variables, the command that wrote
 """
 
 
-def reported(folder: "Folder") -> None:
-    """Write the report of a run and say where it is."""
+def reported(source: "Folder | Path | Sequence[str]") -> None:
+    """Write the report of a run or of files, and say where it is."""
     from lrscope.studies import write_report
 
     with Activity() as activity:
-        page = write_report(folder, activity.show)
+        page = write_report(source, activity.show)
     print(f"Report: {page}")
 
 
@@ -54,14 +54,8 @@ def report(given: list[str]) -> int:
     """Write the report of a run again, or that of files of records; return the exit code."""
     if given and given[0] in HELP:
         return explained(REPORT)
-    from lrscope.studies import Folder, write_records_report
-
-    if given and all(word.endswith(".root") or Path(word).is_file() for word in given):
-        with Activity() as activity:
-            page = write_records_report(given, activity.show)
-        print(f"Report: {page}")
-        return 0
-    reported(Folder(one_path("lrscope report", "folder", given)))
+    files = bool(given) and all(word.endswith(".root") or Path(word).is_file() for word in given)
+    reported(given if files else one_path("lrscope report", "folder", given))
     return 0
 
 
@@ -88,15 +82,15 @@ def inspect(given: list[str]) -> int:
     return 0
 
 
-def _print_summary(found: "FileSummary") -> None:
+def _print_summary(file: "FileSummary") -> None:
     console = Console(highlight=False, soft_wrap=True)
-    state = "complete" if found.complete else "interrupted, or still being written"
-    console.print(Text.assemble((str(found.path), "bold"), f": {found.size_bytes / 1e6:.1f} MB, {state}"))
-    for axis, values in found.axes.items():
+    state = "complete" if file.complete else "interrupted, or still being written"
+    console.print(Text.assemble((str(file.path), "bold"), f": {file.size_bytes / 1e6:.1f} MB, {state}"))
+    for axis, values in file.axes.items():
         console.print(f"  {axis}: {', '.join(map(str, values))}", markup=False)
-    if "command" in found.metadata:
-        console.print(f"  written by: {found.metadata['command']}", markup=False)
-    for tree in found.trees:
+    if "command" in file.metadata:
+        console.print(f"  written by: {file.metadata['command']}", markup=False)
+    for tree in file.trees:
         steps = f"steps {tree.first_step} to {tree.last_step}" if tree.entries else "no entries"
         console.print(
             Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {_networks(tree.members)}, {steps}")

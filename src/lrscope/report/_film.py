@@ -72,9 +72,9 @@ def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
 
 def ffmpeg() -> str | None:
     """Return the path of an ffmpeg: on the PATH, or of the package imageio-ffmpeg; None where there is neither."""
-    found = shutil.which("ffmpeg")
-    if found or get_ffmpeg_exe is None:
-        return found
+    program = shutil.which("ffmpeg")
+    if program or get_ffmpeg_exe is None:
+        return program
     try:
         return str(get_ffmpeg_exe())
     except RuntimeError:  # the package is there without its program, as on a platform that it does not know
@@ -94,12 +94,12 @@ def _mp4(program: str, path: Path, film: Frames, fps: int) -> None:
     quality = ["-preset", "veryfast", "-crf", "21"] if codec == "libx264" else ["-q:v", "4"]
     plain = ["-threads", "1", "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact"]
     command = [program, "-y", "-v", "error", *source, "-c:v", codec, *look, *quality, *plain, "-f", "mp4", str(path)]
-    with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said) as process:
+    with tempfile.TemporaryFile() as output:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output) as process:
             broken = not _fed(process, first, frames)
         if process.returncode or broken:
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            output.seek(0)
+            words = output.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
             raise OSError(f"ffmpeg ({program}) failed: {words[-1]}")
 
 
@@ -120,10 +120,10 @@ def _codec(program: str) -> str:
     """Return the best codec that an ffmpeg has."""
     listed = subprocess.run([program, "-v", "error", "-encoders"], capture_output=True, text=True, check=False)
     known = {line.split()[1] for line in listed.stdout.splitlines() if len(line.split()) > 1}
-    found = [codec for codec in CODECS if codec in known]
-    if not found:
+    usable = [codec for codec in CODECS if codec in known]
+    if not usable:
         raise OSError(f"the ffmpeg {program} has none of the encoders {', '.join(CODECS)}; install another one")
-    return found[0]
+    return usable[0]
 
 
 def _gif(path: Path, film: Frames, fps: int) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lrscope.studies._compare import Case, Comparison, compare
     from lrscope.studies._compare_words import compared_tables, verdict
     from lrscope.studies._grid_files import grid_files
-    from lrscope.studies._recorded import write_records_report
     from lrscope.studies._report import draw_figures, write_report
     from lrscope.studies._run import Where, cost, run
 
@@ -46,7 +45,6 @@ __all__ = [
     "study",
     "study_names",
     "verdict",
-    "write_records_report",
     "write_report",
 ]
 
@@ -61,7 +59,6 @@ _FILES = {
     "grid_files": "_grid_files",
     "run": "_run",
     "verdict": "_compare_words",
-    "write_records_report": "_recorded",
     "write_report": "_report",
 }
 """Names that need PyTorch, matplotlib or uproot -> the file that has them."""

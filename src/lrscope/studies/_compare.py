@@ -15,7 +15,7 @@ from lrscope import analysis, store
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.records import DIVERGED_AT, step_dimension
 from lrscope.studies._grid_files import grid_files
-from lrscope.studies._recorded_view import LR, SEED, View
+from lrscope.studies.recorded._results import LR, SEED, curve_names
 
 SCORES = ("val_loss", "loss")
 """What rates are compared by, unless something else is asked for: the first that was recorded."""
@@ -116,7 +116,7 @@ def compare(
 
 def _metrics(records: xr.Dataset) -> list[str]:
     """Return the names of what is one number a step for a whole network, or for a batch of replicates."""
-    names = View(records, {}, ()).scalars()
+    names = curve_names(records)
     if REPLICATES not in records:
         return names
     return [name.removesuffix(SUM) for name in names if name.endswith(SUM)]

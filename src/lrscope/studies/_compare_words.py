@@ -7,8 +7,8 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.studies._compare import BATCH, Comparison
-from lrscope.studies._recorded_view import LR
 from lrscope.studies._words import DASH, counted, rate, short
+from lrscope.studies.recorded._results import LR
 
 SMALLER_IS_BETTER, LARGER_IS_BETTER = ("loss", "error"), ("accuracy",)
 LEAST_P = 1e-4

@@ -99,8 +99,8 @@ class Folder:
             raise InputError(f"out must be a new or empty folder; {self.path} holds other files. Give another --out.")
         held = self.description()
         if held["study"] != study:
-            found = f"{self.path} holds results of {held['study']}"
-            raise InputError(f"out must be a folder of the study {study}; {found}. Give another --out.")
+            got = f"{self.path} holds results of {held['study']}"
+            raise InputError(f"out must be a folder of the study {study}; {got}. Give another --out.")
         if not overwrite:
             remedy = "Give another --out or --overwrite" + ("." if held["finished"] else ", or --resume to go on.")
             raise InputError(f"out must be a new folder; {self.path} holds results of {study} already. {remedy}")
@@ -177,7 +177,7 @@ class Folder:
         self.tidy()
 
     def tidy(self) -> None:
-        """Remove from a finished run what somebody left behind who was killed while writing."""
+        """Remove from a finished run what a killed process has left."""
         self._remove(*_PASSING)
         shutil.rmtree(self.path / _PIECES, ignore_errors=True)
 
@@ -222,8 +222,8 @@ class Folder:
         except OSError as error:
             if error.errno in _FULL:
                 raise StoreError(f"No space left on the disk of {self.path}. Free some space and try again.") from error
-            found = f"{self.path} cannot: {error.strerror}"
-            raise InputError(f"out must be a folder that can be written; {found}. Give another --out.") from error
+            got = f"{self.path} cannot: {error.strerror}"
+            raise InputError(f"out must be a folder that can be written; {got}. Give another --out.") from error
 
 
 def _record_names(experiment: str) -> Iterator[str]:
@@ -250,8 +250,8 @@ def _words(value: Any) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of lrscope, Python and the libraries that the numbers depend on."""
-    found = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    return {"lrscope": __version__, "python": platform.python_version(), **found}
+    libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return {"lrscope": __version__, "python": platform.python_version(), **libraries}
 
 
 def machine() -> dict[str, str]:

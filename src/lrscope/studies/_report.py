@@ -1,5 +1,6 @@
 """From the records of a finished run to its report. Needs no PyTorch."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -12,9 +13,9 @@ import xarray as xr
 from lrscope import store
 from lrscope.errors import InputError, unknown
 from lrscope.report import Animation, Figure, Progress, Report, Table, draw, write
+from lrscope.studies import recorded
 from lrscope.studies._catalogue import study
-from lrscope.studies._folder import Folder
-from lrscope.studies._recorded import write_records_report
+from lrscope.studies._folder import ONLY, Folder
 from lrscope.studies._study import Study
 
 
@@ -23,29 +24,61 @@ def write_report(
 ) -> Path:
     """Analyse the records of a run, or of any files, and write tables, figures, claims and page; return the page.
 
+    The report of a run goes into its folder, that of files to ``<first file without .root>-report/``, where it replaces
+    an earlier one. A file that was not closed is reported as far as it goes, and the page says so.
+
     Parameters
     ----------
-    source : the folder of a run, which the report is written into; or one file of records or several, such as a
-        Recorder's (see `write_records_report`)
+    source : the folder of a run; or one file of records or several that continue each other, such as a Recorder's
 
     Raises
     ------
-    InputError : the folder holds no run, or one that did not come to its end, or no records that can be read.
-    StoreError : a file cannot be written.
+    InputError : the folder holds no run, or one that did not come to its end; no file, or one that is missing, not of
+        lrscope, cut off, or without records.
+    StoreError : a file cannot be read or written.
     """
-    if isinstance(source, Folder):
-        folder = source
-    elif isinstance(source, str | PathLike) and Path(source).suffix != ".root" and not Path(source).is_file():
-        folder = Folder(Path(source))
-    else:
-        return write_records_report([source] if isinstance(source, str | PathLike) else source, progress)
-    report = report_of(folder, progress)
-    page = write(report, folder.path, progress)
-    histograms = study(folder.description()["study"]).histograms
+    if isinstance(source, str | PathLike):
+        path = Path(source)
+        source = [path] if path.suffix == ".root" or path.is_file() else Folder(path)
+    if not isinstance(source, Folder):
+        return _write_report_of_files([Path(file) for file in source], progress)
+    report = report_of(source, progress)
+    page = write(report, source.path, progress)
+    histograms = study(source.description()["study"]).histograms
     if histograms is not None:
-        store.write_histograms(folder.path / "histograms.root", histograms(report.results))
-    folder.tidy()
+        store.write_histograms(source.path / "histograms.root", histograms(report.results))
+    source.tidy()
     return page
+
+
+def _write_report_of_files(paths: Sequence[Path], progress: Progress | None) -> Path:
+    if not paths:
+        raise InputError("files must be one file of records or more; got none.")
+    if progress is not None:
+        progress("Analysing", 0, 0)
+    report = report_of_files(paths)
+    folder = paths[0].with_name(f"{paths[0].stem}-report")
+    if (folder / "report.html").exists():
+        for pattern in ("figures/*.png", "figures/*.svg", "tables/*.csv"):
+            for old in folder.glob(pattern):
+                old.unlink(missing_ok=True)
+    return write(report, folder, progress)
+
+
+def report_of_files(paths: Sequence[Path]) -> Report:
+    """Return the report of files of records, nothing of it drawn yet."""
+    files = tuple(map(str, paths))
+    report = report_from(recorded.STUDY, {ONLY: store.open_records(paths)}, recorded.Files(files))
+    names = ", ".join(path.name for path in paths)
+    metadata = report.results.attrs["files"][0].metadata
+    return replace(
+        report,
+        title="Records of " + (names if len(paths) <= 3 else f"{paths[0].name} and {len(paths) - 1} other files"),
+        experiment=metadata.get("experiment") or metadata.get("recorder") or {},
+        command=shlex.join(["lrscope", "report", *files]),
+        metadata={**metadata.get("versions", {}), **metadata.get("machine", {})},
+        again="This command reads the records again and writes this report.",
+    )
 
 
 def draw_figures(folder: Folder, names: Sequence[str] = (), progress: Progress | None = None) -> list[Path]:

@@ -25,14 +25,16 @@ def short(value: float, digits: int = 3) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
-def rate(lr: float, among: Iterable[float] = ()) -> str:
-    """Return a learning rate with three digits, or as many as tell it from all the others of `among`.
+def rate(lr: float | str, among: Iterable[float] = ()) -> str:
+    """Return a learning rate with three digits, or as many as distinguish it from all others of `among`; texts as is.
 
     Examples
     --------
     >>> rate(0.00031622776), rate(1e-5), rate(0.10001, [0.1, 0.10001, 0.2])
     ('0.000316', '1e-5', '0.10001')
     """
+    if isinstance(lr, str):
+        return lr
     others = {other for other in among if other != lr}
     texts = ((short(lr, digits), {short(other, digits) for other in others}) for digits in range(3, EXACT))
     return next((text for text, taken in texts if text not in taken), short(lr, EXACT))
@@ -73,7 +75,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def at_rates(values: xr.DataArray, write: Callable[[float], str] = short, among: Iterable[float] | None = None) -> str:
-    """Return the values (lr) with their rates, which can be told from each other, or from those of `among`.
+    """Return the values (lr) with their rates, which have enough digits to differ from each other, or from `among`.
 
     Examples
     --------

@@ -126,14 +126,14 @@ def close(lr: float, seed: int) -> float:
     return math.exp((0.0 if lr == 0.001 else 0.15) + 0.15 * (-1) ** (seed + (lr == 0.001)))
 
 
-def test_rates_that_cannot_be_told_apart_get_more_seeds():
+def test_rates_that_cannot_be_distinguished_get_more_seeds():
     options = asked((0.0001, 0.001, 0.003, 0.01), seeds=6, budget=1000)
     records = {GRID: trained(close, options.lrs, tuple(range(6)))}
     needed = int(analysis.recommendation(analysis.final_scores(records[GRID]))["seeds_needed"])
     chosen = next_round(records, options)
     assert chosen.lrs == (0.001, 0.003)
     assert chosen.seeds == tuple(range(6, max(needed, 9)))
-    assert chosen.why == "0.001 and 0.003 could not be told apart with 6 seeds"
+    assert chosen.why == "0.001 and 0.003 could not be distinguished with 6 seeds"
 
 
 def test_seeds_that_cannot_be_afforded_are_not_begun():
@@ -165,7 +165,9 @@ def test_an_end_that_cannot_be_told_from_the_best_rate_is_extended_when_seeds_do
 
     chosen = first_round(truth, asked(seeds=8))
     assert (chosen.lrs, chosen.seeds) == ((0.1, 1.0), tuple(range(8)))
-    assert chosen.why.endswith("cannot be told from the best rate") or chosen.why.endswith("the largest of the grid")
+    assert chosen.why.endswith("cannot be distinguished from the best rate") or chosen.why.endswith(
+        "the largest of the grid"
+    )
 
 
 def test_equal_rates_do_not_use_up_the_budget_with_seeds():

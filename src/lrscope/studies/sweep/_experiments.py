@@ -165,10 +165,10 @@ def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
     limit = rule.stability(rule.init(torch.zeros(1)), {"lr": 1.0, **hyperparameters(rule)})
     adaptive = limit.preconditioner is not None
     gradients = 3 * LANCZOS if adaptive else 3
-    apart = math.ceil(gradients / (SHARPNESS_SHARE * per_epoch))
-    if apart > options.epochs:
+    interval = math.ceil(gradients / (SHARPNESS_SHARE * per_epoch))
+    if interval > options.epochs:
         return ()
-    when = every(apart, "epoch")
+    when = every(interval, "epoch")
     return (
         PreconditionedSharpness(of="batch", iterations=LANCZOS, when=when) if adaptive else BatchSharpness(when=when),
     )
