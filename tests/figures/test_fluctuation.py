@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.patches import StepPatch
 
 from lrscope.errors import InputError
 from lrscope.figures import fluctuation_histogram
@@ -16,11 +17,15 @@ def panels(figure, columns=2):
     return np.reshape(figure.axes, (-1, columns))
 
 
+def bars(ax):
+    return [height for patch in ax.patches if isinstance(patch, StepPatch) for height in patch.get_data().values]
+
+
 def test_bars_count_every_neuron_of_the_part(drawn):
     grid = panels(drawn)
     assert grid.shape == (4, 2)
     for row in grid[:3]:
-        assert [sum(bar.get_height() for bar in ax.containers[0]) for ax in row] == [5, 5]
+        assert [sum(bars(ax)) for ax in row] == [5, 5]
 
 
 def test_each_neuron_has_a_tick_at_its_value(drawn, fluctuation):
@@ -34,7 +39,7 @@ def test_the_table_holds_the_counts_and_the_published_ones_in_brackets(drawn, co
         numbers = counts.sel(shape="circle", part=part).transpose("bin", "lr").values
         expected = []
         for label, of_bin in zip(counts["bin"].values, numbers, strict=True):
-            expected += [label, *(text for number in of_bin for text in (str(number), f"({number - 1})"))]
+            expected += [label, *(f"{number} ({number - 1})" for number in of_bin)]
         assert texts == expected
 
 
@@ -55,10 +60,10 @@ def test_a_part_of_one_neuron_is_left_out_where_there_are_others(fluctuation, co
     assert "Decoder, 1 neuron" in [ax.get_title(loc="left") for ax in alone.axes]
 
 
-def test_a_missing_published_number_is_a_dash(fluctuation, counts):
+def test_a_published_number_that_is_missing_has_no_brackets(fluctuation, counts):
     of_shape = counts.sel(shape="circle")
     figure = fluctuation_histogram(fluctuation.sel(shape="circle"), of_shape, of_shape.where(of_shape["lr"] < 0.01))
-    assert [text.get_text() for text in panels(figure)[3, 0].texts].count("(–)") == 3
+    assert sum("(" in text.get_text() for text in panels(figure)[3, 0].texts) == 6
 
 
 def test_without_published_numbers_there_are_no_brackets(fluctuation, counts):
@@ -75,7 +80,7 @@ def test_diverged_members_are_marked(fluctuation, counts):
     grid = panels(fluctuation_histogram(of_shape, of_counts))
     marks = [[text.get_text() for text in ax.texts if "steps" in text.get_text()] for ax in grid[:3, 0]]
     assert marks == [[], ["diverged after 40 recorded steps"], ["fewer than two recorded steps"]]
-    assert grid[2, 0].containers == []
+    assert bars(grid[2, 0]) == []
     assert [text.get_text() for text in grid[3, 0].texts].count("–") == 3
 
 

@@ -1,6 +1,6 @@
 """How much the neurons fluctuate: the histogram of the paper with its table, for encoder and decoder."""
 
-from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -64,94 +64,70 @@ def fluctuation_histogram(
     """
     require("fluctuation", fluctuation, "lr", "neuron")
     require("counts", counts, "lr", "part", "bin")
-    lrs, parts = fluctuation.sizes["lr"], _parts_to_compare(fluctuation)
+    names, sizes = np.unique(fluctuation["part"].values, return_counts=True)
+    several = names[sizes > 1] if (sizes > 1).any() else names
+    parts = [part for part in dict.fromkeys(fluctuation["part"].values.tolist()) if part in several]
+    published = xr.full_like(counts, np.nan, float) if published is None else published
+    require("published", published, "lr", "part", "bin")
+    lrs = fluctuation.sizes["lr"]
     with style():
         figure = new_figure(WIDTH, ROW * lrs + TABLE * (lrs + 1) + AROUND)
-        grid = figure.subplots(
-            lrs + 1, len(parts), squeeze=False, sharex=True, height_ratios=[ROW] * lrs + [TABLE * (lrs + 1)]
-        )
+        heights = [ROW] * lrs + [TABLE * (lrs + 1)]
+        grid = figure.subplots(lrs + 1, len(parts), squeeze=False, sharex=True, height_ratios=heights)
         for column, part in enumerate(parts):
             inside = fluctuation.isel(neuron=np.flatnonzero(fluctuation["part"].values == part))
-            _histograms(grid[:-1, column], inside, counts)
-            _table(grid[-1, column], counts.sel(part=part), _of_part(published, part), labels=column == 0)
+            _histograms(grid[:-1, column], inside)
+            _table(grid[-1, column], counts.sel(part=part), published.sel(part=part), names=column == 0)
             grid[-1, column].set_xlabel(axis_label(fluctuation))
             count = inside.sizes["neuron"]
             grid[0, column].set_title(f"{sentence(layer_name(part))}, {count} neuron{'' if count == 1 else 's'}")
+        for ax in grid.flat:
+            for lower, upper in zip(counts["lower"].values[1::2], counts["upper"].values[1::2], strict=True):
+                ax.axvspan(lower, upper, color=FAINT, alpha=0.55, linewidth=0, zorder=0)
         grid[(lrs - 1) // 2, 0].set_ylabel("neurons")
-        brackets = "" if published is None else "; in brackets: published"
+        brackets = "; in brackets: published" if bool(published.notnull().any()) else ""
         figure.supxlabel(f"table: number of neurons in each range{brackets}", fontsize=7, color=SOFT)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     return figure
 
 
-def _parts_to_compare(fluctuation: xr.DataArray) -> list[Hashable]:
-    names, counts = np.unique(fluctuation["part"].values, return_counts=True)
-    parts = list(dict.fromkeys(fluctuation["part"].values.tolist()))
-    several = set(names[counts > 1].tolist())
-    return [part for part in parts if part in several] or parts
-
-
-def _of_part(published: xr.DataArray | None, part: Hashable) -> xr.DataArray | None:
-    if published is None:
-        return None
-    require("published", published, "lr", "part", "bin")
-    return published.sel(part=part)
-
-
-def _histograms(rows: np.ndarray, fluctuation: xr.DataArray, counts: xr.DataArray) -> None:
+def _histograms(rows: np.ndarray, fluctuation: xr.DataArray) -> None:
     palette = colours(fluctuation["lr"].values)
+    steps_used = fluctuation.coords.get("steps_used", xr.DataArray(0))
     for ax, of_lr in zip(rows, fluctuation.transpose("lr", "neuron"), strict=True):
-        lr = of_lr["lr"].item()
-        _bins_behind(ax, counts)
+        lr, used = of_lr["lr"].item(), int(of_lr.coords.get("steps_used", 0))
         if of_lr.notnull().any():
-            ax.hist(of_lr.values, bins=BINS, range=(0, 1), color=palette[lr], edgecolor="white", linewidth=0.4)
-            ticks = {"marker": "|", "markersize": 3.5, "markeredgewidth": 0.5, "linestyle": "none"}
-            baseline = np.full(of_lr.sizes["neuron"], -0.09)
-            ax.plot(
-                of_lr.values, baseline, color=palette[lr], transform=ax.get_xaxis_transform(), clip_on=False, **ticks
-            )
-        ax.set(yscale="log", ylim=(0.5, 1.6 * of_lr.sizes["neuron"]), xlim=(0, 1))
+            ax.stairs(*np.histogram(of_lr.values, BINS, (0, 1)), color=palette[lr], fill=True)
+            ticks: dict[str, Any] = {"marker": "|", "markersize": 3.5, "markeredgewidth": 0.5, "linestyle": "none"}
+            ticks |= {"color": palette[lr], "transform": ax.get_xaxis_transform(), "clip_on": False}
+            ax.plot(of_lr.values, np.full(of_lr.size, -0.09), **ticks)
+        if used < int(steps_used.max()) or of_lr.isnull().all():
+            text = f"diverged after {used} recorded steps" if used > 1 else "fewer than two recorded steps"
+            ax.text(0.5, 0.95, text, color=ALARM, ha="center", va="top", transform=ax.transAxes)
+        ax.set(yscale="log", ylim=(0.5, 1.6 * of_lr.size), xlim=(0, 1))
         ax.yaxis.set(major_locator=LogLocator(numticks=4), major_formatter="{x:g}", minor_locator=NullLocator())
         ax.tick_params(axis="x", length=0, labelbottom=False)
-        name = {"ha": "right", "va": "top", "fontweight": "bold", "color": palette[lr]}
+        name: dict[str, Any] = {"ha": "right", "va": "top", "fontweight": "bold", "color": palette[lr]}
         ax.text(0.99, 0.95, rate_name(lr), transform=ax.transAxes, **name)
-        _mark_diverged(ax, of_lr, fluctuation)
 
 
-def _mark_diverged(ax: Axes, of_lr: xr.DataArray, fluctuation: xr.DataArray) -> None:
-    used = int(of_lr.coords.get("steps_used", xr.DataArray(0)))
-    if used < int(fluctuation.coords.get("steps_used", xr.DataArray(0)).max()) or of_lr.isnull().all():
-        text = f"diverged after {used} recorded steps" if used > 1 else "fewer than two recorded steps"
-        ax.text(0.5, 0.95, text, color=ALARM, ha="center", va="top", transform=ax.transAxes)
-
-
-def _bins_behind(ax: Axes, counts: xr.DataArray) -> None:
-    for lower, upper in zip(counts["lower"].values[1::2], counts["upper"].values[1::2], strict=True):
-        ax.axvspan(lower, upper, color=FAINT, alpha=0.55, linewidth=0, zorder=0)
-
-
-def _table(ax: Axes, counts: xr.DataArray, published: xr.DataArray | None, labels: bool) -> None:
+def _table(ax: Axes, counts: xr.DataArray, published: xr.DataArray, names: bool) -> None:
+    """Write the numbers of each rate below the range that they count; published ones in brackets."""
     lrs = counts["lr"].values.tolist()
     palette = colours(lrs)
-    _bins_behind(ax, counts)
     ax.set(ylim=(len(lrs) + 0.5, -0.5), yticks=range(1, len(lrs) + 1))
-    ax.set_yticklabels([rate_name(lr) if labels else "" for lr in lrs])
+    ax.set_yticklabels([rate_name(lr) if names else "" for lr in lrs])
     for label, lr in zip(ax.get_yticklabels(), lrs, strict=True):
         label.set(color=palette[lr], fontweight="bold")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelbottom=False)
+    look: dict[str, Any] = {"ha": "center", "va": "center"}
     for of_bin in counts.transpose("bin", "lr"):
         middle = (float(of_bin["lower"]) + float(of_bin["upper"])) / 2
-        ax.text(middle, 0, str(of_bin["bin"].item()), ha="center", va="center", color=SOFT)
-        for row, count in enumerate(of_bin, start=1):
-            apart = 0 if published is None else 0.01
-            number = f"{count.item():g}" if counts.sel(lr=count["lr"].item()).any() else "–"
-            ax.text(middle - apart, row, number, ha="right" if apart else "center", va="center", color=INK)
-            if published is not None:
-                ax.text(middle + apart, row, _in_brackets(published, count), ha="left", va="center", color=SOFT)
-
-
-def _in_brackets(published: xr.DataArray, count: xr.DataArray) -> str:
-    known = published.sel(lr=count["lr"].item(), bin=count["bin"].item()).item()
-    return f"({known:g})" if np.isfinite(known) else "(–)"
+        ax.text(middle, 0, str(of_bin["bin"].item()), color=SOFT, **look)
+        for row, ours in enumerate(of_bin, start=1):
+            theirs = float(published.sel(lr=ours["lr"].item(), bin=ours["bin"].item()))
+            empty = not bool((counts.sel(lr=ours["lr"].item()) > 0).any())
+            text = "–" if empty else f"{ours.item():g}"
+            ax.text(middle, row, text + (f" ({theirs:g})" if np.isfinite(theirs) else ""), color=INK, **look)

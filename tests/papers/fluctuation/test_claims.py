@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lrscope.papers.fluctuation import STUDY
-from lrscope.papers.fluctuation._tables import LRS, QUANTITIES, SHAPES, published_counts
+from lrscope.papers.fluctuation._definitions import LRS, QUANTITIES, SHAPES, published_counts
 from lrscope.report import array_of
 from lrscope.studies._study import UNDECIDED
 

@@ -5,8 +5,16 @@ import pytest
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.papers.fluctuation._definitions import DEFINITIONS, STANDARD, candidates, compared, name_of
-from lrscope.papers.fluctuation._tables import PARTS, QUANTITIES, published_counts
+from lrscope.papers.fluctuation._definitions import (
+    DEFINITIONS,
+    PARTS,
+    QUANTITIES,
+    STANDARD,
+    candidates,
+    compared,
+    name_of,
+    published_counts,
+)
 from lrscope.records import DIVERGED_AT, LOSS, Variable, new_block
 
 STEPS, INPUTS = 7, 4

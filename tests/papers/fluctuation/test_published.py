@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import xarray as xr
 
-from lrscope.papers.fluctuation._tables import LRS, PARTS, QUANTITIES, SHAPES, published_counts
+from lrscope.papers.fluctuation._definitions import LRS, PARTS, QUANTITIES, SHAPES, published_counts
 
 NEURONS = {"encoder": 97, "decoder": 98}
 MISSING = {("pentagon", "GradBiases", "encoder", 0.01), ("octagon", "GradBiases", "encoder", 0.01)}

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from lrscope.papers.fluctuation._claims import CLAIMS
 from lrscope.papers.fluctuation._options import Options
 from lrscope.papers.fluctuation._results import analyse, histograms
-from lrscope.papers.fluctuation._sections import sections
-from lrscope.papers.fluctuation._summary import summary
+from lrscope.papers.fluctuation._sections import sections, summary
 from lrscope.studies._study import Study
 
 if TYPE_CHECKING:

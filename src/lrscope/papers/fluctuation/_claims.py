@@ -1,12 +1,11 @@
 """The paper's statements that can be checked. Nothing here is decided in advance, or on rounded numbers."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import xarray as xr
 
-from lrscope.papers.fluctuation._tables import LRS, QUANTITIES
+from lrscope.papers.fluctuation._definitions import LRS, QUANTITIES
 from lrscope.report import array_of
 from lrscope.studies._judge import missing
 from lrscope.studies._study import Claim
@@ -24,43 +23,39 @@ BARELY = 0.8
 NEURONS = 97 + 98
 """Of both parts."""
 
-Values = Callable[[xr.DataTree], xr.DataArray]
-"""From the results to (shape, lr, seed)."""
 Test = Callable[[xr.DataArray], xr.DataArray]
 """From the values of one shape, (lr, seed), to truth values (seed)."""
 
 
-def _of(variable: str, quantity: str, part: str | None, results: xr.DataTree) -> xr.DataArray:
-    """Return a number of neurons of one part of the network, or of both together (shape, lr, seed)."""
+class Values(NamedTuple):
+    """What a claim is about, in words, and from the results to its values (shape, lr, seed)."""
+
+    name: str
+    of: Callable[[xr.DataTree], xr.DataArray]
+
+
+def _part(results: xr.DataTree, variable: str, quantity: str, part: str | None = None) -> xr.DataArray:
+    """Return numbers of neurons of one part of the network, or of both together (shape, lr, seed, ...)."""
     counts = array_of(results, f"parts/{variable}").sel(quantity=quantity, drop=True)
     return counts.sel(part=part, drop=True) if part else counts.sum("part", skipna=False)
 
 
-def moving(quantity: str, part: str | None = None) -> Values:
-    """Return what gives the neurons that take part."""
-    return partial(_of, "moving", quantity, part)
+def _moving(quantity: str, part: str | None = None) -> Values:
+    return Values("neurons taking part", lambda results: _part(results, "moving", quantity, part))
 
 
-def inactive(quantity: str, part: str | None = None) -> Values:
-    """Return what gives the neurons that do not."""
-    return partial(_of, "inactive", quantity, part)
-
-
-def _error(results: xr.DataTree) -> xr.DataArray:
-    return array_of(results, "networks/error")
-
-
-def _fewest_inactive(results: xr.DataTree) -> xr.DataArray:
-    return array_of(results, "parts/inactive").sel(quantity="weights", drop=True).min("part", skipna=False)
-
-
-def _low_share(results: xr.DataTree) -> xr.DataArray:
-    return array_of(results, "parts/low").sel(quantity="biases", part="decoder", drop=True)
-
-
-def _above_lowest_bin(results: xr.DataTree) -> xr.DataArray:
-    counts = array_of(results, "parts/counts").sel(quantity="biases", part="encoder", drop=True)
-    return counts.isel(bin=slice(1, None)).sum("bin", skipna=False)
+ERROR = Values("error", lambda results: array_of(results, "networks/error"))
+INACTIVE = Values("inactive neurons, by their weights", lambda results: _part(results, "inactive", "weights"))
+FEWEST_INACTIVE = Values(
+    "inactive neurons in the part with fewer",
+    lambda results: array_of(results, "parts/inactive").sel(quantity="weights", drop=True).min("part", skipna=False),
+)
+LOW_SHARE = Values("share in the lowest bin", lambda results: _part(results, "low", "biases", "decoder"))
+ABOVE_LOWEST_BIN = Values(
+    "neurons above the lowest bin",
+    lambda results: _part(results, "counts", "biases", "encoder").isel(bin=slice(1, None)).sum("bin", skipna=False),
+)
+ACTIVATIONS = _moving("activations")
 
 
 def _others(values: xr.DataArray, lr: float) -> xr.DataArray:
@@ -80,6 +75,10 @@ def _not_largest_at(lr: float) -> Test:
     return lambda values: values.sel(lr=lr, drop=True) <= _others(values, lr).max("lr")
 
 
+def _smaller_than_the_middle(values: xr.DataArray) -> xr.DataArray:
+    return values.sel(lr=FAST, drop=True) < values.sel(lr=MIDDLE, drop=True)
+
+
 def _similar(values: xr.DataArray) -> xr.DataArray:
     return abs(values.sel(lr=MIDDLE, drop=True) - values.sel(lr=FAST, drop=True)) <= SIMILAR * NEURONS
 
@@ -89,73 +88,47 @@ def _twice_the_others(values: xr.DataArray) -> xr.DataArray:
     return (slow > 0) & (slow >= 2 * _others(values, SLOW).max("lr"))
 
 
-def _at_each_rate(test: Test) -> Test:
-    return lambda values: test(values).all("lr")
-
-
-def _without_spiral(values: Values, results: xr.DataTree) -> list[str]:
-    shapes = array_of(results, "networks/error")["shape"].values
-    return missing(values(results), lr=LRS) + ([] if "spiral" in shapes else ["the spiral"])
-
-
-def _of_spiral(id: str, section: str, statement: str, what: str, values: Values, test: Test, **more: Any) -> Claim:
-    """Return a claim about the paper's three rates on the spiral, judged seed by seed.
-
-    Parameters
-    ----------
-    what : what the values are
-    """
+def _of_spiral(id: str, section: str, statement: str, values: Values, test: Test, **more: Any) -> Claim:
+    """Return a claim about the paper's three rates on the spiral, judged seed by seed."""
 
     def chosen(results: xr.DataTree) -> xr.DataArray:
-        return values(results).sel(shape="spiral", lr=list(LRS), drop=True)
+        return values.of(results).sel(shape="spiral", lr=list(LRS), drop=True)
 
     def holds(results: xr.DataTree) -> xr.DataArray:
         here = chosen(results)
         return test(here).where(here.notnull().all("lr"))
+
+    def needs(results: xr.DataTree) -> list[str]:
+        shapes = array_of(results, "networks/error")["shape"].values
+        return missing(values.of(results), lr=LRS) + ([] if "spiral" in shapes else ["the spiral"])
 
     return Claim(
         id,
         f"{PAPER}, section {section}",
         statement,
         holds=holds,
-        measured=lambda results: f"{what}: {at_rates(chosen(results).mean('seed'))}",
-        needs=partial(_without_spiral, values),
+        measured=lambda results: f"{values.name}: {at_rates(chosen(results).mean('seed'))}",
+        needs=needs,
         **{"tolerance": "the order of the rates", **more},
     )
 
 
 SPIRAL = (
-    _of_spiral(
-        "reconstruction-best",
-        "4.1",
-        "lr 0.01 reconstructs the spiral best",
-        "error",
-        _error,
-        _smallest_at(FAST),
-    ),
+    _of_spiral("reconstruction-best", "4.1", "lr 0.01 reconstructs the spiral best", ERROR, _smallest_at(FAST)),
     _of_spiral(
         "reconstruction-second",
         "4.1",
         "lr 0.001 reconstructs the spiral somewhat worse than 0.01",
-        "error",
-        _error,
-        lambda error: error.sel(lr=FAST, drop=True) < error.sel(lr=MIDDLE, drop=True),
+        ERROR,
+        _smaller_than_the_middle,
     ),
-    _of_spiral(
-        "reconstruction-worst",
-        "4.1",
-        "lr 0.0001 reconstructs the spiral worst",
-        "error",
-        _error,
-        _largest_at(SLOW),
-    ),
+    _of_spiral("reconstruction-worst", "4.1", "lr 0.0001 reconstructs the spiral worst", ERROR, _largest_at(SLOW)),
     _of_spiral(
         "close-to-zero",
         "4.2.1",
         f"more than {CLOSE_TO_ZERO} neurons of each part have a weight fluctuation close to 0",
-        "inactive neurons in the part with fewer",
-        _fewest_inactive,
-        _at_each_rate(lambda count: count > CLOSE_TO_ZERO),
+        FEWEST_INACTIVE,
+        lambda count: (count > CLOSE_TO_ZERO).all("lr"),
         published=CLOSE_TO_ZERO,
         tolerance="more at every rate",
     ),
@@ -163,33 +136,29 @@ SPIRAL = (
         "decoder-weights",
         "4.2.1",
         "in the weights of the decoder, lr 0.01 engages the most neurons",
-        "neurons taking part",
-        moving("weights", "decoder"),
+        _moving("weights", "decoder"),
         _largest_at(FAST),
     ),
     _of_spiral(
         "encoder-weights",
         "4.2.1",
         "in the weights of the encoder, lr 0.01 does not engage the most neurons",
-        "neurons taking part",
-        moving("weights", "encoder"),
+        _moving("weights", "encoder"),
         _not_largest_at(FAST),
     ),
     _of_spiral(
         "decoder-biases",
         "4.2.2",
         "the biases of the decoder barely fluctuate at any rate",
-        "share in the lowest bin",
-        _low_share,
-        _at_each_rate(lambda share: share >= BARELY),
+        LOW_SHARE,
+        lambda share: (share >= BARELY).all("lr"),
         tolerance=f"at least {BARELY:.0%} of the neurons in the lowest bin at every rate",
     ),
     _of_spiral(
         "encoder-biases",
         "4.2.2",
         "the biases of the encoder fluctuate massively at lr 0.0001 and not at the other two",
-        "neurons above the lowest bin",
-        _above_lowest_bin,
+        ABOVE_LOWEST_BIN,
         _twice_the_others,
         tolerance="at least twice as many neurons above the lowest bin as at either other rate",
     ),
@@ -197,42 +166,32 @@ SPIRAL = (
         "engages-most",
         "4.2.3",
         "lr 0.0001 engages the most neurons in activations",
-        "neurons taking part",
-        moving("activations"),
+        ACTIVATIONS,
         _largest_at(SLOW),
     ),
-    _of_spiral(
-        "most-inactive",
-        "4.3",
-        "lr 0.01 leaves the most neurons inactive",
-        "inactive neurons, by their weights",
-        inactive("weights"),
-        _largest_at(FAST),
-    ),
+    _of_spiral("most-inactive", "4.3", "lr 0.01 leaves the most neurons inactive", INACTIVE, _largest_at(FAST)),
     _of_spiral(
         "similarly-inactive",
         "4.3",
         "lr 0.001 leaves about as many neurons inactive as 0.01",
-        "inactive neurons, by their weights",
-        inactive("weights"),
+        INACTIVE,
         _similar,
         tolerance=f"they differ by at most {SIMILAR:.0%} of all neurons",
     ),
 )
 
 
-def _sizes(results: xr.DataTree, quantity: str, parts: Sequence[str]) -> list[int]:
-    names = array_of(results, f"neurons/{quantity}/fluctuation")["part"].values.tolist()
-    return [names.count(part) for part in parts]
-
-
 def _counted(id: str, statement: str, quantity: str, parts: Sequence[str], published: int) -> Claim:
+    def sizes(results: xr.DataTree) -> list[int]:
+        names = array_of(results, f"neurons/{quantity}/fluctuation")["part"].values.tolist()
+        return [names.count(part) for part in parts]
+
     return Claim(
         id,
         f"{PAPER}, appendix A",
         statement,
-        holds=lambda results: all(size == published for size in _sizes(results, quantity, parts)),
-        measured=lambda results: " and ".join(map(str, dict.fromkeys(_sizes(results, quantity, parts)))),
+        holds=lambda results: all(size == published for size in sizes(results)),
+        measured=lambda results: " and ".join(map(str, dict.fromkeys(sizes(results)))),
         published=published,
         tolerance=0,
     )
@@ -297,8 +256,12 @@ def _gradients_measured(results: xr.DataTree) -> str:
 
 
 def _engages_most(results: xr.DataTree) -> xr.DataArray:
-    engaged = moving("activations")(results).sel(lr=list(LRS))
+    engaged = ACTIVATIONS.of(results).sel(lr=list(LRS))
     return _largest_at(SLOW)(engaged).where(engaged.notnull().all("lr"))
+
+
+def _engaged_measured(results: xr.DataTree) -> str:
+    return f"{ACTIVATIONS.name}: {at_rates(ACTIVATIONS.of(results).sel(lr=list(LRS)).mean(['shape', 'seed']))}"
 
 
 def _half(results: xr.DataTree) -> xr.DataArray:
@@ -311,10 +274,6 @@ def _half_measured(results: xr.DataTree) -> str:
     return f"{float(count.mean()):.0f} of each part on average, {float(count.min()):.0f} to {float(count.max()):.0f}"
 
 
-def _threshold(results: xr.DataTree) -> str:
-    return f"Inactive: a normalised fluctuation below {results.attrs['options'].threshold:g}."
-
-
 CLAIMS = (
     _counted("neurons-encoder", "the encoder has 97 neurons", "weights", ["encoder"], 97),
     _counted("neurons-decoder", "the decoder has 98 neurons", "weights", ["decoder"], 98),
@@ -325,8 +284,8 @@ CLAIMS = (
         "lowest-bin",
         f"{PAPER}, figures 4 to 8 and appendix A",
         "most neurons lie in the lowest bin",
-        holds=lambda results: _low_tables(array_of(results, "parts/counts")),
-        measured=lambda results: percent(float(_low_tables(array_of(results, "parts/counts")).mean())),
+        lambda results: _low_tables(array_of(results, "parts/counts")),
+        lambda results: percent(float(_low_tables(array_of(results, "parts/counts")).mean())),
         published=_low_published,
         note="Share of the tables with more than half of the neurons between 0 and 0.3.",
     ),
@@ -334,27 +293,25 @@ CLAIMS = (
         "half-barely-move",
         f"{PAPER}, section 4.3",
         "about half or more of the neurons barely move",
-        holds=_half,
-        measured=_half_measured,
+        _half,
+        _half_measured,
         published="about 50 of 97 or 98",
-        note=_threshold,
+        note=lambda results: f"Inactive: a normalised fluctuation below {results.attrs['options'].threshold:g}.",
     ),
     Claim(
         "gradients-least",
         f"{PAPER}, section 4.2.4",
         "gradients fluctuate least",
-        holds=_gradient_cases,
-        measured=_gradients_measured,
+        _gradient_cases,
+        _gradients_measured,
         note="Share of the neurons that take part, over all shapes.",
     ),
     Claim(
         "engages-most-all-shapes",
         f"{PAPER}, sections 4.2.3 and 4.3",
         "lr 0.0001 engages the most neurons in activations, shape by shape",
-        holds=_engages_most,
-        measured=lambda results: (
-            "neurons taking part: " + at_rates(moving("activations")(results).sel(lr=list(LRS)).mean(["shape", "seed"]))
-        ),
-        needs=lambda results: missing(moving("activations")(results), lr=LRS),
+        _engages_most,
+        _engaged_measured,
+        needs=lambda results: missing(ACTIVATIONS.of(results), lr=LRS),
     ),
 )

@@ -8,10 +8,17 @@ import numpy as np
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.errors import must_be
-from lrscope.papers.fluctuation._definitions import STANDARD, candidates, compared, name_of
+from lrscope.papers.fluctuation._definitions import (
+    QUANTITIES,
+    STANDARD,
+    candidates,
+    compared,
+    name_of,
+    published_counts,
+    shares,
+    total_variation,
+)
 from lrscope.papers.fluctuation._options import Options
-from lrscope.papers.fluctuation._tables import QUANTITIES, published_counts, shares, total_variation
 from lrscope.records import on_grid, outcomes, step_dimension
 from lrscope.report import array_of
 from lrscope.studies._folder import ONLY
@@ -30,9 +37,9 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
             ``outcome``, ``diverged_at``
         neurons/<quantity> : ``fluctuation`` (shape, lr, seed, neuron), ``share`` (shape, lr, seed, layer) of inactive
             neurons, ``size`` (layer)
-        parts : (quantity, shape, lr, seed, part) ``inactive``, ``moving`` and all
-            ``neurons``, ``share`` of inactive ones; ``counts`` in the bins
-            of the paper and its ``published`` ones (..., bin), their ``distance``
+        parts : (quantity, shape, lr, seed, part) ``inactive`` neurons, ``moving`` ones, ``share`` of inactive ones and
+            of those in the lowest bin, ``low``; ``counts`` in the bins of the paper and its ``published`` ones (...,
+            bin), their ``distance``
         definitions : of `compared`
         loss : ``loss`` (shape, lr, seed, step)
         points : ``outputs``, ``targets`` (shape, lr, seed, sample, output) at the last step
@@ -84,22 +91,15 @@ def histograms(results: xr.DataTree) -> dict[str, hist.Hist[Any]]:
     return filled
 
 
-def reconstruction_error(outputs: xr.DataArray, targets: xr.DataArray) -> xr.DataArray:
-    """Return the mean squared difference over samples and components; NaN where an output is not finite."""
-    if outputs.dims != targets.dims:
-        raise must_be("targets", f"of dimensions {outputs.dims}", targets.dims)
-    error = ((outputs.astype(float) - targets) ** 2).mean(["sample", "output"], skipna=False)
-    return error.assign_attrs(long_name="reconstruction error", units="1")
-
-
 def _networks(records: xr.Dataset) -> xr.Dataset:
     outcome = on_grid(outcomes(records))
     loss = _on_grid(records, "loss")
     step = step_dimension(loss)
     outputs, targets = (_last(_on_grid(records, name)) for name in ("outputs", "targets"))
+    error = ((outputs.astype(float) - targets) ** 2).mean(["sample", "output"], skipna=False)
     return xr.Dataset(
         {
-            "error": reconstruction_error(outputs, targets),
+            "error": error.assign_attrs(long_name="reconstruction error", units="1"),
             "first_loss": loss.isel({step: 0}, drop=True),
             "last_loss": loss.isel({step: -1}, drop=True),
             "outcome": outcome["outcome"],
@@ -115,12 +115,11 @@ def _parts(
     rows = []
     for quantity, values in fluctuation.items():
         counted = analysis.participation(values, threshold, "part")
-        counts = analysis.binned(values).drop_vars(["lower", "upper"]).astype(float)
+        counts = analysis.binned(values).astype(float)
         known = counts.sum("bin") > 0
         theirs = published[quantity].reindex(shape=values["shape"], lr=values["lr"])
         neurons = counted["neurons"].where(counted["neurons"] > 0)
         row = {
-            "neurons": neurons,
             "inactive": counted["inactive"].where(neurons.notnull()),
             "moving": neurons - counted["inactive"],
             "share": counted["share"],
@@ -128,7 +127,6 @@ def _parts(
             "published": theirs.reindex(part=counts["part"]),
             "distance": total_variation(counts, theirs),
             "low": shares(counts).isel(bin=0, drop=True),
-            "published_low": shares(theirs).isel(bin=0, drop=True),
         }
         rows.append(xr.Dataset(row).drop_vars("steps_used", errors="ignore"))
     return xr.concat(

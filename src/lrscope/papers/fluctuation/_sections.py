@@ -1,18 +1,19 @@
 """What the report of the study shows. Seed 0 stands for the paper where one network must be chosen."""
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure as Drawing
 
-from lrscope import analysis, figures
+from lrscope import figures
 from lrscope.figures._style import sentence
 from lrscope.papers.fluctuation import _figures as own
-from lrscope.papers.fluctuation._definitions import STANDARD, name_of
+from lrscope.papers.fluctuation._definitions import QUANTITIES, STANDARD, name_of
 from lrscope.papers.fluctuation._options import Options
 from lrscope.papers.fluctuation._results import AXES
-from lrscope.papers.fluctuation._tables import QUANTITIES
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import rate
+from lrscope.studies._words import at_rates, counted, percent, rate, short
 
 FLUCTUATION = (
     "The fluctuation of a neuron is the spread of its spread: the variance over the recorded steps of the standard "
@@ -25,12 +26,92 @@ JUDGED = (
     "closest to the published tables of the other shapes, and the yardstick is the distance between the published "
     "tables of two shapes at the same rate and part: a reproduction with other random numbers should come that close."
 )
-BELOW = 120
-"""Values of the fluctuation at which the share of neurons below it is drawn."""
 COLUMNS = 400
 """Steps of an image at most."""
 SHOWN = ("weights", "activations")
 """Quantities whose histograms are on the page, for one shape; all others are drawn on request."""
+ENDED = {
+    "converged": "ended with a lower loss than at the start",
+    "not improved": "did not improve",
+    "diverged": "diverged",
+}
+
+
+def summary(results: xr.DataTree, options: Options) -> list[str]:
+    """Return the answer, one text a paragraph."""
+    sizes = array_of(results, "networks/error").sizes
+    trained = (
+        f"{counted(sizes['shape'] * sizes['lr'] * sizes['seed'], 'autoencoder')} learned "
+        f"{counted(sizes['shape'], 'shape')} at {counted(sizes['lr'], 'learning rate')} with "
+        f"{counted(sizes['seed'], 'seed')} for {counted(options.epochs, 'epoch')}. {_outcomes(results)}"
+    )
+    return [trained, _errors(results), *_movement(results, options), *_tables(results)]
+
+
+def _outcomes(results: xr.DataTree) -> str:
+    outcome = array_of(results, "networks/outcome").values.ravel().tolist()
+    counts = {words: outcome.count(name) for name, words in ENDED.items() if name in outcome}
+    if len(counts) == 1:
+        return f"{'All' if len(outcome) > 1 else 'It'} {next(iter(counts))}."
+    return "Of these, " + ", ".join(f"{count} {words}" for words, count in counts.items()) + "."
+
+
+def _errors(results: xr.DataTree) -> str:
+    """Return which rate reconstructs best; a rate at which a network diverged does not compete."""
+    error = array_of(results, "networks/error")
+    mean = error.mean(["shape", "seed"], skipna=False)
+    complete = mean.dropna("lr")
+    if not complete.size:
+        return "At every learning rate some network diverged, so none reconstructs best."
+    over = "On average over the shapes" if error.sizes["shape"] > 1 else "On this shape"
+    digits = partial(short, digits=2)
+    if complete.size == 1:
+        others = "; at every other rate a network diverged" if mean.size > 1 else ""
+        return f"{over} the mean squared error of the reconstruction is {at_rates(complete, digits)}{others}."
+    listed = f"(mean squared error {at_rates(mean, digits)})"
+    if float(complete.min()) == float(complete.max()):
+        return f"{over} all learning rates reconstruct equally well {listed}."
+    best = rate(float(complete.idxmin("lr")), mean["lr"].values)
+    return f"{over} a learning rate of {best} reconstructs best {listed}."
+
+
+def _movement(results: xr.DataTree, options: Options) -> list[str]:
+    """Return how many neurons take part, by quantity and by learning rate."""
+    share = array_of(results, "parts/share")
+    still = {name: float(share.sel(quantity=name).mean()) for name in QUANTITIES}
+    if not any(map(np.isfinite, still.values())):
+        return ["No network came far enough to tell which neurons move: that takes two recorded steps."]
+    listed = ", ".join(f"{percent(value)} by their {name.replace('_', ' ')}" for name, value in still.items())
+    lead = "Most neurons barely move" if min(still.values()) > 0.5 else "Not every neuron takes part"
+    below = f"below {options.threshold:g} of the largest in their part"
+    moving = 1 - share.mean(["shape", "part", "seed"])
+    words = [f"by their {name}, {at_rates(moving.sel(quantity=name), percent)}" for name in ("weights", "activations")]
+    over = ", on average over the shapes" if share.sizes["shape"] > 1 else ""
+    return [
+        f"{lead}: the fluctuation lies {below} for {listed}.",
+        f"Neurons that take part{over}: {'; '.join(words)}.",
+    ]
+
+
+def _tables(results: xr.DataTree) -> list[str]:
+    """Return how the published tables compare, with definitions that they did not choose."""
+    validated = array_of(results, "definitions/validated").mean(["shape", "seed"])
+    yardstick = array_of(results, "definitions/yardstick").mean("shape")
+    if not bool((validated.notnull() & yardstick.notnull()).any()):
+        return []
+    close = [name.replace("_", " ") for name in QUANTITIES if _value(validated, name) <= _value(yardstick, name)]
+    far = [name.replace("_", " ") for name in QUANTITIES if _value(validated, name) > _value(yardstick, name)]
+    lead = "Each shape judged with the definition of fluctuation that fits the other shapes best, our tables of "
+    words = []
+    if close:
+        words.append(f"{lead}{' and '.join(close)} are as close to the published ones as those of two shapes are")
+    if far:
+        words.append(f"{'those of ' if close else lead}{' and '.join(far)} are not")
+    return ["; ".join(words) + "."]
+
+
+def _value(array: xr.DataArray, quantity: str) -> float:
+    return float(array.sel(quantity=quantity))
 
 
 def sections(results: xr.DataTree, options: Options) -> list[Section]:
@@ -44,11 +125,11 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     return [
         Section("Reconstructions", "", [RECONSTRUCTIONS]),
         Section("Taking part", "", [_inactive(results, options), PARTICIPATION]),
-        Section("Fluctuations", FLUCTUATION.format(count=count), [_below(first, options), *shown]),
+        Section("Fluctuations", FLUCTUATION.format(count=count), shown),
         Section(
             "Against the published tables",
             JUDGED if compared else "",
-            [AGAINST, DISTANCES, DEFINITIONS, COUNTS] if compared else [COUNTS],
+            [DISTANCES, DEFINITIONS, COUNTS] if compared else [COUNTS],
         ),
         Section("Life of the neurons", "", [_dead(results), _activity(results)]),
         Section("Training", "", [_loss(results), NETWORKS]),
@@ -94,45 +175,15 @@ def _inactive(results: xr.DataTree, options: Options) -> Figure:
     return Figure("inactive", "Inactive neurons", f"{caption}{_repetitions(results)}.", draw)
 
 
-def _below(shape: str, options: Options) -> Figure:
-    """Return which share of the neurons fluctuates less than a value: one line is a whole histogram."""
-
-    def draw(results: xr.DataTree) -> Drawing:
-        at = xr.DataArray(np.logspace(-4, 0, BELOW), dims="limit", name="limit")
-        rows = []
-        for quantity in QUANTITIES:
-            values = array_of(results, f"neurons/{quantity}/fluctuation").sel(shape=shape).isel(seed=0)
-            below = [_share_below(values, part, at) for part in ("encoder", "decoder")]
-            rows.append(xr.concat(below, xr.DataArray(["encoder", "decoder"], dims="part", name="part")))
-        names = xr.DataArray(list(map(_words, QUANTITIES)), dims="quantity", name="quantity")
-        share = xr.concat(rows, names).assign_attrs(long_name="share of neurons below", units="1")
-        share["limit"].attrs = {"long_name": "normalised fluctuation", "scale": "log"}
-        drawing = figures.panels(share, x="limit", col=("part", "quantity"), mark="steps")
-        return own.lines_at(drawing, options.threshold, *analysis.EDGES[1:-1])
-
-    caption = (
-        f"Share of the neurons whose normalised fluctuation lies below the value on the horizontal axis ({shape}); "
-        f"dashed: the threshold {options.threshold:g} below which a neuron counts as inactive, and the edges of the "
-        "paper's bins, 0.3 and 0.7. The higher a line, the fewer neurons take part."
-    )
-    return Figure(f"fluctuation_{shape}", f"How much the neurons fluctuate, {shape}", caption, draw)
-
-
-def _share_below(values: xr.DataArray, part: str, at: xr.DataArray) -> xr.DataArray:
-    inside = values.isel(neuron=np.flatnonzero(values["part"].values == part)).drop_vars(["steps_used"])
-    return (inside < at).where(inside.notnull()).mean("neuron").assign_coords(limit=at)
-
-
 def _histogram(shape: str, quantity: str, appendix: bool) -> Figure:
     """Return histograms with tables as in the paper (figures 4 to 8, and 12 to 64)."""
 
     def draw(results: xr.DataTree) -> Drawing:
         here = {"shape": shape, "quantity": quantity}
-        return own.histograms(
+        return figures.fluctuation_histogram(
             array_of(results, f"neurons/{quantity}/fluctuation").sel(shape=shape).isel(seed=0),
             array_of(results, "parts/counts").sel(here).isel(seed=0),
             array_of(results, "parts/published").sel(here),
-            np.array(analysis.EDGES),
             f"{shape}: {_words(quantity)}",
         )
 
@@ -141,22 +192,11 @@ def _histogram(shape: str, quantity: str, appendix: bool) -> Figure:
     return Figure(f"fluctuation_{quantity}_{shape}", title, caption, draw, appendix)
 
 
-def _against(results: xr.DataTree) -> Drawing:
-    return own.against_published(array_of(results, "parts/low"), array_of(results, "parts/published_low"))
-
-
-AGAINST = Figure(
-    "against_published",
-    "Measured against published",
-    "Share of the neurons in the lowest bin (0 to 0.3) of every table, a point for each shape: measured against "
-    "published. On the diagonal both are equal.",
-    _against,
-)
 DISTANCES = Figure(
     "definitions",
     "How other definitions fare",
-    "Distance of every definition of fluctuation to the published tables, mean over shapes, rates, parts and seeds "
-    "(logarithmic). The line is the distance between the published tables of two shapes.",
+    "Distance of every definition of fluctuation (grey) to the published tables, mean over shapes, rates, parts and "
+    "seeds (logarithmic). The line is the distance between the published tables of two shapes.",
     lambda results: own.distances(
         array_of(results, "definitions/distance").mean(["shape", "seed"], keep_attrs=True),
         name_of(STANDARD),
