@@ -17,7 +17,7 @@ import torch
 from lrscope.optim import hyperparameters, is_controller
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import BlockBuffer, Measured
-from lrscope.training._ensemble import Ensemble, Expected, MemberParams, StepKind, StepSpec
+from lrscope.training._ensemble import Ensemble, Expected, Graphs, MemberParams, StepKind, StepSpec
 from lrscope.training._experiment import Experiment
 from lrscope.training._plan import (
     Orders,
@@ -132,6 +132,19 @@ class Chunks:
         batch_size = self.experiment.batch_size or members.samples
         return Orders(members.columns["order_seed"], members.samples, batch_size, table.per_epoch)
 
+    def trace(self) -> Graphs:
+        """Trace every kind of step that the members will take, and return all that is traced."""
+        sizes: set[tuple[int, tuple[torch.Size, ...]]] = set()
+        for number, members in enumerate(self.members):
+            if (size := (len(members), members.data.shapes())) in sizes:
+                continue
+            sizes.add(size)
+            ensemble, state, first = self.ensemble(number), self.initial_state(number), self.orders(number).at(0)
+            for due, samples in self.tables[number].kinds():
+                order = first[:, :samples].to(self._device) if self.experiment.batch_size else None
+                ensemble.trace(state, due if self._recorded else (), order)
+        return self._prepared.graphs
+
     def steps(self, number: int, state: State, start: int) -> Iterator[tuple[int, tuple[int, ...], State, Values]]:
         """Train a chunk to its end; this is the only training loop.
 
@@ -207,12 +220,22 @@ class Chunks:
 
 @dataclass(frozen=True)
 class Cut:
-    """What makes the same chunks in every process."""
+    """What makes the same chunks in every process.
+
+    Attributes
+    ----------
+    experiment, graphs : pickled; steps that are traced already, if any
+    """
 
     experiment: bytes
     device: str
     chunk_size: int
     at_least: int
+    graphs: bytes = b""
+
+
+def ready() -> None:
+    """Do nothing: a worker that is asked to has imported PyTorch and this file."""
 
 
 def advanced(cut: Cut, number: int, state: Arrays | None, start: int, seconds: float, nbytes: int) -> Piece:
@@ -237,4 +260,7 @@ def _chunks_of(cut: Cut) -> Chunks:
     """Return the chunks, made once in a process, with everything that they have traced."""
     experiment: Experiment = pickle.loads(cut.experiment)
     device = torch.device(cut.device)
-    return Chunks(experiment, device, cut.chunk_size, cut.at_least, Prepared(experiment, device))
+    prepared = Prepared(experiment, device)
+    if cut.graphs:
+        prepared.graphs.add(pickle.loads(cut.graphs))
+    return Chunks(experiment, device, cut.chunk_size, cut.at_least, prepared)

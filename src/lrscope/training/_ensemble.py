@@ -1,7 +1,7 @@
 """Many networks as one: the only place where members are a dimension of tensors.
 
-A step of one network is a pure function, lifted over the members with `torch.func.vmap` and traced once into a graph
-of tensor operations, which may be compiled.
+A step of one network is a pure function, lifted over the members with `torch.func.vmap`. A step that is taken often
+is traced once into a graph of tensor operations, which may be compiled.
 """
 
 import dataclasses
@@ -14,15 +14,14 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from lrscope.errors import InputError
 from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
 from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
 from lrscope.training._activations import Tree
 from lrscope.training._compile import compile_step, pays
-from lrscope.training._graph import Traced, drop_idle, leaves
+from lrscope.training._graph import Traced, leaves, simplified
 from lrscope.training._images import channels_last
-from lrscope.training._network import Batch, Network, StepOutput, in_words
+from lrscope.training._network import Batch, Network, StepOutput, lifting_errors
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
 from lrscope.training._state import State, Values, clone_leaves, ordered
@@ -31,6 +30,9 @@ Step = Callable[..., tuple[State, Values]]
 StepKind = tuple[tuple[int, ...], int]
 """Numbers of the probes that are due at a step, and samples of its batch: steps of one kind share a graph."""
 
+TRACED_FROM = 80
+"""A step that is taken so often is traced. Tracing takes the time that 50 to 110 calls of the graph save, for the
+steps of the studies, whatever they measure."""
 _TRACING = threading.Lock()
 """PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
 
@@ -44,12 +46,16 @@ class Graphs:
         """Whether to try `torch.compile`; false after the first refusal, so that there is one warning."""
 
     def get(self, key: object, trace: Callable[[], Traced]) -> Traced:
-        """Return the step of a key, traced if it is the first."""
+        """Return the step of a key; it is traced unless it is there."""
         if key not in self._traced:
             with _TRACING:
                 if key not in self._traced:
                     self._traced[key] = trace()
         return self._traced[key]
+
+    def add(self, other: "Graphs") -> None:
+        """Add the steps that were traced elsewhere."""
+        self._traced |= other._traced
 
     def __iter__(self) -> Iterator[Traced]:
         return iter(self._traced.values())
@@ -113,9 +119,6 @@ class Expected:
     bytes_each: int
 
 
-NO_STEPS = Expected({}, 0)
-
-
 class Ensemble:
     """The members that are trained together: one network, many parameter vectors.
 
@@ -126,8 +129,8 @@ class Ensemble:
     data : the whole data set, (sample, ...) if shared by all members, (member, sample, ...) if each has its own
     shared : whether all members train on the same samples
     graphs : of ensembles of the same network and spec; those traced here are added
-    steps : how many steps of each kind will be taken with these graphs, and the bytes that a member needs for one;
-        steps that are not named are never compiled
+    expected : how many steps of each kind will be taken with these graphs, and the bytes that a member needs for one;
+        steps that are not named are never traced
     """
 
     def __init__(
@@ -138,7 +141,7 @@ class Ensemble:
         data: Tensors,
         shared: bool,
         graphs: Graphs,
-        steps: Expected = NO_STEPS,
+        expected: Expected,
     ) -> None:
         self._network = network
         self._spec = spec
@@ -149,8 +152,8 @@ class Ensemble:
         tensors = [*self._data.values(), *self._validation.values()]
         self._kind = len(params.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in tensors)
         self._graphs = graphs
-        self._expected = steps
-        self._decided: set[StepKind] = set()
+        self._expected = expected
+        self._runs: dict[StepKind, Step] = {}
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
@@ -183,13 +186,18 @@ class Ensemble:
         batch, batch_dim = self._batch(order)
         arguments = self._arguments(state, step, factor, batch)
         kind = due, batch["inputs"].shape[0 if batch_dim is None else 1]
-        run = self._graphs.get((self._kind, kind, batch_dim), lambda: self._traced_step(due, batch_dim, arguments))
-        if kind not in self._decided:
-            self._decided.add(kind)
-            self._compile_if_it_pays(run, kind, arguments)
+        if kind not in self._runs:
+            self._runs[kind] = self._run(kind, batch_dim, arguments)
         with torch.no_grad():
-            after: tuple[State, Values] = run(*arguments)
+            after: tuple[State, Values] = self._runs[kind](*arguments)
         return after
+
+    def trace(self, state: State, due: tuple[int, ...], order: Tensor | None) -> None:
+        """Trace the step that these arguments of `step` need, unless that is done or does not pay."""
+        batch, batch_dim = self._batch(order)
+        kind = due, batch["inputs"].shape[0 if batch_dim is None else 1]
+        if self._expected.steps.get(kind, 0) >= TRACED_FROM:
+            self._traced_step(kind, batch_dim, self._arguments(state, 0, 1.0, batch))
 
     def evaluated(self, state: State) -> Values:
         """Return the outputs of the networks of a state in evaluation mode.
@@ -229,6 +237,17 @@ class Ensemble:
         rows = order if self._data_dim is None else (torch.arange(len(order), device=order.device)[:, None], order)
         return {name: tensor[rows] for name, tensor in self._data.items()}, 0
 
+    def _run(self, kind: StepKind, batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
+        """Return what takes a step of some kind: the function, its graph, or what the graph was compiled to."""
+        steps = self._expected.steps.get(kind, 0)
+        if steps < TRACED_FROM:
+            return self._lifted(kind[0], batch_dim)
+        step, members = self._traced_step(kind, batch_dim, arguments), len(self._params.noise_seed)
+        if not step.compiled and self._graphs.compile and pays(step, steps, members, self._expected.bytes_each):
+            # Compiled for a state without shared memory, the rule; if entries share some, it is compiled again.
+            self._graphs.compile = compile_step(step, leaves((clone_leaves(arguments[0]), *arguments[1:])))
+        return step
+
     def _lifted(self, due: tuple[int, ...], batch_dim: int | None) -> Step:
         def one(
             state: State, numbers: Tree, index: tuple[Tensor, ...], batch: Tree, data: Tree, validation: Tree
@@ -238,29 +257,18 @@ class Ensemble:
 
         return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
 
-    def _traced_step(self, due: tuple[int, ...], batch_dim: int | None, arguments: tuple[Any, ...]) -> Traced:
-        # Where two entries of the state are one tensor, a trace would take them for one for all time.
-        arguments = (clone_leaves(arguments[0]), *arguments[1:])
-        return self._traced(self._lifted(due, batch_dim), arguments)
+    def _traced_step(self, kind: StepKind, batch_dim: int | None, arguments: tuple[Any, ...]) -> Traced:
+        def trace() -> Traced:
+            # Where two entries of the state are one tensor, a trace would take them for one for all time.
+            return self._traced(self._lifted(kind[0], batch_dim), (clone_leaves(arguments[0]), *arguments[1:]))
 
-    def _compile_if_it_pays(self, step: Traced, kind: StepKind, arguments: tuple[Any, ...]) -> None:
-        members, steps = len(self._params.noise_seed), self._expected.steps.get(kind, 0)
-        if step.compiled or not self._graphs.compile or not pays(step, steps, members, self._expected.bytes_each):
-            return
-        # Compiled for a state without shared memory, which is the rule; if entries share some, it is compiled again.
-        self._graphs.compile = compile_step(step, leaves((clone_leaves(arguments[0]), *arguments[1:])))
+        return self._graphs.get((self._kind, kind, batch_dim), trace)
 
     def _traced(self, lifted: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
-        try:
+        with lifting_errors():
             traced = Traced(lifted, arguments)
-        except InputError:
-            raise
-        except (RuntimeError, ValueError, TypeError) as error:
-            remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
-            raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
         if self._params.noise_seed.device.type == "cpu":
-            traced.run = traced.graph = channels_last(traced.graph, leaves(arguments))
-            drop_idle(traced.graph)
+            traced.run = traced.graph = simplified(channels_last(traced.graph, leaves(arguments)))
         return traced
 
     def _step_of_one(

@@ -5,11 +5,12 @@ operations that change nothing and results that nothing reads; both are removed.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Node
+from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 _ATEN = torch.ops.aten
@@ -27,7 +28,7 @@ class Traced:
     Attributes
     ----------
     graph : from flat arguments to flat results
-    form : a tree like the results
+    form : a tree like the results, of empty tensors
     run : what is called: the graph, or a faster function that computes the same
     """
 
@@ -38,9 +39,8 @@ class Traced:
             results.append(function(*filled(arguments, iter(tensors))))
             return tuple(leaves(results[-1]))
 
-        self.graph: GraphModule = make_fx(flat)(*leaves(arguments))
-        self.form = results[-1]
-        drop_idle(self.graph)
+        self.graph = simplified(make_fx(flat)(*leaves(arguments)))
+        self.form = filled(results[-1], repeat(torch.empty(0)))
         self.run: Callable[..., Any] = self.graph
 
     @property
@@ -73,14 +73,16 @@ def filled(form: Any, tensors: Iterator[Tensor]) -> Any:
     return tuple(filled(child, tensors) for child in form)
 
 
-def drop_idle(module: GraphModule) -> None:
-    """Remove operations that change nothing, and those whose results nothing reads."""
-    for node in module.graph.nodes:
+def simplified(module: GraphModule) -> GraphModule:
+    """Return a graph without operations that change nothing, and without those whose results nothing reads."""
+    graph = Graph()  # not a copy of the graph, which would have the tracer of `make_fx`, and so could not be unpickled
+    graph.output(graph.graph_copy(module.graph, {}))
+    for node in graph.nodes:
         same = _unchanged(node)
         if same is not None:
             node.replace_all_uses_with(same)
-    module.graph.eliminate_dead_code()
-    module.recompile()
+    graph.eliminate_dead_code()
+    return GraphModule(module, graph)
 
 
 def _unchanged(node: Node) -> Node | None:

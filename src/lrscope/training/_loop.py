@@ -15,7 +15,7 @@ from lrscope import records
 from lrscope.engines import Engine, InProcess
 from lrscope.errors import must_be
 from lrscope.training._blocks import Measured
-from lrscope.training._chunks import Chunks, Cut, Piece, advanced
+from lrscope.training._chunks import Chunks, Cut, Piece, advanced, ready
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._plan import fitting
 from lrscope.training._prepared import Prepared
@@ -184,6 +184,10 @@ class Stream(Iterator[xr.Dataset]):
 
     def _by_workers(self, engine: Engine) -> Iterator[xr.Dataset]:
         waiting = deque(self._unfinished())
+        for _ in range(self._workers):
+            engine.submit(ready)  # while they start, this process traces
+        if self._cut.device == self._device.type:
+            self._cut = replace(self._cut, graphs=cloudpickle.dumps(self._chunks.trace()))
         running: dict[Future[Piece], int] = {}
 
         def begin(number: int) -> None:

@@ -1,12 +1,13 @@
 """One network as pure functions of its parameter vector: loss, gradient, outputs of its layers."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, grad_and_value, jacrev, vjp
+from torch.func import functional_call, grad, grad_and_value, jacrev, vjp, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
@@ -113,7 +114,8 @@ class Network:
 
     Raises
     ------
-    InputError : the module does not accept the inputs, or its outputs do not fit the targets.
+    InputError : the module does not accept the inputs, its outputs do not fit the targets, or it cannot be trained as
+        many, under `torch.func.vmap`.
     """
 
     def __init__(self, module: nn.Module, loss: Loss, example: Batch) -> None:
@@ -123,6 +125,7 @@ class Network:
         self._evaluated_at_once = max(len(example.inputs), EVALUATED)
         self.layout = Layout.of(trained_parameters(module))
         self.structure = self._explored(example)
+        self._check_lifted(module, example)
 
     def evaluate(self, parameters: Tensor, buffers: Tree, inputs: Tensor) -> Tensor:
         """Return the outputs (sample, ...) in evaluation mode, of so many samples at a time that they fit."""
@@ -216,6 +219,18 @@ class Network:
         sizes = [tensor[0].numel() for tensor in (outputs, example.targets)]
         return structure_of(self._evaluating, layers, *sizes)
 
+    def _check_lifted(self, module: nn.Module, example: Batch) -> None:
+        """Make sure that a step can be taken of many at once, whichever of their tensors they share."""
+
+        def loss(parameters: Tensor, buffers: Tree, inputs: Tensor, targets: Tensor) -> Tensor:
+            key = torch.zeros((), dtype=torch.int64, device=inputs.device)
+            return self.forward_backward(parameters, buffers, Batch(inputs, targets), key, frozenset()).loss
+
+        parameters, buffers = initial_tree(module)
+        one = {name: buffer[None] for name, buffer in buffers.items()}
+        with lifting_errors():
+            vmap(loss)(parameters[None], one, example.inputs[None], example.targets[None])
+
     def _check_outputs(self, outputs: object, example: Batch) -> None:
         if not isinstance(outputs, Tensor):
             raise must_be("the model's output", "one tensor", type(outputs).__name__, "Wrap the model and choose one.")
@@ -225,6 +240,18 @@ class Network:
             flat = tuple(outputs.shape) == (*example.targets.shape, 1)
             remedy = "Give targets as (sample, 1), or leave the last dimension of the output out." if flat else ""
             raise must_be("the model's output for a sample", "of the shape of the target", got, remedy)
+
+
+@contextmanager
+def lifting_errors() -> Iterator[None]:
+    """Say of a model that cannot be trained as many why it cannot."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _REFUSALS as error:
+        remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
+        raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
 
 
 def in_words(error: Exception) -> str:
