@@ -115,8 +115,10 @@ def test_compiled_steps_give_the_records_of_uncompiled_ones(name):
         pytest.skip("there is no C++ compiler")
     expected, uncompiled, last = trained(EXPERIMENTS[name]())
     found, compiled, state = trained_compiled(EXPERIMENTS[name]())
-    assert uncompiled and not any(uncompiled)
-    assert compiled and all(compiled)
+    assert uncompiled
+    assert not any(uncompiled)
+    assert compiled
+    assert all(compiled)
     same(found, expected)
     for key, array in last.items():
         np.testing.assert_allclose(state[key], array, rtol=1e-9, atol=1e-12, err_msg=key)
