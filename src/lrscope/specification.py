@@ -39,7 +39,10 @@ def specification(cls: type[T]) -> type[T]:
 _ALLOWED = {
     "bool_parsing": "a valid boolean",
     "bool_type": "a valid boolean",
+    "byte_size": "a size such as '200 MB' or '1.5 GiB'",
+    "byte_size_unit": "a size such as '200 MB' or '1.5 GiB'",
     "callable_type": "callable",
+    "dict_type": "names with values",
     "finite_number": "a finite number",
     "float_parsing": "a valid number",
     "float_type": "a valid number",

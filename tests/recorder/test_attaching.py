@@ -14,17 +14,10 @@ from lrscope.analysis import by_neuron, fluctuation, layer_norms, participation
 from lrscope.errors import InputError
 from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, Weights, every, structure_of
 from lrscope.recorder import Recorder
-from lrscope.recorder._attaching import (
-    checked_optimizer,
-    filter_probes,
-    number,
-    observed_probes,
-    scalar,
-    sweep_of,
-    unwrapped,
-)
-from lrscope.recorder._choice import chosen
-from lrscope.recorder._options import settings_of
+from lrscope.recorder._attaching import checked_optimizer, sweep_of, unwrapped
+from lrscope.recorder._numbers import number, scalar
+from lrscope.recorder._options import Settings
+from lrscope.recorder._probes import chosen, expected, observed, possible
 from lrscope.records import on_grid
 from lrscope.store import open_records
 from lrscope.studies import write_report
@@ -56,14 +49,14 @@ def test_complex_parameters_are_refused_unless_they_are_frozen():
 def test_layers_whose_names_become_the_same_are_refused():
     model = nn.ModuleDict({"a": nn.ModuleDict({"b": nn.Linear(2, 2)}), "a_b": nn.Linear(2, 2)})
     with pytest.raises(InputError, match=r"^layers 'a.b' and 'a_b' have the same name in a file"):
-        unwrapped(model)
+        expected(model)
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules")
 def test_of_a_model_that_the_first_pass_completes_nothing_is_said_before():
     model = nn.Sequential(nn.LazyLinear(4), nn.ReLU())
     assert unwrapped(model) is model
-    assert filter_probes([Weights(include=("0",))], model, ()) == (Weights(include=("0",)),)
+    assert possible([Weights(include=("0",))], model) == (Weights(include=("0",)),)
 
 
 def test_an_optimiser_without_rates_is_refused():
@@ -78,8 +71,8 @@ def test_an_optimiser_without_rates_is_refused():
 
 
 def fitted(*patterns, probes=None, model=None):
-    settings = settings_of({"include": patterns})
-    found = filter_probes(chosen(probes, Loss().when, settings), model or small(), settings.include)
+    settings = Settings(include=patterns)
+    found = possible(chosen(probes, Loss().when, settings), model or small())
     return {type(probe).__name__: probe.include for probe in found if hasattr(probe, "include")}
 
 
@@ -133,11 +126,11 @@ def left(*patterns, probes=None, lost=None):
     """Return the patterns of each probe behind the first pass, in which all but `never` was heard."""
     model = Uncalled()
     outputs = dict.fromkeys(("first", "relu", "first:2", "relu:2"), torch.zeros(5, 3))
-    settings = settings_of({"include": patterns})
-    fitted = filter_probes(chosen(probes, Loss().when, settings), model, settings.include)
+    settings = Settings(include=patterns)
+    fitted = possible(chosen(probes, Loss().when, settings), model)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        found = observed_probes(fitted, model, structure_of(model, outputs))
+        found = observed(fitted, structure_of(model, outputs))
     assert [str(one.message).partition(":")[0].partition("patterns ")[2] for one in told] == ([lost] if lost else [])
     for probe in found:
         probe.labels(structure_of(model, outputs))
@@ -159,29 +152,26 @@ def test_a_number_of_a_call_that_was_not_made_is_named():
     model = Uncalled()
     structure = structure_of(model, {"relu": torch.zeros(5, 3)})
     with pytest.warns(RuntimeWarning, match=r"nothing for the patterns relu:3 \(Activations\)"):
-        observed_probes([Activations(include=("relu:3",))], model, structure)
+        observed([Activations(include=("relu:3",))], structure)
 
 
 def test_where_nothing_was_heard_the_patterns_of_outputs_are_left_out():
     model = small()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = observed_probes([Loss(), Activations(include=("1",))], model, structure_of(model, {}))
+    with pytest.warns(RuntimeWarning, match="no layer was observed"):
+        found = observed([Loss(), Activations(include=("1",))], structure_of(model, {}))
     assert found == (Loss(),)
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules")
 def test_of_a_model_that_the_first_pass_completed_patterns_are_checked_then():
     model = nn.Sequential(nn.LazyLinear(4), nn.ReLU())
-    settings = settings_of({"include": ("0", "1")})
-    probes = filter_probes(chosen(None, Loss().when, settings), model, settings.include)
+    settings = Settings(include=("0", "1"))
+    probes = possible(chosen(None, Loss().when, settings), model)
     structure = structure_of(model, {"0": model(torch.ones(5, 3)), "1": torch.ones(5, 4)})
-    found = {
-        type(one).__name__: one.include for one in observed_probes(probes, model, structure) if hasattr(one, "include")
-    }
+    found = {type(one).__name__: one.include for one in observed(probes, structure) if hasattr(one, "include")}
     assert found == {"Weights": ("0",), "Biases": ("0",), "Gradients": ("0",), "Activations": ("0", "1")}
-    with pytest.raises(InputError, match=r"^include must be one of 0, 1; got '2'"):
-        observed_probes([Weights(include=("2",))], model, structure)
+    with pytest.warns(RuntimeWarning, match=r"nothing for the patterns 2 \(Weights\)"):
+        assert observed([Weights(include=("2",))], structure) == ()
 
 
 def test_computed_weights_have_no_layer_of_their_own():
@@ -238,7 +228,7 @@ def axes(*rates, labels=None, scheduled=None):
     optimizer = torch.optim.SGD(groups, lr=7.0)
     if scheduled is not None:
         torch.optim.lr_scheduler.LambdaLR(optimizer, scheduled)
-    return sweep_of(optimizer, settings_of({"labels": labels or {}})).axes
+    return sweep_of(optimizer, Settings(labels=labels or {})).axes
 
 
 def test_the_rate_is_that_of_the_first_group_that_has_one():
@@ -256,7 +246,7 @@ def test_a_rate_below_zero_is_refused():
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
     optimizer.param_groups[0]["lr"] = -0.1
     with pytest.raises(InputError, match=r"^lr must be a positive finite number; got -0.1"):
-        sweep_of(optimizer, settings_of({}))
+        sweep_of(optimizer, Settings())
 
 
 def warmed_up(path, **options):

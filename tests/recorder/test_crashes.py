@@ -23,7 +23,7 @@ import lrscope.store._rawfile
 from lrscope.errors import InputError
 from lrscope.probes import Every, Probe, every
 from lrscope.recorder import Recorder, _buffer
-from lrscope.recorder._choice import DEFAULT
+from lrscope.recorder._probes import DEFAULT
 from lrscope.records import Variable
 from lrscope.specification import specification
 from lrscope.store import Writer, open_records

@@ -1,4 +1,4 @@
-"""How often to record so that a budget of time and of bytes is kept, in a training whose length nobody knows.
+"""What recording costs, and how often to record so that a budget is kept in a training whose length nobody knows.
 
 What is thinned is the cadence: of the steps that are due, every first, second, fourth, ... is recorded. Bytes are
 given out like this: half of them at the full cadence, half of what is left until the training is twice as long, half of
@@ -7,7 +7,11 @@ training's length has its records.
 """
 
 import math
+import time
 from dataclasses import dataclass
+
+from lrscope.recorder._file import RecordsFile
+from lrscope.recorder._options import Settings
 
 WARM_UP = 8
 """Records whose cost is remembered: the dearest of them is left out as a hiccup."""
@@ -73,11 +77,6 @@ class Budget:
         self.factor = 1
         self.thinned: list[tuple[int, int]] = []
 
-    @property
-    def limited(self) -> bool:
-        """Whether there is a budget at all."""
-        return self._share is not None or self._size is not None
-
     def allows(self, spent: float, elapsed: float, used: int, record: int, *, coming: int = 0) -> bool:
         """Return whether another record may be made now.
 
@@ -140,3 +139,73 @@ def _usual(costs: list[float]) -> float | None:
 def _factor_of_phase(phase: int) -> int:
     """Return 1, 2, 8, 32, ...: half the bytes of the phase before, in twice its steps."""
     return 1 if phase == 0 else 2 * 4 ** (phase - 1)
+
+
+class Accounting:
+    """Seconds and steps of a Recorder.
+
+    Attributes
+    ----------
+    updates : of the training, those before a resume included
+    recorded, skipped : of `Cost`, so far
+    futile : calls of ``step`` without an update since the last update
+    spent : seconds in which the loop was held up
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._budget = Budget(settings.time_budget, settings.size_budget)
+        self.limited = settings.time_budget is not None or settings.size_budget is not None
+        self.updates = self._first = settings.first_step
+        self.recorded = self.skipped = self.futile = 0
+        self.spent = self._spent_before = 0.0
+        self._began: float | None = None
+        self._ended = 0.0
+
+    @property
+    def factor(self) -> int:
+        """Of the steps that are due, each so-many-th is recorded."""
+        return self._budget.factor
+
+    def begin(self, now: float) -> None:
+        """Note when the loop began."""
+        if self._began is None:
+            self._began = now
+
+    def update(self) -> None:
+        """Count an update."""
+        self.updates, self.futile = self.updates + 1, 0
+        self._ended = time.perf_counter()
+
+    def skip(self) -> None:
+        """Count a call without an update."""
+        self.skipped, self.futile = self.skipped + 1, self.futile + 1
+
+    def elapsed(self, now: float) -> float:
+        """Return the seconds of the loop."""
+        return 0.0 if self._began is None else now - self._began
+
+    def record(self, step: int, spent: float, file: RecordsFile) -> None:
+        """Give the budget what the record of a step has cost; `spent` is all that was spent until now."""
+        self.recorded += 1
+        if self.limited:
+            loop = self.elapsed(time.perf_counter()) - spent
+            self._budget.note(step, spent - self._spent_before, loop / (step + 1 - self._first), file.used)
+        self._spent_before = spent
+
+    def allows(self, record: int, file: RecordsFile, *, coming: int) -> bool:
+        """Return whether a record of so many bytes may be made, when so many are allowed and not made yet."""
+        spent, elapsed = self.spent + file.seconds, self.elapsed(time.perf_counter())
+        return self._budget.allows(spent, elapsed, file.used, 3 * record, coming=coming)
+
+    def cost(self, file: RecordsFile | None, *, std: bool) -> Cost:
+        """Return what recording has cost so far."""
+        return Cost(
+            seconds=self.spent + (file.seconds if file else 0.0),
+            loop_seconds=max(0.0, self.elapsed(self._ended)),
+            bytes=file.used if file else 0,
+            steps=self.updates - self._first,
+            recorded=self.recorded,
+            skipped=self.skipped,
+            thinned=tuple(self._budget.thinned),
+            std=std,
+        )

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lrscope.probes import layers_of, output_of
-from lrscope.recorder import _messages
 from lrscope.recorder._measuring import Activity
+from lrscope.recorder._warning import warn
 
 
 class ActivationHooks:
@@ -74,8 +74,10 @@ class ActivationHooks:
         for path in unobservable:
             del self._layers[path]
         if unobservable:
-            layers = ", ".join(unobservable)
-            _messages.warn(_messages.UNOBSERVABLE.format(layers))
+            warn(
+                f"layers {', '.join(unobservable)} take no hooks (they are ScriptModules): their activations are not "
+                "recorded. Make the Recorder with the module from before torch.jit.script to have them."
+            )
         else:
             self._handles.append(self._model.register_forward_pre_hook(Hook(self._on_start)))
 

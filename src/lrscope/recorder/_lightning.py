@@ -11,7 +11,7 @@ from torch import Tensor
 from lrscope.errors import must_be
 from lrscope.probes import Every, Probe
 from lrscope.recorder._budget import Cost
-from lrscope.recorder._options import Options, settings_of
+from lrscope.recorder._options import Options, Settings
 from lrscope.recorder._recorder import Recorder
 
 _SECOND = "Make a new one for it, with another path: a file has the steps of one training."
@@ -57,7 +57,7 @@ class LightningRecorder(Callback):
         **options: Unpack[Options],
     ) -> None:
         super().__init__()
-        settings_of(options)
+        Settings(**options)
         self._path, self._probes, self._when, self._options = path, probes, when, options
         self._metrics = {"val_loss": "val_loss", "val_acc": "val_accuracy"} if metrics is None else metrics
         self._recorder: Recorder | None = None

@@ -1,8 +1,12 @@
 """Which variables a Recorder writes: those of the probes, the seconds, further learning rates, the user's numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from lrscope.errors import InputError, must_be
 from lrscope.recorder._buffer import BlockBuffer, Column, Values
@@ -43,7 +47,7 @@ class Numbers:
                 dtype = torch.empty(0, dtype=value.dtype).numpy().dtype
                 self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape), measured=True))
         for axis in self._axes:
-            if axis in {*self._buffer.columns, MEMBER, STEP, DIVERGED_AT}:
+            if not self._is_free(axis):
                 raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")
         for label in _SECONDS:
             self._buffer.expect(Column(STEP, label))
@@ -55,38 +59,38 @@ class Numbers:
 
     def rates(self, rates: Sequence[float], due: frozenset[str]) -> Values:
         """Return the learning rates of the second group on; of those that were added later each has its own steps."""
-        if "learning_rate" not in self._buffer.columns:
-            return {}
-        dim = self._buffer.columns["learning_rate"].dim
+        column = self._buffer.columns.get("learning_rate")
         values: Values = {}
-        if dim in due:
+        if column is not None and column.dim in due:
             for group, rate in enumerate(rates[1:], 1):
                 label = _rate(group)
-                place = dim if group < self._rates else self._own_dim(label)
-                values.setdefault(place, {})[label.name] = rate
+                dim = column.dim if group < self._rates else self._own_dim(label)
+                values.setdefault(dim, {})[label.name] = rate
         return values
 
-    def of_step(self, numbers: Mapping[str, float], due: frozenset[str]) -> Values:
+    def of_step(self, numbers: Mapping[str, Any], due: frozenset[str]) -> Values:
         """Return the numbers given with a step.
 
         Those of the first call belong to the cadence of the loss; others are recorded whenever they are given.
         """
+        given = {name: number(name, value) for name, value in numbers.items()}
         if self._of_steps is None:
-            self._of_steps = {name for name in numbers if not name.startswith(_ANY_TIME)}
+            self._of_steps = {name for name in given if not name.startswith(_ANY_TIME)}
             for name in sorted(self._of_steps):
                 self._check_free(name)
-                self._buffer.expect(Column(STEP, _number(name)))
+                self._buffer.expect(Column(STEP, _variable(name)))
         values: Values = {}
-        for name, value in numbers.items():
+        for name, value in given.items():
             if name not in self._of_steps:
                 values |= self.noted(name, value)
             elif STEP in due:
                 values.setdefault(STEP, {})[name] = value
         return values
 
-    def noted(self, name: str, value: float) -> Values:
+    def noted(self, name: str, value: Any) -> Values:
         """Return a number that is recorded whenever it is given."""
-        return {self._own_dim(_number(name)): {name: value}}
+        checked = number(name, value)
+        return {self._own_dim(_variable(name)): {name: checked}}
 
     def _own_dim(self, label: Variable) -> str:
         dim = f"{STEP}_{label.name}"
@@ -97,9 +101,30 @@ class Numbers:
         return dim
 
     def _check_free(self, name: str) -> None:
-        if name in {*self._buffer.columns, *self._axes, MEMBER, STEP, DIVERGED_AT}:
+        if name in self._axes or not self._is_free(name):
             remedy = "Give it another name; a number of step() cannot be given to note() as well."
             raise must_be("the name of a number", "free in the records", name, remedy)
+
+    def _is_free(self, name: str) -> bool:
+        return name not in {*self._buffer.columns, MEMBER, STEP, DIVERGED_AT}
+
+
+def scalar(loss: Tensor | float) -> Tensor | float:
+    """Return a loss that is one number; a tensor stays where it is."""
+    if isinstance(loss, Tensor) and loss.numel() == 1 and not loss.is_complex():
+        return loss
+    return number("loss", loss, "Give the mean over the batch, for example.")
+
+
+def number(name: str, value: Any, remedy: str = "") -> float:
+    """Return a metric as a number: one of Python or NumPy, a tensor of one element, an array without dimensions."""
+    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
+        return float(value.detach())
+    plain = value[()] if isinstance(value, np.ndarray) and value.shape == () else value
+    if isinstance(plain, Real) and not isinstance(plain, bool):
+        return float(plain)
+    got = f"{type(value).__name__} {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) else value
+    raise must_be(name, "one number", got, remedy)
 
 
 def merged(*several: Values) -> Values:
@@ -111,7 +136,7 @@ def merged(*several: Values) -> Values:
     return values
 
 
-def _number(name: str) -> Variable:
+def _variable(name: str) -> Variable:
     return Variable(name, name, name.replace("_", " "))
 
 

@@ -13,31 +13,26 @@ from torch.optim import Optimizer
 
 from lrscope.errors import InputError, StoreError, must_be
 from lrscope.optim import before_update
-from lrscope.probes import Activations, Every, Probe, structure_of
-from lrscope.recorder import _messages
-from lrscope.recorder._accounting import Accounting
+from lrscope.probes import Every, Probe, structure_of
 from lrscope.recorder._attaching import (
     checked_optimizer,
-    filter_probes,
     hooked,
     is_first_rank,
     is_left_out,
     metadata_of,
-    number,
-    observed_probes,
-    scalar,
     sweep_of,
     unwrapped,
 )
-from lrscope.recorder._budget import Cost
+from lrscope.recorder._budget import Accounting, Cost
 from lrscope.recorder._buffer import BlockBuffer
-from lrscope.recorder._choice import chosen, with_std
 from lrscope.recorder._file import RecordsFile
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
-from lrscope.recorder._numbers import Numbers, merged
-from lrscope.recorder._options import Options, settings_of
+from lrscope.recorder._numbers import Numbers, merged, scalar
+from lrscope.recorder._options import Options, Settings
+from lrscope.recorder._probes import chosen, observed, possible, with_std
 from lrscope.recorder._timetable import NOTHING, Schedule
+from lrscope.recorder._warning import warn
 from lrscope.records import STEP
 
 _MIN_RECORDS = 16
@@ -104,12 +99,12 @@ class Recorder:
         when: Any = Every(),  # noqa: B008  frozen
         **options: Unpack[Options],
     ) -> None:
-        self.settings = settings_of(options)
+        self.settings = Settings(**options)
         self.run_id = self.settings.run_id or uuid.uuid4().hex
         self.failed: str | None = None
         self._model = unwrapped(model)
         self._optimizer = checked_optimizer(optimizer, self._model)
-        self._probes = filter_probes(chosen(probes, when, self.settings), self._model, self.settings.include)
+        self._probes = possible(chosen(probes, when, self.settings), self._model)
         sweep = sweep_of(self._optimizer, self.settings)
         self._account = Accounting(self.settings)
         self._buffer = BlockBuffer()
@@ -128,14 +123,9 @@ class Recorder:
         try:
             self._hooks.active = True  # the first pass shows what the model is made of
             self._handle = hooked(self._optimizer, Hook(before_update(self._before_update, each_call=False)))
+            metadata = metadata_of(self._model, self._optimizer, self._probes, self.settings, self.run_id)
             # The file comes last: whatever fails before leaves none.
-            self._file = RecordsFile(
-                path,
-                metadata_of(self._model, self._optimizer, self._probes, self.settings, self.run_id),
-                self.settings.compression,
-                sweep,
-                self._buffer,
-            )
+            self._file = RecordsFile(path, metadata, self.settings.compression, sweep, self._buffer)
         except BaseException:
             self._detach()
             raise
@@ -175,10 +165,9 @@ class Recorder:
         finally:
             self._hooks.begin_pass()
             self._plan()
-        now = time.perf_counter()
-        self._account.spent += now - began
-        if (captured or metrics) and self._file and self._file.due(now):
-            self._flush()
+        self._account.spent += time.perf_counter() - began
+        if captured or metrics:
+            self._flush_if_due()
 
     def note(self, **metrics: Tensor | float) -> None:
         """Record numbers measured between two steps, such as a validation loss: they belong to the next parameters.
@@ -190,9 +179,8 @@ class Recorder:
         if self._stopped or self._measuring is None:
             return
         for name, value in metrics.items():
-            self._buffer.append(self._account.updates, self._numbers.noted(name, number(name, value)))
-        if self._file and self._file.due(time.perf_counter()):
-            self._flush()
+            self._buffer.append(self._account.updates, self._numbers.noted(name, value))
+        self._flush_if_due()
 
     def begin_pass(self) -> None:
         """Begin a pass where the modules of the model are called by themselves, and several passes make one update."""
@@ -226,13 +214,16 @@ class Recorder:
         except StoreError as error:
             self._fail(error)
         if not self.failed and self._account.futile > self.cost.steps:
-            _messages.warn(_messages.NO_MORE_UPDATES.format(self._account.futile))
+            warn(
+                f"the last {self._account.futile} calls of step() had no update before them, and were not recorded. "
+                "Call it after optimizer.step(), and make a new Recorder where the optimizer is replaced."
+            )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._account.recorded or kind is None:
+        if kind is None or self._account.recorded:
             self.close()
         elif not self._closed and self._file:
             self._detach()
@@ -261,9 +252,15 @@ class Recorder:
     def _miss_step(self) -> None:
         """Leave out an update after which `step` was not called: it was interrupted. Two in a row are a mistake."""
         if self._missed_at == self._account.updates:
-            raise InputError(_messages.STEP_NEVER)
+            raise InputError(
+                "recorder.step() must be called after every optimizer.step(); got three updates without it. "
+                "Call recorder.step(loss=loss) once an update."
+            )
         self._missed_at = self._account.updates
-        _messages.warn(_messages.STEP_MISSING)
+        warn(
+            "an update was left out: recorder.step() was not called after it. If the loop was interrupted there, all "
+            "is well; otherwise call recorder.step(loss=loss) after every optimizer.step()."
+        )
         self._schedule.idle = 0
         self.leave_out()
 
@@ -273,10 +270,11 @@ class Recorder:
         scale = getattr(self._optimizer, "grad_scale", None)
         if self._measuring is None:
             self._hooks.copy_only_overwritten()
-            activity = self._hooks.take()
+        elif not self._measuring.wants(self._schedule):
+            return
+        activity = self._hooks.take()
+        if self._measuring is None:
             self._measuring = self._explored(activity, scale)
-        elif self._measuring.wants(self._schedule):
-            activity = self._hooks.take()
         if self._measuring.wants(self._schedule):
             rates = [float(group["lr"]) for group in self._optimizer.param_groups]
             self._captured = self._measuring.capture(self._account.updates, self._schedule, scale, rates, activity)
@@ -292,7 +290,7 @@ class Recorder:
         """Measure a step that was captured, and keep it with the numbers that came with it."""
         assert self._measuring and self._file  # noqa: PT018  for mypy
         now = self._schedule.now
-        values = self._numbers.of_step({name: number(name, value) for name, value in metrics.items()}, now)
+        values = self._numbers.of_step(metrics, now)
         measured = None
         if captured:
             checked = scalar(loss)
@@ -332,19 +330,16 @@ class Recorder:
     def _explored(self, activity: Activity, scale: Tensor | None) -> Measuring:
         """Return how to measure, now that the first pass has shown what the model is made of."""
         structure = structure_of(self._model, activity.outputs)
-        if not activity.outputs and any(isinstance(probe, Activations) for probe in self._probes):
-            _messages.warn(_messages.NO_ACTIVATIONS)
-        probes = observed_probes(self._probes, self._model, structure)
+        probes = observed(self._probes, structure)
         named = dict(self._model.named_parameters())
         parameters = [named[one.name] for one in structure.parameters]
         size, rates = self.settings.size_budget, len(self._optimizer.param_groups)
         for self._std in (False, True):
-            self._schedule = self._scheduled(probes)
+            self._schedule = self._scheduled(with_std(probes) if self._std else probes)
             measuring = Measuring(structure, self._schedule.groups, parameters, activity, scale)
             self._numbers.begin(measuring, rates)
-            if size is None or _MIN_RECORDS * self._buffer.bytes_of() <= size or self._std:
+            if size is None or _MIN_RECORDS * self._buffer.bytes_of() <= size:
                 break
-            probes = with_std(probes)
         if size is not None and self._file is not None and size < self._file.least:
             remedy = "Give more, or record less: fewer probes, or fewer layers by include and exclude."
             allowed = f"at least {-(-self._file.least // 1000)} kB for this model and these probes"
@@ -353,18 +348,18 @@ class Recorder:
         return measuring
 
     def _scheduled(self, probes: Iterable[Probe]) -> Schedule:
-        account = self._account
-        return Schedule(probes, self.settings.steps_per_epoch, account.updates, account.factor, waits=account.by_time)
+        by_time = self.settings.time_budget is not None
+        return Schedule(probes, self.settings.steps_per_epoch, self._account.updates, waits=by_time)
 
-    def _flush(self) -> None:
-        """Hand what was measured to the thread that writes."""
+    def _flush_if_due(self) -> None:
+        """Hand what was measured to the thread that writes, if it is time for a block."""
         began = time.perf_counter()
-        try:
-            if self._file:
+        if self._file and self._file.due(began):
+            try:
                 self._file.write(final=False)
-        except Exception as error:
-            self._fail(error)
-        self._account.spent += time.perf_counter() - began
+            except Exception as error:
+                self._fail(error)
+            self._account.spent += time.perf_counter() - began
 
     def _fail(self, error: Exception) -> None:
         """Stop recording, and say so once."""
@@ -376,7 +371,7 @@ class Recorder:
                 self._file.give_up(error)
             elif not self._closed:
                 self._end_file()
-        _messages.warn(_messages.STOPPED.format(error))
+        warn(f"recording has stopped, training goes on: {error}")
 
     def _detach(self) -> None:
         self._stopped, self._schedule.idle, self._captured = True, 0, None
@@ -391,7 +386,11 @@ class Recorder:
         if self._file.flushed:
             self._file.complete()
             return
-        message = _messages.NOTHING_RECORDED.format(self._file.path, self.cost.steps, self._account.skipped)
+        message = (
+            f"nothing was recorded, and {self._file.path} was not written: no record was due in {self.cost.steps} "
+            f"updates, and {self._account.skipped} calls of step() had no update before them. Call it after "
+            "optimizer.step(), with a cadence that is shorter than the training."
+        )
         self._file.give_up(InputError(message))  # without a block it removes the file
         if not self.failed:
-            _messages.warn(message)
+            warn(message)
