@@ -7,8 +7,7 @@ a name that TensorBoard does not look at, and get theirs when they are whole.
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,135 +60,118 @@ def export_tensorboard(
         raise must_be("histograms", "0 or a positive integer", histograms)
     files = [record_files(paths) for paths in records or ((),)]
     folder = Path(out) if out is not None else files[0][0].parent / "tensorboard"
-    taken: set[str] = set()
-    parts = [_part(some, folder, taken) for some in files]
-    runs = [run for _, some in parts for run in some]
+    parts = [(open_records(some), some[-1].stat().st_mtime) for some in files]
+    names = _folder_names(_axes(opened, member) for opened, _ in parts for member in range(opened.sizes[MEMBER]))
+    unfinished = [folder / name / _PART for name in names]
     try:
-        for opened, some in parts:
-            _write(opened, some, histograms)
-        _finish(runs)
+        first = 0
+        for opened, time in parts:
+            own = unfinished[first : first + opened.sizes[MEMBER]]
+            _write(opened, own, time, histograms)
+            first += len(own)
+        _remove_earlier(folder, set(names))
+        for path in unfinished:
+            path.replace(path.with_name(_NAME))
     except OSError as error:
         raise StoreError(f"{folder} cannot be written ({error.strerror}). Give another folder with --out.") from error
     finally:
-        for run in runs:
-            if run.part.exists():
-                run.part.unlink()
+        for path in unfinished:
+            if path.exists():
+                path.unlink()
     return folder
 
 
-def _part(files: list[Path], folder: Path, taken: set[str]) -> tuple[xr.Dataset, list["_Run"]]:
-    """Return the records of files that belong together, and where each of their members is written."""
-    records = open_records(files)
-    return records, _runs(records, folder, files[-1].stat().st_mtime, taken)
+def _axes(records: xr.Dataset, member: int) -> dict[str, str | int | float]:
+    return {axis: records[axis].values[member].item() for axis in records.attrs["axes"] or [MEMBER]}
 
 
-def _write(records: xr.Dataset, runs: list["_Run"], histograms: int) -> None:
-    for run in runs:
-        run.begin()
-    for names, dim in _scalars(records).items():
-        for members, steps, values in _slabs(records, dim, names, np.arange(records.sizes[dim])):
-            for number, member in enumerate(members):
-                runs[member].append(steps, (_scalar_values(names, values, number, step) for step in range(len(steps))))
-    for name, dim in _layers(records).items():
+def _folder_names(members: Iterable[dict[str, str | int | float]]) -> list[str]:
+    """Return a name for each member, no two the same, with a number after it if need be.
+
+    Some file systems take capitals and small letters for the same.
+    """
+    taken: dict[str, str] = {}
+    for axes in members:
+        name = re.sub(r"[^\w.,=+-]", "_", ",".join(f"{axis}={value}" for axis, value in axes.items()))
+        names = itertools.chain([name], (f"{name},{number}" for number in itertools.count(2)))
+        free = next(one for one in names if one.casefold() not in taken)
+        taken[free.casefold()] = free
+    return list(taken.values())
+
+
+def _write(records: xr.Dataset, paths: Sequence[Path], time: float, histograms: int) -> None:
+    """Write the event file of each member; `time` is that of all events, in seconds since 1970."""
+    for member, path in enumerate(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        about = hparams_pb(_axes(records, member), trial_id=path.parent.name, start_time_secs=time)
+        _append(path, [Event(wall_time=time, file_version=_VERSION), Event(wall_time=time, summary=about)])
+    scalars: dict[str, list[str]] = {}
+    layers: list[tuple[str, str]] = []
+    for name, array in records.data_vars.items():
+        if array.ndim == 2:
+            scalars.setdefault(step_dimension(array), []).append(str(name))
+        elif array.attrs.get("layer"):
+            layers.append((step_dimension(array), str(name)))
+    for dim, names in scalars.items():
+        for member, steps, arrays in _slabs(records, dim, names, np.arange(records.sizes[dim])):
+            values = (
+                [
+                    Summary.Value(tag=tag, simple_value=float(array[step]))
+                    for tag, array in zip(names, arrays, strict=True)
+                ]
+                for step in range(len(steps))
+            )
+            _append(paths[member], _events(time, steps, values))
+    for dim, name in layers:
         tag, chosen = _tag(records[name]), _spread(records.sizes[dim], histograms)
-        for members, steps, (arrays,) in _slabs(records, dim, (name,), chosen):
-            for number, member in enumerate(members):
-                runs[member].append(steps, (_histogram_value(tag, array) for array in arrays[number]))
+        for member, steps, (array,) in _slabs(records, dim, [name], chosen):
+            _append(paths[member], _events(time, steps, (_histogram_value(tag, values) for values in array)))
 
 
-def _finish(runs: list["_Run"]) -> None:
-    _remove_earlier(runs)
-    for run in runs:
-        run.finish()
+def _events(time: float, steps: np.ndarray, values: Iterable[list[Summary.Value]]) -> Iterator[Event]:
+    """Yield an event for each step that has values."""
+    for step, some in zip(steps.tolist(), values, strict=True):
+        if some:
+            yield Event(wall_time=time, step=step, summary=Summary(value=some))
 
 
-def _remove_earlier(runs: list["_Run"]) -> None:
+def _append(path: Path, events: Iterable[Event]) -> None:
+    with path.open("ab") as file:
+        writer = RecordWriter(file)
+        for event in events:
+            writer.write(event.SerializeToString())
+
+
+def _remove_earlier(folder: Path, names: set[str]) -> None:
     """Remove what an earlier export wrote for members that are no longer there."""
-    now = {run.folder for run in runs}
-    for file in runs[0].folder.parent.glob(f"*/{_NAME}"):
-        if file.parent not in now:
+    for file in folder.glob(f"*/{_NAME}"):
+        if file.parent.name not in names:
             file.unlink()
             if not any(file.parent.iterdir()):
                 file.parent.rmdir()
 
 
-@dataclass(frozen=True)
-class _Run:
-    """The event file of one member.
+def _slabs(
+    records: xr.Dataset, dim: str, names: Sequence[str], positions: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, list[np.ndarray]]]:
+    """Yield a member, some of its steps and the values (step, ...) of each variable; some 64 MB at a time are read.
 
-    Attributes
+    Parameters
     ----------
-    folder : of the member
-    axes : axis -> its value
-    time : of all events, in seconds since 1970
+    names : of variables with the step dimension `dim`
+    positions : along `dim`, of the steps to read
     """
-
-    folder: Path
-    axes: dict[str, str | int | float]
-    time: float
-
-    @property
-    def part(self) -> Path:
-        """The file while it is written."""
-        return self.folder / _PART
-
-    def begin(self) -> None:
-        """Write what stands at the beginning of an event file."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.part.unlink(missing_ok=True)
-        about = hparams_pb(self.axes, trial_id=self.folder.name, start_time_secs=self.time)
-        self._write([Event(wall_time=self.time, file_version=_VERSION), Event(wall_time=self.time, summary=about)])
-
-    def append(self, steps: np.ndarray, values: Iterable[list[Summary.Value]]) -> None:
-        """Write the values of each step, if there are any."""
-        pairs = zip(steps.tolist(), values, strict=True)
-        self._write(Event(wall_time=self.time, step=step, summary=Summary(value=some)) for step, some in pairs if some)
-
-    def finish(self) -> None:
-        """Give the file its name."""
-        self.part.replace(self.folder / _NAME)
-
-    def _write(self, events: Iterable[Event]) -> None:
-        with self.part.open("ab") as file:
-            writer = RecordWriter(file)
-            for event in events:
-                writer.write(event.SerializeToString())
-
-
-def _runs(records: xr.Dataset, folder: Path, time: float, taken: set[str]) -> list[_Run]:
-    """Return where each member of records is written, and note the names as taken."""
-    runs: list[_Run] = []
-    for number in range(records.sizes[MEMBER]):
-        axes = {axis: records[axis].values[number].item() for axis in records.attrs["axes"] or [MEMBER]}
-        name = ",".join(f"{axis}={value}" for axis, value in axes.items())
-        runs.append(_Run(folder / _free(re.sub(r"[^\w.,=+-]", "_", name), taken), axes, time))
-    return runs
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return a name that no other member has, with a number after it if need be, and note it as taken.
-
-    Some file systems take capitals and small letters for the same.
-    """
-    names = itertools.chain([name], (f"{name},{number}" for number in itertools.count(2)))
-    free = next(one for one in names if one.casefold() not in taken)
-    taken.add(free.casefold())
-    return free
-
-
-def _scalars(records: xr.Dataset) -> dict[tuple[str, ...], str]:
-    """Return the names of the variables with one number a member and step -> their step dimension."""
-    by_dim: dict[str, list[str]] = {}
-    for name, array in records.data_vars.items():
-        if array.ndim == 2:
-            by_dim.setdefault(step_dimension(array), []).append(str(name))
-    return {tuple(names): dim for dim, names in by_dim.items()}
-
-
-def _layers(records: xr.Dataset) -> dict[str, str]:
-    """Return the name of each variable of a layer with several numbers a member and step -> its step dimension."""
-    arrays = records.data_vars.items()
-    return {str(name): step_dimension(array) for name, array in arrays if array.ndim > 2 and array.attrs.get("layer")}
+    arrays = [records[name].transpose(MEMBER, dim, ...) for name in names]
+    entry = sum(array.dtype.itemsize * math.prod(array.shape[2:]) for array in arrays)
+    entries = max(1, _SLAB_BYTES // entry)
+    members = min(records.sizes[MEMBER], entries)
+    steps = max(1, entries // members)
+    for first, start in itertools.product(range(0, records.sizes[MEMBER], members), range(0, len(positions), steps)):
+        where = {MEMBER: slice(first, first + members), dim: positions[start : start + steps]}
+        values = [array.isel(where).values for array in arrays]
+        for member in range(len(values[0])):
+            yield first + member, records[dim].values[where[dim]], [array[member] for array in values]
 
 
 def _spread(count: int, most: int) -> np.ndarray:
@@ -200,33 +182,6 @@ def _spread(count: int, most: int) -> np.ndarray:
 def _tag(array: xr.DataArray) -> str:
     quantity, statistic = array.attrs["quantity"], array.attrs["statistic"]
     return f"{quantity if statistic == VALUES else f'{quantity}_{statistic}'}/{array.attrs['layer']}"
-
-
-def _slabs(
-    records: xr.Dataset, dim: str, names: tuple[str, ...], positions: np.ndarray
-) -> Iterator[tuple[range, np.ndarray, list[np.ndarray]]]:
-    """Yield members, steps and the values (member, step, ...) of each variable, some 64 MB at a time.
-
-    Parameters
-    ----------
-    names : of variables with the step dimension `dim`
-    positions : along `dim`, of the steps to read
-    """
-    arrays = [records[name].transpose(MEMBER, dim, ...) for name in names]
-    each = sum(array.dtype.itemsize * math.prod(array.shape[2:]) for array in arrays)
-    members = records.sizes[MEMBER]
-    together = max(1, min(members, _SLAB_BYTES // each))
-    for start in range(0, members, together):
-        some = range(start, min(start + together, members))
-        pieces = math.ceil(len(positions) / max(1, _SLAB_BYTES // (each * len(some))))
-        for piece in np.array_split(positions, pieces) if pieces else ():
-            where = {MEMBER: slice(some.start, some.stop), dim: piece}
-            yield some, records[dim].values[piece], [array.isel(where).values for array in arrays]
-
-
-def _scalar_values(names: tuple[str, ...], values: list[np.ndarray], member: int, step: int) -> list[Summary.Value]:
-    pairs = zip(names, values, strict=True)
-    return [Summary.Value(tag=name, simple_value=float(array[member, step])) for name, array in pairs]
 
 
 def _histogram_value(tag: str, array: np.ndarray) -> list[Summary.Value]:
