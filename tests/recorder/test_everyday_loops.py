@@ -165,7 +165,7 @@ def test_one_wrong_loss_takes_nothing_of_the_steps_behind_it(parts):
             recorder.step(loss=torch.inf if step == 2 else loss, accuracy=step)
             recorder.note(val_loss=step)
             if step == 2:
-                recorder._flush()  # as after five seconds
+                recorder._file.write(final=False)  # as after five seconds
     records = open_records(path)
     assert np.flatnonzero(~np.isfinite(records["loss"].values[0])).tolist() == [2]
     assert records["accuracy"].values[0].tolist() == list(range(6))
@@ -181,7 +181,7 @@ def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step
         for step in range(6):
             recorder.step(loss=update(model, optimizer, INPUTS * (torch.inf if step == 3 else 1)), accuracy=step)
             if step in flushed:
-                recorder._flush()
+                recorder._file.write(final=False)
     records = open_records(path)
     assert records["diverged_at"].values.max() == 3
     assert outcomes(records)["diverged_at"].values.tolist() == [3]
@@ -194,7 +194,7 @@ def test_groups_that_are_added_later_have_their_rates_and_the_loop_goes_on(tmp_p
     with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
         for step in range(6):
             if step == 3:
-                recorder._flush()
+                recorder._file.write(final=False)
                 optimizer.add_param_group({"params": list(model[0].parameters()), "lr": 0.01})
             recorder.step(loss=update(model, optimizer))
     records = open_records(tmp_path / "a.root")
@@ -208,7 +208,7 @@ def test_a_number_of_the_first_step_may_be_left_out_of_a_whole_block(parts):
     with Recorder(model, path, optimizer, when=at(1, 3), time_budget=None) as recorder:
         for step in range(4):
             recorder.step(loss=update(model, optimizer), **({} if step == 1 else {"accuracy": step}))
-            recorder._flush()
+            recorder._file.write(final=False)
     np.testing.assert_array_equal(open_records(path)["accuracy"].values[0], [np.nan, 3])
 
 

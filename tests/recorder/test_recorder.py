@@ -492,7 +492,7 @@ def test_small_mistakes_have_their_sentence(tmp_path):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(InputError, match=r"^when must be .*; got 3. Give every\(3\)"):
         Recorder(model, path, optimizer, when=3, time_budget=None)
-    with pytest.raises(InputError, match=r"^include must be a list of shell patterns of layers; got None"):
+    with pytest.raises(InputError, match=r"^include must be a valid tuple; got None"):
         Recorder(model, path, optimizer, include=None, time_budget=None)
     with pytest.raises(InputError, match=r"^optimizer must be one that updates the model; got 'one with none of its"):
         Recorder(model, path, torch.optim.SGD(small().parameters(), lr=0.1), time_budget=None)

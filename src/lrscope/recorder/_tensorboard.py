@@ -125,8 +125,8 @@ def _write(records: xr.Dataset, paths: Sequence[Path], time: float, histograms: 
             _append(paths[member], _events(time, steps, values))
     for dim, name in layers:
         tag, chosen = _tag(records[name]), _spread(records.sizes[dim], histograms)
-        for member, steps, (array,) in _slabs(records, dim, [name], chosen):
-            _append(paths[member], _events(time, steps, (_histogram_value(tag, values) for values in array)))
+        for member, steps, (content,) in _slabs(records, dim, [name], chosen):
+            _append(paths[member], _events(time, steps, (_histogram_value(tag, values) for values in content)))
 
 
 def _events(time: float, steps: np.ndarray, values: Iterable[list[Summary.Value]]) -> Iterator[Event]:
@@ -168,10 +168,10 @@ def _slabs(
     members = min(records.sizes[MEMBER], entries)
     steps = max(1, entries // members)
     for first, start in itertools.product(range(0, records.sizes[MEMBER], members), range(0, len(positions), steps)):
-        where = {MEMBER: slice(first, first + members), dim: positions[start : start + steps]}
-        values = [array.isel(where).values for array in arrays]
+        some = positions[start : start + steps]
+        values = [array.isel({MEMBER: slice(first, first + members), dim: some}).values for array in arrays]
         for member in range(len(values[0])):
-            yield first + member, records[dim].values[where[dim]], [array[member] for array in values]
+            yield first + member, records[dim].values[some], [array[member] for array in values]
 
 
 def _spread(count: int, most: int) -> np.ndarray:

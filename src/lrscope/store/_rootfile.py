@@ -1,30 +1,40 @@
-"""A ROOT file that is being written: header, trees, histograms. Everything that calls uproot's writer stands here."""
+"""A ROOT file that is being written: header, trees, histograms; and a block as rows of a tree, one array a branch.
+
+Entries run over members, and for each member over its steps, so that a block's arrays need no other order. They are
+big-endian because uproot would convert (and keep) them all at once; here one variable at a time is converted.
+"""
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hist
 import numpy as np
 import uproot
+import xarray as xr
 
 from lrscope.errors import InputError, must_be, unknown
+from lrscope.records import MEMBER, STEP
 from lrscope.store._labels import (
     COMPLETE,
     FORMAT,
     HEADER,
     LABELS,
     TreeLabels,
+    has_branch,
     labels_to_json,
+    stored,
     to_json,
     tree_name,
 )
 from lrscope.store._rawfile import RawFile
-from lrscope.store._rows import MAX_BASKET_BYTES, branch_types
 
 COMPRESSIONS: dict[str, Any] = {"lz4": uproot.LZ4(1), "zstd": uproot.ZSTD(1), "none": None}
 SUMMARIES = "summaries"
+MAX_BASKET_BYTES = 2**31 - 2**16
+"""ROOT keeps the size of a basket in a signed 32-bit integer."""
 _BASKETS = 64
 """Room for so many blocks in the head of a tree; it is moved to a larger place when they are used up, ..."""
 _GROWTH = 4.0
@@ -64,7 +74,7 @@ class RootFile:
         if name not in self._trees:
             self._root[LABELS + name] = labels_to_json(labels)
             self._trees[name] = self._root.mktree(
-                name, branch_types(labels), initial_basket_capacity=_BASKETS, resize_factor=_GROWTH
+                name, _branch_types(labels), initial_basket_capacity=_BASKETS, resize_factor=_GROWTH
             )
         self._trees[name].extend(dict(branches))
 
@@ -82,3 +92,78 @@ class RootFile:
     def close(self) -> None:
         """Close the file; nothing is written any more."""
         self._raw.close()
+
+
+@dataclass
+class Rows:
+    """The rows that a block adds to one tree; `arrays` is emptied while they are converted.
+
+    Attributes
+    ----------
+    members, steps : of the block
+    keep : for each of the (member, step), in that order, whether it is written
+    arrays : variable -> (member, step, ...)
+    columns : coordinate -> along ``member`` or along the step dimension
+    """
+
+    labels: TreeLabels
+    members: np.ndarray
+    steps: np.ndarray
+    keep: np.ndarray
+    arrays: dict[str, np.ndarray]
+    columns: dict[str, np.ndarray]
+
+    def branches(self) -> dict[str, np.ndarray]:
+        """Return branch -> entries; each variable is released as soon as it is converted."""
+        steps, members = len(self.steps), len(self.members)
+        columns = {MEMBER: np.repeat(self.members, steps), STEP: np.tile(self.steps, members)}
+        for name, values in self.columns.items():
+            along_members = self.labels.columns[name].dims == [MEMBER]
+            columns[name] = np.repeat(values, steps) if along_members else np.tile(values, members)
+        whole = bool(self.keep.all())
+        entries = {name: _big_endian(column if whole else column[self.keep]) for name, column in columns.items()}
+        for name in list(self.arrays):
+            flat = self.arrays[name].reshape(members * steps, *self.labels.variables[name].shape)
+            del self.arrays[name]
+            entries[name] = _big_endian(flat if whole else flat[self.keep])
+        return entries
+
+
+def _big_endian(array: np.ndarray) -> np.ndarray:
+    return array if array.dtype.kind == "U" else array.astype(stored(array.dtype).newbyteorder(">"), copy=False)
+
+
+def rows_of(block: xr.Dataset, labels: TreeLabels, after: Mapping[int, int]) -> Rows:
+    """Return what of a block belongs into the tree of `labels` and comes after `after` (member -> last step)."""
+    step_dim = labels.step
+    members = block[MEMBER].values.astype(np.int64)
+    steps = block[step_dim].values.astype(np.int64)
+    last = np.array([after.get(member, np.iinfo(np.int64).min) for member in members.tolist()], np.int64)
+    coordinates = set(labels.columns) - {MEMBER, step_dim}
+    return Rows(
+        labels=labels,
+        members=members,
+        steps=steps,
+        keep=(steps > last[:, np.newaxis]).ravel(),
+        arrays={
+            name: block.variables[name].transpose(MEMBER, step_dim, ...).values
+            for name, label in labels.variables.items()
+            if has_branch(label)
+        },
+        columns={name: block.variables[name].values for name in sorted(coordinates)},
+    )
+
+
+def _branch_types(labels: TreeLabels) -> dict[str, object]:
+    """Return branch -> what `mktree` calls its type: axes first, as they head the table that a reader prints."""
+    numbers: dict[str, object] = {MEMBER: np.dtype("int64"), STEP: np.dtype("int64")}
+    coordinates = {name: label for name, label in labels.columns.items() if name not in (MEMBER, labels.step)}
+    numbers |= {
+        name: "string" if label.dtype == "str" else stored(np.dtype(label.dtype)) for name, label in coordinates.items()
+    }
+    for name, label in labels.variables.items():
+        if name in numbers:
+            raise InputError(f"{name!r} must name a variable or a coordinate of the records; got both.")
+        if has_branch(label):
+            numbers[name] = np.dtype((stored(np.dtype(label.dtype)), tuple(label.shape)))
+    return numbers

@@ -21,8 +21,7 @@ from lrscope.records import standardised, standardised_statistics
 from lrscope.store._histograms import distributions
 from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
-from lrscope.store._rootfile import RootFile
-from lrscope.store._rows import Rows, rows_of
+from lrscope.store._rootfile import RootFile, Rows, rows_of
 from lrscope.store._state import save_state
 
 CAPTURED = ("values", "std")
