@@ -78,9 +78,7 @@ class Budget:
         self.thinned: list[tuple[int, int]] = []
 
     def allows(self, spent: float, elapsed: float, used: int, record: int, *, coming: int = 0) -> bool:
-        """Return whether another record may be made now.
-
-        Until the price of a record is known, one at a time is made, and only if what was spent is within the share.
+        """Return whether another record may be made now: one at a time until its price is known.
 
         Parameters
         ----------
