@@ -31,7 +31,7 @@ from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged, scalar
 from lrscope.recorder._options import Options, Settings
 from lrscope.recorder._probes import chosen, observed, possible, with_std
-from lrscope.recorder._timetable import NOTHING, Schedule
+from lrscope.recorder._timetable import Schedule
 from lrscope.recorder._warning import warn
 from lrscope.records import STEP
 
@@ -321,7 +321,7 @@ class Recorder:
         if soon and self._account.limited and self._measuring and self._file:
             coming = int(bool(self._schedule.soon))
             if not self._account.allows(self._buffer.bytes_of(soon), self._file, coming=coming):
-                soon = NOTHING
+                soon = frozenset()
         self._schedule.advance(soon)
         self._hooks.active = bool(self._schedule.now) and not self._stopped
         if self._measuring and not self._measuring.follows_all and not self._stopped:

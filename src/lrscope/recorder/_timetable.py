@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lrscope.probes import At, Loss, Probe
+from lrscope.probes import At, Every, Loss, Probe
 from lrscope.records import STEP
-
-NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -19,12 +17,12 @@ class Group:
     Attributes
     ----------
     dim : ``step`` for the loss and what goes with it, ``step_<cadence>`` for others
-    when : cadence, an `Every` or `At`
+    when : cadence
     probes : in the order in which they were given
     """
 
     dim: str
-    when: Any
+    when: Every | At
     probes: tuple[Probe, ...]
 
     def next_due(self, step: int, per_epoch: int | None, factor: int) -> float:
@@ -66,7 +64,7 @@ class Schedule:
         self.groups = tuple(Group(dim, when, tuple(same)) for dim, (when, same) in cadences)
         self._per_epoch = per_epoch
         self.now = self.due(step, factor)
-        self.soon = NOTHING if waits else self.due(step + 1, factor)
+        self.soon = frozenset() if waits else self.due(step + 1, factor)
         self.idle = 0
 
     def due(self, step: int, factor: int) -> frozenset[str]:
