@@ -7,7 +7,7 @@ import torch
 from lrscope.data import Digits, Samples
 from lrscope.errors import InputError
 from lrscope.models import FastResNet
-from lrscope.models._whitening import FLOOR, patches, whitening_of
+from lrscope.models._resnet import FLOOR, patches, whitening_of
 
 
 def smooth(count=400, channels=3, size=12, seed=0):

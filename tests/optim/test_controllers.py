@@ -11,8 +11,9 @@ from torch.func import grad, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from lrscope.errors import InputError
-from lrscope.optim import REASONS, Feedback, GradientAngle, Hypergradient, SharpnessCapped
-from lrscope.optim._angle import met_curvature
+from lrscope.optim import Feedback, GradientAngle, Hypergradient, SharpnessCapped
+from lrscope.optim._controllers import met_curvature
+from lrscope.records import RATE_REASONS
 from lrscope.specification import from_json, to_json
 
 CONTROLLERS = {"angle": GradientAngle(), "hypergradient": Hypergradient(), "sharpness": SharpnessCapped()}
@@ -35,7 +36,7 @@ def heard(controller, gradients, lr=1.0):
     state, answers = controller.init(gradients[0]), []
     for step, gradient in enumerate(gradients):
         rate, reason, state = controller.control(state, feedback(lr, step, gradient))
-        answers.append((float(rate), REASONS[int(reason)]))
+        answers.append((float(rate), RATE_REASONS[int(reason)]))
     return answers
 
 
@@ -59,7 +60,7 @@ def test_the_rate_is_positive_finite_and_bounded_whatever_the_gradients(name, se
     controller = CONTROLLERS[name]
     for rate, reason in heard(controller, [double(*values) for values in sequence], lr):
         assert 0 < rate < float("inf")
-        assert reason in REASONS
+        assert reason in RATE_REASONS
         low, high = getattr(controller, "lowest", 0), getattr(controller, "highest", 1)
         assert low * lr * (1 - 1e-12) <= rate <= high * lr * (1 + 1e-12)
 
@@ -192,7 +193,7 @@ def test_the_cap_says_why_it_moves():
     for step, sharpness in enumerate((1, 4, 2, np.nan, 2)):
         hessian = sharpness * torch.eye(2, dtype=torch.float64)
         rate, reason, state = controller.control(state, feedback(1.0, step, double(1, 1), hessian))
-        texts.append(REASONS[int(reason)])
+        texts.append(RATE_REASONS[int(reason)])
     assert texts == [
         "unchanged",
         "lowered: too sharp",

@@ -11,7 +11,8 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrscope.errors import InputError
-from lrscope.optim import REASONS, SGD, Adam, Feedback, GradientAngle, GradientAngleLR, hyperparameters
+from lrscope.optim import SGD, Adam, Feedback, GradientAngle, GradientAngleLR, hyperparameters
+from lrscope.records import RATE_REASONS
 
 INPUTS = torch.linspace(-2, 2, 40, dtype=torch.float64)[:, None]
 TARGETS = torch.exp(INPUTS)
@@ -58,7 +59,7 @@ def in_an_ensemble(module, controller, rule, lr, steps):
         rate, reason, state = controller.control(state, told)
         parameters, inner = rule.update(parameters, told.gradient, inner, {**hyperparameters(rule), "lr": rate})
         rates.append(float(rate))
-        reasons.append(REASONS[int(reason)])
+        reasons.append(RATE_REASONS[int(reason)])
     return rates, reasons, parameters
 
 

@@ -7,7 +7,7 @@ from lrscope.data import Samples
 from lrscope.errors import InputError
 from lrscope.optim import SGD
 from lrscope.probes import Accuracy, ValidationAccuracy, ValidationLoss
-from lrscope.probes._accuracy import accuracy
+from lrscope.probes._scalars import accuracy
 from lrscope.training import Experiment, Sweep, batch_order, train
 
 DRAW = np.random.default_rng(3)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lrscope.probes._eigenvalues import largest_by_lanczos, largest_of_matrix, some_direction
+from lrscope.probes._sharpness import largest_by_lanczos, largest_of_matrix, some_direction
 
 powers = arrays(np.float64, (6, 6), elements=st.floats(-30, 30))
 eigenvalues = st.lists(st.floats(-10, 10).map(lambda value: round(value, 6)), min_size=2, max_size=10)

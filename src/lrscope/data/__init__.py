@@ -6,13 +6,11 @@ Nothing here needs torch, and nothing but `fetch` uses the network.
 """
 
 from lrscope.data._arrays import Arrays, DataSet, Samples
-from lrscope.data._cifar import CIFAR10
-from lrscope.data._digits import Digits
 from lrscope.data._fetch import fetch
+from lrscope.data._files import CIFAR10, MNIST
 from lrscope.data._functions import TARGETS, Function, known_target
-from lrscope.data._imported import data_set
-from lrscope.data._known import DATA_SETS, KnownData
-from lrscope.data._mnist import MNIST
+from lrscope.data._images import Digits
+from lrscope.data._known import DATA_SETS, KnownData, data_set
 from lrscope.data._shapes import SHAPES, Shape
 
 __all__ = [

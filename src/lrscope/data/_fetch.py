@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pooch
 
 from lrscope._imported import error_text
-from lrscope.data._cifar import ARCHIVE, FOLDER, TEST, TRAINING, members
+from lrscope.data._files import ARCHIVE, FOLDER, TEST, TRAINING, members
 from lrscope.data._known import DATA_SETS
 from lrscope.errors import LrscopeError, StoreError, must_be, unknown
 
@@ -16,8 +16,6 @@ Show = Callable[[str, int, int], None]
 """Called with the progress of a download: file, bytes there, bytes of the whole, 0 if unknown."""
 _SECONDS = 30
 _CHUNK = 2**16
-
-
 SOURCES = {name: known.source for name, known in DATA_SETS.items() if known.source is not None}
 
 

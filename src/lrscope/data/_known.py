@@ -1,12 +1,20 @@
-"""The data sets that the command line knows by name. Each is one entry here."""
+"""The data sets that the command line knows by name, and a user's own by where to import them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from lrscope.data._cifar import ARCHIVE, CIFAR10
-from lrscope.data._digits import Digits
-from lrscope.data._mnist import MNIST
+import numpy as np
+
+from lrscope._imported import checked_path, error_text, imported
+from lrscope.data._arrays import Arrays, DataSet, Samples
+from lrscope.data._files import ARCHIVE, CIFAR10, MNIST
+from lrscope.data._images import Digits, Split
+from lrscope.errors import InputError, must_be, unknown
+from lrscope.specification import class_name
+
+_ALLOWED = "a data set, arrays (inputs, targets), or a function without arguments that returns one of them"
 
 
 @dataclass(frozen=True)
@@ -64,3 +72,98 @@ DATA_SETS: Mapping[str, KnownData] = {
     ),
 }
 """Name -> data set; `lrscope.data.data_set` makes one by its name."""
+
+
+def data_set(name: str, root: str | Path | None = None) -> DataSet:
+    """Return a data set by its name, or the one that stands at ``package.module:name``.
+
+    There may stand a data set, a pair of arrays (inputs, targets), a pair of such pairs (for training and for
+    validation), or a function without arguments that returns one of them. Pairs are tuples or lists. Of a single pair
+    of arrays a fifth is kept for validation, by the same permutation of seed 0 as the images are.
+
+    Parameters
+    ----------
+    name : one of `DATA_SETS`, or where to import one
+    root : folder of the files, for those that have files
+
+    Raises
+    ------
+    InputError : an unknown name (the nearest is given), a folder that is missing or not needed, something that cannot
+        be imported or is no data set.
+
+    Examples
+    --------
+    >>> data_set("digits").arrays().inputs.shape
+    (1438, 1, 8, 8)
+    """
+    if ":" not in name and name not in DATA_SETS:
+        raise unknown("data", name, [*DATA_SETS, "package.module:name"])
+    has_files = ":" not in name and DATA_SETS[name].source is not None
+    if not has_files and root is not None:
+        raise InputError(f"root must not be given with the data set {name}, which has no files; got {str(root)!r}.")
+    if has_files and root is None:
+        remedy = f"Download them, for example with: lrscope data fetch {name} --root data"
+        raise must_be("root", f"the folder with the files of {name}", None, remedy)
+    if ":" in name:
+        return _of_user(name)
+    data: DataSet = DATA_SETS[name].make(*([root] if has_files else []))
+    return data
+
+
+def _of_user(path: str) -> DataSet:
+    checked_path("data", path, f"one of {', '.join(DATA_SETS)}, or package.module:name")
+    value = imported("data", path, _ALLOWED)
+    if callable(value) and not _is_data_set(value):
+        try:
+            value = value()
+        except Exception as error:  # the function is anybody's: it may fail in any way
+            raise must_be("data", _ALLOWED, f"{path}, which raised {error_text(error)}") from error
+    if _is_data_set(value):
+        return _written_down(value, path)
+    if not (isinstance(value, tuple | list) and len(value) == 2):
+        raise must_be("data", _ALLOWED, f"{path}, which is {type(value).__name__}")
+    if all(map(_is_pair, value)):
+        learned, validation = (_as_arrays(pair, path) for pair in value)
+        return Samples(*learned, path, validation)
+    return _of_arrays(*_as_arrays(value, path), path)
+
+
+def _is_pair(one: Any) -> bool:
+    """Tell inputs and targets from samples, which are arrays, or more or fewer than two, or numbers."""
+    return isinstance(one, tuple | list) and len(one) == 2 and all(hasattr(part, "__len__") for part in one)
+
+
+def _as_arrays(pair: Sequence[Any], path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and targets as arrays.
+
+    Raises
+    ------
+    InputError : lists that are not of the same length everywhere, or something else that is no array.
+    """
+    try:
+        return np.asarray(pair[0]), np.asarray(pair[1])
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = f"{path}, whose values make no array: {error_text(error)}"
+        raise must_be("data", _ALLOWED, got, "Make all samples of the same shape.") from error
+
+
+def _is_data_set(value: Any) -> bool:
+    return hasattr(value, "arrays") and not isinstance(value, type)
+
+
+def _written_down(value: Any, path: str) -> DataSet:
+    """Return a data set that has a JSON form: itself, or its arrays, which are identified by their checksum."""
+    if hasattr(value, "__json__") or class_name(type(value)).startswith("lrscope.data."):
+        data: DataSet = value
+        return data
+    arrays: Arrays = value.arrays()
+    validation: Arrays | None = value.validation() if hasattr(value, "validation") else None
+    return Samples(arrays.inputs, arrays.targets, path, (validation.inputs, validation.targets) if validation else None)
+
+
+def _of_arrays(inputs: np.ndarray, targets: np.ndarray, path: str) -> Samples:
+    """Return samples of which a share is kept for validation, as of the digits."""
+    count = len(Arrays(inputs, targets).inputs)
+    split = Split(Digits().val_share, Digits().split_seed, None, None)
+    learned, validation = split.learned(count), split.validation(count)
+    return Samples(inputs[learned], targets[learned], path, (inputs[validation], targets[validation]))

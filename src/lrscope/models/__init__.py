@@ -5,11 +5,8 @@ an experiment can be written down. Modules of your own draw random numbers with 
 """
 
 from lrscope.models._augmentation import FlipShift, member_rand
-from lrscope.models._autoencoder import Autoencoder
-from lrscope.models._cnn import CNN
 from lrscope.models._imported import Imported
-from lrscope.models._mlp import MLP
-from lrscope.models._perceptron import Perceptron
+from lrscope.models._networks import CNN, MLP, Autoencoder, Perceptron
 from lrscope.models._resnet import FastResNet
 
 __all__ = ["CNN", "MLP", "Autoencoder", "FastResNet", "FlipShift", "Imported", "Perceptron", "member_rand"]

@@ -1,19 +1,21 @@
 """How one network learns: update rules with the learning rate as an argument, losses, schedules of the step."""
 
-from lrscope.optim._angle import GradientAngle
-from lrscope.optim._controllers import Hypergradient, SharpnessCapped
-from lrscope.optim._feedback import Controller, Feedback, is_controller
-from lrscope.optim._hooks import before_update
+from lrscope.optim._controllers import (
+    Controller,
+    Feedback,
+    GradientAngle,
+    Hypergradient,
+    SharpnessCapped,
+    is_controller,
+)
 from lrscope.optim._losses import LOSSES, LabelSmoothing, Loss, loss_function, takes_classes
-from lrscope.optim._reasons import REASONS
 from lrscope.optim._rules import OPTIMIZERS, SGD, Adam, AdamW, Number, Stability, UpdateRule, hyperparameters
-from lrscope.optim._scheduler import GradientAngleLR
+from lrscope.optim._scheduler import GradientAngleLR, before_update
 from lrscope.optim._schedules import Constant, Cosine, Exponential, Linear, Schedule, Triangle, WarmUp
 
 __all__ = [
     "LOSSES",
     "OPTIMIZERS",
-    "REASONS",
     "SGD",
     "Adam",
     "AdamW",

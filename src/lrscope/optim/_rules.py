@@ -40,9 +40,8 @@ class Stability:
 class UpdateRule(Protocol):
     """A rule that turns gradients into new parameters.
 
-    ``init(parameters)`` returns its state, ``update(...)`` the new parameters and the new state; parameters and
-    gradients are vectors (parameter), `numbers` holds ``lr`` and every number of the rule. A rule may also have a
-    method ``stability(state, numbers)`` that returns its `Stability`, with the state after the update.
+    Parameters and gradients are vectors (parameter), `numbers` holds ``lr`` and every number of the rule. A rule may
+    also have a method ``stability(state, numbers)`` that returns its `Stability`, with the state after the update.
     """
 
     def init(self, parameters: Tensor) -> State:
@@ -134,7 +133,8 @@ class Adam:
 
     def init(self, parameters: Tensor) -> State:
         """Return means of zero and a count of zero."""
-        return _no_means(parameters)
+        zero = torch.zeros_like(parameters)
+        return {"mean": zero, "square": zero.clone(), "count": parameters.new_zeros((), dtype=torch.float64)}
 
     def update(
         self, parameters: Tensor, gradient: Tensor, state: State, numbers: Mapping[str, Number]
@@ -150,11 +150,14 @@ class Adam:
         ----------
         Cohen et al.: Adaptive Gradient Methods at the Edge of Stability (arXiv 2207.14484).
         """
-        return _stability_of_adam(state, numbers)
+        beta1, square, count = numbers["beta1"], state["square"], state["count"]
+        root = (square / (1 - numbers["beta2"] ** count).to(square.dtype)).sqrt() + _like(numbers["eps"], square)
+        divisor = (1 - beta1**count).to(square.dtype) * root
+        return Stability((2 + 2 * beta1) / ((1 - beta1) * numbers["lr"]), divisor)
 
 
 @specification
-class AdamW:
+class AdamW(Adam):
     """Adam with decoupled weight decay; the namesake is `torch.optim.AdamW`.
 
     Attributes
@@ -167,14 +170,7 @@ class AdamW:
     Loshchilov, Hutter: Decoupled Weight Decay Regularization (arXiv 1711.05101).
     """
 
-    beta1: Decay = 0.9
-    beta2: Decay = 0.999
-    eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.01
-
-    def init(self, parameters: Tensor) -> State:
-        """Return means of zero and a count of zero."""
-        return _no_means(parameters)
 
     def update(
         self, parameters: Tensor, gradient: Tensor, state: State, numbers: Mapping[str, Number]
@@ -182,15 +178,6 @@ class AdamW:
         """Return the parameters after decay and one step of Adam, and the means."""
         shrink = 1 - numbers["lr"] * numbers["weight_decay"]
         return _adam(parameters * _like(shrink, parameters), gradient, state, numbers)
-
-    def stability(self, state: State, numbers: Mapping[str, Number]) -> Stability:
-        """Return (2 + 2 beta1) / ((1 - beta1) lr) and what Adam divides by; weight decay is left out of account.
-
-        References
-        ----------
-        Cohen et al.: Adaptive Gradient Methods at the Edge of Stability (arXiv 2207.14484).
-        """
-        return _stability_of_adam(state, numbers)
 
 
 def _like(number: Number, vector: Tensor) -> Number:
@@ -201,11 +188,6 @@ def _decayed(gradient: Tensor, parameters: Tensor, weight_decay: Number) -> Tens
     if isinstance(weight_decay, float) and weight_decay == 0:
         return gradient
     return gradient + _like(weight_decay, parameters) * parameters
-
-
-def _no_means(parameters: Tensor) -> State:
-    zero = torch.zeros_like(parameters)
-    return {"mean": zero, "square": zero.clone(), "count": parameters.new_zeros((), dtype=torch.float64)}
 
 
 def _adam(parameters: Tensor, gradient: Tensor, state: State, numbers: Mapping[str, Number]) -> tuple[Tensor, State]:
@@ -219,13 +201,6 @@ def _adam(parameters: Tensor, gradient: Tensor, state: State, numbers: Mapping[s
     correction = (1 - beta2**count).sqrt().to(parameters.dtype)
     updated = parameters - rate * (mean / (square.sqrt() / correction + _like(numbers["eps"], parameters)))
     return updated, {"mean": mean, "square": square, "count": count}
-
-
-def _stability_of_adam(state: State, numbers: Mapping[str, Number]) -> Stability:
-    beta1, square, count = numbers["beta1"], state["square"], state["count"]
-    root = (square / (1 - numbers["beta2"] ** count).to(square.dtype)).sqrt() + _like(numbers["eps"], square)
-    divisor = (1 - beta1**count).to(square.dtype) * root
-    return Stability((2 + 2 * beta1) / ((1 - beta1) * numbers["lr"]), divisor)
 
 
 OPTIMIZERS: Mapping[str, SGD | Adam | AdamW] = {

@@ -1,6 +1,8 @@
 """The learning rate driven by the gradient angle, for anyone's `torch.optim` loop."""
 
 import dataclasses
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,9 +11,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrscope.errors import InputError, must_be
-from lrscope.optim._angle import GradientAngle
-from lrscope.optim._hooks import before_update
-from lrscope.optim._reasons import REASONS
+from lrscope.optim._controllers import GradientAngle
+from lrscope.records import RATE_REASONS
 
 
 class GradientAngleLR(LRScheduler):
@@ -70,13 +71,13 @@ class GradientAngleLR(LRScheduler):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the rate of each update was chosen, from the first update on; texts of `REASONS`."""
-        return tuple(REASONS[code] for code in self._codes)
+        """Why the rate of each update was chosen, from the first update on; texts of `lrscope.records.RATE_REASONS`."""
+        return tuple(RATE_REASONS[code] for code in self._codes)
 
     @property
     def last_reason(self) -> str | None:
         """Why the rate of the last update was chosen; None before the first."""
-        return REASONS[self._codes[-1]] if self._codes else None
+        return RATE_REASONS[self._codes[-1]] if self._codes else None
 
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group at the present factor."""
@@ -136,3 +137,47 @@ def _set_rate(group: dict[str, Any], rate: float | Tensor) -> None:
         group["lr"].fill_(rate)
     else:
         group["lr"] = rate
+
+
+Hook = Callable[..., tuple[tuple[Any, ...], dict[str, Any]] | None]
+
+
+def before_update(method: Callable[[], None], *, each_call: bool) -> Hook:
+    """Return a hook that calls a method before the parameters move; the gradients are there by then.
+
+    The hook keeps nothing alive: once the owner of the method is gone it does nothing.
+
+    Parameters
+    ----------
+    method : of an object that other code holds
+    each_call : where the gradients come from a closure, call it behind each of its calls, and not the first only
+    """
+    alive = weakref.WeakMethod(method)
+
+    def listen() -> None:
+        living = alive()
+        if living is not None:
+            living()
+
+    def before_step(
+        optimizer: Optimizer,  # noqa: ARG001  what PyTorch passes
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        given = args[1:]  # behind the optimizer itself
+        closure = given[0] if given else kwargs.get("closure")
+        if closure is None:
+            listen()
+            return None
+        calls = 0
+
+        def heard() -> Any:
+            nonlocal calls
+            loss, calls = closure(), calls + 1
+            if calls == 1 or each_call:
+                listen()
+            return loss
+
+        return (args[:1], {**kwargs, "closure": heard})
+
+    return before_step

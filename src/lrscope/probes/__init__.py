@@ -5,14 +5,32 @@ it declares in ``needs`` what of the moment is expensive to have, and only that 
 generator and changes nothing: recording never changes training.
 """
 
-from lrscope.probes._accuracy import Accuracy, ValidationAccuracy
-from lrscope.probes._activations import Activations
-from lrscope.probes._cadence import At, Cadence, Every, LogSpaced, at, every, log_spaced
+from lrscope.probes._activations import Activations, Outputs
 from lrscope.probes._directions import GradientAngle, GradientPath, Oscillation
-from lrscope.probes._moment import Curvature, Moment, Need, Probe, State
-from lrscope.probes._outputs import Outputs
+from lrscope.probes._moment import (
+    At,
+    Cadence,
+    Curvature,
+    Every,
+    LogSpaced,
+    Moment,
+    Need,
+    Probe,
+    State,
+    at,
+    every,
+    log_spaced,
+)
 from lrscope.probes._parameters import Biases, Gradients, Weights
-from lrscope.probes._scalars import GradientNorm, LearningRate, Loss, UpdateSize, ValidationLoss
+from lrscope.probes._scalars import (
+    Accuracy,
+    GradientNorm,
+    LearningRate,
+    Loss,
+    UpdateSize,
+    ValidationAccuracy,
+    ValidationLoss,
+)
 from lrscope.probes._sharpness import BatchSharpness, PreconditionedSharpness, Sharpness
 from lrscope.probes._structure import ROOT, Layer, Parameter, Structure, layers_of, output_of, structure_of
 

@@ -1,17 +1,16 @@
-"""Outputs of the layers: statistics of each neuron over the samples, or the outputs themselves."""
+"""Outputs of the layers, as statistics of each neuron over the samples or as they are, and of the whole network."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from lrscope.errors import must_be
-from lrscope.probes._cadence import At, Every, LogSpaced
-from lrscope.probes._moment import Moment, Need, Probe, State
+from lrscope.errors import InputError, must_be
+from lrscope.probes._moment import At, Every, Moment, Need, Probe, State, When
 from lrscope.probes._structure import Layer, Structure, select
 from lrscope.records import VALUES, Variable, identifier
 from lrscope.specification import specification
@@ -46,8 +45,8 @@ class Activations(Probe):
     exclude: tuple[str, ...] = ()
     full: bool = False
     samples: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
-    when: Every | LogSpaced | At = Every(1, "epoch")
-    needs: ClassVar[frozenset[Need]] = frozenset({"activations"})
+    when: When = Every(1, "epoch")
+    needs = frozenset[Need]({"activations"})
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return labels such as ``activations_mean_encoder_1`` (neuron)."""
@@ -136,3 +135,35 @@ def _full_label(layer: Layer) -> Variable:
     name = identifier(layer.path)
     dims = (f"sample_{name}", f"neuron_{name}") + ((f"position_{name}",) if _has_positions(layer) else ())
     return Variable(f"activations_{name}", "activations", "activation", "1", VALUES, dims, layer.path, layer.part)
+
+
+@specification
+class Outputs(Probe):
+    """Outputs and targets of every sample, in evaluation mode; at the last step by default.
+
+    Attributes
+    ----------
+    when : cadence
+    inputs : also record the inputs, flattened behind the sample
+    """
+
+    when: When = At((-1,))
+    inputs: bool = False
+    needs = frozenset[Need]({"evaluation"})
+
+    def labels(self, structure: Structure) -> tuple[Variable, ...]:
+        """Return the labels of ``outputs`` (sample, output), ``targets`` (the same, or sample, target), ``inputs``."""
+        of_target = "output" if structure.target_size == structure.output_size else "target"
+        both = (
+            Variable("outputs", "outputs", "output", dims=("sample", "output")),
+            Variable("targets", "targets", "target", dims=("sample", of_target)),
+        )
+        return (*both, Variable("inputs", "inputs", "input", dims=("sample", "input"))) if self.inputs else both
+
+    def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
+        """Return outputs and targets, flattened behind the sample."""
+        if moment.outputs is None or moment.targets is None or moment.inputs is None:
+            raise InputError("Outputs must be measured with an evaluation of the data; the moment has none.")
+        tensors = {"outputs": moment.outputs, "targets": moment.targets}
+        tensors |= {"inputs": moment.inputs} if self.inputs else {}
+        return {name: tensor.reshape(tensor.shape[0], -1) for name, tensor in tensors.items()}, state

@@ -1,16 +1,13 @@
 """How consecutive steps lie to each other: the gradient's angle and path, and what of the update oscillates."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from lrscope import trees
-from lrscope.probes._cadence import At, Every, LogSpaced
-from lrscope.probes._moment import Moment, Probe, State
-from lrscope.probes._neurons import share_labels, shares
-from lrscope.probes._structure import Structure
+from lrscope.probes._moment import Every, Moment, Probe, State, When
+from lrscope.probes._structure import Structure, share_labels, shares
 from lrscope.records import Variable
 from lrscope.specification import specification
 
@@ -27,12 +24,9 @@ class GradientAngle(Probe):
     Peeters: Experiment 1B, a deeper look into the basic neural network (2025), section 2.1.
     """
 
-    when: Every | LogSpaced | At = Every()
-    looks_back: ClassVar[float] = 1
-
-    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the label of ``gradient_angle``."""
-        return (Variable("gradient_angle", "gradient_angle", "angle between consecutive gradients", "degrees"),)
+    when: When = Every()
+    variables = (Variable("gradient_angle", "gradient_angle", "angle between consecutive gradients", "degrees"),)
+    looks_back = 1.0
 
     def init(self, parameters: Mapping[str, Tensor]) -> State:
         """Return a last gradient of zero, which has no angle to anything."""
@@ -59,11 +53,8 @@ class GradientPath(Probe):
     Peeters: Experiment 1B, a deeper look into the basic neural network (2025), figure 2.
     """
 
-    when: Every | LogSpaced | At = Every()
-
-    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the label of ``gradient_path`` (path_axis): x and y."""
-        return (Variable("gradient_path", "gradient_path", "path of the gradient", dims=("path_axis",)),)
+    when: When = Every()
+    variables = (Variable("gradient_path", "gradient_path", "path of the gradient", dims=("path_axis",)),)
 
     def init(self, parameters: Mapping[str, Tensor]) -> State:
         """Return a path that begins at the origin, along the first axis."""
@@ -99,8 +90,8 @@ class Oscillation(Probe):
     together make 1. NaN at step 0; the shares also where nothing oscillates.
     """
 
-    when: Every | LogSpaced | At = Every()
-    looks_back: ClassVar[float] = 1
+    when: When = Every()
+    looks_back = 1.0
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return the labels of ``oscillation`` and, for each layer, ``oscillation_share_<layer>`` (neuron)."""

@@ -1,16 +1,119 @@
-"""One moment of the training of one network: everything that belongs to the same parameters."""
+"""One moment of the training of one network, what measures it, and when. (A schedule is the learning rate's.)"""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
+import numpy as np
+from pydantic import Field
 from torch import Tensor
 
-from lrscope.probes._cadence import Cadence
+from lrscope.errors import must_be
 from lrscope.probes._structure import Structure
 from lrscope.records import Variable
+from lrscope.specification import specification
+
+Positive = Annotated[int, Field(ge=1)]
+Unit = Literal["step", "epoch"]
+
+
+class Cadence(Protocol):
+    """Anything that names the steps at which to measure."""
+
+    @property
+    def label(self) -> str:
+        """What the step dimension of these measurements is called: ``step_<label>``."""
+        ...
+
+    def steps(self, total: int, per_epoch: int) -> np.ndarray:
+        """Return the steps, ascending, of a training of `total` steps with `per_epoch` steps an epoch."""
+        ...
+
+
+@specification
+class Every:
+    """Every `count` steps from step 0, or at the last step of every `count`-th epoch."""
+
+    count: Positive = 1
+    unit: Unit = "step"
+
+    @property
+    def label(self) -> str:
+        """``every_10`` or ``every_10_epoch``."""
+        return f"every_{self.count}" + ("_epoch" if self.unit == "epoch" else "")
+
+    def steps(self, total: int, per_epoch: int) -> np.ndarray:
+        """Return the steps, ascending."""
+        if self.unit == "step":
+            return np.arange(0, total, self.count)
+        return np.arange(self.count * per_epoch - 1, total, self.count * per_epoch)
+
+
+@specification
+class LogSpaced:
+    """About `count` steps, each a constant factor behind the one before; the first and the last step included."""
+
+    count: Annotated[int, Field(ge=2)]
+
+    @property
+    def label(self) -> str:
+        """``log_spaced_50``."""
+        return f"log_spaced_{self.count}"
+
+    def steps(self, total: int, per_epoch: int) -> np.ndarray:  # noqa: ARG002  a cadence is a function of both
+        """Return the steps, ascending; neighbours that round to the same step count once."""
+        return np.unique(np.geomspace(1, total, self.count).round().astype(np.int64) - 1)
+
+
+@specification
+class At:
+    """At the given steps; negative ones count from the end, so -1 is the last step."""
+
+    at: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """``at_0_99``, ``at_last``."""
+        return "at_" + "_".join("last" if step == -1 else str(step).replace("-", "minus") for step in self.at)
+
+    def steps(self, total: int, per_epoch: int) -> np.ndarray:  # noqa: ARG002  a cadence is a function of both
+        """Return the steps, ascending.
+
+        Raises
+        ------
+        InputError : a step that the training does not have.
+        """
+        for step in self.at:
+            if not -total <= step < total:
+                raise must_be("at", f"steps between {-total} and {total - 1}", step)
+        return np.unique([step % total for step in self.at])
+
+
+When = Every | LogSpaced | At
+
+
+def every(count: int = 1, unit: Unit = "step") -> Every:
+    """Return the cadence of every `count` steps or epochs."""
+    return Every(count, unit)
+
+
+def log_spaced(count: int) -> LogSpaced:
+    """Return the cadence of about `count` steps spaced by a constant factor."""
+    return LogSpaced(count)
+
+
+def at(*steps: int) -> At:
+    """Return the cadence of given steps; -1 is the last.
+
+    Examples
+    --------
+    >>> at(0, -1).steps(total=100, per_epoch=1).tolist()
+    [0, 99]
+    """
+    return At(steps)
+
 
 Need = Literal["activations", "activation_gradients", "evaluation", "validation"]
 State = dict[str, Tensor]
@@ -50,7 +153,7 @@ class Moment:
     stability_limit : scalar, what the largest eigenvalue of the Hessian, divided by `preconditioner` where there is
         one, must stay below for this update rule at this rate; NaN for a rule that does not say
     preconditioner : (parameter) what the rule divides the gradient by; None if by nothing
-    rate_reason : scalar, why the learning rate is what it is: a number in `lrscope.optim.REASONS`
+    rate_reason : scalar, why the learning rate is what it is: a number in `lrscope.records.RATE_REASONS`
     """
 
     structure: Structure
@@ -81,6 +184,8 @@ class Probe(ABC):
     """A measurement of one network. Subclasses are frozen specifications with a field ``when``."""
 
     when: Cadence
+    variables: ClassVar[tuple[Variable, ...]] = ()
+    """What is measured, where it does not depend on the network."""
     needs: ClassVar[frozenset[Need]] = frozenset()
     looks_back: ClassVar[float] = math.inf
     """How many steps before a measurement `follow` must have seen; 1 if the state is about the step before only."""
@@ -89,14 +194,14 @@ class Probe(ABC):
         """Return what of the moment this probe needs beyond what training computes anyway."""
         return self.needs
 
-    @abstractmethod
-    def labels(self, structure: Structure) -> tuple[Variable, ...]:
-        """Return the label of each variable that `measure` returns.
+    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  most do not depend on it
+        """Return the label of each variable that `measure` returns; by default `variables`.
 
         Raises
         ------
         InputError : a pattern that matches no layer.
         """
+        return self.variables
 
     def init(self, parameters: Mapping[str, Tensor]) -> State:  # noqa: ARG002  most probes remember nothing
         """Return what the probe carries from one measured step to the next; nothing by default."""

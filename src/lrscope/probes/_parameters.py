@@ -6,8 +6,7 @@ from typing import Literal
 from torch import Tensor
 
 from lrscope.probes._activations import activation_labels, activation_values, offered_layers
-from lrscope.probes._cadence import At, Every, LogSpaced
-from lrscope.probes._moment import Moment, Need, Probe, State
+from lrscope.probes._moment import Every, Moment, Need, Probe, State, When
 from lrscope.probes._structure import Layer, Parameter, Structure, select
 from lrscope.records import STD, VALUES, Variable, identifier
 from lrscope.specification import specification
@@ -31,7 +30,7 @@ class Weights(Probe):
     include: Patterns = ()
     exclude: Patterns = ()
     detail: Detail = "values"
-    when: Every | LogSpaced | At = EVERY_EPOCH
+    when: When = EVERY_EPOCH
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return one label a layer: ``weights_encoder_0`` (neuron, input)."""
@@ -50,7 +49,7 @@ class Biases(Probe):
     include: Patterns = ()
     exclude: Patterns = ()
     detail: Detail = "values"
-    when: Every | LogSpaced | At = EVERY_EPOCH
+    when: When = EVERY_EPOCH
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return one label a layer: ``biases_encoder_0`` (neuron)."""
@@ -77,7 +76,7 @@ class Gradients(Probe):
     include: Patterns = ()
     exclude: Patterns = ()
     detail: Detail = "values"
-    when: Every | LogSpaced | At = EVERY_EPOCH
+    when: When = EVERY_EPOCH
 
     def required(self) -> frozenset[Need]:
         """Return ``activation_gradients`` if they are asked for."""

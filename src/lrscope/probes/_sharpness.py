@@ -1,6 +1,6 @@
 """How curved the loss is where the training stands: the largest eigenvalue of its Hessian, against what is stable."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import torch
@@ -9,11 +9,8 @@ from torch import Tensor
 
 from lrscope import trees
 from lrscope.errors import InputError
-from lrscope.probes._cadence import At, Every, LogSpaced
-from lrscope.probes._eigenvalues import Product, largest_by_lanczos, largest_of_matrix, some_direction
-from lrscope.probes._moment import Curvature, Moment, Probe, State
-from lrscope.probes._neurons import share_labels, shares
-from lrscope.probes._structure import Structure
+from lrscope.probes._moment import Curvature, Every, Moment, Probe, State, When
+from lrscope.probes._structure import Structure, share_labels, shares
 from lrscope.records import Variable
 from lrscope.specification import specification
 
@@ -45,7 +42,7 @@ class Sharpness(Probe):
 
     exact_up_to: Annotated[int, Field(ge=0)] = 128
     iterations: Iterations = 32
-    when: Every | LogSpaced | At = EVERY_EPOCH
+    when: When = EVERY_EPOCH
 
     def labels(self, structure: Structure) -> tuple[Variable, ...]:
         """Return the labels of ``sharpness``, ``stability_limit`` and each layer's ``sharpness_share_<layer>``."""
@@ -93,15 +90,13 @@ class PreconditionedSharpness(Probe):
     of: Literal["data", "batch"] = "data"
     exact_up_to: Annotated[int, Field(ge=0)] = 128
     iterations: Iterations = 32
-    when: Every | LogSpaced | At = EVERY_EPOCH
-
-    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the labels of ``preconditioned_sharpness`` and ``preconditioned_stability_limit``."""
-        name, limit = "preconditioned_sharpness", "preconditioned_stability_limit"
-        return (
-            Variable(name, name, "preconditioned sharpness"),
-            Variable(limit, limit, "limit of stability, preconditioned"),
-        )
+    when: When = EVERY_EPOCH
+    variables = (
+        Variable("preconditioned_sharpness", "preconditioned_sharpness", "preconditioned sharpness"),
+        Variable(
+            "preconditioned_stability_limit", "preconditioned_stability_limit", "preconditioned limit of stability"
+        ),
+    )
 
     def init(self, parameters: Mapping[str, Tensor]) -> State:
         """Return the direction with which the first iteration starts."""
@@ -130,14 +125,11 @@ class BatchSharpness(Probe):
     Andreyev, Beneventano: Edge of Stochastic Stability (arXiv 2412.20553).
     """
 
-    when: Every | LogSpaced | At = Every()
-
-    def labels(self, structure: Structure) -> tuple[Variable, ...]:  # noqa: ARG002  the same for any structure
-        """Return the labels of ``batch_sharpness`` and ``batch_stability_limit``."""
-        return (
-            Variable("batch_sharpness", "batch_sharpness", "sharpness of the batch along its gradient"),
-            Variable("batch_stability_limit", "batch_stability_limit", "limit of stability"),
-        )
+    when: When = Every()
+    variables = (
+        Variable("batch_sharpness", "batch_sharpness", "sharpness of the batch along its gradient"),
+        Variable("batch_stability_limit", "batch_stability_limit", "limit of stability"),
+    )
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the curvature along the gradient, and the limit."""
@@ -174,5 +166,82 @@ def _largest(
     def scaled(vector: Tensor) -> Tensor:
         return curvature.product(vector) if scale is None else scale * curvature.product(scale * vector)
 
-    product: Product = scaled
-    return largest_by_lanczos(product, start, min(iterations, len(start)))
+    return largest_by_lanczos(scaled, start, min(iterations, len(start)))
+
+
+Product = Callable[[Tensor], Tensor]
+FRESH = 0.1
+"""How much of a new direction each start gets beside the last eigenvector, so that no direction is out of reach."""
+
+
+def some_direction(like: Tensor) -> Tensor:
+    """Return a unit vector that looks random and is always the same, of the size and type of `like`."""
+    number = torch.arange(1, len(like) + 1, dtype=torch.float64, device=like.device)
+    scattered = torch.remainder(torch.sin(number * 12.9898) * 43758.5453, 1) - 0.5
+    direction = scattered.to(like.dtype)
+    return direction / trees.norm(direction)
+
+
+def largest_of_matrix(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the largest eigenvalue and its unit eigenvector of a symmetric matrix; NaN where it is not finite.
+
+    LAPACK gives up on some matrices whose elements differ by many powers of ten, in float32 even on Hessians of
+    ordinary networks, and PyTorch raises an error for it. So the work is done in float64, on elements of at most 1,
+    without those that are lost in the rounding of the largest.
+    """
+    wide = matrix.to(torch.float64)
+    finite = torch.isfinite(wide).all()
+    symmetric = torch.where(finite, wide / 2 + wide.mT / 2, torch.zeros_like(wide))
+    largest = symmetric.abs().max()
+    scaled = symmetric / torch.where(largest > 0, largest, torch.ones_like(largest))
+    kept = torch.where(scaled.abs() > torch.finfo(torch.float64).eps, scaled, torch.zeros_like(scaled))
+    values, vectors = torch.linalg.eigh(kept)
+    top = torch.where(finite, values[-1] * largest, torch.nan), torch.where(finite, vectors[:, -1], torch.nan)
+    return top[0].to(matrix.dtype), top[1].to(matrix.dtype)
+
+
+def largest_by_lanczos(product: Product, start: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """Return the largest eigenvalue and its unit eigenvector from Lanczos' iteration with full orthogonalisation.
+
+    The value is never above the true one, up to rounding.
+
+    Parameters
+    ----------
+    product : of the matrix and a vector
+    start : unit vector, best the eigenvector of a matrix nearby
+    iterations : products taken
+
+    References
+    ----------
+    Golub, Van Loan: Matrix Computations, section 10.1.
+    """
+    fresh = start + FRESH * some_direction(start)
+    basis = [fresh / trees.norm(fresh)]
+    images: list[Tensor] = []
+    for _ in range(iterations):
+        images.append(product(basis[-1]))
+        basis.append(_next(images[-1], torch.stack(basis)))
+    frame, image = torch.stack(basis[:-1]), torch.stack(images)
+    value, inner = largest_of_matrix(_without_lost(frame @ image.mT, frame))
+    direction = inner @ frame
+    return value, direction / trees.norm(direction)
+
+
+def _without_lost(inner: Tensor, frame: Tensor) -> Tensor:
+    """Return the matrix in the frame, with vectors of the frame that are zero far below its eigenvalues.
+
+    A frame that spans all that the start can reach ends with zeros; they would add an eigenvalue of 0.
+    """
+    lost = frame.square().sum(1) == 0
+    below = inner[0, 0] - 2 * inner.abs().max() - torch.finfo(inner.dtype).tiny
+    return inner + torch.diag(torch.where(lost, below, torch.zeros_like(below)))
+
+
+def _next(image: Tensor, frame: Tensor) -> Tensor:
+    """Return the unit vector along what of an image is orthogonal to the frame; zero if nothing is."""
+    rest = image
+    for _ in range(2):  # once leaves what rounding has left of the frame
+        rest = rest - (frame @ rest) @ frame
+    length = trees.norm(rest)
+    lost = length <= 10 * torch.finfo(rest.dtype).eps * trees.norm(image)
+    return torch.where(lost, torch.zeros_like(rest), rest / torch.where(lost, torch.ones_like(length), length))
