@@ -17,7 +17,7 @@ from lrscope.studies import study, study_names
 
 SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"
 OPTIONS = (
-    "--shapes, --lrs, --seeds, --epochs, --batch-size, --samples, --noise, --rotation, --threshold, --standardised, "
+    "--shapes, --lrs, --seeds, --epochs, --batch-size, --samples, --noise, --rotation, --threshold, "
     "--out, --device, --engine, --address, --workers, --resume, --overwrite, --estimate"
 )
 SHORT = ["--shapes", "circle", "--lrs", "0.01", "--epochs", "3", "--samples", "20"]

@@ -1,4 +1,4 @@
-"""The waist: names, blocks and how they join, the grid, outcomes, standardised quantities."""
+"""The waist: names, blocks and how they join, the grid, outcomes."""
 
 import tracemalloc
 
@@ -7,7 +7,6 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from lrscope.errors import InputError
 from lrscope.records import (
@@ -21,8 +20,6 @@ from lrscope.records import (
     on_grid,
     outcomes,
     quantities,
-    standardised,
-    standardised_statistics,
     step_dimension,
 )
 
@@ -255,115 +252,3 @@ def test_an_unknown_quantity_names_the_nearest():
     assert str(error.value) == (
         "quantity must be one of weights, loss, outputs, diverged_at; got 'weight'. Did you mean 'weights'?"
     )
-
-
-# standardised quantities
-
-finite = hnp.arrays(
-    np.float64,
-    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 4)),
-    elements=st.floats(-1e300, 1e300, allow_subnormal=False),
-)
-
-
-@given(finite)
-def test_standardised_has_zero_mean_and_unit_deviation_or_is_zero(values):
-    result = standardised(layer(values)).values.reshape(*values.shape[:2], -1)
-    constant = np.ptp(values.reshape(*values.shape[:2], -1) / 2, axis=2) == 0
-    assert (result[constant] == 0).all()
-    np.testing.assert_allclose(result[~constant].mean(1), 0, atol=1e-9)
-    deviation = result[~constant].std(1)
-    # values that differ by their last digit only may vanish against the mean of them
-    assert ((np.abs(deviation - 1) < 1e-9) | (deviation == 0)).all()
-
-
-@given(
-    hnp.arrays(np.float64, (1, 1, 3, 2), elements=st.integers(-99, 99).map(float)),
-    st.sampled_from([1e-200, 0.5, 3.0, 1e200]),
-    st.integers(-99, 99),
-)
-def test_standardised_does_not_know_offset_and_scale(values, scale, offset):
-    moved = standardised(layer((values + offset) * scale))
-    np.testing.assert_allclose(moved, standardised(layer(values)), atol=1e-9)
-
-
-def test_standardised_equals_the_plain_formula():
-    values = np.random.default_rng(1).normal(2, 3, (2, 3, 4, 5))
-    expected = (values - values.mean((2, 3), keepdims=True)) / values.std((2, 3), keepdims=True)
-    np.testing.assert_allclose(standardised(layer(values)), expected, rtol=1e-12)
-
-
-def test_members_and_steps_are_standardised_apart():
-    values = np.random.default_rng(2).normal(size=(3, 4, 5, 2)).astype(np.float32)
-    together = standardised(layer(values))
-    alone = standardised(layer(values[1:2, 2:3]))
-    np.testing.assert_array_equal(together.values[1:2, 2:3], alone)
-    assert together.dtype == np.float32
-
-
-def test_a_constant_layer_is_zero_even_where_its_mean_is_rounded():
-    assert (standardised(layer(np.full((1, 1, 7, 3), 0.1, np.float32))) == 0).all()
-
-
-def test_what_is_not_finite_makes_its_own_step_nan():
-    values = np.arange(12.0).reshape(1, 3, 2, 2)
-    values[0, 0, 0, 0], values[0, 2, 1, 1] = np.nan, np.inf
-    result = standardised(layer(values))
-    assert result.isnull().all(["neuron_encoder_0", "input_encoder_0"]).values.tolist() == [[True, False, True]]
-    assert result.isel(step=1).notnull().all()
-
-
-def test_standardised_is_the_same_on_the_grid():
-    whole = records()
-    before = on_grid(whole.assign(standardised(whole["weights_encoder_0"]).to_dataset()))
-    after = standardised(on_grid(whole)["weights_encoder_0"])
-    np.testing.assert_array_equal(before["weights_standardised_encoder_0"], after.transpose("shape", "lr", ...))
-
-
-@pytest.mark.parametrize(
-    ("statistic", "name", "becomes"),
-    [
-        ("values", "weights_standardised_encoder_0", "standardised"),
-        ("std", "weights_std_standardised_encoder_0", "std_standardised"),
-    ],
-)
-def test_standardised_is_labelled(statistic, name, becomes):
-    result = standardised(layer(np.ones((1, 1, 2, 2)), statistic=statistic, units="volts"))
-    assert result.name == name
-    assert result.attrs == {
-        **WEIGHTS.attrs,
-        "statistic": becomes,
-        "units": "1",
-        "long_name": "standardised weights of encoder.0",
-    }
-    assert result.dims == ("member", "step", *WEIGHTS.dims)
-
-
-def test_standardised_statistics_are_those_of_standardised_activations():
-    rng = np.random.default_rng(5)
-    full = rng.normal(2.0, 3.0, (2, 4, 50, 7)) * rng.random(7)
-
-    def of(values, statistic):
-        attrs = Variable("x", "activations", "a", statistic=statistic, layer="relu", part="relu").attrs
-        return xr.DataArray(values, dims=("member", "step", "neuron_relu"), attrs=attrs)
-
-    def statistics(values):
-        return {"mean": values.mean(2), "std": values.std(2), "min": values.min(2), "max": values.max(2)}
-
-    pooled = (full - full.mean((2, 3), keepdims=True)) / full.std((2, 3), keepdims=True)
-    given = {name: of(values, name) for name, values in statistics(full).items()} | {
-        "active": of(full[:, :, 0], "active")
-    }
-    result = standardised_statistics(given)
-    assert [array.name for array in result] == [
-        f"activations_{name}_standardised_relu" for name in ("mean", "std", "min", "max")
-    ]
-    for array, (name, expected) in zip(result, statistics(pooled).items(), strict=True):
-        np.testing.assert_allclose(array, expected, atol=1e-12, err_msg=name)
-
-
-def test_standardised_statistics_of_a_layer_at_rest_are_zero():
-    attrs = Variable("x", "activations", "a", statistic="mean", layer="relu", part="relu").attrs
-    mean = xr.DataArray(np.full((1, 1, 3), 4.0), dims=("member", "step", "neuron_relu"), attrs=attrs)
-    std = (mean * 0).assign_attrs({**attrs, "statistic": "std"})
-    assert all((array == 0).all() for array in standardised_statistics({"mean": mean, "std": std}))

@@ -30,7 +30,6 @@ DIVERGED_AT = "diverged_at"
 LOSS = "loss"
 VALUES = "values"
 STD = "std"
-STANDARDISED = "standardised"
 OUTCOMES = ("converged", "not improved", "diverged")
 RATE_REASONS = (
     "unchanged",
@@ -259,78 +258,3 @@ def outcomes(records: xr.Dataset) -> xr.Dataset:
     outcome = xr.where(diverged_at >= 0, "diverged", xr.where(improved, "converged", "not improved"))
     axes = {"axes": records.attrs["axes"]} if "axes" in records.attrs else {}
     return xr.Dataset({"outcome": outcome, DIVERGED_AT: diverged_at}, attrs=axes)
-
-
-def standardised(array: xr.DataArray) -> xr.DataArray:
-    """Return a captured quantity with zero mean and unit population deviation within its layer and step.
-
-    Mean and deviation run over everything but the member (or the axes of the sweep) and the step; where all values
-    are the same, the result is 0, and where one is not finite, it is NaN.
-
-    Parameters
-    ----------
-    array : (member, step, ...) or (axes, step, ...), a variable of a layer
-
-    Returns
-    -------
-    array of the same dims and type, without a unit, named ``<quantity>_standardised_<layer>``
-    """
-    separate = {
-        MEMBER,
-        step_dimension(array),
-        *(name for name, coord in array.coords.items() if "scale" in coord.attrs),
-    }
-    within = [dim for dim in array.dims if dim not in separate]
-    exact = array.astype(float)
-    # by the largest value first, so that no square over- or underflows
-    exact = _divided(exact, abs(exact).max(within, skipna=False))
-    constant = exact.max(within, skipna=False) == exact.min(within, skipna=False)
-    centred = exact - exact.mean(within, skipna=False)
-    centred = _divided(centred, abs(centred).max(within, skipna=False))
-    centred = centred - centred.mean(within, skipna=False)  # what the rounding of the first mean has left
-    scaled = _divided(centred, (centred**2).mean(within, skipna=False) ** 0.5)
-    result = scaled.where(~constant, 0.0).transpose(*array.dims).astype(array.dtype)
-    return _labelled_standardised(result, array)
-
-
-def standardised_statistics(statistics: Mapping[str, xr.DataArray]) -> list[xr.DataArray]:
-    """Return the statistics that a layer's activations would have with zero mean and unit deviation in layer and step.
-
-    They follow exactly: all neurons of a layer have the same number of samples, so the mean over neurons and samples is
-    the mean of the means, and the variance the mean of ``std**2 + (mean - that)**2``.
-
-    Parameters
-    ----------
-    statistics : ``mean``, ``std`` and, if there are, ``min`` and ``max`` -> (member, step, neuron) of one layer
-
-    Returns
-    -------
-    arrays of the same dims and type, named ``<quantity>_<statistic>_standardised_<layer>``; 0 where nothing deviates
-    """
-    neuron = str(statistics["mean"].dims[-1])
-    mean, std = (statistics[name].astype(float) for name in ("mean", "std"))
-    centre = mean.mean(neuron, skipna=False)
-    deviation = (std**2 + (mean - centre) ** 2).mean(neuron, skipna=False) ** 0.5
-    result = []
-    for name, array in statistics.items():
-        if name in ("mean", "std", "min", "max"):
-            shifted = array.astype(float) - (0.0 if name == "std" else centre)
-            scaled = _divided(shifted, deviation).where(deviation != 0, 0.0)
-            result.append(_labelled_standardised(scaled.transpose(*array.dims).astype(array.dtype), array))
-    return result
-
-
-def _divided(array: xr.DataArray, by: xr.DataArray) -> xr.DataArray:
-    return array / by.where(by != 0, 1.0)
-
-
-def _labelled_standardised(result: xr.DataArray, array: xr.DataArray) -> xr.DataArray:
-    statistic, layer = str(array.attrs["statistic"]), identifier(array.attrs["layer"])
-    quantity = array.attrs["quantity"] if statistic == VALUES else f"{array.attrs['quantity']}_{statistic}"
-    result.attrs = {
-        **array.attrs,
-        "statistic": STANDARDISED if statistic == VALUES else f"{statistic}_{STANDARDISED}",
-        "long_name": f"standardised {array.attrs['long_name']}",
-        "units": "1",
-    }
-    return result.rename(f"{quantity}_{STANDARDISED}_{layer}")

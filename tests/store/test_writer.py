@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lrscope.errors import InputError, StoreError
-from lrscope.records import concatenate, standardised
+from lrscope.records import concatenate
 from lrscope.store import Writer, last_recorded, load_state, open_records, write
 from lrscope.store import _rootfile as rootfile
 from lrscope.store._rawfile import RawFile
@@ -196,18 +196,6 @@ def test_the_state_stands_behind_its_block(block, tmp_path):
             writer.wait()
             assert load_state(tmp_path)["weights"] == number
             assert last_recorded(tmp_path)["records"][3] == 5 * number + 4
-
-
-# standardised
-
-
-def test_standardised_quantities_are_written_on_request(block, tmp_path):
-    with Writer(tmp_path / "records.root", standardised=True) as writer:
-        writer.extend(block(0))
-    read = open_records(tmp_path).load()
-    expected = standardised(block(0)["weights_encoder_0"])
-    xr.testing.assert_identical(read["weights_standardised_encoder_0"], expected)
-    assert [name for name in read.data_vars if "standardised" in name] == ["weights_standardised_encoder_0"]
 
 
 # errors

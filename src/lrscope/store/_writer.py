@@ -17,15 +17,12 @@ import numpy as np
 import xarray as xr
 
 from lrscope.errors import InputError, StoreError, must_be
-from lrscope.records import standardised, standardised_statistics
 from lrscope.store._histograms import distributions
 from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
 from lrscope.store._rootfile import RootFile, Rows, rows_of
 from lrscope.store._state import save_state
 
-CAPTURED = ("values", "std")
-"""Statistics of a layer that have a standardised version; one of extremes or fractions says nothing."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _GO_ON = "Free some space and go on from there: a run of lrscope with --resume."
 _NEW_FILE = "Free some space, and record what follows in a new file."
@@ -41,7 +38,6 @@ class Writer:
     metadata : JSON-able (experiment, versions, command); read back as ``attrs["metadata"]``
     after : what `last_recorded` returned for the files before this one; entries at or before it are left out
     compression : ``lz4``, ``zstd`` or ``none``
-    standardised : also write the standardised version of every captured quantity (`lrscope.records.standardised`)
 
     Raises
     ------
@@ -66,12 +62,10 @@ class Writer:
         *,
         after: Mapping[str, Mapping[int, int]] | None = None,
         compression: str = "lz4",
-        standardised: bool = False,
     ) -> None:
         self.path = Path(path)
         self.seconds = 0.0
         self._after = after or {}
-        self._standardised = standardised
         self._labels: dict[str, TreeLabels] = {}
         self._last_step: int | None = None
         self._pending: Future[None] | None = None
@@ -156,8 +150,6 @@ class Writer:
 
     def _rows(self, block: xr.Dataset) -> Iterator[Rows]:
         """Yield what the block adds to each tree."""
-        if self._standardised:
-            block = with_standardised(block)
         for step_dim, names in by_step_dimension(block).items():
             labels = self._fitting(labels_of(block, step_dim, names))
             yield rows_of(block, labels, self._after.get(tree_name(step_dim), {}))
@@ -214,22 +206,6 @@ def _copy_of_state(name: str, array: np.ndarray) -> np.ndarray:
     if copied.dtype.hasobject:
         raise must_be(f"state[{name!r}]", "an array of numbers or text", str(copied.dtype))
     return copied
-
-
-def with_standardised(block: xr.Dataset) -> xr.Dataset:
-    """Return the block and after it the standardised version of every captured quantity of a layer."""
-    results: list[xr.DataArray] = []
-    statistics: dict[tuple[str, str], dict[str, xr.DataArray]] = {}
-    for array in block.data_vars.values():
-        layer, statistic = array.attrs.get("layer"), str(array.attrs.get("statistic"))
-        if layer and statistic in CAPTURED:
-            results.append(standardised(array))
-        elif layer:
-            statistics.setdefault((array.attrs["quantity"], layer), {})[statistic] = array
-    for of_layer in statistics.values():
-        if {"mean", "std"} <= set(of_layer):
-            results += standardised_statistics(of_layer)
-    return block.assign({str(array.name): array for array in results})
 
 
 def write(

@@ -300,10 +300,9 @@ def _writer(folder: Folder, experiment: str, description: Mapping[str, Any]) -> 
     """Return the writer of the next file of an experiment's records."""
     earlier = folder.records(experiment)
     after = store.last_recorded(earlier) if earlier else None
-    standardised = bool(description["options"].get("standardised", False))
     own = {name: value for name, value in description.items() if name != "experiments"}
     own |= {"experiment": description["experiments"][experiment]}
-    return store.Writer(folder.next_records(experiment), own, after=after, standardised=standardised)
+    return store.Writer(folder.next_records(experiment), own, after=after)
 
 
 @contextmanager

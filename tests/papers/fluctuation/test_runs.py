@@ -14,10 +14,10 @@ from lrscope.studies import ONLY, Folder, Where, run
 ODD = {
     "two-epochs-of-everything": {
         "shapes": ("square", "spiral"), "lrs": (0.01,), "epochs": 2, "seeds": 2, "batch_size": 30, "samples": 100,
-        "noise": 0.05, "rotation": 20.0, "standardised": True, "threshold": 0.4,
+        "noise": 0.05, "rotation": 20.0, "threshold": 0.4,
     },
     "one-sample": {"shapes": ("spiral",), "lrs": (0.01,), "epochs": 3, "samples": 1},
-    "all-diverge-at-once": {"shapes": ("circle",), "lrs": (1e38,), "epochs": 4, "standardised": True},
+    "all-diverge-at-once": {"shapes": ("circle",), "lrs": (1e38,), "epochs": 4},
 }  # fmt: skip
 ODDER = {
     "one-epoch": {"shapes": ("circle",), "lrs": (0.0001, 0.01), "epochs": 1},

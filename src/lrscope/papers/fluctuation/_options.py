@@ -41,8 +41,6 @@ class Options:
     """turn of the shapes, degrees"""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """a neuron whose normalised fluctuation lies below it counts as inactive"""
-    standardised: bool = False
-    """also write the standardised version of every captured quantity (doubles the file)"""
 
     @field_validator("shapes")
     @classmethod
