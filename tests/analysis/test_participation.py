@@ -1,9 +1,123 @@
+"""How much neurons move, in which bins they lie, and which take part."""
+
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lrscope.analysis import dead, fluctuation, participation, share
+from lrscope.analysis import binned, dead, fluctuation, participation, share, spread
 from lrscope.errors import InputError
+
+
+def test_it_is_the_variance_over_the_steps_of_the_spread(records):
+    result = fluctuation(records, "weights", normalise=False)
+    over_steps = spread(records, "weights").values
+    mean = over_steps.sum(1) / 7
+    expected = ((over_steps - mean[:, None]) ** 2).sum(1) / 7
+    np.testing.assert_allclose(result, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("quantity", ["weights", "biases", "activations", "weight_gradients"])
+def test_the_largest_of_each_part_is_one(records, quantity):
+    result = fluctuation(records, quantity)
+    raw = fluctuation(records, quantity, normalise=False)
+    for part in ("encoder", "decoder"):
+        inside = result.isel(neuron=result["part"] == part)
+        ratio = raw.isel(neuron=raw["part"] == part)
+        assert (inside.max("neuron") == 1).all()
+        np.testing.assert_allclose(inside, ratio / ratio.max("neuron"))
+
+
+def test_a_straight_line_has_the_variance_of_a_uniform_distribution(records):
+    slopes = xr.DataArray([0.0, 1.0, 2.0, 3.0], dims="neuron_encoder_0")
+    ramp = (records["biases_encoder_0"] * 0 + records["step"] * slopes).assign_attrs(records["biases_encoder_0"].attrs)
+    ramps = records.assign(biases_encoder_0=ramp)[["biases_encoder_0"]]
+    np.testing.assert_allclose(fluctuation(ramps, "biases", normalise=False).isel(member=3), [0, 4, 16, 36])
+
+
+def test_a_part_where_nothing_moves_is_zero(records):
+    frozen = records["biases_decoder_0"] * 0 + 0.1
+    still = records.assign(biases_decoder_0=frozen.assign_attrs(records["biases_decoder_0"].attrs))
+    result = fluctuation(still, "biases")
+    assert (result.isel(neuron=result["part"] == "decoder") == 0).all()
+    assert (result.isel(neuron=result["part"] == "encoder").max("neuron") == 1).all()
+
+
+def test_a_diverged_member_is_judged_by_the_steps_before(records, diverge):
+    result = fluctuation(diverge(records, member=4, step=5), "weights")
+    shorter = fluctuation(records.isel(step=slice(0, 5)), "weights")
+    xr.testing.assert_allclose(result.isel(member=4), shorter.isel(member=4))
+    assert result["steps_used"].values.tolist() == [7, 7, 7, 7, 5, 7]
+    xr.testing.assert_identical(result.isel(member=0), fluctuation(records, "weights").isel(member=0))
+
+
+def test_values_after_divergence_do_not_count_even_if_finite(records, diverge):
+    diverged = diverge(records, member=4, step=5)
+    finite = diverged.fillna(1e6)
+    xr.testing.assert_identical(fluctuation(finite, "biases"), fluctuation(diverged, "biases"))
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_fewer_than_two_steps_are_no_fluctuation(records, diverge, step):
+    result = fluctuation(diverge(records, member=2, step=step), "biases")
+    assert result.isel(member=2).isnull().all()
+    assert result.isel(member=[0, 1, 3, 4, 5]).notnull().all()
+    assert binned(result).isel(member=2).sum() == 0
+
+
+def test_layers_of_different_cadences_are_each_reduced_over_their_own_steps(records):
+    slow = records["weights_decoder_0"].isel(step=slice(0, 7, 2)).rename(step="step_slow")
+    mixed = records.drop_vars("weights_decoder_0").assign(weights_decoder_0=slow)
+    result = fluctuation(mixed, "weights", normalise=False)
+    expected = slow.isel(input_decoder_0=0).astype(float)
+    np.testing.assert_allclose(result.isel(neuron=result["part"] == "decoder"), abs(expected).var("step_slow"))
+    assert (result["steps_used"] == 4).all()
+
+
+def values(*numbers):
+    coords = {"part": ("neuron", ["a"] * len(numbers))}
+    return xr.DataArray([list(numbers)], dims=("member", "neuron"), coords=coords)
+
+
+def test_bins_hold_their_lower_edge_and_the_last_one_also_its_upper():
+    counts = binned(values(0.0, 0.2999, 0.3, 0.69, 0.7, 1.0, np.nan))
+    assert counts.dims == ("member", "part", "bin")
+    assert counts.values.tolist() == [[[2, 2, 2]]]
+    assert counts["bin"].values.tolist() == ["0 to 0.3", "0.3 to 0.7", "0.7 to 1"]
+    assert counts["lower"].values.tolist() == [0, 0.3, 0.7]
+
+
+def test_parts_keep_the_order_of_the_network(records):
+    counts = binned(fluctuation(records, "weights"))
+    assert counts["part"].values.tolist() == ["encoder", "decoder"]
+    assert counts.sum("bin").values.tolist() == [[6, 3]] * 6
+    assert counts.attrs["axes"] == ["lr", "seed"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    numbers=st.lists(st.floats(0, 1), min_size=1, max_size=30),
+    inner=st.lists(st.floats(0.01, 0.99), max_size=4, unique=True),
+)
+def test_every_neuron_is_in_one_bin(numbers, inner):
+    edges = [0, *sorted(inner), 1]
+    expected, _ = np.histogram(numbers, edges)
+    assert binned(values(*numbers), edges).values[0, 0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("edges", [(0,), (0, 0.5, 0.5), (1, 0)])
+def test_edges_must_ascend(edges):
+    with pytest.raises(InputError, match="edges must be two or more ascending numbers; got"):
+        binned(values(0.5), edges)
+
+
+def test_scaling_the_weights_of_a_part_changes_nothing(draw):
+    records = draw(seed=3)
+    scaled = records.copy()
+    for name in ("weights_encoder_0", "weights_encoder_2"):
+        scaled[name] = (records[name] * 8).assign_attrs(records[name].attrs)
+    xr.testing.assert_allclose(fluctuation(scaled, "weights"), fluctuation(records, "weights"))
 
 
 def test_inactive_neurons_are_those_below_the_threshold(records):

@@ -46,12 +46,6 @@ def test_shorter_trainings_have_their_own_last_value(some):
     assert final_scores(some.assign(val_loss=loss)).values[0, 0] == pytest.approx(float(loss[0, 2]))
 
 
-def test_records_are_not_changed(some):
-    before = some.copy(deep=True)
-    final_scores(some)
-    xr.testing.assert_identical(some, before)
-
-
 def test_other_quantities_can_be_scores(some):
     assert final_scores(some, "gradient_norm").name == "gradient_norm"
     with pytest.raises(InputError, match="records must be records with val_accuracy; got"):

@@ -82,11 +82,6 @@ def test_the_order_of_rates_and_seeds_does_not_matter():
     xr.testing.assert_allclose(sensitivity(shuffled), sensitivity(array), rtol=1e-12)
 
 
-def test_everything_is_labelled():
-    found = sensitivity(power_law([0.05, 0.1, 0.2]))
-    assert all({"long_name", "units"} <= set(one.attrs) for one in found.values())
-
-
 def test_the_factor_is_above_one():
     with pytest.raises(InputError, match=r"factor must be above 1; got 0\.5"):
         sensitivity(power_law([0.05, 0.1]), 0.5)

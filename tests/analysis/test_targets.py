@@ -56,23 +56,11 @@ def test_a_member_that_reached_it_and_diverged_later_has_reached_it():
     assert steps_to_target(records(values, [[35, -1], [-1, -1]]), target=2).steps.values[0, 0] == 29
 
 
-def test_the_mean_is_that_of_the_seeds_that_reached_it():
-    found = steps_to_target(records(FALLING), target=2)
-    steps = found.steps.where(found.steps >= 0) + 1
-    np.testing.assert_allclose(found["mean"], np.exp(np.log(steps).mean("seed")) - 1)
-
-
 def test_members_and_grid_and_any_order_say_the_same(draw, diverge):
     some = diverge(draw(), member=4, step=5)
     found = steps_to_target(some, 0.5, "loss")
     xr.testing.assert_identical(steps_to_target(on_grid(some), 0.5, "loss"), found)
     xr.testing.assert_identical(steps_to_target(some.isel(member=[3, 5, 0, 4, 1, 2]), 0.5, "loss"), found)
-
-
-def test_everything_is_labelled():
-    found = steps_to_target(records(FALLING))
-    assert all({"long_name", "units"} <= set(one.attrs) for one in found.values())
-    assert found.steps.attrs["units"] == "updates"
 
 
 def test_errors_name_what_is_allowed():

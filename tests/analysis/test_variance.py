@@ -102,11 +102,6 @@ def test_two_seeds_have_shares_but_no_intervals():
     assert found.low.isnull().all()
 
 
-def test_everything_is_labelled():
-    found = variance_split(scores(drawn(np.random.default_rng(8), [1.0] * 7)))
-    assert all({"long_name", "units"} <= set(one.attrs) for one in found.values())
-
-
 def test_errors_name_what_is_allowed():
     values = scores(drawn(np.random.default_rng(9), [1.0] * 7))
     with pytest.raises(InputError, match="scores must be an array with the dimensions lr, init_seed, order_seed"):

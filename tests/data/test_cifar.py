@@ -1,6 +1,5 @@
 """CIFAR-10: what the files hold, wherever they lie; and one sentence for each way in which they can be wrong."""
 
-import json
 import pickle
 
 import numpy as np
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 
 from lrscope.data import CIFAR10
 from lrscope.errors import InputError
-from lrscope.specification import from_json, to_json
 
 from .conftest import RECORD, cifar_archive, cifar_parts, write_cifar
 
@@ -67,15 +65,6 @@ def test_colours_come_before_rows_and_columns(tmp_path):
     inputs = CIFAR10(tmp_path).validation().inputs
     assert np.argwhere(inputs).tolist() == [[0, 1, 5, 7]]
     assert set(parts) == {path.name for path in tmp_path.iterdir()}
-
-
-def test_a_share_is_validation_and_samples_are_chosen(tmp_path):
-    write_cifar(tmp_path)
-    data = CIFAR10(tmp_path, val_share=0.2, split_seed=2, samples=4)
-    assert (len(data.arrays().inputs), len(data.validation().inputs)) == (4, 3)
-    everything = CIFAR10(tmp_path, val_share=0.2, split_seed=2)
-    assert np.array_equal(data.arrays().inputs, everything.arrays().inputs[:4])
-    assert from_json(json.loads(json.dumps(to_json(data)))) == data
 
 
 def test_pickled_files_are_never_read(tmp_path):

@@ -1,6 +1,5 @@
-"""scikit-learn's digits: the images as they are there, in a form for training, some validation."""
+"""scikit-learn's digits: the images as they are there, in a form for training, some for validation."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ from sklearn.datasets import load_digits
 import lrscope
 from lrscope.data import Digits
 from lrscope.errors import InputError
-from lrscope.specification import from_json, to_json
 
 
 def rows(arrays):
@@ -58,16 +56,9 @@ def test_another_seed_holds_out_other_images():
     assert rows(first) == rows(Digits().validation())
 
 
-def test_json_brings_them_back():
-    data = Digits(0.3, 5, 100, None)
-    assert from_json(json.loads(json.dumps(to_json(data)))) == data
-
-
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"val_share": 0.0}, "val_share must be greater than 0; got 0.0."),
-        ({"val_share": 1.0}, "val_share must be less than 1; got 1.0."),
         (
             {"val_share": 1e-5},
             "val_share must be a share that leaves some of 1797 images on either side; got 1e-05.",
@@ -76,10 +67,8 @@ def test_json_brings_them_back():
             {"val_share": 0.9999},
             "val_share must be a share that leaves some of 1797 images on either side; got 0.9999.",
         ),
-        ({"samples": 0}, "samples must be greater than or equal to 1; got 0."),
         ({"samples": 1439}, "samples must be at most the 1438 that there are; got 1439."),
         ({"val_samples": 360}, "val_samples must be at most the 359 that there are; got 360."),
-        ({"split_seed": -1}, "split_seed must be greater than or equal to 0; got -1."),
     ],
 )
 def test_what_cannot_be_is_said(fields, sentence):

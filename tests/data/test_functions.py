@@ -64,12 +64,8 @@ def test_a_target_may_be_named_by_where_to_import_it(name, function):
     ("target", "sentence"),
     [
         ("f3", "target must be one of f1, f2, package.module:function; got 'f3'. Did you mean 'f2'?"),
-        ("F2", "target must be one of f1, f2, package.module:function; got 'F2'. Did you mean 'f2'?"),
-        ("sine", "target must be one of f1, f2, package.module:function; got 'sine'."),
         ("numpy:", "target must be a name or package.module:function; got 'numpy:'."),
-        (":tanh", "target must be a name or package.module:function; got ':tanh'."),
         ("numpy:fft.fft", "target must be a name or package.module:function; got 'numpy:fft.fft'."),
-        ("numpy:f()", "target must be a name or package.module:function; got 'numpy:f()'."),
     ],
 )
 def test_unknown_targets_are_said_when_they_are_named(target, sentence):
@@ -103,22 +99,3 @@ def test_functions_that_cannot_be_had_or_give_no_numbers_are_said(target, start)
     for make in (data.arrays, data.validation):
         with pytest.raises(InputError, match="^" + re.escape(start)):
             make()
-
-
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"samples": 0}, "samples must be greater than or equal to 1; got 0."),
-        ({"test_samples": -1}, "test_samples must be greater than or equal to 1; got -1."),
-        ({"samples": 10**9}, "samples must be less than or equal to 10000000; got 1000000000."),
-        ({"width": 0.0}, "width must be greater than 0; got 0.0."),
-        ({"width": float("inf")}, "width must be a finite number; got inf."),
-        ({"centre": float("nan")}, "centre must be a finite number; got nan."),
-        ({"points_seed": -1}, "points_seed must be greater than or equal to 0; got -1."),
-        ({"target": 3}, "target must be a valid string; got 3."),
-    ],
-)
-def test_what_cannot_be_is_said(fields, sentence):
-    with pytest.raises(InputError) as caught:
-        Function(**fields)
-    assert str(caught.value) == sentence

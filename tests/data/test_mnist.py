@@ -1,7 +1,6 @@
 """MNIST: what the files hold, wherever they lie; and one sentence for each way in which they can be wrong."""
 
 import gzip
-import json
 import re
 
 import numpy as np
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from lrscope.data import MNIST
 from lrscope.errors import InputError
-from lrscope.specification import from_json, to_json
 
 from .conftest import digits, idx, write_mnist
 
@@ -68,11 +66,6 @@ def test_fewer_samples_are_the_first_of_all(tmp_path):
     assert np.array_equal(few.arrays().inputs, everything.arrays().inputs[:5])
     assert np.array_equal(few.validation().targets, everything.validation().targets[:4])
     assert said(MNIST(tmp_path, samples=31)) == "samples must be at most the 30 that there are; got 31."
-
-
-def test_json_brings_it_back(tmp_path):
-    data = MNIST(tmp_path, samples=5)
-    assert from_json(json.loads(json.dumps(to_json(data)))) == data == MNIST(str(tmp_path), samples=5)
 
 
 def test_files_that_are_missing_are_named(tmp_path):
@@ -145,14 +138,3 @@ def test_labels_must_be_digits(tmp_path):
     labels = tmp_path / "train-labels-idx1-ubyte"
     labels.write_bytes(idx(values))
     assert said(MNIST(tmp_path)).startswith(f"{labels}: the labels must be numbers from 0 to 9; got '10 for image 7'.")
-
-
-def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
-    write_mnist(tmp_path)
-
-    def refuse(self):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
-    path = tmp_path / "train-images-idx3-ubyte"
-    assert said(MNIST(tmp_path)) == f"{path} cannot be read (Permission denied). Check that it may be read."

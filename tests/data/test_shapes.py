@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.data import SHAPES, Shape
-from lrscope.errors import InputError
 
 CORNERS = {"triangle": 3, "square": 4, "pentagon": 5, "hexagon": 6, "heptagon": 7, "octagon": 8}
 names = st.sampled_from(SHAPES)
@@ -77,19 +76,3 @@ def test_noise_has_the_stated_deviation_and_its_own_seed():
     assert not np.array_equal(points("circle", 9, noise=0.3), points("circle", 9, noise=0.3, noise_points_seed=1))
     once, twice = (points("circle", 9, noise=noise) - points("circle", 9) for noise in (0.3, 0.6))
     assert np.allclose(twice, 2 * once)
-
-
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"shape": "sprial"}, f"shape must be one of {', '.join(SHAPES)}; got 'sprial'. Did you mean 'spiral'?"),
-        ({"shape": "circle", "samples": 0}, "samples must be greater than or equal to 1; got 0."),
-        ({"shape": "circle", "noise": -1.0}, "noise must be greater than or equal to 0; got -1.0."),
-        ({"shape": "circle", "noise": float("nan")}, "noise must be a finite number; got nan."),
-        ({"shape": "circle", "rotation": float("inf")}, "rotation must be a finite number; got inf."),
-    ],
-)
-def test_what_is_no_shape_is_said(fields, sentence):
-    with pytest.raises(InputError) as caught:
-        Shape(**fields)
-    assert str(caught.value) == sentence

@@ -77,7 +77,3 @@ def test_in_a_plain_loop_the_numbers_are_the_generators():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_the_type_of_the_images_is_kept(dtype):
     assert FlipShift(SHIFT)(IMAGE.to(dtype)).dtype == dtype
-
-
-def test_it_says_what_it_does():
-    assert repr(FlipShift(1, flips=False)) == "FlipShift(shift=1, flips=False)"

@@ -85,9 +85,6 @@ def test_a_path_has_a_form(path):
 @pytest.mark.parametrize(
     ("path", "start"),
     [
-        ("nowhere:make", f"model must name {ALLOWED} that can be imported; got 'nowhere:make': No module named"),
-        ("somebodys_model:mak", f"model must name {ALLOWED} that can be imported; got 'somebodys_model:mak': module"),
-        ("somebodys_mistake:f", f"model must name {ALLOWED}; got 'somebodys_mistake:f', whose import raised Synt"),
         ("somebodys_model:number", f"model must be {ALLOWED}; got 'somebodys_model:number, which is int'."),
         (
             "somebodys_model:module",

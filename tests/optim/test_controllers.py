@@ -14,7 +14,6 @@ from lrscope.errors import InputError
 from lrscope.optim import Feedback, GradientAngle, Hypergradient, SharpnessCapped
 from lrscope.optim._controllers import met_curvature
 from lrscope.records import RATE_REASONS
-from lrscope.specification import from_json, to_json
 
 CONTROLLERS = {"angle": GradientAngle(), "hypergradient": Hypergradient(), "sharpness": SharpnessCapped()}
 anything = st.floats(width=64)
@@ -257,22 +256,10 @@ def test_a_traced_ensemble_is_its_members_one_by_one(name, dtype):
         }
 
 
-@pytest.mark.parametrize("controller", CONTROLLERS.values())
-def test_json_brings_a_controller_back(controller):
-    assert from_json(to_json(controller)) == controller
-
-
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: GradientAngle(margin=1.0), "margin must be less than 1; got 1.0."),
-        (lambda: GradientAngle(raising=1.0), "raising must be greater than 1; got 1.0."),
-        (lambda: GradientAngle(returning=0.5), "returning must be greater than 1; got 0.5."),
-        (lambda: GradientAngle(highest=0.5), "highest must be greater than or equal to 1; got 0.5."),
-        (lambda: GradientAngle(lowest=0.0), "lowest must be greater than 0; got 0.0."),
         (lambda: GradientAngle(trial=1e-3, lowest=0.1), "trial must be at least lowest (0.1); got 0.001."),
-        (lambda: Hypergradient(strength=1.0), "strength must be less than 1; got 1.0."),
-        (lambda: SharpnessCapped(margin=0.0), "margin must be greater than 0; got 0.0."),
         (lambda: SharpnessCapped(iterations=0), "iterations must be greater than or equal to 1; got 0."),
     ],
 )

@@ -44,15 +44,11 @@ def fetch(name: str, root: str | Path, url: str | None = None, show: Show | None
     servers = source.servers if url is None else (_checked(url),)
     pooch.get_logger().setLevel("WARNING")
     try:
-        made = _made(folder)
-        try:
-            for file, checksum in source.files.items():
-                _fetch_file(file, checksum, folder, servers, show)
-            if ARCHIVE in source.files:
-                _unpack(folder)
-        except BaseException:  # also an interrupt
-            _remove_empty(made)
-            raise
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, checksum in source.files.items():
+            _fetch_file(file, checksum, folder, servers, show)
+        if ARCHIVE in source.files:
+            _unpack(folder)
     except OSError as error:
         raise StoreError(
             f"{folder} cannot be written ({error.strerror or error_text(error)}). Give another --root."
@@ -68,21 +64,6 @@ def _checked(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise must_be("url", "the address of a folder, such as https://example.org/mnist", url)
     return url.rstrip("/")
-
-
-def _made(folder: Path) -> list[Path]:
-    """Make a folder and those above it, and return the ones that were not there, the deepest first."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders, the deepest first, until one is not empty."""
-    for folder in folders:
-        if any(folder.iterdir()):
-            return
-        folder.rmdir()
 
 
 def _fetch_file(file: str, checksum: str, folder: Path, servers: tuple[str, ...], show: Show | None) -> None:

@@ -1,4 +1,4 @@
-"""The perceptron of experiment 1, digit for digit."""
+"""The small networks of the studies, against PyTorch's own layers and the scripts of their sources."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,75 @@ from torch import nn
 
 from lrscope.data import Function
 from lrscope.errors import InputError
-from lrscope.models import Perceptron
+from lrscope.models import CNN, MLP, Autoencoder, Perceptron
 from lrscope.optim import SGD
 from lrscope.probes import ValidationLoss, Weights, every
 from lrscope.training import Experiment, Sweep, train
+
+
+def test_it_is_the_one_of_the_paper():
+    """2-64-32-1 and back, ReLU between the layers, none on the code and on the output: 97 and 98 neurons."""
+    module = Autoencoder()()
+    for part, widths in (("encoder", [2, 64, 32, 1]), ("decoder", [1, 32, 64, 2])):
+        layers = list(module.get_submodule(part))
+        assert [type(layer) for layer in layers] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
+        linear = layers[::2]
+        assert [linear[0].in_features, *(layer.out_features for layer in linear)] == widths
+    assert [sum(layer.out_features for layer in part if isinstance(layer, nn.Linear)) for part in module] == [97, 98]
+
+
+def test_initial_weights_are_pytorchs():
+    torch.manual_seed(3)
+    expected = nn.Linear(2, 64).weight
+    torch.manual_seed(3)
+    assert torch.equal(Autoencoder()().encoder[0].weight, expected)
+
+
+def test_widths_are_options():
+    module = Autoencoder(inputs=5, hidden=(4,), latent=2)()
+    assert [tuple(weight.shape) for weight in module.parameters() if weight.ndim == 2] == [
+        (4, 5),
+        (2, 4),
+        (4, 2),
+        (5, 4),
+    ]
+    assert module(torch.zeros(3, 5)).shape == (3, 5)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42])
+def test_it_is_the_one_of_the_post_to_the_bit(seed, simple_cnn):
+    torch.manual_seed(seed)
+    theirs = simple_cnn()
+    torch.manual_seed(seed)
+    ours = CNN()()
+    expected, parameters = theirs.state_dict(), ours.state_dict()
+    assert list(parameters) == list(expected)
+    assert all(torch.equal(parameters[name], expected[name]) for name in expected)
+    images = torch.rand(5, 1, 28, 28)
+    assert torch.equal(ours(images), theirs(images))
+
+
+@pytest.mark.parametrize(("shape", "features"), [((1, 8, 8), 128), ((3, 32, 32), 2048), ((2, 9, 15), 192)])
+def test_it_adapts_to_the_size_of_the_images(shape, features):
+    module = CNN(*shape, classes=7)()
+    assert module.fc[1].in_features == features
+    assert module(torch.rand(4, *shape)).shape == (4, 7)
+
+
+def test_it_is_pytorchs_own_layers_in_a_row():
+    torch.manual_seed(3)
+    ours = MLP(64, (32, 16), 10)()
+    torch.manual_seed(3)
+    layers = nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 10)
+    inputs = torch.rand(5, 1, 8, 8)
+    assert torch.equal(ours(inputs), nn.Sequential(*layers)(inputs))
+
+
+def test_without_hidden_layers_it_is_linear():
+    module = MLP(6, (), 3)()
+    one, other = torch.rand(2, 4, 2, 3)
+    assert torch.allclose(module(one) + module(other), module(one + other) + module(torch.zeros(4, 2, 3)), atol=1e-6)
+
 
 PUBLISHED = 36255793825986746149655859236796938907
 
