@@ -49,8 +49,8 @@ On {os.cpu_count()} cores, medians of {ROUNDS} rounds; ratios are to the plain l
 Seconds before: of lrscope the first piece of {NETWORKS // 4} networks less the time of a later one (tracing), of JAX
 compiling. Behind them, networks a second relative to JAX:
 {_relative(measured)}.
-lrscope's time includes what a replication is for: outputs on the validation samples and learned from, and sums of them
-and of their products. JAX trains only. Its program keeps one core busy, and takes about the same time a network for
+lrscope's time includes what a replication is for: outputs on the validation samples and learned from, and sums of them.
+JAX trains only. Its program keeps one core busy, and takes about the same time a network for
 16 to 128 networks a call; a user who calls it from two threads gets the last row, which lrscope does not reach.
 
 Peak memory of a process that trains replicates (of one epoch of {FEW_SAMPLES} samples): {few:.0f} MiB for {FEW},

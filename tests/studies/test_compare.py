@@ -236,28 +236,22 @@ def test_pairs_that_are_alike_are_worth_more(file):
 
 
 def sums(pairing, lrs=(0.1, 0.2), batches=8, replicates=4):
-    """Return sums over replicates of loss and accuracy, and of products of outputs."""
+    """Return sums over replicates of loss and accuracy."""
     rng = np.random.default_rng(3)
     members, rates = len(lrs) * batches, len(lrs)
     loss = rng.normal(1, 0.1, (rates, batches, replicates)).sum(2).ravel()
-    products = np.ones((members, rates, 1, 1))
-    if pairing == "independent":
-        for member in range(members):
-            products[member, 1 - member // batches] = np.nan
     values = {
         "replicates": np.full(members, replicates),
         "diverged": np.arange(members) % 2,
         "loss_sum": loss,
         "accuracy_sum": loss / 2,
-        "outputs_product_sum": products,
     }
     labels = {name: Variable(name, name, f"sum of {name}") for name in values}
-    dims = ("other_lr", "sample", "output")
-    labels["outputs_product_sum"] = Variable("outputs_product_sum", "x", "x", dims=dims)
     columns = {"member": np.arange(members), "lr": np.repeat(lrs, batches), "batch": np.tile(range(batches), rates)}
     attrs = {axis: {"long_name": axis} for axis in ("lr", "batch")}
     with_step = {name: array[:, None] for name, array in values.items()}
-    return new_block(with_step, labels, {"step": np.array([80])}, columns, attrs, dict.fromkeys(labels, "step"))
+    block = new_block(with_step, labels, {"step": np.array([80])}, columns, attrs, dict.fromkeys(labels, "step"))
+    return block.assign_attrs(pairing=pairing)
 
 
 def test_batches_of_replicates_are_compared_by_their_means(file):

@@ -21,7 +21,6 @@ SCORES = ("val_loss", "loss")
 """What rates are compared by, unless something else is asked for: the first that was recorded."""
 BATCH, REPLICATES, SUM = "batch", "replicates", "_sum"
 """Replicated trainings are recorded as sums over batches of replicates."""
-PRODUCTS = "outputs_product_sum"
 DIGITS = 3
 """Significant digits of a rate that are enough to name it: as reports print them."""
 
@@ -106,7 +105,7 @@ def compare(
     rates = _meant(lrs, values)
     chosen, labels = _selected(values, where or {})
     over = _repetition(chosen)
-    paired = BATCH not in parts[0].coords or _common(parts[0])
+    paired = parts[0].attrs.get("pairing") != "independent"
     cases = [Case({**labels, **own}, _tested(each, rates, confidence, paired)) for own, each in _cases(chosen, over)]
     result = Comparison(name, rates, over, cases, _steps(cut, name, rates), **_replicates(parts[0], rates))
     if not result.results:
@@ -267,15 +266,6 @@ def _tested(values: xr.DataArray, lrs: tuple[float, float], confidence: float, p
         return analysis.difference(numbered, *lrs, confidence=confidence, paired=paired)
     except InputError as error:
         return str(error)
-
-
-def _common(records: xr.Dataset) -> bool:
-    """Tell whether replicates of the same number share their seeds: then products of two rates were summed."""
-    if PRODUCTS not in records:
-        return True
-    array = records[PRODUCTS]
-    first = array.isel({dim: [0] for dim in array.dims if dim != "other_lr"}).compute()
-    return int(first.notnull().sum()) > 1
 
 
 def _steps(parts: Sequence[xr.Dataset], name: str, lrs: tuple[float, float]) -> tuple[int, int]:

@@ -1,8 +1,5 @@
 """Outputs of trained networks, for callers that need no records of the training."""
 
-import dataclasses
-import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -100,12 +97,6 @@ class Trainer:
                 order = orders.at(step).to(self._device) if experiment.batch_size else None
                 ensemble.step(state, step, 1.0, (), order)
             ensemble.evaluated(state)
-
-    def one_step(self, experiment: Experiment) -> float:
-        """Return the seconds of one step of an experiment, with all that is before the first and after the last."""
-        began = time.perf_counter()
-        deque(self.outputs(dataclasses.replace(experiment, epochs=None, steps=1)), maxlen=0)
-        return time.perf_counter() - began
 
     def _chunks(self, experiment: Experiment) -> Chunks:
         return Chunks(experiment, self._device, self.at_once, 1, self._prepared, recorded=False)

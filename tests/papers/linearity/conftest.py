@@ -59,17 +59,12 @@ def records_of(
     means = np.stack([path(lr, base, slope) for lr in lrs])
     shape = (len(lrs), BATCHES, each, SAMPLES, CLASSES)
     outputs = means[:, None, None] + noise * draw.normal(size=shape)
-    common = options.pairing == "common"
-    products = np.einsum("rbkso,qbkso->rbqso", outputs, outputs)
-    if not common:
-        products[:, :, :][~np.broadcast_to(np.eye(len(lrs), dtype=bool)[:, None], products.shape[:3])] = np.nan
     own = rows + np.multiply.outer(lrs - 0.2, confidence)
     right = 0.8 + accuracy * (lrs - 0.2)[:, None] + 0.002 * draw.normal(size=(len(lrs), BATCHES))
     sums = {
         "replicates": (("lr", "batch"), np.full((len(lrs), BATCHES), each)),
         "diverged": (("lr", "batch"), np.zeros((len(lrs), BATCHES), dtype=int)),
         "outputs_sum": (("lr", "batch", "sample", "output"), outputs.sum(axis=2)),
-        "outputs_product_sum": (("lr", "batch", "other_lr", "sample", "output"), products),
         "loss_sum": (("lr", "batch"), np.full((len(lrs), BATCHES), 0.3 * each)),
         "accuracy_sum": (("lr", "batch"), each * right),
         "seconds_sum": (("lr", "batch"), np.full((len(lrs), BATCHES), 0.005 * each)),
@@ -78,7 +73,7 @@ def records_of(
         "learned_targets": (("lr", "batch", "learned_sample"), np.tile(learned, (len(lrs), BATCHES, 1))),
     }
     coords = {"lr": lrs, "batch": np.arange(BATCHES)}
-    return xr.Dataset(sums, coords).expand_dims(step=[STEPS])
+    return xr.Dataset(sums, coords, {"pairing": options.pairing}).expand_dims(step=[STEPS])
 
 
 @pytest.fixture(scope="session")
@@ -207,7 +202,7 @@ def networks(rates, replicates, samples=60, outputs=5, *, curve=0.0, noise=1.0, 
     return values.reshape(len(rate), replicates, samples, outputs), means.reshape(len(rate), samples, outputs)
 
 
-def summed_networks(values, rates, batches=32, pairing="common", learned=None):
+def summed_networks(values, rates, batches=32, learned=None):
     """Return the records (lr, batch, step) of networks of which every output (lr, replicate, sample, output) is known.
 
     `learned` (lr, replicate, learned_sample) are outputs of the own class; targets go round the classes.
@@ -215,17 +210,12 @@ def summed_networks(values, rates, batches=32, pairing="common", learned=None):
     number = values.shape[1]
     batch = np.arange(number) * batches // number
     own = values[..., 0] if learned is None else learned
-    products = np.einsum("irsk,jrsk->irjsk", values, values)
-    if pairing == "independent":
-        products = np.where(np.eye(len(rates), dtype=bool)[:, None, :, None, None], products, np.nan)
     correct = (values.argmax(-1) == np.arange(values.shape[2]) % values.shape[3]).mean(-1)
     of_replicates = {
         "replicates": (np.ones(values.shape[:2], dtype=np.int64), ()),
         "diverged": (np.zeros(values.shape[:2], dtype=np.int64), ()),
         "outputs_sum": (values, ("sample", "output")),
-        "outputs_product_sum": (products, ("other_lr", "sample", "output")),
         "accuracy_sum": (correct, ()),
-        "loss_sum": (1 - correct, ()),
         "class_output_sum": (own, ("learned_sample",)),
     }
     chosen = [np.flatnonzero(batch == one) for one in range(batches)]
@@ -240,11 +230,8 @@ def summed_networks(values, rates, batches=32, pairing="common", learned=None):
     ):
         each = np.arange(count) % values.shape[3]
         data[name] = (("lr", "batch", "step", dim), np.broadcast_to(each, (*shape, count)).copy())
-    coords = {"lr": list(rates), "batch": np.arange(batches), "step": [184], "other_lr": list(rates)}
-    attrs = {"axes": ["lr", "batch"]}
-    return xr.Dataset(data, coords=coords, attrs=attrs).assign_coords(
-        lr=("lr", list(rates), {"long_name": "learning rate"})
-    )
+    coords = {"lr": list(rates), "batch": np.arange(batches), "step": [184]}
+    return xr.Dataset(data, coords, {"axes": ["lr", "batch"]})
 
 
 @pytest.fixture(scope="session")
@@ -255,104 +242,3 @@ def simulate_networks():
 @pytest.fixture(scope="session")
 def sum_networks():
     return summed_networks
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def shifts(rng):
-    """(replicates, sample, output), what `analysis.deltas` gives: a line of slope 2 with less and less noise"""
-    numbers = np.array([8, 16, 32, 64])
-    true, noise = rng.normal(size=(30, 4)), rng.normal(size=(4, 30, 4)) / numbers[:, None, None] ** 0.5
-    dims = ("replicates", "sample", "output")
-    names = {"x": "change of the mean output, lr 0.2 to 0.25", "y": "change of the mean output, lr 0.2 to 0.3"}
-    parts = {"x": true + noise, "y": 2 * true + 0.1 + noise}
-    data = {name: (dims, values, {"long_name": names[name]}) for name, values in parts.items()}
-    return xr.Dataset(data, {"replicates": xr.Variable("replicates", numbers, {"long_name": "replicates"})})
-
-
-@pytest.fixture
-def last_shift(shifts):
-    """(sample, output)"""
-    return shifts.isel(replicates=-1, drop=True)
-
-
-@pytest.fixture
-def law():
-    """Scalars of `analysis.law`."""
-    found = {"r2": 0.9871, "r2_corrected": 0.9993, "r2_corrected_low": 0.9981, "r2_corrected_high": 1.0005}
-    found |= {"slope": 1.95, "slope_corrected": 1.97, "slope_low": 1.94, "slope_high": 2.004}
-    return xr.Dataset(found | {"replicates": 64, "expected_slope": 2.0, "eta": 0.2, "a": 0.05, "b": 0.1})
-
-
-@pytest.fixture
-def course_of_law(shifts):
-    """(replicates), what `analysis.law_by_replicates` gives"""
-    columns = {"r2": [0.9, 0.95, 0.97, 0.985], "r2_expected": [0.89, 0.945, 0.972, 0.986], "slope": [1.8, 1.9, 2, 1.95]}
-    data = {name: ("replicates", values) for name, values in columns.items()}
-    return xr.Dataset(data, {"replicates": shifts["replicates"]})
-
-
-@pytest.fixture
-def laws():
-    """(law) over the rates 0.1, 0.2, 0.25, 0.3: all pairs of steps from the first two, and 1 less 0.1 |a - b| / eta"""
-    rates = np.array([0.1, 0.2, 0.25, 0.3])
-    rows = [
-        (eta, other - eta, another - eta)
-        for eta in rates[:2]
-        for other in rates
-        for another in rates
-        if len({eta, other, another}) == 3
-    ]
-    eta, a, b = np.array(rows).T
-    columns = {"eta": eta, "a": a, "b": b, "r2_corrected": 1 - 0.1 * abs(a - b) / eta}
-    return xr.Dataset({name: ("law", values) for name, values in columns.items()})
-
-
-@pytest.fixture
-def gains():
-    """(side, rank), what `analysis.favoured` gives of one class that has 7 samples on each side of at most 8"""
-    rank = np.arange(8)
-    position = np.stack([rank, rank + 8])
-    position[:, 7] = -1
-    change = np.where(position >= 0, np.stack([0.9 - 0.01 * rank, -0.2 + 0.01 * rank]), np.nan)
-    gained = xr.Dataset({"position": (("side", "rank"), position), "change": (("side", "rank"), change)})
-    means = {"mean_change": [0.8, -0.1], "mean_confidence_low": [5.1, 5.2], "mean_confidence_high": [5.9, 5.1]}
-    of_means = {name: ("side", values, {"long_name": name.replace("_", " ")}) for name, values in means.items()}
-    return gained.assign(of_means).assign_coords(side=["most", "least"], rank=rank)
-
-
-@pytest.fixture
-def images(rng):
-    """Side -> (rank, height, width)"""
-    return {side: rng.random((8, 5, 5)) for side in ("most", "least")}
-
-
-@pytest.fixture
-def relations(rng):
-    """What `analysis` gives of outputs (sample, output): their delta, the second order, the sensitivity"""
-    output, delta = rng.normal(size=(2, 30, 4))
-    point, centre = ("sample", "output"), np.array([-1.0, 0.0, 1.0])
-    against = xr.Dataset({"output": (point, output), "delta": (point, delta, {"long_name": "change"})})
-    bins = {
-        "bin_output": centre,
-        "bin_delta": 0.1 * centre,
-        "bin_low": 0.1 * centre - 0.05,
-        "bin_high": 0.1 * centre + 1,
-    }
-    against = against.assign({name: ("bin", values) for name, values in bins.items()})
-    line = {"r2_line": 0.02, "slope": -0.1, "intercept": 0.05, "r2_bins": 0.03}
-    line |= {"r2_corrected": 0.01, "r2_corrected_low": 0.0, "r2_corrected_high": 0.04}
-    line |= {"r2_bins_corrected": 0.02, "r2_bins_corrected_low": 0.0, "r2_bins_corrected_high": 0.05}
-    second = xr.Dataset({"derivative": (point, 10 * output), "curvature": (point, 20 * delta)})
-    means = {"mean": np.array([1.0, 2, 3, 4]), "own": np.array([5.0, 6, np.nan, 8])}
-    ends = {f"{name}_{end}": values + by for name, values in means.items() for end, by in (("low", -1), ("high", 2))}
-    sensitivity = xr.Dataset({name: ("output", values) for name, values in (means | ends).items()})
-    return {
-        "delta": against.assign(line),
-        "second": second.assign(share=0.036, share_low=0.024, share_high=0.049),
-        "sensitivity": sensitivity.assign(sensitivity=(point, output, {"long_name": "change per unit"})),
-    }

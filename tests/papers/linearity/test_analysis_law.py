@@ -4,8 +4,15 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from lrscope.errors import InputError
-from lrscope.papers.linearity.analysis import law, laws, summed
+from lrscope.papers.linearity.analysis import (
+    law,
+    law_by_replicates,
+    laws,
+    replicates_for,
+    second_order,
+    seeds_saved,
+    summed,
+)
 
 RATES = [0.2, 0.25, 0.3]
 OF_LAW = (0.2, 0.05, 0.1)
@@ -61,11 +68,11 @@ def test_the_interval_is_that_of_batches_left_out_one_by_one(simulate_networks, 
     reach = stats.t.ppf(0.975, 15)
     parts = np.array([oracle(np.delete(values, range(4 * one, 4 * one + 4), axis=1), 15) for one in range(16)])
     for low, high, above, below in (
-        ("slope_low", "slope_high", parts[:, 1], parts[:, 0]),
+        ("slope_corrected_low", "slope_corrected_high", parts[:, 1], parts[:, 0]),
         ("r2_corrected_low", "r2_corrected_high", parts[:, 1] ** 2, parts[:, 0] * parts[:, 2]),
     ):
         whole = oracle(values, 16)
-        statistic = (whole[1], whole[0]) if low == "slope_low" else (whole[1] ** 2, whole[0] * whole[2])
+        statistic = (whole[1], whole[0]) if low == "slope_corrected_low" else (whole[1] ** 2, whole[0] * whole[2])
         for end in (float(found[low]), float(found[high])):
             each = above - end * below
             error = np.sqrt(15 / 16 * ((each - each.mean()) ** 2).sum())
@@ -81,11 +88,11 @@ def test_batches_added_together_change_no_value_of_the_source(simulate_networks,
 
 def test_noise_alone_looks_like_a_law(sum_networks):
     values = np.random.default_rng(1).normal(size=(3, 64, 400, 10))
-    found = law(summed(sum_networks(values, RATES, pairing="independent")), *OF_LAW)
+    found = law(summed(sum_networks(values, RATES)), *OF_LAW)
     assert_allclose(found.r2, 0.25, atol=0.03)
     assert_allclose(found.slope, 0.5, atol=0.03)
-    assert found.slope_low == -np.inf
-    assert found.slope_high == np.inf
+    assert found.slope_corrected_low == -np.inf
+    assert found.slope_corrected_high == np.inf
 
 
 def test_without_noise_a_line_is_a_line(simulate_networks, sum_networks):
@@ -93,26 +100,8 @@ def test_without_noise_a_line_is_a_line(simulate_networks, sum_networks):
     found = law(summed(sum_networks(values, RATES)), *OF_LAW)
     for name in ("r2", "r2_corrected", "r2_corrected_low", "r2_corrected_high"):
         assert_allclose(found[name], 1, rtol=1e-6)
-    for name in ("slope", "slope_corrected", "slope_low", "slope_high"):
+    for name in ("slope", "slope_corrected", "slope_corrected_low", "slope_corrected_high"):
         assert_allclose(found[name], 2, rtol=1e-6)
-
-
-def test_the_order_of_rates_and_batches_does_not_matter(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 64)
-    records = sum_networks(values, RATES)
-    order = np.random.default_rng(0).permutation(32)
-    shuffled = records.isel(lr=[2, 0, 1], other_lr=[1, 2, 0], batch=order)
-    xr.testing.assert_allclose(law(summed(shuffled), *OF_LAW), law(summed(records), *OF_LAW), rtol=1e-10)
-
-
-def test_batches_that_all_diverged_are_left_out(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 64)
-    records = sum_networks(values, RATES)
-    there = records.batch != 3
-    gone = records.where(there, 0).transpose(*records.dims)
-    fewer = sum_networks(np.delete(values, [6, 7], axis=1), RATES, 31)
-    found, expected = law(summed(gone), *OF_LAW), law(summed(fewer), *OF_LAW)
-    xr.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def test_laws_are_the_laws_of_every_pair_of_rates(simulate_networks, sum_networks):
@@ -143,50 +132,11 @@ def test_where_trainings_diverged_nothing_is_known_and_all_else_is_as_alone(simu
         if max(three) > 0.4:
             assert np.isnan([one.r2, one.slope, one.r2_corrected, one.slope_corrected]).all()
             assert (float(one.r2_corrected_low), float(one.r2_corrected_high)) == (0, np.inf)
-            assert (float(one.slope_low), float(one.slope_high)) == (-np.inf, np.inf)
+            assert (float(one.slope_corrected_low), float(one.slope_corrected_high)) == (-np.inf, np.inf)
             assert int(one.replicates) == (0 if max(three) > 1 else 28 if min(three) > 0.15 else 24)
         else:
             alone = law(sums, float(one.eta), float(one.a), float(one.b))
             xr.testing.assert_allclose(one[list(alone)], alone, rtol=1e-9)
-
-
-def test_laws_need_as_many_batches_as_a_law(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 7)
-    with pytest.raises(InputError, match=r"replicates must be at least 8 at each rate, .* got '7 in 7'"):
-        laws(summed(sum_networks(values, RATES, 7)))
-
-
-def test_everything_is_labelled(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 16)
-    found = law(summed(sum_networks(values, RATES, 16)), *OF_LAW)
-    assert all({"long_name", "units"} <= set(one.attrs) for one in found.values())
-
-
-@pytest.mark.parametrize(
-    ("asked", "sentence"),
-    [
-        ((0.2, 0.0, 0.1), r"a must be a finite number other than zero; got 0\.0"),
-        ((0.2, 0.1, 0.1), r"a and b must be different; got \[0\.1, 0\.1\]"),
-        ((0.2, 0.05, 0.2), r"eta \+ b must be one of the rates 0\.2, 0\.25, 0\.3; got 0\.4"),
-        ((0.1, 0.1, 0.2), r"eta must be one of the rates 0\.2, 0\.25, 0\.3; got 0\.1"),
-    ],
-)
-def test_rates_must_be_there(simulate_networks, sum_networks, asked, sentence):
-    values, _ = simulate_networks(RATES, 8)
-    with pytest.raises(InputError, match=sentence):
-        law(summed(sum_networks(values, RATES, 8)), *asked)
-
-
-def test_intervals_need_replicates(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 7)
-    with pytest.raises(InputError, match=r"replicates must be at least 8 at each rate, .* got '7 in 7'"):
-        law(summed(sum_networks(values, RATES, 7)), *OF_LAW)
-
-
-def test_a_confidence_is_a_share(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 8)
-    with pytest.raises(InputError, match=r"confidence must be between 0 and 1; got 95"):
-        law(summed(sum_networks(values, RATES, 8)), *OF_LAW, confidence=95)
 
 
 def coverage(simulations, batches, shared, signal, curve):
@@ -216,7 +166,7 @@ def coverage(simulations, batches, shared, signal, curve):
         found = law(sums, *OF_LAW)
         slope = means[1] @ means[2] / (means[1] @ means[1])
         square = np.corrcoef(means[1], means[2])[0, 1] ** 2
-        slopes.append(float(found.slope_low) <= slope <= float(found.slope_high))
+        slopes.append(float(found.slope_corrected_low) <= slope <= float(found.slope_corrected_high))
         squares.append(float(found.r2_corrected_low) <= square <= float(found.r2_corrected_high))
     return np.mean(slopes), np.mean(squares)
 
@@ -237,3 +187,119 @@ def test_the_interval_contains_the_truth_as_often_as_it_says(batches, shared, cu
     slopes, squares = coverage(1000, batches, shared, 3, curve)
     assert 0.93 <= slopes <= 0.97
     assert squares >= 0.93
+
+
+@pytest.fixture
+def sums(simulate_networks, sum_networks):
+    return summed(sum_networks(simulate_networks(RATES, 64, noise=3)[0], RATES))
+
+
+def test_the_last_number_of_replicates_is_the_law(sums):
+    found, whole = law_by_replicates(sums, *OF_LAW), law(sums, *OF_LAW)
+    assert found.replicates.values.tolist() == list(range(2, 65, 2))
+    assert_allclose(found.r2[-1], whole.r2, rtol=1e-12)
+    assert_allclose(found.slope[-1], whole.slope, rtol=1e-12)
+
+
+def test_each_number_of_replicates_is_the_law_of_fewer(simulate_networks, sum_networks, sums):
+    values, _ = simulate_networks(RATES, 64, noise=3)
+    found = law_by_replicates(sums, *OF_LAW)
+    for batches in (8, 20):
+        fewer = law(summed(sum_networks(values[:, : 2 * batches], RATES, batches)), *OF_LAW)
+        assert_allclose(found.r2.sel(replicates=2 * batches), fewer.r2, rtol=1e-9)
+        assert_allclose(found.slope.sel(replicates=2 * batches), fewer.slope, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shared", [0.8, 0.0])
+@pytest.mark.parametrize(("directions", "beside"), [("every", 0.01), ("few", 0.04)])
+def test_what_is_expected_is_what_is_seen_on_average(simulate_networks, sum_networks, shared, directions, beside):
+    _, means = simulate_networks(RATES, 2, 40)
+    found = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        if directions == "every":
+            common, own = rng.normal(size=(1, 64, 40, 5)), rng.normal(size=(3, 64, 40, 5))
+            noise = 2 * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
+        else:
+            noise, _ = simulate_networks(RATES, 64, 40, shared=shared, seed=seed)
+            noise = noise - simulate_networks(RATES, 64, 40, shared=shared, seed=seed)[1][:, None]
+        found.append(law_by_replicates(summed(sum_networks(means[:, None] + noise, RATES, 16)), *OF_LAW))
+    mean = xr.concat(found, "simulation").mean("simulation")
+    late = mean.where(mean.replicates >= 12, drop=True)
+    assert float(abs(late.r2_expected - late.r2).max()) < beside
+    assert float(late.r2[-1] - late.r2[0]) > beside  # there is something to predict
+
+
+def test_the_needed_replicates_lie_on_the_curve(sums):
+    curve = law_by_replicates(sums, *OF_LAW)
+    place = 11
+    wanted = float(curve.r2_expected[place])
+    needed = replicates_for(sums, *OF_LAW, wanted - 1e-9)
+    assert float(needed) == int(curve.replicates[place])
+    assert float(replicates_for(sums, *OF_LAW, wanted + 1e-6)) == int(curve.replicates[place]) + 1
+
+
+def test_more_than_the_signal_has_is_never_reached(simulate_networks, sum_networks):
+    rates = [0.1, 0.2, 1.0]
+    values, _ = simulate_networks(rates, 64, curve=3)
+    sums = summed(sum_networks(values, rates))
+    limit = float(law(sums, 0.1, 0.1, 0.9).r2_corrected)
+    assert limit < 0.9
+    assert replicates_for(sums, 0.1, 0.1, 0.9, limit + 0.001) == np.inf
+    assert 64 < replicates_for(sums, 0.1, 0.1, 0.9, limit - 0.001) < np.inf
+
+
+def test_common_seeds_save_what_they_have_in_common(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 640, shared=0.75)
+    found = seeds_saved(summed(sum_networks(values, RATES)), *OF_LAW)
+    for name in ("x", "y"):
+        assert float(found[f"{name}_low"]) < 4 < float(found[f"{name}_high"])
+        assert_allclose(found[name], 4, rtol=0.25)
+
+
+def test_without_anything_in_common_nothing_is_saved(simulate_networks, sum_networks):
+    values, _ = simulate_networks(RATES, 640, shared=0.0)
+    found = seeds_saved(summed(sum_networks(values, RATES)), *OF_LAW)
+    assert float(found.x_low) < 1 < float(found.x_high)
+
+
+def test_the_interval_of_what_is_saved_contains_the_truth_as_often_as_it_says(simulate_networks, sum_networks):
+    hits = []
+    for seed in range(50):
+        values, _ = simulate_networks(RATES, 32, 20, shared=0.75, seed=seed)
+        found = seeds_saved(summed(sum_networks(values, RATES, 16)), *OF_LAW)
+        hits.append(float(found.y_low) < 4 < float(found.y_high))
+    assert np.mean(hits) >= 0.88
+
+
+def true_share(means):
+    """Return mean squares of the quadratic part and the delta at eta + b, both centred, from true means."""
+    delta_a, delta_b = (means[place] - means[0] for place in (1, 2))
+    bent = 0.1**2 * (delta_b / 0.1 - delta_a / 0.05) / 0.05
+    return bent.var() / delta_b.var(), bent.var() / (delta_b - bent).var()
+
+
+def test_a_parabola_is_found_exactly(simulate_networks, sum_networks):
+    values, means = simulate_networks(RATES, 32, noise=0, curve=1.5)
+    found = second_order(summed(sum_networks(values, RATES)), *OF_LAW)
+    share, ratio = true_share(means)
+    assert share > 0.01
+    for name, truth in (("share", share), ("ratio", ratio)):
+        for end in ("", "_low", "_high"):
+            assert_allclose(found[f"{name}{end}"], truth, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shared", [0.8, 0.0])
+@pytest.mark.parametrize("curve", [0.0, 1.5])
+def test_the_interval_contains_the_truth_whatever_the_noise(simulate_networks, sum_networks, shared, curve):
+    hits, shares = [], []
+    for seed in range(60):
+        values, means = simulate_networks(RATES, 64, 20, curve=curve, noise=0.7, shared=shared, seed=seed)
+        found = second_order(summed(sum_networks(values, RATES, 16)), *OF_LAW)
+        truth, _ = true_share(means)
+        hits.append(float(found.share_low) <= truth + 1e-12 and truth <= float(found.share_high))
+        observed, _ = true_share(values.mean(1))
+        shares.append((float(found.share) - truth, observed - truth))
+    assert np.mean(hits) >= 0.88
+    corrected, observed = np.array(shares).T
+    assert abs(corrected.mean()) < 0.2 * observed.mean()  # noise alone bends

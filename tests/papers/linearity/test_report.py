@@ -12,7 +12,7 @@ from lrscope.report import Figure, Table
 
 SAMPLES_OF_CLASS = 1250
 """Enough samples of each class for 240 of middling confidence."""
-PATH_ITEMS = {"law", "law_perceptron_film", "r2_by_trainings", "second_order", "trainings_needed", "curvature"}
+PATH_ITEMS = {"law", "law_perceptron_film", "r2_by_trainings", "trainings_needed", "curvature"}
 CHANGE_ITEMS = {"delta_against_output", "favoured"}
 SENSITIVITY_ITEMS = {"sensitivity"}
 ALWAYS = {"rates", "cost"}
@@ -160,7 +160,8 @@ def test_noise_hides_no_relation(simulated, noise, holds):
 def test_accuracies_are_compared_on_unrounded_numbers(simulated, change, holds):
     reported = Reported(*simulated(accuracy=change))
     assert reported.holds("accuracy") == [holds]
-    low, value, high = (float(reported.results["perceptron/accuracy"][name]) for name in ("low", "difference", "high"))
+    names = ("difference_low", "difference", "difference_high")
+    low, value, high = (float(reported.results["perceptron/accuracy"][name]) for name in names)
     assert low < value < high
     assert low < 0.1 * change < high
 
@@ -250,7 +251,7 @@ def lose(records, lr, batches=16):
     """Return the records as if all trainings of some batches had diverged at a rate."""
     lost = (abs(records["lr"] - lr) < 1e-9) & (records["batch"] < batches)
     diverged = records["replicates"].where(lost, 0).transpose(*records["replicates"].dims)
-    sums = [name for name in records if str(name).endswith("_sum") or name == "replicates"]
+    sums = ["replicates", "outputs_sum", "loss_sum", "accuracy_sum", "class_output_sum"]
     kept = {name: records[name].where(~lost, 0).transpose(*records[name].dims) for name in sums}
     return records.assign(kept).assign(diverged=diverged)
 

@@ -6,7 +6,7 @@ can afford: the noise that few trainings leave is removed, the rest has an inter
 trainings would be needed, where the law breaks, and which samples a higher rate favours.
 
 `Replication` describes one training that is repeated thousands of times, `replicate` trains it piece by piece and
-returns its sums, `estimate` says beforehand what that costs.
+returns its sums, `estimate` returns beforehand what that costs.
 """
 
 import importlib
@@ -20,35 +20,24 @@ from lrscope.papers.linearity._summary import summary
 from lrscope.studies import Study
 
 if TYPE_CHECKING:
-    from lrscope.papers.linearity._estimate import estimate
-    from lrscope.papers.linearity._replicate import Replicating, replicate
+    from lrscope.papers.linearity._replicate import Replicating, estimate, replicate
     from lrscope.papers.linearity._replication import Replication
-    from lrscope.papers.linearity._replications import experiments, stream
+    from lrscope.papers.linearity._replications import experiments
 
-__all__ = [
-    "STUDY",
-    "Options",
-    "Replicating",
-    "Replication",
-    "estimate",
-    "experiments",
-    "replicate",
-    "stream",
-]
+__all__ = ["STUDY", "Options", "Replicating", "Replication", "estimate", "experiments", "replicate"]
 
 _FILES = {
     "Replicating": "_replicate",
     "Replication": "_replication",
-    "estimate": "_estimate",
+    "estimate": "_replicate",
     "experiments": "_replications",
     "replicate": "_replicate",
-    "stream": "_replications",
 }
 """Names that need PyTorch -> the file that has them."""
 
 
 def __getattr__(name: str) -> Any:
-    """Return what needs PyTorch when it is asked for."""
+    """Return what needs PyTorch when it is used."""
     if name not in _FILES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
@@ -71,7 +60,7 @@ STUDY = Study(
     summary=summary,
     sections=sections,
     resumable=frozenset({"price"}),
-    stream=_late("stream"),
+    stream=_late("Replicating"),
     estimate=_late("estimate"),
     unit="trainings",
 )

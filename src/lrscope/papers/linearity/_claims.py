@@ -9,7 +9,7 @@ import xarray as xr
 
 from lrscope.papers.linearity._options import Options, Rates
 from lrscope.papers.linearity._results import CHANGE, GRID, LR, PATH, Network, networks
-from lrscope.papers.linearity._text import shares, with_interval
+from lrscope.papers.linearity._text import ends, estimate_text, share_text
 from lrscope.studies import Claim
 from lrscope.studies._words import counted, percent, short
 
@@ -32,56 +32,56 @@ Judged = tuple[bool | None, str]
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement of the source about a network.
+    """A statement of the source, to be judged for each network.
 
     Attributes
     ----------
-    id, section, words, tolerance, published : of the claim
+    id, section, statement, tolerance, published : of the claim
     judge : node of a network -> whether it holds, and what was measured
     group : of analyses that it needs
-    needs : results, options -> what is missing for all networks
+    needs : results -> what is missing for all networks
     """
 
     id: str
     section: str
-    words: str
+    statement: str
     tolerance: str
     judge: Callable[[Network], Judged]
     published: object = "stated in words"
     group: str = PATH
-    needs: Callable[[xr.DataTree, Options], Sequence[str]] = lambda _results, _options: ()
+    needs: Callable[[xr.DataTree], Sequence[str]] = lambda _results: ()
 
-    def claim(self, name: str, network: str, setting: str) -> Claim:
-        """Return the claim about one network."""
-        prefix = f"{name}: " if name else ""
+    def claim(self, network: str, setting: str, prefix: bool) -> Claim:
+        """Return the claim about one network; with a prefix, its name is in the id and the statement."""
+
+        def missing(results: xr.DataTree) -> Sequence[str]:
+            unknown = results[network].attrs["unknown"]
+            reasons = [f"more trainings ({unknown[self.group]})"] if self.group in unknown else []
+            return self.needs(results) or reasons
+
         return Claim(
-            id=f"{self.id}-{name}" if name else self.id,
+            id=f"{self.id}-{network}" if prefix else self.id,
             source=f"Jordan, post, {self.section}",
-            statement=f"{prefix}{self.words}",
+            statement=f"{network}: {self.statement}" if prefix else self.statement,
             holds=lambda results: self.judge(results[network])[0],
             measured=lambda results: self.judge(results[network])[1],
             undecided=lambda results: f"The trainings do not decide it: {self.judge(results[network])[1]}.",
             published=self.published,
             tolerance=self.tolerance,
-            needs=lambda results: self._missing(results, network),
+            needs=missing,
             note=setting,
         )
-
-    def _missing(self, results: xr.DataTree, network: str) -> Sequence[str]:
-        missing = self.needs(results, results.attrs["options"])
-        unknown = results[network].attrs["unknown"]
-        return missing or ([f"more trainings ({unknown[self.group]})"] if self.group in unknown else [])
 
 
 def claims(results: xr.DataTree) -> list[Claim]:
     """Return every statement for every network; only once if it cannot be checked for any."""
-    options, known = results.attrs["options"], networks(results)
+    known = networks(results)
     judged = []
     for statement in STATEMENTS:
-        together = len(known) == 1 or statement.needs(results, options)
+        together = len(known) == 1 or bool(statement.needs(results))
         for network in known[:1] if together else known:
-            setting = _setting(options, network.attrs["rates"])
-            judged.append(statement.claim("" if together else network.name, network.name, setting))
+            setting = _setting(results.attrs["options"], network.attrs["rates"])
+            judged.append(statement.claim(network.name, setting, not together))
     return judged
 
 
@@ -94,12 +94,6 @@ def _setting(options: Options, rates: Rates) -> str:
     )
 
 
-def _ends(node: Network, name: str) -> tuple[float, float, float]:
-    """Return an estimate and both ends of its interval."""
-    value, low, high = (float(node[f"{name}{end}"]) for end in ("", "_low", "_high"))
-    return value, low, high
-
-
 def _within(low: float, high: float, least: float, most: float) -> bool | None:
     """Tell whether an interval lies inside limits (True), outside (False), or overlaps one of them (None)."""
     if low >= least and high <= most:
@@ -109,35 +103,41 @@ def _within(low: float, high: float, least: float, most: float) -> bool | None:
 
 def _linear(network: Network) -> Judged:
     law = network["law"]
-    value, low, high = _ends(law, "r2_corrected")
-    text = f"R² {short(float(law['r2']), 4)}, without noise {with_interval((value, low, high), 4)}"
+    _, low, high = ends(law, "r2_corrected")
+    text = f"R² {short(float(law['r2']), 4)}, without noise {estimate_text(law, 'r2_corrected', 4)}"
     return _within(low, high, STRAIGHT, math.inf), text
 
 
 def _slope(network: Network) -> Judged:
     law = network["law"]
     expected = float(law["expected_slope"])
-    value, low, high = (float(law[name]) for name in ("slope_corrected", "slope_low", "slope_high"))
-    corrected = with_interval((value, low, high))
+    _, low, high = ends(law, "slope_corrected")
+    corrected = estimate_text(law, "slope_corrected")
     text = f"slope {short(float(law['slope']))}, without noise {corrected}, expected {short(expected)}"
     limits = sorted((expected * (1 - SLOPE_TOLERANCE), expected * (1 + SLOPE_TOLERANCE)))
     return _within(low, high, *limits), text
 
 
-def _of_size(network: Network, least: float, most: float) -> tuple[int, int, int, str]:
-    """Return of the laws with changes of some size, each once: how many are straight, not straight, all; in words."""
-    laws = network["laws"].to_dataset()
-    laws = laws.isel(
-        law=np.flatnonzero(~laws["swapped"] & (laws["size"] > least + 1e-9) & (laws["size"] <= most + 1e-9))
-    )
+def once(network: Network) -> xr.Dataset:
+    """Return the laws of the grid, each once: a and b can be swapped."""
+    laws: xr.Dataset = network["laws"].to_dataset()
+    return laws.isel(law=np.flatnonzero(~laws["swapped"]))
+
+
+def of_size(laws: xr.Dataset, least: float, most: float) -> xr.Dataset:
+    """Return the laws whose larger change is above `least` and up to `most`, in multiples of eta."""
+    return laws.isel(law=np.flatnonzero((laws["size"] > least + 1e-9) & (laws["size"] <= most + 1e-9)))
+
+
+def _counts(laws: xr.Dataset) -> tuple[int, int, int, str]:
+    """Return how many laws are straight, not straight, all; in words."""
     count = laws.sizes["law"]
     straight = int((laws["r2_corrected_low"] >= STRAIGHT).sum())
     bent = int((laws["r2_corrected_high"] < STRAIGHT).sum())
-    known = laws["r2_corrected"].values[np.isfinite(laws["r2_corrected"].values)]
-    median = f" (median {short(float(np.median(known)), 4)})" if len(known) else ""
+    median = float(laws["r2_corrected"].median())
     text = (
         f"of {counted(count, 'law')} {straight} have {STRAIGHT:g} or more, {bent} have less, {count - straight - bent} "
-        f"may have either{median}"
+        f"may have either{f' (median {short(median, 4)})' if math.isfinite(median) else ''}"
     )
     return straight, bent, count, text
 
@@ -148,19 +148,18 @@ def _half(yes: int, no: int, count: int) -> bool | None:
 
 
 def _near(network: Network) -> Judged:
-    straight, bent, count, text = _of_size(network, 0, SMALL)
+    straight, bent, count, text = _counts(of_size(once(network), 0, SMALL))
     return _half(straight, bent, count), text
 
 
 def _far(network: Network) -> Judged:
-    straight, bent, count, text = _of_size(network, LARGE, math.inf)
+    straight, bent, count, text = _counts(of_size(once(network), LARGE, math.inf))
     return _half(bent, straight, count), text
 
 
 def _smaller(network: Network) -> Judged:
     """Compare laws of the same eta and b / a, of which one has the smaller changes, where intervals do not overlap."""
-    laws = network["laws"].to_dataset()
-    laws = laws.isel(law=np.flatnonzero(~laws["swapped"]))
+    laws = once(network)
     size, low, high = (laws[name].values for name in ("size", "r2_corrected_low", "r2_corrected_high"))
     same = [np.isclose(one[:, None], one, rtol=1e-6) for one in (laws["eta"].values, (laws["b"] / laws["a"]).values)]
     pairs = same[0] & same[1] & (size[:, None] < size - 1e-9)
@@ -175,19 +174,18 @@ def _smaller(network: Network) -> Judged:
 
 def _no_function(network: Network) -> Judged:
     """Judge by bins and by a line, both without noise: half explained by either is enough for a relation."""
-    bins, line = (_ends(network["delta_against_output"], name) for name in ("r2_bins_corrected", "r2_corrected"))
-    text = (
-        f"share of the variance that the logit explains without noise: {shares(bins)} in 20 bins, {shares(line)} as a "
-        "line"
-    )
-    verdicts = [_within(low, high, -math.inf, 0.5) for _, low, high in (bins, line)]
+    relation = network["delta_against_output"]
+    bins, line = (share_text(relation, name) for name in ("r2_bins_corrected", "r2_corrected"))
+    text = f"share of the variance that the logit explains without noise: {bins} in 20 bins, {line} as a line"
+    intervals = (ends(relation, name)[1:] for name in ("r2_bins_corrected", "r2_corrected"))
+    verdicts = [_within(low, high, -math.inf, 0.5) for low, high in intervals]
     return False if False in verdicts else None if None in verdicts else True, text
 
 
 def _accuracy(network: Network) -> Judged:
-    value, low, high = (float(network["accuracy"][name]) for name in ("difference", "low", "high"))
+    value, low, high = ends(network["accuracy"], "difference")
     at_eta = network["trainings"]["accuracy"].sel({LR: network.attrs["rates"].eta}, method="nearest")
-    text = f"{percent(float(at_eta), 2)} at eta, difference {shares((value, low, high), 2)}"
+    text = f"{percent(float(at_eta), 2)} at eta, difference {share_text(network['accuracy'], 'difference', 2)}"
     if not math.isfinite(low):  # the accuracy of every batch is the same: there is no interval, and no doubt
         return abs(value) <= ACCURACY_TOLERANCE, text
     return _within(low, high, -ACCURACY_TOLERANCE, ACCURACY_TOLERANCE), text
@@ -212,17 +210,17 @@ def _dogs(network: Network) -> Judged:
     return near, f"{short(changes[0], 2)} and {short(changes[1], 2)}"
 
 
-def _needs_small(results: xr.DataTree, _options: Options) -> Sequence[str]:
+def _needs_small(results: xr.DataTree) -> Sequence[str]:
     rates = [each.attrs["rates"] for each in networks(results)]
     largest = max(abs(change) / each.eta for each in rates for change in (each.a, each.b))
     return () if largest <= SMALL + 1e-9 else [f"a and b of at most half of eta (here up to {short(largest)} of it)"]
 
 
-def _needs_grid(_results: xr.DataTree, options: Options) -> Sequence[str]:
-    return () if options.grid else ["a grid of rates: --grid"]
+def _needs_grid(results: xr.DataTree) -> Sequence[str]:
+    return () if results.attrs["options"].grid else ["a grid of rates: --grid"]
 
 
-def _needs_band(results: xr.DataTree, _options: Options) -> Sequence[str]:
+def _needs_band(results: xr.DataTree) -> Sequence[str]:
     """Name what is missing for the sides to be extremes of their class rather than its halves."""
     known = [each["favoured"] for each in networks(results, "favoured")]
     if not known:
@@ -235,13 +233,11 @@ def _needs_band(results: xr.DataTree, _options: Options) -> Sequence[str]:
     return [f"{least} samples of middling confidence in each class, {BAND} times those of a side (here {here})"]
 
 
-def _needs_dogs(results: xr.DataTree, options: Options) -> Sequence[str]:
-    if options.data != "cifar10":
+def _needs_dogs(results: xr.DataTree) -> Sequence[str]:
+    if results.attrs["options"].data != "cifar10":
         return ["the dogs of CIFAR-10: --data cifar10 --root DIR"]
-    ends = [(each.attrs["rates"].three[0], each.attrs["rates"].three[-1]) for each in networks(results)]
-    return (
-        _needs_band(results, options) if np.allclose(ends, DOG_RATES) else ["the source's rates: --lr 0.4 --delta2 0.2"]
-    )
+    rates = [(each.attrs["rates"].three[0], each.attrs["rates"].three[-1]) for each in networks(results)]
+    return _needs_band(results) if np.allclose(rates, DOG_RATES) else ["the source's rates: --lr 0.4 --delta2 0.2"]
 
 
 STATEMENTS = (

@@ -10,8 +10,6 @@ import os
 import re
 import zipfile
 from collections.abc import Sequence
-from functools import reduce
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ import torch
 
 from lrscope.errors import InputError, StoreError
 from lrscope.papers.linearity._replication import Replication
-from lrscope.papers.linearity._sums import NOTHING, Sums, Values
+from lrscope.papers.linearity._sums import Sums, merged
 from lrscope.training import build
 
 JOINED = 16
@@ -47,9 +45,10 @@ class Pieces:
 
     def __init__(self, folder: Path, replication: Replication) -> None:
         self._folder = folder
-        self._replication = replication
-        form = {**replication.to_json(), "network": _fingerprint(replication), "samples": _of_samples(replication)}
-        self._form = json.dumps(form, sort_keys=True)
+        self._replicates = replication.replicates
+        form = replication.to_json()
+        form |= {"network": _fingerprint_of_network(replication), "samples": _fingerprint_of_samples(replication)}
+        self._form = json.loads(json.dumps(form))
         for piece in self._done():
             self._read(piece)
 
@@ -57,8 +56,12 @@ class Pieces:
     def missing(self) -> list[range]:
         """The replicates that no file has, neighbours together."""
         done = self._done()
-        starts, stops = [0, *(piece.stop for piece in done)], [*(piece.start for piece in done), self._everything]
+        starts, stops = [0, *(piece.stop for piece in done)], [*(piece.start for piece in done), self._replicates]
         return [range(*gap) for gap in zip(starts, stops, strict=True) if gap[0] < gap[1]]
+
+    def sums(self) -> Sums:
+        """Return the sums of everything that is done."""
+        return merged(*map(self._read, self._done()))
 
     def keep(self, replicates: range, sums: Sums) -> None:
         """Write the sums of some replicates; they are on the disk when this returns.
@@ -68,27 +71,22 @@ class Pieces:
         StoreError : the disk is full, or the folder cannot be written.
         """
         self._write(replicates, sums)
-        for row in self._rows():
+        rows: list[list[range]] = []
+        for piece in self._done():
+            if rows and rows[-1][-1].stop == piece.start:
+                rows[-1].append(piece)
+            else:
+                rows.append([piece])
+        for row in rows:
             if len(row) >= JOINED:
                 self._join(row)
 
-    def sums(self) -> Sums:
-        """Return the sums of everything that is done."""
-        return self._together(self._done())
-
-    def remove(self) -> None:
-        """Delete the folder with everything in it that is ours."""
-        for file in [*self._folder.glob("*.npz"), *self._folder.glob(".*.part")]:
-            file.unlink(missing_ok=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
-
-    @property
-    def _everything(self) -> int:
-        return self._replication.replicates
-
-    def _together(self, pieces: Sequence[range]) -> Sums:
-        return reduce(add, map(self._read, pieces), NOTHING)
+    def _join(self, row: Sequence[range]) -> None:
+        whole = range(row[0].start, row[-1].stop)
+        self._write(whole, merged(*map(self._read, row)))
+        for piece in self._files():  # those of a join that was interrupted included
+            if piece != whole and whole.start <= piece.start and piece.stop <= whole.stop:
+                self._file(piece).unlink()
 
     def _files(self) -> list[range]:
         """Return the replicates of each file, ascending, the larger first."""
@@ -104,35 +102,16 @@ class Pieces:
                 done.append(piece)
         return done
 
-    def _rows(self) -> list[list[range]]:
-        """Return the pieces in unbroken rows."""
-        rows: list[list[range]] = []
-        for piece in self._done():
-            if rows and rows[-1][-1].stop == piece.start:
-                rows[-1].append(piece)
-            else:
-                rows.append([piece])
-        return rows
-
-    def _join(self, row: Sequence[range]) -> None:
-        whole = range(row[0].start, row[-1].stop)
-        self._write(whole, self._together(row))
-        for piece in self._files():  # those of a join that was interrupted included
-            if piece != whole and whole.start <= piece.start and piece.stop <= whole.stop:
-                self._file(piece).unlink()
-
     def _file(self, piece: range) -> Path:
         return self._folder / f"{piece.start}-{piece.stop}.npz"
 
     def _write(self, piece: range, sums: Sums) -> None:
         file = self._file(piece)
         partial = file.with_name(f".{file.name}.part")
-        arrays: dict[str, Any] = {_EXPERIMENT: np.array(self._form)}
-        for batch, values in sums.batches.items():
-            arrays |= {f"{batch}/{name}": array for name, array in values.items()}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as opened:
+                arrays: dict[str, Any] = {_EXPERIMENT: np.array(json.dumps(self._form)), **sums}
                 np.savez(opened, **arrays)
                 opened.flush()
                 os.fsync(opened.fileno())
@@ -147,32 +126,21 @@ class Pieces:
         file = self._file(piece)
         try:
             with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
-                form, arrays = str(held[_EXPERIMENT]), {name: held[name] for name in held.files if name != _EXPERIMENT}
+                sums: Sums = dict(held)
+                form = json.loads(str(sums.pop(_EXPERIMENT)))
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{file} must hold sums as lrscope writes them; it is damaged. Delete it.") from error
-        if form != self._form and _but_for_samples(form) == _but_for_samples(self._form):
+        if form != self._form and {**form, "samples": ""} == {**self._form, "samples": ""}:
             remedy = f"Put the files back that it was trained with, or delete {self._folder} to train all again."
             raise InputError(f"{file} must hold sums of the samples as they are now; the data have changed. {remedy}")
-        if form != self._form or piece.stop > self._everything:
+        if form != self._form or piece.stop > self._replicates:
             remedy = f"Delete {self._folder}, or give another folder."
             raise InputError(f"{file} must hold sums of this experiment; it holds those of another. {remedy}")
-        batches: dict[int, Values] = {}
-        for name, array in arrays.items():
-            batch, _, variable = name.partition("/")
-            batches.setdefault(int(batch), {})[variable] = array
-        return Sums(batches)
+        return sums
 
 
-def _but_for_samples(form: str) -> dict[str, Any]:
-    """Return what sums are of, without the fingerprint of the samples."""
-    return {name: value for name, value in json.loads(form).items() if name != "samples"}
-
-
-def _of_samples(replication: Replication) -> str:
-    """Return a number of the samples as they are loaded today, those learned from and those for validation.
-
-    The name of a data set and its folder may be those of other files tomorrow.
-    """
+def _fingerprint_of_samples(replication: Replication) -> str:
+    """Return a number of the samples as they are loaded today: other files may have their names tomorrow."""
     digest = hashlib.blake2b(digest_size=16)
     for samples in (replication.data.arrays(), replication.data.validation()):
         for array in (samples.inputs, samples.targets):
@@ -181,11 +149,10 @@ def _of_samples(replication: Replication) -> str:
     return digest.hexdigest()
 
 
-def _fingerprint(replication: Replication) -> str:
-    """Return a number of the network under seed 0: of what it is made of, its initial parameters and its buffers.
+def _fingerprint_of_network(replication: Replication) -> str:
+    """Return a number of the network under seed 0: of its layers, its initial parameters and its buffers.
 
-    A name in the form of a replication may be that of other code tomorrow. What only differs in the code of
-    ``forward`` is not seen.
+    A name may be that of other code tomorrow. What only differs in the code of ``forward`` is not seen.
     """
     module = build(replication.model, 0, getattr(torch, replication.dtype))
     digest = hashlib.blake2b(_ADDRESS.sub("", repr(module)).encode(), digest_size=16)

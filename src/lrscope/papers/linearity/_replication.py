@@ -18,6 +18,7 @@ Positive = Annotated[int, Field(ge=1)]
 APART = 10**9
 """How far the seeds of the second rate are from those of the first, where each rate has seeds of its own."""
 MAX_BATCHES = 32
+"""Batches of replicates, at most, unless another number is given."""
 
 
 @specification

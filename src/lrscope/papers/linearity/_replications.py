@@ -1,26 +1,20 @@
 """The trainings of the study `linearity`: a replication for each network."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from lrscope.data import Arrays, DataSet, data_set
-from lrscope.engines import Engine
 from lrscope.errors import must_be
 from lrscope.models import CNN, MLP, FastResNet, Imported
 from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
 from lrscope.papers.linearity._options import Options
-from lrscope.papers.linearity._replicate import Replicating
-from lrscope.papers.linearity._replication import Replication
+from lrscope.papers.linearity._replication import MAX_BATCHES, Replication
 from lrscope.studies._samples import checked, has_classes
 from lrscope.training import estimate
-
-MAX_BATCHES = 32
-"""Batches of replicates, at most."""
 
 SMALLEST = {"cnn": 4, "resnet": 9}
 """Pixels along the sides of an image, at least."""
@@ -73,18 +67,6 @@ def experiments(options: Options) -> dict[str, Replication]:
     return {name: _replication(options, data, model, samples) for name, model in options.networks.items()}
 
 
-def stream(
-    replication: Replication,
-    *,
-    device: str,
-    engine: Engine | None,
-    folder: Path,
-    progress: Callable[[int, int], None],
-) -> Replicating:
-    """Return the training of a replication, as the runner of studies takes it."""
-    return Replicating(replication, engine=engine, folder=folder, progress=progress, device=device)
-
-
 def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arrays, Arrays]) -> Replication:
     recipe = RECIPES.get(model, PLAIN)
     replication = Replication(
@@ -100,17 +82,13 @@ def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arr
         batch_size=options.batch_size or min(recipe.batch_size, len(samples[0].inputs)),
         batches=min(MAX_BATCHES, options.replicates),
     )
-    _refuse_untrainable(replication)
-    return replication
-
-
-def _refuse_untrainable(replication: Replication) -> None:
-    """Refuse what cannot be trained before anything is written: let a network of the user take a step."""
+    # What cannot be trained is refused before anything is written: a network of the user takes a step.
     if isinstance(replication.model, Imported):
         estimate(replication.experiments(range(1))[0], device="cpu", steps=1)
     else:
         with torch.random.fork_rng(devices=()):
             replication.model()
+    return replication
 
 
 def _model(name: str, data: DataSet, samples: tuple[Arrays, Arrays]) -> Any:
@@ -124,16 +102,9 @@ def _model(name: str, data: DataSet, samples: tuple[Arrays, Arrays]) -> Any:
     classes = int(max(one.targets.max() for one in samples)) + 1
     if name == "perceptron":
         return MLP(math.prod(inputs.shape[1:]), (32,), classes)
-    _check_images(name, inputs.shape[1:])
-    if name == "cnn":
-        channels, height, width = inputs.shape[1:]
-        return CNN(channels, height, width, classes)
-    return FastResNet(data, classes=classes)
-
-
-def _check_images(name: str, shape: tuple[int, ...]) -> None:
-    least = SMALLEST[name]
+    shape, least = inputs.shape[1:], SMALLEST[name]
     if len(shape) != 3 or min(shape[1:]) < least:
         remedy = "Take perceptron, or a model of your own as package.module:function."
         allowed = f"one for the data; {name} takes images (channel, height, width) of {least} by {least} pixels or more"
         raise must_be("model", allowed, f"{name} for samples of shape {shape}", remedy)
+    return CNN(*shape, classes) if name == "cnn" else FastResNet(data, classes=classes)

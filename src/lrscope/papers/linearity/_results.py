@@ -7,10 +7,10 @@ import numpy as np
 import xarray as xr
 
 from lrscope.analysis import difference
+from lrscope.data import Arrays, data_set
+from lrscope.errors import LrscopeError
 from lrscope.papers.linearity import analysis
-from lrscope.papers.linearity._images import images_of
 from lrscope.papers.linearity._options import MIN_REPLICATES, Options, Rates
-from lrscope.records import on_grid
 from lrscope.studies._words import listed, rate
 
 LR, BATCH = "lr", "batch"
@@ -20,6 +20,10 @@ Network = Any
 """The node of a network, a DataTree; what its paths lead to, xarray types as a union of all that there can be."""
 WANTED_R2 = (0.9, 0.99, 0.999)
 """Values of R² whose number of trainings is estimated."""
+SOURCE_CLASSES = (5, 1)
+"""Classes of CIFAR-10 whose images the source shows: dog and automobile."""
+SHOWN = 2
+"""Classes whose images are shown of other data."""
 
 
 def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
@@ -33,19 +37,19 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     Returns
     -------
     DataTree
-        Below ``/<network>`` one node for each of the analyses `law`, `seeds_saved`, `second_order`, `deltas`,
-        `law_by_replicates`, `replicates_for` (dim ``wanted``), `output_sensitivity` as ``sensitivity``, `difference` of
-        the accuracies as ``accuracy``, `delta_against_output`, `favoured` with the ``images``, `laws`, and the
-        ``trainings``: their number, ``seconds`` and mean accuracy. The attributes of ``/<network>`` are its ``rates``
-        and, for each group of analyses that cannot be computed, the reason (``unknown``)
+        Below ``/<network>`` one node for each of the analyses `law`, `seeds_saved` (with common seeds), `second_order`,
+        `deltas`, `law_by_replicates`, `replicates_for` (dim ``wanted``), `output_sensitivity` as ``sensitivity``,
+        `difference` of the accuracies as ``accuracy``, `delta_against_output`, `favoured` with the ``images``, `laws`,
+        and the ``trainings``: their number, ``seconds`` and mean accuracy. The attributes of ``/<network>`` are its
+        ``rates`` and, for each group of analyses that cannot be computed, the reason (``unknown``)
 
     Raises
     ------
     InputError : the records are not those of replicated trainings.
     """
     results = xr.DataTree()
-    for name, one in records.items():
-        sums, rates = _sums(one), options.rates(options.networks[name])
+    for name, recorded in records.items():
+        sums, rates = analysis.summed(recorded), options.rates(options.networks[name])
         unknown = unknown_groups(sums, rates)
         results[name] = xr.DataTree.from_dict(_analyses(sums, rates, options, unknown))
         results[name].attrs = {"rates": rates, "unknown": unknown}
@@ -68,13 +72,6 @@ def across(results: xr.DataTree, node: str) -> xr.Dataset:
 
 def unknown_groups(sums: xr.Dataset, rates: Rates) -> dict[str, str]:
     """Return for each group of analyses that cannot be computed the reason: trainings diverged.
-
-    Intervals need 8 batches with trainings at each rate of the group.
-
-    Parameters
-    ----------
-    sums : (lr, batch) ``replicates`` and ``diverged``
-    rates : of the network
 
     Examples
     --------
@@ -108,27 +105,20 @@ def _reason(sums: xr.Dataset, lrs: Sequence[float]) -> str:
     )
 
 
-def _sums(records: xr.Dataset) -> xr.Dataset:
-    """Return the sums (lr, batch, ...) of records; where all trainings diverged these are only their numbers."""
-    if "replicates" not in records or bool((records["replicates"] > 0).any()):
-        return analysis.summed(records)
-    grid = on_grid(records) if "member" in records.dims else records
-    return grid.isel(step=0, drop=True).transpose(LR, BATCH, ...)
-
-
 def _analyses(sums: xr.Dataset, rates: Rates, options: Options, unknown: Mapping[str, str]) -> dict[str, xr.Dataset]:
     eta, a, b = three = rates.eta, rates.a, rates.b
     nodes = {"trainings": _trainings(sums)}
     if PATH not in unknown:
-        needed = xr.concat([analysis.replicates_for(sums, *three, r2) for r2 in WANTED_R2], "wanted")
+        needed = [analysis.replicates_for(sums, *three, r2) for r2 in WANTED_R2]
         nodes |= {
             "law": analysis.law(sums, *three),
-            "seeds_saved": analysis.seeds_saved(sums, *three),
             "second_order": analysis.second_order(sums, *three),
             "deltas": analysis.deltas(sums, *three),
             "law_by_replicates": analysis.law_by_replicates(sums, *three),
-            "replicates_for": needed.assign_coords(wanted=list(WANTED_R2)).to_dataset(name="replicates"),
+            "replicates_for": xr.Dataset({"replicates": ("wanted", needed)}, {"wanted": list(WANTED_R2)}),
         }
+        if options.pairing == "common":
+            nodes["seeds_saved"] = analysis.seeds_saved(sums, *three)
     if SENSITIVITY not in unknown:
         nodes["sensitivity"] = analysis.output_sensitivity(sums, eta, a)
     if CHANGE not in unknown:
@@ -137,7 +127,7 @@ def _analyses(sums: xr.Dataset, rates: Rates, options: Options, unknown: Mapping
             "accuracy": _accuracy_difference(sums, rates.three, options.pairing == "common"),
             "delta_against_output": analysis.delta_against_output(sums, eta, b),
             "favoured": favoured,
-            "images": images_of(favoured, sums["learned_targets"], options),
+            "images": _images(favoured, sums["learned_targets"], options),
         }
     if options.grid and GRID not in unknown:
         nodes["laws"] = analysis.laws(sums)
@@ -145,22 +135,53 @@ def _analyses(sums: xr.Dataset, rates: Rates, options: Options, unknown: Mapping
 
 
 def _trainings(sums: xr.Dataset) -> xr.Dataset:
-    """Return what is known of the trainings themselves (lr); NaN where all diverged."""
-    counts = sums["replicates"].sum(BATCH)
-    trained = counts.where(counts > 0)
-    return xr.Dataset(
-        {
-            "replicates": counts,
-            "diverged": sums["diverged"].sum(BATCH),
-            "accuracy": sums["accuracy_sum"].sum(BATCH) / trained,
-            "seconds": sums["seconds_sum"].sum() / trained.sum(min_count=1),
-        }
-    )
+    """Return what is known of the trainings themselves (lr); the accuracy is NaN where all diverged."""
+    counts, diverged = sums["replicates"].sum(BATCH), sums["diverged"].sum(BATCH)
+    accuracy = sums["accuracy_sum"].sum(BATCH) / counts.where(counts > 0)
+    seconds = sums["seconds_sum"].sum() / (counts + diverged).sum()
+    return xr.Dataset({"replicates": counts, "diverged": diverged, "accuracy": accuracy, "seconds": seconds})
 
 
 def _accuracy_difference(sums: xr.Dataset, rates: Sequence[float], common: bool) -> xr.Dataset:
-    """Return how much the mean accuracies of the batches differ between eta + b and eta."""
+    """Return the ``difference`` of the mean accuracies of the batches at eta + b and at eta, with its interval."""
     counts = sums["replicates"]
     means = (sums["accuracy_sum"] / counts.where(counts > 0)).rename({BATCH: "seed"})
     means = means.assign_coords(seed=np.arange(means.sizes["seed"]))
-    return difference(means, rates[2], rates[0], paired=common)
+    result = difference(means, rates[2], rates[0], paired=common)
+    return result.rename(low="difference_low", high="difference_high")
+
+
+def _images(favoured: xr.Dataset, targets: xr.DataArray, options: Options) -> xr.Dataset:
+    """Return the images of favoured samples: the source's classes, or those whose two groups differ most.
+
+    Returns
+    -------
+    Dataset
+        image : (class, side, rank, y, x), or with a further dimension ``colour``, 0 to 1; NaN where a class has fewer
+            samples. Empty if there are no images; ``attrs["reason"]`` then says why
+    """
+    try:
+        learned: Arrays = data_set(options.data, options.root).arrays()
+    except LrscopeError as error:
+        return xr.Dataset(attrs={"reason": f"The samples cannot be shown: {error}"})
+    inputs, reason = learned.inputs, ""
+    if not np.array_equal(learned.targets, targets.values):
+        reason = f"The samples cannot be shown: {options.data} has changed since the training."
+    elif inputs.ndim != 4 or inputs.shape[1] not in (1, 3) or inputs.min() < 0 or inputs.max() > 1:
+        reason = "The samples are not shown: they are not grey or colour images with values from 0 to 1."
+    if reason:
+        return xr.Dataset(attrs={"reason": reason})
+    pixels = xr.DataArray(inputs, dims=("learned_sample", "colour", "y", "x")).transpose(..., "colour")
+    if pixels.sizes["colour"] == 1:
+        pixels = pixels.isel(colour=0)
+    position = favoured["position"].sel({"class": _shown_classes(favoured, options)})
+    return xr.Dataset({"image": pixels.isel(learned_sample=position.clip(min=0)).where(position >= 0)})
+
+
+def _shown_classes(favoured: xr.Dataset, options: Options) -> list[int]:
+    known = favoured["class"].values.tolist()
+    if options.data == "cifar10":
+        return [label for label in SOURCE_CLASSES if label in known]
+    changes = favoured["mean_choosing_change"]
+    gap = (changes.sel(side="most") - changes.sel(side="least")).dropna("class")
+    return [int(label) for label in gap.sortby(-gap)["class"].values[:SHOWN]]

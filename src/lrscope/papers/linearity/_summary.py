@@ -3,13 +3,12 @@
 import itertools
 import math
 
-import numpy as np
 import xarray as xr
 
-from lrscope.papers.linearity._claims import SMALL, STRAIGHT
+from lrscope.papers.linearity._claims import SMALL, STRAIGHT, of_size, once
 from lrscope.papers.linearity._options import Options
 from lrscope.papers.linearity._results import CHANGE, LR, PATH, SENSITIVITY, Network, networks
-from lrscope.papers.linearity._text import shares, with_interval
+from lrscope.papers.linearity._text import ends, estimate_text, share_text
 from lrscope.studies._words import counted, listed, percent, short
 
 SOURCE_TRAININGS = 120_000
@@ -23,7 +22,7 @@ def summary(results: xr.DataTree, options: Options) -> list[str]:
         paragraphs += [unknown(network)] if network.attrs["unknown"] else []
         paragraphs += [is_straight(network, options)] if PATH in network.children else []
         paragraphs += [breaks(network)] if "laws" in network.children else []
-        paragraphs += [needed(network, options)] if PATH in network.children else []
+        paragraphs += [needed(network)] if PATH in network.children else []
         paragraphs += [accuracy(network)] if CHANGE in network.children else []
     return paragraphs
 
@@ -69,7 +68,7 @@ def unknown(network: Network) -> str:
 def is_straight(network: Network, options: Options) -> str:
     """Say whether the mean outputs of a network move along a line, and how certain that is."""
     law, second = network["law"], network["second_order"]
-    low, high = float(law["r2_corrected_low"]), float(law["r2_corrected_high"])
+    _, low, high = ends(law, "r2_corrected")
     if low >= STRAIGHT:
         verdict = "the mean outputs move along a nearly straight line"
     elif high < STRAIGHT:
@@ -77,20 +76,19 @@ def is_straight(network: Network, options: Options) -> str:
     else:
         verdict = "these trainings do not decide whether the mean outputs move along a straight line"
     first, *others = (short(lr, 6) for lr in network.attrs["rates"].three)
-    share = [float(second[f"share{end}"]) for end in ("", "_low", "_high")]
-    zero = ", which does not differ from zero" if share[1] <= 0 <= share[2] else ""
+    _, least, most = ends(second, "share")
     return (
         f"{network.name}: {verdict} as the rate goes from {first} to {listed(others)}. R² is "
         f"{short(float(law['r2']), 4)}{'' if options.pairing == 'common' else ' (noise alone would give 0.25)'}; "
         f"without the noise of {counted(int(law['replicates']), 'training')} it is "
-        f"{with_interval([float(law[f'r2_corrected{end}']) for end in ('', '_low', '_high')], 4)}. The slope without "
-        f"noise is {with_interval([float(law[name]) for name in ('slope_corrected', 'slope_low', 'slope_high')])}; a "
-        f"line has {short(float(law['expected_slope']), 4)}. The second-order term has {shares(share)} of the mean "
-        f"square of the whole change{zero}."
+        f"{estimate_text(law, 'r2_corrected', 4)}. The slope without noise is {estimate_text(law, 'slope_corrected')}; "
+        f"a line has {short(float(law['expected_slope']), 4)}. The second-order term has "
+        f"{share_text(second, 'share')} of the mean square of the whole change"
+        f"{', which does not differ from zero' if least <= 0 <= most else ''}."
     )
 
 
-def needed(network: Network, options: Options) -> str:
+def needed(network: Network) -> str:
     """Say how many trainings are needed, and what common seeds save."""
     counts = network["replicates_for"]["replicates"]
     each = [
@@ -98,28 +96,25 @@ def needed(network: Network, options: Options) -> str:
         for r2, count in zip(counts["wanted"].values, counts.values, strict=True)
     ]
     text = f"{network.name}: estimated number of trainings at each rate for an R² with these seeds: {listed(each)}."
-    saved = network["seeds_saved"]
-    if options.pairing == "common" and math.isfinite(float(saved["x"])):
-        _, first, second = (short(lr, 6) for lr in network.attrs["rates"].three)
-        x, y = (with_interval([float(saved[f"{name}{end}"]) for end in ("", "_low", "_high")], 2) for name in "xy")
-        text += f" One training with common seeds is worth {x} independent ones for the change to {first}, "
-        text += f"and {y} for that to {second}."
+    if "seeds_saved" in network.children:
+        saved, (_, first, second) = network["seeds_saved"], network.attrs["rates"].three
+        text += (
+            f" One training with common seeds is worth {estimate_text(saved, 'x', 2)} independent ones for the change "
+            f"to {short(first, 6)}, and {estimate_text(saved, 'y', 2)} for that to {short(second, 6)}."
+        )
     return text
 
 
 def breaks(network: Network) -> str:
     """Say where in the grid the law breaks."""
-    laws = network["laws"].to_dataset()
-    once = laws.isel(law=np.flatnonzero(~laws["swapped"]))
-    size, values = once["size"].values, once["r2_corrected"].values
+    laws = once(network)
     medians = []
     for least, most in itertools.pairwise((0.0, SMALL, 1.0, 2.0, math.inf)):
-        inside = values[(size > least + 1e-9) & (size <= most + 1e-9) & np.isfinite(values)]
-        if len(inside):
-            where = f"up to {most:g}" if math.isfinite(most) else f"beyond {least:g}"
-            medians.append(f"{short(float(np.median(inside)), 3)} {where}")
-    unknown = int((~np.isfinite(values)).sum())
-    left_out = f" {unknown} of {counted(len(values), 'law')} are unavailable and left out." if unknown else ""
+        median = float(of_size(laws, least, most)["r2_corrected"].median())
+        if math.isfinite(median):
+            medians.append(f"{short(median, 3)} {f'up to {most:g}' if math.isfinite(most) else f'beyond {least:g}'}")
+    unknown = int(laws["r2_corrected"].isnull().sum())
+    left_out = f" {unknown} of {counted(laws.sizes['law'], 'law')} are unavailable and left out." if unknown else ""
     return (
         f"{network.name}: median R² without noise over the grid, by the larger of |a| / eta and |b| / eta: "
         f"{listed(medians or ['none'])}.{left_out}"
@@ -128,22 +123,19 @@ def breaks(network: Network) -> str:
 
 def accuracy(network: Network) -> str:
     """Say whether the accuracy changes."""
-    compared, (eta, _, higher) = network["accuracy"], network.attrs["rates"].three
+    eta, _, higher = network.attrs["rates"].three
     at_eta, at_higher = (
         percent(float(network["trainings"]["accuracy"].sel({LR: lr}, method="nearest")), 2) for lr in (eta, higher)
     )
-    difference = shares([float(compared[name]) for name in ("difference", "low", "high")], 2)
     return (
         f"{network.name}: validation accuracy {at_eta} at {short(eta, 6)} and {at_higher} at {short(higher, 6)}, a "
-        f"difference of {difference} of the samples."
+        f"difference of {share_text(network['accuracy'], 'difference', 2)} of the samples."
     )
 
 
 def cost(network: Network, price: float | None = None) -> str:
     """Say how long as many trainings as the source's would take, and at which cost."""
     seconds = float(network["trainings"]["seconds"])
-    if not math.isfinite(seconds):
-        return f"{network.name}: all trainings diverged."
     hours = SOURCE_TRAININGS * seconds / 3600
     paid = "" if price is None else f" At {short(price, 6)} an hour of a worker: {short(hours * price)}."
     return (

@@ -2,51 +2,50 @@
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 
+from lrscope.data import Arrays
 from lrscope.papers.linearity._replication import APART, Replication
+from lrscope.records import STEP, Variable, new_block
+from lrscope.studies._samples import has_classes
+from lrscope.sweep import Sweep
 from lrscope.training import Trained, Trainer
 
-REPLICATES, DIVERGED = "replicates", "diverged"
-OUTPUTS, PRODUCTS, CLASS_OUTPUTS = "outputs_sum", "outputs_product_sum", "class_output_sum"
+REPLICATES, DIVERGED, OUTPUTS, CLASS_OUTPUTS = "replicates", "diverged", "outputs_sum", "class_output_sum"
 LOSS, ACCURACY, SECONDS = "loss_sum", "accuracy_sum", "seconds_sum"
-Values = dict[str, np.ndarray]
+TARGETS, LEARNED_TARGETS = "targets", "learned_targets"
+SAMPLE, LEARNED_SAMPLE = ("sample",), ("learned_sample",)
+VARIABLES = (
+    Variable(REPLICATES, REPLICATES, "replicates"),
+    Variable(DIVERGED, DIVERGED, "replicates left out because they diverged"),
+    Variable(OUTPUTS, OUTPUTS, "sum of outputs", dims=(*SAMPLE, "output")),
+    Variable(LOSS, LOSS, "sum of validation losses"),
+    Variable(ACCURACY, ACCURACY, "sum of validation accuracies"),
+    Variable(CLASS_OUTPUTS, CLASS_OUTPUTS, "sum of outputs of the own class", dims=LEARNED_SAMPLE),
+    Variable(SECONDS, SECONDS, "time of a worker that the replicates took", "s"),
+    Variable(TARGETS, TARGETS, "target", dims=SAMPLE),
+    Variable(LEARNED_TARGETS, LEARNED_TARGETS, "target of the samples learned from", dims=LEARNED_SAMPLE),
+)
+
+Sums = dict[str, np.ndarray]
+"""``<batch>/<variable>`` -> array (lr, ...), float64 or int64, of the batches that have replicates."""
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Sums over the replicates of some batches.
-
-    Attributes
-    ----------
-    batches : number of a batch -> name -> array (lr, ...), float64 or int64: ``replicates`` and ``diverged`` (lr);
-        ``outputs_sum`` (lr, sample, output); ``outputs_product_sum`` (lr, other_lr, sample, output), NaN off the
-        diagonal where seeds are not common; ``loss_sum``, ``seconds_sum`` and, of classes,
-        ``accuracy_sum`` (lr) and ``class_output_sum`` (lr, learned_sample)
-    """
-
-    batches: Mapping[int, Values]
-
-    def __add__(self, other: "Sums") -> "Sums":
-        """Return the sums over the replicates of both."""
-        merged = dict(self.batches)
-        for batch, values in other.batches.items():
-            held = merged.get(batch)
-            merged[batch] = {name: held[name] + value for name, value in values.items()} if held else values
-        return Sums(merged)
-
-    @property
-    def replicates(self) -> int:
-        """Replicates that were trained, those included that diverged."""
-        return sum(int(values[REPLICATES][0] + values[DIVERGED][0]) for values in self.batches.values())
+def merged(*parts: Sums) -> Sums:
+    """Return the sums over the replicates of all parts."""
+    whole: Sums = {}
+    for part in parts:
+        whole |= {name: whole[name] + value if name in whole else value for name, value in part.items()}
+    return whole
 
 
-NOTHING = Sums({})
+def total(sums: Sums, *variables: str) -> float:
+    """Return the sum of some variables over all rates and batches."""
+    return sum(float(value.sum()) for name, value in sums.items() if name.partition("/")[2] in variables)
 
 
 def summed(replication: Replication, replicates: range, trainer: Trainer) -> Sums:
@@ -59,77 +58,59 @@ def summed(replication: Replication, replicates: range, trainer: Trainer) -> Sum
     experiments = replication.experiments(replicates)
     trainer.trace(experiments[0])
     began = time.perf_counter()
-    members: Values = {}
-    shape = len(replication.lrs), len(replicates)
+    sums: Sums = {}
     for experiment in experiments:
         for trained in trainer.outputs(experiment):
-            _arrange(members, _measured(trained, trainer), _places(trained, replication, replicates), shape)
-    members[SECONDS] = np.full(shape, (time.perf_counter() - began) / math.prod(shape))
-    batch_of = replication.batch_of(np.arange(replicates.start, replicates.stop))
-    of_batch = {int(batch): {name: each[:, batch_of == batch] for name, each in members.items()} for batch in batch_of}
-    return Sums({batch: _total(values, replication.pairing == "common") for batch, values in of_batch.items()})
+            values = measured(trained, trainer)
+            at_rate = np.array(replication.lrs)[:, None] == trained.columns["lr"]
+            batches = replication.batch_of(trained.columns["seed"] % APART)
+            for batch in np.unique(batches):
+                chosen = at_rate & (batches == batch)  # (lr, member)
+                part = {f"{batch}/{name}": np.tensordot(chosen, value, 1) for name, value in values.items()}
+                sums = merged(sums, part, {f"{batch}/{SECONDS}": chosen.sum(axis=1).astype(np.float64)})
+    seconds = (time.perf_counter() - began) / (len(replication.lrs) * len(replicates))
+    return {name: value * seconds if name.endswith(f"/{SECONDS}") else value for name, value in sums.items()}
 
 
-def _measured(trained: Trained, trainer: Trainer) -> Values:
-    """Return what is summed, (member, ...)."""
-    outputs = _array(trained.outputs).reshape(*trained.outputs.shape[:2], -1)
-    values = {OUTPUTS: outputs, LOSS: _array(trained.loss), DIVERGED: trained.diverged.numpy(force=True)}
-    if not has_classes(trainer.targets) or outputs.shape[2:] != trained.outputs.shape[2:]:
-        return values
-    learned = trained.train_outputs
-    own = learned.gather(
-        2, torch.from_numpy(trainer.train_targets).to(learned.device).expand(learned.shape[:2])[..., None]
-    )
-    return values | {
-        ACCURACY: (outputs.argmax(axis=2) == trainer.targets).mean(axis=1),
-        CLASS_OUTPUTS: _array(own[..., 0]),
-    }
+def measured(trained: Trained, trainer: Trainer) -> dict[str, np.ndarray]:
+    """Return what is summed (member, ...): zeros where a network diverged, but for their number."""
+    diverged = trained.diverged.numpy(force=True)
+    outputs = _array(trained.outputs)
+    values = {OUTPUTS: outputs.reshape(*outputs.shape[:2], -1), LOSS: _array(trained.loss)}
+    if _are_classes(trainer.targets) and outputs.ndim == 3:
+        values[ACCURACY] = (outputs.argmax(axis=2) == trainer.targets).mean(axis=1)
+        learned = trained.train_outputs
+        targets = torch.from_numpy(trainer.train_targets).to(learned.device)
+        values[CLASS_OUTPUTS] = _array(learned.gather(2, targets.expand(learned.shape[:2])[..., None])[..., 0])
+    kept = {name: np.where(diverged.reshape(-1, *[1] * (value.ndim - 1)), 0.0, value) for name, value in values.items()}
+    return {REPLICATES: (~diverged).astype(np.int64), DIVERGED: diverged.astype(np.int64), **kept}
 
 
-def has_classes(targets: np.ndarray) -> bool:
-    """Tell whether targets (sample, ...) are one class each."""
-    return targets.ndim == 1 and targets.dtype.kind in "iub"
+def _are_classes(targets: np.ndarray) -> bool:
+    return targets.ndim == 1 and has_classes(targets)
 
 
 def _array(tensor: Tensor) -> np.ndarray:
     return tensor.double().numpy(force=True)
 
 
-def _places(trained: Trained, replication: Replication, replicates: range) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each member's rate, and of its replicate among these."""
-    rates = np.searchsorted(replication.lrs, trained.columns["lr"])
-    return rates, trained.columns["seed"] % APART - replicates.start
+def block_of(replication: Replication, sums: Sums) -> xr.Dataset:
+    """Return the sums of a whole replication as a block of records (member, step, ...).
 
-
-def _arrange(members: Values, values: Values, places: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]) -> None:
-    """Put values (member, ...) where they belong among (lr, replicate, ...)."""
-    for name, value in values.items():
-        if name not in members:
-            members[name] = np.empty((*shape, *value.shape[1:]), value.dtype)
-        members[name][places] = value
-
-
-def _total(members: Values, common: bool) -> Values:
-    """Return the sums over replicates of what was measured, (lr, replicate, ...)."""
-    left_out = members[DIVERGED]
-    sums = {REPLICATES: (~left_out).sum(axis=1), DIVERGED: left_out.sum(axis=1)}
-    kept = {
-        name: np.where(left_out.reshape(*left_out.shape, *(1,) * (value.ndim - 2)), 0.0, value)
-        for name, value in members.items()
-        if name != DIVERGED
-    }
-    return {
-        **sums,
-        **{name: value.sum(axis=1) for name, value in kept.items()},
-        PRODUCTS: _products(kept[OUTPUTS], common),
-    }
-
-
-def _products(outputs: np.ndarray, common: bool) -> np.ndarray:
-    """Return sums over replicates of products (lr, other_lr, sample, output) of outputs (lr, replicate, ...)."""
-    if common:
-        return np.asarray(np.einsum("rkso,qkso->rqso", outputs, outputs))
-    rates, _, samples, size = outputs.shape
-    products = np.full((rates, rates, samples, size), np.nan)
-    products[range(rates), range(rates)] = np.einsum("rkso,rkso->rso", outputs, outputs)
-    return products
+    It has a member for each rate and batch of replicates, and one step, that of the last update; its attribute
+    ``pairing`` is that of the replication.
+    """
+    learned: Arrays = replication.data.arrays()
+    sweep = Sweep(lr=replication.lrs, batch=range(replication.batches))
+    columns = sweep.members()
+    places = list(zip(columns["batch"], np.searchsorted(replication.lrs, columns["lr"]), strict=True))
+    names = [name.partition("/")[2] for name in sums if name.startswith("0/")]
+    values = {name: np.stack([sums[f"{batch}/{name}"][rate] for batch, rate in places]) for name in names}
+    for name, targets in {TARGETS: replication.data.validation().targets, LEARNED_TARGETS: learned.targets}.items():
+        if _are_classes(targets):
+            values[name] = np.tile(targets.astype(np.int64), (len(places), 1))
+    steps = replication.epochs * math.ceil(len(learned.inputs) / (replication.batch_size or len(learned.inputs)))
+    with_step = {name: value[:, None] for name, value in values.items()}
+    labels = {variable.name: variable for variable in VARIABLES}
+    block = new_block(with_step, labels, {STEP: np.array([steps])}, columns, sweep.attrs(), dict.fromkeys(values, STEP))
+    return block.assign_attrs(pairing=replication.pairing)

@@ -1,34 +1,41 @@
-"""Values with their intervals, in words."""
+"""Estimates with their intervals, as text."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from lrscope.studies._words import percent, short
 
 
-def with_interval(values: Sequence[float], digits: int = 3) -> str:
+def ends(node: Mapping[str, Any] | Any, name: str) -> tuple[float, float, float]:
+    """Return an estimate in a node of the results, and both ends of its interval."""
+    value, low, high = (float(node[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return value, low, high
+
+
+def estimate_text(node: Mapping[str, Any] | Any, name: str, digits: int = 3) -> str:
     """Return an estimate with the ends of its interval.
 
     Examples
     --------
-    >>> with_interval((0.12345, 0.1, 0.15)), with_interval((2.0, 1.5, math.inf))
-    ('0.123 (0.1 to 0.15)', '2 (1.5 or more)')
+    >>> estimate_text({"r2": 0.12345, "r2_low": 0.1, "r2_high": math.inf}, "r2")
+    '0.123 (0.1 or more)'
     """
-    return _text(values, lambda value: short(value, digits))
+    return _text(ends(node, name), lambda value: short(value, digits))
 
 
-def shares(values: Sequence[float], digits: int = 1) -> str:
+def share_text(node: Mapping[str, Any] | Any, name: str, digits: int = 1) -> str:
     """Return a share with the ends of its interval, in percent.
 
     Examples
     --------
-    >>> shares((0.02, 0.01, 0.033)), shares((0.02, math.nan, math.nan))
-    ('2.0% (1.0% to 3.3%)', '2.0%')
+    >>> share_text({"share": 0.02, "share_low": 0.01, "share_high": 0.033}, "share")
+    '2.0% (1.0% to 3.3%)'
     """
-    return _text(values, lambda value: percent(value, digits))
+    return _text(ends(node, name), lambda value: percent(value, digits))
 
 
-def _text(values: Sequence[float], write: Callable[[float], str]) -> str:
+def _text(values: tuple[float, float, float], write: Callable[[float], str]) -> str:
     value, low, high = values
     middle = write(value) if math.isfinite(value) else "not known"
     if math.isnan(low) or math.isnan(high):

@@ -1,16 +1,21 @@
 """Sums over replicated trainings in, labelled arrays out: how mean outputs move with the learning rate.
 
-`summed` takes the records of a run and returns the sums that every other function here takes. Intervals come from
-leaving out one batch of replicates at a time (jackknife).
+`summed` takes the records of a run and returns the sums that every other function here takes. The learning rates eta,
+eta + a and eta + b must be among those of the sums. Intervals are 95 % jackknife intervals, from leaving out one batch
+of replicates at a time; they need 8 batches that have replicates at each of the rates.
 """
 
-from lrscope.papers.linearity.analysis._favoured import favoured
-from lrscope.papers.linearity.analysis._law import law, laws
-from lrscope.papers.linearity.analysis._means import deltas, mean_outputs, summed
-from lrscope.papers.linearity.analysis._noise import law_by_replicates, replicates_for, seeds_saved
-from lrscope.papers.linearity.analysis._relation import delta_against_output
-from lrscope.papers.linearity.analysis._second_order import second_order
-from lrscope.papers.linearity.analysis._sensitivity import output_sensitivity
+from lrscope.papers.linearity.analysis._batches import summed
+from lrscope.papers.linearity.analysis._change import delta_against_output, favoured, output_sensitivity
+from lrscope.papers.linearity.analysis._law import (
+    deltas,
+    law,
+    law_by_replicates,
+    laws,
+    replicates_for,
+    second_order,
+    seeds_saved,
+)
 
 __all__ = [
     "delta_against_output",
@@ -19,7 +24,6 @@ __all__ = [
     "law",
     "law_by_replicates",
     "laws",
-    "mean_outputs",
     "output_sensitivity",
     "replicates_for",
     "second_order",

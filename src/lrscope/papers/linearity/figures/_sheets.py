@@ -1,28 +1,38 @@
-"""Which samples of a class a higher learning rate favours, as they look: sheets of images."""
+"""Where the law breaks, a cell for each pair of changes; and the samples that a higher rate favours, as images."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
-from lrscope.errors import must_be
+from lrscope.figures._panels import panel_grid
 from lrscope.figures._rate_axis import headline
-from lrscope.figures._style import SOFT, WIDTH, axis_label, new_figure, require, style
-from lrscope.papers.linearity.figures._scatter import minus
+from lrscope.figures._style import FAINT, SOFT, WIDTH, axis_label, new_figure, rate_text, style
+from lrscope.papers.linearity.figures._law import LEAST, minus
 
+MAP = "cividis"
+LEVELS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1)
+"""Of R², between them a colour each: most of what matters lies close to 1."""
+NEAR = 0.5 + 1e-9
+"""Of |a| / eta and |b| / eta: beyond it the source's law begins to break down."""
+LABELS = 9
+"""Along a side of a panel, at most."""
 SIDES = {"most": "rises most", "least": "rises least"}
 COLUMNS = 6
 """Images beside each other in a block."""
 TILE, CAPTION, GAP = 1.0, 0.36, 0.12
-"""Side of an image, height of its caption, room between images; in images."""
-BETWEEN = 0.06
-"""Room between the blocks, in blocks."""
+"""Side of an image, height of its caption, distance between images; in images."""
 AROUND = 1.0
-"""Inches: titles above and words below."""
-WORDS = {
+"""Inches: titles above the images and text below."""
+MEANS = {
     "mean_change": "+.2f",
     "mean_confidence_low": ".2f",
     "mean_confidence_high": ".2f",
@@ -31,78 +41,96 @@ WORDS = {
 """Means that are written below a block, and the format of each."""
 
 
-def image_sheet(favoured: xr.Dataset, images: Mapping[str, np.ndarray], name: str = "") -> Figure:
-    """Draw the images of a class whose confidence rises most with the learning rate, and beside them those of least.
+def law_grid(laws: xr.Dataset) -> Figure:
+    """Draw R² without noise for each pair of changes a, b from each rate eta: a panel a rate, a cell a pair.
+
+    Columns are a / eta, rows b / eta, in their order, not to scale; grey where there is no pair. Framed are the pairs
+    with both at most one half in size.
 
     Parameters
     ----------
-    favoured : Dataset (side, rank) of `analysis.favoured`, one class selected: ``position`` (-1 where there is
-        none), ``change`` and the means ``mean_change``, ``mean_confidence_low``, ``mean_confidence_high`` (side); what
-        there is of these and of ``mean_choosing_change`` is written
-    images : side (``most``, ``least``) -> (rank, height, width) grey or (rank, height, width, 3) in colour, 0 to 1, at
-        least as many as there are positions
-    name : of the class, in the titles
-
-    Returns
-    -------
-    Figure : two blocks of 6 images a row, the most extreme first, below each its change; under each block its means.
-        Where a class has no image the block says so
-
-    Raises
-    ------
-    InputError : other dimensions, a side without images, or images of another shape.
+    laws : Dataset (law) of `analysis.laws`
     """
-    require("favoured", favoured, "side", "rank")
-    counts = {side: int((favoured["position"].sel(side=side).values >= 0).sum()) for side in SIDES}
-    for side, count in counts.items():
-        _check(side, images.get(side), count)
-    rows = max(1, -(-max(counts.values()) // COLUMNS))
-    width = WIDTH / len(SIDES) - 0.15
-    height = width * rows * (TILE + CAPTION) / (COLUMNS * (TILE + GAP))
+    frame = laws[["eta", "a", "b", "r2_corrected"]].to_dataframe()
+    frame = frame.assign(**{name: (frame[name] / frame["eta"]).round(9) for name in ("a", "b")})
+    by_rate = {
+        eta: of_rate.pivot(index="b", columns="a", values="r2_corrected") for eta, of_rate in frame.groupby("eta")
+    }
+    norm = BoundaryNorm(LEVELS, colormaps[MAP].N, clip=True)
     with style():
-        figure = new_figure(WIDTH, height + AROUND)
-        blocks = figure.subplots(1, len(SIDES), gridspec_kw={"wspace": BETWEEN})
-        for ax, side in zip(blocks, SIDES, strict=True):
-            _block(ax, images[side], favoured.sel(side=side), counts[side], rows)
-            ax.set_title(f"{headline(name)}: {SIDES[side]}" if name else headline(SIDES[side]))
-            ax.set_xlabel(_means(favoured.sel(side=side)), loc="left", linespacing=1.5)
+        figure, axes, _ = panel_grid(len(by_rate), 3, 2.2)
+        for place, (ax, (eta, values)) in enumerate(zip(axes, by_rate.items(), strict=True)):
+            ratios = values.columns.to_numpy()
+            edges = np.arange(len(ratios) + 1) - 0.5
+            ax.pcolormesh(edges, edges, values, cmap=MAP, norm=norm, edgecolors="white", linewidth=0.6)
+            _frame(ax, np.flatnonzero(np.abs(ratios) <= NEAR))
+            shown = np.arange(0, len(ratios), -(-len(ratios) // LABELS))
+            texts = [minus(f"{ratio:.2g}") for ratio in ratios[shown]]
+            ax.set_xticks(shown, texts, rotation=90)
+            ax.set_yticks(shown, texts)
+            ax.set(aspect="equal", facecolor=FAINT, xlabel="a / eta", ylabel="" if place % 3 else "b / eta")
+            ax.set_title(f"eta {rate_text(float(eta))}")
+            ax.tick_params(length=0)
+            ax.spines[:].set_visible(False)
+        look: dict[str, Any] = {"aspect": 30, "pad": 0.02, "ticks": LEVELS, "format": "{x:g}"}
+        bar = figure.colorbar(ScalarMappable(norm, MAP), ax=axes, label="R², corrected for noise", **look)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(color=SOFT)
+        mark = Line2D([], [], marker="s", linestyle="none", markerfacecolor="none", markersize=7, color=LEAST["color"])
+        figure.legend([mark], ["|a| and |b| at most half of eta"], loc="outside upper left")
     return figure
 
 
-def _check(side: str, images: np.ndarray | None, count: int) -> None:
-    """Refuse images that are missing or of another shape.
+def _frame(ax: Axes, near: np.ndarray) -> None:
+    """Frame the cells of the changes that are small for the rate."""
+    if len(near) > 1:
+        first, size = near[0] - 0.5, near[-1] - near[0] + 1
+        look: dict[str, Any] = {"color": LEAST["color"], "linewidth": 1.4, "fill": False, "clip_on": False, "zorder": 4}
+        ax.add_patch(Rectangle((first, first), size, size, **look))
 
-    Raises
-    ------
-    InputError : which, and what is allowed.
+
+def image_sheet(favoured: xr.Dataset, images: Mapping[str, np.ndarray], name: str = "") -> Figure:
+    """Draw the images of a class whose confidence rises most with the learning rate, and beside them those of least.
+
+    Two blocks of 6 images a row, the most extreme first, below each its change; under each block its means. Where a
+    class has no image the block says so.
+
+    Parameters
+    ----------
+    favoured : Dataset (side, rank) of `analysis.favoured`, one class selected
+    images : side (``most``, ``least``) -> (rank, height, width) grey or (rank, height, width, 3) in colour, 0 to 1
+    name : of the class, in the titles
     """
-    if images is None:
-        raise must_be("images", "an array for each of most and least", f"nothing for {side}")
-    grey, colour = images.ndim == 3, images.ndim == 4 and images.shape[-1] == 3
-    if not (grey or colour) or len(images) < count:
-        allowed = f"{count} or more of shape (height, width) or (height, width, 3)"
-        raise must_be(f"images[{side!r}]", allowed, images.shape)
+    counts = {side: int((favoured["position"].sel(side=side).values >= 0).sum()) for side in SIDES}
+    rows = max(1, -(-max(counts.values()) // COLUMNS))
+    height = (WIDTH / len(SIDES) - 0.15) * rows * (TILE + CAPTION) / (COLUMNS * (TILE + GAP))
+    with style():
+        figure = new_figure(WIDTH, height + AROUND)
+        for ax, side in zip(figure.subplots(1, len(SIDES), gridspec_kw={"wspace": 0.06}), SIDES, strict=True):
+            of_side = favoured.sel(side=side)
+            _block(ax, images[side][: counts[side]], of_side["change"].values)
+            ends = {"xlim": (-0.02, COLUMNS * (TILE + GAP) - GAP + 0.02), "ylim": (-rows * (TILE + CAPTION), 0.02)}
+            ax.set(xticks=[], yticks=[], aspect="equal", **ends)
+            ax.spines[:].set_visible(False)
+            ax.set_title(headline(f"{name}: {SIDES[side]}" if name else SIDES[side]))
+            ax.set_xlabel(_means(of_side), loc="left", linespacing=1.5)
+    return figure
 
 
-def _block(ax: Axes, images: np.ndarray, favoured: xr.Dataset, count: int, rows: int) -> None:
+def _block(ax: Axes, images: np.ndarray, changes: np.ndarray) -> None:
     """Draw the images of one side in rows, each with its change."""
-    changes = favoured["change"].values
-    for place in range(count):
+    for place, image in enumerate(images):
         row, column = divmod(place, COLUMNS)
         left, top = column * (TILE + GAP), -row * (TILE + CAPTION)
-        ax.imshow(images[place], cmap="gray", vmin=0, vmax=1, extent=(left, left + TILE, top - TILE, top))
-        text = minus(f"{changes[place]:+.2f}")
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1, extent=(left, left + TILE, top - TILE, top))
         look: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 6, "color": SOFT}
-        ax.text(left + TILE / 2, top - TILE - 0.05, text, **look)
-    if not count:
+        ax.text(left + TILE / 2, top - TILE - 0.05, minus(f"{changes[place]:+.2f}"), **look)
+    if not len(images):
         ax.text(0, -0.5, "too few samples of middling confidence", color=SOFT)
-    ends = {"xlim": (-0.02, COLUMNS * (TILE + GAP) - GAP + 0.02), "ylim": (-rows * (TILE + CAPTION), 0.02)}
-    ax.set(xticks=[], yticks=[], aspect="equal", **ends)
-    ax.spines[:].set_visible(False)
 
 
 def _means(favoured: xr.Dataset) -> str:
-    """Return what both groups come to, a line each; nothing where there is no sample."""
-    known = {name: float(favoured[name]) for name in WORDS if np.isfinite(favoured.get(name, np.nan))}
-    lines = [minus(f"{headline(axis_label(favoured[name]))}: {value:{WORDS[name]}}") for name, value in known.items()]
-    return "\n".join(lines)
+    """Return what the samples of a side come to, a line each; nothing where there is no sample."""
+    known = {name: float(favoured[name]) for name in MEANS if np.isfinite(favoured[name])}
+    lines = [f"{headline(axis_label(favoured[name]))}: {value:{MEANS[name]}}" for name, value in known.items()]
+    return minus("\n".join(lines))
