@@ -54,6 +54,7 @@ OF_RESULTS = {
     "over_seeds",
     "difference",
     "seeds_needed",
+    "epochs_needed",
 }
 """Take no records, or reduce the seeds; their tests cover the order of seeds."""
 analyses = pytest.mark.parametrize("analysis", OF_RECORDS.values(), ids=OF_RECORDS)

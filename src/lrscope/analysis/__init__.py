@@ -7,6 +7,7 @@ also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` i
 
 from lrscope.analysis._detector import AlarmRule, Detector, alarms
 from lrscope.analysis._difference import difference, seeds_needed
+from lrscope.analysis._epochs import epochs_needed
 from lrscope.analysis._instability import CRITERIA, dominant_neurons, lead_times, onsets
 from lrscope.analysis._layers import GRADIENTS, arranged, by_neuron, layer_norms, spread
 from lrscope.analysis._lives import LIFE_STATES, by_life, lives, survival
@@ -32,6 +33,7 @@ __all__ = [
     "dead",
     "difference",
     "dominant_neurons",
+    "epochs_needed",
     "final_scores",
     "fluctuation",
     "layer_norms",

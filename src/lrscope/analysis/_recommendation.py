@@ -106,8 +106,8 @@ def recommendation(
     ranks = ranked(bare)
     result = _of_each_rate(bare, confidence)
     candidates = _candidates(result)
-    paired = _pairs(ranks, candidates)
-    margin = _critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
+    paired = pairs(ranks, candidates)
+    margin = critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
     result["plausible"] = candidates & ~((paired["mean"] - margin).where(paired["compared"]).max(OTHER) > 0)
     whole = _completed(ranks.where(candidates))
     best = whole.mean(SEED).where(result["plausible"]).fillna(np.inf).argmin(LR)
@@ -293,7 +293,7 @@ def _described(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
     return describe(result, labels)
 
 
-def _pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
+def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
     """Return how each rate's ranks (lr, seed) differ from those of every rival, over the seeds that both have.
 
     Returns
@@ -325,7 +325,7 @@ def _completed(ranks: xr.DataArray) -> xr.DataArray:
     return ranks.fillna(of_rate + of_seed)
 
 
-def _critical_values(
+def critical_values(
     ranks: xr.DataArray, paired: xr.Dataset, confidence: float, resamples: int, seed: int
 ) -> xr.DataArray:
     """Return how many standard errors a rate must lie above another one to be worse beyond chance (lr, other).

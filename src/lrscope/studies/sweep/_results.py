@@ -5,7 +5,7 @@ path           Dataset
 =============  ======================================================================================================
 networks       (lr, seed) score: last validation loss, inf where a network diverged, NaN where none was trained;
                accuracy, if the targets are classes; outcome, diverged_at; steps to the target, -1 if never reached
-rates          (lr) of `lrscope.analysis.recommendation`, and the mean accuracy
+rates          (lr) of `lrscope.analysis.recommendation`, the mean accuracy, and `lrscope.analysis.epochs_needed`
 sensitivity    (side) of `lrscope.analysis.sensitivity`
 targets        (lr) of `lrscope.analysis.steps_to_target`, unless all networks diverged
 curves         (lr, seed, step) by epoch: training and validation loss, and accuracy; of training the mean over the
@@ -54,6 +54,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     validation = _whole(rounds, "val_loss")
     course = _with_divergence(rounds, validation)
     rates, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
+    rates["epochs_needed"] = analysis.epochs_needed(course, rates)
     lives = together(rounds, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
     networks = together(rounds, lambda one: on_grid(outcomes(one))).assign(score=scores)
     curves = {"training loss": _by_epoch(_whole(rounds, "loss"), per_epoch), "validation loss": _plain(validation)}

@@ -71,7 +71,7 @@ def advice(results: xr.DataTree, options: Options) -> list[str]:
     if bool(rates["decided"]):
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
-        words += _undecided(rates, plausible, int(array_of(results, "more/epochs_needed")))
+        words += _undecided(rates, plausible, int(rates["epochs_needed"]))
     return [" ".join([*words, _edge(rates, options)]).strip()]
 
 
