@@ -94,7 +94,7 @@ specifications = st.one_of(
     st.builds(AdamW, shares, shares, shares, shares),
     st.builds(WarmUp, st.integers(1, 9), st.one_of(st.builds(Linear, shares), st.builds(Cosine, shares))),
     st.builds(Weights, patterns, patterns, st.sampled_from(["values", "std"]), cadences),
-    st.builds(Activations, patterns, patterns, st.booleans(), st.none() | st.just((3, 1)), cadences),
+    st.builds(Activations, patterns, patterns, st.booleans(), cadences),
     st.builds(Gradients, st.just(("weights", "activations")), patterns, patterns, st.just("values"), cadences),
 )
 

@@ -1,14 +1,12 @@
 """Statistics of activations against NumPy's."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch import nn
 
-from lrscope.errors import InputError
 from lrscope.probes import Activations, Layer, Moment, Structure
 
 
@@ -55,23 +53,14 @@ def test_a_neuron_at_zero_is_not_active():
     assert measured(np.array([[0.0, -1.0, 1.0], [0.0, 1.0, 1.0]]))["activations_active_a"].tolist() == [0, 0.5, 1]
 
 
-def test_chosen_samples_come_in_the_order_asked_for():
+def test_full_outputs_are_those_of_the_layer():
     outputs = np.arange(12.0).reshape(4, 3)
     assert np.array_equal(measured(outputs, full=True)["activations_a"], outputs)
-    assert np.array_equal(measured(outputs, full=True, samples=(3, 0))["activations_a"], outputs[[3, 0]])
 
 
 def test_full_outputs_of_channels_have_positions():
     outputs = np.arange(24.0).reshape(2, 3, 2, 2)
     assert np.array_equal(measured(outputs, full=True)["activations_a"], outputs.reshape(2, 3, 4))
-
-
-def test_a_sample_that_the_batch_does_not_have_is_said():
-    with pytest.raises(InputError) as caught:
-        measured(np.zeros((4, 3)), full=True, samples=(0, 4))
-    assert str(caught.value) == "samples must be below the 4 of the batch; got (0, 4)."
-    with pytest.raises(InputError, match=r"samples must be greater than or equal to 0; got -1\."):
-        Activations(full=True, samples=(-1,))
 
 
 def test_labels_name_neuron_sample_and_position(moment_of):

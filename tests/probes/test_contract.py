@@ -42,7 +42,6 @@ GROUPS = [
     ],
     [Gradients(of=("weights", "activations"), when=every()), Activations(include=("*",), when=every())],
     [Activations(include=("*",), full=True, when=every())],
-    [Activations(full=True, samples=(5, 0), when=every())],
 ]
 """Every exported probe, and what its options make of it, as few lists in which no variable comes twice."""
 PROBES = [probe for group in GROUPS for probe in group]

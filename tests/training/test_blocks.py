@@ -52,8 +52,6 @@ def test_full_activations_need_batches_of_one_size():
         list(run(batch_size=4, probes=[Activations(full=True, when=every())]))
     (block,) = run(batch_size=4, probes=[Activations(full=True)])
     assert block.activations_encoder_1.sizes["sample_encoder_1"] == 2
-    (block,) = run(probes=[Activations(full=True, samples=(1, 0), when=every())])
-    assert block.activations_encoder_1.sizes["sample_encoder_1"] == 2
 
 
 def test_a_block_is_a_copy():

@@ -124,7 +124,6 @@ def test_an_experiment_does_not_change():
         ({"dtype": "float16"}, ("dtype", "float32", "float64")),
         ({"schedule": "cosine"}, ("schedule", "factor()")),
         ({"optimizer": "adam"}, ("optimizer", "update()")),
-        ({"probes": [Activations(full=True, samples=(0,))], "batch_size": 2}, ("batch_size", "samples")),
     ],
 )
 def test_an_experiment_that_cannot_be_names_the_field_and_what_is_allowed(fields, words):

@@ -58,7 +58,6 @@ def difference(
         paired : whether seeds were paired
         pairs : how many; 0 if not paired
         unmatched : networks that were left out since the other rate has none of that seed; 0 if not paired
-        freedom : degrees of freedom of the test
         deviation : standard deviation of the difference of a network at `lr` and one at `other`: of the paired
             differences, or of two unrelated networks
         unrelated : what `deviation` is, or would be, without pairs
@@ -234,7 +233,7 @@ def _tested(gap: float, error: float, test: Any, confidence: float) -> dict[str,
     Without noise (`test` is None) there is nothing to test by.
     """
     if test is None:
-        nothing = dict.fromkeys(("low", "high", "smallest", "freedom"), np.nan)
+        nothing = dict.fromkeys(("low", "high", "smallest"), np.nan)
         return {"difference": gap, "p_value": np.nan if gap else 1.0, **nothing}
     interval = test.confidence_interval(confidence)
     return {
@@ -242,7 +241,6 @@ def _tested(gap: float, error: float, test: Any, confidence: float) -> dict[str,
         "low": float(interval.low),
         "high": float(interval.high),
         "p_value": float(test.pvalue),
-        "freedom": float(test.df),
         "smallest": error * float(scipy.stats.t.ppf([(1 + confidence) / 2, POWER], test.df).sum()),
     }
 
@@ -260,7 +258,6 @@ NAMES = {
     "paired": "seeds are paired",
     "pairs": "pairs of networks",
     "unmatched": "networks without a partner",
-    "freedom": "degrees of freedom",
     "deviation": "standard deviation of the difference of the {}",
     "unrelated": "standard deviation of the difference of the {}, unpaired",
     "correlation": "correlation of the pairs",

@@ -20,6 +20,8 @@ from lrscope.specification import specification
 Channels = Annotated[int, Field(ge=1)]
 Precision = Literal["auto", "full", "half"]
 Call = Callable[[nn.Module, Tensor], Tensor]
+SCALE = 1 / 9
+"""Factor of the logits."""
 PATCH = 2
 """Side of a patch in pixels."""
 IMAGES = 5000
@@ -122,9 +124,7 @@ class FastResNet:
     data : the data set whose images are learned from, which the whitening is computed from
     widths : channels of each block
     classes : outputs, one logit each
-    scale : factor of the logits
     shift, flips : pixels that images are moved by at most while learning, and whether they are mirrored
-    mirrored : whether evaluation takes the mean with the mirrored image
     precision : ``half`` computes in bfloat16, with the images channels last; parameters, BatchNorm's statistics and the
         outputs stay float32. ``full`` does not, and ``auto`` does so on a GPU only. Networks of float64 never do.
 
@@ -150,10 +150,8 @@ class FastResNet:
     data: Any
     widths: Annotated[tuple[Channels, ...], Field(min_length=1)] = (64, 256, 256)
     classes: Annotated[int, Field(ge=1)] = 10
-    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1 / 9
     shift: Annotated[int, Field(ge=0)] = 2
     flips: bool = True
-    mirrored: bool = True
     precision: Precision = "auto"
 
     @field_validator("data")
@@ -194,13 +192,13 @@ class _FastResNet(nn.Module):
         self.gelu = nn.GELU()
         self.blocks = nn.ModuleList(map(Block, widths, chosen.widths))
         self.head = nn.Linear(widths[-1], chosen.classes, bias=False)
-        self._scale, self._mirrored, self._precision = chosen.scale, chosen.mirrored, chosen.precision
+        self._precision = chosen.precision
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (sample, class) of images (sample, channel, height, width)."""
         with self._computing(images):
             outputs = self._through(images, _heard)
-            if self._mirrored and not self.training:
+            if not self.training:
                 outputs = (outputs + self._through(images.flip(-1), _unheard)) / 2
         return outputs.to(images.dtype)
 
@@ -210,7 +208,7 @@ class _FastResNet(nn.Module):
         features = call(self.gelu, call(self.whiten, features))
         for block in self.blocks:
             features = block(features, call)
-        return call(self.head, features.amax((2, 3))) * self._scale
+        return call(self.head, features.amax((2, 3))) * SCALE
 
     def _half(self, images: Tensor) -> bool:
         chosen = self._precision == "half" or (self._precision == "auto" and images.is_cuda)

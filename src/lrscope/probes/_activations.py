@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from lrscope.errors import InputError, must_be
+from lrscope.errors import InputError
 from lrscope.probes._moment import At, Every, Moment, Need, Probe, State, When
 from lrscope.probes._structure import Layer, Structure, select
 from lrscope.records import VALUES, Variable, identifier
@@ -37,14 +35,12 @@ class Activations(Probe):
         and its kin); if it has none, every module without children.
     full : record the outputs themselves, (sample, neuron) or (sample, neuron, position) for convolutions, instead of
         each neuron's mean, standard deviation, minimum, maximum and active share over the samples
-    samples : with `full`, only these samples of the data, which must then be trained in full batches
     when : cadence; the end of every epoch by default
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     full: bool = False
-    samples: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
     when: When = Every(1, "epoch")
     needs = frozenset[Need]({"activations"})
 
@@ -58,14 +54,11 @@ class Activations(Probe):
         layers = _chosen(self, moment.structure)
         if not self.full:
             return activation_values("activations", layers, moment.activations), state
-        return {_full_label(layer).name: self._outputs(layer, moment) for layer in layers}, state
-
-    def _outputs(self, layer: Layer, moment: Moment) -> Tensor:
-        outputs = layer.by_sample(moment.activations[layer.path])
-        if max(self.samples or (0,)) >= len(outputs):
-            raise must_be("samples", f"below the {len(outputs)} of the batch", self.samples)
-        chosen = outputs if self.samples is None else outputs[list(self.samples)]
-        return chosen if _has_positions(layer) else chosen[:, :, 0]
+        outputs = {layer: layer.by_sample(moment.activations[layer.path]) for layer in layers}
+        return {
+            _full_label(layer).name: output if _has_positions(layer) else output[:, :, 0]
+            for layer, output in outputs.items()
+        }, state
 
 
 @lru_cache(maxsize=64)

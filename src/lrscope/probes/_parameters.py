@@ -23,7 +23,7 @@ class Weights(Probe):
     Attributes
     ----------
     include, exclude : shell patterns of layer paths, e.g. ``("encoder.*",)``; all layers by default
-    detail : ``values`` for all weights (neuron, input); ``spread`` for each neuron's spread only, for large models
+    detail : ``values`` for all weights (neuron, input); ``std`` for each neuron's spread only, for large models
     when : cadence; the end of every epoch by default
     """
 
@@ -43,22 +43,8 @@ class Weights(Probe):
 
 
 @specification
-class Biases(Probe):
-    """The biases of the chosen layers; the attributes are those of `Weights`."""
-
-    include: Patterns = ()
-    exclude: Patterns = ()
-    detail: Detail = "values"
-    when: When = EVERY_EPOCH
-
-    def labels(self, structure: Structure) -> tuple[Variable, ...]:
-        """Return one label a layer: ``biases_encoder_0`` (neuron)."""
-        return tuple(_chosen(self, structure).values())
-
-    def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
-        """Return the biases of each layer."""
-        chosen = _chosen(self, moment.structure).items()
-        return {label.name: _value(one, moment.parameters[one.name], self.detail) for one, label in chosen}, state
+class Biases(Weights):
+    """The biases of the chosen layers: ``biases_encoder_0`` (neuron); the attributes are those of `Weights`."""
 
 
 @specification
@@ -96,7 +82,7 @@ class Gradients(Probe):
 
 # A loop that records every step asks for the same choice again and again: it is made once.
 @lru_cache(maxsize=64)
-def _chosen(probe: Weights | Biases, structure: Structure) -> dict[Parameter, Variable]:
+def _chosen(probe: Weights, structure: Structure) -> dict[Parameter, Variable]:
     quantity = "biases" if isinstance(probe, Biases) else "weights"
     offered = (one for one in structure.parameters if one.is_bias == isinstance(probe, Biases))
     return {one: _label(quantity, one, probe.detail) for one in select(offered, probe.include, probe.exclude)}

@@ -88,9 +88,6 @@ class Experiment:
             raise holds_nothing_out(self.data)
         for axis, values in self.sweep.axes.items():
             self._check_axis(axis, values)
-        if self.batch_size and any(getattr(probe, "samples", None) for probe in self.probes):
-            remedy = "Each batch holds other samples: train with the full batch, or record Outputs()."
-            raise must_be("batch_size", "None where a probe records chosen samples", self.batch_size, remedy)
         return self
 
     def _check_axis(self, axis: str, values: Sequence[Any]) -> None:
