@@ -146,17 +146,6 @@ def test_of_a_closure_that_is_called_again_the_first_call_is_recorded(tmp_path):
         np.testing.assert_allclose(records[f"activations_mean_{name}"].values[0], own, rtol=1e-4, atol=1e-6)
 
 
-def test_of_many_passes_before_the_first_update_the_last_is_kept(parts):
-    model, optimizer, path = parts
-    with Recorder(model, path, optimizer, time_budget=None) as recorder:
-        for scale in range(20):
-            model(scale * INPUTS).sum().backward()
-        wanted = torch.relu(model[0](19 * INPUTS)).mean(0).detach().numpy()
-        optimizer.step()
-        recorder.step(loss=0.0)
-    np.testing.assert_allclose(open_records(path)["activations_mean_1"].values[0, 0], wanted, rtol=1e-5)
-
-
 def test_one_wrong_loss_takes_nothing_of_the_steps_behind_it(parts):
     model, optimizer, path = parts
     with Recorder(model, path, optimizer, time_budget=None) as recorder:

@@ -135,11 +135,6 @@ def test_epochs_are_known_and_validations_are_recorded(tmp_path):
     assert callback.cost.recorded == 9
 
 
-def test_a_fast_run_for_development_is_recorded(tmp_path):
-    fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), validated=True, fast_dev_run=True)
-    assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0]
-
-
 def test_an_exception_keeps_what_was_recorded(tmp_path):
     with pytest.raises(ZeroDivisionError):
         fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), Module(fails_at=5))

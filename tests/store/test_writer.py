@@ -102,16 +102,6 @@ def test_root_itself_would_see_plain_branches(written):
         np.testing.assert_array_equal(few["loss"], [207000.0, 307000.0])
 
 
-@pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
-def test_compression_changes_the_size_only(block, tmp_path, compression):
-    many = block(0, neurons=2000)
-    with Writer(tmp_path / "records.root", compression=compression) as writer:
-        writer.extend(many)
-    xr.testing.assert_equal(open_records(tmp_path).load(), many)
-    size = (tmp_path / "records.root").stat().st_size
-    assert (size > many.nbytes) == (compression == "none")
-
-
 def test_a_block_is_written_while_the_next_is_made(block, tmp_path, monkeypatch):
     started, go_on = threading.Event(), threading.Event()
     original = rootfile.RootFile.extend

@@ -88,7 +88,6 @@ def number_of(sweep: Sweep) -> int:
 def metadata_of(
     model: nn.Module, optimizer: Optimizer, probes: Iterable[Probe], settings: Settings, run_id: str
 ) -> dict[str, Any]:
-    """Return what the file says about the training."""
     about = {
         "model": f"{type(model).__module__}.{type(model).__qualname__}",
         "optimizer": type(optimizer).__name__,

@@ -46,7 +46,6 @@ class Cost:
 
     @property
     def share(self) -> float:
-        """Share of the loop's time."""
         return self.seconds / self.loop_seconds if self.loop_seconds else 0.0
 
     def __str__(self) -> str:
@@ -165,21 +164,17 @@ class Accounting:
         return self._budget.factor
 
     def begin(self, now: float) -> None:
-        """Note when the loop began."""
         if self._began is None:
             self._began = now
 
     def update(self) -> None:
-        """Count an update."""
         self.updates, self.futile = self.updates + 1, 0
         self._ended = time.perf_counter()
 
     def skip(self) -> None:
-        """Count a call without an update."""
         self.skipped, self.futile = self.skipped + 1, self.futile + 1
 
     def elapsed(self, now: float) -> float:
-        """Return the seconds of the loop."""
         return 0.0 if self._began is None else now - self._began
 
     def record(self, step: int, spent: float, file: RecordsFile) -> None:
@@ -196,7 +191,6 @@ class Accounting:
         return self._budget.allows(spent, elapsed, file.used, 3 * record, coming=coming)
 
     def cost(self, file: RecordsFile | None, *, std: bool) -> Cost:
-        """Return what recording has cost so far."""
         return Cost(
             seconds=self.spent + (file.seconds if file else 0.0),
             loop_seconds=max(0.0, self.elapsed(self._ended)),

@@ -47,12 +47,10 @@ class Column:
 
     @property
     def size(self) -> int:
-        """Elements of one value."""
         return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Of one value."""
         return self.dtype.itemsize * self.size
 
 
@@ -136,7 +134,6 @@ class BlockBuffer:
         self._record_bytes[column.dim] = self._record_bytes.get(column.dim, ENTRY_BYTES) + column.nbytes
 
     def bytes_of(self, dims: frozenset[str] | None = None) -> int:
-        """Return the bytes of a record of some step dimensions, or of all."""
         return sum(size for dim, size in self._record_bytes.items() if dims is None or dim in dims)
 
     @torch.inference_mode()
@@ -163,7 +160,6 @@ class BlockBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether it is time for a block."""
         return self.nbytes >= BLOCK_BYTES or len(self._steps) >= MAX_STEPS
 
     def block(self, members: Mapping[str, np.ndarray], sweep: Sweep, *, final: bool) -> xr.Dataset:
@@ -191,7 +187,6 @@ class BlockBuffer:
         return new_block(values, labels, steps, axes, sweep.attrs(), dims)
 
     def _arrays(self, dim: str, steps: list[Step]) -> dict[str, np.ndarray]:
-        """Return the values (step, ...) of each variable of a step dimension."""
         measured: dict[str, np.ndarray] = {}
         for rows in self._rows_of(dim):
             measured |= rows.arrays(len(steps))
@@ -225,7 +220,6 @@ class BlockBuffer:
 
 
 def _without(array: np.ndarray, late: np.ndarray) -> np.ndarray:
-    """Return values (step, ...), NaN where it is too late."""
     if array.dtype.kind != "f" or not late.any():
         return array
     return np.where(late.reshape(-1, *[1] * (array.ndim - 1)), np.nan, array).astype(array.dtype)

@@ -53,7 +53,6 @@ class RecordsFile:
         return self._writer.seconds
 
     def wait(self) -> None:
-        """Return when all blocks are written."""
         self._writer.wait()
 
     @property
@@ -66,7 +65,6 @@ class RecordsFile:
 
     @property
     def least(self) -> int:
-        """Bytes of a file of two records."""
         return self._bytes + 2 * self._buffer.bytes_of() + self._variables * (FIRST_BLOCK + BLOCK + CLOSING)
 
     @property
@@ -74,7 +72,6 @@ class RecordsFile:
         return len(self._buffer.columns) + 1
 
     def due(self, now: float) -> bool:
-        """Return whether it is time for a block."""
         return self._buffer.full or now - self._began > BLOCK_SECONDS
 
     def write(self, *, final: bool) -> None:
@@ -98,6 +95,5 @@ class RecordsFile:
         self._writer.__exit__(type(error), error, None)
 
     def complete(self) -> None:
-        """Close the file."""
         self._writer.close()
         self._bytes, self._closed = self.path.stat().st_size, True

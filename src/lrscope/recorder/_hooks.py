@@ -87,7 +87,6 @@ class ActivationHooks:
         self._handles = []
 
     def only(self, paths: set[str]) -> None:
-        """Ignore all layers but these."""
         modules = {path.partition(":")[0] for path in paths}
         self._layers = {path: layer for path, layer in self._layers.items() if path in modules}
         if self._handles and not self._stays:
@@ -95,13 +94,11 @@ class ActivationHooks:
             self.active = self._active
 
     def close(self) -> None:
-        """Remove all hooks."""
         self._remove()
         self._outputs, self._gradients = {}, {}
         self._active = False
 
     def begin_pass(self) -> None:
-        """Count calls from one again."""
         self._calls.clear()
 
     def take(self) -> Activity:

@@ -148,7 +148,6 @@ class Measuring:
         self.follows_all = any(one.probe.follows and one.probe.looks_back > 1 for one in self.attached)
 
     def wants(self, schedule: Schedule) -> bool:
-        """Return whether the step in hand must be captured."""
         return bool(schedule.now) or any(one.follows(schedule) for one in self.attached)
 
     @torch.inference_mode()
@@ -208,7 +207,6 @@ class Measuring:
         return vector if scale is None else vector.div_(scale)
 
     def _dense_gradients(self) -> list[Tensor]:
-        """Return the gradients; zero where there is none, as for a layer that was not used."""
         gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self._parameters]
         return [one if one.layout is torch.strided else one.to_dense() for one in gradients]
 

@@ -88,7 +88,6 @@ class Numbers:
         return values
 
     def noted(self, name: str, value: Any) -> Values:
-        """Return a number that is recorded whenever it is given."""
         checked = number(name, value)
         return {self._own_dim(_variable(name)): {name: checked}}
 
@@ -128,7 +127,6 @@ def number(name: str, value: Any, remedy: str = "") -> float:
 
 
 def merged(*several: Values) -> Values:
-    """Return values by step dimension as one."""
     values: Values = {}
     for one in several:
         for dim, named in one.items():

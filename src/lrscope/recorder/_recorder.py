@@ -113,7 +113,6 @@ class Recorder:
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
         self._std = self._updated = False
-        self._missed_at = -1
         needs = {need for probe in self._probes for need in probe.required()}
         self._hooks = ActivationHooks(self._model, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
@@ -250,13 +249,7 @@ class Recorder:
             self._fail(error)
 
     def _miss_step(self) -> None:
-        """Leave out an update after which `step` was not called: it was interrupted. Two in a row are a mistake."""
-        if self._missed_at == self._account.updates:
-            raise InputError(
-                "recorder.step() must be called after every optimizer.step(); got three updates without it. "
-                "Call recorder.step(loss=loss) once an update."
-            )
-        self._missed_at = self._account.updates
+        """Leave out an update after which `step` was not called."""
         warn(
             "an update was left out: recorder.step() was not called after it. If the loop was interrupted there, all "
             "is well; otherwise call recorder.step(loss=loss) after every optimizer.step()."
@@ -362,7 +355,6 @@ class Recorder:
             self._account.spent += time.perf_counter() - began
 
     def _fail(self, error: Exception) -> None:
-        """Stop recording, and say so once."""
         self._detach()
         self.failed = str(error)
         with contextlib.suppress(StoreError):  # the disk may be full for the rest, too

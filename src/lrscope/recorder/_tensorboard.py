@@ -130,7 +130,6 @@ def _write(records: xr.Dataset, paths: Sequence[Path], time: float, histograms: 
 
 
 def _events(time: float, steps: np.ndarray, values: Iterable[list[Summary.Value]]) -> Iterator[Event]:
-    """Yield an event for each step that has values."""
     for step, some in zip(steps.tolist(), values, strict=True):
         if some:
             yield Event(wall_time=time, step=step, summary=Summary(value=some))

@@ -68,11 +68,9 @@ class Schedule:
         self.idle = 0
 
     def due(self, step: int, factor: int) -> frozenset[str]:
-        """Return the step dimensions that are due at a step."""
         return frozenset(one.dim for one in self.groups if one.next_due(step, self._per_epoch, factor) == step)
 
     def advance(self, soon: frozenset[str]) -> None:
-        """Go on to the next step, after which these are recorded."""
         self.now, self.soon, self.idle = self.soon, soon, 0
 
     def rest(self, step: int, factor: int) -> None:

@@ -45,7 +45,6 @@ class Baskets:
 
     @property
     def entries(self) -> int:
-        """How many entries the baskets hold."""
         return int(self.bounds[len(self.positions)])
 
     def end(self, entries: int) -> int:
@@ -67,8 +66,6 @@ class Piece:
 
 @dataclass(frozen=True)
 class Kind:
-    """Type and shape of one entry."""
-
     dtype: np.dtype
     shape: tuple[int, ...] = ()
 

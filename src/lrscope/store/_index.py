@@ -23,8 +23,6 @@ from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TreeLabels, 
 
 @dataclass(frozen=True)
 class TreeIndex:
-    """One tree of one file."""
-
     path: Path
     labels: TreeLabels
     entries: int
@@ -41,7 +39,6 @@ class TreeIndex:
         return self._numbers(STEP, np.dtype("int64"), np.arange(self.entries))
 
     def column(self, name: str, entries: np.ndarray) -> np.ndarray:
-        """Return a coordinate at some entries."""
         dtype = self.labels.columns[name].dtype
         if dtype == "str":
             return read_texts(self.branches[name], entries)

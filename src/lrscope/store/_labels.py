@@ -70,7 +70,6 @@ def tree_name(step_dim: str) -> str:
 
 
 def by_step_dimension(block: xr.Dataset) -> dict[str, list[str]]:
-    """Return the names of the variables of each step dimension."""
     groups: dict[str, list[str]] = {}
     for name in block.data_vars:
         groups.setdefault(step_dimension(block.variables[name]), []).append(str(name))
@@ -152,12 +151,10 @@ def _plain(value: object) -> object:
 
 
 def labels_to_json(labels: TreeLabels) -> str:
-    """Return labels as the JSON that stands in the file."""
     return json.dumps(asdict(labels))
 
 
 def labels_from_json(text: str) -> TreeLabels:
-    """Return the labels that `labels_to_json` wrote."""
     raw = json.loads(text)
     for group in ("variables", "columns", "constants"):
         raw[group] = {name: Label(**label) for name, label in raw[group].items()}

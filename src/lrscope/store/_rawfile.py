@@ -59,11 +59,9 @@ class RawFile:
         return done
 
     def sync(self) -> None:
-        """Wait until the disk has everything."""
         os.fsync(self._file.fileno())
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes."""
         self._file.seek(self._position)
         data = self._file.read(size) or b""
         self._position = self._place = self._file.tell()
@@ -76,18 +74,15 @@ class RawFile:
         return self._position
 
     def tell(self) -> int:
-        """Return the position."""
         return self._position
 
     def flush(self) -> None:
         """Do nothing: nothing is buffered."""
 
     def close(self) -> None:
-        """Close the file."""
         self._file.close()
 
     def readable(self) -> bool:
-        """Return true."""
         return True
 
     writable = seekable = readable

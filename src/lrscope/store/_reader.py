@@ -136,7 +136,6 @@ class Joined:
 
     @property
     def labels(self) -> TreeLabels:
-        """Of all the trees."""
         return self.trees[0].labels
 
     def table(self, members: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -158,7 +157,6 @@ class Joined:
         return out
 
     def column(self, name: str, entries: np.ndarray) -> np.ndarray:
-        """Return a coordinate at some entries."""
         pieces = [(targets, tree.column(name, own)) for tree, targets, own in self._own(entries)]
         if not pieces:
             return np.empty(0, self.labels.columns[name].dtype)

@@ -79,7 +79,6 @@ class RootFile:
         self._trees[name].extend(dict(branches))
 
     def sync(self) -> None:
-        """Wait until the disk has everything."""
         self._raw.sync()
 
     def complete(self, histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
@@ -90,7 +89,6 @@ class RootFile:
         self._root[COMPLETE] = to_json(COMPLETE, {"entries": entries})
 
     def close(self) -> None:
-        """Close the file; nothing is written any more."""
         self._raw.close()
 
 

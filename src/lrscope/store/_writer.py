@@ -90,18 +90,12 @@ class Writer:
         self._resumable = self._resumable or state is not None
         copied = None if state is None else {name: _copy_of_state(name, array) for name, array in state.items()}
         self.wait()
-        self._pending = self._thread.submit(self._timed, [block], copied)
+        self._pending = self._thread.submit(self._append, [block], copied)
 
     def close(self) -> None:
         """Write what is pending, the summaries, and the sign that the file is complete."""
-        if self._closed:
-            return
-        try:
-            if self._failure is None:
-                self.wait()
-                self._finish()
-        finally:
-            self._shut(failed=self._failure is not None)
+        if not self._closed:
+            self._end(complete=True)
 
     def __enter__(self) -> Self:
         return self
@@ -111,12 +105,8 @@ class Writer:
     ) -> None:
         if kind is None:
             self.close()
-            return
-        try:
-            if self._failure is None:
-                self.wait()
-        finally:
-            self._shut(failed=True)
+        else:
+            self._end(complete=False)
 
     def wait(self) -> None:
         """Return when no block is pending; raise what went wrong with it, and with any before."""
@@ -127,29 +117,24 @@ class Writer:
         if self._failure is not None:
             raise self._failure
 
-    def _timed(self, blocks: list[xr.Dataset], state: Mapping[str, np.ndarray] | None) -> None:
-        """Write the one block of the list, and count the seconds."""
+    def _append(self, blocks: list[xr.Dataset], state: Mapping[str, np.ndarray] | None) -> None:
+        """Write the one block of the list, which is emptied so that the block can go while it is converted."""
         began = time.thread_time()
         try:
-            self._append(blocks, state)
+            trees = list(self._rows(blocks.pop()))
+            written = []
+            for rows in trees:
+                if rows.keep.any():
+                    self._file.extend(rows.labels, rows.branches())
+                    written.append(int(rows.steps.max()))
+            self._last_step = max(written, default=self._last_step)
+            if state is not None:
+                self._file.sync()
+                save_state(self.path, state)
         finally:
             self.seconds += time.thread_time() - began
 
-    def _append(self, blocks: list[xr.Dataset], state: Mapping[str, np.ndarray] | None) -> None:
-        """Write the one block of the list, which is emptied so that the block can go while it is converted."""
-        trees = list(self._rows(blocks.pop()))
-        written = []
-        for rows in trees:
-            if rows.keep.any():
-                self._file.extend(rows.labels, rows.branches())
-                written.append(int(rows.steps.max()))
-        self._last_step = max(written, default=self._last_step)
-        if state is not None:
-            self._file.sync()
-            save_state(self.path, state)
-
     def _rows(self, block: xr.Dataset) -> Iterator[Rows]:
-        """Yield what the block adds to each tree."""
         for step_dim, names in by_step_dimension(block).items():
             labels = self._fitting(labels_of(block, step_dim, names))
             yield rows_of(block, labels, self._after.get(tree_name(step_dim), {}))
@@ -165,20 +150,22 @@ class Writer:
                     raise InputError(f"{name} of a block must be {old}, as in the blocks before; got {new}.")
         return known
 
-    def _finish(self) -> None:
+    def _end(self, *, complete: bool) -> None:
         try:
-            histograms = distributions(open_records(self.path)) if self._last_step is not None else {}
-            self._file.complete(histograms)
+            if self._failure is None:
+                self.wait()
+                if complete:
+                    histograms = distributions(open_records(self.path)) if self._last_step is not None else {}
+                    self._file.complete(histograms)
         except OSError as error:
-            self._failure = self._sentence(error)
-            raise self._failure from error
-
-    def _shut(self, *, failed: bool) -> None:
-        self._closed = True
-        self._thread.shutdown()
-        self._file.close()
-        if failed and self._last_step is None:
-            self.path.unlink(missing_ok=True)
+            self._failure = error if isinstance(error, StoreError) else self._sentence(error)
+            raise self._failure from error.__cause__ or error
+        finally:
+            self._closed = True
+            self._thread.shutdown()
+            self._file.close()
+            if self._last_step is None and not (complete and self._failure is None):
+                self.path.unlink(missing_ok=True)
 
     def _sentence(self, error: OSError) -> StoreError:
         kept = "Nothing was recorded in it"
