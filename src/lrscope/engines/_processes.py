@@ -17,7 +17,7 @@ from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_work
 P = ParamSpec("P")
 T = TypeVar("T")
 STARTUP_SECONDS = 5.0
-"""A process imports PyTorch and lrscope (2 to 3 s) and traces the first step again."""
+"""A process imports PyTorch and lrscope (2 to 3 s), and gets the traced steps."""
 
 _KEEP_MEMORY = {
     # loky takes the traced steps and records that a worker keeps for a leak, and would start the worker anew.
