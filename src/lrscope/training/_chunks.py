@@ -17,8 +17,9 @@ import torch
 from lrscope.optim import hyperparameters, is_controller
 from lrscope.records import DIVERGED_AT
 from lrscope.training._blocks import BlockBuffer, Measured
-from lrscope.training._ensemble import Ensemble, Expected, Graphs, MemberParams, StepKind, StepSpec
+from lrscope.training._ensemble import Ensemble, Expected, MemberParams, StepKind, StepSpec
 from lrscope.training._experiment import Experiment
+from lrscope.training._graph import Graphs
 from lrscope.training._plan import (
     Orders,
     chunked,

@@ -5,8 +5,8 @@ is traced once into a graph of tensor operations, which may be compiled.
 """
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,15 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from lrscope.errors import InputError
 from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
 from lrscope.probes import Moment, Need, Probe
 from lrscope.records import DIVERGED_AT
 from lrscope.training._activations import Tree
 from lrscope.training._compile import compile_step, pays
-from lrscope.training._graph import Traced, leaves, simplified
+from lrscope.training._graph import Graphs, Traced, leaves, simplified
 from lrscope.training._images import channels_last
-from lrscope.training._network import Batch, Network, StepOutput, lifting_errors
+from lrscope.training._network import REFUSALS, Batch, Network, StepOutput, in_words
 from lrscope.training._noise import mix
 from lrscope.training._plan import Tensors
 from lrscope.training._state import State, Values, clone_leaves, ordered
@@ -33,32 +34,40 @@ StepKind = tuple[tuple[int, ...], int]
 TRACED_FROM = 80
 """A step that is taken so often is traced. Tracing takes the time that 50 to 110 calls of the graph save, for the
 steps of the studies, whatever they measure."""
-_TRACING = threading.Lock()
-"""PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
 
 
-class Graphs:
-    """Traced steps, by what they depend on. Ensembles of the same network, rule and probes share them."""
+def check_lifted(network: Network, parameters: Tensor, buffers: Tree, example: Batch) -> None:
+    """Make sure that a network can be trained as many, whichever of their tensors they share.
 
-    def __init__(self) -> None:
-        self._traced: dict[object, Traced] = {}
-        self.compile = True
-        """Whether to try `torch.compile`; false after the first refusal, so that there is one warning."""
+    Parameters
+    ----------
+    parameters, buffers : of one network
+    example : a batch
 
-    def get(self, key: object, trace: Callable[[], Traced]) -> Traced:
-        """Return the step of a key; it is traced unless it is there."""
-        if key not in self._traced:
-            with _TRACING:
-                if key not in self._traced:
-                    self._traced[key] = trace()
-        return self._traced[key]
+    Raises
+    ------
+    InputError : PyTorch cannot take a step of it under `vmap`; with the reason.
+    """
 
-    def add(self, other: "Graphs") -> None:
-        """Add the steps that were traced elsewhere."""
-        self._traced |= other._traced
+    def loss(parameters: Tensor, buffers: Tree, inputs: Tensor, targets: Tensor) -> Tensor:
+        key = torch.zeros((), dtype=torch.int64, device=inputs.device)
+        return network.forward_backward(parameters, buffers, Batch(inputs, targets), key, frozenset()).loss
 
-    def __iter__(self) -> Iterator[Traced]:
-        return iter(self._traced.values())
+    one = {name: buffer[None] for name, buffer in buffers.items()}
+    with _lifting_errors():
+        vmap(loss)(parameters[None], one, example.inputs[None], example.targets[None])
+
+
+@contextmanager
+def _lifting_errors() -> Iterator[None]:
+    """Say of a model that cannot be trained as many why it cannot."""
+    try:
+        yield
+    except InputError:
+        raise
+    except REFUSALS as error:
+        remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
+        raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -265,7 +274,7 @@ class Ensemble:
         return self._graphs.get((self._kind, kind, batch_dim), trace)
 
     def _traced(self, lifted: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
-        with lifting_errors():
+        with _lifting_errors():
             traced = Traced(lifted, arguments)
         if self._params.noise_seed.device.type == "cpu":
             traced.run = traced.graph = simplified(channels_last(traced.graph, leaves(arguments)))

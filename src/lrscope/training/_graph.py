@@ -4,6 +4,7 @@ Running the graph instead of the transforms of `torch.func` saves their overhead
 operations that change nothing and results that nothing reads; both are removed.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import Any
@@ -14,6 +15,8 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 _ATEN = torch.ops.aten
+_TRACING = threading.Lock()
+"""PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
 _VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default)
 
 
@@ -51,6 +54,30 @@ class Traced:
     def __call__(self, *trees: Any) -> Any:
         """Return the function's result."""
         return filled(self.form, iter(self.run(*leaves(trees))))
+
+
+class Graphs:
+    """Traced steps, by what they depend on. Ensembles of the same network, rule and probes share them."""
+
+    def __init__(self) -> None:
+        self._traced: dict[object, Traced] = {}
+        self.compile = True
+        """Whether to try `torch.compile`; false after the first refusal, so that there is one warning."""
+
+    def get(self, key: object, trace: Callable[[], Traced]) -> Traced:
+        """Return the step of a key; it is traced unless it is there."""
+        if key not in self._traced:
+            with _TRACING:
+                if key not in self._traced:
+                    self._traced[key] = trace()
+        return self._traced[key]
+
+    def add(self, other: "Graphs") -> None:
+        """Add the steps that were traced elsewhere."""
+        self._traced |= other._traced
+
+    def __iter__(self) -> Iterator[Traced]:
+        return iter(self._traced.values())
 
 
 def leaves(tree: Any) -> list[Tensor]:

@@ -1,13 +1,12 @@
 """One network as pure functions of its parameter vector: loss, gradient, outputs of its layers."""
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, grad_and_value, jacrev, vjp, vmap
+from torch.func import functional_call, grad, grad_and_value, jacrev, vjp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
@@ -23,7 +22,7 @@ EVALUATED = 1000
 IGNORED = -100
 """The target of samples that PyTorch's cross-entropy leaves out."""
 ModelFactory = Callable[[], nn.Module]
-_REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AttributeError)
+REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AttributeError)
 """What PyTorch raises when a module does not like its inputs."""
 
 
@@ -114,8 +113,7 @@ class Network:
 
     Raises
     ------
-    InputError : the module does not accept the inputs, its outputs do not fit the targets, or it cannot be trained as
-        many, under `torch.func.vmap`.
+    InputError : the module does not accept the inputs, or its outputs do not fit the targets.
     """
 
     def __init__(self, module: nn.Module, loss: Loss, example: Batch) -> None:
@@ -125,7 +123,6 @@ class Network:
         self._evaluated_at_once = max(len(example.inputs), EVALUATED)
         self.layout = Layout.of(trained_parameters(module))
         self.structure = self._explored(example)
-        self._check_lifted(module, example)
 
     def evaluate(self, parameters: Tensor, buffers: Tree, inputs: Tensor) -> Tensor:
         """Return the outputs (sample, ...) in evaluation mode, of so many samples at a time that they fit."""
@@ -210,7 +207,7 @@ class Network:
             loss = self._loss(outputs, example.targets)
         except InputError:
             raise
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise InputError(f"model and loss must accept {shapes}; {in_words(error)}") from error
         if loss.ndim:
             raise must_be("loss", "one number for a batch", f"a tensor of shape {tuple(loss.shape)}")
@@ -218,18 +215,6 @@ class Network:
         layers = {path: output for path, output in capture.outputs.items() if len(output) == len(example.inputs)}
         sizes = [tensor[0].numel() for tensor in (outputs, example.targets)]
         return structure_of(self._evaluating, layers, *sizes)
-
-    def _check_lifted(self, module: nn.Module, example: Batch) -> None:
-        """Make sure that a step can be taken of many at once, whichever of their tensors they share."""
-
-        def loss(parameters: Tensor, buffers: Tree, inputs: Tensor, targets: Tensor) -> Tensor:
-            key = torch.zeros((), dtype=torch.int64, device=inputs.device)
-            return self.forward_backward(parameters, buffers, Batch(inputs, targets), key, frozenset()).loss
-
-        parameters, buffers = initial_tree(module)
-        one = {name: buffer[None] for name, buffer in buffers.items()}
-        with lifting_errors():
-            vmap(loss)(parameters[None], one, example.inputs[None], example.targets[None])
 
     def _check_outputs(self, outputs: object, example: Batch) -> None:
         if not isinstance(outputs, Tensor):
@@ -240,18 +225,6 @@ class Network:
             flat = tuple(outputs.shape) == (*example.targets.shape, 1)
             remedy = "Give targets as (sample, 1), or leave the last dimension of the output out." if flat else ""
             raise must_be("the model's output for a sample", "of the shape of the target", got, remedy)
-
-
-@contextmanager
-def lifting_errors() -> Iterator[None]:
-    """Say of a model that cannot be trained as many why it cannot."""
-    try:
-        yield
-    except InputError:
-        raise
-    except _REFUSALS as error:
-        remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
-        raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
 
 
 def in_words(error: Exception) -> str:

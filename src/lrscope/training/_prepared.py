@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from lrscope.optim import loss_function
-from lrscope.training._ensemble import Graphs
+from lrscope.training._ensemble import check_lifted
 from lrscope.training._experiment import Experiment
+from lrscope.training._graph import Graphs
 from lrscope.training._network import Network, build, initial_tree
 from lrscope.training._plan import DataSets, chunked
 
@@ -34,6 +35,7 @@ class Prepared:
         members = next(chunked(experiment, device, 1, 1, sets=self.sets))
         example = members.example(experiment.batch_size or 2**62)
         self.network = Network(module, loss_function(experiment.loss), example)
+        check_lifted(self.network, *initial_tree(module), example)
         for batch in (members.data.train, members.data.validation):
             if batch:
                 self.network.check_classes(batch.targets)
