@@ -55,7 +55,7 @@ def main() -> None:
     print(on_grid(dead).isel(step_every_1_epoch=-1, momentum=0).mean("seed").to_pandas())
 
     loss = on_grid(records[["loss"]])["loss"].sel(momentum=0.9)
-    figures.figure_of(figures.curves(analysis.over_seeds(loss))).savefig("own.png")
+    figures.panels(analysis.over_seeds(loss)).savefig("own.png")
 
 
 if __name__ == "__main__":

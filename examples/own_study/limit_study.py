@@ -100,7 +100,7 @@ STUDY = Study(
                     "loss",
                     "Loss",
                     "Loss before each update; bands: 95 % intervals over the seeds.",
-                    lambda results: figures.figure_of(figures.curves(dataset_of(results, "loss"))),
+                    lambda results: figures.panels(dataset_of(results, "loss")),
                 ),
                 Table("rates", "Where the loss fell", "rates", columns={"lr": "lr", "share": "share of the seeds"}),
             ],

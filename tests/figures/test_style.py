@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 
 import lrscope
 from lrscope.errors import InputError
-from lrscope.figures import colours, curves, figure_of, style
+from lrscope.figures import colours, differences_by_rate, figure_of, style
 from lrscope.figures._style import sentence, value_label
 
 
@@ -49,14 +49,14 @@ def test_style_ends_with_its_context():
     assert dict(mpl.rcParams) == before
 
 
-def test_drawing_leaves_the_settings_alone(losses):
+def test_drawing_leaves_the_settings_alone(recommended):
     before = dict(mpl.rcParams)
-    curves(losses.sel(shape="circle"))
+    differences_by_rate(recommended)
     assert dict(mpl.rcParams) == before
 
 
-def test_an_axes_without_figure_is_refused(losses):
-    ax = curves(losses.sel(shape="circle"))
+def test_an_axes_without_figure_is_refused(recommended):
+    ax = differences_by_rate(recommended)
     ax.remove()
     with pytest.raises(InputError, match="ax must be an Axes of a figure"):
         figure_of(ax)

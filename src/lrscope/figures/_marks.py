@@ -100,7 +100,8 @@ def points(panel: Panel) -> None:
         if panel.cases is not None:
             _cases(panel, panel.cases.sel(selected), offset, colour)
         if "low" in panel.summary or panel.cases is None:
-            _centres(panel, panel.summary.sel(selected), offset, colour)
+            summary = panel.summary.sel(selected)
+            centres(panel.ax, summary, positions(summary[panel.x], offset), colour)
 
 
 def _cases(panel: Panel, cases: xr.DataArray, offset: float, colour: str) -> None:
@@ -121,15 +122,16 @@ def _cases(panel: Panel, cases: xr.DataArray, offset: float, colour: str) -> Non
     crosses_above(panel.ax, across.ravel()[lost], colours[lost])
 
 
-def _centres(panel: Panel, summary: xr.Dataset, offset: float, colour: str) -> None:
-    x, centre = positions(summary[panel.x], offset), summary["centre"].values.astype(float)
+def centres(ax: Axes, summary: xr.Dataset, x: np.ndarray, colour: str = INK) -> None:
+    """Draw each ``centre`` at its place, with the interval from ``low`` to ``high`` where there is one."""
+    centre = summary["centre"].values.astype(float)
     if "low" in summary:
-        known = summary["low"].notnull().values
+        known = (np.isfinite(summary["low"]) & np.isfinite(summary["high"]) & np.isfinite(centre)).values
         low, high = summary["low"].values[known], summary["high"].values[known]
-        panel.ax.vlines(x[known], low, high, color=colour, linewidth=1.2, zorder=3)
+        ax.vlines(x[known], low, high, color=colour, linewidth=1.2, zorder=3)
     known = np.isfinite(centre)
-    panel.ax.plot(x[known], centre[known], "o", color=colour, markersize=3.6, zorder=4, gid="centre")
-    crosses_above(panel.ax, x[np.isposinf(centre)], np.full(int(np.isposinf(centre).sum()), colour))
+    ax.plot(x[known], centre[known], "o", color=colour, markersize=3.6, zorder=4, gid="centre")
+    crosses_above(ax, x[np.isposinf(centre)], np.full(int(np.isposinf(centre).sum()), colour))
 
 
 def bars(panel: Panel) -> None:

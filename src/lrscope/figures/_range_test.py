@@ -7,21 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lrscope.figures._rate_axis import (
-    TAKEN,
-    intervals,
-    legend_entries,
-    mark_lost,
-    range_blocks,
-    rate_axis,
-    rates_of,
-    seed_points,
-    shade_range,
-    value_axis,
-    wrapped,
-)
-from lrscope.figures._rates import SCORE, mark_best
-from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, beside, new_figure, require, style
+from lrscope.figures._rate_axis import TAKEN, range_blocks, rate_axis, rates_of, shade_range, value_axis
+from lrscope.figures._rates import rate_legend, score_panel
+from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, beside, new_figure, require, style, wrapped
 from lrscope.records import step_dimension
 
 UPPER, ROW, LOWER = 1.5, 0.26, 1.7
@@ -63,14 +51,15 @@ def range_test_over_truth(
     with style():
         figure = new_figure(WIDTH, UPPER + rows + LOWER + 0.75)
         upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[UPPER, rows, LOWER])
-        for ax in (upper, middle, lower):
+        for ax in (upper, middle):
             shade_range(ax, recommended)
         _tests(upper, tested)
         _suggestions(middle, tested["suggestion"], recommended, agreement)
-        marked = _truth(lower, recommended, scores)
+        score_panel(lower, recommended, scores)
+        lower.set_title(f"training: {lower.get_title('left')}", pad=12)
+        lower.set_ylabel(wrapped(axis_label(recommended["score"]), 24))
         rate_axis(lower, recommended, _ends(tested, recommended))
-        entries = legend_entries("seed", "centre", "best", "range", *(["diverged"] if marked else []))
-        figure.legend(handles=entries, loc="outside upper right", ncols=len(entries))
+        rate_legend(figure, scores)
         return figure
 
 
@@ -110,17 +99,6 @@ def _suggestions(ax: Axes, suggestion: xr.DataArray, recommended: xr.Dataset, ag
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(rules) - 0.5, -0.5)
     ax.set_title("what each rule suggests")
-
-
-def _truth(ax: Axes, recommended: xr.Dataset, scores: xr.DataArray) -> bool:
-    trained = scores.notnull()
-    seed_points(ax, scores, trained)
-    intervals(ax, recommended, SCORE)
-    value_axis(ax, np.r_[scores.values.ravel(), *(recommended[name].values for name in SCORE)])
-    mark_best(ax, recommended)
-    ax.set_title(f"training: {ax.get_title('left')}", pad=12)
-    ax.set_ylabel(wrapped(axis_label(recommended["score"]), 24))
-    return mark_lost(ax, scores == np.inf, trained)
 
 
 def _ends(tested: xr.Dataset, recommended: xr.Dataset) -> tuple[float, float]:

@@ -1,18 +1,15 @@
 """What figures over the learning rate share: its axis, the place of each seed, the recommended range, who diverged."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from lrscope.errors import must_be
-from lrscope.figures._style import ALARM, INK, SOFT, axis_label, beside, colours, figure_of, rate_text
+from lrscope.figures._style import SOFT, axis_label, figure_of, rate_text
 
 TAKEN, SHADE = "#1b8a7a", "#e2f0ec"
 """What belongs to the recommended range; the area of the range."""
@@ -60,18 +57,6 @@ def rooms(rates: np.ndarray) -> dict[float, float]:
     return {rate: float(min(*gaps[place : place + 2], ROOM)) for place, rate in enumerate(ordered.tolist())}
 
 
-def places(lr: float, trained: np.ndarray, room: float) -> np.ndarray:
-    """Return where the points of the seeds of a rate stand, beside each other if there are several.
-
-    Parameters
-    ----------
-    trained : (seed) booleans; those that were not trained take no place: NaN
-    """
-    across = np.full(len(trained), np.nan)
-    across[trained] = lr * 10 ** beside(int(trained.sum()), 2 * room * FILLED)
-    return across
-
-
 def rate_axis(ax: Axes, array: xr.DataArray | xr.Dataset, ends: tuple[float, float] | None = None) -> None:
     """Make the horizontal axis one of learning rates, with a tick at each; labels where they have room.
 
@@ -108,7 +93,7 @@ class _RateTicks(Formatter):
         at = ax.transData.transform(np.c_[values, np.ones(len(full))])[:, 0] / figure_of(ax).dpi
         short = [min(text, _with_exponent(rate), key=len) for text, rate in zip(full, values, strict=True)]
         for texts in (full, short):
-            if _apart(at, texts, list(range(len(texts)))):
+            if _fit(at, texts, list(range(len(texts)))):
                 return texts
         kept = _even(at, full) or _with_room(at, full)
         return [text if place in kept else "" for place, text in enumerate(full)]
@@ -124,7 +109,7 @@ def _with_exponent(rate: float) -> str:
     return f"{float(mantissa):g}e{int(exponent)}"
 
 
-def _apart(at: np.ndarray, texts: Sequence[str], kept: Sequence[int]) -> bool:
+def _fit(at: np.ndarray, texts: Sequence[str], kept: Sequence[int]) -> bool:
     """Tell whether texts in the middle of places (inches) do not touch."""
     half = np.array([(len(texts[place]) + 1) * LETTER / 2 for place in kept])
     return bool((np.diff(at[list(kept)]) >= half[1:] + half[:-1]).all())
@@ -138,8 +123,8 @@ def _even(at: np.ndarray, texts: Sequence[str]) -> list[int]:
     gaps = np.diff(at)
     if np.ptp(gaps) > UNEVEN * gaps.mean():
         return []
-    ways = [list(range(0, len(texts), apart)) for apart in range(2, len(texts))]
-    ways = [kept for kept in ways if _apart(at, texts, kept)]
+    ways = [list(range(0, len(texts), stride)) for stride in range(2, len(texts))]
+    ways = [kept for kept in ways if _fit(at, texts, kept)]
     many = [kept for kept in ways if len(kept) >= 0.75 * len(ways[0])]
     return min(many, key=lambda kept: sum(len(texts[place]) for place in kept) / len(kept), default=[])
 
@@ -148,7 +133,7 @@ def _with_room(at: np.ndarray, texts: Sequence[str]) -> list[int]:
     """Return the places whose texts do not touch, the shorter ones first."""
     kept: list[int] = []
     for place in sorted(range(len(texts)), key=lambda place: (len(texts[place]), place)):
-        if _apart(at, texts, sorted([*kept, place])):
+        if _fit(at, texts, sorted([*kept, place])):
             kept.append(place)
     return kept
 
@@ -186,7 +171,7 @@ def value_axis(ax: Axes, values: np.ndarray) -> None:
 
 
 def spreads(array: xr.DataArray) -> bool:
-    """Tell whether values are told apart better on a logarithmic axis.
+    """Tell whether values are easier to distinguish on a logarithmic axis.
 
     Its attribute ``scale`` decides (``log`` or ``linear``); without it shares, accuracies and angles are linear, and
     positive values that spread over more than a factor of 5 are logarithmic.
@@ -230,83 +215,6 @@ def range_blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:
 
 
 def shade_range(ax: Axes, recommended: xr.Dataset) -> None:
-    """Shade the rates that cannot be told from the best, and nothing between them that was ruled out."""
+    """Shade the rates that may be as good as the best, and nothing between them that was ruled out."""
     for ends in range_blocks(recommended):
         ax.axvspan(*ends, color=SHADE, linewidth=0, zorder=0, gid="recommended range")
-
-
-def seed_points(ax: Axes, values: xr.DataArray, trained: xr.DataArray | None = None) -> None:
-    """Draw a point for each seed beside the others of its rate, in the colour of the rate; what is not finite is not.
-
-    Parameters
-    ----------
-    values : (lr, seed)
-    trained : (lr, seed) booleans, which of them take a place; by default those with a value
-    """
-    own, trained = rooms(rates_of(values)), values.notnull() if trained is None else trained
-    look: dict[str, Any] = {"markersize": 3.2, "markeredgewidth": 0, "alpha": 0.7, "zorder": 2}
-    for lr, colour in colours(values["lr"].values).items():
-        rate, of_rate = float(str(lr)), values.sel(lr=lr).values
-        across, known = places(rate, trained.sel(lr=lr).values, own[rate]), np.isfinite(of_rate)
-        ax.plot(across[known], of_rate[known], "o", color=colour, gid=f"seeds {rate_text(rate)}", **look)
-
-
-def mark_lost(ax: Axes, lost: xr.DataArray, trained: xr.DataArray, gid: str = "diverged") -> bool:
-    """Put a cross above the panel at the place of each seed that is lost; return whether there was one.
-
-    Parameters
-    ----------
-    lost, trained : (lr, seed) booleans
-    """
-    own, above = rooms(rates_of(lost)), ax.get_xaxis_transform()
-    look: dict[str, Any] = {"markersize": 3.5, "clip_on": False, "gid": gid, "transform": above}
-    for lr, colour in colours(lost["lr"].values).items():
-        rate = float(str(lr))
-        across = places(rate, trained.sel(lr=lr).values, own[rate])[lost.sel(lr=lr).values]
-        if len(across):
-            ax.plot(across, np.full(len(across), TOP), "x", color=colour, **look)
-    return bool(lost.any())
-
-
-def intervals(ax: Axes, parts: xr.Dataset, names: tuple[str, str, str], color: str = INK) -> None:
-    """Draw the centre of each rate with its interval.
-
-    Parameters
-    ----------
-    parts : Dataset (lr)
-    names : variables of the centre, of the low end and of the high end
-    """
-    rates, (centre, low, high) = rates_of(parts), (parts[name].values.astype(float) for name in names)
-    known = np.isfinite(centre)
-    ends = np.isfinite(low) & np.isfinite(high) & known
-    ax.vlines(rates[ends], low[ends], high[ends], color=color, linewidth=1.1, zorder=3)
-    ax.plot(rates[known], centre[known], "o", color=color, markersize=4, zorder=4, gid=names[0])
-
-
-def headline(text: str) -> str:
-    """Return a text with its first letter in upper case, whatever else it holds.
-
-    Examples
-    --------
-    >>> headline("validation loss")
-    'Validation loss'
-    """
-    return text[:1].upper() + text[1:]
-
-
-def wrapped(label: str, letters: int) -> str:
-    """Return a label in lines of at most so many letters, for beside a low panel."""
-    return "\n".join(textwrap.wrap(label, letters, break_long_words=False, break_on_hyphens=False))
-
-
-def legend_entries(*wanted: str) -> list[Line2D | Patch]:
-    """Return legend entries by name."""
-    none: dict[str, Any] = {"linestyle": "none"}
-    known: dict[str, Line2D | Patch] = {
-        "seed": Line2D([], [], color=SOFT, marker="o", markersize=3.2, markeredgewidth=0, label="a seed", **none),
-        "centre": Line2D([], [], color=INK, marker="o", markersize=4, linewidth=1.1, label="centre and interval"),
-        "best": Line2D([], [], color=TAKEN, marker="D", markersize=4.5, label="best", **none),
-        "range": Patch(color=SHADE, label="recommended range"),
-        "diverged": Line2D([], [], color=ALARM, marker="x", markersize=3.5, label="diverged", **none),
-    }
-    return [known[name] for name in wanted]

@@ -1,4 +1,4 @@
-"""What each learning rate led to: the outcome of every seed, who diverged, and which rates cannot be told apart."""
+"""What each learning rate led to: the outcome of every seed, who diverged, and which rates cannot be distinguished."""
 
 from typing import Any
 
@@ -6,32 +6,40 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import SymmetricalLogLocator
 
+from lrscope.figures._marks import Panel, centres, crosses_above, points
 from lrscope.figures._rate_axis import (
+    SHADE,
     TAKEN,
-    intervals,
-    legend_entries,
-    mark_lost,
     nothing_known,
     range_blocks,
     rate_axis,
     rates_of,
     rooms,
-    seed_points,
     shade_range,
     value_axis,
+)
+from lrscope.figures._style import (
+    ALARM,
+    INK,
+    SOFT,
+    WIDTH,
+    axis_label,
+    colours,
+    new_axes,
+    new_figure,
+    rate_text,
+    require,
+    style,
     wrapped,
 )
-from lrscope.figures._style import ALARM, INK, SOFT, WIDTH, axis_label, new_axes, new_figure, rate_text, require, style
 
-SCORE = ("score", "score_low", "score_high")
-DIVERGED = ("diverged_share", "diverged_low", "diverged_high")
-MEAN = ("mean", "low", "high")
-DIFFERENCE = ("difference", "difference_low", "difference_high")
 NONE_DIVERGED = "none diverged"
 """Stands in the panel of those that did where it would be empty."""
-FAR = 10
+BEND = 10
 """Differences beyond this multiple of those of the recommended range bend the axis."""
 
 
@@ -56,31 +64,56 @@ def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.
     """
     require("recommended", recommended, "lr")
     require("scores", scores, "lr", "seed")
-    scores, trained = scores.transpose("lr", "seed"), scores.notnull()
     with style():
         heights = [2.2, *([] if accuracy is None else [1.1]), 0.65]
         figure = new_figure(WIDTH, sum(heights) + 0.75)
         upper, *middle, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-        for ax in (upper, *middle):
-            shade_range(ax, recommended)
-        seed_points(upper, scores, trained)
-        intervals(upper, recommended, SCORE)
-        mark_best(upper, recommended)
-        value_axis(upper, np.r_[scores.values.ravel(), *(recommended[name].values for name in SCORE)])
+        score_panel(upper, recommended, scores)
         upper.set_ylabel(wrapped(axis_label(recommended["score"]), 34))
         for ax in middle:
-            _accuracy_panel(ax, accuracy, trained)
+            _accuracy_panel(ax, recommended, accuracy)
         _diverged_panel(lower, recommended)
         rate_axis(lower, recommended)
-        marked = mark_lost(upper, scores == np.inf, trained)
-        entries = legend_entries("seed", "centre", "best", "range", *(["diverged"] if marked else []))
-        figure.legend(handles=entries, loc="outside upper right", ncols=len(entries))
+        rate_legend(figure, scores)
         figure.align_ylabels()
     return figure
 
 
+def score_panel(ax: Axes, recommended: xr.Dataset, scores: xr.DataArray) -> None:
+    """Draw the scores of all seeds, the centre and interval of each rate, the best rate and the recommended range."""
+    shade_range(ax, recommended)
+    summary = interval(recommended, "score")
+    points(Panel(ax, summary, scores, "lr", None, colours(scores["lr"].values)))
+    value_axis(ax, np.r_[scores.values.ravel(), *(array.values for array in summary.values())])
+    best = float(recommended["best"])
+    if np.isfinite(best):
+        height = float(recommended["score"].sel(lr=best))
+        ax.plot([best], [height], "D", color=TAKEN, markersize=5.5, zorder=5, gid="best")
+    ax.set_title(verdict(recommended), pad=12)
+
+
+def interval(table: xr.Dataset, name: str) -> xr.Dataset:
+    """Return a variable and the ends of its interval as ``centre``, ``low`` and ``high``."""
+    prefix = "" if name == "mean" else f"{name.removesuffix('_share')}_"
+    return xr.Dataset({"centre": table[name], "low": table[f"{prefix}low"], "high": table[f"{prefix}high"]})
+
+
+def rate_legend(figure: Figure, scores: xr.DataArray) -> None:
+    """Name the marks above a figure."""
+    dot: dict[str, Any] = {"linestyle": "none", "marker": "o"}
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=SOFT, markersize=3.2, markeredgewidth=0, label="a seed", **dot),
+        Line2D([], [], color=INK, marker="o", markersize=4, linewidth=1.1, label="centre and interval"),
+        Line2D([], [], color=TAKEN, markersize=4.5, label="best", **dot | {"marker": "D"}),
+        Patch(color=SHADE, label="recommended range"),
+    ]
+    if bool((scores == np.inf).any()):
+        handles.append(Line2D([], [], color=ALARM, markersize=3.5, label="diverged", **dot | {"marker": "x"}))
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+
+
 def differences_by_rate(recommended: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw how much worse than the best each learning rate is, paired by seed, and which cannot be told from it.
+    """Draw how much worse than the best each learning rate is, paired by seed, and which may be as good.
 
     Parameters
     ----------
@@ -102,14 +135,16 @@ def differences_by_rate(recommended: xr.Dataset, ax: Axes | None = None) -> Axes
         shade_range(ax, recommended)
         ax.axhline(0, color=INK, linewidth=0.7, zorder=1)
         plausible = recommended["plausible"].values.astype(bool)
-        intervals(ax, recommended.isel(lr=~plausible), DIFFERENCE, color=SOFT)
-        intervals(ax, recommended.isel(lr=plausible), DIFFERENCE, color=TAKEN)
+        for chosen, colour in ((~plausible, SOFT), (plausible, TAKEN)):
+            here = recommended.isel(lr=chosen)
+            centres(ax, interval(here, "difference"), rates_of(here), colour)
         rate_axis(ax, recommended)
         ax.set_ylabel(wrapped(axis_label(recommended["difference"]), 34))
         ax.grid(axis="y")
         _near_zero(ax, recommended)
-        lost = (recommended["diverged"] > 0).expand_dims(seed=1)
-        mark_lost(ax, lost, xr.ones_like(lost))
+        lost = recommended["lr"].values[(recommended["diverged"] > 0).values]
+        crosses_above(ax, lost, np.full(len(lost), ALARM))
+        ax.set_title("crosses: some diverged" if len(lost) else "", pad=12)
     return ax
 
 
@@ -132,19 +167,17 @@ def steps_to_target_by_rate(reached: xr.Dataset, trained: xr.DataArray | None = 
     InputError : other dimensions, or a rate that is not above 0.
     """
     require("steps", reached["steps"], "lr", "seed")
-    steps = reached["steps"].transpose("lr", "seed").astype(float)
-    trained = steps.notnull() & (xr.ones_like(steps, dtype=bool) if trained is None else trained)
+    steps = reached["steps"].astype(float).where(True if trained is None else trained)
+    taken = steps.where(~(steps < 0), np.inf)
+    summary = interval(reached.drop_dims("seed"), "mean")
     with style():
         ax = ax or new_axes(WIDTH * 0.6, 2.4)
-        taken = steps.where(steps >= 0).assign_attrs(reached["steps"].attrs)
-        seed_points(ax, taken, trained)
-        intervals(ax, reached.drop_dims("seed"), MEAN)
-        known = np.r_[taken.values.ravel(), *(reached[name].values.astype(float) for name in MEAN)]
+        points(Panel(ax, summary, taken, "lr", None, colours(taken["lr"].values)))
+        known = np.r_[taken.values.ravel(), *(array.values.astype(float) for array in summary.values())]
         if not nothing_known(ax, taken.values, "no seed reached it"):
             value_axis(ax, np.where(known > 0, known, np.nan))
         rate_axis(ax, reached)
         ax.set_ylabel(axis_label(reached["steps"]))
-        mark_lost(ax, (steps < 0) & trained, trained, gid="not reached")
         ax.set_title(f"target {float(reached['target']):.3g}; crosses did not reach it", pad=12)
     return ax
 
@@ -160,56 +193,52 @@ def verdict(recommended: xr.Dataset) -> str:
     --------
     >>> table = xr.Dataset({"plausible": ("lr", [False, True, True])}, {"lr": [0.001, 0.003, 0.01]})
     >>> verdict(table.assign(best=0.01, low=0.003, high=0.01, decided=False, at_edge="upper"))
-    'best 0.01; 0.003 and 0.01 cannot be told apart; at the upper end of the grid'
+    'best 0.01; 0.003 and 0.01 cannot be distinguished; at the upper end of the grid'
     """
     best = float(recommended["best"])
     if not np.isfinite(best):
         return "no rate is recommended"
-    told = ", told from all others" if bool(recommended["decided"]) else _not_told(recommended)
+    rivals = ", better than all others" if bool(recommended["decided"]) else _rivals(recommended)
     edge = {"": "", "both": "; at both ends of the grid"}
     end = str(recommended["at_edge"].item())
-    return f"best {rate_text(best)}{told}{edge.get(end, f'; at the {end} end of the grid')}"
+    return f"best {rate_text(best)}{rivals}{edge.get(end, f'; at the {end} end of the grid')}"
 
 
-def _not_told(recommended: xr.Dataset) -> str:
-    """Return from what the best rate cannot be told: how many, where others between them were ruled out."""
+def _rivals(recommended: xr.Dataset) -> str:
+    """Return which rates may be as good as the best: how many, where others between them were ruled out."""
     low, high = (float(recommended[name]) for name in ("low", "high"))
     if low == high:
         return ""
     ends, count = (rate_text(low), rate_text(high)), int(recommended["plausible"].sum())
     if len(range_blocks(recommended)) == 1:
-        return f"; {' to '.join(ends) if count > 2 else ' and '.join(ends)} cannot be told apart"
-    return f"; {count} rates from {' to '.join(ends)} cannot be told apart"
-
-
-def mark_best(ax: Axes, recommended: xr.Dataset) -> None:
-    """Mark the centre of the best rate, and say above the panel what is recommended."""
-    best = float(recommended["best"])
-    if np.isfinite(best):
-        height = float(recommended["score"].sel(lr=best))
-        ax.plot([best], [height], "D", color=TAKEN, markersize=5.5, zorder=5, gid="best")
-    ax.set_title(verdict(recommended), pad=12)
+        return f"; {' to '.join(ends) if count > 2 else ' and '.join(ends)} cannot be distinguished"
+    return f"; {count} rates from {' to '.join(ends)} cannot be distinguished"
 
 
 def _near_zero(ax: Axes, recommended: xr.Dataset) -> None:
     """Make the vertical axis linear around the recommended range and logarithmic beyond, where others lie far off."""
-    signed = np.stack([recommended[name].values.astype(float) for name in DIFFERENCE])
+    signed = np.stack(
+        [recommended[name].values.astype(float) for name in ("difference", "difference_low", "difference_high")]
+    )
     values, below = np.abs(signed), float(signed[np.isfinite(signed)].min(initial=0.0))
     known = values[np.isfinite(values)]
     near = values[:, recommended["plausible"].values.astype(bool)]
     inner = near[np.isfinite(near)].max(initial=0.0) or known[known > 0].min(initial=np.inf)
-    if nothing_known(ax, values, "no rate to compare with") or known.max() < FAR * inner:
+    if nothing_known(ax, values, "no rate to compare with") or known.max() < BEND * inner:
         return
     ax.set_yscale("symlog", linthresh=2 * inner)
     ax.set_ylim(1.2 * below - 0.2 * inner, known.max() * 1.3)
     ax.yaxis.set(major_locator=SymmetricalLogLocator(base=10, linthresh=2 * inner), major_formatter="{x:g}")
 
 
-def _accuracy_panel(ax: Axes, accuracy: xr.DataArray | None, trained: xr.DataArray) -> None:
+def _accuracy_panel(ax: Axes, recommended: xr.Dataset, accuracy: xr.DataArray | None) -> None:
     if accuracy is None:
         return
     require("accuracy", accuracy, "lr", "seed")
-    seed_points(ax, accuracy, trained)
+    shade_range(ax, recommended)
+    points(
+        Panel(ax, accuracy.mean("seed").to_dataset(name="centre"), accuracy, "lr", None, colours(accuracy["lr"].values))
+    )
     nothing_known(ax, accuracy.values)
     ax.set_ylabel(wrapped(axis_label(accuracy), 18))
     ax.grid(axis="y")
@@ -220,7 +249,7 @@ def _diverged_panel(ax: Axes, recommended: xr.Dataset) -> None:
     rates, own = rates_of(recommended), rooms(rates_of(recommended))
     half = np.array([own[rate] * 0.55 for rate in rates.tolist()])
     left, right = rates / 10**half, rates * 10**half
-    share, low, high = (recommended[name].values.astype(float) for name in DIVERGED)
+    share, low, high = (array.values.astype(float) for array in interval(recommended, "diverged_share").values())
     look: dict[str, Any] = {"color": ALARM, "alpha": 0.35, "linewidth": 0}
     ax.bar(left, np.nan_to_num(share), width=right - left, align="edge", gid="diverged", **look)
     some = share > 0

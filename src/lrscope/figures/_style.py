@@ -3,7 +3,8 @@
 Figures are made without pyplot: nothing is registered anywhere, nothing has to be closed, no display is needed.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+import textwrap
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,12 +14,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from lrscope.errors import InputError, must_be
 
 WIDTH = 7.0
 """Inches: the text width of a two-column journal."""
+AROUND = 0.55
+"""Inches: height of what stands around the panels of a figure."""
 INK, SOFT, FAINT = "#222222", "#7a7a7a", "#e9e9e9"
 """Text and marks; what is secondary; lines and areas behind the data."""
 ALARM = "#c1121f"
@@ -90,6 +92,17 @@ def new_axes(width: float = WIDTH / 2, height: float = 2.4) -> Axes:
     return new_figure(width, height).subplots()
 
 
+def panel_grid(count: int, columns: int, height: float, **shared: Any) -> tuple[Figure, list[Axes], list[Axes]]:
+    """Return a figure with `count` panels, at most `columns` beside each other; the panels; the places left over."""
+    across = min(columns, count)
+    down = -(-count // across)
+    figure = new_figure(WIDTH, height * down + AROUND)
+    axes = list(figure.subplots(down, across, squeeze=False, **shared).flat)
+    for ax in axes[count:]:
+        ax.set_axis_off()
+    return figure, axes[:count], axes[count:]
+
+
 def figure_of(ax: Axes) -> Figure:
     """Return the figure that an Axes stands in.
 
@@ -138,43 +151,20 @@ def value_label(value: Hashable) -> str:
 
 
 def rate_text(lr: float) -> str:
-    """Return a learning rate with three digits.
-
-    Examples
-    --------
-    >>> rate_text(0.00031622776), rate_text(0.01), rate_text(3e-6)
-    ('0.000316', '0.01', '3e-6')
-    """
+    """Return a learning rate with three digits."""
     return value_label(float(f"{lr:.3g}"))
 
 
 def axis_label(array: xr.DataArray) -> str:
-    """Return `long_name [units]` of an array, without a unit where it is 1.
-
-    Examples
-    --------
-    >>> axis_label(xr.DataArray(0, attrs={"long_name": "step", "units": "updates"}))
-    'step [updates]'
-    """
+    """Return `long_name [units]` of an array, without a unit where it is 1."""
     name = str(array.attrs.get("long_name", array.name or ""))
     units = str(array.attrs.get("units", "1"))
     return name if units in ("1", "") else f"{name} [{units}]"
 
 
 def rate_name(lr: Hashable) -> str:
-    """Return what a line of a learning rate is called; text in its place, such as "not recorded", stays as it is.
-
-    Examples
-    --------
-    >>> rate_name(0.00031622776), rate_name("not recorded")
-    ('lr 0.000316', 'lr not recorded')
-    """
+    """Return what a line of a learning rate is called; text in its place, such as "not recorded", stays as it is."""
     return f"lr {lr if isinstance(lr, str) else rate_text(float(str(lr)))}"
-
-
-def rate_marks(palette: Mapping[Hashable, str], **look: Any) -> list[Line2D]:
-    """Return one legend entry for each learning rate."""
-    return [Line2D([], [], color=colour, label=rate_name(lr), **look) for lr, colour in palette.items()]
 
 
 def bands(ax: Axes, count: int) -> None:
@@ -190,38 +180,24 @@ def beside(count: int, width: float) -> np.ndarray:
 
 
 def sentence(text: str) -> str:
-    """Return words with the first letter in upper case; names of modules and numbers as they are.
-
-    Examples
-    --------
-    >>> sentence("bias_gradients"), sentence("encoder.0")
-    ('Bias gradients', 'encoder.0')
-    """
+    """Return words with the first letter in upper case; names of modules and numbers as they are."""
     words = text.replace("_", " ")
     return words[:1].upper() + words[1:] if words.replace(" ", "").isalpha() else text
 
 
 def layer_name(name: Hashable) -> str:
-    """Return what a layer or part is called: one that is only numbered, as in `torch.nn.Sequential`, is a layer.
-
-    Examples
-    --------
-    >>> layer_name("0"), layer_name("0.2"), layer_name("encoder.0")
-    ('layer 0', 'layer 0.2', 'encoder.0')
-    """
+    """Return what a layer or part is called: one that is only numbered, as in `torch.nn.Sequential`, is a layer."""
     return f"layer {name}" if str(name)[:1].isdigit() else str(name)
 
 
-def layer_lines(name: Hashable) -> str:
-    r"""Return what a layer is called in two lines, for below an axis.
+def headline(text: str) -> str:
+    """Return a text with its first letter in upper case, whatever else it holds."""
+    return text[:1].upper() + text[1:]
 
-    Examples
-    --------
-    >>> layer_lines("0"), layer_lines("encoder.0")
-    ('layer\n0', 'encoder\n0')
-    """
-    text = layer_name(name)
-    return text.replace(" " if " " in text else ".", "\n", 1)
+
+def wrapped(label: str, letters: int) -> str:
+    """Return a label in lines of at most so many letters, for beside a low panel."""
+    return "\n".join(textwrap.wrap(label, letters, break_long_words=False, break_on_hyphens=False))
 
 
 def require(name: str, array: xr.DataArray | xr.Dataset, *dims: str) -> None:

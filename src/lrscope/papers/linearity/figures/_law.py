@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
-from lrscope.figures._rate_axis import nothing_known, wrapped
-from lrscope.figures._style import INK, ORDERED, SOFT, axis_label, figure_of, new_axes, new_figure, style
+from lrscope.figures._rate_axis import nothing_known
+from lrscope.figures._style import INK, ORDERED, SOFT, axis_label, figure_of, new_axes, new_figure, style, wrapped
 from lrscope.papers.linearity._text import estimate_text
 
 LEAST: dict[str, Any] = {"color": "#d1005d", "linewidth": 0.8, "zorder": 3}

@@ -13,9 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from lrscope.figures._panels import panel_grid
-from lrscope.figures._rate_axis import headline
-from lrscope.figures._style import FAINT, SOFT, WIDTH, axis_label, new_figure, rate_text, style
+from lrscope.figures._style import FAINT, SOFT, WIDTH, axis_label, headline, new_figure, panel_grid, rate_text, style
 from lrscope.papers.linearity.figures._law import LEAST, minus
 
 MAP = "cividis"

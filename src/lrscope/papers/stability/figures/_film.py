@@ -12,8 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lrscope.figures._rate_axis import wrapped
-from lrscope.figures._style import ALARM, INK, SOFT, axis_label, new_figure, style
+from lrscope.figures._style import ALARM, INK, SOFT, axis_label, new_figure, style, wrapped
 from lrscope.papers.stability.figures._axes import COLOURS, Onsets, Range, divergence, mark_onset, readable_end
 from lrscope.papers.stability.figures._path import path_of
 from lrscope.papers.stability.figures._training import (

@@ -10,8 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lrscope.figures._rate_axis import wrapped
-from lrscope.figures._style import ALARM, INK, ORDERED, SOFT, WIDTH, axis_label, new_figure, style
+from lrscope.figures._style import ALARM, INK, ORDERED, SOFT, WIDTH, axis_label, new_figure, style, wrapped
 from lrscope.papers.stability.figures._axes import (
     COLOURS,
     ERROR_NAMES,
