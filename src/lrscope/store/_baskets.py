@@ -15,7 +15,7 @@ from uproot.compression import decompress
 from uproot.source.chunk import Chunk
 from uproot.source.cursor import Cursor
 
-from lrscope.store._files import damaged, unreadable
+from lrscope.store._files import damaged, opened
 from lrscope.store._labels import stored
 
 Index = int | slice | np.ndarray
@@ -53,30 +53,13 @@ class Baskets:
         return int((self.positions[:used] + self.sizes[:used]).max(initial=0))
 
 
-@dataclass(frozen=True)
-class Piece:
-    """What one basket gives to a read: its entries `local` belong to the targets `out` of the result."""
-
-    content: np.ndarray
-    local: np.ndarray
-    out: np.ndarray
-    border: int
-    """Bytes before the offsets, if there are any."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    dtype: np.dtype
-    shape: tuple[int, ...] = ()
-
-    def empty(self, entries: int, inner: tuple[Index, ...]) -> np.ndarray:
-        """Return an array for so many entries, each indexed by `inner`."""
-        selected = outer(np.broadcast_to(np.zeros((), self.dtype), (0, *self.shape)), inner)
-        return np.empty((entries, *selected.shape[1:]), self.dtype)
-
-
 def read_into(
-    out: np.ndarray, targets: np.ndarray, baskets: Baskets, kind: Kind, entries: np.ndarray, inner: tuple[Index, ...]
+    out: np.ndarray,
+    targets: np.ndarray,
+    baskets: Baskets,
+    kind: np.dtype,
+    entries: np.ndarray,
+    inner: tuple[Index, ...],
 ) -> None:
     """Put some entries of a branch of fixed-size arrays into `out`, in the machine's byte order.
 
@@ -84,25 +67,26 @@ def read_into(
     ----------
     out : (place, ...)
     targets, entries : (n), where in `out` each of the entries goes
+    kind : type and shape of one entry
     inner : an index for each dimension of an entry
     """
-    for piece in _pieces(baskets, entries):
-        content = piece.content.view(stored(kind.dtype).newbyteorder(">")).reshape(-1, *kind.shape)
-        out[_span(targets[piece.out])] = outer(content[_span(piece.local)], inner)
+    for piece, local, own, _ in _pieces(baskets, entries):
+        content = piece.view(stored(kind.base).newbyteorder(">")).reshape(-1, *kind.shape)
+        out[_span(targets[own])] = outer(content[_span(local)], inner)
 
 
 def read_texts(baskets: Baskets, entries: np.ndarray) -> np.ndarray:
     """Return some entries of a branch of texts (one byte of length, or 255 and four more, then UTF-8)."""
     out = [""] * len(entries)
-    for piece in _pieces(baskets, entries):
+    for piece, local, own, border in _pieces(baskets, entries):
         # the offsets count from the key's begin, with one number before them that says how many there are
-        offsets = piece.content[piece.border + 4 :].view(">i4").astype(np.int64)
+        offsets = piece[border + 4 :].view(">i4").astype(np.int64)
         starts = offsets - offsets[0]
-        stops = np.append(starts[1:-1], piece.border)
-        raw = piece.content.tobytes()
-        for local, position in zip(piece.local.tolist(), piece.out.tolist(), strict=True):
-            head = 5 if raw[starts[local]] == _LONG_TEXT else 1
-            out[position] = raw[starts[local] + head : stops[local]].decode()
+        stops = np.append(starts[1:-1], border)
+        raw = piece.tobytes()
+        for entry, position in zip(local.tolist(), own.tolist(), strict=True):
+            head = 5 if raw[starts[entry]] == _LONG_TEXT else 1
+            out[position] = raw[starts[entry] + head : stops[entry]].decode()
     return np.array(out, dtype=str)
 
 
@@ -113,25 +97,22 @@ def outer(array: np.ndarray, inner: tuple[Index, ...]) -> np.ndarray:
     return array
 
 
-def _pieces(baskets: Baskets, entries: np.ndarray) -> Iterator[Piece]:
-    """Yield what is needed of each basket that holds some of `entries`, one basket in memory at a time."""
+def _pieces(baskets: Baskets, entries: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+    """Yield each basket that holds some of `entries`, one in memory at a time.
+
+    With its bytes come the numbers of the entries in it, their places in `entries`, and the number of bytes before the
+    offsets.
+    """
     if not len(entries):
         return
     order = np.argsort(entries, kind="stable")
     sorted_entries = entries[order]
     bounds = np.searchsorted(sorted_entries, baskets.bounds)
-    with _opened(baskets.path) as file:
+    with opened(baskets.path) as file:
         for number in np.flatnonzero(np.diff(bounds)).tolist():
             own = order[bounds[number] : bounds[number + 1]]
             content, border = _content(file, baskets, number)
-            yield Piece(content, entries[own] - baskets.bounds[number], own, border)
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise unreadable(path, error) from error
+            yield content, entries[own] - baskets.bounds[number], own, border
 
 
 def _content(file: BinaryIO, baskets: Baskets, number: int) -> tuple[np.ndarray, int]:

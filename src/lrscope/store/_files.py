@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from os import PathLike, fspath
 from pathlib import Path
+from typing import BinaryIO
 
 from lrscope.errors import InputError, StoreError
 
@@ -63,13 +64,22 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.stem)]
 
 
-def check_magic(path: Path) -> None:
-    """Raise an `InputError` if the file is empty or does not begin like a ROOT file."""
+def opened(path: Path) -> BinaryIO:
+    """Return a file that is open for reading.
+
+    Raises
+    ------
+    StoreError : the system does not hand it out.
+    """
     try:
-        with path.open("rb") as file:
-            head = file.read(len(MAGIC))
+        return path.open("rb")
     except OSError as error:
-        raise unreadable(path, error) from error
+        remedy = "Check that it is still there and may be read."
+        raise StoreError(f"{path} cannot be read ({error.strerror}). {remedy}") from error
+
+
+def check_magic(path: Path, head: bytes) -> None:
+    """Raise an `InputError` if the file is empty or does not begin like a ROOT file."""
     if not head:
         raise InputError(f"{path} must be a file of records; got an empty file. Remove it.")
     if head != MAGIC:
@@ -83,16 +93,6 @@ def no_file(path: Path) -> InputError:
     return InputError(f"{path} must be a file of records; got {got}. Give {remedy}.")
 
 
-def unreadable(path: Path, error: OSError) -> StoreError:
-    """Return the error for a file that the system does not hand out."""
-    return StoreError(f"{path} cannot be read ({error.strerror}). Check that it is still there and may be read.")
-
-
 def damaged(path: Path) -> InputError:
     """Return the error for a file that begins like ROOT and cannot be read to its end."""
     return InputError(f"{path} must be a whole ROOT file; got one that is cut off or damaged. Copy or record it again.")
-
-
-def foreign(path: Path) -> InputError:
-    """Return the error for a ROOT file of another program."""
-    return InputError(f"{path} must be written by lrscope; got another ROOT file. Give a records*.root of a run.")

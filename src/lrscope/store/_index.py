@@ -16,8 +16,8 @@ import uproot
 
 from lrscope.errors import InputError, LrscopeError
 from lrscope.records import MEMBER, STEP
-from lrscope.store._baskets import Baskets, Kind, read_into, read_texts
-from lrscope.store._files import check_magic, damaged, foreign, no_file
+from lrscope.store._baskets import Baskets, read_into, read_texts
+from lrscope.store._files import MAGIC, check_magic, damaged, no_file, opened
 from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TreeLabels, has_branch, labels_from_json, tree_name
 
 
@@ -38,6 +38,12 @@ class TreeIndex:
         """The step of each entry."""
         return self._numbers(STEP, np.dtype("int64"), np.arange(self.entries))
 
+    @property
+    def axes(self) -> list[str]:
+        """The axes of the sweep that are columns."""
+        axes = self.labels.attrs.get("axes")
+        return [axis for axis in axes if axis in self.labels.columns] if isinstance(axes, list) else []
+
     def column(self, name: str, entries: np.ndarray) -> np.ndarray:
         dtype = self.labels.columns[name].dtype
         if dtype == "str":
@@ -46,7 +52,7 @@ class TreeIndex:
 
     def _numbers(self, name: str, dtype: np.dtype, entries: np.ndarray) -> np.ndarray:
         out = np.empty(len(entries), dtype)
-        read_into(out, np.arange(len(entries)), self.branches[name], Kind(dtype), entries, ())
+        read_into(out, np.arange(len(entries)), self.branches[name], dtype, entries, ())
         return out
 
 
@@ -69,11 +75,13 @@ def scan(path: Path) -> FileIndex:
     """
     if not path.is_file():
         raise no_file(path)
-    check_magic(path)
     try:
         # uproot takes a "::" in a path for the beginning of an object's name, so it gets an open file.
-        with path.open("rb") as raw, uproot.open(raw) as file:
-            return _scan(path, file)
+        with opened(path) as raw:
+            check_magic(path, raw.read(len(MAGIC)))
+            raw.seek(0)
+            with uproot.open(raw) as file:
+                return _scan(path, file)
     except LrscopeError:
         raise
     except Exception as error:  # uproot's parsers fail on damaged bytes in any way there is
@@ -83,7 +91,7 @@ def scan(path: Path) -> FileIndex:
 def _scan(path: Path, file: Any) -> FileIndex:
     keys = set(file.keys(recursive=False, cycle=False))
     if HEADER not in keys:
-        raise foreign(path)
+        raise InputError(f"{path} must be written by lrscope; got another ROOT file. Give a records*.root of a run.")
     header = json.loads(str(file[HEADER]))
     if header["format"] > FORMAT:
         raise InputError(
@@ -225,11 +233,8 @@ def _tree(name: str, tree: TreeIndex) -> TreeSummary:
 
 def _axes(tree: TreeIndex) -> dict[str, tuple[object, ...]]:
     _, firsts = np.unique(tree.members, return_index=True)
-    axes = tree.labels.attrs.get("axes", [])
-    names = [axis for axis in axes if axis in tree.labels.columns] if isinstance(axes, list) else []
-    return {axis: _distinct(tree.column(axis, firsts)) for axis in names if axis != MEMBER}
-
-
-def _distinct(values: np.ndarray) -> tuple[object, ...]:
-    """Return each value once: numbers ascending, names as they come."""
-    return tuple(dict.fromkeys(np.sort(values).tolist() if values.dtype.kind in "biuf" else values.tolist()))
+    columns = {axis: tree.column(axis, firsts) for axis in tree.axes if axis != MEMBER}
+    return {
+        axis: tuple(dict.fromkeys((np.sort(values) if values.dtype.kind in "biuf" else values).tolist()))
+        for axis, values in columns.items()
+    }

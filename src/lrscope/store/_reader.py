@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from lrscope.errors import InputError
 from lrscope.records import MEMBER, missing
-from lrscope.store._baskets import Index, Kind, read_into
+from lrscope.store._baskets import Index, outer, read_into
 from lrscope.store._files import Paths, record_files
 from lrscope.store._index import FileIndex, TreeIndex, scan
 from lrscope.store._labels import TreeLabels, has_branch
@@ -54,6 +55,10 @@ def open_records(paths: Paths) -> xr.Dataset:
     return records.assign_attrs({**joined[0].labels.attrs, **attrs})
 
 
+_EXPERIMENT, _RUN = "experiment", "run_id"
+"""Entries of the metadata that say of which experiment, and of which single training, a file is."""
+
+
 def _check_one_experiment(files: list[FileIndex]) -> None:
     """Make sure that files continue each other: those that a study writes say of which experiment they are."""
     named = [file for file in files if _EXPERIMENT in file.metadata]
@@ -74,23 +79,12 @@ def _check_one_run(files: list[FileIndex]) -> None:
             for member, entry in zip(members.tolist(), entries, strict=True):
                 other, of_run = first.setdefault(member, (file, run))
                 if of_run != run:
-                    labels = ", ".join(_labels_at(tree, entry))
+                    labels = ", ".join(f"{axis}={tree.column(axis, np.array([entry]))[0]}" for axis in tree.axes)
                     raise InputError(
                         f"{other.path} and {file.path} have the same labels ({labels}) and are different trainings. "
                         'Open them one by one, or record them again with a label that differs: labels={"seed": ...}. '
                         "If one goes on from the other, give its Recorder the run_id of the first."
                     )
-
-
-def _labels_at(tree: TreeIndex, entry: int) -> Iterator[str]:
-    axes = tree.labels.attrs.get("axes", [])
-    for axis in axes if isinstance(axes, list) else []:
-        if axis in tree.labels.columns:
-            yield f"{axis}={tree.column(axis, np.array([entry]))[0]}"
-
-
-_EXPERIMENT, _RUN = "experiment", "run_id"
-"""Entries of the metadata that say of which experiment, and of which single training, a file is."""
 
 
 def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
@@ -104,10 +98,7 @@ def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
     last_steps: dict[str, dict[int, int]] = {}
     for name, trees in _by_name(files).items():
         joined = _join(trees)
-        members, own = np.unique(joined.members, return_inverse=True)
-        last = np.full(len(members), np.iinfo(np.int64).min)
-        np.maximum.at(last, own, joined.steps)
-        last_steps[name] = dict(zip(members.tolist(), last.tolist(), strict=True))
+        last_steps[name] = pd.Series(joined.steps).groupby(joined.members).max().to_dict()
     return last_steps
 
 
@@ -148,9 +139,10 @@ class Joined:
     def read(self, name: str, entries: np.ndarray, inner: tuple[Index, ...]) -> np.ndarray:
         """Return a variable at some entries, (entry, ...); where the entry is -1, what stands for a missing value."""
         label = self.labels.variables[name]
-        kind = Kind(np.dtype(label.dtype), tuple(label.shape))
-        out = kind.empty(len(entries), inner)
-        out[entries < 0] = missing(kind.dtype)
+        kind = np.dtype((label.dtype, tuple(label.shape)))
+        selected = outer(np.broadcast_to(np.zeros((), kind.base), (0, *kind.shape)), inner)
+        out = np.empty((len(entries), *selected.shape[1:]), kind.base)
+        out[entries < 0] = missing(kind.base)
         if has_branch(label):
             for tree, targets, own in self._own(entries):
                 read_into(out, targets, tree.branches[name], kind, own, inner)
