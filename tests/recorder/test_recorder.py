@@ -145,13 +145,6 @@ def test_parameters_gradients_and_loss_are_those_before_the_update_to_the_bit(tm
         assert records["loss"].values[0, step] == loss.item()
 
 
-def test_activations_belong_to_the_parameters_of_their_step(tmp_path):
-    records, seen, _ = with_recorder(tmp_path / "a.root")
-    for step, (before, _) in enumerate(seen):
-        hidden = (before["0.weight"][0].sum(1) + before["0.bias"][0]).relu()
-        np.testing.assert_allclose(records["activations_max_1"].values[0, step], hidden.numpy(), rtol=1e-6)
-
-
 def test_of_several_passes_before_an_update_the_last_is_kept(tmp_path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -300,15 +293,6 @@ def test_the_cadence_is_that_of_every_probe_without_one_of_its_own(tmp_path):
     assert records["gradient_norm"].dims == ("member", "step")
     assert records["biases_0"]["step_every_4"].values.tolist() == [0, 4, 8]
     assert recorder.cost.recorded == 6
-
-
-def test_the_angle_is_to_the_step_before_at_any_cadence(tmp_path):
-    dense, _, _ = with_recorder(tmp_path / "a.root", 12, probes=[GradientAngle()])
-    sparse, _, _ = with_recorder(tmp_path / "b.root", 12, probes=[GradientAngle()], when=every(5))
-    angles = dense["gradient_angle"].values[0]
-    assert np.isnan(angles[0])
-    assert (angles[1:] > 0).all()
-    np.testing.assert_allclose(sparse["gradient_angle"].values[0, 1:], angles[[5, 10]], rtol=1e-6)
 
 
 def test_an_epoch_is_counted_in_updates(tmp_path):

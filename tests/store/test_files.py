@@ -5,7 +5,7 @@ import pytest
 import uproot
 
 from lrscope.errors import InputError, StoreError
-from lrscope.store import Writer, last_recorded, load_state, open_records, record_files, summary
+from lrscope.store import Writer, last_recorded, open_records, record_files, summary
 
 READERS = [open_records, last_recorded, summary]
 
@@ -156,11 +156,6 @@ def test_a_file_that_may_not_be_read(written, monkeypatch):
 def test_paths_may_be_files_and_folders_and_texts(written):
     assert record_files(str(written)) == [written]
     assert record_files([written, str(written.parent)]) == [written, written]
-
-
-def test_there_is_no_state_of_a_file_that_is_missing(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        load_state(tmp_path / "records.root")
 
 
 @pytest.mark.parametrize("name", ["a::b.root", "run 12:30.root", "#[1]*ü.root"])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.errors import InputError
-from lrscope.records import concatenate, on_grid
+from lrscope.records import concatenate
 from lrscope.store import Writer, last_recorded, open_records, write
 from lrscope.store import _baskets as baskets
 
@@ -120,14 +120,6 @@ def test_single_points_can_be_picked(kept, points):
     members, steps = (xr.DataArray(list(part), dims="point") for part in zip(*points, strict=True))
     picked = read["weights_encoder_0"].isel(member=members, step=steps).load()
     xr.testing.assert_identical(picked, expected["weights_encoder_0"].isel(member=members, step=steps))
-
-
-def test_records_go_onto_their_grid(kept):
-    expected, read = kept
-    axes = ["lr", "shape"]
-    xr.testing.assert_equal(
-        on_grid(read.assign_attrs(axes=axes))["loss"], on_grid(expected.assign_attrs(axes=axes))["loss"]
-    )
 
 
 # several files, several lengths

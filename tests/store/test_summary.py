@@ -23,10 +23,6 @@ def test_variables_are_summarised(written):
     assert 0 < weights.packed_bytes <= 3 * (4 * 5 * 6 * 4 + 100)
 
 
-def test_a_killed_file_is_interrupted(killed, tmp_path):
-    assert not summary(killed(tmp_path / "records.root", 2)).complete
-
-
 def test_a_file_without_blocks_has_no_trees(killed, tmp_path):
     found = summary(killed(tmp_path / "records.root", 0))
     assert (found.trees, found.axes) == ((), {})

@@ -78,12 +78,6 @@ def test_blocks_are_read_as_what_they_join_to(block, written):
     xr.testing.assert_identical(read.load(), expected)
 
 
-def test_chunks_of_members_may_follow_each_other(block, tmp_path):
-    halves = [block(number, members) for members in (slice(0, 2), slice(2, 4)) for number in range(3)]
-    write(tmp_path / "records.root", halves)
-    xr.testing.assert_equal(open_records(tmp_path).load(), concatenate(halves))
-
-
 def test_root_itself_would_see_plain_branches(written):
     with uproot.open(written) as file:
         tree = file["records"]
