@@ -13,18 +13,8 @@ def test_the_rates_are_those_that_were_asked_for():
 
 def test_a_grid_has_the_asked_rates_among_multiples_of_eta():
     assert Options(grid=True).rates("perceptron").lrs == (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-    assert Options(grid=True, delta=0.03).rates("perceptron").lrs == (
-        0.05,
-        0.1,
-        0.15,
-        0.2,
-        0.23,
-        0.25,
-        0.3,
-        0.4,
-        0.5,
-        0.6,
-    )
+    more = Options(grid=True, delta=0.03).rates("perceptron").lrs
+    assert more == (0.05, 0.1, 0.15, 0.2, 0.23, 0.25, 0.3, 0.4, 0.5, 0.6)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +32,7 @@ def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"delta": 0}, "delta must be a change of the learning rate other than 0; got 0.0."),
-        ({"delta2": 0}, "delta2 must be a change of the learning rate other than 0; got 0.0."),
+        ({"delta": 0}, "changes that lead to different learning rates; got [0.0, 0.1]."),
         ({"delta2": 0.05}, "changes that lead to different learning rates; got [0.05, 0.05]."),
         ({"delta2": 1e-30}, "changes that lead to different learning rates; got [0.05, 1e-30]."),
         ({"delta": -0.2}, "lr + delta must be above 0; got 0.0. Take a smaller change."),
@@ -51,10 +40,7 @@ def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
         ({"lr": -1.0, "delta": 3.0, "delta2": 2.0}, "lr must be above 0; got -1.0."),
         ({"lr": float("inf")}, "lr must be a finite number; got inf."),
         ({"delta": float("nan")}, "delta must be a finite number; got nan."),
-        (
-            {"replicates": 7},
-            "replicates must be at least 8; got 7. Intervals come from leaving out one batch of replicates at a time.",
-        ),
+        ({"replicates": 7}, "replicates must be greater than or equal to 8; got 7."),
         ({"price": 0}, "price must be greater than 0; got 0."),
         ({"price": float("inf")}, "price must be a finite number; got inf."),
         ({"data": "digit"}, "Did you mean 'digits'?"),

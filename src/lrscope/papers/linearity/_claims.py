@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from lrscope.papers.linearity._options import Options, Rates
 from lrscope.papers.linearity._results import CHANGE, GRID, LR, PATH, Network, networks
 from lrscope.papers.linearity._text import ends, estimate_text, share_text
 from lrscope.studies import Claim
@@ -75,23 +74,19 @@ class Statement:
 
 def claims(results: xr.DataTree) -> list[Claim]:
     """Return every statement for every network; only once if it cannot be checked for any."""
-    known = networks(results)
+    known, options = networks(results), results.attrs["options"]
+    seeds = "trainings with common seeds" if options.pairing == "common" else "independent trainings"
     judged = []
     for statement in STATEMENTS:
         together = len(known) == 1 or bool(statement.needs(results))
         for network in known[:1] if together else known:
-            setting = _setting(results.attrs["options"], network.attrs["rates"])
+            rates = ", ".join(f"{lr:.6g}" for lr in network.attrs["rates"].three)
+            setting = (
+                "The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 independent trainings each. "
+                f"Here: {options.data}, rates {rates}, {options.replicates} {seeds} each."
+            )
             judged.append(statement.claim(network.name, setting, not together))
     return judged
-
-
-def _setting(options: Options, rates: Rates) -> str:
-    seeds = "trainings with common seeds" if options.pairing == "common" else "independent trainings"
-    return (
-        "The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 independent trainings each. "
-        f"Here: {options.data}, rates {', '.join(f'{lr:.6g}' for lr in rates.three)}, {options.replicates} {seeds} "
-        "each."
-    )
 
 
 def _within(low: float, high: float, least: float, most: float) -> bool | None:

@@ -1,6 +1,5 @@
 """What can be chosen in the study `linearity`."""
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -48,7 +47,7 @@ class Options:
     """first change a of the rate: eta + a is trained as well; a quarter of eta by default"""
     delta2: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
     """second change b: eta + b is trained as well, and the law predicts it from the first; half of eta by default"""
-    replicates: Positive = 256
+    replicates: Annotated[int, Field(ge=MIN_REPLICATES, le=2**31 - 1)] = 256
     """trainings at each rate"""
     pairing: Annotated[Literal["common", "independent"], tyro.conf.arg(metavar="{common,independent}")] = "common"
     """common: the same seeds (initial weights, order of the data) at every rate; independent, as in the source: its own
@@ -79,14 +78,6 @@ class Options:
             raise must_be("model", "a list of different models", list(model), "Name each once.")
         return model
 
-    @field_validator("replicates")
-    @classmethod
-    def _enough(cls, replicates: int) -> int:
-        if replicates < MIN_REPLICATES:
-            remedy = "Intervals come from leaving out one batch of replicates at a time."
-            raise must_be("replicates", f"at least {MIN_REPLICATES}", replicates, remedy)
-        return replicates
-
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
         if self.data not in ("mnist", "cifar10") and self.root is not None:
@@ -115,14 +106,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Rates:
-    """The learning rates of one network.
-
-    Attributes
-    ----------
-    eta : whose neighbourhood is examined
-    a, b : changes of it
-    grid : whether a grid of further rates is trained
-    """
+    """The learning rates of one network: eta, two changes of it, and whether a grid of further rates is trained."""
 
     eta: float
     a: float
@@ -134,8 +118,6 @@ class Rates:
         if self.eta <= 0:
             raise must_be("lr", "above 0", self.eta)
         for name, change in (("delta", self.a), ("delta2", self.b)):
-            if change == 0:
-                raise must_be(name, "a change of the learning rate other than 0", change)
             if self.eta + change <= 0:
                 raise must_be(f"lr + {name}", "above 0", _rounded(self.eta + change), "Take a smaller change.")
         if len(set(self.three)) < len(self.three):
@@ -154,6 +136,4 @@ class Rates:
 
 
 def _rounded(lr: float) -> float:
-    if not (lr and math.isfinite(lr)):
-        return lr
-    return round(lr, DIGITS - 1 - math.floor(math.log10(abs(lr))))
+    return float(f"{lr:.{DIGITS}g}")

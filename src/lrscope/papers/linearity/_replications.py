@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,32 +19,24 @@ SMALLEST = {"cnn": 4, "resnet": 9}
 """Pixels along the sides of an image, at least."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained unless something else is asked for.
-
-    Attributes
-    ----------
-    loss, optimizer, schedule, epochs, batch_size : as in an `Experiment`
-    """
-
-    loss: Any
-    optimizer: Any
-    schedule: Any
-    epochs: int
-    batch_size: int
-
-
-PLAIN = Recipe("cross_entropy", SGD(momentum=0.9), Linear(), epochs=8, batch_size=64)
-RECIPES: Mapping[str, Recipe] = {
-    "resnet": Recipe(
-        loss=LabelSmoothing(0.2),
-        optimizer=SGD(momentum=0.85, nesterov=True, weight_decay=1e-3),
-        schedule=Triangle(),
-        epochs=10,
-        batch_size=1024,
-    )
+PLAIN: Mapping[str, Any] = {
+    "loss": "cross_entropy",
+    "optimizer": SGD(momentum=0.9),
+    "schedule": Linear(),
+    "epochs": 8,
+    "batch_size": 64,
 }
+"""How a network is trained unless something else is asked for, ..."""
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "resnet": {
+        "loss": LabelSmoothing(0.2),
+        "optimizer": SGD(momentum=0.85, nesterov=True, weight_decay=1e-3),
+        "schedule": Triangle(),
+        "epochs": 10,
+        "batch_size": 1024,
+    }
+}
+"""... or is in these."""
 
 
 def experiments(options: Options) -> dict[str, Replication]:
@@ -56,32 +47,25 @@ def experiments(options: Options) -> dict[str, Replication]:
     InputError : data or model cannot be had, cannot be learned, or do not fit each other.
     """
     data = data_set(options.data, options.root)
-    samples = checked(options.data, data)
+    samples = checked(options.data, data, options.batch_size or 1)
     for one in samples:
         if one.targets.ndim != 1 or not has_classes(one.targets):
             got = f"{options.data}, whose targets are {one.targets.shape[1:]} of {one.targets.dtype}"
             raise must_be("data", "one with a class for each sample", got)
-    batch_size = options.batch_size
-    if batch_size is not None and batch_size > len(samples[0].inputs):
-        raise must_be("batch_size", f"at most the {len(samples[0].inputs)} samples to learn from", batch_size)
     return {name: _replication(options, data, model, samples) for name, model in options.networks.items()}
 
 
 def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arrays, Arrays]) -> Replication:
     recipe = RECIPES.get(model, PLAIN)
-    replication = Replication(
-        data=data,
-        model=_model(model, data, samples),
-        lrs=options.rates(model).lrs,
-        replicates=options.replicates,
-        pairing=options.pairing,
-        loss=recipe.loss,
-        optimizer=recipe.optimizer,
-        schedule=recipe.schedule,
-        epochs=options.epochs or recipe.epochs,
-        batch_size=options.batch_size or min(recipe.batch_size, len(samples[0].inputs)),
-        batches=min(MAX_BATCHES, options.replicates),
-    )
+    chosen = {
+        "epochs": options.epochs or recipe["epochs"],
+        "batch_size": options.batch_size or min(recipe["batch_size"], len(samples[0].inputs)),
+        "lrs": options.rates(model).lrs,
+        "replicates": options.replicates,
+        "pairing": options.pairing,
+        "batches": min(MAX_BATCHES, options.replicates),
+    }
+    replication = Replication(data=data, model=_model(model, data, samples), **{**recipe, **chosen})
     # What cannot be trained is refused before anything is written: a network of the user takes a step.
     if isinstance(replication.model, Imported):
         estimate(replication.experiments(range(1))[0], device="cpu", steps=1)

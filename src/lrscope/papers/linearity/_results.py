@@ -50,7 +50,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     results = xr.DataTree()
     for name, recorded in records.items():
         sums, rates = analysis.summed(recorded), options.rates(options.networks[name])
-        unknown = unknown_groups(sums, rates)
+        unknown = _unknown_groups(sums, rates)
         results[name] = xr.DataTree.from_dict(_analyses(sums, rates, options, unknown))
         results[name].attrs = {"rates": rates, "unknown": unknown}
     return results
@@ -70,16 +70,8 @@ def across(results: xr.DataTree, node: str) -> xr.Dataset:
     return joined
 
 
-def unknown_groups(sums: xr.Dataset, rates: Rates) -> dict[str, str]:
-    """Return for each group of analyses that cannot be computed the reason: trainings diverged.
-
-    Examples
-    --------
-    >>> sums = xr.Dataset({"replicates": (("lr", "batch"), [[2] * 8, [2] * 8, [0] * 8])}, {"lr": [0.2, 0.25, 90.0]})
-    >>> sums["diverged"] = 2 - sums["replicates"]
-    >>> unknown_groups(sums, Rates(0.2, 0.05, 89.8, grid=False))
-    {'law': 'all 16 trainings at 90 diverged', 'accuracy': 'all 16 trainings at 90 diverged'}
-    """
+def _unknown_groups(sums: xr.Dataset, rates: Rates) -> dict[str, str]:
+    """Return for each group of analyses that cannot be computed the reason: trainings diverged."""
     eta, first, second = rates.three
     needed = {PATH: (eta, first, second), SENSITIVITY: (eta, first), CHANGE: (eta, second)}
     reasons = {group: _reason(sums.sel({LR: list(lrs)}, method="nearest"), lrs) for group, lrs in needed.items()}

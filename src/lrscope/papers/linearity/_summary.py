@@ -32,10 +32,8 @@ def trained(results: xr.DataTree, options: Options) -> str:
     known = networks(results)
     seeds = "the same seeds at every rate" if options.pairing == "common" else "different seeds at each rate"
     rates = {each.name: listed([short(lr, 6) for lr in each.attrs["rates"].lrs]) for each in known}
-    if len(set(rates.values())) == 1:
-        at = next(iter(rates.values()))
-    else:
-        at = "; ".join(f"{lrs} ({name})" for name, lrs in rates.items())
+    alike = len(set(rates.values())) == 1
+    at = rates[known[0].name] if alike else "; ".join(f"{lrs} ({name})" for name, lrs in rates.items())
     of = f"of {known[0].name}" if len(known) == 1 else f"of each of {listed([each.name for each in known])}"
     lost = " ".join(text for text in map(_diverged, known) if text) or "No training diverged."
     count = counted(options.replicates, "training")
@@ -145,24 +143,12 @@ def cost(network: Network, price: float | None = None) -> str:
 
 
 def _whole(count: float) -> str:
-    """Return a number of three digits, written out.
-
-    Examples
-    --------
-    >>> _whole(374_762.3), _whole(0.012345)
-    ('375,000', '0.0123')
-    """
+    """Return a number of three digits, written out."""
     return f"{float(f'{count:.3g}'):,.0f}" if count >= 100 else short(count)
 
 
 def _time(hours: float) -> str:
-    """Return a time in the unit in which it is at least 1.
-
-    Examples
-    --------
-    >>> _time(0.0032), _time(0.32), _time(32.04), _time(1281)
-    ('12 seconds', '19 minutes', '32 hours', '1,280 hours')
-    """
+    """Return a time in the unit in which it is at least 1."""
     if hours < 1:
         return f"{short(hours * 3600, 2)} seconds" if hours < 1 / 60 else f"{short(hours * 60, 2)} minutes"
     return f"{_whole(hours)} hours"

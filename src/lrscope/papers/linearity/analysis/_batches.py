@@ -109,22 +109,12 @@ class Batches:
 
     @classmethod
     def of(cls, sums: xr.Dataset, *lrs: float) -> "Batches":
-        """Return the products at some rates, of the batches that have replicates at each of them.
-
-        Raises
-        ------
-        InputError : the rates do not differ or are not among those of the sums; fewer than 8 such batches.
-        """
+        """Return the products at some rates, of the batches that have replicates at each of them."""
         return cls._of(*trained_at(sums, lrs))
 
     @classmethod
     def everywhere(cls, sums: xr.Dataset) -> "Batches":
-        """Return the products at every rate, batches without replicates included; `at` selects some rates.
-
-        Raises
-        ------
-        InputError : fewer than 8 batches.
-        """
+        """Return the products at every rate, batches without replicates included; `at` selects some rates."""
         _check_batches(sums.sizes[BATCH])
         return cls._of(sums[REPLICATES], sums[OUTPUTS])
 

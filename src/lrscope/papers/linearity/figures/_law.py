@@ -202,9 +202,9 @@ def _density(ax: Axes, x: np.ndarray, y: np.ndarray, x_limits: Limits, y_limits:
 
 
 def _density_bar(ax: Axes, image: QuadMesh) -> None:
-    bar = figure_of(ax).colorbar(image, ax=ax, pad=0.02, aspect=30, shrink=0.6, anchor=(0, 0), format="{x:g}")
+    look: dict[str, Any] = {"pad": 0.02, "aspect": 30, "shrink": 0.6, "anchor": (0, 0), "format": "{x:g}"}
+    bar = figure_of(ax).colorbar(image, ax=ax, label="points", ticks=LogLocator(subs=(1, 2, 5)), **look)
     bar.minorticks_off()
-    bar.set_label("points")
     bar.outline.set_visible(False)
     bar.ax.tick_params(color=SOFT)
 

@@ -21,6 +21,7 @@ LEVELS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1)
 """Of R², between them a colour each: most of what matters lies close to 1."""
 NEAR = 0.5 + 1e-9
 """Of |a| / eta and |b| / eta: beyond it the source's law begins to break down."""
+FRAME: dict[str, Any] = {"color": LEAST["color"], "linewidth": 1.4, "fill": False, "clip_on": False, "zorder": 4}
 LABELS = 9
 """Along a side of a panel, at most."""
 SIDES = {"most": "rises most", "least": "rises least"}
@@ -61,7 +62,10 @@ def law_grid(laws: xr.Dataset) -> Figure:
             ratios = values.columns.to_numpy()
             edges = np.arange(len(ratios) + 1) - 0.5
             ax.pcolormesh(edges, edges, values, cmap=MAP, norm=norm, edgecolors="white", linewidth=0.6)
-            _frame(ax, np.flatnonzero(np.abs(ratios) <= NEAR))
+            near = np.flatnonzero(np.abs(ratios) <= NEAR)
+            if len(near) > 1:
+                first, size = near[0] - 0.5, near[-1] - near[0] + 1
+                ax.add_patch(Rectangle((first, first), size, size, **FRAME))
             shown = np.arange(0, len(ratios), -(-len(ratios) // LABELS))
             texts = [minus(f"{ratio:.2g}") for ratio in ratios[shown]]
             ax.set_xticks(shown, texts, rotation=90)
@@ -77,14 +81,6 @@ def law_grid(laws: xr.Dataset) -> Figure:
         mark = Line2D([], [], marker="s", linestyle="none", markerfacecolor="none", markersize=7, color=LEAST["color"])
         figure.legend([mark], ["|a| and |b| at most half of eta"], loc="outside upper left")
     return figure
-
-
-def _frame(ax: Axes, near: np.ndarray) -> None:
-    """Frame the cells of the changes that are small for the rate."""
-    if len(near) > 1:
-        first, size = near[0] - 0.5, near[-1] - near[0] + 1
-        look: dict[str, Any] = {"color": LEAST["color"], "linewidth": 1.4, "fill": False, "clip_on": False, "zorder": 4}
-        ax.add_patch(Rectangle((first, first), size, size, **look))
 
 
 def image_sheet(favoured: xr.Dataset, images: Mapping[str, np.ndarray], name: str = "") -> Figure:
