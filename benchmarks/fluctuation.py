@@ -20,7 +20,6 @@ from lrscope.data import Shape
 from lrscope.engines import Processes
 from lrscope.models import Autoencoder
 from lrscope.papers.fluctuation import STUDY, Options
-from lrscope.studies import ONLY
 from lrscope.training import Experiment, Sweep, stream
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
@@ -125,7 +124,7 @@ def recording() -> None:
         tempfile.TemporaryDirectory() as folder,
         store.Writer(Path(folder) / "records.root", {}) as writer,
     ):
-        training = stream(STUDY.experiments(OPTIONS)[ONLY], device="cpu", engine=engine)
+        training = stream(STUDY.experiments(OPTIONS)["records"], device="cpu", engine=engine)
         for block in training:
             writer.extend(block, training.state)
 

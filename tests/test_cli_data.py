@@ -81,9 +81,3 @@ def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, capsys, tm
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", f"lrscope: {sentence}\n")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("words", [[], ["--help"], ["fetch", "-h"], ["fetch", "mnist", "--help"]])
-def test_help_is_printed_when_it_is_asked_for(words, capsys):
-    assert main(["data", *words]) == 0
-    assert capsys.readouterr().out.startswith("usage: lrscope data fetch NAME --root DIR [--url URL]\n")

@@ -112,9 +112,3 @@ def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, capsys, tm
     assert printed.err.startswith(f"lrscope: {sentence}")
     assert printed.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("words", [[], ["--help"], ["tensorboard", "-h"], ["tensorboard", "x", "--help"]])
-def test_help_is_printed_when_it_is_asked_for(words, capsys):
-    assert main(["export", *words]) == 0
-    assert capsys.readouterr().out.startswith("usage: lrscope export tensorboard DIR")

@@ -58,9 +58,7 @@ def finished(tmp_path_factory) -> Path:
     """Return a folder in which `lrscope run fluctuation` has been, for a few epochs."""
     folder = tmp_path_factory.mktemp("documented")
     study = lrscope.studies.study("fluctuation")
-    experiment = study.experiments(study.options(shapes=("circle", "spiral"), epochs=4, samples=20))[
-        lrscope.studies.ONLY
-    ]
+    experiment = study.experiments(study.options(shapes=("circle", "spiral"), epochs=4, samples=20))["records"]
     blocks = stream(experiment, device="cpu")
     write(folder / "results/fluctuation/records.root", blocks, {"experiment": experiment.to_json()})
     return folder

@@ -202,7 +202,7 @@ def test_few_pairs_are_said_to_rest_on_normal_differences(file):
     values = np.array([[2.9, 3.1, 3.0], [1.0, 1.05, 0.95]])
     (said, *_) = verdict(compare([file(block({"lr": [0.01, 0.1], "seed": range(3)}, values))], (0.01, 0.1)))
     assert said.endswith("all 8 flips of their signs: p = 0.25. 3 pairs cannot bring that below 0.25: "
-                         "the answer takes differences for normal.")  # fmt: skip
+                         "the answer assumes that the differences are normal.")  # fmt: skip
 
 
 def test_what_cannot_be_told_apart_is_said_with_the_seeds_that_would_do(file):

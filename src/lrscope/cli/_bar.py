@@ -1,16 +1,21 @@
-"""How far a training is."""
+"""How far a training, a report or a download is. Displays appear with the first thing they show: errors stand alone."""
+
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -18,64 +23,60 @@ FAST = 100
 """From so many a second on, tenths do not matter."""
 
 
-class Bar:
-    """A progress bar with rate and remaining time; it appears with the first step, so that errors stand alone.
+class Display:
+    """A line of progress for each thing that is done, on stderr."""
 
-    Parameters
-    ----------
-    unit : what is counted
-    """
+    def __init__(self, *columns: ProgressColumn, console: Console | None = None, **options: Any) -> None:
+        own = console or Console(stderr=True)
+        self._progress = Progress(TextColumn("{task.description}"), BarColumn(), *columns, console=own, **options)
+        self._tasks: dict[str, TaskID] = {}
+
+    def update(self, name: str, done: int, total: int) -> None:
+        """Show how much of something is done; a total of 0 is unknown."""
+        if not self._tasks:
+            self._progress.start()
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=None)
+        self._progress.update(self._tasks[name], completed=done, total=total or None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._tasks:
+            self._progress.stop()
+
+
+class Bar(Display):
+    """The progress of a training, with its rate in `unit` and the remaining time."""
 
     def __init__(self, unit: str) -> None:
-        rate = _Rate(unit)
-        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), rate, TimeRemainingColumn()
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("Training", total=None)
+        super().__init__(TaskProgressColumn(), _Rate(unit), TimeRemainingColumn())
 
     def show(self, done: int, total: int) -> None:
-        """Show how much is done."""
-        if not self._progress.live.is_started:
-            self._progress.start()
-        self._progress.update(self._task, completed=done, total=total)
-
-    def __enter__(self) -> "Bar":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._progress.live.is_started:
-            self._progress.stop()
+        """Show how much is trained."""
+        self.update("Training", done, total)
 
 
-class Activity:
-    """What is being done after a training, and how much of it is left; it appears with the first thing."""
+def activities() -> Display:
+    """Return the display of what is done after a training; nothing of it stays."""
+    console = Console(stderr=True)
+    return Display(
+        MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    )
 
-    def __init__(self) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        console = Console(stderr=True)
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("", total=None)
 
-    def show(self, activity: str, done: int, total: int) -> None:
-        """Show what is being done; a total of 0 is unknown."""
-        if not self._progress.live.is_started:
-            self._progress.start()
-        self._progress.update(self._task, description=activity, completed=done, total=total or None)
-
-    def __enter__(self) -> "Activity":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._progress.live.is_started:
-            self._progress.stop()
+def downloads() -> Display:
+    """Return the display of files that are downloaded, in bytes."""
+    return Display(DownloadColumn(), TransferSpeedColumn())
 
 
 class _Rate(ProgressColumn):
-    """How much is done a second."""
+    """How much is done a second, once that is known."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
         self._unit = unit
 
     def render(self, task: Task) -> Text:
-        """Return the rate, once there is one."""
         return Text(f"{task.speed:,.{0 if task.speed > FAST else 1}f} {self._unit}/s" if task.speed else "")

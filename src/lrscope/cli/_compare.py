@@ -1,6 +1,5 @@
 """`lrscope compare`: is the difference between two learning rates real?"""
 
-from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
@@ -9,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lrscope.cli._options import parsed
-from lrscope.cli._words import HELP, explained
-from lrscope.errors import InputError, must_be
+from lrscope.cli._words import HELP, explained, leading_paths
+from lrscope.errors import must_be
 from lrscope.specification import specification
 
 if TYPE_CHECKING:
@@ -39,32 +38,23 @@ TABLE_WIDTH = 160
 
 @specification
 class Compare:
-    """What is compared with what."""
+    """The options, as in `USAGE`."""
 
     lr: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = ()
-    """a rate that was trained"""
     metric: str | None = None
-    """anything that is one number a step"""
     step: Annotated[int, Field(ge=0)] | None = None
-    """step at which it was recorded"""
     size: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """a difference that one would like to see"""
     where: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """axis=value"""
     experiment: str | None = None
-    """name of an experiment in the folder"""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    """of the interval"""
 
 
 def compare(given: list[str]) -> int:
-    """Compare two learning rates; return the exit code."""
+    """Compare two learning rates."""
     if not given or any(word in HELP for word in given):
         return explained(USAGE)
-    paths = list(takewhile(lambda word: not word.startswith("-"), given))
-    if not paths:
-        raise InputError("DIR must be a folder of a run or files of records; got none. See lrscope compare --help.")
-    (options,) = parsed({"compare": Compare}, given[len(paths) :], f"lrscope compare {' '.join(paths)}")
+    paths, rest = leading_paths("lrscope compare", given)
+    (options,) = parsed({"compare": Compare}, rest, f"lrscope compare {' '.join(paths)}")
     _print(_compared(paths, options), options.size)
     return 0
 

@@ -3,12 +3,8 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-
+from lrscope.cli._bar import downloads
 from lrscope.cli._options import parsed
 from lrscope.cli._words import HELP, explained
 from lrscope.errors import InputError, unknown
@@ -26,16 +22,14 @@ uses the network.
 
 @dataclass(frozen=True)
 class Fetch:
-    """Where files go to and come from."""
+    """The options, as in `USAGE`."""
 
-    root: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """folder for the files"""
-    url: Annotated[str | None, tyro.conf.arg(metavar="URL")] = None
-    """folder on another server that holds the same files"""
+    root: Path | None = None
+    url: str | None = None
 
 
 def data(given: list[str]) -> int:
-    """Download a data set; return the exit code."""
+    """Download a data set."""
     if not given or any(word in HELP for word in given):
         return explained(USAGE)
     command, *rest = given
@@ -55,31 +49,6 @@ def data(given: list[str]) -> int:
 def _fetch(name: str, root: Path, url: str | None) -> None:
     from lrscope.data import fetch
 
-    bar = Downloads()
-    try:
-        folder = shlex.quote(str(fetch(name, root, url, bar.show)))
-    finally:
-        bar.stop()
+    with downloads() as display:
+        folder = shlex.quote(str(fetch(name, root, url, display.update)))
     print(f"{name} is in {folder}, checked. Train with: lrscope run sweep --data {name} --root {folder}")
-
-
-class Downloads:
-    """A bar for each file; they appear with the first bytes, so that errors stand alone."""
-
-    def __init__(self) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._tasks: dict[str, TaskID] = {}
-
-    def show(self, file: str, done: int, total: int) -> None:
-        """Show how many bytes of a file are there; 0 of the whole if nobody knows."""
-        if not self._tasks:
-            self._progress.start()
-        if file not in self._tasks:
-            self._tasks[file] = self._progress.add_task(file)
-        self._progress.update(self._tasks[file], completed=done, total=total or None)
-
-    def stop(self) -> None:
-        """Leave the bars as they are."""
-        if self._tasks:
-            self._progress.stop()

@@ -1,16 +1,14 @@
 """`lrscope export tensorboard`: records for those who look at them elsewhere."""
 
-from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
-import tyro
 from pydantic import Field
 from rich.console import Console
 
 from lrscope.cli._options import parsed
-from lrscope.cli._words import HELP, explained
-from lrscope.errors import InputError, unknown
+from lrscope.cli._words import HELP, explained, leading_paths
+from lrscope.errors import unknown
 from lrscope.specification import specification
 
 USAGE = """\
@@ -30,27 +28,22 @@ histograms of weights, gradients and activations of each layer. Look at them wit
 
 @specification
 class Export:
-    """What is exported, where event files go to, and how many histograms are in them."""
+    """The options, as in `USAGE`."""
 
-    out: Annotated[Path | None, tyro.conf.arg(metavar="LOGDIR")] = None
-    """folder for the event files"""
+    out: Path | None = None
     histograms: Annotated[int, Field(ge=0)] = 50
-    """steps that have histograms, at most"""
     experiment: str | None = None
-    """name of an experiment in the folder"""
 
 
 def export(given: list[str]) -> int:
-    """Write records in another form; return the exit code."""
+    """Write records in another form."""
     if not given or any(word in HELP for word in given):
         return explained(USAGE)
     form, *rest = given
     if form != "tensorboard":
         raise unknown("lrscope export", form, ["tensorboard"])
-    paths = list(takewhile(lambda word: not word.startswith("-"), rest))
-    if not paths:
-        raise InputError("DIR must be a folder of a run or files of records; got none. See lrscope export --help.")
-    (options,) = parsed({"export": Export}, rest[len(paths) :], f"lrscope export {form} {' '.join(paths)}")
+    paths, words = leading_paths("lrscope export", rest)
+    (options,) = parsed({"export": Export}, words, f"lrscope export {form} {' '.join(paths)}")
     print(f"Event files: {_exported(paths, options)}")
     return 0
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lrscope.cli._bar import Activity
+from lrscope.cli._bar import activities
 from lrscope.cli._words import HELP, explained, one_path
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def reported(source: "Folder | Path | Sequence[str]") -> None:
     """Write the report of a run or of files, and say where it is."""
     from lrscope.studies import write_report
 
-    with Activity() as activity:
-        page = write_report(source, activity.show)
+    with activities() as display:
+        page = write_report(source, display.update)
     print(f"Report: {page}")
 
 
 def report(given: list[str]) -> int:
-    """Write the report of a run again, or that of files of records; return the exit code."""
+    """Write the report of a run again, or that of files of records."""
     if given and given[0] in HELP:
         return explained(REPORT)
     files = bool(given) and all(word.endswith(".root") or Path(word).is_file() for word in given)
@@ -60,20 +60,20 @@ def report(given: list[str]) -> int:
 
 
 def figures(given: list[str]) -> int:
-    """Draw figures of a run that its report only names; return the exit code."""
+    """Draw figures of a run that its report only names."""
     if not given or any(word in HELP for word in given):
         return explained(FIGURES)
     from lrscope.studies import Folder, draw_figures
 
-    with Activity() as activity:
-        files = draw_figures(Folder(Path(given[0])), given[1:], activity.show)
+    with activities() as display:
+        files = draw_figures(Folder(Path(given[0])), given[1:], display.update)
     for file in files:
         print(file)
     return 0
 
 
 def inspect(given: list[str]) -> int:
-    """Say what a file holds; return the exit code."""
+    """Say what a file holds."""
     if given and given[0] in HELP:
         return explained(INSPECT)
     from lrscope.store import summary

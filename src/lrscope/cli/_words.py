@@ -1,6 +1,7 @@
 """What every command says and understands: sentences on stderr, --help, one path."""
 
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 from rich.console import Console
@@ -29,6 +30,14 @@ def one_path(program: str, what: str, given: list[str]) -> Path:
     if len(given) != 1:
         raise InputError(f"{program} takes one {what}; got {shlex.join(given) or 'none'}. See {program} --help.")
     return Path(given[0])
+
+
+def leading_paths(program: str, given: list[str]) -> tuple[list[str], list[str]]:
+    """Return the paths that a command line begins with, and the options after them."""
+    paths = list(takewhile(lambda word: not word.startswith("-"), given))
+    if not paths:
+        raise InputError(f"DIR must be a folder of a run or files of records; got none. See {program} --help.")
+    return paths, given[len(paths) :]
 
 
 def listed() -> str:

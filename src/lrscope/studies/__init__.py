@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._catalogue import study, study_names
-from lrscope.studies._folder import ONLY, Folder
-from lrscope.studies._judge import missing
-from lrscope.studies._study import Claim, Study
+from lrscope.studies._folder import Folder
+from lrscope.studies._study import Claim, Study, missing
 
 if TYPE_CHECKING:
-    from lrscope.studies._compare import Case, Comparison, compare
+    from lrscope.studies._compare import Case, Comparison, compare, grid_files
     from lrscope.studies._compare_words import compared_tables, verdict
-    from lrscope.studies._grid_files import grid_files
     from lrscope.studies._report import draw_figures, write_report
     from lrscope.studies._run import Where, cost, run
 
 __all__ = [
-    "ONLY",
     "Animation",
     "Case",
     "Claim",
@@ -56,7 +53,7 @@ _FILES = {
     "compared_tables": "_compare_words",
     "cost": "_run",
     "draw_figures": "_report",
-    "grid_files": "_grid_files",
+    "grid_files": "_compare",
     "run": "_run",
     "verdict": "_compare_words",
     "write_report": "_report",

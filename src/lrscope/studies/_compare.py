@@ -2,10 +2,12 @@
 
 import functools
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,15 @@ import xarray as xr
 from lrscope import analysis, store
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.records import DIVERGED_AT, step_dimension
-from lrscope.studies._grid_files import grid_files
+from lrscope.studies._folder import Folder
 from lrscope.studies.recorded._results import LR, SEED, curve_names
 
 SCORES = ("val_loss", "loss")
 """What rates are compared by, unless something else is asked for: the first that was recorded."""
 BATCH, REPLICATES, SUM = "batch", "replicates", "_sum"
 """Replicated trainings are recorded as sums over batches of replicates."""
+GRID, ROUND = "grid", re.compile(r"round\d+")
+"""The experiment that is taken where there are several, and what belongs to it: further rounds of the same grid."""
 DIGITS = 3
 """Significant digits of a rate that are enough to name it: as reports print them."""
 
@@ -102,7 +106,7 @@ def compare(
     cut = [_at_step(part, name, step) for part in parts]
     scores = [analysis.final_scores(part, name) for part in cut]
     values = functools.reduce(lambda whole, more: whole.combine_first(more), scores).assign_attrs(scores[0].attrs)
-    rates = _meant(lrs, values)
+    rates = _named_rates(lrs, values)
     chosen, labels = _selected(values, where or {})
     over = _repetition(chosen)
     paired = parts[0].attrs.get("pairing") != "independent"
@@ -113,17 +117,41 @@ def compare(
     return result
 
 
-def _metrics(records: xr.Dataset) -> list[str]:
-    """Return the names of what is one number a step for a whole network, or for a batch of replicates."""
-    names = curve_names(records)
-    if REPLICATES not in records:
-        return names
-    return [name.removesuffix(SUM) for name in names if name.endswith(SUM)]
+def grid_files(paths: Sequence[str | PathLike[str]], experiment: str | None = None) -> list[list[Path]]:
+    """Return the files of an experiment, and those of the further rounds of its grid: a list for each.
+
+    Parameters
+    ----------
+    paths : the folder of a run, a file of records, or several files that are read together
+    experiment : name of an experiment of the folder; by default the only one, or ``grid`` with its further rounds
+
+    Raises
+    ------
+    InputError : nothing was recorded there, an experiment that does not exist, or several and none of them ``grid``.
+    """
+    folder = Folder(Path(paths[0]))
+    if len(paths) > 1 or not (folder.path / "experiment.json").exists():
+        names = []
+    else:
+        names = [name for name in folder.description()["experiments"] if folder.records(name)]
+    if not names:
+        if experiment is not None:
+            raise must_be("experiment", "left out for files", experiment, "It names one in the folder of a run.")
+        return [store.record_files(paths)]
+    if experiment is not None and experiment not in names:
+        raise unknown("experiment", experiment, names)
+    if experiment is None and len(names) > 1:
+        if GRID not in names:
+            raise InputError(f"experiment must be one of {', '.join(names)}; got none. Choose one.")
+        names = [GRID, *filter(ROUND.fullmatch, names)]
+    return [folder.records(name) for name in ([experiment] if experiment else names)]
 
 
 def _chosen(metric: str | None, records: xr.Dataset) -> str:
-    """Return the quantity that rates are compared by."""
-    names = _metrics(records)
+    """Return the quantity that rates are compared by: one number a step for a network, or for a batch of replicates."""
+    names = curve_names(records)
+    if REPLICATES in records:
+        names = [name.removesuffix(SUM) for name in names if name.endswith(SUM)]
     if metric is None:
         metric = next((name for name in SCORES if name in names), None)
     if metric is None:
@@ -143,12 +171,7 @@ def _averaged(records: xr.Dataset, name: str) -> xr.Dataset:
 
 
 def _at_step(records: xr.Dataset, name: str, step: int | None) -> xr.Dataset:
-    """Return a quantity, and where networks diverged, up to a step, of which alone the quantity is kept.
-
-    Raises
-    ------
-    InputError : it was not recorded at this step; the nearest ones are named.
-    """
+    """Return a quantity at a step alone, and where networks diverged up to it; without a step at all of them."""
     kept = records[[name, *([DIVERGED_AT] if DIVERGED_AT in records else [])]].compute()
     if step is None:
         return kept
@@ -166,47 +189,36 @@ def _at_step(records: xr.Dataset, name: str, step: int | None) -> xr.Dataset:
     return xr.Dataset(arrays, attrs=records.attrs)
 
 
-def _meant(lrs: tuple[float, float], values: xr.DataArray) -> tuple[float, float]:
-    """Return the rates that were trained, where they are named by three digits.
-
-    Raises
-    ------
-    InputError : no learning rates were recorded.
-    """
+def _named_rates(lrs: tuple[float, float], values: xr.DataArray) -> tuple[float, float]:
+    """Return the rates that were trained, where they are named by three digits."""
     if LR not in values.dims or values[LR].dtype.kind not in "fiu":
         axes = " and ".join(map(str, values.dims)) or "no axes"
         raise InputError(
             f"records must be of several learning rates, as the axis lr; got {axes}. Record the rate as lr."
         )
-    first, second = (_named_rate(lr, values[LR].values.tolist()) for lr in lrs)
-    return first, second
+    trained = values[LR].values.tolist()
 
+    def named(lr: float) -> float:
+        rounded = [rate for rate in trained if float(f"{rate:.{DIGITS}g}") == lr]
+        exact = any(isclose(rate, lr) for rate in trained)
+        return lr if exact or len(rounded) != 1 else rounded[0]
 
-def _named_rate(lr: float, rates: list[float]) -> float:
-    if any(isclose(rate, lr) for rate in rates):
-        return lr
-    near = [rate for rate in rates if float(f"{rate:.{DIGITS}g}") == lr]
-    return near[0] if len(near) == 1 else lr
+    return named(lrs[0]), named(lrs[1])
 
 
 def _selected(values: xr.DataArray, where: Mapping[str, str]) -> tuple[xr.DataArray, dict[str, Any]]:
-    """Return the values at some labels, and these labels.
-
-    Raises
-    ------
-    InputError : an axis or a label that does not exist.
-    """
+    """Return the values at some labels, and these labels."""
     chosen: dict[str, Any] = {}
     for axis, text in where.items():
         axes = [str(dim) for dim in values.dims if dim != LR]
         if axis not in axes:
             raise unknown("where", axis, axes) if axes else must_be("where", "left out; there is no axis but lr", axis)
         labels = values[axis].values.tolist()
-        places = [place for place, label in enumerate(labels) if _is_label(label, text)]
-        if not places:
+        label = next((label for label in labels if _is_label(label, text)), None)
+        if label is None:
             raise unknown(axis, text, map(str, labels))
-        chosen[axis] = labels[places[0]]
-        values = values.isel({axis: places[0]}, drop=True)
+        chosen[axis] = label
+        values = values.sel({axis: label}, drop=True)
     return values, chosen
 
 
@@ -221,30 +233,19 @@ def _is_label(label: Any, text: str) -> bool:
 
 
 def _repetition(values: xr.DataArray) -> str:
-    """Return the axis whose values are repetitions of the same training.
-
-    Raises
-    ------
-    InputError : there are several axes of seeds, or none and several others.
-    """
+    """Return the axis whose values are repetitions of the same training."""
     axes = {str(dim): size for dim, size in values.sizes.items() if dim != LR}
     seeds = [axis for axis in axes if axis in (SEED, BATCH) or axis.endswith(f"_{SEED}")]
     several = [axis for axis in seeds if axes[axis] > 1]
-    if len(several) > 1:
-        got = f"{' and '.join(several)}, whose networks share seeds"
-        raise _not_paired("one axis of seeds", got, several[-1], values)
-    if seeds:
-        return (several or seeds)[0]
     others = [axis for axis, size in axes.items() if size > 1]
-    if len(others) > 1:
-        raise _not_paired("an axis of seeds", " and ".join(others), others[0], values)
-    return others[0] if others else next(iter(axes), SEED)
-
-
-def _not_paired(allowed: str, got: str, axis: str, values: xr.DataArray) -> InputError:
-    """Return the error for axes of which it is not known what is paired."""
+    if len(several) > 1:
+        wanted, got, axis = "one axis of seeds", f"{' and '.join(several)}, whose networks share seeds", several[-1]
+    elif not seeds and len(others) > 1:
+        wanted, got, axis = "an axis of seeds", " and ".join(others), others[0]
+    else:
+        return next(iter([*several, *seeds, *others, *axes, SEED]))
     remedy = f"Add for example --where {axis}={values[axis].values[0]}."
-    return InputError(f"records must have {allowed}; got {got}. {remedy}")
+    raise InputError(f"records must have {wanted}; got {got}. {remedy}")
 
 
 def _cases(values: xr.DataArray, over: str) -> Iterator[tuple[dict[str, Any], xr.DataArray]]:
@@ -268,14 +269,19 @@ def _tested(values: xr.DataArray, lrs: tuple[float, float], confidence: float, p
         return str(error)
 
 
+def _at_rates(records: xr.Dataset, lrs: tuple[float, float]) -> np.ndarray:
+    """Tell which members were trained at one of the rates."""
+    own: np.ndarray = np.isclose(records[LR].values[:, None], lrs, rtol=1e-9).any(axis=1)
+    return own
+
+
 def _steps(parts: Sequence[xr.Dataset], name: str, lrs: tuple[float, float]) -> tuple[int, int]:
     """Return the first and the last of the steps at which the networks' last values stand."""
     lasts = []
     for part in parts:
-        array = part[name]
-        dim = step_dimension(array)
-        own = np.any([np.isclose(part[LR], lr, rtol=1e-9) for lr in lrs], axis=0)
-        lasts += array[dim].where(array.notnull()).max(dim).values[own].tolist()
+        dim = step_dimension(part[name])
+        steps = part[dim].where(part[name].notnull()).max(dim)
+        lasts += steps.values[_at_rates(part, lrs)].tolist()
     known = [int(step) for step in lasts if np.isfinite(step)]
     return (min(known), max(known)) if known else (0, 0)
 
@@ -284,7 +290,9 @@ def _replicates(records: xr.Dataset, lrs: tuple[float, float]) -> dict[str, Any]
     """Return how many trainings each value averages, and how many diverged; nothing for single networks."""
     if REPLICATES not in records:
         return {}
-    own = np.any([np.isclose(records[LR], lr, rtol=1e-9) for lr in lrs], axis=0)
-    counts = records[REPLICATES].compute().values[own]
-    diverged = records["diverged"].compute().values[own] if "diverged" in records else np.zeros(0, int)
-    return {"replicates": float(counts[counts > 0].mean()), "diverged": int(diverged[diverged > 0].sum())}
+    counts = records[REPLICATES].compute().values[_at_rates(records, lrs)]
+    diverged = 0
+    if "diverged" in records:
+        numbers = records["diverged"].compute().values[_at_rates(records, lrs)]
+        diverged = int(numbers[numbers > 0].sum())
+    return {"replicates": float(counts[counts > 0].mean()), "diverged": diverged}

@@ -34,11 +34,11 @@ def metric_text(comparison: Comparison) -> str:
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """Return what was found, a paragraph each: the difference and its interval, how it was tested, what to know."""
-    results = comparison.results
-    sentences = [_of_one(comparison, results[0][1])] if len(comparison.cases) == 1 else [_of_many(comparison)]
+    """Return the result in words, a paragraph each: the difference, its interval and test, and what to know of it."""
+    sentences = [_of_many(comparison)]
     if len(comparison.cases) == 1:
-        sentences += [_worth(comparison, results[0][1]), _left_out(comparison, results[0][1])]
+        ((_labels, result),) = comparison.results
+        sentences = [_of_one(comparison, result), _worth(comparison, result), _left_out(comparison, result)]
     first, last = comparison.steps
     if first != last:
         sentences.append(f"The networks end at different steps ({first} to {last}): --step chooses one that all have.")
@@ -46,7 +46,7 @@ def verdict(comparison: Comparison) -> list[str]:
 
 
 def compared_tables(comparison: Comparison, size: float | None = None) -> list[tuple[list[str], list[list[str]]]]:
-    """Return what was found as tables: columns and rows, as texts.
+    """Return the results as tables: columns and rows, as texts.
 
     Parameters
     ----------
@@ -55,22 +55,14 @@ def compared_tables(comparison: Comparison, size: float | None = None) -> list[t
     if len(comparison.cases) > 1:
         return [_table_of_cases(comparison, size)]
     (_labels, result), *_ = comparison.results
-    return [_table_of_rates(comparison, result), _table_of_sizes(comparison, result, size)]
-
-
-def _table_of_rates(comparison: Comparison, result: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    columns = [
-        "learning rate",
-        metric_text(comparison),
-        "compared",
-        *([] if comparison.over == BATCH else ["diverged"]),
-    ]
+    counts = ["count"] if comparison.over == BATCH else ["count", "diverged"]
+    columns = ["learning rate", metric_text(comparison), "compared", "diverged"][: 2 + len(counts)]
     rows = []
-    for place, lr in enumerate(result[LR].values.tolist()):
-        own = result.isel({LR: place})
-        counts = [str(int(own[name])) for name in ("count", "diverged")]
-        rows.append([rate(lr, result[LR].values), short(float(own["mean"]), 4), *counts[: len(columns) - 2]])
-    return columns, rows
+    for lr in result[LR].values.tolist():
+        own = result.sel({LR: lr})
+        numbers = [str(int(own[name])) for name in counts]
+        rows.append([rate(lr, result[LR].values), short(float(own["mean"]), 4), *numbers])
+    return [(columns, rows), _table_of_sizes(comparison, result, size)]
 
 
 def _table_of_sizes(
@@ -88,30 +80,25 @@ def _table_of_sizes(
 
 def _table_of_cases(comparison: Comparison, size: float | None) -> tuple[list[str], list[list[str]]]:
     """Return a row for each case, those that could not be compared included."""
-    first, second = map(rate, comparison.lrs)
     axes = list(comparison.cases[0].labels)
     wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
-    columns = [*axes, first, second, "difference", "low", "high", "p", "p of flips", "compared", wanted]
+    rates = [rate(lr) for lr in comparison.lrs]
+    columns = [*axes, *rates, "difference", "low", "high", "p", "p of flips", "compared", wanted]
     rows = []
     for case in comparison.cases:
-        labels = [str(label) for label in case.labels.values()]
+        row = [str(label) for label in case.labels.values()]
+        rows.append(row)
         if isinstance(case.result, str):
-            rows.append([*labels, *[DASH] * (len(columns) - len(axes))])
+            row += [DASH] * (len(columns) - len(axes))
             continue
-        numbers = [
-            *case.result["mean"].values.tolist(),
-            *(float(case.result[name]) for name in ("difference", "low", "high")),
-        ]
-        chances = [p_text(float(case.result[name])) for name in ("p_value", "p_flips")]
-        gap = size or abs(float(case.result["difference"]))
-        last = _seeds(comparison, case.result, gap) if gap else DASH
-        rows.append([*labels, *map(short, numbers), *chances, _compared(case.result), last])
+        result = case.result
+        row += map(short, result["mean"].values.tolist())
+        row += [short(float(result[name])) for name in ("difference", "low", "high")]
+        row += [p_text(float(result[name])) for name in ("p_value", "p_flips")]
+        row.append(" and ".join(str(count) for count in sorted(set(result["count"].values.tolist()))))
+        gap = size or abs(float(result["difference"]))
+        row.append(_seeds(comparison, result, gap) if gap else DASH)
     return columns, rows
-
-
-def _compared(result: xr.Dataset) -> str:
-    """Return how many networks were compared at each rate."""
-    return " and ".join(str(count) for count in sorted(set(result["count"].values.tolist())))
 
 
 def _unit(comparison: Comparison) -> str:
@@ -203,10 +190,9 @@ def _tests(result: xr.Dataset) -> str:
     if not is_real(result) or float(result["p_flips"]) < error:
         return both
     if least > error:
-        return (
-            f"{both} {pairs} pairs cannot bring that below {short(least, 2)}: the answer takes differences for normal."
-        )
-    return f"{both} Flips, which do not take the differences for normal, do not exclude chance: train more seeds."
+        limit = f"{pairs} pairs cannot bring that below {short(least, 2)}"
+        return f"{both} {limit}: the answer assumes that the differences are normal."
+    return f"{both} Flips, which do not assume that, do not exclude chance: train more seeds."
 
 
 def _worth(comparison: Comparison, result: xr.Dataset) -> str:
@@ -214,13 +200,11 @@ def _worth(comparison: Comparison, result: xr.Dataset) -> str:
     correlation = float(result["correlation"])
     if isnan(correlation) or int(result["pairs"]) < ENOUGH_PAIRS:
         return ""
-    alike = f"The same {_nouns(comparison.over)} make both rates alike (correlation {short(correlation, 2)})"
     saved = float(result["unrelated"] / result["deviation"]) ** 2
-    return (
-        f"{alike}: unpaired, it would take {short(saved, 2 if saved < 100 else 3)} times as many."
-        if saved >= REMARKABLE
-        else ""
-    )
+    if saved < REMARKABLE:
+        return ""
+    alike = f"The same {_nouns(comparison.over)} make both rates alike (correlation {short(correlation, 2)})"
+    return f"{alike}: unpaired, it would take {short(saved, 2 if saved < 100 else 3)} times as many."
 
 
 def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
@@ -240,22 +224,17 @@ def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
 
 def _of_many(comparison: Comparison) -> str:
     """Return in how many cases one rate comes out above the other."""
-    real = [result for _labels, result in comparison.results if is_real(result)]
-    signs = [float(result["difference"]) > 0 for result in real]
+    real = [float(result["difference"]) for _labels, result in comparison.results if is_real(result)]
     first, second = map(rate, comparison.lrs)
-    wins = [
-        f"{_winner(comparison.metric, gap, first, second)} in {number}"
-        for gap, number in ((1.0, sum(signs)), (-1.0, len(signs) - sum(signs)))
-        if number
-    ]
-    metric, cases = (
-        metric_text(comparison),
-        f"{counted(len(comparison.results), 'case')} ({', '.join(comparison.cases[0].labels)})",
-    )
-    if not wins:
-        return f"{first} and {second} cannot be distinguished in {metric}, in none of {cases}. {_EACH_ALONE}"
+    metric = metric_text(comparison)
+    cases = f"{counted(len(comparison.results), 'case')} ({', '.join(comparison.cases[0].labels)})"
+    alone = "Each case is tested by itself: where nothing differs, one of twenty seems to, at 95 %."
+    if not real:
+        return f"{first} and {second} cannot be distinguished in {metric}, in none of {cases}. {alone}"
+    wins = []
+    for sign in (1, -1):
+        number = sum(gap * sign > 0 for gap in real)
+        if number:
+            wins.append(f"{_winner(comparison.metric, sign, first, second)} in {number}")
     rest = "; the others may be chance" if len(real) < len(comparison.results) else ""
-    return f"{' and '.join(wins)} of {cases}, in {metric}{rest}. {_EACH_ALONE}"
-
-
-_EACH_ALONE = "Each case is tested by itself: where nothing differs, one of twenty seems to, at 95 %."
+    return f"{' and '.join(wins)} of {cases}, in {metric}{rest}. {alone}"

@@ -38,9 +38,6 @@ _FIELDS = {
     "machine": dict,
     "finished": bool,
 }
-ONLY = "records"
-"""Name of the experiment of a study that has one only."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Folder:
 
     @property
     def report(self) -> Path:
-        """The page that tells what was found."""
+        """The page with the results."""
         return self.path / "report.html"
 
     def description(self) -> dict[str, Any]:
@@ -70,17 +67,16 @@ class Folder:
             raise InputError(f"{self.path} must be a folder that a study has written; there is none. Check the path.")
         file = self.path / _DESCRIPTION
         try:
-            description: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            description: Any = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             remedy = "Give the folder that `lrscope run` has written."
             raise InputError(f"{self.path} must hold an {_DESCRIPTION}; it has none. {remedy}") from None
-        except (OSError, ValueError) as error:
-            raise _damaged(file) from error
-        if not isinstance(description, dict) or not all(
-            isinstance(description.get(field), kind) for field, kind in _FIELDS.items()
-        ):
-            raise _damaged(file)
-        return description
+        except (OSError, ValueError):
+            description = None
+        fields = description if isinstance(description, dict) else {}
+        if not all(isinstance(fields.get(field), kind) for field, kind in _FIELDS.items()):
+            raise InputError(f"{file} must be JSON as a study writes it; got a damaged file. Give another folder.")
+        return fields
 
     def check_new(self, study: str, overwrite: bool) -> None:
         """Make sure that a run may start here.
@@ -122,20 +118,21 @@ class Folder:
         held = self.description()
         if held["study"] != study:
             raise InputError(f"--resume must continue the study {study}; {self.path} holds results of {held['study']}.")
-        fixed = {name: value for name, value in options.items() if name not in free}
-        differing = _differences(held["options"], fixed)
+        earlier = held["options"]
+        differing = [
+            f"{name} was {_words(earlier.get(name))}, is {_words(value)}"
+            for name, value in options.items()
+            if name not in free and earlier.get(name) != value
+        ]
         if differing:
-            raise InputError(f"--resume must have the options of the run; {differing}. Give the same options again.")
+            got = ", ".join(differing)
+            raise InputError(f"--resume must have the options of the run; {got}. Give the same options again.")
         if {name: held["experiments"].get(name) for name in experiments} != experiments:
             remedy = f"Install lrscope {held['versions'].get('lrscope')} to go on, or start anew with --overwrite."
-            raise InputError(
-                f"--resume must continue the same experiments; this lrscope makes others of them. {remedy}"
-            )
+            raise InputError(f"--resume must continue the same experiments; this lrscope makes others. {remedy}")
         if held["finished"]:
             remedy = f"Its report is written again by `lrscope report {self.path}`."
-            raise InputError(
-                f"--resume must have something to go on with; the run in {self.path} is complete. {remedy}"
-            )
+            raise InputError(f"--resume must continue an unfinished run; that in {self.path} is complete. {remedy}")
 
     def begin(self, description: Mapping[str, Any]) -> None:
         """Make the folder, without anything that an earlier run wrote into it, and describe the new run there.
@@ -167,12 +164,7 @@ class Folder:
             raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
 
     def finish(self, description: Mapping[str, Any]) -> None:
-        """Write that the run is complete, and remove what is needed only to go on with it.
-
-        Raises
-        ------
-        StoreError : the disk is full; `--resume` does this again.
-        """
+        """Write that the run is complete, and remove what is needed only to go on with it; raises as `describe`."""
         self.describe({**description, "finished": True})
         self.tidy()
 
@@ -201,8 +193,7 @@ class Folder:
         Those of the experiment `records` are ``records.root`` and, after a resume, ``records-1.root``; those of any
         other ``records-<experiment>.root`` and ``records-<experiment>-1.root``.
         """
-        names = (self.path / name for name in _record_names(experiment))
-        return list(itertools.takewhile(Path.exists, names))
+        return list(itertools.takewhile(Path.exists, self._record_files(experiment)))
 
     def pieces(self, experiment: str) -> Path:
         """Return the folder for what a replication has summed so far; it is removed when the run is complete."""
@@ -210,7 +201,12 @@ class Folder:
 
     def next_records(self, experiment: str) -> Path:
         """Return the file that a run writes now: the first of an experiment's that is not there."""
-        return self.path / next(itertools.islice(_record_names(experiment), len(self.records(experiment)), None))
+        return next(file for file in self._record_files(experiment) if not file.exists())
+
+    def _record_files(self, experiment: str) -> Iterator[Path]:
+        stem = "records" if experiment == "records" else f"records-{experiment}"
+        yield self.path / f"{stem}.root"
+        yield from (self.path / f"{stem}-{number}.root" for number in itertools.count(1))
 
     @contextmanager
     def _as_sentences(self) -> Iterator[None]:
@@ -220,26 +216,10 @@ class Folder:
         except LrscopeError:
             raise
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StoreError(f"No space left on the disk of {self.path}. Free some space and try again.") from error
             got = f"{self.path} cannot: {error.strerror}"
             raise InputError(f"out must be a folder that can be written; {got}. Give another --out.") from error
-
-
-def _record_names(experiment: str) -> Iterator[str]:
-    stem = ONLY if experiment == ONLY else f"{ONLY}-{experiment}"
-    yield f"{stem}.root"
-    yield from (f"{stem}-{number}.root" for number in itertools.count(1))
-
-
-def _damaged(file: Path) -> InputError:
-    return InputError(f"{file} must be JSON as a study writes it; got a damaged file. Give another folder.")
-
-
-def _differences(held: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    """Return in words which options are not those of the run; nothing if all are the same."""
-    differing = [name for name in options if held.get(name) != options[name]]
-    return ", ".join(f"{name} was {_words(held.get(name))}, is {_words(options[name])}" for name in differing)
 
 
 def _words(value: Any) -> str:

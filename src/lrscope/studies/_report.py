@@ -15,7 +15,7 @@ from lrscope.errors import InputError, unknown
 from lrscope.report import Animation, Figure, Progress, Report, Table, draw, write
 from lrscope.studies import recorded
 from lrscope.studies._catalogue import study
-from lrscope.studies._folder import ONLY, Folder
+from lrscope.studies._folder import Folder
 from lrscope.studies._study import Study
 
 
@@ -68,7 +68,7 @@ def _write_report_of_files(paths: Sequence[Path], progress: Progress | None) -> 
 def report_of_files(paths: Sequence[Path]) -> Report:
     """Return the report of files of records, nothing of it drawn yet."""
     files = tuple(map(str, paths))
-    report = report_from(recorded.STUDY, {ONLY: store.open_records(paths)}, recorded.Files(files))
+    report = report_from(recorded.STUDY, {"records": store.open_records(paths)}, recorded.Files(files))
     names = ", ".join(path.name for path in paths)
     metadata = report.results.attrs["files"][0].metadata
     return replace(

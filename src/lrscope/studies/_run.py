@@ -4,7 +4,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, Protocol
@@ -24,34 +25,25 @@ from lrscope.training import Estimate, Experiment, device_of, estimate, stream
 
 
 class Training(Protocol):
-    """An iterator of blocks that trains: a `Stream`, or what the function `stream` of a study returns."""
+    """An iterator of blocks that trains: a `Stream`, or what the function `stream` of a study returns.
+
+    ``done`` of ``total`` is trained, ``finished`` says whether all is trained and handed out, ``workers`` in words
+    what trains, and ``state`` is what a resume needs to continue after the last block.
+    """
 
     total: int
 
     @property
-    def done(self) -> int:
-        """How much is trained; of `total`."""
-
+    def done(self) -> int: ...
     @property
-    def finished(self) -> bool:
-        """Whether everything is trained and handed out."""
-
+    def finished(self) -> bool: ...
     @property
-    def workers(self) -> str:
-        """What trains, in words."""
-
+    def workers(self) -> str: ...
     @property
-    def state(self) -> dict[str, Any]:
-        """What a resume needs to continue after the last block."""
-
-    def stop(self) -> None:
-        """Ask the training to end soon; what is done is kept."""
-
-    def __iter__(self) -> Iterator[xr.Dataset]:
-        """Return itself."""
-
-    def __next__(self) -> xr.Dataset:
-        """Train until the next block is full."""
+    def state(self) -> dict[str, Any]: ...
+    def stop(self) -> None: ...
+    def __iter__(self) -> Iterator[xr.Dataset]: ...
+    def __next__(self) -> xr.Dataset: ...
 
 
 def run(
@@ -91,25 +83,29 @@ def run(
     else:
         folder.check_new(name, overwrite)
     where = where or Where()
+    description = {
+        "study": name,
+        "options": chosen,
+        "experiments": forms,
+        "command": command,
+        "versions": versions(),
+        "machine": {
+            **machine(),
+            "device": torch.cuda.get_device_name() if where.device != "cpu" and torch.cuda.is_available() else "cpu",
+            "threads": str(torch.get_num_threads()),
+        },
+        "finished": False,
+    }
     with where.opened() as engine:
-        together = _Together(progress)
-        start = _Start(folder, where.device, resume, asked, engine, together)
-        trainings = start.trainings(experiments)
-        description = {
-            "study": name,
-            "options": chosen,
-            "experiments": forms,
-            "command": command,
-            **_place(where.device),
-        }
+        running = _Run(asked, folder, description, where.device, engine, resume, progress)
+        trainings = running.started(experiments)
         if not resume:
             folder.begin(description)
         try:
             while trainings:
-                together.add(trainings)
-                if not _recorded(trainings, folder, description):
+                if not running.recorded(trainings):
                     return False
-                trainings = start.trainings(_further(asked, options, folder, description))
+                trainings = running.started(running.further(options))
         except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded is kept
             return False
     folder.finish(description)
@@ -170,90 +166,85 @@ class Where:
         return Processes() if self.workers is None else Processes(self.workers, startup_seconds=0.0)
 
 
-def _place(device: str) -> dict[str, Any]:
-    """Return the part of a run's description that says with what and where it runs; it is not finished yet."""
-    own = {"device": _device_name(device), "threads": str(torch.get_num_threads())}
-    return {"versions": versions(), "machine": {**machine(), **own}, "finished": False}
+@dataclass
+class _Run:
+    """A run that trains; its trainings have one progress."""
 
-
-def _recorded(trainings: Mapping[str, Training], folder: Folder, description: dict[str, Any]) -> bool:
-    """Train, and write the records; return whether all came to their end."""
-    for each, training in trainings.items():
-        if _complete(folder.records(each)):
-            continue
-        description["machine"]["workers"] = training.workers
-        _record(training, folder, each, description)
-        if not training.finished:
-            return False
-    return True
-
-
-def _further(asked: Study, options: Any, folder: Folder, description: dict[str, Any]) -> dict[str, Any]:
-    """Return the experiments that follow from the records so far, and describe them in the folder; often none."""
-    if asked.further is None:
-        return {}
-    records = {each: store.open_records(folder.records(each)) for each in description["experiments"]}
-    more = dict(asked.further(records, options))
-    if more:
-        description["experiments"] |= {each: experiment.to_json() for each, experiment in more.items()}
-        folder.describe(description)
-    return more
-
-
-@dataclass(frozen=True)
-class _Start:
-    """How trainings are started, each where it stands; together they have one progress.
-
-    Attributes
-    ----------
-    folder, device, resume : of the run
-    asked : the study
-    engine : where to train; None for this process
-    together : takes the progress of all
-    """
-
+    study: Study
     folder: Folder
+    description: dict[str, Any]
     device: str
-    resume: bool
-    asked: Study
     engine: Engine | None
-    together: "_Together"
+    resume: bool
+    progress: Callable[[int, int], None] | None
+    _done: dict[str, int] = field(default_factory=dict)
+    _total: int = 0
 
-    def trainings(self, experiments: Mapping[str, Any]) -> dict[str, Training]:
-        """Return the training of each experiment, or of whatever else the study trains."""
-        started: dict[str, Training] = {}
+    def started(self, experiments: Mapping[str, Any]) -> dict[str, Training]:
+        """Return the training of each experiment, or of whatever else the study trains, each where it stands."""
+        trainings: dict[str, Training] = {}
         for name, one in experiments.items():
-            shared: Any = {"device": self.device, "engine": self.engine, "progress": self.together.part(name)}
+            shared: Any = {"device": self.device, "engine": self.engine, "progress": partial(self._count, name)}
             if isinstance(one, Experiment):
                 checkpoint = _checkpoint(self.folder.records(name)) if self.resume else None
-                started[name] = stream(one, checkpoint=checkpoint, **shared)
+                trainings[name] = stream(one, checkpoint=checkpoint, **shared)
             else:
-                assert self.asked.stream is not None, "a study of anything but experiments has a stream"
-                started[name] = self.asked.stream(one, folder=self.folder.pieces(name), **shared)
-        return started
+                assert self.study.stream is not None, "a study of anything but experiments has a stream"
+                trainings[name] = self.study.stream(one, folder=self.folder.pieces(name), **shared)
+            self._done[name] = trainings[name].done
+            self._total += trainings[name].total
+        return trainings
 
+    def recorded(self, trainings: Mapping[str, Training]) -> bool:
+        """Train, and write the records; return whether all came to their end."""
+        for name, training in trainings.items():
+            files = self.folder.records(name)
+            if files and store.summary(files[-1]).complete:  # killed after its last block
+                continue
+            self.description["machine"]["workers"] = training.workers
+            self._record(name, training)
+            if not training.finished:
+                return False
+        return True
 
-class _Together:
-    """The progress of several trainings as one."""
+    def further(self, options: Any) -> dict[str, Any]:
+        """Return the experiments that follow from the records so far, and describe them in the folder; often none."""
+        if self.study.further is None:
+            return {}
+        experiments = self.description["experiments"]
+        records = {name: store.open_records(self.folder.records(name)) for name in experiments}
+        more = dict(self.study.further(records, options))
+        if more:
+            experiments |= {name: experiment.to_json() for name, experiment in more.items()}
+            self.folder.describe(self.description)
+        return more
 
-    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
-        self._progress = progress or (lambda _done, _total: None)
-        self._done: dict[str, int] = {}
-        self._total = 0
+    def _record(self, name: str, training: Training) -> None:
+        """Train, and write each block with the state after it; the file is begun with the first block."""
+        with suppress(_StoppedError), _interrupts_stop(training):
+            first = next(training, None)
+            if first is None and not training.finished:
+                return
+            with self._writer(name) as writer:
+                if first is not None:
+                    writer.extend(first, training.state)
+                for block in training:
+                    writer.extend(block, training.state)
+                if not training.finished:
+                    raise _StoppedError
 
-    def add(self, trainings: Mapping[str, Training]) -> None:
-        """Count trainings, as far as they are done."""
-        self._done |= {name: training.done for name, training in trainings.items()}
-        self._total += sum(training.total for training in trainings.values())
+    def _writer(self, name: str) -> store.Writer:
+        """Return the writer of the next file of an experiment's records."""
+        earlier = self.folder.records(name)
+        after = store.last_recorded(earlier) if earlier else None
+        own = {key: value for key, value in self.description.items() if key != "experiments"}
+        own |= {"experiment": self.description["experiments"][name]}
+        return store.Writer(self.folder.next_records(name), own, after=after)
 
-    def part(self, name: str) -> Callable[[int, int], None]:
-        """Return what one training calls after every step."""
-
-        def count(done: int, _total: int) -> None:
-            self._done[name] = done
-            self._progress(sum(self._done.values()), self._total)
-
-        return count
+    def _count(self, name: str, done: int, _total: int) -> None:
+        self._done[name] = done
+        if self.progress is not None:
+            self.progress(sum(self._done.values()), self._total)
 
 
 def cost(name: str, options: Any, where: Where | None = None) -> Estimate:
@@ -272,37 +263,8 @@ def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
     return store.load_state(files)
 
 
-def _complete(files: Sequence[Path]) -> bool:
-    """Return whether records were closed. Killed after their last block, they have everything but the sign of it."""
-    return bool(files) and store.summary(files[-1]).complete
-
-
 class _StoppedError(Exception):
     """Leaves the file of records as it is, without the sign that it is complete."""
-
-
-def _record(training: Training, folder: Folder, experiment: str, description: Mapping[str, Any]) -> None:
-    """Train, and write each block with the state after it; the file is begun with the first block."""
-    with suppress(_StoppedError), _interrupts_stop(training):
-        first = next(training, None)
-        if first is None and not training.finished:
-            return
-        with _writer(folder, experiment, description) as writer:
-            if first is not None:
-                writer.extend(first, training.state)
-            for block in training:
-                writer.extend(block, training.state)
-            if not training.finished:
-                raise _StoppedError
-
-
-def _writer(folder: Folder, experiment: str, description: Mapping[str, Any]) -> store.Writer:
-    """Return the writer of the next file of an experiment's records."""
-    earlier = folder.records(experiment)
-    after = store.last_recorded(earlier) if earlier else None
-    own = {name: value for name, value in description.items() if name != "experiments"}
-    own |= {"experiment": description["experiments"][experiment]}
-    return store.Writer(folder.next_records(experiment), own, after=after)
 
 
 @contextmanager
@@ -325,7 +287,3 @@ def _interrupts_stop(training: Training) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name() if device != "cpu" and torch.cuda.is_available() else "cpu"

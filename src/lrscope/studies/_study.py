@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import xarray as xr
 
 from lrscope.report import ClaimResult, Section
-from lrscope.studies._judge import missing_paths, tally
-from lrscope.studies._words import listed
+from lrscope.studies._words import counted, listed, rate
 
 if TYPE_CHECKING:
     import hist
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lrscope.training import Estimate
 
 UNDECIDED = "No network came far enough to decide it."
+_CASES = {"lr": "learning rate"}
+"""Dimension -> what one of its labels is called; others are called as the dimension is."""
+_RULES = {"majority": "more than half of the {cases}", "all": "all {cases}", "any": "at least one {case}"}
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ class Claim:
     def judge(self, results: xr.DataTree) -> ClaimResult:
         """Return the claim with what was measured, and whether it holds in these results."""
         published = self.published(results) if callable(self.published) else self.published
-        missing = self.needs(results) if callable(self.needs) else missing_paths(results, self.needs)
+        missing = self.needs(results) if callable(self.needs) else _missing_paths(results, self.needs)
         if missing:
             return self._unchecked(published, f"Needs {listed(list(missing))}.")
-        holds, agree, rule = tally(self.holds(results), self.rule)
+        holds, agree, rule = _tally(self.holds(results), self.rule)
         if holds is None:
             return self._unchecked(published, self.undecided(results) if callable(self.undecided) else self.undecided)
         measured = self.measured.format(results=results) if isinstance(self.measured, str) else self.measured(results)
@@ -124,3 +127,71 @@ class Study:
         """Return every claim, checked."""
         claims = self.claims(results) if callable(self.claims) else self.claims
         return [claim.judge(results) for claim in claims]
+
+
+def _tally(holds: xr.DataArray | bool | None, rule: str) -> tuple[bool | None, str, str]:
+    """Return whether something holds, how many cases agree, and how many must: the last two in words.
+
+    Parameters
+    ----------
+    holds : True, False, or NaN where a case does not decide; an array over the cases, or a single value
+    rule : ``majority``, ``all`` or ``any`` of the cases that decide
+
+    Returns
+    -------
+    tuple
+        None where no case decides; the texts are empty for a single value
+
+    Examples
+    --------
+    >>> _tally(xr.DataArray([1, 1, 0, np.nan], dims="seed"), "majority")
+    (True, '2 of 3 seeds', 'more than half of the seeds')
+    >>> _tally(False, "majority"), _tally(float("nan"), "all")
+    ((False, '', ''), (None, '', ''))
+    """
+    if holds is None:
+        return None, "", ""
+    array = xr.DataArray(holds)
+    agree, count = int((array == 1).sum()), int(array.notnull().sum())
+    if not count:
+        return None, "", ""
+    decided = {"majority": 2 * agree > count, "all": agree == count, "any": agree > 0}[rule]
+    if not array.dims:
+        return decided, "", ""
+    names = [_CASES.get(str(dim), str(dim)) for dim in array.dims]
+    case = names[0] if len(names) == 1 else f"case ({', '.join(names)})"
+    words = _RULES[rule].format(case=case, cases=counted(2, case).removeprefix("2 "))
+    return decided, f"{agree} of {counted(count, case)}", words
+
+
+def missing(array: xr.DataArray, **labels: Any) -> list[str]:
+    """Return in words which labels an array lacks, or has no value at.
+
+    Parameters
+    ----------
+    labels : dimension -> label, or several of them
+
+    Examples
+    --------
+    >>> scores = xr.DataArray([1.0, np.nan], coords={"lr": [0.1, 0.2]})
+    >>> missing(scores, lr=[0.1, 0.2, 0.3])
+    ['lr 0.2', 'lr 0.3']
+    """
+    words = []
+    for dim, wanted in labels.items():
+        for label in [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence) else wanted:
+            known = dim in array.coords and label in np.atleast_1d(array[dim].values)
+            if not known or not bool(array.sel({dim: label}).notnull().any()):
+                words.append(f"{dim} {rate(label) if isinstance(label, float) else label}")
+    return words
+
+
+def _missing_paths(results: xr.DataTree, paths: Sequence[str]) -> list[str]:
+    """Return the names of those paths that the results do not have."""
+    names = []
+    for path in paths:
+        try:
+            results[path]
+        except KeyError:
+            names.append(path.rpartition("/")[2].replace("_", " "))
+    return names

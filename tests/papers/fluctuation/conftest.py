@@ -10,7 +10,6 @@ import xarray as xr
 
 from lrscope.papers.fluctuation import STUDY, Options
 from lrscope.records import LOSS, Variable, new_block
-from lrscope.studies import ONLY
 
 STEPS = np.arange(2)
 SWEEP = {name: {"long_name": name, "units": "1", "scale": "category"} for name in ("shape", "lr", "seed")}
@@ -88,7 +87,7 @@ class Plan:
 
     def results(self) -> xr.DataTree:
         """Return what the study computes of the records."""
-        return STUDY.results({ONLY: self.records()}, self.options)
+        return STUDY.results({"records": self.records()}, self.options)
 
 
 def _all_of(moving: int | Sequence[float], size: int) -> np.ndarray:

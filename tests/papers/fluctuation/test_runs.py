@@ -9,7 +9,7 @@ import pytest
 from lrscope import store
 from lrscope.papers.fluctuation import STUDY, Options
 from lrscope.report import Figure, Table
-from lrscope.studies import ONLY, Folder, Where, run
+from lrscope.studies import Folder, Where, run
 
 ODD = {
     "two-epochs-of-everything": {
@@ -40,7 +40,7 @@ def check_run(options: Options, folder: Folder) -> None:
     assert run("fluctuation", options, folder, command="lrscope run fluctuation", where=Where("cpu"))
     records = store.open_records(folder.path)
     assert records.sizes["member"] == len(options.shapes) * len(options.lrs) * options.seeds
-    results = STUDY.results({ONLY: records}, options)
+    results = STUDY.results({"records": records}, options)
     texts = [*STUDY.summary(results, options)]
     for claim in STUDY.judged(results):
         texts += [str(value) for value in (claim.measured, claim.note, claim.agree) if value is not None]

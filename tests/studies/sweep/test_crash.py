@@ -26,28 +26,17 @@ def net():
 """
 OPTIONS = (
     *("--data", "things_of_sweep:data", "--model", "things_of_sweep:net", "--lrs", "0.0001", "0.001"),
-    *(
-        "--seeds",
-        "3",
-        "--epochs",
-        "3",
-        "--batch-size",
-        "16",
-        "--crossed-seeds",
-        "0",
-        "--until-decided",
-        "--budget",
-        "18",
-    ),
+    *("--seeds", "3", "--epochs", "3", "--batch-size", "16", "--crossed-seeds", "0", "--until-decided"),
+    *("--budget", "18"),
 )
 SETUP = """
 import itertools, sys
 sys.path.insert(0, {folder!r})
 constants(BLOCK_BYTES=500)
+import lrscope.report._write
 from matplotlib.figure import Figure
-from lrscope.report import write_picture
-from lrscope.studies import _report
-_report._draw = lambda path, name, draw: write_picture(path, name, Figure())
+picture = lrscope.report._write.picture
+lrscope.report._write.picture = lambda _figure: picture(Figure())
 """
 """Set-up that closes a block at each step and leaves the figures of the report blank."""
 END_AT = """
@@ -70,7 +59,7 @@ def killing(records, options):
     return further(records, options)
 _experiments.further = killing
 """
-"""Set-up that sends a signal while the round behind the second is chosen."""
+"""Set-up that sends a signal while the round after the second is chosen."""
 FILES = ("tables/rates.csv", "tables/rounds.csv", "tables/networks.csv", "tables/epochs.csv", "claims.json")
 
 

@@ -1,6 +1,5 @@
 """Every outcome can be reported; where the truth is known, the report says it."""
 
-import dataclasses
 import re
 
 import numpy as np
@@ -11,7 +10,6 @@ from lrscope.studies._report import report_from
 from lrscope.studies.sweep import STUDY
 
 LRS = (0.0001, 0.001, 0.01)
-OWN = "own_things:ARRAYS"
 CLEAR = {0.0001: [2.0, 1.5, 1.2, 1.0], 0.001: [0.9, 0.5, 0.3, 0.2], 0.01: [1.0, 0.8, 0.9, 0.7]}
 NOTHING_DIVERGES: dict[tuple[float, int], int] = {}
 CHANGES = {
@@ -62,19 +60,6 @@ def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(kno
     diverged = len(CHANGES[change])
     assert found.summary[0].startswith("9 networks learned own_things:ARRAYS at 3 learning rates with 3 seeds")
     assert f" {diverged} of them diverged." in found.summary[0]
-
-
-GUESSED = {0.001: [2.3, 2.1, 1.8, 1.5], 0.01: [2.3, 2.31, 2.3, 2.302]}
-
-
-@pytest.mark.parametrize(("data", "accuracy", "told"), [("digits", 0.1, 2), ("digits", 0.4, 0), (OWN, 0.1, 0)])
-def test_networks_that_know_nothing_are_told_where_guessing_is_known(known, options, data, accuracy, told):
-    records = known(GUESSED, NOTHING_DIVERGES, seeds=2)
-    records["grid"]["val_accuracy"][:] = accuracy
-    said = findings(records, dataclasses.replace(options(lrs=tuple(GUESSED), seeds=2), data=data)).summary[0]
-    assert " No network diverged." in said
-    words = f" {told} ended no better than guessing (a validation loss of 2.3)."
-    assert said.endswith(words) if told else "guessing" not in said
 
 
 def test_what_decides_is_drawn_once_and_listed_at_the_end(known, options):

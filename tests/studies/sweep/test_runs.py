@@ -140,20 +140,6 @@ def test_the_cost_is_that_of_all_experiments_and_nothing_is_written(tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_has_every_option_with_its_default(capsys):
-    assert main([*RUN, "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for field in Options.__dataclass_fields__:
-        assert f"--{field.replace('_', '-')} " in text
-    assert "learning rates: numbers, or start:stop:count (default: 0.0001 0.001 0.01)" in text
-    assert "--epochs INT passes through the data (default: 20)" in text
-
-
-def test_the_study_is_listed(capsys):
-    assert main(["list"]) == 0
-    assert "  sweep        Which learning rate should I use, and how sure is that?" in capsys.readouterr().out
-
-
 def test_the_default_is_the_setting_of_the_source_on_the_digits():
     made = study("sweep").experiments(Options())
     assert list(made) == ["grid", "range-test", "crossed"]

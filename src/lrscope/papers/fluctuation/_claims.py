@@ -7,7 +7,7 @@ import xarray as xr
 
 from lrscope.papers.fluctuation._definitions import LRS, QUANTITIES
 from lrscope.report import array_of
-from lrscope.studies._judge import missing
+from lrscope.studies import missing
 from lrscope.studies._study import Claim
 from lrscope.studies._words import at_rates, percent
 

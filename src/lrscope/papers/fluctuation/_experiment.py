@@ -16,7 +16,6 @@ from lrscope.probes import (
     Weights,
     every,
 )
-from lrscope.studies._folder import ONLY
 from lrscope.training import Experiment, Sweep
 
 
@@ -43,4 +42,4 @@ def experiments(options: Options) -> dict[str, Experiment]:
             Outputs(),
         ),
     )
-    return {ONLY: paper}
+    return {"records": paper}

@@ -21,7 +21,6 @@ from lrscope.papers.fluctuation._definitions import (
 from lrscope.papers.fluctuation._options import Options
 from lrscope.records import on_grid, outcomes, step_dimension
 from lrscope.report import array_of
-from lrscope.studies._folder import ONLY
 
 AXES = ("shape", "lr", "seed")
 
@@ -50,7 +49,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     ------
     InputError : a quantity was not recorded.
     """
-    only = records[ONLY]
+    only = records["records"]
     by_definition = {quantity: on_grid(candidates(only, quantity)) for quantity in QUANTITIES}
     fluctuation = {quantity: of.sel(definition=name_of(STANDARD), drop=True) for quantity, of in by_definition.items()}
     networks, published = _networks(only), published_counts()

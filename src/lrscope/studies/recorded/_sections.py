@@ -147,7 +147,7 @@ def _lives(results: xr.DataTree) -> Section:
             "Activity of every neuron",
             "Share of the samples that activate each neuron, of the first network of each learning rate; in the "
             "titles: how many are dead at the end.",
-            _draw_activity,
+            draw_activity,
         ),
         "survival": Figure(
             "survival",
@@ -179,7 +179,8 @@ def _lives(results: xr.DataTree) -> Section:
     return Section("Life of the neurons", text, [*(figure for node, figure in drawn.items() if node in results), table])
 
 
-def _draw_activity(results: xr.DataTree) -> Drawing:
+def draw_activity(results: xr.DataTree) -> Drawing:
+    """Draw the active share of every neuron over the steps, a panel for each child of the node ``active``."""
     nodes = results["active"].children.values()
     maps = {node.attrs["title"]: node["share"].assign_attrs(zero="no sample activates it") for node in nodes}
     return figures.panels(maps, y="neuron", mark="heat")

@@ -8,8 +8,7 @@ import xarray as xr
 
 from lrscope.data import DATA_SETS
 from lrscope.report import array_of
-from lrscope.studies._judge import missing
-from lrscope.studies._study import Claim
+from lrscope.studies._study import Claim, missing
 from lrscope.studies._words import at_rates, counted, percent
 from lrscope.studies.sweep._options import PUBLISHED
 from lrscope.studies.sweep._results import LR, SEED, STEP
@@ -41,6 +40,7 @@ def _needs(*rates: float, classes: bool = False) -> Callable[[xr.DataTree], list
 
 
 def _setting(results: xr.DataTree) -> str:
+    """Return what differs from the source, which concerns all claims; it is said at the first one."""
     options = results.attrs["options"]
     updates = options.epochs * results.attrs["per_epoch"]
     here = f"{options.data}, {counted(options.epochs, 'epoch')} ({updates} updates)"
@@ -62,10 +62,6 @@ def _ended(results: xr.DataTree, lr: float) -> xr.DataArray:
     return _at(lr, _of_source(results, "networks/score")) < np.inf
 
 
-def _finite_mean(array: xr.DataArray) -> xr.DataArray:
-    return array.where(np.isfinite(array)).mean(SEED)
-
-
 def _best(results: xr.DataTree) -> xr.DataArray:
     scores = _of_source(results, "networks/score")
     others, good = scores.drop_sel({LR: GOOD}).min(LR), _at(GOOD, scores)
@@ -73,10 +69,11 @@ def _best(results: xr.DataTree) -> xr.DataArray:
 
 
 def _best_measured(results: xr.DataTree) -> str:
-    loss = f"validation loss {at_rates(_finite_mean(_of_source(results, 'networks/score')))}"
+    scores = _of_source(results, "networks/score")
+    loss = f"validation loss {at_rates(scores.where(np.isfinite(scores)).mean(SEED))}"
     if "accuracy" not in results["networks"].data_vars:
         return loss
-    accuracy = _finite_mean(_of_source(results, "networks/accuracy"))
+    accuracy = _of_source(results, "networks/accuracy").mean(SEED)
     return f"accuracy {at_rates(accuracy, partial(percent, digits=1))}; {loss}"
 
 
@@ -178,7 +175,6 @@ CLAIMS = (
         measured=lambda results: f"it rises in {at_rates(_rising(results).mean(SEED), percent)} of the epochs",
         tolerance=f"the mean training loss rises in at most {percent(RISES)} of the epochs",
         needs=_needs(*PUBLISHED),
-        note=_setting,
     ),
     Claim(
         "slow",
@@ -188,7 +184,6 @@ CLAIMS = (
         measured=lambda results: f"0.001 has it {_after(results)}",
         tolerance="0.001 has the validation loss that 0.0001 ends with in the first half",
         needs=_needs(*PUBLISHED),
-        note=_setting,
     ),
     Claim(
         "not-made-up",
@@ -198,7 +193,6 @@ CLAIMS = (
         measured=lambda results: f"it is {_after(results)}",
         tolerance=f"0.001 after {percent(QUARTER)} of the epochs is as good as 0.0001 after all",
         needs=_needs(*PUBLISHED),
-        note=_setting,
     ),
     Claim(
         "unstable",
@@ -210,7 +204,6 @@ CLAIMS = (
         ),
         tolerance=f"the validation accuracy falls more than {ROUGHER:g} times as much in the second half as at 0.001",
         needs=_needs(*PUBLISHED, classes=True),
-        note=_setting,
     ),
     Claim(
         "diverges",
@@ -221,7 +214,6 @@ CLAIMS = (
         tolerance="the network diverged, or had no lower training loss in the last epoch than in the first",
         rule="any",
         needs=_needs(LARGE),
-        note=_setting,
     ),
     Claim(
         "accuracy",

@@ -15,8 +15,8 @@ range_test     (rule, seed), (seed, step) of `lrscope.analysis.range_test`
 agreement      (rule) of `lrscope.analysis.range_test_agreement`
 insides        (lr, seed) of the last epoch
 survival       (lr, step) of `lrscope.analysis.survival`
-active         a node for each rate, with the attribute ``lr``: (step, neuron) share of the batch that activates each
-               neuron, in the first seed
+active         a node for each of some rates, with the attribute ``title``: (step, neuron) share of the batch that
+               activates each neuron, in the first seed
 =============  ======================================================================================================
 
 Attributes: ``per_epoch``, the steps of an epoch; ``rounds`` after the first one; ``rectified``: all recorded
@@ -32,6 +32,8 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.records import DIVERGED_AT, on_grid, outcomes, step_dimension
+from lrscope.studies._words import rate
+from lrscope.studies.recorded._results import RATES_SHOWN, evenly
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, grids, rounds_of, together
 
@@ -124,17 +126,17 @@ def _window(records: xr.Dataset, per_epoch: int) -> int:
 
 
 def _active(rounds: list[xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Return the active shares (step, neuron) of the first seed at each rate."""
-    arrays: dict[float, xr.DataArray] = {}
-    for records in rounds:
-        for lr in np.unique(records[LR].values):
-            at_rate = records.isel(member=np.flatnonzero(records[LR].values == lr)[:1])
-            grid = on_grid(analysis.by_neuron(at_rate, "activations", "active"))
-            arrays.setdefault(float(lr), analysis.arranged(grid.isel({LR: 0, SEED: 0})))
-    return {
-        f"active/{number}": array.to_dataset(name="share").assign_attrs(lr=lr)
-        for number, (lr, array) in enumerate(sorted(arrays.items()))
-    }
+    """Return the active shares (step, neuron) of the first seed at some rates, evenly chosen."""
+    first = {lr: records for records in reversed(rounds) for lr in records[LR].values.tolist()}
+    lrs = sorted(first)
+    nodes = {}
+    for number in evenly(len(lrs), RATES_SHOWN):
+        lr, records = lrs[number], first[lrs[number]]
+        at_rate = records.isel(member=np.flatnonzero(records[LR].values == lr)[:1])
+        grid = on_grid(analysis.by_neuron(at_rate, "activations", "active"))
+        shares = analysis.arranged(grid.isel({LR: 0, SEED: 0})).to_dataset(name="share")
+        nodes[f"active/{number}"] = shares.assign_attrs(title=f"lr {rate(lr, lrs)}")
+    return nodes
 
 
 def _rectified(rounds: list[xr.Dataset]) -> bool:

@@ -1,18 +1,15 @@
 """What the report of the study shows."""
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.figure import Figure as Drawing
 
 from lrscope import figures
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import DASH, rate, short
+from lrscope.studies._words import DASH, short
+from lrscope.studies.recorded._sections import draw_activity
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import LR, SEED, STEP, mean_curve
 
-MAPS = 8
-"""Networks whose neurons are shown, at most."""
 NOT_RECTIFIED = (
     "Dead neurons are not counted: the outputs of the recorded layers go below 0. That is so in networks that call "
     "their activation functions as functions instead of modules, or have others than ReLU."
@@ -36,7 +33,7 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     inside: list[Figure | Animation | Table] = [
         INSIDES,
         _insides_table(results),
-        *([_activity(results), SURVIVAL] if rectified else []),
+        *([ACTIVITY, SURVIVAL] if rectified else []),
     ]
     return [
         Section("Which learning rate", "", [OUTCOME, DIFFERENCES, _rates(classes), *_rounds(options)]),
@@ -111,6 +108,13 @@ INSIDES = Figure(
     "update rule, which is left out where measuring it would take too long.",
     lambda results: figures.panels(dataset_of(results, "insides"), x="lr", mark="points", band="seed"),
 )
+ACTIVITY = Figure(
+    "activity",
+    "Activity of every neuron",
+    "Share of the batch that activates each ReLU neuron, of the network of the first seed at each rate; of many rates "
+    "some are chosen.",
+    draw_activity,
+)
 SURVIVAL = Figure(
     "survival",
     "Survival of the neurons",
@@ -118,23 +122,6 @@ SURVIVAL = Figure(
     "no sample of the batches of a whole epoch activates it.",
     lambda results: figures.panels(dataset_of(results, "survival"), mark="steps"),
 )
-
-
-def _activity(results: xr.DataTree) -> Figure:
-    """Return the share of the batch that activates each neuron over the steps, a panel for each rate."""
-    nodes = list(results["active"].children.values())
-    chosen = np.unique(np.linspace(0, len(nodes) - 1, min(MAPS, len(nodes))).round().astype(int))
-    which = "each rate" if len(chosen) == len(nodes) else f"{len(chosen)} of the {len(nodes)} rates"
-    caption = f"Share of the batch that activates each ReLU neuron, of the network of the first seed at {which}."
-
-    def draw(results: xr.DataTree) -> Drawing:
-        active = list(results["active"].children.values())
-        rates = [node.attrs["lr"] for node in active]
-        shares = {number: active[number]["share"].assign_attrs(zero="no sample activates it") for number in chosen}
-        maps = {f"lr {rate(rates[number], rates)}": share for number, share in shares.items()}
-        return figures.panels(maps, y="neuron", mark="heat")
-
-    return Figure("activity", "Activity of every neuron", caption, draw)
 
 
 def _rates(classes: bool) -> Table:

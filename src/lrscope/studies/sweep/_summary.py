@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from lrscope.data import DATA_SETS
 from lrscope.report import array_of, dataset_of
 from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
 from lrscope.studies.sweep._options import Options
@@ -16,10 +15,6 @@ VISIBLE = 0.01
 """Smaller shares and differences are not mentioned."""
 FORESEEABLE = 16
 """A number of seeds so many times as large is no forecast; as in `lrscope.analysis.recommendation`."""
-NO_BETTER = 0.01
-"""A loss that is lower than that of guessing by a smaller share is no better."""
-LUCKY = 1.5
-"""Times the share of a class that a constant answer may hit: in a validation set classes are not equally common."""
 
 
 def summary(results: xr.DataTree, options: Options) -> list[str]:
@@ -39,21 +34,9 @@ def _what(results: xr.DataTree, options: Options) -> str:
         f"({counted(options.epochs * results.attrs['per_epoch'], 'update')}). "
     )
     text += f"{diverged} of them diverged." if diverged else "No network diverged."
-    text += _guessing(results, options)
     if options.until_decided and trained >= options.trainings:
         text += f" The budget of {options.trainings} trainings is spent."
     return text
-
-
-def _guessing(results: xr.DataTree, options: Options) -> str:
-    """Say how many networks came to the end and know no more of the classes than that there are so many."""
-    known, networks = DATA_SETS.get(options.data), results["networks"].data_vars
-    if known is None or not known.classes or "accuracy" not in networks:
-        return ""
-    chance = math.log(known.classes)  # the loss of guessing among equally frequent classes
-    guessed = (networks["score"] >= chance * (1 - NO_BETTER)) & (networks["accuracy"] < LUCKY / known.classes)
-    count = int(guessed.sum())
-    return f" {count} ended no better than guessing (a validation loss of {short(chance)})." if count else ""
 
 
 def advice(results: xr.DataTree, options: Options) -> list[str]:
@@ -86,15 +69,15 @@ def _undecided(rates: xr.Dataset, plausible: list[float], epochs: int) -> list[s
     if needed > 0:
         words.append(f"If the differences are as they seem, {needed} seeds each would decide.")
     else:
-        worst = float(rates["difference_high"].where(rates["plausible"]).max())
-        words.append(f"That would take more than {FORESEEABLE} times as many seeds; {_at_most(rates, worst)}.")
+        words.append(f"That would take more than {FORESEEABLE} times as many seeds; {_at_most(rates)}.")
     if epochs > 0:
         words.append(f"Going on as now, {counted(epochs, 'epoch')} would decide.")
     return words
 
 
-def _at_most(rates: xr.Dataset, difference: float) -> str:
+def _at_most(rates: xr.Dataset) -> str:
     """Say how much worse than the best any of them can be."""
+    difference = float(rates["difference_high"].where(rates["plausible"]).max())
     if not math.isfinite(difference):
         return "how much worse than the best they may be is not known"
     linear = rates.attrs["scale"] == "linear"
@@ -116,11 +99,8 @@ def _edge(rates: xr.Dataset, options: Options) -> str:
 
 def _evidence(results: xr.DataTree) -> str:
     """Say how sensitive the outcome is, how often training diverges, and how soon a target is reached."""
-    words = (
-        _sensitivity(array_of(results, "sensitivity/ratio")),
-        _divergence(dataset_of(results, "rates")),
-        _speed(results),
-    )
+    rates = dataset_of(results, "rates")
+    words = (_sensitivity(array_of(results, "sensitivity/ratio")), _divergence(rates), _speed(results, rates))
     return " ".join(text for text in words if text)
 
 
@@ -134,10 +114,10 @@ def _sensitivity(ratios: xr.DataArray) -> str:
 
 
 def _times(ratio: float) -> str:
-    if abs(ratio - 1) < VISIBLE:
-        return "the same loss"
     if ratio >= 2:
         return f"{ratio:.2g} times the loss"
+    if abs(ratio - 1) < VISIBLE:
+        return "the same loss"
     return f"{percent(abs(ratio - 1))} {'more' if ratio > 1 else 'less'} loss"
 
 
@@ -151,7 +131,7 @@ def _divergence(rates: xr.Dataset) -> str:
     return f"Training diverged in {listed(texts)}."
 
 
-def _speed(results: xr.DataTree) -> str:
+def _speed(results: xr.DataTree, rates: xr.Dataset) -> str:
     if "targets" not in results:
         return ""
     targets = dataset_of(results, "targets")
@@ -162,7 +142,7 @@ def _speed(results: xr.DataTree) -> str:
     first = fastest[LR].values[(fastest == steps).values].tolist()
     after = f"after {short(steps, 6)} steps (geometric mean)"
     target = short(float(targets["target"]))
-    return f"A validation loss of {target} is reached first at {_rates(dataset_of(results, 'rates'), *first)}, {after}."
+    return f"A validation loss of {target} is reached first at {_rates(rates, *first)}, {after}."
 
 
 def _range_test(results: xr.DataTree) -> str:
