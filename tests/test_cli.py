@@ -310,7 +310,6 @@ def test_brackets_in_a_path_are_no_markup(done, tmp_path, capsys):
         (["report", "--help"], "usage: lrscope report DIR"),
         (["figures", "--help"], "usage: lrscope figures DIR"),
         (["compare", "--help"], "usage: lrscope compare DIR --lr X --lr Y"),
-        (["compare"], "usage: lrscope compare DIR --lr X --lr Y"),
         (["data", "fetch", "-h"], "usage: lrscope data fetch NAME --root DIR [--url URL]"),
         (["export", "tensorboard", "--help"], "usage: lrscope export tensorboard DIR"),
         (["inspect", "--help"], "usage: lrscope inspect FILE.root"),
@@ -339,7 +338,7 @@ def test_help_of_a_study_has_every_option_with_its_text(capsys):
     [
         ("fluctuation", ["(default: all of them)"]),
         ("stability", ["(default: f1, see above)", "(default: 1000, see above)"]),
-        ("sweep", ["(needed for these two)", "(default: four times those of the first round)"]),
+        ("sweep", ["(required for these two)", "(default: four times those of the first round)"]),
     ],
 )
 def test_help_says_what_nothing_stands_for(capsys, study, told):

@@ -16,8 +16,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lrscope.errors import StoreError
 from lrscope.report import ClaimResult, Figure, draw, write
-from lrscope.report._files import plain, write_claims, write_table
-from lrscope.report._pictures import DPI, PNG, picture, size
+from lrscope.report._files import DPI, PNG, picture, plain, size, write_claims, write_table
 
 
 def drawn(points=3):

@@ -1,4 +1,4 @@
-"""`lrscope compare`: is the difference between two learning rates real?"""
+"""`lrscope compare`: do two learning rates differ?"""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lrscope.cli._options import parsed
-from lrscope.cli._words import HELP, explained, leading_paths
+from lrscope.cli._words import leading_paths
 from lrscope.errors import must_be
 from lrscope.specification import specification
 
@@ -19,18 +19,18 @@ USAGE = """\
 usage: lrscope compare DIR --lr X --lr Y [options]
        lrscope compare FILE.root ... --lr X --lr Y [options]
 
-Is the difference between two learning rates real? Compares networks of the same seed with each other, and says how
-large the difference is, how sure that is, and how many seeds would show one of a given size.
+Test whether two learning rates differ. Compares networks of the same seed with each other; prints the difference with
+its interval and p-values, and how many seeds would show a difference of a given size.
 
   DIR                  folder that `lrscope run` has written
   FILE.root ...        records of any training, or several files that make a grid together
   --lr X --lr Y        two rates that were trained
-  --metric NAME        anything that is one number a step: val_loss (or else loss) by default
-  --step K             at this step; by default at the last one recorded
-  --size S             also say how many seeds would show a difference of this size
-  --where AXIS=VALUE   of an axis that is neither rate nor seed; by default each of its values is compared
-  --experiment NAME    of a folder with several; by default grid, with its further rounds
-  --confidence C       of the interval; 0.95 by default
+  --metric NAME        any quantity with one number per step; default: val_loss, or else loss
+  --step K             compare at this step; default: the last one recorded
+  --size S             also print how many seeds would show a difference of this size
+  --where AXIS=VALUE   select a value of another axis; default: compare at each of its values
+  --experiment NAME    of a folder with several; default: grid, with its further rounds
+  --confidence C       of the interval; default: 0.95
 """
 TABLE_WIDTH = 160
 """A table is not cut off below so many characters: a narrow terminal wraps its lines."""
@@ -51,8 +51,6 @@ class Compare:
 
 def compare(given: list[str]) -> int:
     """Compare two learning rates."""
-    if not given or any(word in HELP for word in given):
-        return explained(USAGE)
     paths, rest = leading_paths("lrscope compare", given)
     (options,) = parsed({"compare": Compare}, rest, f"lrscope compare {' '.join(paths)}")
     _print(_compared(paths, options), options.size)

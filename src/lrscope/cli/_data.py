@@ -6,17 +6,15 @@ from pathlib import Path
 
 from lrscope.cli._bar import downloads
 from lrscope.cli._options import parsed
-from lrscope.cli._words import HELP, explained
 from lrscope.errors import InputError, unknown
 
 USAGE = """\
 usage: lrscope data fetch NAME --root DIR [--url URL]
 
-Download a data set of images, check it, and keep it in a folder. NAME is mnist or cifar10. Nothing else of lrscope
-uses the network.
+Download a data set of images into a folder and verify it. NAME is mnist or cifar10. No other command uses the network.
 
   --root DIR   folder for the files
-  --url URL    folder on another server that holds the same files; their checksums must be the same as well
+  --url URL    folder on another server with the same files; the checksums must be the same
 """
 
 
@@ -30,8 +28,6 @@ class Fetch:
 
 def data(given: list[str]) -> int:
     """Download a data set."""
-    if not given or any(word in HELP for word in given):
-        return explained(USAGE)
     command, *rest = given
     if command != "fetch":
         raise unknown("lrscope data", command, ["fetch"])

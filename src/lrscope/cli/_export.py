@@ -7,7 +7,7 @@ from pydantic import Field
 from rich.console import Console
 
 from lrscope.cli._options import parsed
-from lrscope.cli._words import HELP, explained, leading_paths
+from lrscope.cli._words import leading_paths
 from lrscope.errors import unknown
 from lrscope.specification import specification
 
@@ -16,13 +16,13 @@ usage: lrscope export tensorboard DIR [options]
        lrscope export tensorboard FILE.root ... [options]
 
 Write the records of a run as TensorBoard's event files: a run for each network, scalars at every recorded step,
-histograms of weights, gradients and activations of each layer. Look at them with: tensorboard --logdir LOGDIR
+histograms of weights, gradients and activations of each layer. Show them with: tensorboard --logdir LOGDIR
 
   DIR                folder that `lrscope run` has written
-  FILE.root ...      records of any training, or several files, those after a resume as well
-  --out LOGDIR       folder for the event files; `tensorboard` beside the records by default
-  --histograms N     steps that have histograms, at most; 50 by default
-  --experiment NAME  of a folder with several; by default grid, with its further rounds
+  FILE.root ...      records of any training, or several files, including those after a resume
+  --out LOGDIR       folder for the event files; default: `tensorboard` beside the records
+  --histograms N     steps with histograms, at most; default: 50
+  --experiment NAME  of a folder with several; default: grid, with its further rounds
 """
 
 
@@ -37,8 +37,6 @@ class Export:
 
 def export(given: list[str]) -> int:
     """Write records in another form."""
-    if not given or any(word in HELP for word in given):
-        return explained(USAGE)
     form, *rest = given
     if form != "tensorboard":
         raise unknown("lrscope export", form, ["tensorboard"])

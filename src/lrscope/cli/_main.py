@@ -5,12 +5,13 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
+from lrscope.cli import _compare, _data, _export, _report
 from lrscope.cli._compare import compare
 from lrscope.cli._data import data
 from lrscope.cli._export import export
 from lrscope.cli._report import figures, inspect, report
 from lrscope.cli._run import run
-from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
+from lrscope.cli._words import HELP, INTERRUPTED, listed, say
 from lrscope.errors import InputError, LrscopeError, unknown
 
 USAGE = """\
@@ -20,20 +21,20 @@ What does the learning rate do to a neural network, neuron by neuron?
 
   lrscope run STUDY [options] --out DIR   train a study, record everything, write its report
   lrscope report DIR                      write the report of a run again from its records
-  lrscope report FILE.root                write a report of any file of records, such as a Recorder's
-  lrscope figures DIR [NAME ...]          draw figures that the report only names
-  lrscope compare DIR --lr X --lr Y       say whether the difference between two learning rates is real
-  lrscope inspect FILE.root               say what a file of records holds
-  lrscope data fetch NAME --root DIR      download MNIST or CIFAR-10, and check it
+  lrscope report FILE.root                write the report of any file of records, such as a Recorder's
+  lrscope figures DIR [NAME ...]          draw further figures, which the report names
+  lrscope compare DIR --lr X --lr Y       test whether two learning rates differ
+  lrscope inspect FILE.root               list what a file of records contains
+  lrscope data fetch NAME --root DIR      download MNIST or CIFAR-10, and verify it
   lrscope export tensorboard DIR          write the records of a run as TensorBoard's event files
-  lrscope list                            the studies and the questions they ask
+  lrscope list                            list the studies and their questions
 
 Add --help to a command for its options, to `lrscope run STUDY` for those of the study.
 """
 LIST = """\
 usage: lrscope list
 
-Say which studies there are, and the questions they ask.
+List the studies and the questions they ask.
 """
 
 
@@ -60,33 +61,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _dispatch(given: list[str]) -> int:
-    commands: dict[str, Callable[[list[str]], int]] = {
-        "run": run,
-        "report": report,
-        "figures": figures,
-        "compare": compare,
-        "inspect": inspect,
-        "data": data,
-        "export": export,
-        "list": _list,
-    }
-    if not given or given[0] in HELP:
-        return explained(USAGE)
-    if given[0] == "--version":
-        from lrscope import __version__
-
-        print(__version__)
-        return 0
-    if given[0] not in commands:
-        raise unknown("command", given[0], commands)
-    return commands[given[0]](given[1:])
-
-
 def _list(given: list[str]) -> int:
-    if given and given[0] in HELP:
-        return explained(LIST)
     if given:
         raise InputError(f"lrscope list takes no arguments; got {shlex.join(given)}.")
     print(listed())
     return 0
+
+
+COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "run": (run, ""),  # its help is that of a study
+    "report": (report, _report.REPORT),
+    "figures": (figures, _report.FIGURES),
+    "compare": (compare, _compare.USAGE),
+    "inspect": (inspect, _report.INSPECT),
+    "data": (data, _data.USAGE),
+    "export": (export, _export.USAGE),
+    "list": (_list, LIST),
+}
+
+
+def _dispatch(given: list[str]) -> int:
+    name, *rest = given or ["--help"]
+    if name in HELP:
+        print(USAGE, end="")
+        return 0
+    if name == "--version":
+        from lrscope import __version__
+
+        print(__version__)
+        return 0
+    if name not in COMMANDS:
+        raise unknown("command", name, COMMANDS)
+    command, usage = COMMANDS[name]
+    if usage and (not HELP.isdisjoint(rest) or (not rest and name in ("data", "export"))):
+        print(usage, end="")
+        return 0
+    return command(rest)

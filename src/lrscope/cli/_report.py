@@ -1,4 +1,4 @@
-"""`lrscope report` and `lrscope inspect`: what a run found, and what a file holds."""
+"""`lrscope report`, `figures` and `inspect`: results of a run, and the contents of a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrscope.cli._bar import activities
-from lrscope.cli._words import HELP, explained, one_path
+from lrscope.cli._words import leading_paths, one_path
 
 if TYPE_CHECKING:
     from lrscope.store import FileSummary, VariableSummary
@@ -19,29 +19,30 @@ REPORT = """\
 usage: lrscope report DIR
        lrscope report FILE.root ...
 
-Write tables, figures, claims and page of a finished run again from its records; or tell what any file of records holds.
+Write the report of a finished run again from its records: page, figures, tables and claims. Or write a report of any
+file of records.
 
   DIR             folder that `lrscope run` has written
-  FILE.root ...   records of any training, or several files that continue each other; the page goes to FILE-report
+  FILE.root ...   records of any training, or several files of one grid; the page goes to FILE-report
 """
 FIGURES = """\
 usage: lrscope figures DIR [NAME ...]
 
-Draw figures and films of a finished run into DIR/figures: by default those that its report only names.
+Draw figures and films of a finished run into DIR/figures; default: all that the report only names.
 
   DIR    folder that `lrscope run` has written
-  NAME   of a figure, as the report gives it
+  NAME   of a figure, as the report states it
 """
 INSPECT = """\
 usage: lrscope inspect FILE.root
 
-Say what a file of records holds: axes, trees, variables, the command that wrote it; and whether it is complete.
+List what a file of records contains: axes, trees, variables, the command that wrote it, and whether it is complete.
 
   FILE.root   a records*.root of a run
 """
 
 
-def reported(source: "Folder | Path | Sequence[str]") -> None:
+def reported(source: "Folder | Sequence[str]") -> None:
     """Write the report of a run or of files, and say where it is."""
     from lrscope.studies import write_report
 
@@ -52,21 +53,20 @@ def reported(source: "Folder | Path | Sequence[str]") -> None:
 
 def report(given: list[str]) -> int:
     """Write the report of a run again, or that of files of records."""
-    if given and given[0] in HELP:
-        return explained(REPORT)
+    from lrscope.studies import Folder
+
     files = bool(given) and all(word.endswith(".root") or Path(word).is_file() for word in given)
-    reported(given if files else one_path("lrscope report", "folder", given))
+    reported(given if files else Folder(one_path("lrscope report", "folder", given)))
     return 0
 
 
 def figures(given: list[str]) -> int:
     """Draw figures of a run that its report only names."""
-    if not given or any(word in HELP for word in given):
-        return explained(FIGURES)
     from lrscope.studies import Folder, draw_figures
 
+    (folder, *names), _ = leading_paths("lrscope figures", given)
     with activities() as display:
-        files = draw_figures(Folder(Path(given[0])), given[1:], display.update)
+        files = draw_figures(Folder(Path(folder)), names, display.update)
     for file in files:
         print(file)
     return 0
@@ -74,8 +74,6 @@ def figures(given: list[str]) -> int:
 
 def inspect(given: list[str]) -> int:
     """Say what a file holds."""
-    if given and given[0] in HELP:
-        return explained(INSPECT)
     from lrscope.store import summary
 
     _print_summary(summary(one_path("lrscope inspect", "file", given)))

@@ -11,7 +11,7 @@ import tyro
 from lrscope.cli._bar import Bar
 from lrscope.cli._options import parsed
 from lrscope.cli._report import reported
-from lrscope.cli._words import HELP, INTERRUPTED, explained, listed, say
+from lrscope.cli._words import HELP, INTERRUPTED, listed, say
 from lrscope.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -25,23 +25,23 @@ class Place:
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: results/STUDY)")] = None
     """folder for the results"""
     device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
-    """where to train; auto takes a GPU if there is one"""
+    """where to train; auto uses a GPU if there is one"""
     engine: Annotated[Literal["local", "ray"], tyro.conf.arg(metavar="{local,ray}")] = "local"
-    """local: processes of this machine, one a core, or its GPU; ray: the workers of a Ray"""
+    """local: processes of this machine, or its GPU; ray: workers of a Ray cluster"""
     address: Annotated[
         str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="(default: a Ray started on this machine)")
     ] = None
-    """with ray: host:port of a running Ray"""
+    """with --engine ray: host:port of a running Ray"""
     workers: Annotated[
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: one per core or GPU)")
     ] = None
-    """how many train side by side; a short training takes this process only"""
+    """number of workers; a short training runs in one process"""
     resume: bool = False
-    """go on with an interrupted run in the folder"""
+    """continue the interrupted run in the folder"""
     overwrite: bool = False
     """replace the results of an earlier run of this study"""
     estimate: bool = False
-    """only say how long it would take and how large the files would be"""
+    """only predict how long the run takes and how large its files become"""
 
 
 def run(given: list[str]) -> int:
@@ -49,7 +49,8 @@ def run(given: list[str]) -> int:
     from lrscope.studies import Folder, study, study_names
 
     if given and given[0] in HELP:
-        return explained(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{listed()}\n")
+        print(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{listed()}")
+        return 0
     if not given:
         names = ", ".join(study_names())
         raise InputError(f"STUDY must be one of {names}; got none. Write for example: lrscope run sweep")

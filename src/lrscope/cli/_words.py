@@ -11,18 +11,12 @@ from lrscope.errors import InputError
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
-HELP = ("-h", "--help")
+HELP = frozenset({"-h", "--help"})
 
 
 def say(sentence: str) -> None:
     """Print a sentence of ours on stderr."""
     Console(stderr=True, soft_wrap=True, highlight=False, emoji=False).print(f"lrscope: {sentence}", markup=False)
-
-
-def explained(text: str) -> int:
-    """Print the help of a command; return the exit code."""
-    print(text, end="")
-    return 0
 
 
 def one_path(program: str, what: str, given: list[str]) -> Path:

@@ -1,20 +1,33 @@
-"""Claims and tables as files for other programs. A file is there as a whole or not at all."""
+"""Claims, tables and figures as files, each there as a whole or not at all; the same figure gives the same bytes."""
 
 import csv
 import io
 import json
 import os
+import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
+import numpy as np
+
 from lrscope.errors import StoreError
 from lrscope.report._parts import ClaimResult
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+PNG = b"\x89PNG\r\n\x1a\n"
+DPI = 150
+CSS_DPI = 96
+"""CSS pixels an inch."""
+DENSE = 3000
+"""A figure with more points than these is a PNG: as SVG it would be large, and slow to show."""
 
 
 def write_claims(path: str | Path, claims: Sequence[ClaimResult]) -> Path:
@@ -77,3 +90,37 @@ def plain(value: Any) -> Any:
 def plain_number(value: Any) -> Any:
     """Return numpy's scalars as Python's, whose text is the shortest that reads back as the same number."""
     return value.item() if hasattr(value, "item") else value
+
+
+def picture(figure: "Figure") -> tuple[str, bytes]:
+    """Return ``png`` or ``svg``, and the bytes of such a file: SVG, or PNG for images and for many points."""
+    kind = "png" if _is_dense(figure) else "svg"
+    metadata: dict[str, None] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "lrscope"}):  # reproducible ids
+        figure.savefig(buffer, format=kind, dpi=DPI, facecolor="white", metadata=metadata)
+    return kind, buffer.getvalue()
+
+
+def size(image: bytes) -> tuple[int, int] | None:
+    """Return width and height in CSS pixels, if the picture states them."""
+    if image.startswith(PNG):
+        width, height = struct.unpack(">II", image[16:24])
+        return round(width * CSS_DPI / DPI), round(height * CSS_DPI / DPI)
+    head = re.search(rb"<svg[^>]*>", image)
+    stated = dict(re.findall(rb'\b(width|height)="([\d.]+)pt"', head.group())) if head else {}
+    if len(stated) < 2:
+        return None
+    points = CSS_DPI / 72
+    return round(float(stated[b"width"]) * points), round(float(stated[b"height"]) * points)
+
+
+def _is_dense(figure: "Figure") -> bool:
+    """Tell whether a figure has an image, or many points."""
+    points = 0
+    for ax in figure.axes:
+        if ax.images or any(type(each).__name__ == "QuadMesh" for each in ax.collections):
+            return True
+        points += len(ax.patches) + sum(int(np.size(line.get_xdata())) for line in ax.lines)
+        points += sum(int(np.size(each.get_offsets())) + sum(map(len, each.get_paths())) for each in ax.collections)
+    return points > DENSE

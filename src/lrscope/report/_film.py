@@ -6,12 +6,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from lrscope.errors import InputError, StoreError, must_be
+from lrscope.report._parts import Frames
 
 try:
     from imageio_ffmpeg import get_ffmpeg_exe
@@ -25,13 +26,6 @@ GIF_WIDTH = 840
 GIF_COLOURS = 128
 LAST = 1.5
 """Seconds that the last frame stays."""
-
-
-class Frames(Protocol):
-    """Anything that yields pictures of one size."""
-
-    def frames(self) -> Iterator[np.ndarray]:
-        """Yield (height, width, 3) bytes, all of one size."""
 
 
 def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:

@@ -3,17 +3,16 @@
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from lrscope.report._files import plain
+from lrscope.report._files import plain, size
 from lrscope.report._numbers import cells, is_number, rates, words
 from lrscope.report._parts import Animation, Report, Table, verdict
-from lrscope.report._pictures import size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,28 +39,15 @@ def render(report: Report, files: Mapping[str, Path], frames: "Mapping[str, pd.D
     >>> "Nearly &lt;all&gt;." in page
     True
     """
-    shown = [(section, [_view(item, files, frames) for item in section.items]) for section in report.sections]
-    listed = [(section, [view for view in views if view["kind"] != "missing"]) for section, views in shown]
+    viewed = [(section, [_view(item, files, frames) for item in section.items]) for section in report.sections]
+    shown = [(section, [view for view in views if view["kind"] != "missing"]) for section, views in viewed]
     return _template().render(
         report=report,
         verdict=verdict(report.claims),
-        sections=[(section, views) for section, views in listed if views or section.text],
-        anchors=anchors([section.title for section, views in listed if views or section.text]),
-        missing=[view for _, views in shown for view in views if view["kind"] == "missing"],
+        sections=[(section, views) for section, views in shown if views or section.text],
+        missing=[view for _, views in viewed for view in views if view["kind"] == "missing"],
         experiment=json.dumps(plain(report.experiment), indent=2, ensure_ascii=False),
     )
-
-
-def anchors(titles: Sequence[str]) -> list[str]:
-    """Return for each title what its address on the page ends with, no two alike.
-
-    Examples
-    --------
-    >>> anchors(["What the learning rate does", "Loss", "Loss", "損失"])
-    ['1-what-the-learning-rate-does', '2-loss', '3-loss', '4']
-    """
-    words_of = (re.findall(r"[a-z0-9]+", title.lower()) for title in titles)
-    return ["-".join([str(number), *parts]) for number, parts in enumerate(words_of, start=1)]
 
 
 @cache

@@ -6,11 +6,10 @@ from pathlib import Path
 import joblib
 import xarray as xr
 
-from lrscope.report._files import write_claims, write_file, write_table
+from lrscope.report._files import picture, write_claims, write_file, write_table
 from lrscope.report._film import write_film
 from lrscope.report._html import render
 from lrscope.report._parts import Animation, Figure, Report, Table
-from lrscope.report._pictures import picture
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""

@@ -130,17 +130,7 @@ class Study:
 
 
 def _tally(holds: xr.DataArray | bool | None, rule: str) -> tuple[bool | None, str, str]:
-    """Return whether something holds, how many cases agree, and how many must: the last two in words.
-
-    Parameters
-    ----------
-    holds : True, False, or NaN where a case does not decide; an array over the cases, or a single value
-    rule : ``majority``, ``all`` or ``any`` of the cases that decide
-
-    Returns
-    -------
-    tuple
-        None where no case decides; the texts are empty for a single value
+    """Return whether something holds (None: no case decides), how many cases agree, and how many must, in words.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lrscope import store
 from lrscope.cli import main
-from lrscope.report._pictures import picture
+from lrscope.report._files import picture
 from lrscope.studies import Folder, study
 from lrscope.studies.sweep import Options
 from lrscope.training import Estimate

@@ -20,44 +20,44 @@ PUBLISHED = (0.0001, 0.001, 0.01)
 class Options:
     """Train a network on images at several learning rates and many seeds, and recommend a rate with its evidence.
 
-    By default the network, the rates and the optimizer of the source on scikit-learn's digits, which need no download.
-    The source itself: --data mnist --root DIR --epochs 5 (after lrscope data fetch mnist --root DIR).
+    The defaults are the network, rates and optimizer of the source (Santos, blog post) on scikit-learn's digits, which
+    need no download. Its own setting: --data mnist --root DIR --epochs 5, after lrscope data fetch mnist --root DIR.
     """
 
     data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
-    """what to learn: digits, mnist, cifar10, or a data set of your own as package.module:name"""
-    root: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(needed for these two)")] = None
+    """data set: digits, mnist, cifar10, or your own as package.module:name"""
+    root: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required for these two)")] = None
     """folder with the files of mnist or cifar10"""
     model: Annotated[str, tyro.conf.arg(metavar="NAME")] = "cnn"
-    """what learns: cnn (that of the source), or what makes an nn.Module, as package.module:function"""
+    """network: cnn (that of the source), or a function that returns an nn.Module, as package.module:function"""
     loss: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
-    """loss function; auto: cross_entropy for classes and mse for numbers"""
+    """loss function; auto: cross_entropy for classes, mse for numbers"""
     lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = PUBLISHED
     """learning rates: numbers, or start:stop:count"""
     seeds: Positive = 8
-    """networks of each rate: seeds 0, 1, ... of initialisation and order of the data"""
+    """networks per rate; each seed sets the initialisation and the order of the data"""
     epochs: Positive = 20
     """passes through the data"""
     batch_size: Positive = 64
-    """samples a step"""
+    """samples per step"""
     optimizer: Annotated[
         Literal["adam", "adamw", "sgd", "momentum", "nesterov"],
         tyro.conf.arg(metavar="{adam,adamw,sgd,momentum,nesterov}"),
     ] = "adam"
-    """update rule; momentum and nesterov are sgd with momentum 0.9"""
+    """optimizer; momentum and nesterov are sgd with momentum 0.9"""
     schedule: Annotated[Literal["constant", "linear", "cosine"], tyro.conf.arg(metavar="{constant,linear,cosine}")] = (
         "constant"
     )
-    """course of the learning rate over the training, down to 0 with linear and cosine"""
+    """learning rate schedule; linear and cosine decay to 0"""
     crossed_seeds: Few = 3
-    """initialisations, each with as many orders of the data, to tell their shares of the result apart; 0 for none"""
+    """train so many initialisations, each with as many orders of the data, to separate their effects; 0 for none"""
     until_decided: bool = False
-    """go on until the data decide: extend the grid where the best rate is at its end, add seeds, refine around it"""
+    """train more until the data decide: extend the grid if the best rate is at its end, add seeds, refine around it"""
     budget: Annotated[
         Positive | None,
         tyro.conf.arg(metavar="INT", help_behavior_hint="(default: four times those of the first round)"),
     ] = None
-    """with until-decided: trainings of the grid in all at most"""
+    """with --until-decided: limit of all trainings of the grid"""
 
     @field_validator("data")
     @classmethod
