@@ -4,7 +4,7 @@ Everything above this module is an `xarray.Dataset`:
 
 block
     what training yields: dimensions ``member`` (the networks of one chunk) and ``step`` (a range of steps), and
-    behind them the dimensions of the variable itself. Along ``member`` stand the coordinates of the sweep
+    after them the dimensions of the variable itself. Along ``member`` stand the coordinates of the sweep
     (``shape``, ``lr``, ``seed``, ...) beside the member's number in the sweep.
 records
     the same for a whole experiment. `on_grid` turns ``member`` into one dimension for each axis of the sweep.
@@ -59,8 +59,8 @@ class Variable:
     name : unique in a file and legal in C++, e.g. ``weights_encoder_0``
     quantity : what is measured: ``weights``, ``biases``, ``weight_gradients``, ``bias_gradients``,
         ``activations``, ``activation_gradients``, ``loss``, ``learning_rate``, ``gradient_norm``, ...
-    statistic : ``values``, or what was computed of them: ``spread``, ``mean``, ``std``, ``min``, ``max``, ``active``
-    dims : dimensions behind (member, step), e.g. ``("neuron_encoder_0", "input_encoder_0")``; a neuron comes first
+    statistic : ``values``, or what was computed of them: ``mean``, ``std``, ``min``, ``max``, ``active``
+    dims : dimensions after (member, step), e.g. ``("neuron_encoder_0", "input_encoder_0")``; a neuron comes first
         in parameters, a sample in full activations
     layer, part : dotted path of the module (``encoder.0``) and its first level (``encoder``); empty if of the network
     long_name, units : for axis labels

@@ -197,9 +197,9 @@ class _FastResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (sample, class) of images (sample, channel, height, width)."""
         with self._computing(images):
-            outputs = self._through(images, _heard)
+            outputs = self._through(images, _called)
             if not self.training:
-                outputs = (outputs + self._through(images.flip(-1), _unheard)) / 2
+                outputs = (outputs + self._through(images.flip(-1), _called_without_hooks)) / 2
         return outputs.to(images.dtype)
 
     def _through(self, images: Tensor, call: Call) -> Tensor:
@@ -291,12 +291,12 @@ def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
 
 
-def _heard(layer: nn.Module, images: Tensor) -> Tensor:
-    heard: Tensor = layer(images)
-    return heard
+def _called(layer: nn.Module, images: Tensor) -> Tensor:
+    outputs: Tensor = layer(images)
+    return outputs
 
 
-def _unheard(layer: nn.Module, images: Tensor) -> Tensor:
-    """Call a layer without its hooks: who listens to the network hears each layer once, for the image as it is."""
-    unheard: Tensor = layer.forward(images)
-    return unheard
+def _called_without_hooks(layer: nn.Module, images: Tensor) -> Tensor:
+    """Call a layer without its hooks, which then see each layer once, for the image as it is."""
+    outputs: Tensor = layer.forward(images)
+    return outputs

@@ -16,11 +16,11 @@ from lrscope.records import RATE_REASONS
 
 
 class GradientAngleLR(LRScheduler):
-    """`GradientAngle` as a scheduler: wrap an optimizer, call ``step()`` behind each ``optimizer.step()``.
+    """`GradientAngle` as a scheduler: wrap an optimizer, call ``step()`` after each ``optimizer.step()``.
 
     The rate of an update is chosen when its gradient is known, inside ``optimizer.step()`` and before the parameters
-    move (a step pre-hook; with a closure, behind it). So the rates are those of `GradientAngle` in an ensemble, and
-    the gradients may be cleared at any time behind ``optimizer.step()``. ``step()`` counts, as other schedulers do;
+    move (a step pre-hook; with a closure, after it). So the rates are those of `GradientAngle` in an ensemble, and
+    the gradients may be cleared at any time after ``optimizer.step()``. ``step()`` counts, as other schedulers do;
     ``get_last_lr()`` is the rate of the update made last. One angle between the gradients of all parameters, one
     factor for the own rates of all groups; a parameter without a gradient counts as zero. Reading the factor waits for
     the device once a step; the state holds one gradient.
@@ -150,7 +150,7 @@ def before_update(method: Callable[[], None], *, each_call: bool) -> Hook:
     Parameters
     ----------
     method : of an object that other code holds
-    each_call : where the gradients come from a closure, call it behind each of its calls, and not the first only
+    each_call : where the gradients come from a closure, call it after each of its calls, and not the first only
     """
     alive = weakref.WeakMethod(method)
 
@@ -164,20 +164,20 @@ def before_update(method: Callable[[], None], *, each_call: bool) -> Hook:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        given = args[1:]  # behind the optimizer itself
+        given = args[1:]  # after the optimizer itself
         closure = given[0] if given else kwargs.get("closure")
         if closure is None:
             listen()
             return None
         calls = 0
 
-        def heard() -> Any:
+        def with_listening() -> Any:
             nonlocal calls
             loss, calls = closure(), calls + 1
             if calls == 1 or each_call:
                 listen()
             return loss
 
-        return (args[:1], {**kwargs, "closure": heard})
+        return (args[:1], {**kwargs, "closure": with_listening})
 
     return before_step

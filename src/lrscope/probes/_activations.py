@@ -137,7 +137,7 @@ class Outputs(Probe):
     Attributes
     ----------
     when : cadence
-    inputs : also record the inputs, flattened behind the sample
+    inputs : also record the inputs, flattened after the sample
     """
 
     when: When = At((-1,))
@@ -154,7 +154,7 @@ class Outputs(Probe):
         return (*both, Variable("inputs", "inputs", "input", dims=("sample", "input"))) if self.inputs else both
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
-        """Return outputs and targets, flattened behind the sample."""
+        """Return outputs and targets, flattened after the sample."""
         if moment.outputs is None or moment.targets is None or moment.inputs is None:
             raise InputError("Outputs must be measured with an evaluation of the data; the moment has none.")
         tensors = {"outputs": moment.outputs, "targets": moment.targets}

@@ -43,7 +43,7 @@ class GradientAngle(Probe):
 
 @specification
 class GradientPath(Probe):
-    """The gradients of all steps so far as arrows in a plane, one behind the other: where the last of them ends.
+    """The gradients of all steps so far as arrows in a plane, one after the other: where the last of them ends.
 
     Each arrow is as long as the gradient and turned from the one before by their angle, to alternating sides. So a
     straight line means that the gradient keeps its direction, and a zigzag that it turns at every step.

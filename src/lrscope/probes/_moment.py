@@ -53,7 +53,7 @@ class Every:
 
 @specification
 class LogSpaced:
-    """About `count` steps, each a constant factor behind the one before; the first and the last step included."""
+    """About `count` steps, each a constant factor after the one before; the first and the last step included."""
 
     count: Annotated[int, Field(ge=2)]
 

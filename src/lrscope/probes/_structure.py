@@ -184,7 +184,9 @@ def structure_of(
     submodules = dict(module.named_modules())
     trained = {name: tensor for name, tensor in module.named_parameters() if tensor.requires_grad}
     layers = tuple(_layers(outputs, submodules))
-    parameters = tuple(_told_apart((_parameter(name, tensor, submodules) for name, tensor in trained.items()), layers))
+    parameters = tuple(
+        _with_own_neurons((_parameter(name, tensor, submodules) for name, tensor in trained.items()), layers)
+    )
     _refuse_collisions([*(parameter.layer for parameter in parameters), *(layer.path for layer in layers)])
     return Structure(parameters, layers, output_size, target_size)
 
@@ -209,7 +211,7 @@ def _parameter(name: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -
     return Parameter(name, layer, tuple(tensor.shape), inputs_first, getattr(owner, "groups", 1) if inputs_first else 1)
 
 
-def _told_apart(parameters: Iterable[Parameter], layers: Iterable[Layer]) -> Iterator[Parameter]:
+def _with_own_neurons(parameters: Iterable[Parameter], layers: Iterable[Layer]) -> Iterator[Parameter]:
     """Yield the parameters; those whose neurons are not those of their layer have their own."""
     neurons = {layer.path: layer.neurons for layer in layers}
     for one in parameters:
