@@ -13,7 +13,6 @@ from lrscope.records import (
     LAST_LOSSES,
     Variable,
     concatenate,
-    identifier,
     missing,
     new_block,
     of_quantity,
@@ -83,19 +82,7 @@ def loss_of(values: list[list[float]], diverged_at: list[int]) -> xr.Dataset:
     )
 
 
-def layer(values: np.ndarray, **attrs: str) -> xr.DataArray:
-    """Return weights (member, step, neuron, input)."""
-    dims = ("member", "step", *WEIGHTS.dims)[: values.ndim]
-    coords = {"member": np.arange(values.shape[0]), "step": np.arange(values.shape[1])}
-    return xr.DataArray(values, dims=dims, coords=coords, attrs={**WEIGHTS.attrs, **attrs}, name=WEIGHTS.name)
-
-
 # names and labels
-
-
-def test_identifier_is_legal_in_cpp():
-    assert identifier("encoder.0.linear-2") == "encoder_0_linear_2"
-    assert identifier("größe.µ") == "gr__e__"
 
 
 def test_a_block_carries_the_labels_of_its_variables():
@@ -112,11 +99,6 @@ def test_a_block_carries_the_labels_of_its_variables():
     assert block["lr"].attrs == SWEEP["lr"]
     assert block.attrs["axes"] == ["shape", "lr"]
     assert block["step_outputs"].attrs == {"long_name": "step", "units": "updates"}
-
-
-def test_step_dimension_is_that_of_the_cadence():
-    assert step_dimension(records()["loss"]) == "step"
-    assert step_dimension(records()["outputs"]) == "step_outputs"
 
 
 def test_step_dimension_of_something_without_steps_is_an_error():
@@ -156,11 +138,6 @@ def test_a_member_with_fewer_steps_is_filled_up():
 )
 def test_what_is_missing_fits_into_the_type(dtype, value):
     np.testing.assert_equal(np.full(1, missing(np.dtype(dtype)), dtype)[0], np.dtype(dtype).type(value))
-
-
-def test_nothing_to_concatenate_is_an_error():
-    with pytest.raises(InputError, match="there must be at least one block to concatenate; got none"):
-        concatenate([])
 
 
 @pytest.mark.parametrize(("member_cuts", "copies"), [(set(), 1), ({2}, 2)])
@@ -218,10 +195,6 @@ def test_outcomes_of_each_kind():
     found = outcomes(loss_of([falls, rises, [5.0, np.nan, np.nan]], [-1, -1, 1]))
     assert found["outcome"].values.tolist() == ["converged", "not improved", "diverged"]
     assert found["diverged_at"].values.tolist() == [-1, -1, 1]
-
-
-def test_a_member_that_ends_where_it_began_is_not_improved():
-    assert outcomes(loss_of([[1.0, 1.0, 1.0]], [-1]))["outcome"].item() == "not improved"
 
 
 def test_only_the_last_losses_decide():

@@ -49,12 +49,6 @@ def test_axes_carry_labels_and_scales():
     assert attrs["weight_decay"]["long_name"] == "weight decay"
 
 
-def test_numpy_numbers_are_numbers():
-    sweep = Sweep(lr=np.geomspace(0.1, 1, 2), seed=np.arange(2))
-    assert sweep.axes == {"lr": (0.1, 1.0), "seed": (0, 1)}
-    assert type(sweep.axes["seed"][0]) is int
-
-
 RATE = "lr must be a positive finite number; got {}."
 SEED = "seed must be a non-negative integer; got {}."
 

@@ -9,7 +9,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrscope.analysis import difference, recommendation, seeds_needed
+from lrscope.analysis import difference, seeds_needed
 from lrscope.errors import InputError
 
 INF, NAN = np.inf, np.nan
@@ -140,14 +140,6 @@ def test_differences_that_are_all_the_same_leave_no_noise_to_test_by():
     assert np.isnan(float(compared([0.5, 0.5], [0.5, 0.5], paired=False).low))
 
 
-def test_results_are_labelled():
-    found = compared(*drawn(np.random.default_rng(2), 5))
-    assert all({"long_name", "units"} <= set(array.attrs) for array in found.values())
-    assert found["difference"].attrs["long_name"] == "difference of the loss of validation samples"
-    assert found["lr"].values.tolist() == [LR, OTHER]
-    assert found.attrs["confidence"] == 0.95
-
-
 def chance(generate, repetitions, **options):
     """Return how often the interval holds the truth, 0, and how often either test is below 5 %."""
     found = [compared(*generate(), **options) for _ in range(repetitions)]
@@ -217,14 +209,6 @@ def test_the_smallest_difference_is_the_one_for_which_the_seeds_are_enough():
     smallest = float(found.smallest)
     assert int(seeds_needed(found, smallest * 1.0001)) == 13
     assert int(seeds_needed(found, smallest * 0.9999)) == 14
-
-
-def test_seeds_needed_agree_with_the_recommendation():
-    noise = np.random.default_rng(8).normal(0, 0.1, 6)
-    noise += 0.06 - noise.mean()
-    both = scores(np.exp(noise), np.ones(6))
-    found = difference(xr.apply_ufunc(np.log, both), LR, OTHER)
-    assert int(recommendation(both).seeds_needed) == int(seeds_needed(found, 0.06))
 
 
 def test_more_seeds_are_needed_for_smaller_differences_up_to_none():

@@ -93,18 +93,9 @@ def test_one_seed_has_a_mean_but_no_interval():
     assert result["count"].values.tolist() == [1, 0]
 
 
-def test_equal_seeds_have_an_interval_without_width():
-    result = over_seeds(xr.full_like(samples(2, 4), 0.75))
-    np.testing.assert_allclose(result["high"] - result["low"], 0, atol=1e-12)
-
-
 def test_the_order_of_the_seeds_does_not_matter():
     array = samples(4, 6)
     xr.testing.assert_identical(over_seeds(array.isel(seed=[5, 0, 3, 1, 4, 2])), over_seeds(array))
-
-
-def test_labels_name_what_was_averaged():
-    assert over_seeds(samples(2, 4))["mean"].attrs == {"long_name": "loss", "units": "1"}
 
 
 @pytest.mark.parametrize(("array", "confidence"), [(samples(2, 3).isel(seed=0), 0.95), (samples(2, 3), 95)])

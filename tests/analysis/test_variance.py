@@ -92,10 +92,6 @@ def test_the_order_of_labels_does_not_matter():
     xr.testing.assert_allclose(variance_split(shuffled), variance_split(values))
 
 
-def test_equal_scores_have_no_shares():
-    assert variance_split(scores(np.zeros((2, 3, 3)))).share.isnull().all()
-
-
 def test_two_seeds_have_shares_but_no_intervals():
     found = variance_split(scores(drawn(np.random.default_rng(7), [1, 0.5, 0.3, 0.4, 0.2, 0.1, 0.6], (3, 2, 2))))
     assert found.share.notnull().all()

@@ -34,13 +34,6 @@ def test_each_input_has_a_target(inputs, targets):
     )
 
 
-def test_a_single_number_is_no_sample():
-    with pytest.raises(
-        InputError, match=r"inputs and targets must be arrays \(sample, ...\); got shapes \(\) and \(1,\)"
-    ):
-        Samples(1.0, [1.0])
-
-
 def test_what_is_no_number_is_refused():
     with pytest.raises(InputError, match=r"inputs and targets must be arrays of numbers; got types <U1 and float64\."):
         Samples(["a"], [1.0])

@@ -160,16 +160,6 @@ def test_a_folder_that_cannot_be_written_is_said(server, tmp_path):
             fetch("mnist", root, address(server))
 
 
-def test_a_full_disk_is_said_and_nothing_is_kept(server, tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(_fetch.pooch.core.shutil, "move", full)
-    with pytest.raises(StoreError, match=r"cannot be written \(No space left on device\)"):
-        fetch("mnist", tmp_path / "data", address(server))
-    assert files(tmp_path / "data") == []
-
-
 @pytest.mark.parametrize(
     ("name", "url", "sentence"),
     [

@@ -35,12 +35,6 @@ def test_points_lie_in_the_interval_and_those_validation_are_others(samples, tes
     assert len(np.unique(both)) == samples + test_samples
 
 
-def test_more_points_validation_do_not_move_those_learned_from():
-    few, many = Function(samples=20, test_samples=5), Function(samples=20, test_samples=50)
-    assert np.array_equal(few.arrays().inputs, many.arrays().inputs)
-    assert np.array_equal(few.validation().inputs, many.validation().inputs[:5])
-
-
 def ramp(x):
     return 2 * x + 1
 

@@ -37,14 +37,6 @@ def test_polygons_have_their_corners_and_straight_sides(shape, samples):
     assert np.allclose(radius * np.cos(from_corner - np.pi / corners), np.cos(np.pi / corners))
 
 
-@pytest.mark.parametrize("shape", CORNERS)
-def test_points_are_dealt_evenly_to_the_sides(shape):
-    corners = CORNERS[shape]
-    inputs = points(shape, 10 * corners)
-    steps = np.linalg.norm(np.roll(inputs, -1, axis=0) - inputs, axis=1)
-    assert np.allclose(steps, 2 * np.sin(np.pi / corners) / 10)
-
-
 def test_a_circle_is_round_and_closed():
     inputs = points("circle", 50)
     assert np.allclose(np.linalg.norm(inputs, axis=1), 1)

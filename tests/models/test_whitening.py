@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrscope.data import Digits, Samples
+from lrscope.data import Samples
 from lrscope.errors import InputError
 from lrscope.models import FastResNet
 from lrscope.models._resnet import FLOOR, patches, whitening_of
@@ -49,12 +49,6 @@ def normalised_patches(data):
     return patches(centred / images.std((0, 2, 3), keepdims=True))
 
 
-def test_patches_are_the_squares_of_the_images():
-    images = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
-    assert patches(images).shape == (2 * 3 * 4, 12)
-    assert np.array_equal(patches(images)[4 * 1 + 2], images[0, :, 1:3, 2:4].ravel())
-
-
 def test_grey_images_in_colour_are_not_blown_up():
     grey = np.repeat(smooth(channels=1), 3, axis=1)
     outputs = whitened(of(grey))
@@ -81,11 +75,6 @@ def test_it_is_read_once_and_the_same_for_every_network(monkeypatch):
     assert torch.equal(one.whiten.weight, other.whiten.weight)
     assert not one.whiten.weight.requires_grad
     assert one.whiten.bias.requires_grad
-
-
-def test_equal_specifications_share_it():
-    assert whitening_of(Digits(samples=30)) is whitening_of(Digits(samples=30))
-    assert whitening_of(Digits(samples=30)) is not whitening_of(Digits(samples=31))
 
 
 @pytest.mark.parametrize(

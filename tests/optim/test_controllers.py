@@ -212,16 +212,6 @@ def test_a_raised_rate_is_higher_and_a_lowered_one_lower(sequence):
             assert (after < before) == reason.startswith("lowered")
 
 
-def test_lengths_of_gradients_have_no_unit():
-    gradients = [double(1, 0.2), double(0.7, -0.1), double(0.5, 0.3), double(0.6, -0.4)]
-    for controller in (GradientAngle(), Hypergradient()):
-        expected = [rate for rate, _ in heard(controller, gradients)]
-        for unit in (1e-200, 1e200):
-            assert [rate for rate, _ in heard(controller, [each * unit for each in gradients])] == pytest.approx(
-                expected
-            )
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", CONTROLLERS)
 def test_a_traced_ensemble_is_its_members_one_by_one(name, dtype):

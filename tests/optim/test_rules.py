@@ -60,9 +60,6 @@ def test_numbers_are_what_a_sweep_may_vary():
             lambda: SGD(nesterov=True),
             "momentum must be above 0 with nesterov; got 0.0. Give momentum=0.9, for example.",
         ),
-        (lambda: SGD(momentum=1), "momentum must be less than 1; got 1."),
-        (lambda: Adam(beta1=-0.1), "beta1 must be greater than or equal to 0; got -0.1."),
-        (lambda: AdamW(weight_decay=float("inf")), "weight_decay must be a finite number; got inf."),
         (lambda: Adam(lr=0.1), "a field of Adam must be one of beta1, beta2, eps, weight_decay; got 'lr'."),
     ],
 )

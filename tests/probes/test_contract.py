@@ -144,11 +144,3 @@ def test_recording_does_not_change_training_bit_for_bit(networks):
     assert ends[0].keys() == ends[1].keys()
     for name, value in ends[0].items():
         assert np.array_equal(value, ends[1][name]), name
-
-
-def test_outputs_are_those_of_evaluation_mode(networks, moment_of):
-    factory, inputs, targets = case(networks, "convolution")
-    moment = moment_of(factory().double(), inputs, targets)
-    module_in_training = moment.activations["4"]
-    outputs = Outputs().measure({}, moment)[0]["outputs"]
-    assert not torch.allclose(outputs, module_in_training)

@@ -11,7 +11,7 @@ from torch import nn
 
 from lrscope.data import Samples
 from lrscope.optim import SGD
-from lrscope.probes import GradientAngle, GradientPath, Oscillation, Probe, at, every
+from lrscope.probes import GradientAngle, GradientPath, Oscillation, at, every
 from lrscope.training import Experiment, Sweep, train
 
 numbers = st.floats(-100, 100).map(lambda number: round(number, 3))
@@ -173,17 +173,3 @@ def test_a_training_records_the_same_at_each_cadence(when):
         expected = always[name].isel(step=steps).values
         np.testing.assert_allclose(seldom[name].values, expected, rtol=1e-12, err_msg=name)
     assert np.isfinite(always.gradient_angle[:, 1:]).all()
-
-
-def test_those_that_look_back_follow_and_others_do_not():
-    assert all(probe.follows for probe in DIRECTIONS)
-
-    class Deaf(Probe):
-        def labels(self, structure):
-            return ()
-
-        def measure(self, state, moment):
-            return {}, state
-
-    assert not Deaf().follows
-    assert Deaf().follow({"kept": 1}, None) == {"kept": 1}

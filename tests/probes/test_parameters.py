@@ -28,31 +28,10 @@ def test_spread_of_one_number_is_its_absolute_value(moment):
     assert torch.equal(one_input, moment.parameters["4.weight"][:, 0].abs())
 
 
-def test_spread_of_gradients_is_that_of_the_gradients(moment):
-    spread = Gradients(detail="std").measure({}, moment)[0]
-    assert np.allclose(spread["weight_gradients_std_0"], moment.gradients["0.weight"].flatten(1).numpy().std(axis=1))
-    assert torch.equal(spread["bias_gradients_std_3"], moment.gradients["3.bias"].abs())
-
-
 def test_equal_weights_have_no_spread(moment):
     equal = {name: torch.full_like(tensor, 0.1) for name, tensor in moment.parameters.items()}
     object.__setattr__(moment, "parameters", {**equal})
     assert Weights(detail="std").measure({}, moment)[0]["weights_std_0"].abs().max() < 1e-16
-
-
-def test_labels_say_what_is_recorded(moment):
-    (first, *_) = Gradients(include=("0",)).labels(moment.structure)
-    assert first.attrs == {
-        "quantity": "weight_gradients",
-        "statistic": "values",
-        "layer": "0",
-        "part": "0",
-        "long_name": "weight gradients",
-        "units": "1",
-    }
-    assert first.dims == ("neuron_0", "input_0")
-    (spread,) = Biases(include=("3",), detail="std").labels(moment.structure)
-    assert (spread.name, spread.statistic, spread.dims) == ("biases_std_3", "std", ("neuron_3",))
 
 
 @pytest.mark.parametrize(

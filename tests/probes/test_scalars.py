@@ -39,20 +39,6 @@ def test_outputs_stand_beside_targets_flattened(moment_of):
     assert [label.dims for label in Outputs().labels(moment.structure)] == [("sample", "output"), ("sample", "output")]
 
 
-def test_targets_of_another_size_have_a_dimension_of_their_own(moment_of):
-    moment = moment_of(nn.Linear(3, 4), torch.randn(5, 3), torch.randn(5, 4))
-    classes = type(moment.structure)((), (), output_size=4, target_size=1)
-    assert [label.dims for label in Outputs().labels(classes)] == [("sample", "output"), ("sample", "target")]
-
-
-def test_inputs_stand_beside_them_on_request(moment_of):
-    moment = moment_of(nn.Sequential(nn.Linear(3, 4), nn.Flatten()), torch.randn(5, 2, 3), torch.randn(5, 8))
-    values, _ = Outputs(inputs=True).measure({}, moment)
-    assert list(values) == ["outputs", "targets", "inputs"]
-    assert torch.equal(values["inputs"], moment.inputs.reshape(5, 6))
-    assert Outputs(inputs=True).labels(moment.structure)[-1].dims == ("sample", "input")
-
-
 def test_a_moment_without_what_is_needed_is_said(moment_of):
     moment = moment_of(nn.Linear(3, 2), torch.ones(4, 3), torch.ones(4, 2))
     bare = dataclasses.replace(moment, inputs=None, val_loss=None)

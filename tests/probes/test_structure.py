@@ -81,16 +81,6 @@ def test_an_embedding_has_a_neuron_for_each_feature():
     assert torch.equal(parameter.by_neuron(module.weight), module.weight.T)
 
 
-@pytest.mark.parametrize("name", ["bias", "in_proj_bias", "bias_ih_l0", "bias_k"])
-def test_biases_are_told_by_their_name(name):
-    assert Parameter(f"a.{name}", "a", (3,)).is_bias
-    assert not Parameter(f"a.un{name}ed", "a", (3,)).is_bias
-
-
-def test_single_numbers_can_be_measured():
-    assert Parameter("scale", "scale", ()).by_neuron(torch.tensor(2.0)).shape == (1, 1)
-
-
 @pytest.mark.parametrize(
     ("parameter", "rows"),
     [
