@@ -146,12 +146,7 @@ def _at_rates(scores: xr.DataArray, lr: float, other: float) -> xr.DataArray:
 
 
 def _place(rates: xr.DataArray, name: str, value: float) -> int:
-    """Return where a rate stands among those there are.
-
-    Raises
-    ------
-    InputError : it is not there; its neighbours are named.
-    """
+    """Return where a rate stands among those there are."""
     same = abs(rates - value) <= SAME_RATE * abs(value)
     if not same.any():
         above = int((rates < value).sum())

@@ -19,12 +19,7 @@ PIECE_BYTES = 2**24
 
 
 def layers(records: xr.Dataset, quantity: str, statistics: Sequence[str]) -> Iterator[xr.DataArray]:
-    """Yield one variable a layer: the one whose statistic comes first in `statistics`; others are passed over.
-
-    Raises
-    ------
-    InputError : the quantity was not recorded, or none of its variables holds one of the statistics.
-    """
+    """Yield one variable a layer: the one whose statistic comes first in `statistics`; others are passed over."""
     chosen: dict[str, xr.DataArray] = {}
     recorded = list(of_quantity(records, quantity))
     for statistic in statistics:
@@ -72,12 +67,7 @@ def as_neurons(array: xr.DataArray, layer: xr.DataArray) -> xr.DataArray:
 
 
 def join(arrays: Sequence[xr.DataArray]) -> xr.DataArray:
-    """Return the layers' arrays as one, joined along ``neuron``, which comes last.
-
-    Raises
-    ------
-    InputError : the layers were recorded at different cadences.
-    """
+    """Return the layers' arrays as one, joined along ``neuron``, which comes last."""
     cadences = {str(dim) for array in arrays for dim in array.dims if str(dim).startswith("step")}
     if len(cadences) > 1:
         allowed = "recorded at one cadence in all layers"
@@ -160,12 +150,7 @@ def check_grouping(by: str | None) -> None:
 
 
 def recorded(records: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable, read once.
-
-    Raises
-    ------
-    InputError : it was not recorded.
-    """
+    """Return a variable, read once."""
     if name not in records:
         remedy = f"Record {name} with its probe."
         raise must_be("records", f"records with {name}", sorted(map(str, records)), remedy)

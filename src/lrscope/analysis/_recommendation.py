@@ -296,12 +296,8 @@ def _described(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
 def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
     """Return how each rate's ranks (lr, seed) differ from those of every rival, over the seeds that both have.
 
-    Returns
-    -------
-    Dataset (lr, other)
-        mean, error : of the differences over the seeds; the standard error is NaN with fewer than two seeds
-        count : common seeds
-        compared : whether the two are compared: another rate, a rival, two common seeds or more
+    Mean and standard error (lr, other) of the differences, the number of common seeds, and whether the two are compared
+    at all: another rate, a rival, two common seeds or more.
     """
     difference = ranks - ranks.rename({LR: OTHER})
     count = difference.count(SEED)

@@ -47,18 +47,9 @@ def final_scores(records: xr.Dataset, quantity: str = "val_loss") -> xr.DataArra
 
 
 def curves(records: xr.Dataset, quantity: str) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the course of a quantity on the grid, and its last values as `final_scores` has them.
+    """Return the course of a quantity (lr, seed, step), and its last values (lr, seed) as `final_scores` has them.
 
     Records that do not hold ``diverged_at`` show it by values that are missing at the end.
-
-    Returns
-    -------
-    course : (lr, seed, step)
-    scores : (lr, seed)
-
-    Raises
-    ------
-    InputError : the quantity was not recorded, or the axes are not lr and seed.
     """
     array, scores = recorded(records, quantity), final_scores(records, quantity)
     if MEMBER in array.dims:
@@ -71,12 +62,7 @@ def curves(records: xr.Dataset, quantity: str) -> tuple[xr.DataArray, xr.DataArr
 
 
 def check_scores(scores: xr.DataArray) -> xr.DataArray:
-    """Return scores (lr, seed) with both axes ascending.
-
-    Raises
-    ------
-    InputError : other dimensions.
-    """
+    """Return scores (lr, seed) with both axes ascending."""
     if set(scores.dims) != {LR, SEED}:
         remedy = "Select one value of every other axis first, or combine the axes of the seeds."
         raise must_be("scores", "an array with the dimensions lr and seed", scores.dims, remedy)
@@ -171,12 +157,7 @@ def steps_to_target(
 
 
 def _default(scores: xr.DataArray) -> float:
-    """Return a tenth more than the best rate's score.
-
-    Raises
-    ------
-    InputError : all members diverged.
-    """
+    """Return a tenth more than the best rate's score."""
     means = ranked(scores).where((scores < np.inf).any(SEED)).mean(SEED)
     best = float(unranked(means.min(LR), is_linear(scores)))
     if not np.isfinite(best):

@@ -98,13 +98,6 @@ def mean_interval(values: xr.DataArray, confidence: float) -> tuple[xr.DataArray
     It covers the mean with the given confidence from two seeds on if the values are normal, and nearly so if they are
     not too skewed. Quantities that vary by factors, as losses do, are given by their logarithms.
 
-    Parameters
-    ----------
-    values : (..., seed); NaN are left out
-
-    Returns
-    -------
-    low, high : (...) NaN with fewer than two seeds
 
     References
     ----------
@@ -137,6 +130,11 @@ def share_interval(events: xr.DataArray, trials: xr.DataArray, confidence: float
     ----------
     Brown, Cai, DasGupta: Interval estimation for a binomial proportion, Statistical Science 16 (2001).
 
+
+    References
+    ----------
+    Brown, Cai, DasGupta: Interval estimation for a binomial proportion, Statistical Science 16 (2001).
+
     Examples
     --------
     >>> low, high = share_interval(xr.DataArray(0), xr.DataArray(8), 0.95)
@@ -155,16 +153,7 @@ def share_interval(events: xr.DataArray, trials: xr.DataArray, confidence: float
 
 
 def resampled_means(values: xr.DataArray, resamples: int, seed: int) -> xr.DataArray:
-    """Return the means over resampled seeds, the same seeds at every other place: (resample, ...).
-
-    Parameters
-    ----------
-    values : (..., seed), the seeds in ascending order; NaN are left out, place by place
-
-    Returns
-    -------
-    DataArray (resample, ...) : NaN where none of the resampled seeds has a value
-    """
+    """Return the means over resampled seeds, the same seeds at every other place: (resample, ...)."""
     count = values.sizes[SEED]
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
     weights = xr.DataArray(draws.astype(np.float64), dims=(RESAMPLE, SEED))

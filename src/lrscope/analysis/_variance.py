@@ -91,12 +91,7 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
 
 
 def _complete(scores: xr.DataArray) -> xr.DataArray:
-    """Return the scores of the rates at which every combination was trained.
-
-    Raises
-    ------
-    InputError : other dimensions, fewer than two initialisations or orders, or no such rate.
-    """
+    """Return the scores of the rates at which every combination was trained."""
     if set(scores.dims) != set(FACTORS):
         remedy = "Train a sweep with the axes lr, init_seed and order_seed."
         raise must_be("scores", f"an array with the dimensions {', '.join(FACTORS)}", scores.dims, remedy)

@@ -134,12 +134,7 @@ def _is_pair(one: Any) -> bool:
 
 
 def _as_arrays(pair: Sequence[Any], path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets as arrays.
-
-    Raises
-    ------
-    InputError : lists that are not of the same length everywhere, or something else that is no array.
-    """
+    """Return inputs and targets as arrays."""
     try:
         return np.asarray(pair[0]), np.asarray(pair[1])
     except (TypeError, ValueError, RuntimeError) as error:

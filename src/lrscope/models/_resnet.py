@@ -55,13 +55,6 @@ def whitening_of(data: Any) -> Whitening:
     The filters are the eigenvectors of the covariance of all patches of 2 by 2 normalised pixels, each divided by the
     root of its eigenvalue: their outputs have the identity as its covariance, but for `FLOOR`.
 
-    Parameters
-    ----------
-    data : a data set whose inputs are images (sample, channel, height, width)
-
-    Raises
-    ------
-    InputError : the inputs are no images.
 
     References
     ----------

@@ -233,10 +233,6 @@ def select(layers: Iterable[Named], include: tuple[str, ...], exclude: tuple[str
     """Return those whose layer matches one of the patterns `include` and none of `exclude` (shell patterns).
 
     Without `include`, all match.
-
-    Raises
-    ------
-    InputError : a pattern of `include` matches no layer at all; the nearest is named.
     """
     candidates = list(layers)
     paths = {candidate: _path(candidate) for candidate in candidates}
