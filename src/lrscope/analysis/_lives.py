@@ -3,6 +3,7 @@
 import numpy as np
 import scipy
 import xarray as xr
+from numpy.typing import NDArray
 
 from lrscope.analysis._layers import (
     NEURON,
@@ -77,9 +78,8 @@ def lives(
     if window < 1:
         raise must_be("window", "1 recorded step or more", window)
     silent = _silent(records, bounds, tolerance)
-    known = silent.notnull().any(NEURON)
-    state = _states(silent, known, window)
-    result = {"state": labelled(state, records, "state"), **_dates(records, state), **_counts(records, state, known)}
+    state = _states(silent, window)
+    result = {"state": labelled(state, records, "state"), **_dates(records, state), **_counts(records, state)}
     return dataset(result, records).assign_attrs(window=window, states=list(LIFE_STATES))
 
 
@@ -121,57 +121,34 @@ def _none(active: xr.DataArray) -> xr.DataArray:
     return silent.where(active.notnull())
 
 
-def _states(silent: xr.DataArray, known: xr.DataArray, window: int) -> xr.DataArray:
+def _states(silent: xr.DataArray, window: int) -> xr.DataArray:
     dim = step_dimension(silent)
-    born = (silent == 0).cumsum(dim) > 0
-    gone = _long(silent == 1, known, window)
-    state: xr.DataArray = xr.where(born, xr.where(gone, DEAD, ALIVE), NOT_BORN, keep_attrs=False)
-    return silent.copy(data=state.astype(np.float32).where(known).transpose(*silent.dims).values)
-
-
-def _long(silent: xr.DataArray, known: xr.DataArray, window: int) -> xr.DataArray:
-    """Return which silent steps belong to a run of `window` known steps or more."""
-    if window == 1:
-        return silent
-    dim = step_dimension(silent)
-    pressed = _at(silent, dim, _order(known, dim)).drop_vars(dim)
-    so_far = pressed.cumsum(dim)
-    full = so_far - so_far.shift({dim: window}, fill_value=0) == window  # runs that have become long enough here
-    ends = full.cumsum(dim)
-    ahead = np.minimum(np.arange(ends.sizes[dim]) + window - 1, ends.sizes[dim] - 1)
-    long = ends.isel({dim: ahead}) > ends.shift({dim: 1}, fill_value=0)
-    return _at(long, dim, (known.cumsum(dim) - 1).clip(0)).assign_coords(silent.coords) & known
-
-
-def _transitions(state: xr.DataArray, known: xr.DataArray) -> dict[str, xr.DataArray]:
-    """Return for each step and neuron what happened since the known step before (member, step, neuron)."""
-    dim = step_dimension(state)
-    earlier = known.cumsum(dim) - known  # known steps before this one
-    place = _at(_order(known, dim), dim, (earlier - 1).clip(0))
-    before = _at(state, dim, place).where(earlier > 0, NOT_BORN)
-    return {
-        "births": (state == ALIVE) & (before == NOT_BORN),
-        "deaths": (state == DEAD) & (before == ALIVE),
-        "revivals": (state == ALIVE) & (before == DEAD),
-    }
-
-
-def _order(known: xr.DataArray, dim: str) -> xr.DataArray:
-    """Return the places of the steps, those that are known first (member, step)."""
-    places = xr.apply_ufunc(
-        np.argsort, ~known, input_core_dims=[[dim]], output_core_dims=[[dim]], kwargs={"kind": "stable"}
+    state: xr.DataArray = xr.apply_ufunc(
+        _life, silent, kwargs={"window": window}, input_core_dims=[[dim]], output_core_dims=[[dim]], vectorize=True
     )
-    return xr.DataArray(places.transpose(*known.dims))
+    return silent.copy(data=state.transpose(*silent.dims).values)
 
 
-def _at(array: xr.DataArray, dim: str, places: xr.DataArray) -> xr.DataArray:
-    """Return the array at other places along its steps, each member at its own; the coordinates stay."""
-    bare = array.drop_vars(list(array.coords))
-    own = {
-        str(name): xr.DataArray(np.arange(places.sizes[name]), dims=str(name)) for name in places.dims if name != dim
-    }
-    taken = bare.isel({**own, dim: places.drop_vars(list(places.coords))})
-    return taken.transpose(*array.dims).assign_coords(array.coords)
+def _life(silent: NDArray[np.float64], window: int) -> NDArray[np.float32]:
+    """Return the states of one neuron (step); the steps at which nothing is known count as if they were not there."""
+    known = ~np.isnan(silent)
+    quiet = silent[known] == 1
+    states = np.where(np.cumsum(~quiet) > 0, ALIVE, NOT_BORN)
+    changes = np.flatnonzero(np.diff(quiet, prepend=False, append=False))
+    for start, end in changes.reshape(-1, 2):
+        if end - start >= window and states[start] == ALIVE:
+            states[start:end] = DEAD
+    result = np.full(len(silent), np.nan, dtype=np.float32)
+    result[known] = states
+    return result
+
+
+def _changes(state: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return how often a neuron died, and how often it came back."""
+    after = state[~np.isnan(state)]
+    before = np.append(NOT_BORN, after[:-1]) if len(after) else after
+    died, revived = (after == DEAD) & (before == ALIVE), (after == ALIVE) & (before == DEAD)
+    return np.array([died.sum(), revived.sum()])
 
 
 def _dates(records: xr.Dataset, state: xr.DataArray) -> dict[str, xr.DataArray]:
@@ -187,10 +164,11 @@ def _dates(records: xr.Dataset, state: xr.DataArray) -> dict[str, xr.DataArray]:
     }
 
 
-def _counts(records: xr.Dataset, state: xr.DataArray, known: xr.DataArray) -> dict[str, xr.DataArray]:
+def _counts(records: xr.Dataset, state: xr.DataArray) -> dict[str, xr.DataArray]:
     dim = step_dimension(state)
-    happened = _transitions(state, known)
-    deaths, revivals = (happened[name].sum(dim) for name in ("deaths", "revivals"))
+    deaths, revivals = xr.apply_ufunc(
+        _changes, state, input_core_dims=[[dim]], output_core_dims=[["change"]], vectorize=True
+    ).transpose("change", ...)
     share = (state != ALIVE).where(state.notnull()).mean(dim)
     ever = ((deaths > 0) | ~(state >= ALIVE).any(dim)).astype(np.float64).where(share.notnull())
     return {
