@@ -77,7 +77,6 @@ class LightningRecorder(Callback):
         self._run_id = state_dict.get("run_id")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make the Recorder."""
         if len(trainer.optimizers) != 1:
             remedy = "Use a Recorder for each of them in training_step, by manual optimisation."
             raise must_be("the number of optimisers", "one", len(trainer.optimizers), remedy)
@@ -105,17 +104,12 @@ class LightningRecorder(Callback):
         if self._recorder is None or not self._recorder.updated:
             return
         if not isinstance(loss, Tensor):
-            self._without_loss(pl_module)
+            if not pl_module.automatic_optimization:
+                raise must_be("what training_step returns", "the loss, or a dictionary with it", "neither", _MANUAL)
+            self._recorder.leave_out()  # training_step has skipped the batch
             return
         shared = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         self._recorder.step(loss=loss * shared)  # the Trainer has divided it
-
-    def _without_loss(self, module: LightningModule) -> None:
-        """Leave out a batch that was skipped; an update needs the loss."""
-        assert self._recorder is not None
-        if not module.automatic_optimization:
-            raise must_be("what training_step returns", "the loss, or a dictionary with it", "neither", _MANUAL)
-        self._recorder.leave_out()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record what was logged in a validation between two steps."""
@@ -124,7 +118,6 @@ class LightningRecorder(Callback):
             self._recorder.note(**{ours: logged[name] for name, ours in self._metrics.items() if name in logged})
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Complete the file."""
         if self._recorder is not None:
             self._recorder.close()
 
