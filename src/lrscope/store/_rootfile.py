@@ -15,7 +15,7 @@ import numpy as np
 import uproot
 import xarray as xr
 
-from lrscope.errors import InputError, must_be, unknown
+from lrscope.errors import InputError, StoreError, must_be, unknown
 from lrscope.records import MEMBER, STEP
 from lrscope.store._labels import (
     COMPLETE,
@@ -165,3 +165,30 @@ def _branch_types(labels: TreeLabels) -> dict[str, object]:
         if has_branch(label):
             numbers[name] = np.dtype((stored(np.dtype(label.dtype)), tuple(label.shape)))
     return numbers
+
+
+def write_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
+    """Write histograms of one dimension as TH1D into a ROOT file of their own, as a whole or not at all.
+
+    An earlier file is replaced. Files of records are never changed once they are complete: what is computed about
+    them later stands beside them.
+
+    Parameters
+    ----------
+    histograms : name, with ``/`` for folders -> histogram
+
+    Raises
+    ------
+    StoreError : the file cannot be written.
+    """
+    raw = RawFile(Path(path))
+    try:
+        file = uproot.recreate(raw)
+        for name, histogram in histograms.items():
+            file[name] = histogram
+        raw.settle()
+    except OSError as error:
+        reason = error.strerror or error
+        raise StoreError(f"{path} cannot be written: {reason}. Check the disk and try again.") from error
+    finally:
+        raw.close()

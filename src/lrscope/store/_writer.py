@@ -11,18 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import hist
 import numpy as np
 import xarray as xr
 
 from lrscope.errors import InputError, StoreError, must_be
-from lrscope.store._histograms import distributions
+from lrscope.records import step_dimension
 from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
 from lrscope.store._rootfile import RootFile, Rows, rows_of
 from lrscope.store._state import save_state
 
+BINS = 100
+LARGEST = 1e150
+"""Values beyond it have no square; ROOT keeps the sum of squares with each histogram."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _GO_ON = "Free some space and go on from there: a run of lrscope with --resume."
 _NEW_FILE = "Free some space, and record what follows in a new file."
@@ -155,7 +159,7 @@ class Writer:
             if self._failure is None:
                 self.wait()
                 if complete:
-                    histograms = distributions(open_records(self.path)) if self._last_step is not None else {}
+                    histograms = _distributions(open_records(self.path)) if self._last_step is not None else {}
                     self._file.complete(histograms)
         except OSError as error:
             self._failure = error if isinstance(error, StoreError) else self._sentence(error)
@@ -193,6 +197,33 @@ def _copy_of_state(name: str, array: np.ndarray) -> np.ndarray:
     if copied.dtype.hasobject:
         raise must_be(f"state[{name!r}]", "an array of numbers or text", str(copied.dtype))
     return copied
+
+
+def _distributions(records: xr.Dataset) -> dict[str, "hist.Hist[Any]"]:
+    """Return the distribution of the finite values (below `LARGEST`) of every variable at its last recorded step.
+
+    One variable at a time is read. Those without such a value have no histogram.
+    """
+    histograms: dict[str, hist.Hist[Any]] = {}
+    for name, array in records.data_vars.items():
+        dim = step_dimension(array)
+        if array.size:
+            last = np.asarray(array.isel({dim: -1}).values, float)
+            finite = last[np.abs(last) < LARGEST]
+            if finite.size:
+                histograms[str(name)] = _histogram(finite, array.attrs)
+    return histograms
+
+
+def _histogram(values: np.ndarray, attrs: Mapping[str, object]) -> "hist.Hist[Any]":
+    """Return `BINS` bins from the smallest to the largest value, which lies in the last bin."""
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        margin = max(0.5, abs(low) * 1e-6)
+        low, high = low - margin, high + margin
+    label = f"{attrs.get('long_name', '')} [{attrs.get('units', '1')}]"
+    axis = hist.axis.Regular(BINS, low, float(np.nextafter(high, np.inf)), name="value", label=label)
+    return hist.Hist(axis, storage=hist.storage.Double()).fill(values)
 
 
 def write(
