@@ -58,11 +58,6 @@ def test_every_row_stands_at_its_place(rows, tables):
     assert sum(int(table.notnull().all("bin").sum()) for table in tables.values()) == 208
 
 
-def test_the_missing_rows_are_nan(tables):
-    for shape, _, part, lr in MISSING:
-        assert tables["bias_gradients"].sel(shape=shape, part=part, lr=lr).isnull().all()
-
-
 def test_rows_read_off_the_paper(tables):
     """Three rows as they stand in appendix A, figures 12 and following."""
     assert tables["activations"].sel(shape="triangle", lr=0.001, part="decoder").values.tolist() == [77, 15, 4]

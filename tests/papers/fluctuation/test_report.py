@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from matplotlib.patches import StepPatch
 
 from lrscope.papers.fluctuation import STUDY
 from lrscope.records import MEMBER
@@ -99,15 +98,6 @@ def test_the_activity_is_that_of_a_middle_rate_at_which_the_network_did_not_dive
     assert active.notnull().all()
     assert array_of(plan(lrs=(0.5, 0.001, 0.01)).results(), "active/share")["lr"].item() == 0.01
     assert array_of(plan(lrs=(7.0,), diverged=diverges_at_7).results(), "active/share")["lr"].item() == 7.0
-
-
-def test_the_histogram_counts_every_neuron_and_its_table_those_of_each_range(plan):
-    some = plan(lrs=(0.001, 0.01), shapes=("circle",), moving=lambda *_: 10)
-    (figure,) = drawings(some, "fluctuation_weights_circle").values()
-    (heights,) = (patch.get_data().values for patch in figure.axes[0].patches if isinstance(patch, StepPatch))
-    assert (heights[0], heights[-1], heights.sum()) == (87, 10, 97)
-    texts = [text.get_text() for text in figure.axes[-1].texts]
-    assert texts[texts.index("0.7 to 1") + 1].split()[0] == "10"
 
 
 def test_reconstructions_hold_outputs_over_targets(plan):

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from lrscope.papers.stability import figures
-from lrscope.papers.stability.figures._axes import happened
-from lrscope.papers.stability.figures._training import function_panel, sharpness_panel, weights_panel
+from lrscope.papers.stability.figures._training import function_panel, sharpness_panel
 
 ZOOM = (30, 45)
 CRITERIA = ["angle", "gradient_norm", "error", "sharpness", "oscillation"]
@@ -100,13 +97,6 @@ def test_weights_of_both_layers_are_drawn_at_their_own_steps(run):
     np.testing.assert_array_equal(drawn(hidden)[0].get_xdata(), run["step_each"])
     expected = np.concatenate([run["weights_output"][:, 0].T, run["biases_output"].T])
     np.testing.assert_array_equal([line.get_ydata() for line in drawn(output)[:3]], expected)
-
-
-def test_a_neuron_that_equals_another_does_not_hide_it(run):
-    ax = Figure().subplots()
-    weights_panel(run.isel(neuron_hidden=[0, 0, 0]), ax, hidden=True)
-    widths = [line.get_linewidth() for line in drawn(ax)[:6:2]]
-    assert widths == sorted(set(widths), reverse=True)
 
 
 def test_each_panel_names_the_onset_of_its_quantity(run, onsets):
@@ -200,11 +190,6 @@ def test_the_axis_follows_the_sharpness_to_three_limits(run):
     assert top(run.assign(loss=run["loss"].where(run["step"] < 15))) == pytest.approx(1.1 * 4)
 
 
-@given(st.dictionaries(st.sampled_from(CRITERIA), st.integers(-1, 1000)))
-def test_events_come_in_their_order(onsets):
-    assert list(happened(onsets).values()) == sorted(step for step in onsets.values() if step >= 0)
-
-
 def test_the_rate_stands_above_the_error_with_its_changes(run):
     reasons = np.zeros(60, int)
     reasons[[4, 9]], reasons[50] = 1, 2
@@ -218,11 +203,3 @@ def test_the_rate_stands_above_the_error_with_its_changes(run):
     np.testing.assert_array_equal(marks["turned"].get_data(), [[50], [0.2]])
     np.testing.assert_array_equal(lower.lines[0].get_ydata(), run["loss"])
     assert [text.get_text() for text in figure.legends[0].get_texts()[2:]] == ["aligned (2)", "turned (1)"]
-
-
-def test_of_very_many_changes_some_are_marked(long):
-    guided = long.assign(learning_rate=("step", np.ones(50_000)), rate_reason=("step", np.ones(50_000)))
-    figure = figures.controlled_rate(guided, {1: "aligned"})
-    (marks,) = [line for line in figure.axes[0].lines if line.get_gid() == "aligned"]
-    assert len(marks.get_xdata()) == 400
-    assert figure.legends[0].get_texts()[2].get_text() == "aligned (50000)"

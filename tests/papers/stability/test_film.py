@@ -65,14 +65,6 @@ def test_everything_moves_together(film, run):
     assert grown(axes[2, 2], 2).get_ydata()[-1] == run["biases_output"].sel(step_each=20)[0]
 
 
-def test_the_last_measurement_before_a_frame_is_shown(run, onsets):
-    film = run_film(run, np.array([43]), onsets)
-    film.draw(0)
-    axes = np.reshape(film.figure.axes, (3, 3))
-    assert grown(axes[0, 2], 0).get_xdata()[-1] == 40
-    assert grown(axes[1, 2], 0).get_xdata()[-1] == 42
-
-
 def test_frames_are_pictures_of_one_size_that_differ_and_depend_on_no_other(film, run, onsets):
     pictures = list(film.frames())
     assert {(picture.shape, picture.dtype) for picture in pictures} == {((810, 1260, 3), np.dtype("uint8"))}

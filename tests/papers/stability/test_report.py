@@ -134,12 +134,6 @@ def test_a_rate_far_too_high_diverges_at_a_step(train_all):
     assert {slow[name] for name in ONSETS} == {None}
 
 
-def test_the_score_of_an_alarm_is_not_called_as_the_target(results_shortly):
-    frame = items(results_shortly, Table, Options(seeds=2))["alarm"].frame(results_shortly)
-    assert list(frame.columns[2:5]) == ["precision", "recall", "F-score"]
-    assert set(frame["target"]) == {"f1", "f2"}
-
-
 def test_duplicates_come_first_among_the_pairs_of_many_neurons(results_shortly):
     drawing = items(results_shortly, Figure, Options(seeds=2))["duplicates_f2-h20-long"].draw(results_shortly)
     lines = [line for line in drawing.axes[0].lines if line.get_gid() != "reference"]
