@@ -81,7 +81,7 @@ def _movement(results: xr.DataTree, options: Options) -> list[str]:
     still = {name: float(share.sel(quantity=name).mean()) for name in QUANTITIES}
     if not any(map(np.isfinite, still.values())):
         return ["No network came far enough to tell which neurons move: that takes two recorded steps."]
-    listed = ", ".join(f"{percent(value)} by their {name.replace('_', ' ')}" for name, value in still.items())
+    listed = ", ".join(f"{percent(value)} by their {_words(name)}" for name, value in still.items())
     lead = "Most neurons barely move" if min(still.values()) > 0.5 else "Not every neuron takes part"
     below = f"below {options.threshold:g} of the largest in their part"
     moving = 1 - share.mean(["shape", "part", "seed"])
@@ -99,8 +99,9 @@ def _tables(results: xr.DataTree) -> list[str]:
     yardstick = array_of(results, "definitions/yardstick").mean("shape")
     if not bool((validated.notnull() & yardstick.notnull()).any()):
         return []
-    close = [name.replace("_", " ") for name in QUANTITIES if _value(validated, name) <= _value(yardstick, name)]
-    far = [name.replace("_", " ") for name in QUANTITIES if _value(validated, name) > _value(yardstick, name)]
+    ours, theirs = validated.to_series(), yardstick.to_series()
+    close = [_words(name) for name in QUANTITIES if ours[name] <= theirs[name]]
+    far = [_words(name) for name in QUANTITIES if ours[name] > theirs[name]]
     lead = "Each shape judged with the definition of fluctuation that fits the other shapes best, our tables of "
     words = []
     if close:
@@ -108,10 +109,6 @@ def _tables(results: xr.DataTree) -> list[str]:
     if far:
         words.append(f"{'those of ' if close else lead}{' and '.join(far)} are not")
     return ["; ".join(words) + "."]
-
-
-def _value(array: xr.DataArray, quantity: str) -> float:
-    return float(array.sel(quantity=quantity))
 
 
 def sections(results: xr.DataTree, options: Options) -> list[Section]:
@@ -124,15 +121,15 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     count = array_of(results, "definitions/distance").sizes["definition"]
     return [
         Section("Reconstructions", "", [RECONSTRUCTIONS]),
-        Section("Taking part", "", [_inactive(results, options), PARTICIPATION]),
+        Section("Taking part", "", [_inactive(options), PARTICIPATION]),
         Section("Fluctuations", FLUCTUATION.format(count=count), shown),
         Section(
             "Against the published tables",
             JUDGED if compared else "",
             [DISTANCES, DEFINITIONS, COUNTS] if compared else [COUNTS],
         ),
-        Section("Life of the neurons", "", [_dead(results), _activity(results)]),
-        Section("Training", "", [_loss(results), NETWORKS]),
+        Section("Life of the neurons", "", [DEAD, _activity(results)]),
+        Section("Training", "", [LOSS, NETWORKS]),
         *(
             Section(f"Fluctuations: {shape}", "", [_histogram(shape, name, True) for name in QUANTITIES], True)
             for shape in others
@@ -142,13 +139,6 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _repetitions(results: xr.DataTree) -> str:
-    sizes = array_of(results, "networks/error").sizes
-    if sizes["shape"] * sizes["seed"] == 1:
-        return "one shape, one seed"
-    return "a small point for each shape and seed, their mean and its 95 % interval"
 
 
 RECONSTRUCTIONS = Figure(
@@ -163,7 +153,7 @@ RECONSTRUCTIONS = Figure(
 )
 
 
-def _inactive(results: xr.DataTree, options: Options) -> Figure:
+def _inactive(options: Options) -> Figure:
     def draw(results: xr.DataTree) -> Drawing:
         shares = {}
         for quantity in QUANTITIES:
@@ -171,8 +161,11 @@ def _inactive(results: xr.DataTree, options: Options) -> Figure:
             shares[sentence(quantity)] = share.assign_attrs(long_name="share of inactive neurons")
         return figures.panels(shares, x="layer", mark="points", band=("shape", "seed"))
 
-    caption = f"Share of the neurons of each layer with a normalised fluctuation below {options.threshold:g}: "
-    return Figure("inactive", "Inactive neurons", f"{caption}{_repetitions(results)}.", draw)
+    caption = (
+        f"Share of the neurons of each layer with a normalised fluctuation below {options.threshold:g}: a small point "
+        "for each shape and seed, their mean and its 95 % interval."
+    )
+    return Figure("inactive", "Inactive neurons", caption, draw)
 
 
 def _histogram(shape: str, quantity: str, appendix: bool) -> Figure:
@@ -269,14 +262,17 @@ PARTICIPATION = Table(
 )
 
 
-def _dead(results: xr.DataTree) -> Figure:
-    def draw(results: xr.DataTree) -> Drawing:
-        share = array_of(results, "dead/share").assign_attrs(long_name="share of dead neurons")
-        return figures.panels(share, col="layer", band=("shape", "seed"))
-
-    caption = "Share of the ReLU neurons that are zero on every sample, by layer: mean over shapes and seeds"
-    more = array_of(results, "networks/error").sizes["shape"] > 1
-    return Figure("dead", "Dead neurons", caption + (" and its 95 % interval." if more else "."), draw)
+DEAD = Figure(
+    "dead",
+    "Dead neurons",
+    "Share of the ReLU neurons that are zero on every sample, by layer: mean over shapes and seeds, with its 95 % "
+    "interval where there are several.",
+    lambda results: figures.panels(
+        array_of(results, "dead/share").assign_attrs(long_name="share of dead neurons"),
+        col="layer",
+        band=("shape", "seed"),
+    ),
+)
 
 
 def _activity(results: xr.DataTree) -> Figure:
@@ -294,16 +290,17 @@ def _activity(results: xr.DataTree) -> Figure:
     return Figure("activity", "Activity of every neuron", caption, draw)
 
 
-def _loss(results: xr.DataTree) -> Figure:
-    def draw(results: xr.DataTree) -> Drawing:
-        diverged = array_of(results, "networks/diverged_at")
-        loss = array_of(results, "loss/loss").assign_attrs(scale="log")
-        return figures.panels(loss, col="shape", band="seed", diverged=diverged)
-
-    several = array_of(results, "networks/error").sizes["seed"] > 1
-    bands = "; geometric means over the seeds, bands: their 95 % intervals by Student's t."
-    caption = "Loss before each update" + (bands if several else ".")
-    return Figure("loss", "Loss", caption, draw)
+LOSS = Figure(
+    "loss",
+    "Loss",
+    "Loss before each update; of several seeds geometric means with their 95 % intervals by Student's t.",
+    lambda results: figures.panels(
+        array_of(results, "loss/loss").assign_attrs(scale="log"),
+        col="shape",
+        band="seed",
+        diverged=array_of(results, "networks/diverged_at"),
+    ),
+)
 
 
 def _networks(results: xr.DataTree) -> xr.Dataset:
