@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from lrscope import figures
 
-NO_FIGURES = {"colours", "figure_of", "headline", "panels", "style"}
+NO_FIGURES = {"colours", "figure_of", "panels", "style"}
 SINGLE = ("differences_by_rate", "steps_to_target_by_rate")
 names = pytest.mark.parametrize("name", sorted(set(figures.__all__) - NO_FIGURES))
 

@@ -59,15 +59,7 @@ class Panel:
 
 
 def positions(coordinate: xr.DataArray, offset: float = 0.0) -> np.ndarray:
-    """Return where the labels of a coordinate stand, moved by a share of the room that each has.
-
-    Examples
-    --------
-    >>> positions(xr.DataArray(["a", "b"], dims="layer", name="layer"), 0.5).tolist()
-    [0.3, 1.3]
-    >>> positions(xr.DataArray([0.01, 0.1], dims="lr", name="lr")).tolist()
-    [0.01, 0.1]
-    """
+    """Return where the labels of a coordinate stand, moved by a share of the room that each has."""
     values = coordinate.values
     if values.dtype.kind in "OUSTb":
         return np.arange(len(values)) + DODGE * offset
@@ -242,13 +234,7 @@ def layer_starts(neurons: xr.DataArray) -> np.ndarray:
 
 
 def edges(centres: np.ndarray) -> np.ndarray:
-    """Return where the columns around some centres begin and end: halfway between them.
-
-    Examples
-    --------
-    >>> edges(np.array([0, 10, 30])).tolist()
-    [-5.0, 5.0, 20.0, 40.0]
-    """
+    """Return where the columns around some centres begin and end: halfway between them."""
     if len(centres) == 1:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
     middles = (centres[1:] + centres[:-1]) / 2

@@ -45,13 +45,7 @@ def rates_of(array: xr.DataArray | xr.Dataset) -> np.ndarray:
 
 
 def rooms(rates: np.ndarray) -> dict[float, float]:
-    """Return for each rate the decades on each side that are its own: up to the middle to its nearest neighbour.
-
-    Examples
-    --------
-    >>> {rate: round(room, 2) for rate, room in rooms(np.array([0.001, 0.002, 0.1])).items()}
-    {0.001: 0.15, 0.002: 0.15, 0.1: 0.3}
-    """
+    """Return for each rate the decades on each side that are its own: up to the middle to its nearest neighbour."""
     ordered = np.sort(rates)
     gaps = np.r_[np.inf, np.diff(np.log10(ordered)), np.inf] / 2
     return {rate: float(min(*gaps[place : place + 2], ROOM)) for place, rate in enumerate(ordered.tolist())}
@@ -182,12 +176,6 @@ def spreads(array: xr.DataArray) -> bool:
         return False
     known = array.values[np.isfinite(array.values)]
     return len(known) > 0 and bool(known.min() > 0) and bool(known.max() > 5 * known.min())
-
-
-def is_share(array: xr.DataArray) -> bool:
-    """Tell whether an array has shares, between 0 and 1: its name says so, and it has no unit."""
-    name = f"{array.attrs.get('long_name', '')} {array.name}"
-    return array.attrs.get("units", "1") == "1" and ("share" in name or "accuracy" in name)
 
 
 def range_blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:

@@ -67,7 +67,7 @@ CURVES = Figure(
     "Means over the seeds with 95 % intervals by Student's t, geometric means of losses; training: mean over the "
     "batches of each epoch, validation: at its end.",
     lambda results: figures.panels(
-        {figures.headline(str(name)): curve for name, curve in results["curves"].data_vars.items()}, band="seed"
+        {str(name): curve for name, curve in results["curves"].data_vars.items()}, band="seed"
     ),
 )
 TARGETS = Figure(
