@@ -22,16 +22,3 @@ def test_every_part_of_the_gpu_script_measures(part):
 def test_without_cuda_it_says_so(capsys):
     assert gpu.main() == 0
     assert "no CUDA" in capsys.readouterr().out
-
-
-def test_a_part_that_fails_leaves_the_others(monkeypatch):
-    def broken(_device, _size):
-        raise RuntimeError("no memory")
-
-    def works(_device, _size):
-        yield "steps", "3", ""
-
-    monkeypatch.setattr(gpu, "PARTS", (broken, works))
-    table = gpu.measured("cpu", gpu.SMALL)
-    assert "| broken | failed: RuntimeError |  |" in table
-    assert "| steps | 3 |  |" in table
