@@ -115,19 +115,13 @@ def test_there_is_one_vmap():
     assert set(calls) <= {"training/_ensemble.py"}
 
 
-def not_yet_clean(rule: str) -> set[str]:
-    """Return the names of files that do not keep a rule yet. Names may be removed from the list, never added."""
-    lines = Path(__file__).with_name("not_yet_clean.txt").read_text().splitlines()
-    return {line.split()[1] for line in lines if line.split()[0] == rule}
-
-
 def test_no_private_parts_of_other_libraries():
     """The store's raw files speak uproot's protocol for them: crash safety depends on the order of the writes."""
     private = re.compile(
         r"\bctypes\b|\btorch\._[a-zA-Z]|_inductor|_functorch|torch\.jit|mallopt|_cascading|__globals__|hooks_dict_ref"
     )
     using = {path.name for path in FILES if any(map(private.search, referenced(path)))} - {"_rawfile.py"}
-    assert using <= not_yet_clean("private"), "use the public interface"
+    assert using == set(), "use the public interface"
 
 
 def referenced(path: Path) -> Iterator[str]:
@@ -154,13 +148,13 @@ def identifiers(path: Path) -> set[str]:
 
 def test_names_are_the_fields_words():
     using = {path.name for path in FILES if any(BANNED_NAMES.fullmatch(name.strip("_")) for name in identifiers(path))}
-    assert using <= not_yet_clean("names"), "name what the value is"
+    assert using == set(), "name what the value is"
 
 
 def test_texts_are_plain_english():
     texts = [*FILES, *ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/**/*.py")]
     using = {path.name for path in texts if BANNED_PHRASES.search(path.read_text())}
-    assert using <= not_yet_clean("phrases"), "see `BANNED_PHRASES`"
+    assert using == set(), "see `BANNED_PHRASES`"
 
 
 def test_analyses_name_their_dimensions():
