@@ -29,7 +29,7 @@ class Attached:
 
     Attributes
     ----------
-    values : what it returned for the first moment, of which the shapes and types are of interest
+    values : without storage, of the shapes and types that it returned for the first moment
     initial, state : before the first step, and now
     last : the step that the state has seen last
     reads : fields of a moment that it uses
@@ -112,7 +112,7 @@ class Measuring:
     ----------
     attached : the probes
     layers : whose outputs some probe uses
-    dtype, device : of the records
+    device : of the parameters
     follows_all : whether a probe must see every step
     """
 
@@ -126,9 +126,11 @@ class Measuring:
     ) -> None:
         self._structure, self._parameters = structure, list(parameters)
         self._layout = trees.Layout({one.name: torch.Size(one.shape) for one in structure.parameters})
-        self.dtype, self.device = dtype_of(parameters), parameters[0].device
+        self.device = parameters[0].device
+        # float32 is what every program reads
+        self._dtype = torch.float64 if any(one.dtype == torch.float64 for one in parameters) else torch.float32
         self.layers = {layer.path for layer in structure.layers}
-        self._nan = torch.full((), math.nan, dtype=self.dtype, device=self.device)
+        self._nan = torch.full((), math.nan, dtype=self._dtype, device=self.device)
         with torch.inference_mode():
             vector, gradient = self._vector(self._parameters), self._gradient(scale)
             first = self._usable(activity, gradients=True)
@@ -228,10 +230,10 @@ class Measuring:
                 output, gradient = activity.outputs.get(layer.path), activity.gradients.get(layer.path)
                 if output is None or not _fits(output, layer):
                     output = gradient = self._nan.expand(1, *layer.shape)
-                usable.outputs[layer.path] = output.to(self.dtype)
+                usable.outputs[layer.path] = output.to(self._dtype)
                 if gradients:
                     gradient = torch.zeros_like(output) if gradient is None else gradient
-                    usable.gradients[layer.path] = gradient.to(self.dtype)
+                    usable.gradients[layer.path] = gradient.to(self._dtype)
         return usable
 
 
@@ -239,11 +241,6 @@ def _fits(output: Tensor, layer: Layer) -> bool:
     """Return whether an output has samples, and the neurons of the first pass; it may have other positions."""
     same_rank = output.ndim == len(layer.shape) + 1
     return same_rank and output.numel() > 0 and output.shape[1 if layer.channels_first else -1] == layer.neurons
-
-
-def dtype_of(parameters: Iterable[Tensor]) -> torch.dtype:
-    """Return the type of the records: float64 if a parameter has it, otherwise float32, which every program reads."""
-    return torch.float64 if any(one.dtype == torch.float64 for one in parameters) else torch.float32
 
 
 def _attach(dim: str, probe: Probe, moment: Moment) -> Attached:
@@ -257,7 +254,8 @@ def _attach(dim: str, probe: Probe, moment: Moment) -> Attached:
     if set(labels) != set(values):
         name = type(probe).__name__
         raise InputError(f"{name} must return the variables of its labels; got {', '.join(values)}.")
-    return Attached(dim, probe, labels, values, initial, initial, -1, watched.fields, watched.layers)
+    shapes = {name: value.to("meta") for name, value in values.items()}
+    return Attached(dim, probe, labels, shapes, initial, initial, -1, watched.fields, watched.layers)
 
 
 class _Watched:

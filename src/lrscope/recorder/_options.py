@@ -12,7 +12,7 @@ Patterns = tuple[str, ...]
 
 
 class Options(TypedDict, total=False):
-    """The keywords of a Recorder; `Settings` describes them."""
+    """The keywords of a Recorder."""
 
     include: Patterns
     exclude: Patterns
@@ -27,19 +27,7 @@ class Options(TypedDict, total=False):
 
 @specification
 class Settings:
-    """The checked options.
-
-    Attributes
-    ----------
-    include, exclude : shell patterns of layer paths, for every probe that has none of its own
-    time_budget : share of the loop's time; None for no limit
-    size_budget : bytes, or a text such as ``200 MB`` (10^6) or ``1.5 GiB`` (2^30); None for no limit
-    labels : axis -> value of this training, e.g. ``{"seed": 3}``
-    steps_per_epoch : updates in an epoch, for cadences that count epochs
-    first_step : updates that were made before: where the steps of a resumed training go on
-    run_id : of the first Recorder of a training that is resumed
-    compression : of the file: ``none``, ``lz4`` or ``zstd``
-    """
+    """The checked options, as `lrscope.recorder.Recorder` describes them."""
 
     include: Patterns = ()
     exclude: Patterns = ()

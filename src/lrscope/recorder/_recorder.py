@@ -55,10 +55,11 @@ class Recorder:
     probes : from `lrscope.probes`; weights, biases, gradients, activations, loss, rate, norm and angle of the gradient
         and size of the update by default
     when : cadence of all probes that are not given one of their own; every step by default
-    options : ``time_budget`` (share of the loop's time, 0.05 by default, None for no limit) and ``size_budget``
-        (``"200 MB"``), which thin the cadence; ``include`` and ``exclude`` (shell patterns of layers); ``labels``
-        (``{"seed": 3}``); ``steps_per_epoch`` for cadences by epochs; ``first_step`` (updates made before) and
-        ``run_id`` (of the first Recorder) of a training that is resumed; ``compression``
+    options : ``time_budget`` (share of the loop's time, 0.05 by default, None for no limit) and ``size_budget`` (bytes,
+        or ``"200 MB"``, ``"1.5 GiB"``; None by default), which thin the cadence; ``include`` and ``exclude`` (shell
+        patterns of layers); ``labels`` (``{"seed": 3}``); ``steps_per_epoch`` for cadences by epochs; ``first_step``
+        (updates made before) and ``run_id`` (of the first Recorder) of a training that is resumed; ``compression``
+        (``none``, ``lz4`` or ``zstd``)
 
     Attributes
     ----------
