@@ -12,10 +12,11 @@ variables
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import xarray as xr
+from pydantic import TypeAdapter
 
 from lrscope.errors import InputError, must_be
 from lrscope.records import MEMBER, STEP, step_dimension
@@ -100,7 +101,7 @@ def labels_of(block: xr.Dataset, step_dim: str, names: list[str]) -> TreeLabels:
 
 def _label(name: str, array: xr.Variable) -> Label:
     dims = [str(dim) for dim in array.dims if dim != MEMBER and not _is_step(dim)]
-    if not _writable(array.dtype):
+    if array.dtype.kind not in "biuU" and array.dtype.name not in ("float32", "float64"):
         remedy = "Convert it before it is recorded."
         raise must_be(name, "bool, integer, float32 or float64", str(array.dtype), remedy)
     along = [str(dim) for dim in array.dims if dim == MEMBER or _is_step(dim)]
@@ -112,14 +113,10 @@ def _label(name: str, array: xr.Variable) -> Label:
     )
 
 
-def _writable(dtype: np.dtype) -> bool:
-    return dtype.kind in "biuU" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
-
-
 def _constant(name: str, coord: xr.Variable) -> Label:
     label = _label(name, coord)
     values = [str(value) if isinstance(value, float) else value for value in coord.values.ravel().tolist()]
-    return Label(**{**asdict(label), "values": values})
+    return replace(label, values=values)
 
 
 def _is_step(dim: object) -> bool:
@@ -155,7 +152,7 @@ def labels_to_json(labels: TreeLabels) -> str:
 
 
 def labels_from_json(text: str) -> TreeLabels:
-    raw = json.loads(text)
-    for group in ("variables", "columns", "constants"):
-        raw[group] = {name: Label(**label) for name, label in raw[group].items()}
-    return TreeLabels(**raw)
+    return _TREE_LABELS.validate_json(text)
+
+
+_TREE_LABELS = TypeAdapter(TreeLabels)
