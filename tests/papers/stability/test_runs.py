@@ -10,8 +10,7 @@ import pytest
 from lrscope import store
 from lrscope.cli import main
 from lrscope.papers.stability import Options
-from lrscope.studies import Folder, Where, cost, run, study
-from lrscope.training import Estimate
+from lrscope.studies import Folder, Where, run
 
 RUN = ["run", "stability"]
 SMALL = {"target": "f1", "hidden": 3, "lrs": (0.5, 1.0), "epochs": 12}
@@ -97,22 +96,6 @@ def test_a_target_of_ones_own_is_learned(own_targets, tmp_path, capsys):
     assert float(row["final training error"]) < 8  # half the mean of (2 x)**2 is 17
     learned = store.open_records(out / "records-run.root").isel(member=0, step=0)
     np.testing.assert_array_equal(learned["targets"], 2 * learned["inputs"])
-
-
-def test_the_cost_of_several_experiments_is_their_sum(monkeypatch, capsys):
-    measured = cost("stability", Options(**SMALL), Where("cpu"))
-    assert (measured.members, measured.steps) == (2 * 2, 12)
-    assert measured.seconds > 0
-    monkeypatch.setattr(
-        "lrscope.studies._run.estimate",
-        lambda experiment, **_where: Estimate(len(experiment.sweep), experiment.epochs, 10**6, 2.0),
-    )
-    experiments = study("stability").experiments(Options())
-    networks = sum(len(each.sweep) for each in experiments.values())
-    assert main([*RUN, "--estimate"]) == 0
-    count = len(experiments)
-    told = f"{networks} networks, up to 50000 steps: {count} MB of records, about {2 * count} s.\n"
-    assert capsys.readouterr().out == told
 
 
 def test_the_progress_of_several_experiments_is_one(tmp_path):

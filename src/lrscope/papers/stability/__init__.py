@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lrscope.papers.stability._claims import SOURCE, claims
-from lrscope.papers.stability._options import Options
+from lrscope.papers.stability._configurations import Options
 from lrscope.papers.stability._results import analyse
 from lrscope.papers.stability._sections import sections, summary
 from lrscope.studies import Study

@@ -6,8 +6,7 @@ from lrscope import optim, probes
 from lrscope.data import Function
 from lrscope.models import Perceptron
 from lrscope.papers.stability import _configurations as grids
-from lrscope.papers.stability._configurations import Configuration
-from lrscope.papers.stability._options import Options
+from lrscope.papers.stability._configurations import Configuration, Options
 from lrscope.probes import Probe, at, every
 from lrscope.training import Experiment, Sweep
 

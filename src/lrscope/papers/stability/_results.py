@@ -8,8 +8,7 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.papers.stability import _configurations as grids
 from lrscope.papers.stability._analysis import acceleration, alarm_test, bench, duplicates, similarity
-from lrscope.papers.stability._configurations import Configuration
-from lrscope.papers.stability._options import Options
+from lrscope.papers.stability._configurations import Configuration, Options
 from lrscope.records import on_grid, outcomes
 
 Onsets = dict[str, int]

@@ -12,8 +12,7 @@ from lrscope.papers.stability import _configurations as grids
 from lrscope.papers.stability import _tables as tables
 from lrscope.papers.stability import figures
 from lrscope.papers.stability._analysis import DUPLICATES, similarity
-from lrscope.papers.stability._configurations import Configuration, label
-from lrscope.papers.stability._options import Options
+from lrscope.papers.stability._configurations import Configuration, Options, label
 from lrscope.papers.stability._results import ERRORS, network, onsets_of
 from lrscope.records import RATE_REASONS, step_dimension
 from lrscope.report import Animation, Figure, Section, Table, array_of
@@ -66,7 +65,7 @@ def summary(results: xr.DataTree, options: Options) -> list[str]:
     if diverged:
         what += f" {counted(diverged, 'network')} diverged; the last table says at which step."
     texts = [what, _names(networks), *(_announced(results, *each) for each in unstable[:1])]
-    return texts + ([_alarm_words(results), _controller_words(results)] if options.published else [])
+    return texts + ([_alarm_words(results)] if options.published else [])
 
 
 def _names(networks: list[Network]) -> str:
@@ -108,24 +107,7 @@ def _alarm_words(results: xr.DataTree) -> str:
             f"{percent(float(angle['precision']))} of its alarms are right, and half of them come {lead} steps ahead "
             "or more"
         )
-    means = alarm["f1"].fillna(0).mean("target")
-    scores = sorted(zip(means.values.tolist(), means["signal"].values.tolist(), strict=True), reverse=True)
-    listed = ", ".join(f"{signal} {short(score, 2)}" for score, signal in scores)
-    return (
-        f"As an alarm that knows only the past, an angle above 45 degrees: {'; '.join(words)}. F-score (precision and "
-        f"recall together, mean over the targets) of each quantity as an alarm: {listed}."
-    )
-
-
-def _controller_words(results: xr.DataTree) -> str:
-    diverged = results["bench"].to_dataset()["diverged"].mean(["target", "lr"])
-    shares = zip(diverged["controller"].values.tolist(), diverged.values.tolist(), strict=True)
-    listed = ", ".join(f"{name} {percent(share)}" for name, share in shares)
-    first, last = grids.BENCH_LRS[0], grids.BENCH_LRS[-1]
-    return (
-        f"Over starting rates from {first:g} to {last:g}, this share of the networks diverged, by controller of the "
-        f"learning rate: {listed}."
-    )
+    return f"As an alarm that knows only the past, an angle above 45 degrees: {'; '.join(words)}."
 
 
 def sections(results: xr.DataTree, options: Options) -> list[Section]:
@@ -148,7 +130,7 @@ def _published(results: xr.DataTree) -> list[Section]:
         tables.PAIRS,
     ]
     controllers: list[Item] = [_guided(first, 1.0), _guided(second, 0.1), *(_bench(target) for target in grids.SIZES)]
-    controllers += [tables.CONTROLLERS, tables.RATE_CHANGES]
+    controllers.append(tables.CONTROLLERS)
     return [
         Section("How instability begins", ONSETS, [*onset, tables.NEURONS]),
         Section("Smaller rates", SMALLER, smaller),
@@ -164,7 +146,7 @@ def _single(results: xr.DataTree, options: Options) -> list[Section]:
     several: list[Item] = [_errors(chosen, "errors", "Every learning rate")] if len(chosen.lrs) > 1 else []
     parts = [
         Section("How instability begins", ONSETS, [*_onset_figures(results, chosen, lr), tables.NEURONS]),
-        Section("The learning rate", "", [*several, _guided(chosen, lr), tables.RATE_CHANGES]),
+        Section("The learning rate", "", [*several, _guided(chosen, lr)]),
     ]
     if chosen.hidden > 2:  # two hidden neurons or more: a pair
         pairs: list[Item] = [_duplicates(chosen, lr, appendix=True), tables.PAIRS]

@@ -9,7 +9,6 @@ from lrscope.papers.stability import _configurations as grids
 from lrscope.papers.stability._analysis import DUPLICATES, HORIZON, RISE, TARGET_ERRORS
 from lrscope.papers.stability._configurations import Configuration
 from lrscope.papers.stability._results import SHARES
-from lrscope.records import RATE_REASONS
 from lrscope.report import Table
 
 DOMINANT = 0.05
@@ -102,24 +101,6 @@ PAIRS = Table(
     columns=PLACE
     | {"pair": "neurons", "merged": "merged at step", "parted": "parted at step", "last": "similarity at the end"},
     note=f"Duplicates: incoming weights and bias equal up to their sign, similarity {DUPLICATES:g} or more; seed 0.",
-)
-
-
-def _rate_changes(results: xr.DataTree) -> pd.DataFrame:
-    frames = []
-    for chosen, table in _each(results, "guided"):
-        reasons = table["rate_reason"].to_series().astype(int)
-        counts = reasons[reasons >= 0].groupby(["lr", "seed"]).value_counts().rename("updates").reset_index()
-        frames.append(counts.sort_values(["lr", "seed", "rate_reason"]).assign(configuration=chosen.name))
-    rows = pd.concat(frames, ignore_index=True)
-    return rows.assign(reason=rows["rate_reason"].map(dict(enumerate(RATE_REASONS))))
-
-
-RATE_CHANGES = Table(
-    "rate_changes",
-    "Why the gradient-driven rate changed",
-    _rate_changes,
-    columns=PLACE | {name: name for name in ("seed", "reason", "updates")},
 )
 
 
