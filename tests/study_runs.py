@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from lrscope.report import Animation, Figure, Report, Table
-from lrscope.studies import Folder, run, study, write_report
+from lrscope.studies import Folder, run, study
 
 SOURCE = Path(__file__).parents[1] / "src"
 SMALL: dict[str, dict[str, Any]] = {
@@ -27,6 +27,14 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """Study -> options of a grid of 2 by 2 networks, or of few trainings, that learn for a moment."""
 
+REPORT = """
+import sys
+from lrscope.cli import main
+code = main(["report", sys.argv[1]])
+print(sorted({"torch", "lrscope.training"} & set(sys.modules)))
+sys.exit(code)
+"""
+"""Writes a report, and lists what should not have been imported for it."""
 SERVER = """
 import json, os, sys, traceback
 import lrscope.cli, lrscope.studies, lrscope.studies._run
@@ -150,7 +158,10 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder]:
-    """Return the function that gives the folder of a finished small run of a study, its report included."""
+    """Return the function that gives the folder of a finished small run of a study, its report included.
+
+    The report is written in a fresh interpreter, which must not need PyTorch for it.
+    """
     made: dict[str, Folder] = {}
 
     def folder(name: str) -> Folder:
@@ -158,7 +169,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder
             made[name] = Folder(tmp_path_factory.mktemp(name) / "run")
             assert name in SMALL, f"a small grid of {name} must be added to SMALL"
             assert run(name, study(name).options(**SMALL[name]), made[name], command=f"lrscope run {name}")
-            write_report(made[name])
+            here = {**os.environ, "PYTHONPATH": str(SOURCE)}
+            command = [sys.executable, "-c", REPORT, str(made[name].path)]
+            ended = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
+            assert (ended.returncode, ended.stderr) == (0, "")
+            assert ended.stdout.splitlines() == [f"Report: {made[name].report}", "[]"]
         return made[name]
 
     return folder

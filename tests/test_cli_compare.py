@@ -1,34 +1,60 @@
 """`lrscope compare`: what it prints and refuses; what it computes is tested with the studies and analyses."""
 
+import json
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lrscope import store
 from lrscope.cli import main
+from lrscope.records import DIVERGED_AT, Variable, new_block
 
 RATES = ["--lr", "0.001", "--lr", "0.01"]
+STEPS, EPOCHS = np.arange(46), np.array([22, 45])
+
+
+def write_run(folder: Path, grids: dict[str, dict[str, list]]) -> Path:
+    """Write the folder of a run whose experiments have these axes: loss at each step, validation at each epoch."""
+    rng = np.random.default_rng(0)
+    for name, axes in grids.items():
+        columns = [column.ravel() for column in np.meshgrid(*axes.values(), indexing="ij")]
+        count = len(columns[0])
+        values = {
+            "loss": rng.normal(1, 0.1, (count, len(STEPS))),
+            "val_loss": rng.normal(1, 0.1, (count, 2)),
+            "val_accuracy": rng.uniform(0, 1, (count, 2)),
+            DIVERGED_AT: np.full((count, len(STEPS)), -1),
+        }
+        block = new_block(
+            values,
+            {each: Variable(each, each, each) for each in values},
+            {"step": STEPS, "step_every_1_epoch": EPOCHS},
+            {"member": np.arange(count), **dict(zip(axes, columns, strict=True))},
+            {axis: {"long_name": axis} for axis in axes},
+            {each: "step_every_1_epoch" if each.startswith("val") else "step" for each in values},
+        )
+        folder.mkdir(exist_ok=True)
+        store.write(folder / f"records-{name}.root", [block], {})
+    described = {"study": "sweep", "options": {}, "command": "", "versions": {}, "machine": {}, "finished": True}
+    (folder / "experiment.json").write_text(json.dumps({**described, "experiments": {name: {} for name in grids}}))
+    return folder
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """Return the folder of a small run of the study `sweep`, without its report."""
-    folder = tmp_path_factory.mktemp("runs") / "my run"
-    words = ["--lrs", "0.001", "0.01", "--seeds", "3", "--epochs", "2", "--crossed-seeds", "2"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrscope.studies.write_report", lambda folder, *_: folder.report)
-        assert main(["run", "sweep", *words, "--out", str(folder)]) == 0
-    return folder
+    """Return the folder of a run with the experiments of the study `sweep`."""
+    crossed = {"lr": [0.001, 0.01], "init_seed": [0, 1], "order_seed": [0, 1]}
+    grids = {"grid": {"lr": [0.001, 0.01], "seed": [0, 1, 2]}, "range-test": {"lr": [1e-7]}, "crossed": crossed}
+    return write_run(tmp_path_factory.mktemp("runs") / "my run", grids)
 
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    """Return the folder of a small run of the study `fluctuation`, without its report."""
-    folder = tmp_path_factory.mktemp("shapes") / "run"
-    grid = ["--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--seeds", "2"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrscope.studies.write_report", lambda folder, *_: folder.report)
-        assert main(["run", "fluctuation", *grid, "--epochs", "3", "--samples", "20", "--out", str(folder)]) == 0
-    return folder
+    """Return the folder of a run with two shapes."""
+    axes = {"shape": ["circle", "spiral"], "lr": [0.001, 0.01], "seed": [0, 1]}
+    return write_run(tmp_path_factory.mktemp("shapes") / "run", {"grid": axes})
 
 
 @pytest.fixture

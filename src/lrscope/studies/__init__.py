@@ -46,23 +46,17 @@ __all__ = [
 ]
 
 _FILES = {
-    "Case": "_compare",
-    "Comparison": "_compare",
-    "Where": "_run",
-    "compare": "_compare",
-    "compared_tables": "_compare_words",
-    "cost": "_run",
-    "draw_figures": "_report",
-    "grid_files": "_compare",
-    "run": "_run",
-    "verdict": "_compare_words",
-    "write_report": "_report",
+    "_compare": ("Case", "Comparison", "compare", "grid_files"),
+    "_compare_words": ("compared_tables", "verdict"),
+    "_report": ("draw_figures", "write_report"),
+    "_run": ("Where", "cost", "run"),
 }
-"""Names that need PyTorch, matplotlib or uproot -> the file that has them."""
+"""Files that need PyTorch, matplotlib or uproot, and the names that they have."""
 
 
 def __getattr__(name: str) -> Any:
     """Return what trains, reads or draws when it is asked for: declaring and listing studies is light."""
-    if name not in _FILES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
+    for file, names in _FILES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{file}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

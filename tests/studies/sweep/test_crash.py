@@ -60,7 +60,7 @@ def killing(records, options):
 _experiments.further = killing
 """
 """Set-up that sends a signal while the round after the second is chosen."""
-FILES = ("tables/rates.csv", "tables/rounds.csv", "tables/networks.csv", "tables/epochs.csv", "claims.json")
+FILES = ("tables/rates.csv", "tables/rounds.csv", "tables/networks.csv", "tables/epochs.csv")
 
 
 @pytest.fixture(scope="module")

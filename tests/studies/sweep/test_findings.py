@@ -22,7 +22,7 @@ CHANGES = {
     "all diverge": {(lr, seed): 7 for lr in LRS for seed in range(3)},
     "all diverge at once": {(lr, seed): 0 for lr in LRS for seed in range(3)},
 }
-DRAWN = ("one diverges", "the largest diverges at once", "all but one diverge", "all diverge at once")
+DRAWN = ("the largest diverges at once", "all but one diverge", "all diverge at once")
 
 
 def findings(records, options) -> Report:
@@ -164,9 +164,8 @@ def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen
     assert not found.claims
 
 
-def test_a_network_that_never_knows_anything_is_reported(train, options, check_report):
+def test_a_network_that_never_knows_anything_is_reported(train, options):
     lost = {"model": "own_things:Lost"}
     found = findings(train(lrs=LRS, **lost), options(lrs=LRS, **lost))
     check_told(found)
-    check_report(found)
     assert "9 of them diverged." in found.summary[0]

@@ -114,20 +114,6 @@ def test_numbers_of_the_tables_are_those_of_the_records(own, tmp_path, read, bla
     check_page(page)
 
 
-def test_a_report_of_networks_that_all_diverged_can_be_written(own, tmp_path, read, blank):
-    out = tmp_path / "run"
-    words = ["--data", f"{own}:ARRAYS", "--model", f"{own}:Lost", "--seeds", "2", "--out", str(out), *QUICK]
-    assert main([*RUN, *words]) == 0
-    page = read(out / "report.html")
-    assert "6 of them diverged." in page
-    assert "none can be recommended" in page
-    check_page(page)
-    before = page
-    assert main(["report", str(out)]) == 0
-    assert read(out / "report.html") == before
-    assert list(Folder(out).description()["experiments"]) == ["grid", "range-test"]
-
-
 def test_the_cost_is_that_of_all_experiments_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(

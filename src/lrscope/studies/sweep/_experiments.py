@@ -33,7 +33,7 @@ from lrscope.probes import (
 )
 from lrscope.studies._samples import checked, has_classes
 from lrscope.studies.sweep._options import Options
-from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, Round, next_round
+from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, next_round
 from lrscope.training import Experiment, Sweep, estimate
 
 SCHEDULES = {"constant": Constant(), "linear": Linear(), "cosine": Cosine()}
@@ -54,7 +54,8 @@ def experiments(options: Options) -> dict[str, Experiment]:
     InputError : data or model cannot be had, cannot be learned, or do not fit each other.
     """
     common = _common(options, data_set(options.data, options.root))
-    _refuse_untrainable(options, common)
+    if isinstance(common["model"], Imported):  # what cannot be trained is refused before anything is written
+        estimate(_trained(options, common, Sweep(lr=options.lrs[:1], seed=[0])), device="cpu", steps=1)
     seeds = range(options.seeds)
     schedule = SCHEDULES[options.schedule]
     rising = Exponential(HIGHEST / LOWEST)
@@ -82,11 +83,11 @@ def experiments(options: Options) -> dict[str, Experiment]:
 
 def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Experiment]:
     """Return the grid of the next round, if the data do not decide yet and the budget allows it."""
-    chosen: Round | None = next_round(records, options)
+    chosen = next_round(records, options)
     if chosen is None:
         return {}
-    data = data_set(options.data, options.root)
-    return {chosen.name: _trained(options, _common(options, data), Sweep(lr=chosen.lrs, seed=chosen.seeds))}
+    common = _common(options, data_set(options.data, options.root))
+    return {chosen.name: _trained(options, common, Sweep(lr=chosen.lrs, seed=chosen.seeds))}
 
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:
@@ -100,12 +101,6 @@ def _common(options: Options, data: DataSet) -> dict[str, Any]:
         "optimizer": OPTIMIZERS[options.optimizer],
         "batch_size": options.batch_size,
     }
-
-
-def _refuse_untrainable(options: Options, common: Mapping[str, Any]) -> None:
-    """Let one network of a user's own take a step: what cannot be trained is refused before anything is written."""
-    if isinstance(common["model"], Imported):
-        estimate(_trained(options, common, Sweep(lr=options.lrs[:1], seed=[0])), device="cpu", steps=1)
 
 
 def _cnn(learned: Arrays, validation: Arrays) -> CNN:
@@ -127,9 +122,7 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
     arrays: Arrays = common["data"].arrays()
     per_epoch = math.ceil(len(arrays.inputs) / common["batch_size"])
     if options.epochs * per_epoch < 2:
-        remedy = (
-            "What is kept for validation is measured before the last update: ask for more epochs, or smaller batches."
-        )
+        remedy = "Validation is measured before the last update: ask for more epochs, or smaller batches."
         raise must_be("epochs", "enough for two updates", options.epochs, remedy)
     return Experiment(
         **common,
@@ -143,20 +136,18 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
 def _probes(options: Options, per_epoch: int, classes: bool) -> tuple[Probe, ...]:
     epoch = every(1, "epoch")
     moments = every(max(1, options.epochs * per_epoch // MOMENTS))
-    accuracies = (Accuracy(), ValidationAccuracy(when=epoch)) if classes else ()
-    return (
-        *(
-            Loss(),
-            LearningRate(),
-            GradientNorm(),
-            GradientAngle(),
-            UpdateSize(),
-            ValidationLoss(when=epoch),
-            *accuracies,
-        ),
-        *(Weights(detail="std"), Biases(), Gradients(detail="std"), Activations(when=moments)),
-        *_sharpness(options, per_epoch),
-    )
+    probes: list[Probe] = [
+        Loss(),
+        LearningRate(),
+        GradientNorm(),
+        GradientAngle(),
+        UpdateSize(),
+        ValidationLoss(when=epoch),
+    ]
+    if classes:
+        probes += [Accuracy(), ValidationAccuracy(when=epoch)]
+    probes += [Weights(detail="std"), Biases(), Gradients(detail="std"), Activations(when=moments)]
+    return (*probes, *_sharpness(options, per_epoch))
 
 
 def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
@@ -169,9 +160,9 @@ def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
     if interval > options.epochs:
         return ()
     when = every(interval, "epoch")
-    return (
-        PreconditionedSharpness(of="batch", iterations=LANCZOS, when=when) if adaptive else BatchSharpness(when=when),
-    )
+    if adaptive:
+        return (PreconditionedSharpness(of="batch", iterations=LANCZOS, when=when),)
+    return (BatchSharpness(when=when),)
 
 
 def loss_of(options: Options, targets: np.ndarray) -> str:
