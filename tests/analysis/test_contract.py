@@ -41,7 +41,6 @@ OF_RECORDS = {
     "participation": lambda records: participation(fluctuation(records, "weights"), by="layer"),
 }
 OF_RESULTS = {
-    "by_life",
     "survival",
     "final_scores",
     "recommendation",

@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrscope.analysis import LIFE_STATES, by_life, dead, lives, over_seeds, share, survival
+from lrscope.analysis import LIFE_STATES, dead, lives, over_seeds, share, survival
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block, on_grid
 
@@ -140,14 +140,6 @@ def test_steps_and_neurons_keep_their_labels():
 def test_the_window_is_checked():
     with pytest.raises(InputError, match="window must be 1 recorded step or more; got 0"):
         lives(recorded(np.ones((1, 2, 1))), window=0)
-
-
-def test_by_life_puts_the_living_first_and_the_unborn_last_within_their_layer():
-    active = np.ones((1, 6, 4))
-    active[0, 2:, 0], active[0, :, 1], active[0, 4:, 2] = 0, 0, 0
-    ordered = by_life(lives(recorded(active)).isel(member=0))
-    assert ordered["index"].values.tolist() == [3, 2, 0, 1]
-    assert ordered["died"].values.tolist() == [-1, 4, 2, 0]
 
 
 # survival

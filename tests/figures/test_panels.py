@@ -156,16 +156,6 @@ def test_an_image_has_the_values_and_its_own_colour_for_zero():
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
 
 
-def test_an_image_of_categories_names_them():
-    attrs = {"flag_meanings": "not_born alive dead"}
-    array = xr.DataArray(
-        [[0.0, 1.0], [2.0, 1.0]], dims=("neuron", "step"), coords={"step": [0, 1], "neuron": [0, 1]}, attrs=attrs
-    )
-    figure = panels(array, y="neuron", mark="heat")
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["not born", "alive", "dead"]
-    assert len(figure.axes) == 1
-
-
 def test_a_cross_marks_the_step_at_which_a_member_diverged(loss):
     diverged = xr.full_like(loss.isel(step=0, drop=True), -1, dtype=int)
     diverged.loc[{"shape": "spiral", "lr": 0.1, "seed": 2}] = 30

@@ -85,7 +85,7 @@ def titles(report) -> list[str]:
 
 def item(report, name):
     """Return the figure or table of a name."""
-    return next(one for one in report.items if one.name == name and not (isinstance(one, Table) and name == "lives"))
+    return next(one for one in report.items if one.name == name)
 
 
 def curves(report):
@@ -105,7 +105,7 @@ def test_a_page_with_its_figures_and_tables_stands_beside_the_file(written, read
     page = write_report(file)
     assert page == file.with_name("mine-report") / "report.html"
     drawn = {path.stem for path in old.iterdir()}
-    assert drawn == {"training", "fluctuation_weights", "inactive", "dead", "activity", "survival", "lives"}
+    assert drawn == {"training", "fluctuation_weights", "inactive", "dead", "activity", "survival"}
     assert {path.name for path in (page.parent / "tables").iterdir()} >= {"networks.csv", "lives.csv", "recorded.csv"}
     with (page.parent / "tables" / "lives.csv").open() as text:
         (row,) = csv.DictReader(text)
@@ -199,7 +199,7 @@ def test_networks_that_all_diverged_at_once_are_told(reported):
     assert not any("recorded neurons" in text for text in report.summary)
 
 
-def test_where_nobody_dies_there_is_no_history(reported):
+def test_where_nobody_dies_there_is_no_survival(reported):
     report = reported(block(dying=False))
     life = next(chapter for chapter in report.sections if chapter.title == "Life of the neurons")
     assert [one.name for one in life.items] == ["dead", "activity", "lives"]

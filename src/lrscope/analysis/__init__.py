@@ -10,7 +10,7 @@ from lrscope.analysis._difference import difference, seeds_needed
 from lrscope.analysis._epochs import epochs_needed
 from lrscope.analysis._instability import CRITERIA, dominant_neurons, lead_times, onsets
 from lrscope.analysis._layers import GRADIENTS, arranged, by_neuron, layer_norms, spread
-from lrscope.analysis._lives import LIFE_STATES, by_life, lives, survival
+from lrscope.analysis._lives import LIFE_STATES, lives, survival
 from lrscope.analysis._participation import EDGES, binned, dead, fluctuation, participation, share
 from lrscope.analysis._range_test import range_test, range_test_agreement
 from lrscope.analysis._recommendation import recommendation, sensitivity
@@ -28,7 +28,6 @@ __all__ = [
     "alarms",
     "arranged",
     "binned",
-    "by_life",
     "by_neuron",
     "dead",
     "difference",

@@ -83,29 +83,6 @@ def lives(
     return dataset(result, records).assign_attrs(window=window, states=list(LIFE_STATES))
 
 
-def by_life(lives: xr.Dataset) -> xr.Dataset:
-    """Return the neurons of each layer in the order of their lives, for a picture: who lives longest comes first.
-
-    Parameters
-    ----------
-    lives : Dataset (step, neuron) of one member, of `lrscope.analysis.lives`
-
-    Returns
-    -------
-    Dataset : the layers in the order of the network; within each, the neurons that are alive at the end, those that
-        died, the last death first, and those that were never active; ``index`` still tells which neuron it is
-    """
-    named = lives["layer"].values
-    last = np.where(lives["died"] == NEVER, np.inf, lives["died"])
-    keys = (lives["dead_share"].values, -last, lives["born"].values == NEVER)
-    order = [np.lexsort(tuple(key[where] for key in keys)) for where in _places(named)]
-    return lives.isel({NEURON: np.concatenate([w[own] for w, own in zip(_places(named), order, strict=True)])})
-
-
-def _places(named: np.ndarray) -> list[np.ndarray]:
-    return [np.flatnonzero(named == layer) for layer in dict.fromkeys(named.tolist())]
-
-
 def _silent(records: xr.Dataset, bounds: tuple[float, float] | None, tolerance: float) -> xr.DataArray:
     """Return 1 where a neuron is silent, 0 where it is active, NaN where nothing is known (member, step, neuron)."""
     statistics = {array.attrs["statistic"] for array in of_quantity(records, "activations")}

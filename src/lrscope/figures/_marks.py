@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap, LogNorm, Normalize
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -23,7 +23,6 @@ ABSENT = "#c9c9c9"
 """Steps without a value, after a network diverged."""
 ZERO = "#d95f4c"
 """Cells that are exactly 0, where the array says what that means."""
-CATEGORIES = ("#f6e3b4", "#7ea6c8", ZERO, "#1b8a7a", "#6d4aa0")
 SHADES = LinearSegmentedColormap.from_list("shades", ["#e3ecf4", "#8fb3d0", "#3c76a8", "#12355b"])
 SMALLEST_LAYER = 0.12
 """Share of the height that a layer gets at least, however few neurons it has."""
@@ -156,11 +155,10 @@ def images(figure: Figure, axes: list[Axes], arrays: list[xr.DataArray], x: list
         image = heat(ax, array, dim, y, norm)
         if dim == "lr":
             ax.set_xscale("log")
-    if "flag_meanings" not in arrays[0].attrs:
-        bar = figure.colorbar(image, ax=axes, pad=0.015, aspect=30, fraction=0.05)
-        bar.set_label(axis_label(arrays[0]))
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(color=SOFT)
+    bar = figure.colorbar(image, ax=axes, pad=0.015, aspect=30, fraction=0.05)
+    bar.set_label(axis_label(arrays[0]))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(color=SOFT)
     named = heat_legend(arrays)
     if named:
         handles = [Patch(color=colour, label=name) for name, colour in named.items()]
@@ -172,14 +170,14 @@ def heat(ax: Axes, values: xr.DataArray, x: str, y: str, norm: Normalize) -> Qua
 
     Parameters
     ----------
-    values : (x, y). Its attribute ``flag_meanings`` names whole numbers from 0; ``zero`` says what an exact 0 means
+    values : (x, y). Its attribute ``zero`` says what an exact 0 means
     norm : of the colours, common to all panels
     """
     shown = values.transpose(y, x)
     if "zero" in values.attrs:
         shown = shown.where((shown > 0) | shown.isnull(), -1)  # lies below the scale, where a colour map has its own
     rows = _rows(values[y])
-    look: dict[str, Any] = {"cmap": colour_map(values), "norm": norm, "rasterized": True}
+    look: dict[str, Any] = {"cmap": SHADES.with_extremes(under=ZERO, bad=ABSENT), "norm": norm, "rasterized": True}
     ax.set_facecolor(ABSENT)
     image = ax.pcolormesh(edges(positions(values[x])), rows, np.ma.masked_invalid(shown.values), **look)
     ax.spines[:].set_visible(False)
@@ -196,18 +194,9 @@ def heat(ax: Axes, values: xr.DataArray, x: str, y: str, norm: Normalize) -> Qua
     return image
 
 
-def colour_map(values: xr.DataArray) -> ListedColormap | LinearSegmentedColormap:
-    """Return the colours of an image: a few for categories, shades of one colour for numbers."""
-    if "flag_meanings" in values.attrs:
-        return ListedColormap(list(CATEGORIES[: len(values.attrs["flag_meanings"].split())]))
-    return SHADES.with_extremes(under=ZERO, bad=ABSENT)  # type: ignore[return-value]
-
-
 def normalisation(arrays: list[xr.DataArray]) -> Normalize:
     """Return the scale of colours that holds all values: logarithmic where `attrs` say so."""
     first = arrays[0]
-    if "flag_meanings" in first.attrs:
-        return Normalize(-0.5, len(first.attrs["flag_meanings"].split()) - 0.5)
     known = np.concatenate([array.values[np.isfinite(array.values)] for array in arrays])
     if first.attrs.get("scale") == "log" and (known > 0).any():
         return LogNorm(known[known > 0].min(), known.max())
@@ -216,12 +205,9 @@ def normalisation(arrays: list[xr.DataArray]) -> Normalize:
 
 def heat_legend(values: list[xr.DataArray]) -> dict[str, str]:
     """Return the colours of an image that need a name: name -> colour."""
-    attrs, named = values[0].attrs, {}
-    if "flag_meanings" in attrs:
-        words = [word.replace("_", " ") for word in attrs["flag_meanings"].split()]
-        named = dict(zip(words, CATEGORIES, strict=False))
-    if "zero" in attrs:
-        named[str(attrs["zero"])] = ZERO
+    named = {}
+    if "zero" in values[0].attrs:
+        named[str(values[0].attrs["zero"])] = ZERO
     if any(bool(array.isnull().any()) for array in values):
         named["after a divergence"] = ABSENT
     return named

@@ -98,8 +98,7 @@ def panels(
     data : DataArray; or a summary: Dataset with ``mean`` (or ``centre``, ``median``) and its interval ``low`` to
         ``high``, as `lrscope.analysis.over_seeds` returns. Any other Dataset, and a mapping by title, has a panel for
         each of its arrays. Attributes that are read: ``long_name`` and ``units``; ``scale``, ``log`` or ``linear``;
-        ``reference``, a value for a dashed line; of images ``flag_meanings``, the names of the numbers 0, 1, ..., and
-        ``zero``, what a value of exactly 0 means
+        ``reference``, a value for a dashed line; of images ``zero``, what a value of exactly 0 means
     x : dimension of the horizontal axis. ``step`` stands for any step dimension; learning rates have a logarithmic
         axis, text has equal distances
     y : dimension of the vertical axis of an image

@@ -14,7 +14,6 @@ lives                 (layer, lr) numbers of neurons: never active, dead at the 
 dead                  (lr, step, layer) of `lrscope.analysis.over_seeds`: share of neurons that are dead or not born
 active/<number>       (step, neuron) share of the samples that activate each neuron, for one network a rate
 survival              (lr, layer, step) of `lrscope.analysis.survival`
-history               (step, neuron) state of each neuron of the network in which most happened
 ====================  ===============================================================================================
 
 Attributes: ``networks``, ``quantities`` and ``layers``, which are tables; ``labels``, axis -> value of each member;
@@ -218,8 +217,7 @@ def _lives(source: xr.Dataset) -> dict[str, xr.Dataset]:
     if "active" in _statistics(source, "activations"):
         nodes |= _active(some, lives)
     if bool((lives["ever_dead"] > 0).any()):
-        survival = analysis.survival(lives, "layer")
-        nodes |= {"survival": _thinned(survival, COLUMNS)[0], "history": _history(lives)}
+        nodes["survival"], _ = _thinned(analysis.survival(lives, "layer"), COLUMNS)
     return nodes
 
 
@@ -260,15 +258,6 @@ def _active(some: xr.Dataset, lives: xr.Dataset) -> dict[str, xr.Dataset]:
         title = f"lr {rate(one[LR].item())}: {percent(dead)} dead"
         nodes[f"active/{place}"] = short.to_dataset(name="share").assign_attrs(title=title)
     return nodes
-
-
-def _history(lives: xr.Dataset) -> xr.Dataset:
-    """Return the states (step, neuron) of the network in which most neurons died and came back."""
-    events = (lives["deaths"] + lives["revivals"]).sum("neuron")
-    busiest = events.where(lives["dead_share"].notnull().any("neuron"), -1).argmax(...)
-    one = lives.isel({str(dim): int(place) for dim, place in busiest.items()})
-    short, _ = _thinned(one, COLUMNS)
-    return analysis.by_life(short)[["state"]]
 
 
 def _ended(source: xr.Dataset) -> xr.Dataset | None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from lrscope import analysis, figures
 from lrscope.records import DIVERGED_AT, Labelled
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import percent, rate, short
+from lrscope.studies._words import percent, short
 from lrscope.studies.recorded._results import INACTIVE, LR, MEGA, RATES_SHOWN, evenly
 
 DRAWN = {LR: RATES_SHOWN, "layer": 16}
@@ -155,12 +155,6 @@ def _lives(results: xr.DataTree) -> Section:
             f"Share of the neurons that have not died for good, by Kaplan and Meier{jackknife}.{shown}",
             lambda results: figures.panels(_few(dataset_of(results, "survival")), col="layer", mark="steps"),
         ),
-        "history": Figure(
-            "lives",
-            "Life histories",
-            f"Every neuron of the network in which most died and came back{_which(results)}: a row each.",
-            _draw_history,
-        ),
     }
     table = Table(
         "lives",
@@ -184,20 +178,6 @@ def draw_activity(results: xr.DataTree) -> Drawing:
     nodes = results["active"].children.values()
     maps = {node.attrs["title"]: node["share"].assign_attrs(zero="no sample activates it") for node in nodes}
     return figures.panels(maps, y="neuron", mark="heat")
-
-
-def _draw_history(results: xr.DataTree) -> Drawing:
-    names = " ".join(name.replace(" ", "_") for name in analysis.LIFE_STATES)
-    state = array_of(results, "history/state").assign_attrs(flag_meanings=names)
-    return figures.panels(state, y="neuron", mark="heat")
-
-
-def _which(results: xr.DataTree) -> str:
-    """Say which network the history is of; nothing where there is one only."""
-    if "history" not in results or len(results.attrs["networks"]) == 1:
-        return ""
-    history = results["history"]
-    return f" (lr {rate(history[LR].item())}, repetition {history['seed'].item()})"
 
 
 def _negative(layers: Mapping[str, bool]) -> str:
