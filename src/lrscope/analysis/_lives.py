@@ -1,7 +1,6 @@
 """The lives of neurons: when each was first active, when it fell silent, whether it came back, how many survive."""
 
 import numpy as np
-import scipy
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from lrscope.analysis._layers import (
     layers,
 )
 from lrscope.analysis._participation import dead
-from lrscope.analysis._seeds import SEED, Labels, check, describe, with_ends
+from lrscope.analysis._seeds import SEED, Labels, check, describe, student_quantile, with_ends
 from lrscope.errors import must_be
 from lrscope.records import of_quantity, step_dimension
 
@@ -198,8 +197,11 @@ def survival(lives: xr.Dataset, by: str | None = None, confidence: float = 0.95)
         check_grouping(by)
     check(confidence)
     observed = _observed(lives)
-    dying, at_risk = (_summed(flags, by) for flags in _at_risk(lives, observed))
-    curves = _by_case(dying, at_risk, observed, confidence)
+    dying, at_risk = (
+        grouped(flags, by, lambda some: some.sum(NEURON)) if by else flags.sum(NEURON)
+        for flags in _at_risk(lives, observed)
+    )
+    curves = _product_limit(dying, at_risk, observed, confidence)
     dim = step_dimension(lives["state"])
     result = curves.transpose(..., dim).assign_coords({dim: lives[dim]}).assign_attrs(seeds=lives.sizes[SEED])
     labels: Labels = {**with_ends("mean", "share of surviving neurons"), "count": ("networks observed", "networks")}
@@ -221,43 +223,17 @@ def _at_risk(lives: xr.Dataset, observed: xr.DataArray) -> tuple[xr.DataArray, x
     return observed & (died == step), observed & lived
 
 
-def _summed(flags: xr.DataArray, by: str | None) -> xr.DataArray:
-    def count(some: xr.DataArray) -> xr.DataArray:
-        return some.sum(NEURON)
-
-    return grouped(flags, by, count) if by else count(flags)
-
-
-def _by_case(dying: xr.DataArray, at_risk: xr.DataArray, observed: xr.DataArray, confidence: float) -> xr.Dataset:
-    """Return the estimates of every combination of the other dimensions."""
-    dim = step_dimension(dying)
-    others = [name for name in dying.dims if name not in (SEED, dim)]
-    if not others:
-        return _product_limit(dying, at_risk, observed, confidence)
-    one = others[0]
-    shown = observed if one in observed.dims else observed.expand_dims({one: dying[one]})
-    parts = [
-        _by_case(dying.isel({one: at}), at_risk.isel({one: at}), shown.isel({one: at}), confidence)
-        for at in range(dying.sizes[one])
-    ]
-    return xr.concat(parts, dying[one], coords="minimal", compat="override")
-
-
 def _product_limit(dying: xr.DataArray, at_risk: xr.DataArray, observed: xr.DataArray, confidence: float) -> xr.Dataset:
-    """Return the estimate of the networks (seed, step), pooled."""
-    dim = step_dimension(dying)
-    there = np.flatnonzero(observed.any(dim))
-    dying, at_risk, observed = (array.isel({SEED: there}) for array in (dying, at_risk, observed))
-    networks = observed.sum(SEED)
-    curve = _curve(dying.sum(SEED), at_risk.sum(SEED)).where(networks > 0)
-    count = len(there)
-    others = xr.DataArray(1.0 - np.eye(count), dims=("left_out", SEED))
-    without = _curve(others.dot(dying, SEED), others.dot(at_risk, SEED))
-    error = (count - 1) / count**0.5 * without.std("left_out", ddof=1) if count > 1 else np.nan
-    half = scipy.stats.t.ppf((1 + confidence) / 2, count - 1) * error
+    """Return the estimate of the networks (..., seed, step), pooled."""
+    there, networks = observed.any(step_dimension(observed)), observed.sum(SEED)
+    all_dying, all_at_risk, count = dying.sum(SEED), at_risk.sum(SEED), there.sum(SEED)
+    curve = _curve(all_dying, all_at_risk).where(networks > 0)
+    without = _curve(all_dying - dying, all_at_risk - at_risk).where(there)
+    several = count.where(count >= 2)
+    error = (several - 1) / several**0.5 * without.std(SEED, ddof=1)
+    half = student_quantile((1 + confidence) / 2, several - 1) * error
     low, high = ((curve + end).clip(0.0, 1.0) for end in (-half, half))
-    result = {"mean": curve, "low": low, "high": high, "count": networks}
-    return xr.Dataset({name: array.drop_vars(SEED, errors="ignore") for name, array in result.items()})
+    return xr.Dataset({"mean": curve, "low": low, "high": high, "count": networks.broadcast_like(curve)})
 
 
 def _curve(dying: xr.DataArray, at_risk: xr.DataArray) -> xr.DataArray:
