@@ -166,11 +166,6 @@ def test_under_noise_alone_those_that_gain_most_gain_nothing(simulate_networks, 
         assert (choosing if one == "most" else -choosing).mean() > 6 * error / CLASSES**0.5
 
 
-def test_a_change_that_is_real_is_there_in_both_halves(sums):
-    found = favoured(sums, 0.2, 0.1, count=5)
-    assert_allclose(found.mean_change, found.mean_choosing_change, atol=0.02)
-
-
 def test_one_batch_cannot_choose_and_show(simulate_networks, sum_networks, learned):
     values, _ = simulate_networks(RATES, 10, 10)
     with pytest.raises(InputError, match="replicates must be trained at each of the rates in 2 batches or more; got 1"):

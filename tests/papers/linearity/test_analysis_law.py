@@ -79,13 +79,6 @@ def test_the_interval_is_that_of_batches_left_out_one_by_one(simulate_networks, 
             assert_allclose(abs(statistic[0] - end * statistic[1]) / error, reach, rtol=1e-5)
 
 
-def test_batches_added_together_change_no_value_of_the_source(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 96)
-    found = [law(summed(sum_networks(values, RATES, batches)), *OF_LAW) for batches in (8, 16, 32)]
-    for one in found[1:]:
-        assert_allclose([one.r2, one.slope], [found[0].r2, found[0].slope], rtol=1e-11)
-
-
 def test_noise_alone_looks_like_a_law(sum_networks):
     values = np.random.default_rng(1).normal(size=(3, 64, 400, 10))
     found = law(summed(sum_networks(values, RATES)), *OF_LAW)
@@ -255,12 +248,6 @@ def test_common_seeds_save_what_they_have_in_common(simulate_networks, sum_netwo
     for name in ("x", "y"):
         assert float(found[f"{name}_low"]) < 4 < float(found[f"{name}_high"])
         assert_allclose(found[name], 4, rtol=0.25)
-
-
-def test_without_anything_in_common_nothing_is_saved(simulate_networks, sum_networks):
-    values, _ = simulate_networks(RATES, 640, shared=0.0)
-    found = seeds_saved(summed(sum_networks(values, RATES)), *OF_LAW)
-    assert float(found.x_low) < 1 < float(found.x_high)
 
 
 def test_the_interval_of_what_is_saved_contains_the_truth_as_often_as_it_says(simulate_networks, sum_networks):

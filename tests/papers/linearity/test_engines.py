@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -47,17 +48,23 @@ def test_sums_are_those_of_this_process(processes, users, check_same, pairing):
 
 
 def test_a_worker_that_is_killed_in_the_middle_changes_nothing(processes, users, hold, here, check_same):
-    killed = []
+    done, killed = [], []
 
-    def kill(done: int, total: int) -> None:
-        if not killed:
+    def hold_after_the_first(*counts: int) -> None:
+        if not done:
             hold.touch()
-            wait_until(lambda: users.held() - {os.getpid()})
-            killed.append((users.held() - {os.getpid()}).pop())
-            os.kill(killed[0], signal.SIGKILL)
-            hold.unlink()
+        done.append(counts)
 
-    check_same(replicate(users.replication(), engine=processes, progress=kill), here)
+    def kill() -> None:
+        wait_until(lambda: users.held() - {os.getpid()})
+        killed.append((users.held() - {os.getpid()}).pop())
+        os.kill(killed[0], signal.SIGKILL)
+        hold.unlink()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    check_same(replicate(users.replication(), engine=processes, progress=hold_after_the_first), here)
+    killer.join()
     assert killed
     assert users.made_by() - set(killed), "others must have made its pieces"
 
