@@ -6,7 +6,8 @@ import json
 import os
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -59,19 +60,25 @@ def write_table(path: str | Path, frame: "pd.DataFrame") -> Path:
 
 def write_file(path: str | Path, content: bytes) -> Path:
     """Write a file so that nobody ever sees half of it; folders that are missing are made."""
-    path = Path(path)
+    with whole_file(Path(path)) as partial:
+        partial.write_bytes(content)
+    return Path(path)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Provide the path of a file that takes the place of `path` when everything is written."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_bytes(content)
+            yield partial
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(f"{path} could not be written: {reason}. Free space or choose another folder.") from error
-    return path
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Films as files: MP4 where there is an ffmpeg, GIF where there is none. A file is there as a whole or not at all."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lrscope.errors import InputError, StoreError, must_be
+from lrscope.errors import InputError, must_be
+from lrscope.report._files import whole_file
 from lrscope.report._parts import Frames
 
 try:
@@ -48,19 +48,11 @@ def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
         raise must_be("fps", "1 to 60 frames a second", fps)
     program = ffmpeg()
     path = Path(f"{path}.{'mp4' if program else 'gif'}")
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            if program:
-                _mp4(program, partial, film, fps)
-            else:
-                _gif(partial, film, fps)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"{path} could not be written: {error.strerror or error}.") from error
+    with whole_file(path) as partial:
+        if program:
+            _mp4(program, partial, film, fps)
+        else:
+            _gif(partial, film, fps)
     return path
 
 
