@@ -74,11 +74,6 @@ def test_without_ffmpeg_it_is_a_gif(tmp_path, no_ffmpeg):
     assert shown == [40, 40, 40, 1500]
 
 
-def test_a_wide_gif_is_made_smaller(tmp_path, no_ffmpeg):
-    with Image.open(write_film(tmp_path / "run", Squares(width=2 * _film.GIF_WIDTH))) as film:
-        assert film.size == (_film.GIF_WIDTH, 5)
-
-
 def test_ffmpeg_gets_every_frame_and_its_size(tmp_path, fake):
     told = fake()
     path = write_film(tmp_path / "run.v1", Squares(), fps=10)

@@ -222,9 +222,9 @@ def test_long_records_are_thinned_and_it_is_said(reported, monkeypatch):
     monkeypatch.setattr("lrscope.studies.recorded._results._thinned.__defaults__", (10,))
     report = reported(records)
     moving = next(chapter for chapter in report.sections if chapter.title == "Fluctuations")
-    assert "every 4th recorded step was used" in moving.text
+    assert "one of 4 recorded steps was used" in moving.text
     training = report.sections[0]
-    assert "every 3rd step is drawn" in training.text
+    assert "one of 3 steps is drawn" in training.text
     assert curves(report)["loss"].sizes["step"] == 10
     (network,) = table(report, "networks")
     assert network["last loss"] == pytest.approx(float(records["loss"][0, -1]))

@@ -57,24 +57,6 @@ def no_number():
 def infinite():
     return (POINTS, SUMS), (POINTS[:5], np.full((5, 1), np.inf))
 
-def too_large():
-    return POINTS.astype(float) * 1e300, KINDS
-
-def broken():
-    raise RuntimeError("the file\\nis gone")
-
-def nothing():
-    pass
-
-def asks(for_more):
-    return ARRAYS
-
-def few_targets():
-    return POINTS, KINDS[:5]
-
-def words():
-    return np.array(["a", "b"]), np.array([0, 1])
-
 def network(outputs=4, inputs=6):
     return nn.Sequential(nn.Linear(inputs, 8), nn.ReLU(), nn.Linear(8, outputs))
 
@@ -86,12 +68,6 @@ def two_outputs():
 
 def seven_inputs():
     return network(inputs=7)
-
-def number():
-    return 3
-
-def fails():
-    raise ValueError("no layers")
 
 def without_parameters():
     return nn.Flatten()
@@ -221,13 +197,13 @@ def _with_course(records: xr.Dataset, course: dict[float, list[float]]) -> xr.Da
 
 
 def ended(records: xr.Dataset, step: int, place: tuple[float, int]) -> xr.Dataset:
-    """Return records of which one network diverged at a step, as training records it: nothing is known behind it."""
+    """Return records of which one network diverged at a step, as training records it: nothing is known after it."""
     records = records.copy(deep=True)
     member = np.flatnonzero((records["lr"].values == place[0]) & (records["seed"].values == place[1]))
     for array in records.data_vars.values():
-        behind = {MEMBER: member, step_dimension(array): np.flatnonzero(array[step_dimension(array)].values > step)}
+        later = {MEMBER: member, step_dimension(array): np.flatnonzero(array[step_dimension(array)].values > step)}
         if array.dtype.kind == "f":
-            array[behind] = np.nan
+            array[later] = np.nan
     records["loss"][{MEMBER: member, "step": step}] = np.inf
     records["diverged_at"][{MEMBER: member, "step": slice(step, None)}] = step
     return records

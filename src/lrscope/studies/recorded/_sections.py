@@ -61,7 +61,7 @@ def _training(results: xr.DataTree) -> Section:
     caption = f"Over the steps{_band(results)}.{_shown(next(iter(curves.values())))}"
     figure = Figure("training", "Every recorded number of the network", caption, draw)
     every = max(curve.attrs["every"] for curve in curves.values())
-    text = f"Of long records every {_ordinal(every)} step is drawn." if every > 1 else ""
+    text = f"Of long records one of {every} steps is drawn." if every > 1 else ""
     return Section("Training", text, [figure, networks])
 
 
@@ -230,9 +230,4 @@ def _band(results: xr.DataTree) -> str:
 
 def _read_of(every: int) -> str:
     """Say that records were too long to use every step; nothing where they were not."""
-    return f"The records are long: every {_ordinal(every)} recorded step was used." if every > 1 else ""
-
-
-def _ordinal(number: int) -> str:
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+    return f"The records are long: one of {every} recorded steps was used." if every > 1 else ""
