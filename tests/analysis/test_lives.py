@@ -78,19 +78,6 @@ def test_a_life_is_what_a_walk_through_the_steps_tells(history):
             assert one["state"].dropna("step").astype(int).to_series().to_dict() == state
 
 
-@given(histories())
-@settings(max_examples=40, deadline=None)
-def test_counts_and_states_tell_the_same(history):
-    active, steps, window = history
-    found = lives(recorded(active, steps), window)
-    known = found["state"].notnull()
-    last = found["state"].where(found["step"] == found["step"].where(known).max("step")).max("step")
-    born = found["born"] >= 0
-    assert (found["deaths"] - found["revivals"] == (last == DEAD)).all()
-    assert ((found["died"] >= 0) == ((last == DEAD) | (last == NOT_BORN))).all()
-    assert (found["deaths"].where(~born, 0) == 0).all()
-
-
 def test_without_a_window_a_death_is_that_of_dead():
     rng = np.random.default_rng(1)
     active = (rng.random((4, 12, 30)) < 0.6) * rng.random((4, 12, 30))

@@ -194,7 +194,7 @@ def test_a_loss_of_zero_is_a_small_loss():
     assert float(found.best) == RATES[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.permutations(range(7)), st.permutations(range(8)))
 def test_the_order_of_rates_and_seeds_does_not_matter(rates, seeds):
     array = bowl(np.random.default_rng(12))
@@ -203,7 +203,7 @@ def test_the_order_of_rates_and_seeds_does_not_matter(rates, seeds):
     xr.testing.assert_allclose(found, recommendation(array, resamples=100), rtol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.floats(1e-3, 1e3))
 def test_the_unit_of_the_loss_does_not_matter(factor):
     array = bowl(np.random.default_rng(13))
@@ -223,7 +223,7 @@ def test_errors_name_what_is_allowed():
 
 
 @given(st.integers(0, 10**6), st.integers(2, 5), st.integers(2, 12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_best_rate_is_plausible_whatever_is_missing(seed, rates, seeds):
     random = np.random.default_rng(seed)
     values = random.normal(0, 0.3, seeds) + random.normal(0, 0.1, (rates, 1)) + random.normal(0, 0.03, (rates, seeds))

@@ -68,7 +68,3 @@ class FlipShift(nn.Module):
         offsets = (numbers * (2 * self.shift + 1)).long() - self.shift
         positions = (torch.arange(size, device=numbers.device) + offsets[:, None]).abs()
         return size - 1 - (size - 1 - positions).abs()
-
-    def extra_repr(self) -> str:
-        """Return the parameters as text."""
-        return f"shift={self.shift}, flips={self.flips}"
