@@ -84,12 +84,6 @@ def test_diverged_members_are_marked(fluctuation, counts):
     assert [text.get_text() for text in grid[3, 0].texts].count("–") == 3
 
 
-def test_axes_are_labelled_from_attrs(drawn):
-    assert panels(drawn)[3, 1].get_xlabel() == "normalised fluctuation of weights"
-    assert panels(drawn)[0, 1].get_title(loc="left") == "Decoder, 5 neurons"
-    assert panels(drawn)[0, 0].get_yscale() == "log"
-
-
 def test_other_dimensions_are_refused(fluctuation, counts):
     with pytest.raises(InputError, match=r"fluctuation must be of dimensions \(lr, neuron\)"):
         fluctuation_histogram(fluctuation, counts)

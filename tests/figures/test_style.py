@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 import lrscope
 from lrscope.errors import InputError
 from lrscope.figures import colours, differences_by_rate, figure_of, style
-from lrscope.figures._style import sentence, value_label
+from lrscope.figures._style import value_label
 
 
 def lightness(colour: str) -> float:
@@ -28,18 +28,9 @@ def test_larger_learning_rates_are_lighter(lrs):
     assert len(set(palette.values())) == len(lrs)
 
 
-def test_one_learning_rate_has_a_colour():
-    assert len(colours([0.1])) == 1
-
-
 @given(st.floats(1e-12, 1e12))
 def test_labels_of_numbers_read_back(value):
     assert float(value_label(value)) == pytest.approx(value, rel=1e-5)
-
-
-@pytest.mark.parametrize(("name", "shown"), [("circle", "Circle"), ("0.001", "0.001"), ("decoder.4", "decoder.4")])
-def test_words_get_a_capital_and_names_stay(name, shown):
-    assert sentence(name) == shown
 
 
 def test_style_ends_with_its_context():

@@ -78,10 +78,8 @@ def test_a_diverged_network_has_empty_cells(plan):
     (row,) = counts[(counts["quantity"] == "weights") & (counts["part"] == "encoder") & (counts["lr"] == 0.001)].values
     assert row[5:-1].tolist() == [77, 0, 20, 70, 26, 1]
     assert row[-1] == pytest.approx(abs(77 / 97 - 70 / 97) / 2 + (26 / 97) / 2 + (19 / 97) / 2)
-    layers = tables["participation"]
-    here = (layers["layer"] == "encoder.0") & (layers["quantity"] == "weights") & (layers["lr"] == 0.001)
-    (row,) = layers[here].values
-    assert row.tolist()[3:] == [97, pytest.approx(77 / 97)]
+    share = array_of(some.results(), "neurons/weights/share").sel(of_layer="encoder.0", lr=0.001)
+    assert share.item() == pytest.approx(77 / 97)
 
 
 def test_definitions_are_listed_the_closest_first(plan):

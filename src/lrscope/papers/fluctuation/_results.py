@@ -35,7 +35,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         networks : (shape, lr, seed) ``error`` of the reconstruction at the last step, ``first_loss``, ``last_loss``,
             ``outcome``, ``diverged_at``
         neurons/<quantity> : ``fluctuation`` (shape, lr, seed, neuron), ``share`` (shape, lr, seed, layer) of inactive
-            neurons, ``size`` (layer)
+            neurons
         parts : (quantity, shape, lr, seed, part) ``inactive`` neurons, ``moving`` ones, ``share`` of inactive ones and
             of those in the lowest bin, ``low``; ``counts`` in the bins of the paper and its ``published`` ones (...,
             bin), their ``distance``
@@ -67,12 +67,8 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         "active": _active(only, networks).to_dataset(name="share"),
     }
     for quantity, values in fluctuation.items():
-        by_layer = analysis.participation(values, options.threshold, "layer").drop_vars("part")
-        layers = values["layer"].values.tolist()
-        size = [layers.count(layer) for layer in by_layer["layer"].values.tolist()]
-        tree[f"neurons/{quantity}"] = xr.Dataset(
-            {"fluctuation": values, "share": by_layer["share"].rename(layer="of_layer"), "size": ("of_layer", size)}
-        )
+        share = analysis.participation(values, options.threshold, "layer")["share"].drop_vars("part")
+        tree[f"neurons/{quantity}"] = xr.Dataset({"fluctuation": values, "share": share.rename(layer="of_layer")})
     return xr.DataTree.from_dict(tree)
 
 

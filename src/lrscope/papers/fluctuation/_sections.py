@@ -121,7 +121,7 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     count = array_of(results, "definitions/distance").sizes["definition"]
     return [
         Section("Reconstructions", "", [RECONSTRUCTIONS]),
-        Section("Taking part", "", [_inactive(options), PARTICIPATION]),
+        Section("Taking part", "", [_inactive(options)]),
         Section("Fluctuations", FLUCTUATION.format(count=count), shown),
         Section(
             "Against the published tables",
@@ -239,26 +239,6 @@ COUNTS = Table(
     _counts,
     ("shape", "quantity", "part", "lr", "seed"),
     note="Number of neurons by normalised fluctuation. Distance: total variation.",
-)
-
-
-def _by_layer(results: xr.DataTree) -> xr.Dataset:
-    tables = []
-    for quantity in QUANTITIES:
-        node = dataset_of(results, f"neurons/{quantity}")
-        tables.append(node[["share"]].mean(["shape", "seed"]).assign(neurons=node["size"]).rename(of_layer="layer"))
-    names = xr.DataArray(list(map(_words, QUANTITIES)), dims="quantity", name="quantity")
-    order = list(dict.fromkeys(layer for table in tables for layer in table["layer"].values.tolist()))
-    return xr.concat(tables, names, join="outer").sel(layer=order)
-
-
-PARTICIPATION = Table(
-    "participation",
-    "Inactive neurons by layer",
-    _by_layer,
-    ("quantity", "layer", "lr"),
-    {"quantity": "quantity", "layer": "layer", "lr": "lr", "neurons": "neurons", "share": "share inactive"},
-    "Mean over shapes and seeds.",
 )
 
 
