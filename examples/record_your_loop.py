@@ -17,7 +17,7 @@ def trained(lr: float) -> str:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    with Recorder(model, f"mine-{lr}.root", optimizer, when=every(5), size_budget="5 MB") as recorder:
+    with Recorder(model, f"mine-{lr}.root", optimizer, when=every(5), time_budget=None, size_budget="5 MB") as recorder:
         for _ in range(400):
             optimizer.zero_grad()
             loss = (model(POINTS) - torch.sin(4 * POINTS)).square().mean()

@@ -144,11 +144,6 @@ def test_threshold_must_be_a_number(records, threshold):
         participation(fluctuation(records, "weights"), threshold)
 
 
-def test_groups_are_parts_or_layers(records):
-    with pytest.raises(InputError, match=r"by must be one of part, layer; got 'layers'. Did you mean 'layer'?"):
-        participation(fluctuation(records, "weights"), by="layers")
-
-
 def silence(records, member, neuron, steps):
     """Return records in which a neuron of encoder.0 puts out zero on every sample at the steps."""
     result = records.copy(deep=True)

@@ -30,11 +30,6 @@ def test_a_power_law_is_interpolated_exactly(rates):
     np.testing.assert_allclose(found.rate, [0.05, 0.2])
 
 
-def test_other_factors_cost_more():
-    array = power_law([0.0125, 0.1, 0.8])
-    np.testing.assert_allclose(sensitivity(array, 4.0).ratio, 1.21)
-
-
 def test_seeds_are_paired():
     array = power_law([0.0125, 0.1, 0.8])
     common = np.exp(np.random.default_rng(1).normal(0, 2, 8))

@@ -232,16 +232,3 @@ def test_a_scheduler_that_is_gone_no_longer_acts():
     backward(module)
     optimizer.step()
     assert optimizer.param_groups[0]["lr"] == 0.2
-
-
-def test_pure_noise_lowers_the_rate_to_its_bound_and_no_further():
-    """What the docstring says of small minibatches: differences between them look like curvature."""
-    weight, generator = nn.Parameter(torch.zeros(50)), torch.Generator().manual_seed(0)
-    optimizer = torch.optim.SGD([weight], 1.0)
-    scheduler = GradientAngleLR(optimizer, trial=0.5, lowest=0.1)
-    for _ in range(60):
-        weight.grad = torch.randn(50, generator=generator)
-        optimizer.step()
-        scheduler.step()
-    assert 0.1 <= scheduler.get_last_lr()[0] <= 0.15
-    assert scheduler.reasons.count("held at its lower bound") > 20

@@ -65,14 +65,6 @@ def test_the_path_turns_by_the_angles_to_alternating_sides(steps, moment):
     assert np.allclose(np.linalg.norm(np.diff(found, axis=0), axis=1), np.linalg.norm(steps, axis=1)[1:])
 
 
-def test_a_gradient_that_keeps_its_direction_draws_a_straight_line_and_one_that_turns_a_zigzag(moment):
-    ahead, aside = [1.0] + [0] * 7, [0, 1.0] + [0] * 6
-    straight = [values["gradient_path"].tolist() for values in measured(GradientPath(), moment, [ahead] * 4)]
-    assert straight == [[1, 0], [2, 0], [3, 0], [4, 0]]
-    zigzag = np.array([values["gradient_path"] for values in measured(GradientPath(), moment, [ahead, aside] * 2)])
-    assert np.allclose(zigzag, [[1, 0], [1, -1], [2, -1], [2, -2]])
-
-
 def test_a_gradient_of_zero_adds_nothing_to_the_path_and_has_no_angle(moment):
     steps = [[3.0] + [0] * 7, [0.0] * 8, [0, 4.0] + [0] * 6, [4.0, 0] + [0] * 6]
     path = np.array([values["gradient_path"] for values in measured(GradientPath(), moment, steps)])
@@ -109,21 +101,6 @@ def test_equal_updates_do_not_oscillate_and_opposite_ones_do_nothing_else(vector
     found = [float(values["oscillation"]) for values in measured(Oscillation(), moment, [vector, vector, opposite])]
     assert np.isnan(found[0])
     assert found[1:] == [0, 1]
-
-
-def test_shares_of_all_layers_together_make_one(moment_of):
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2, bias=False)).double()
-    one = moment_of(module, torch.randn(5, 3).double(), torch.randn(5, 2).double())
-    other = dataclasses.replace(one, update=torch.linspace(-1, 2, len(one.update), dtype=torch.float64))
-    probe = Oscillation()
-    _, state = probe.measure(probe.init(one.parameters), one)
-    values, _ = probe.measure(state, other)
-    shares = [values[f"oscillation_share_{layer}"] for layer in (0, 2)]
-    assert [len(share) for share in shares] == [4, 2]
-    assert float(sum(share.sum() for share in shares)) == pytest.approx(1)
-    turning = (other.update - one.update).square()
-    assert torch.allclose(shares[1], turning[16:].view(2, 4).sum(1) / turning.sum())
 
 
 def test_parameters_with_neurons_of_their_own_have_shares_of_their_own(moment_of):

@@ -102,15 +102,6 @@ def test_a_warm_start_is_better_than_a_cold_one():
     assert 1 - lanczos(matrix, 6, nearby / nearby.norm())[0] < (1 - lanczos(matrix, 6)[0]) / 3
 
 
-@pytest.mark.parametrize("size", [1000, 4611, 50_000])
-def test_the_first_direction_looks_random(size):
-    """Elements of a random unit vector have the mean 0 with a deviation of 1 / size; neighbours are unrelated."""
-    direction = some_direction(torch.zeros(size, dtype=torch.float64))
-    assert abs(float(direction.mean())) < 3 / size
-    for distance in (1, 2, 7, 50):
-        assert abs(float((direction[distance:] * direction[:-distance]).sum())) < 3 / np.sqrt(size)
-
-
 DRAW = np.random.default_rng(4)
 SQUARES = DRAW.normal(size=(40, 6)) * [3, 1, 1, 0.5, 0.2, 0.1]
 """Inputs of a linear regression: half its mean squared error has the Hessian X'X / n everywhere."""
