@@ -191,12 +191,13 @@ class _Run:
             else:
                 assert self.study.stream is not None, "a study of anything but experiments has a stream"
                 trainings[name] = self.study.stream(one, folder=self.folder.pieces(name), **shared)
-            self._done[name] = trainings[name].done
-            self._total += trainings[name].total
         return trainings
 
     def recorded(self, trainings: Mapping[str, Training]) -> bool:
         """Train, and write the records; return whether all came to their end."""
+        # Only now: a new run empties the folder after its trainings are started, and `done` reads what is there.
+        self._done |= {name: training.done for name, training in trainings.items()}
+        self._total += sum(training.total for training in trainings.values())
         for name, training in trainings.items():
             files = self.folder.records(name)
             if files and store.summary(files[-1]).complete:  # killed after its last block
