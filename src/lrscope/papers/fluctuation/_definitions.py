@@ -62,13 +62,7 @@ def _table(rows: list[dict[str, Any]]) -> xr.DataArray:
 
 
 def shares(counts: xr.DataArray) -> xr.DataArray:
-    """Return counts (..., bin) divided by their sum; NaN where there are none.
-
-    Examples
-    --------
-    >>> shares(xr.DataArray([8, 1, 1], dims="bin")).values.tolist()
-    [0.8, 0.1, 0.1]
-    """
+    """Return counts (..., bin) divided by their sum; NaN where there are none."""
     total = counts.sum("bin", skipna=False)
     return counts / total.where(total > 0)
 
@@ -77,12 +71,6 @@ def total_variation(counts: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
     """Return half the sum of the differences of the shares of two binned rows: 0 if equal, 1 if disjoint.
 
     Labels that only one of them has are left out; the result is NaN where one of them is empty.
-
-    Examples
-    --------
-    >>> ours, theirs = (xr.DataArray(counts, dims="bin") for counts in ([8, 1, 1], [6, 3, 1]))
-    >>> round(float(total_variation(ours, theirs)), 6)
-    0.2
     """
     first, second = xr.align(shares(counts), shares(other), join="inner")
     distance = abs(first - second).sum("bin", skipna=False) / 2
@@ -90,13 +78,7 @@ def total_variation(counts: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
 
 
 def name_of(definition: tuple[str, str, str, str]) -> str:
-    """Return a definition in words.
-
-    Examples
-    --------
-    >>> name_of(STANDARD)
-    'variance of the deviation, largest of the part'
-    """
+    """Return a definition in words."""
     spread, movement, course, largest_of = definition
     changes = "changes of the " if course == "changes" else ""
     return f"{movement} of the {changes}{spread}, largest of the {largest_of}"
@@ -118,15 +100,12 @@ def candidates(records: xr.Dataset, quantity: str) -> xr.DataArray:
     for member, steps in enumerate(used):
         if steps >= 2:
             moved[:, member] = _of_member(values[member, :steps], groups)
-    coords = {"definition": [name_of(definition) for definition in DEFINITIONS], **_coordinates(spread, dim)}
+    coords = {"definition": [name_of(definition) for definition in DEFINITIONS]}
+    coords |= {str(name): coord for name, coord in spread.coords.items() if dim not in coord.dims}
     attrs = {"long_name": f"normalised fluctuation of {quantity.replace('_', ' ')}", "units": "1"}
     attrs |= {"axes": spread.attrs["axes"]}
     array = xr.DataArray(moved, coords, ("definition", "member", "neuron"), attrs=attrs)
     return array.assign_coords(steps_used=("member", used, {"long_name": "steps used", "units": "steps"}))
-
-
-def _coordinates(spread: xr.DataArray, dim: str) -> dict[str, xr.DataArray]:
-    return {str(name): coord for name, coord in spread.coords.items() if dim not in coord.dims}
 
 
 def _steps_used(records: xr.Dataset, spread: xr.DataArray) -> np.ndarray:
