@@ -42,7 +42,7 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
         share, low, high : of the sum of all components, with an interval; NaN for sources that do not vary, and the
             ends also with two initialisations or orders only: with one left out, nothing varies any more
         component : estimated variance of the logarithm; may be below zero
-        cells, diverged : networks that were used, and how many of them diverged
+        diverged : how many of the networks that were used diverged
         rates : learning rates that were used
 
     Raises
@@ -73,7 +73,6 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
         "low": _moved(share, -half),
         "high": _moved(share, half),
         "component": components,
-        "cells": xr.DataArray(cells.size),
         "diverged": (cells == np.inf).sum(),
         "rates": xr.DataArray(cells.sizes[LR]),
     }
@@ -81,7 +80,6 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
     labels: Labels = {
         **with_ends("share", f"share of the variance of the logarithm of the {name}"),
         "component": f"variance of the logarithm of the {name}",
-        "cells": ("networks used", "networks"),
         "diverged": ("networks that diverged", "networks"),
         "rates": "learning rates used",
     }

@@ -8,10 +8,9 @@ Nothing here needs torch, and nothing but `fetch` uses the network.
 from lrscope.data._arrays import Arrays, DataSet, Samples
 from lrscope.data._fetch import fetch
 from lrscope.data._files import CIFAR10, MNIST
-from lrscope.data._functions import TARGETS, Function, known_target
 from lrscope.data._images import Digits
 from lrscope.data._known import DATA_SETS, KnownData, data_set
-from lrscope.data._shapes import SHAPES, Shape
+from lrscope.data._points import SHAPES, TARGETS, Function, Shape, known_target
 
 __all__ = [
     "CIFAR10",
