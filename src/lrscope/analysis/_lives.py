@@ -109,8 +109,9 @@ def _life(silent: NDArray[np.float64], window: int) -> NDArray[np.float32]:
     """Return the states of one neuron (step); the steps at which nothing is known count as if they were not there."""
     known = ~np.isnan(silent)
     quiet = silent[known] == 1
-    states = np.where(np.cumsum(~quiet) > 0, ALIVE, NOT_BORN)
-    changes = np.flatnonzero(np.diff(quiet, prepend=False, append=False))
+    states = np.where(np.logical_or.accumulate(~quiet), ALIVE, NOT_BORN)
+    edges = np.concatenate([[False], quiet, [False]])
+    changes = np.flatnonzero(edges[1:] != edges[:-1])
     for start, end in changes.reshape(-1, 2):
         if end - start >= window and states[start] == ALIVE:
             states[start:end] = DEAD
