@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import torch
-import xarray as xr
 from pydantic import Field, model_validator
 
 from lrscope import engines, store
@@ -21,29 +20,7 @@ from lrscope.specification import specification, to_json
 from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.studies._study import Study
-from lrscope.training import Estimate, Experiment, device_of, estimate, stream
-
-
-class Training(Protocol):
-    """An iterator of blocks that trains: a `Stream`, or what the function `stream` of a study returns.
-
-    ``done`` of ``total`` is trained, ``finished`` says whether all is trained and handed out, ``workers`` in words
-    what trains, and ``state`` is what a resume needs to continue after the last block.
-    """
-
-    total: int
-
-    @property
-    def done(self) -> int: ...
-    @property
-    def finished(self) -> bool: ...
-    @property
-    def workers(self) -> str: ...
-    @property
-    def state(self) -> dict[str, Any]: ...
-    def stop(self) -> None: ...
-    def __iter__(self) -> Iterator[xr.Dataset]: ...
-    def __next__(self) -> xr.Dataset: ...
+from lrscope.training import Estimate, Experiment, Stream, device_of, estimate, stream
 
 
 def run(
@@ -180,9 +157,9 @@ class _Run:
     _done: dict[str, int] = field(default_factory=dict)
     _total: int = 0
 
-    def started(self, experiments: Mapping[str, Any]) -> dict[str, Training]:
+    def started(self, experiments: Mapping[str, Any]) -> dict[str, Stream]:
         """Return the training of each experiment, or of whatever else the study trains, each where it stands."""
-        trainings: dict[str, Training] = {}
+        trainings: dict[str, Stream] = {}
         for name, one in experiments.items():
             shared: Any = {"device": self.device, "engine": self.engine, "progress": partial(self._count, name)}
             if isinstance(one, Experiment):
@@ -193,7 +170,7 @@ class _Run:
                 trainings[name] = self.study.stream(one, folder=self.folder.pieces(name), **shared)
         return trainings
 
-    def recorded(self, trainings: Mapping[str, Training]) -> bool:
+    def recorded(self, trainings: Mapping[str, Stream]) -> bool:
         """Train, and write the records; return whether all came to their end."""
         # Only now: a new run empties the folder after its trainings are started, and `done` reads what is there.
         self._done |= {name: training.done for name, training in trainings.items()}
@@ -220,7 +197,7 @@ class _Run:
             self.folder.describe(self.description)
         return more
 
-    def _record(self, name: str, training: Training) -> None:
+    def _record(self, name: str, training: Stream) -> None:
         """Train, and write each block with the state after it; the file is begun with the first block."""
         with suppress(_StoppedError), _interrupts_stop(training):
             first = next(training, None)
@@ -269,7 +246,7 @@ class _StoppedError(Exception):
 
 
 @contextmanager
-def _interrupts_stop(training: Training) -> Iterator[None]:
+def _interrupts_stop(training: Stream) -> Iterator[None]:
     """Let the first Ctrl-C end the training after the step in hand, its records kept; the second kills as usual.
 
     Python lets only the main thread say what a signal does; in another one Ctrl-C is left to the caller.

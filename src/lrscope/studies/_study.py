@@ -95,8 +95,8 @@ class Study:
     further : records, options -> more experiments that follow from the records, under new names, until it returns none
     resumable : options that may be others when a run is resumed
     histograms : results -> histograms by name, written as ``histograms.root``; or None
-    stream, estimate : of a study whose experiments are no `Experiment`: the training of one, an iterator of blocks as
-        `lrscope.training.stream` returns it; its cost
+    stream, estimate : of a study whose experiments are no `Experiment`: the training of one, with everything that a
+        `lrscope.training.Stream` has; its cost
     unit : what the progress of a run counts
     """
 
