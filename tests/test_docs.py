@@ -186,7 +186,7 @@ def dry(monkeypatch):
         monkeypatch.setattr(f"lrscope.{inner}", lambda *_: True)
     monkeypatch.setattr("lrscope.cli._compare._compared", lambda *_: None)
     monkeypatch.setattr("lrscope.cli._compare._print", lambda *_: None)
-    monkeypatch.setattr("lrscope.cli._export._exported", lambda *_: "folder")
+    monkeypatch.setattr("lrscope.cli._report._exported", lambda *_: "folder")
 
 
 @pytest.mark.parametrize("line", WHOLE)

@@ -72,8 +72,6 @@ def downloads() -> Display:
 
 
 class _Rate(ProgressColumn):
-    """How much is done a second, once that is known."""
-
     def __init__(self, unit: str) -> None:
         super().__init__()
         self._unit = unit

@@ -7,8 +7,7 @@ from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
-from lrscope.cli._options import parsed
-from lrscope.cli._words import leading_paths
+from lrscope.cli._words import leading_paths, parsed
 from lrscope.errors import must_be
 from lrscope.specification import specification
 

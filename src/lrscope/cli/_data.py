@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lrscope.cli._bar import downloads
-from lrscope.cli._options import parsed
+from lrscope.cli._words import parsed
 from lrscope.errors import InputError, unknown
 
 USAGE = """\

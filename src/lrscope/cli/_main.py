@@ -5,11 +5,10 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from lrscope.cli import _compare, _data, _export, _report
+from lrscope.cli import _compare, _data, _report
 from lrscope.cli._compare import compare
 from lrscope.cli._data import data
-from lrscope.cli._export import export
-from lrscope.cli._report import figures, inspect, report
+from lrscope.cli._report import export, figures, inspect, report
 from lrscope.cli._run import run
 from lrscope.cli._words import HELP, INTERRUPTED, listed, say
 from lrscope.errors import InputError, LrscopeError, unknown
@@ -75,7 +74,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "compare": (compare, _compare.USAGE),
     "inspect": (inspect, _report.INSPECT),
     "data": (data, _data.USAGE),
-    "export": (export, _export.USAGE),
+    "export": (export, _report.EXPORT),
     "list": (_list, LIST),
 }
 

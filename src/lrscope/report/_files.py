@@ -123,7 +123,6 @@ def size(image: bytes) -> tuple[int, int] | None:
 
 
 def _is_dense(figure: "Figure") -> bool:
-    """Tell whether a figure has an image, or many points."""
     points = 0
     for ax in figure.axes:
         if ax.images or any(type(each).__name__ == "QuadMesh" for each in ax.collections):

@@ -90,7 +90,6 @@ def _mp4(program: str, path: Path, film: Frames, fps: int) -> None:
 
 
 def _fed(process: "subprocess.Popen[bytes]", first: np.ndarray, frames: Iterator[np.ndarray]) -> bool:
-    """Write all frames to a process; tell whether it took them."""
     assert process.stdin is not None
     try:
         with process.stdin as stream:
@@ -103,7 +102,6 @@ def _fed(process: "subprocess.Popen[bytes]", first: np.ndarray, frames: Iterator
 
 
 def _codec(program: str) -> str:
-    """Return the best codec that an ffmpeg has."""
     listed = subprocess.run([program, "-v", "error", "-encoders"], capture_output=True, text=True, check=False)
     known = {line.split()[1] for line in listed.stdout.splitlines() if len(line.split()) > 1}
     usable = [codec for codec in CODECS if codec in known]
@@ -131,7 +129,6 @@ def _small(frame: np.ndarray) -> Image.Image:
 
 
 def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Return a picture with the colours of several."""
     together = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures]))
     palette = together.quantize(GIF_COLOURS, Image.Quantize.MEDIANCUT)
     colours = np.reshape(palette.getpalette() or [], (-1, 3))

@@ -68,7 +68,6 @@ def _template() -> jinja2.Template:
 
 
 def _view(item: Any, files: Mapping[str, Path], frames: "Mapping[str, pd.DataFrame]") -> dict[str, Any]:
-    """Return what the template shows of an item."""
     if isinstance(item, Table):
         return {"kind": "table", "item": item, **_table(frames[item.name])}
     file = files.get(item.name)

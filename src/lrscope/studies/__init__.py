@@ -9,15 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._catalogue import study, study_names
 from lrscope.studies._folder import Folder
-from lrscope.studies._study import Claim, Study, missing
+from lrscope.studies._study import Claim, Study, missing, study, study_names
+from lrscope.studies._where import Where
 
 if TYPE_CHECKING:
     from lrscope.studies._compare import Case, Comparison, compare, grid_files
     from lrscope.studies._compare_words import compared_tables, verdict
     from lrscope.studies._report import draw_figures, write_report
-    from lrscope.studies._run import Where, cost, run
+    from lrscope.studies._run import cost, run
 
 __all__ = [
     "Animation",
@@ -49,7 +49,7 @@ _FILES = {
     "_compare": ("Case", "Comparison", "compare", "grid_files"),
     "_compare_words": ("compared_tables", "verdict"),
     "_report": ("draw_figures", "write_report"),
-    "_run": ("Where", "cost", "run"),
+    "_run": ("cost", "run"),
 }
 """Files that need PyTorch, matplotlib or uproot, and the names that they have."""
 

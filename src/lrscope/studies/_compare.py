@@ -207,7 +207,6 @@ def _named_rates(lrs: tuple[float, float], values: xr.DataArray) -> tuple[float,
 
 
 def _selected(values: xr.DataArray, where: Mapping[str, str]) -> tuple[xr.DataArray, dict[str, Any]]:
-    """Return the values at some labels, and these labels."""
     chosen: dict[str, Any] = {}
     for axis, text in where.items():
         axes = [str(dim) for dim in values.dims if dim != LR]
@@ -270,7 +269,6 @@ def _tested(values: xr.DataArray, lrs: tuple[float, float], confidence: float, p
 
 
 def _at_rates(records: xr.Dataset, lrs: tuple[float, float]) -> np.ndarray:
-    """Tell which members were trained at one of the rates."""
     own: np.ndarray = np.isclose(records[LR].values[:, None], lrs, rtol=1e-9).any(axis=1)
     return own
 

@@ -68,7 +68,6 @@ def compared_tables(comparison: Comparison, size: float | None = None) -> list[t
 def _table_of_sizes(
     comparison: Comparison, result: xr.Dataset, size: float | None
 ) -> tuple[list[str], list[list[str]]]:
-    """Return differences and the seeds that would show them."""
     columns = ["a difference of", f"{_unit(comparison)} at each rate that would show it in 8 of 10 cases"]
     gap, smallest = abs(float(result["difference"])), float(result["smallest"])
     now = round(int(result["count"].min()) * comparison.replicates)
@@ -129,7 +128,6 @@ def is_real(result: xr.Dataset) -> bool:
 
 
 def _of_one(comparison: Comparison, result: xr.Dataset) -> str:
-    """Return the sentence that answers the question."""
     metric, gap = metric_text(comparison), float(result["difference"])
     first, second = (rate(lr, result[LR].values) for lr in result[LR].values.tolist())
     at = f" at step {comparison.steps[0]}" if comparison.steps[0] == comparison.steps[1] else ""
@@ -164,7 +162,6 @@ def _winner(metric: str, gap: float, first: str, second: str) -> str:
 
 
 def _over(comparison: Comparison, result: xr.Dataset) -> str:
-    """Return what was compared."""
     noun = _nouns(comparison.over)
     each = f" of {short(comparison.replicates)} trainings each" if comparison.over == BATCH else ""
     if result["paired"]:
@@ -178,7 +175,6 @@ def _nouns(over: str) -> str:
 
 
 def _tests(result: xr.Dataset) -> str:
-    """Return the p-values, and what to make of them where they disagree."""
     name = "Student's t test of the differences" if result["paired"] else "Welch's t test"
     of_t = f"{name}: p = {p_text(float(result['p_value']))}"
     if not result["paired"]:
@@ -196,7 +192,6 @@ def _tests(result: xr.Dataset) -> str:
 
 
 def _worth(comparison: Comparison, result: xr.Dataset) -> str:
-    """Return what pairing has saved."""
     correlation = float(result["correlation"])
     if isnan(correlation) or int(result["pairs"]) < ENOUGH_PAIRS:
         return ""
@@ -208,7 +203,6 @@ def _worth(comparison: Comparison, result: xr.Dataset) -> str:
 
 
 def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
-    """Return which networks were left out, and why."""
     sentences = []
     if comparison.diverged:
         sentences.append(f"{counted(comparison.diverged, 'training')} diverged, and are left out at both rates.")
@@ -223,7 +217,6 @@ def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
 
 
 def _of_many(comparison: Comparison) -> str:
-    """Return in how many cases one rate comes out above the other."""
     real = [float(result["difference"]) for _labels, result in comparison.results if is_real(result)]
     first, second = map(rate, comparison.lrs)
     metric = metric_text(comparison)

@@ -179,7 +179,6 @@ class Folder:
                 file.unlink(missing_ok=True)
 
     def _describe(self, description: Mapping[str, Any]) -> None:
-        """Write ``experiment.json``, as a whole or not at all."""
         partial = self.path / _PARTIAL
         try:
             partial.write_text(json.dumps(dict(description), indent=2) + "\n", encoding="utf-8")

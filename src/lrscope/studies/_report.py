@@ -14,9 +14,8 @@ from lrscope import store
 from lrscope.errors import InputError, unknown
 from lrscope.report import Animation, Figure, Progress, Report, Table, draw, write
 from lrscope.studies import recorded
-from lrscope.studies._catalogue import study
 from lrscope.studies._folder import Folder
-from lrscope.studies._study import Study
+from lrscope.studies._study import Study, study
 
 
 def write_report(

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field, model_validator
 
 from lrscope import engines, store
 from lrscope.engines import Engine, Processes
-from lrscope.errors import InputError
-from lrscope.specification import specification, to_json
-from lrscope.studies._catalogue import study
+from lrscope.specification import to_json
 from lrscope.studies._folder import Folder, machine, versions
-from lrscope.studies._study import Study
+from lrscope.studies._study import Study, study
+from lrscope.studies._where import Where
 from lrscope.training import Estimate, Experiment, Stream, device_of, estimate, stream
 
 
@@ -29,7 +27,7 @@ def run(
     folder: Folder,
     *,
     command: str,
-    where: "Where | None" = None,
+    where: Where | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -73,7 +71,7 @@ def run(
         },
         "finished": False,
     }
-    with where.opened() as engine:
+    with _opened(where) as engine:
         running = _Run(asked, folder, description, where.device, engine, resume, progress)
         trainings = running.started(experiments)
         if not resume:
@@ -89,58 +87,29 @@ def run(
     return True
 
 
-@specification
-class Where:
-    """Where a run trains.
+@contextmanager
+def _opened(where: Where) -> Iterator[Engine | None]:
+    """Provide the engine, None for this process, and end its workers afterwards."""
+    if where.engine == "ray":
+        if where.address is None:
+            device_of(where.device)  # refused before a Ray is started for nothing
+        engine: Engine | None = engines.Ray(where.address, where.workers, where.device)
+    else:
+        engine = _processes(where)
+    done = False
+    try:
+        yield engine
+        done = True
+    finally:
+        if engine:
+            engine.shutdown(cancel_futures=not done)
 
-    Attributes
-    ----------
-    device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
-    engine : ``local`` or ``ray``
-    address : of a running Ray, ``host:port`` or ``auto``; without one a Ray is started on this machine
-    workers : how many; by default as many as there are cores or GPUs. Processes of this machine are started for a long
-        training only, unless their number is given
 
-    Raises
-    ------
-    InputError : a value that is not allowed, or an address without Ray.
-    """
-
-    device: str = "auto"
-    engine: Literal["local", "ray"] = "local"
-    address: str | None = None
-    workers: Annotated[int, Field(ge=1)] | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Where":
-        if self.engine != "ray" and self.address is not None:
-            raise InputError(f"address is that of a Ray: give it with --engine ray; got {self.address!r}.")
-        return self
-
-    @contextmanager
-    def opened(self) -> Iterator[Engine | None]:
-        """Provide the engine, None for this process, and end its workers afterwards."""
-        engine = self._engine()
-        done = False
-        try:
-            yield engine
-            done = True
-        finally:
-            if engine:
-                engine.shutdown(cancel_futures=not done)
-
-    def _engine(self) -> Engine | None:
-        if self.engine == "ray":
-            if self.address is None:
-                device_of(self.device)  # refused before a Ray is started for nothing
-            return engines.Ray(self.address, self.workers, self.device)
-        return self.processes()
-
-    def processes(self) -> Processes | None:
-        """Return the processes of this machine, not started yet; None if it trains on a GPU, which one keeps busy."""
-        if device_of(self.device).type != "cpu":
-            return None
-        return Processes() if self.workers is None else Processes(self.workers, startup_seconds=0.0)
+def _processes(where: Where) -> Processes | None:
+    """Return the processes of this machine, not started yet; None if it trains on a GPU, which one keeps busy."""
+    if device_of(where.device).type != "cpu":
+        return None
+    return Processes() if where.workers is None else Processes(where.workers, startup_seconds=0.0)
 
 
 @dataclass
@@ -228,7 +197,7 @@ class _Run:
 def cost(name: str, options: Any, where: Where | None = None) -> Estimate:
     """Return what a run will cost, from a few steps of it on this machine; nothing is written."""
     asked, where = study(name), where or Where()
-    workers = where.processes() if where.engine == "local" else None
+    workers = _processes(where) if where.engine == "local" else None
     measure = asked.estimate or estimate
     each = [measure(one, device=where.device, engine=workers) for one in asked.experiments(options).values()]
     return sum(each[1:], each[0])

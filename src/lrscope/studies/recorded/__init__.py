@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from lrscope.studies._study import Study
 from lrscope.studies.recorded._results import analyse
-from lrscope.studies.recorded._sections import sections
-from lrscope.studies.recorded._summary import summary
+from lrscope.studies.recorded._sections import sections, summary
 
 
 @dataclass(frozen=True)

@@ -342,7 +342,6 @@ def _read(source: xr.Dataset, *wanted: str) -> tuple[xr.Dataset, int]:
 
 
 def _statistics(source: xr.Dataset, quantity: str) -> set[str]:
-    """Return which statistics of a quantity were recorded."""
     return {str(a.attrs["statistic"]) for a in source.values() if a.attrs.get("quantity") == quantity}
 
 
@@ -365,6 +364,5 @@ def _is_log(name: str, array: xr.DataArray) -> bool:
 
 
 def _with_unit(name: str, array: xr.DataArray) -> str:
-    """Return the name of a quantity in words with its unit, where it has one."""
     units, words = str(array.attrs.get("units", "1")), name.replace("val_", "validation ").replace("_", " ")
     return words if units in ("1", "") else f"{words} [{units}]"

@@ -1,6 +1,6 @@
-"""What the report of any file of records shows: a section for each part of the results that is there."""
+"""What the report of any file of records says and shows, as far as its results have it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,15 @@ from matplotlib.figure import Figure as Drawing
 from lrscope import analysis, figures
 from lrscope.records import DIVERGED_AT, Labelled
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import percent, short
-from lrscope.studies.recorded._results import INACTIVE, LR, MEGA, RATES_SHOWN, evenly
+from lrscope.studies._words import counted, percent, rate, short
+from lrscope.studies.recorded._results import INACTIVE, LR, MEGA, ONE_STEP, RATES_SHOWN, evenly
 
 DRAWN = {LR: RATES_SHOWN, "layer": 16}
 """Learning rates and layers that are drawn at most; of more some are chosen evenly."""
 PARTS = 3
 """Parts of the network beside each other in a histogram, at most."""
+LISTED = 8
+"""Values of an axis that are listed, at most."""
 MEAN = "Mean over the networks of a rate."
 
 
@@ -190,7 +192,6 @@ def _negative(layers: Mapping[str, bool]) -> str:
 
 
 def _cost(results: xr.DataTree) -> str:
-    """Say how large the files are, and what recording has cost if they tell."""
     files = results.attrs["files"]
     size = sum(file.size_bytes for file in files) / MEGA
     words = [f"{'The file takes' if len(files) == 1 else 'The files take'} {size:.1f} MB."]
@@ -231,3 +232,71 @@ def _band(results: xr.DataTree) -> str:
 def _read_of(every: int) -> str:
     """Say that records were too long to use every step; nothing where they were not."""
     return f"The records are long: one of {every} recorded steps was used." if every > 1 else ""
+
+
+def summary(results: xr.DataTree, _options: Any) -> list[str]:
+    """Return paragraphs: what the files hold, how the networks ended, how many neurons died."""
+    texts = [_contents(results)]
+    if not results.attrs["files"][-1].complete:
+        texts.append(
+            "The file is not complete: its training was interrupted, or still goes on. "
+            "This report covers what had been written."
+        )
+    return [text for text in (*texts, _ends(results), _dead(results)) if text]
+
+
+def _contents(results: xr.DataTree) -> str:
+    first, last = results.attrs["steps"]
+    axes = "; ".join(f"{axis} {_listed(values)}" for axis, values in results.attrs["labels"].items())
+    networks = counted(len(results.attrs["networks"]), "network") + (f" ({axes})" if axes else "")
+    steps = f", from step {first} to step {last}" if first < last else f": one step was recorded, step {first}"
+    return f"The records are of {networks}{steps}."
+
+
+def _listed(values: Sequence[Any]) -> str:
+    distinct = list(dict.fromkeys(values))
+    words = [rate(value, distinct) for value in distinct]
+    return ", ".join(words) if len(words) <= LISTED else f"{words[0]} to {words[-1]}, {len(words)} values"
+
+
+def _ends(results: xr.DataTree) -> str:
+    networks = results.attrs["networks"]
+    if "outcome" not in networks:
+        return ""
+    ends = networks["outcome"].tolist()
+    if len(ends) == 1:
+        return _end_of_one(results, ends[0])
+    followed = [end for end in ends if end != ONE_STEP]
+    if not followed:
+        return ""
+    words = {"converged": "ended with a lower loss than at the start", "not improved": "did not improve"}
+    counts = {end: followed.count(end) for end in dict.fromkeys(followed)}
+    if len(counts) == 1 and len(followed) == len(ends):
+        return f"All {len(ends)} networks {words.get(ends[0], ends[0])}."
+    return "Of the networks " + ", ".join(f"{count} {words.get(end, end)}" for end, count in counts.items()) + "."
+
+
+def _end_of_one(results: xr.DataTree, end: str) -> str:
+    last = float(results.attrs["networks"]["last loss"].item())
+    if np.isnan(last):
+        return "Its loss was never a number."
+    if end == ONE_STEP:
+        return f"The loss was {short(last)} then."
+    curve = array_of(results, "curves/loss/mean").values.ravel()
+    ending = {"not improved": ": it did not improve.", "diverged": ", and then the network diverged."}.get(end, ".")
+    return f"The loss went from {short(float(curve[np.isfinite(curve)][0]))} to {short(last)}{ending}"
+
+
+def _dead(results: xr.DataTree) -> str:
+    if "lives" not in results:
+        return ""
+    counts = dataset_of(results, "lives").sum("layer")
+    neurons, dead = counts["neurons"].values, counts["dead at the end"].values
+    if not neurons.any():
+        return ""
+    if len(dead) == 1:
+        return f"At the end {dead[0]} of {neurons[0]} recorded neurons were dead."
+    lrs = counts[LR].values.tolist()
+    shares = np.where(neurons > 0, dead / np.maximum(neurons, 1), np.nan).tolist()
+    texts = [f"{percent(share)} at {rate(lr, lrs)}" for share, lr in zip(shares, lrs, strict=True)]
+    return f"Neurons that were dead at the end: {', '.join(texts)}."

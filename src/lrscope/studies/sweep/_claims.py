@@ -58,7 +58,6 @@ def _at(lr: float, array: xr.DataArray) -> xr.DataArray:
 
 
 def _ended(results: xr.DataTree, lr: float) -> xr.DataArray:
-    """Tell which seeds did not diverge at a rate (seed)."""
     return _at(lr, _of_source(results, "networks/score")) < np.inf
 
 
@@ -146,7 +145,6 @@ def _diverged_measured(results: xr.DataTree) -> str:
 
 
 def _accurate(results: xr.DataTree) -> xr.DataArray:
-    """Tell whether the mean accuracy is that of the source."""
     mean = _at(GOOD, array_of(results, "rates/accuracy"))
     return (abs(mean - ACCURACY) <= TOLERANCE).where(mean.notnull())
 

@@ -91,7 +91,6 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ex
 
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:
-    """Return what all experiments share."""
     arrays, validation = checked(options.data, data, options.batch_size)
     model = Imported(options.model) if options.model != "cnn" else _cnn(arrays, validation)
     return {

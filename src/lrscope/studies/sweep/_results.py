@@ -140,7 +140,6 @@ def _active(rounds: list[xr.Dataset]) -> dict[str, xr.Dataset]:
 
 
 def _rectified(rounds: list[xr.Dataset]) -> bool:
-    """Tell whether no recorded activation was ever below 0."""
     smallest = [array for one in rounds for array in one.values() if array.attrs.get("statistic") == "min"]
     return all(not (array < 0).any() for array in smallest)
 
@@ -159,14 +158,12 @@ def _insides(rounds: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int)
 
 
 def _late(array: xr.DataArray, per_epoch: int) -> xr.DataArray:
-    """Return the median over the last epoch."""
     dim = step_dimension(array)
     late: xr.DataArray = array.isel({dim: slice(-per_epoch, None)}).median(dim)
     return late.assign_attrs(array.attrs)
 
 
 def _inactive(records: xr.Dataset) -> xr.DataArray:
-    """Return the share of the neurons whose weights barely fluctuate (lr, seed)."""
     moved = on_grid(analysis.fluctuation(records, "weights"))
     return (moved < INACTIVE).mean("neuron").where(moved.notnull().any("neuron"))
 

@@ -120,7 +120,6 @@ class _Grid:
 
 
 def _all_diverge(grid: _Grid) -> Chosen | None:
-    """Return smaller rates, if all networks diverged."""
     if math.isfinite(grid.best):
         return None
     return grid.extended(False, grid.seeds(grid.lrs[0]), "all networks diverged")

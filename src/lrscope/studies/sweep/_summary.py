@@ -76,7 +76,6 @@ def _undecided(rates: xr.Dataset, plausible: list[float], epochs: int) -> list[s
 
 
 def _at_most(rates: xr.Dataset) -> str:
-    """Say how much worse than the best any of them can be."""
     difference = float(rates["difference_high"].where(rates["plausible"]).max())
     if not math.isfinite(difference):
         return "how much worse than the best they may be is not known"
@@ -146,7 +145,6 @@ def _speed(results: xr.DataTree, rates: xr.Dataset) -> str:
 
 
 def _range_test(results: xr.DataTree) -> str:
-    """Say how often the range test's suggestions fall into the range; of one rate there is none."""
     if results["rates"].sizes[LR] < 2:
         return ""
     share = array_of(results, "agreement/share")
@@ -156,7 +154,6 @@ def _range_test(results: xr.DataTree) -> str:
 
 
 def _variance(results: xr.DataTree) -> str:
-    """Say what the variance of the outcome is due to."""
     if "variance" not in results:
         return ""
     share = array_of(results, "variance/share")
