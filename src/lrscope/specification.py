@@ -69,6 +69,8 @@ def _error(detail: ErrorDetails, owner: Any) -> InputError:
     if detail["msg"].startswith(_ALLOWED):
         allowed = re.split(", (?:unable|got) ", detail["msg"].removeprefix(_ALLOWED))[0]
         return must_be(name, allowed, detail["input"], _as_share(detail))
+    if detail["type"] in ("byte_size", "byte_size_unit"):
+        return must_be(name, "a size such as '200 MB' or '1.5 GiB'", detail["input"])
     if detail["type"] == "unexpected_keyword_argument":
         return unknown(f"a field of {owner.__name__}", name, fields)
     known = {"owner": owner.__name__, "name": name, "fields": ", ".join(fields), "count": len(fields), **context}
