@@ -14,9 +14,8 @@ from lrscope.analysis import by_neuron, fluctuation, layer_norms, participation
 from lrscope.errors import InputError
 from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, Weights, every, structure_of
 from lrscope.recorder import Recorder
-from lrscope.recorder._attaching import checked_optimizer, sweep_of, unwrapped
+from lrscope.recorder._attaching import Settings, checked_optimizer, sweep_of, unwrapped
 from lrscope.recorder._numbers import number, scalar
-from lrscope.recorder._options import Settings
 from lrscope.recorder._probes import chosen, expected, observed, possible
 from lrscope.records import on_grid
 from lrscope.store import open_records

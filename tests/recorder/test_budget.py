@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrscope.recorder._budget import ALLOWANCE, Budget, Cost
+from lrscope.recorder._cadence import ALLOWANCE, Budget, Cost
 
 
 @dataclass

@@ -183,7 +183,7 @@ def test_numbers_noted_between_records_are_written_in_time(parts, monkeypatch):
         for number in range(35):
             steps_of(recorder, model, optimizer, 1)
             recorder.note(val_loss=number)
-        recorder._file.wait()
+        recorder._file._writer.wait()
         assert open_records(path)["val_loss"].sizes["step_val_loss"] >= 20
     assert open_records(path)["val_loss"].values[0].tolist() == list(range(35))
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.errors import InputError
-from lrscope.recorder._options import Settings
+from lrscope.recorder._attaching import Settings
 
 
 @pytest.mark.parametrize(

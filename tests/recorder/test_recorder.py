@@ -12,6 +12,7 @@ from lrscope.errors import InputError
 from lrscope.probes import (
     Activations,
     Biases,
+    Every,
     GradientAngle,
     GradientNorm,
     GradientPath,
@@ -19,6 +20,7 @@ from lrscope.probes import (
     LearningRate,
     Oscillation,
     Outputs,
+    Probe,
     Sharpness,
     UpdateSize,
     ValidationLoss,
@@ -28,7 +30,8 @@ from lrscope.probes import (
     log_spaced,
 )
 from lrscope.recorder import Recorder
-from lrscope.records import on_grid, outcomes
+from lrscope.records import Variable, on_grid, outcomes
+from lrscope.specification import specification
 from lrscope.store import Writer, open_records
 from lrscope.training import Experiment, Sweep, train
 
@@ -238,6 +241,33 @@ def test_two_trainings_with_the_same_labels_are_refused_and_a_resumed_one_is_not
     assert open_records([tmp_path / "c.root", tmp_path / "d.root"]).sizes["member"] == 2
 
 
+@specification
+class Slope(Probe):
+    """A probe of a user's that needs autograd, of either kind."""
+
+    functional: bool
+    when: Every = Every()
+
+    def labels(self, structure):
+        return (Variable("slope", "slope", "slope"),)
+
+    def measure(self, state, moment):
+        weights = moment.parameters["0.weight"]
+        if self.functional:
+            return {"slope": torch.func.grad(lambda one: one.square().sum())(weights).sum()}, state
+        with torch.enable_grad():
+            leaf = weights.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(leaf.square().sum(), leaf)
+        return {"slope": gradient.sum()}, state
+
+
+@pytest.mark.parametrize("functional", [True, False])
+def test_a_probe_of_ones_own_may_use_autograd(tmp_path, functional):
+    records, seen, _ = with_recorder(tmp_path / "a.root", probes=[GradientNorm(), Slope(functional)])
+    wanted = [2 * before["0.weight"][0].sum().item() for before, _ in seen]
+    np.testing.assert_allclose(records["slope"].values[0], wanted, rtol=1e-5)
+
+
 class Wrapper(torch.optim.Optimizer):
     """As Lookahead and its like: an optimiser by name, which has not called Optimizer.__init__."""
 
@@ -369,7 +399,7 @@ def test_a_time_budget_is_kept(tmp_path, monkeypatch):
     """On a clock that counts how often it is read, which only the Recorder does; a step of the loop takes 200."""
     ticks = iter(range(10**9))
     monkeypatch.setattr("time.perf_counter", lambda: next(ticks) * 1e-3)
-    monkeypatch.setattr("lrscope.recorder._file.BLOCK_SECONDS", 1e9)
+    monkeypatch.setattr("lrscope.recorder._buffer.BLOCK_SECONDS", 1e9)
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     shares = []

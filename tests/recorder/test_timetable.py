@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.probes import At, Every, Loss, Weights, at, every
-from lrscope.recorder._timetable import Schedule
+from lrscope.recorder._cadence import Schedule
 
 PER_EPOCH = 7
 cadences = st.one_of(

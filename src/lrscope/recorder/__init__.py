@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lrscope.errors import InputError
 
 if TYPE_CHECKING:
-    from lrscope.recorder._budget import Cost
+    from lrscope.recorder._cadence import Cost
     from lrscope.recorder._lightning import LightningRecorder
     from lrscope.recorder._recorder import Recorder
     from lrscope.recorder._tensorboard import export_tensorboard
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Cost", "LightningRecorder", "Recorder", "export_tensorboard"]
 
 _FILES = {
-    "Cost": "_budget",
+    "Cost": "_cadence",
     "LightningRecorder": "_lightning",
     "Recorder": "_recorder",
     "export_tensorboard": "_tensorboard",

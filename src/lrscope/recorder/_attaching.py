@@ -1,30 +1,68 @@
-"""What a Recorder holds on to: the model inside its wrappers, and the optimiser."""
+"""What a Recorder is given: its options, the model inside its wrappers, the optimiser; and how it warns."""
 
 import hashlib
+import inspect
 import json
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import field
 from numbers import Real
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
 
 import torch
+from pydantic import ByteSize, Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError, must_be
 from lrscope.probes import Probe
-from lrscope.recorder._options import Settings
-from lrscope.recorder._warning import warn
-from lrscope.specification import to_json
+from lrscope.specification import specification, to_json
 from lrscope.sweep import Sweep
+
+Patterns = tuple[str, ...]
+_LIBRARIES = tuple(str(path) for path in (Path(__file__).parents[1], Path(torch.__file__).parent))
+
+
+class Options(TypedDict, total=False):
+    """The keywords of a Recorder besides model, file, optimiser, probes and cadence."""
+
+    include: Patterns
+    exclude: Patterns
+    time_budget: float | None
+    size_budget: Any  # bytes, or a text such as 200 MB
+    labels: Mapping[str, Any]
+    steps_per_epoch: int | None
+    first_step: int
+    run_id: str | None
+    compression: str
+
+
+@specification
+class Settings:
+    """The checked options."""
+
+    include: Patterns = ()
+    exclude: Patterns = ()
+    time_budget: Annotated[float, Field(gt=0, lt=1)] | None = 0.05
+    size_budget: Annotated[ByteSize, Field(ge=1)] | None = None
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
+    first_step: Annotated[int, Field(ge=0)] = 0
+    run_id: str | None = None
+    compression: str = "none"
+
+
+def warn(message: str) -> None:
+    """Warn of the line outside of lrscope and PyTorch that led here."""
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the module inside of what compiles or distributes it.
-
-    Raises
-    ------
-    InputError : it is no module, or has trained parameters that are complex.
-    """
+    """Return the module inside of what compiles or distributes it; its trained parameters must be real."""
     if not isinstance(model, nn.Module):
         raise must_be("model", "an nn.Module", type(model).__name__)
     inner = getattr(model, "_orig_mod", model)
@@ -69,14 +107,15 @@ def sweep_of(optimizer: Optimizer, settings: Settings) -> Sweep:
     """
     rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
     rate = next((one for one in rates if one), 0.0)
-    if "lr" not in settings.labels and not rate:
+    known = "lr" in settings.labels or rate
+    if not known:
         warn(
             "the optimizer's learning rate is 0 when the Recorder is made: the records have it step by step, and the "
             "axis initial_lr instead of lr. Name the rate that will be reached to have that axis: labels={'lr': 0.1}, "
             "for example."
         )
-    axis = "lr" if rate or "lr" in settings.labels else "initial_lr"
-    return Sweep(**{name: [value] for name, value in {axis: rate, **settings.labels}.items()})
+    labels = {"lr" if known else "initial_lr": rate, **settings.labels}
+    return Sweep(**{name: [value] for name, value in labels.items()})
 
 
 def number_of(sweep: Sweep) -> int:
@@ -105,12 +144,7 @@ def is_first_rank() -> bool:
 
 
 def hooked(optimizer: Optimizer, hook: Any) -> Any:
-    """Return the handle of a hook before each update.
-
-    Raises
-    ------
-    InputError : a wrapper that is an Optimizer by name only.
-    """
+    """Return the handle of a hook before each update; a wrapper that is an Optimizer by name only takes none."""
     try:
         return optimizer.register_step_pre_hook(hook)
     except AttributeError:

@@ -1,4 +1,4 @@
-"""Steps that were measured, gathered into blocks of records.
+"""Steps that were measured, gathered into blocks and handed to the thread that writes the file.
 
 What probes measure is copied side by side into one row of a block's memory: small tensors that are kept for thousands
 of steps would scatter over the heap whatever the training allocates. A step counts once it was appended to a list, and
@@ -6,6 +6,8 @@ is forgotten only when its block was handed over. So whatever interrupts a Recor
 handed over twice counts once when it is read.
 """
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -15,7 +17,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from lrscope.recorder._attaching import number_of
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, missing, new_block
+from lrscope.store import Writer
 from lrscope.sweep import Sweep
 
 BLOCK_BYTES = 24 * 2**20
@@ -25,6 +29,9 @@ BLOCK_SECONDS = 5.0
 MAX_STEPS = 4096
 ENTRY_BYTES = 48
 """Of member, step and labels of an entry, about."""
+FIRST_BLOCK, BLOCK, CLOSING = 3200, 200, 2200
+"""Bytes besides the values that each variable takes: in the first block, which makes its branch; in each block; and
+when the file is closed, for its distribution at the last step."""
 _FLOAT64 = np.dtype("float64")
 Values = dict[str, dict[str, Tensor | float]]
 """Step dimension -> name -> value."""
@@ -32,18 +39,13 @@ Values = dict[str, dict[str, Tensor | float]]
 
 @dataclass(frozen=True)
 class Column:
-    """A variable: its step dimension, its label, type and shape of one value.
-
-    Attributes
-    ----------
-    measured : by a probe, so that its values are tensors
-    """
+    """A variable: its step dimension, its label, type and shape of one value."""
 
     dim: str
     label: Variable
     dtype: np.dtype = _FLOAT64
     shape: tuple[int, ...] = ()
-    measured: bool = False
+    measured: bool = False  # by a probe, so that its values are tensors
 
     @property
     def size(self) -> int:
@@ -91,29 +93,17 @@ class Rows:
 
 @dataclass(frozen=True)
 class Step:
-    """What belongs to one step.
-
-    Attributes
-    ----------
-    rows : step dimension -> row of what was measured
-    numbers : step dimension -> name -> number that was given
-    finite : loss and largest gradient, which show whether the training goes on; None for numbers noted between steps
-    """
+    """What belongs to one step: by step dimension, the row of what was measured, and the numbers that were given."""
 
     step: int
     rows: Mapping[str, int]
     numbers: Mapping[str, Mapping[str, float]]
     finite: tuple[Tensor, Tensor] | None
+    """Loss and largest gradient, which show whether the training goes on; None for numbers noted between steps."""
 
 
 class BlockBuffer:
-    """Takes steps and hands out blocks.
-
-    Attributes
-    ----------
-    columns : name -> variable
-    nbytes : of the steps that are not yet part of a block
-    """
+    """Takes steps and hands out blocks; `nbytes` are those of the steps that no block has yet."""
 
     def __init__(self) -> None:
         self.clear(torch.device("cpu"))
@@ -223,3 +213,71 @@ def _without(array: np.ndarray, late: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f" or not late.any():
         return array
     return np.where(late.reshape(-1, *[1] * (array.ndim - 1)), np.nan, array).astype(array.dtype)
+
+
+class RecordsFile:
+    """Writes the blocks of a buffer into a new file; `flushed` is whether one was handed over."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        metadata: Mapping[str, object],
+        compression: str,
+        sweep: Sweep,
+        buffer: BlockBuffer,
+    ) -> None:
+        self._writer = Writer(path, metadata, compression=compression)
+        self.path = self._writer.path
+        self._buffer, self._sweep = buffer, sweep
+        self._members = sweep.members() | {MEMBER: np.array([number_of(sweep)])}
+        self._bytes = self.path.stat().st_size
+        self._began = time.perf_counter()
+        self.flushed = self._closed = False
+
+    @property
+    def seconds(self) -> float:
+        """Processor time of the thread that writes, which is a cost as well."""
+        return self._writer.seconds
+
+    @property
+    def used(self) -> int:
+        """Bytes of the file, of what is about to be written, and of what closing the file adds."""
+        if self._closed or not self._buffer.columns:
+            return self._bytes
+        reserved = CLOSING + BLOCK + (0 if self.flushed else FIRST_BLOCK)
+        return self._bytes + self._buffer.nbytes + reserved * self._variables
+
+    @property
+    def least(self) -> int:
+        return self._bytes + 2 * self._buffer.bytes_of() + self._variables * (FIRST_BLOCK + BLOCK + CLOSING)
+
+    @property
+    def _variables(self) -> int:
+        return len(self._buffer.columns) + 1
+
+    def due(self, now: float) -> bool:
+        return self._buffer.full or now - self._began > BLOCK_SECONDS
+
+    def write(self, *, final: bool) -> None:
+        """Hand what was measured to the thread that writes, once it has written the block before.
+
+        If that is interrupted nothing is lost: the buffer still has everything.
+        """
+        if self._buffer.nbytes:
+            self._writer.wait()
+            coming = self._buffer.nbytes + self._variables * (BLOCK if self.flushed else FIRST_BLOCK)
+            self._bytes = self.path.stat().st_size + coming
+            block = self._buffer.block(self._members, self._sweep, final=final)
+            self._writer.extend(block)
+            self.flushed = True
+            self._buffer.drop()
+        self._began = time.perf_counter()
+
+    def give_up(self, error: BaseException) -> None:
+        """Close the file after an error: what was written stays; without a block it is removed."""
+        self._closed = True
+        self._writer.__exit__(type(error), error, None)
+
+    def complete(self) -> None:
+        self._writer.close()
+        self._bytes, self._closed = self.path.stat().st_size, True

@@ -16,19 +16,14 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lrscope.probes import layers_of, output_of
+from lrscope.recorder._attaching import warn
 from lrscope.recorder._measuring import Activity
-from lrscope.recorder._warning import warn
 
 
 class ActivationHooks:
     """Keeps the outputs of layers, in the order of their calls.
 
     A module that is called again in one pass is another layer: ``encoder.relu``, ``encoder.relu:2``.
-
-    Parameters
-    ----------
-    model : without wrappers
-    gradients : also keep the loss's gradients for the outputs
 
     Attributes
     ----------
@@ -66,13 +61,12 @@ class ActivationHooks:
 
     def _register(self) -> None:
         unobservable = []
-        for path, layer in self._layers.items():
+        for path, layer in list(self._layers.items()):
             try:
                 self._handles.append(layer.register_forward_hook(self._hook(path, layer)))
             except RuntimeError:  # ScriptModules take no hooks
                 unobservable.append(path)
-        for path in unobservable:
-            del self._layers[path]
+                del self._layers[path]
         if unobservable:
             warn(
                 f"layers {', '.join(unobservable)} take no hooks (they are ScriptModules): their activations are not "

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lrscope.errors import must_be
 from lrscope.probes import Every, Probe
-from lrscope.recorder._budget import Cost
-from lrscope.recorder._options import Options, Settings
+from lrscope.recorder._attaching import Options, Settings
+from lrscope.recorder._cadence import Cost
 from lrscope.recorder._recorder import Recorder
 
 _SECOND = "Make a new one for it, with another path: a file has the steps of one training."

@@ -1,8 +1,9 @@
 """From a model in any training loop to a `Moment`, which the probes measure as they do in an ensemble.
 
 Parameters and gradients are copied before the update, as one vector each; the update is known after it. Only what some
-probe reads is copied: which that is, is noted while each probe measures the first moment. All this runs in inference
-mode, where a view costs a fifth of what it costs without gradients.
+probe reads is copied: which that is, is noted while each probe measures the first moment. The probes of lrscope run in
+inference mode, where a view costs a fifth of what it costs under `torch.no_grad`; a probe of the user's may need
+autograd, which inference tensors cannot have.
 """
 
 import math
@@ -19,32 +20,23 @@ from lrscope.errors import InputError
 from lrscope.probes import Layer, Moment, Probe, Structure
 from lrscope.probes import State as ProbeState
 from lrscope.recorder._buffer import Values
-from lrscope.recorder._timetable import Group, Schedule
+from lrscope.recorder._cadence import Group, Schedule
 from lrscope.records import Variable
 
 
 @dataclass
 class Attached:
-    """A probe with its step dimension, its variables and its state.
-
-    Attributes
-    ----------
-    values : without storage, of the shapes and types that it returned for the first moment
-    initial, state : before the first step, and now
-    last : the step that the state has seen last
-    reads : fields of a moment that it uses
-    layers : whose outputs it uses
-    """
+    """A probe with its step dimension, its variables and its state."""
 
     dim: str
     probe: Probe
     labels: dict[str, Variable]
-    values: dict[str, Tensor]
+    values: dict[str, Tensor]  # without storage, of the shapes and types that it returned for the first moment
     initial: ProbeState
     state: ProbeState
-    last: int
-    reads: set[str]
-    layers: set[str]
+    last: int  # the step that the state has seen last
+    reads: set[str]  # fields of a moment that it uses
+    layers: set[str]  # whose outputs it uses
 
     def state_at(self, step: int) -> ProbeState:
         """Return the state for a step: a probe that looks one step back must not see an earlier one."""
@@ -67,25 +59,16 @@ class Activity:
 
 @dataclass(frozen=True)
 class Captured:
-    """What belongs to one step, taken before its update.
-
-    Attributes
-    ----------
-    rates : learning rate of each group of parameters
-    measuring, following : probes that measure the step, and those that must only see it
-    reads : fields of the moment that they use
-    parameters, gradient : vectors, None if no probe reads them
-    largest : largest element of the gradient by size, not finite if one is not; None if nothing is recorded
-    """
+    """What belongs to one step, taken before its update; vectors that no probe reads are None."""
 
     step: int
-    rates: Sequence[float]
+    rates: Sequence[float]  # of each group of parameters
     measuring: Sequence[Attached]
-    following: Sequence[Attached]
-    reads: set[str]
+    following: Sequence[Attached]  # probes that must only see the step
+    reads: set[str]  # fields of the moment that the probes use
     parameters: Tensor | None
     gradient: Tensor | None
-    largest: Tensor | None
+    largest: Tensor | None  # element of the gradient by size, not finite if one is not; None if nothing is recorded
     activity: Activity
 
 
@@ -103,16 +86,13 @@ class Measuring:
 
     Parameters
     ----------
-    groups : probes by cadence
     parameters : those of the structure, in its order
     activity : of all layers in the first pass
     scale : of the gradients
 
     Attributes
     ----------
-    attached : the probes
     layers : whose outputs some probe uses
-    device : of the parameters
     follows_all : whether a probe must see every step
     """
 
@@ -125,13 +105,16 @@ class Measuring:
         scale: Tensor | None,
     ) -> None:
         self._structure, self._parameters = structure, list(parameters)
+        groups = list(groups)
+        own = all(type(probe).__module__.startswith("lrscope.") for group in groups for probe in group.probes)
+        self._without_gradients = torch.inference_mode if own else torch.no_grad
         self._layout = trees.Layout({one.name: torch.Size(one.shape) for one in structure.parameters})
         self.device = parameters[0].device
         # float32 is what every program reads
         self._dtype = torch.float64 if any(one.dtype == torch.float64 for one in parameters) else torch.float32
         self.layers = {layer.path for layer in structure.layers}
         self._nan = torch.full((), math.nan, dtype=self._dtype, device=self.device)
-        with torch.inference_mode():
+        with self._without_gradients():
             vector, gradient = self._vector(self._parameters), self._gradient(scale)
             first = self._usable(activity, gradients=True)
             moment = Moment(
@@ -152,53 +135,55 @@ class Measuring:
     def wants(self, schedule: Schedule) -> bool:
         return bool(schedule.now) or any(one.follows(schedule) for one in self.attached)
 
-    @torch.inference_mode()
     def capture(
         self, step: int, schedule: Schedule, scale: Tensor | None, rates: Sequence[float], activity: Activity
     ) -> Captured:
         """Copy what belongs to a step before its update; gradients are divided by a scale."""
-        measuring = [one for one in self.attached if one.dim in schedule.now]
-        following = [one for one in self.attached if one.follows(schedule)]
-        reads = set().union(*(one.reads for one in (*measuring, *following)))
-        gradient = self._gradient(scale) if reads & {"gradient", "gradients"} else None
-        return Captured(
-            step,
-            rates,
-            measuring,
-            following,
-            reads,
-            parameters=self._vector(self._parameters) if reads & {"parameters", "update"} else None,
-            gradient=gradient,
-            largest=self._largest(gradient) if schedule.now else None,
-            activity=activity,
-        )
+        with self._without_gradients():
+            measuring = [one for one in self.attached if one.dim in schedule.now]
+            following = [one for one in self.attached if one.follows(schedule)]
+            reads = set().union(*(one.reads for one in (*measuring, *following)))
+            gradient = self._gradient(scale) if reads & {"gradient", "gradients"} else None
+            return Captured(
+                step,
+                rates,
+                measuring,
+                following,
+                reads,
+                parameters=self._vector(self._parameters) if reads & {"parameters", "update"} else None,
+                gradient=gradient,
+                largest=self._largest(gradient) if schedule.now else None,
+                activity=activity,
+            )
 
-    @torch.inference_mode()
     def measure(self, captured: Captured, loss: Tensor | float) -> Measured:
         """Return what the probes that are due measure."""
-        number = torch.as_tensor(loss).detach().reshape(()).to(self._nan, copy=True)
-        before, gradient, reads = captured.parameters, captured.gradient, captured.reads
-        activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
-        unread = self._nan.expand(sum(self._layout.sizes))
-        moment = Moment(
-            structure=self._structure,
-            loss=number,
-            learning_rate=self._nan.new_tensor(captured.rates[0], dtype=torch.float64),
-            parameters={} if before is None else self._layout.tree(before),
-            gradients={} if gradient is None or "gradients" not in reads else self._layout.tree(gradient),
-            gradient=unread if gradient is None else gradient,
-            update=unread if before is None or "update" not in reads else self._vector(self._parameters).sub_(before),
-            activations=activity.outputs,
-            activation_gradients=activity.gradients,
-        )
-        values: Values = {one.dim: {} for one in captured.measuring}
-        states = []
-        for one in captured.measuring:
-            measured, state = one.probe.measure(one.state_at(captured.step), moment)
-            values[one.dim] |= measured
-            states.append((one, state))
-        states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in captured.following]
-        return Measured(values, states, None if captured.largest is None else (number, captured.largest))
+        with self._without_gradients():
+            number = torch.as_tensor(loss).detach().reshape(()).to(self._nan, copy=True)
+            before, gradient, reads = captured.parameters, captured.gradient, captured.reads
+            activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
+            unread = self._nan.expand(sum(self._layout.sizes))
+            moment = Moment(
+                structure=self._structure,
+                loss=number,
+                learning_rate=self._nan.new_tensor(captured.rates[0], dtype=torch.float64),
+                parameters={} if before is None else self._layout.tree(before),
+                gradients={} if gradient is None or "gradients" not in reads else self._layout.tree(gradient),
+                gradient=unread if gradient is None else gradient,
+                update=unread
+                if before is None or "update" not in reads
+                else self._vector(self._parameters).sub_(before),
+                activations=activity.outputs,
+                activation_gradients=activity.gradients,
+            )
+            values: Values = {one.dim: {} for one in captured.measuring}
+            states = []
+            for one in captured.measuring:
+                measured, state = one.probe.measure(one.state_at(captured.step), moment)
+                values[one.dim] |= measured
+                states.append((one, state))
+            states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in captured.following]
+            return Measured(values, states, None if captured.largest is None else (number, captured.largest))
 
     def _vector(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return a copy of tensors of whatever type as one vector."""

@@ -22,13 +22,7 @@ _SECONDS = (
 
 
 class Numbers:
-    """Names the variables of a buffer, each once.
-
-    Parameters
-    ----------
-    buffer : whose columns are made here
-    axes : of the sweep, whose names are taken
-    """
+    """Names the variables of a buffer, each once; the names of the sweep's axes are taken."""
 
     def __init__(self, buffer: BlockBuffer, axes: Iterable[str]) -> None:
         self._buffer, self._axes = buffer, tuple(axes)

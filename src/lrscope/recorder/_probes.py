@@ -30,8 +30,7 @@ from lrscope.probes import (
     layers_of,
     structure_of,
 )
-from lrscope.recorder._options import Settings
-from lrscope.recorder._warning import warn
+from lrscope.recorder._attaching import Settings, warn
 
 DEFAULT: tuple[Probe, ...] = (
     Loss(),
@@ -59,11 +58,6 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
     """Return the probes, the loss among them, each with its cadence and its layers.
 
     A probe whose ``when`` is that of its class by default gets `when`; one without patterns gets those of `settings`.
-
-    Raises
-    ------
-    InputError : something is no probe, or needs what your loop does not give; a cadence that needs the length
-        of the training or of an epoch, which is not known.
     """
     _check_cadence(when, settings)
     given = DEFAULT if probes is None else tuple(probes)
@@ -71,10 +65,7 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
         _check(probe)
     if not any(isinstance(probe, Loss) for probe in given):
         given = (Loss(), *given)
-    adapted = tuple(_adapted(probe, when, settings) for probe in given)
-    for probe in adapted:
-        _check_cadence(probe.when, settings)
-    return adapted
+    return tuple(_adapted(probe, when, settings) for probe in given)
 
 
 def with_std(probes: Iterable[Probe]) -> tuple[Probe, ...]:
@@ -88,12 +79,9 @@ def with_std(probes: Iterable[Probe]) -> tuple[Probe, ...]:
 def possible(probes: Iterable[Probe], model: nn.Module) -> tuple[Probe, ...]:
     """Return the probes with those of their patterns that can match something of the model, before its first pass.
 
-    A probe without such a pattern is left out: of an activation function there are no weights. Nothing is known of a
-    model whose first pass decides shapes of parameters.
-
-    Raises
-    ------
-    InputError : a pattern that matches nothing in any probe that has it.
+    A probe without such a pattern is left out: of an activation function there are no weights. A pattern that matches
+    nothing in any probe that has it is refused. Nothing is known of a model whose first pass decides shapes of
+    parameters.
     """
     given, structure = tuple(probes), expected(model)
     if not structure.layers:
@@ -189,7 +177,9 @@ def _adapted(probe: Probe, when: Any, settings: Settings) -> Probe:
         patterns = getattr(settings, name)
         if name in fields and patterns and not getattr(probe, name):
             changes[name] = patterns
-    return dataclasses.replace(probe, **changes)  # type: ignore[type-var]
+    adapted: Probe = dataclasses.replace(probe, **changes)  # type: ignore[type-var]
+    _check_cadence(adapted.when, settings)
+    return adapted
 
 
 def _check_cadence(when: Any, settings: Settings) -> None:

@@ -15,6 +15,8 @@ from lrscope.errors import InputError, StoreError, must_be
 from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, structure_of
 from lrscope.recorder._attaching import (
+    Options,
+    Settings,
     checked_optimizer,
     hooked,
     is_first_rank,
@@ -22,17 +24,14 @@ from lrscope.recorder._attaching import (
     metadata_of,
     sweep_of,
     unwrapped,
+    warn,
 )
-from lrscope.recorder._budget import Accounting, Cost
-from lrscope.recorder._buffer import BlockBuffer
-from lrscope.recorder._file import RecordsFile
+from lrscope.recorder._buffer import BlockBuffer, RecordsFile
+from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged, scalar
-from lrscope.recorder._options import Options, Settings
 from lrscope.recorder._probes import chosen, observed, possible, with_std
-from lrscope.recorder._timetable import Schedule
-from lrscope.recorder._warning import warn
 from lrscope.records import STEP
 
 _MIN_RECORDS = 16
@@ -66,6 +65,7 @@ class Recorder:
     run_id : of this training, also in the file's metadata; files with the same labels belong together only if it is
         the same
     failed : why recording has stopped, as in the warning; None while all is well
+    updated : whether an update was made for which ``step`` was not called yet
 
     Raises
     ------
@@ -113,7 +113,7 @@ class Recorder:
         self._measuring: Measuring | None = None
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
-        self._std = self._updated = False
+        self._std = self.updated = False
         needs = {need for probe in self._probes for need in probe.required()}
         self._hooks = ActivationHooks(self._model, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
@@ -143,21 +143,21 @@ class Recorder:
         ------
         InputError : the loss is not one number, or the name of a metric is taken.
         """
-        if self._schedule.idle and self._updated and not metrics:
+        if self._schedule.idle and self.updated and not metrics:
             self._schedule.idle -= 1
-            self._updated = False
+            self.updated = False
             self._account.update()
         elif not self._stopped:
             self._end_step(loss, metrics)
 
     def _end_step(self, loss: Tensor | float, metrics: dict[str, Tensor | float]) -> None:
         began = time.perf_counter()
-        if not self._updated:
+        if not self.updated:
             self._account.skip()
             self._hooks.begin_pass()
             return
         step, captured, self._captured = self._account.updates, self._captured, None
-        self._updated = self._hooks.paused = False
+        self.updated = self._hooks.paused = False
         self._account.update()
         try:
             if captured or metrics:
@@ -188,16 +188,11 @@ class Recorder:
 
     def leave_out(self) -> None:
         """Call this instead of ``step`` if the optimiser was called and changed nothing: the step counts as skipped."""
-        if self._updated:
-            self._updated = self._hooks.paused = False
+        if self.updated:
+            self.updated = self._hooks.paused = False
             self._captured = None
             self._account.skip()
             self._hooks.begin_pass()
-
-    @property
-    def updated(self) -> bool:
-        """Whether an update was made for which ``step`` was not called yet."""
-        return self._updated
 
     @property
     def cost(self) -> Cost:
@@ -234,16 +229,16 @@ class Recorder:
         """Take the step that is about to end: parameters and gradients belong together now."""
         if self._stopped or is_left_out(self._optimizer):
             return
-        if self._schedule.idle and not self._updated:
-            self._updated = True
+        if self._schedule.idle and not self.updated:
+            self.updated = True
             return
         try:
-            if self._updated:
+            if self.updated:
                 self._miss_step()
             began = time.perf_counter()
             self._account.begin(began - self._hooks.seconds)
             self._capture()
-            self._updated = self._hooks.paused = True
+            self.updated = self._hooks.paused = True
             self._account.spent += time.perf_counter() - began + self._hooks.seconds
             self._hooks.seconds = 0.0
         except Exception as error:  # whatever goes wrong here must not end the training
@@ -294,13 +289,12 @@ class Recorder:
                 self._fail(error)
                 return
             values = merged(measured.values, values, self._numbers.rates(captured.rates, now))
-        if now:
-            spent = self._account.spent + self._hooks.seconds
+        if STEP in now:
             seconds: dict[str, Tensor | float] = {
-                "recording_seconds": spent,
+                "recording_seconds": self._account.spent + self._hooks.seconds,
                 "training_seconds": self._account.elapsed(began),
             }
-            values = merged(values, {STEP: seconds} if STEP in now else {})
+            values = merged(values, {STEP: seconds})
         if values:
             self._buffer.append(step, values, measured.finite if measured else None)
         for one, state in measured.states if measured else ():

@@ -154,13 +154,7 @@ def _remove_earlier(folder: Path, names: set[str]) -> None:
 def _slabs(
     records: xr.Dataset, dim: str, names: Sequence[str], positions: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, list[np.ndarray]]]:
-    """Yield a member, some of its steps and the values (step, ...) of each variable; some 64 MB at a time are read.
-
-    Parameters
-    ----------
-    names : of variables with the step dimension `dim`
-    positions : along `dim`, of the steps to read
-    """
+    """Yield a member, some of its steps and the values (step, ...) of each variable; some 64 MB at a time are read."""
     arrays = [records[name].transpose(MEMBER, dim, ...) for name in names]
     entry = sum(array.dtype.itemsize * math.prod(array.shape[2:]) for array in arrays)
     entries = max(1, _SLAB_BYTES // entry)

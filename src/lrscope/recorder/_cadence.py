@@ -1,4 +1,4 @@
-"""What recording costs, and how often to record so that a budget is kept in a training whose length nobody knows.
+"""When a Recorder records: which probes are due, what a record costs, and how a budget is kept.
 
 What is thinned is the cadence: of the steps that are due, every first, second, fourth, ... is recorded. Bytes are
 given out like this: half of them at the full cadence, half of what is left until the training is twice as long, half of
@@ -7,16 +7,83 @@ training's length has its records.
 """
 
 import math
+import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from lrscope.recorder._file import RecordsFile
-from lrscope.recorder._options import Settings
+from lrscope.probes import At, Every, Loss, Probe
+from lrscope.recorder._attaching import Settings
+from lrscope.recorder._buffer import RecordsFile
+from lrscope.records import STEP
 
 WARM_UP = 8
 """Records whose cost is remembered: the dearest of them is left out as a hiccup."""
 ALLOWANCE = 0.3
 """Seconds that recording may always take: a loop of a second would otherwise have one record, which says nothing."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Probes with the same cadence; their variables share a step dimension, ``step`` or ``step_<cadence>``."""
+
+    dim: str
+    when: Every | At
+    probes: tuple[Probe, ...]
+
+    def next_due(self, step: int, per_epoch: int | None, factor: int) -> float:
+        """Return the first step from this one on at which the group measures, if every `factor`-th time is taken."""
+        if isinstance(self.when, At):
+            return min((one for one in self.when.at if one >= step), default=math.inf)
+        if self.when.unit == "step":
+            length, last = self.when.count * factor, 0
+        else:  # the last step of an epoch
+            length, last = self.when.count * factor * (per_epoch or 1), 1
+        return -(-(step + last) // length) * length - last
+
+
+class Schedule:
+    """What is due at the step in hand and at the next one, which some probes must prepare for.
+
+    Parameters
+    ----------
+    per_epoch : updates in an epoch, if they are known
+    step : the first one
+    waits : whether the second record needs leave: with a time budget it waits until the first is paid for
+
+    Attributes
+    ----------
+    groups : probes by cadence, those of the loss's first
+    now, soon : step dimensions that are recorded at the step in hand, and at the next
+    idle : so many of the next steps, one after the other, need nothing but to be counted
+    """
+
+    def __init__(
+        self, probes: Iterable[Probe], per_epoch: int | None, step: int, factor: int = 1, *, waits: bool = False
+    ) -> None:
+        by_cadence: dict[Any, list[Probe]] = {}
+        for probe in sorted(probes, key=lambda probe: not isinstance(probe, Loss)):
+            by_cadence.setdefault(probe.when, []).append(probe)
+        dims = [STEP, *(f"{STEP}_{when.label}" for when in list(by_cadence)[1:])]
+        cadences = zip(dims, by_cadence.items(), strict=True)
+        self.groups = tuple(Group(dim, when, tuple(same)) for dim, (when, same) in cadences)
+        self._per_epoch = per_epoch
+        self.now = self.due(step, factor)
+        self.soon = frozenset() if waits else self.due(step + 1, factor)
+        self.idle = 0
+
+    def due(self, step: int, factor: int) -> frozenset[str]:
+        return frozenset(one.dim for one in self.groups if one.next_due(step, self._per_epoch, factor) == step)
+
+    def advance(self, soon: frozenset[str]) -> None:
+        self.now, self.soon, self.idle = self.soon, soon, 0
+
+    def rest(self, step: int, factor: int) -> None:
+        """Count the steps until something must be decided again, if nothing is due at this step and the next."""
+        if not (self.now or self.soon):
+            until = min(group.next_due(step + 2, self._per_epoch, factor) for group in self.groups)
+            self.idle = max(0, int(min(until, sys.maxsize)) - 2 - step)
 
 
 @dataclass(frozen=True)
@@ -60,10 +127,7 @@ class Cost:
 class Budget:
     """Decides which of the steps that are due are recorded. It has no clock: what was spent is given to it.
 
-    Parameters
-    ----------
-    share : of the loop's time, or `ALLOWANCE` if that is more; None for no limit
-    size : bytes; None for no limit
+    The limits are a share of the loop's time (or `ALLOWANCE` if that is more) and a number of bytes; None for no limit.
     """
 
     def __init__(self, share: float | None, size: int | None) -> None:
@@ -79,11 +143,8 @@ class Budget:
     def allows(self, spent: float, elapsed: float, used: int, record: int, *, coming: int = 0) -> bool:
         """Return whether another record may be made now: one at a time until its price is known.
 
-        Parameters
-        ----------
-        spent, elapsed : seconds of recording, and of the loop, so far
-        used, record : bytes of the records so far, and of one record
-        coming : records that were allowed and are not made yet
+        `spent` and `elapsed` are seconds of recording and of the loop, `used` and `record` bytes of the records so far
+        and of one record, `coming` the records that were allowed and are not made yet.
         """
         if self._size is not None and used + record > self._size:
             return False
@@ -97,13 +158,8 @@ class Budget:
     def note(self, step: int, cost: float, step_seconds: float, used: int) -> None:
         """Take in what the record of a step has cost, and thin the cadence if it has to be.
 
-        What the first has cost says nothing about the others: with it the model was explored.
-
-        Parameters
-        ----------
-        cost : seconds of this record
-        step_seconds : of a step of the loop by itself, on average
-        used : bytes of the records so far
+        What the first has cost says nothing about the others: with it the model was explored. `step_seconds` is what a
+        step of the loop takes by itself, on average.
         """
         self._costs = [*self._costs[1 - WARM_UP :], cost] if self._begun else []
         self._begun = True
@@ -139,22 +195,15 @@ def _factor_of_phase(phase: int) -> int:
 
 
 class Accounting:
-    """Seconds and steps of a Recorder.
-
-    Attributes
-    ----------
-    updates : of the training, those before a resume included
-    recorded, skipped : of `Cost`, so far
-    futile : calls of ``step`` without an update since the last update
-    spent : seconds in which the loop was held up
-    """
+    """Seconds and steps of a Recorder."""
 
     def __init__(self, settings: Settings) -> None:
         self._budget = Budget(settings.time_budget, settings.size_budget)
         self.limited = settings.time_budget is not None or settings.size_budget is not None
-        self.updates = self._first = settings.first_step
-        self.recorded = self.skipped = self.futile = 0
-        self.spent = self._spent_before = 0.0
+        self.updates = self._first = settings.first_step  # those before a resume included
+        self.recorded = self.skipped = 0
+        self.futile = 0  # calls of `step` without an update since the last update
+        self.spent = self._spent_before = 0.0  # seconds in which the loop was held up
         self._began: float | None = None
         self._ended = 0.0
 
