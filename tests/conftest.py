@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "Agg"
@@ -46,3 +47,27 @@ def simple_cnn():
             return self.fc(self.conv(x))
 
     return SimpleCNN
+
+
+@pytest.fixture
+def refused(capsys, tmp_path, monkeypatch):
+    """Return a function that runs a command line which is refused, and returns the one sentence it says."""
+    from lrscope.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> str:
+        before = everything_in(tmp_path)
+        assert main([str(word) for word in arguments]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("lrscope: ")
+        assert printed.err.count("\n") == 1, printed.err
+        assert everything_in(tmp_path) == before
+        return printed.err.removeprefix("lrscope: ").rstrip("\n")
+
+    return run
+
+
+def everything_in(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}

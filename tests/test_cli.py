@@ -24,28 +24,6 @@ SHORT = ["--shapes", "circle", "--lrs", "0.01", "--epochs", "3", "--samples", "2
 RUN = ["run", "fluctuation"]
 
 
-@pytest.fixture
-def refused(capsys, tmp_path, monkeypatch):
-    """Return a function that runs a command line which is refused, and returns the one sentence it says."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> str:
-        before = everything_in(tmp_path)
-        assert main([str(word) for word in arguments]) == 2
-        printed = capsys.readouterr()
-        assert printed.out == ""
-        assert printed.err.startswith("lrscope: ")
-        assert printed.err.count("\n") == 1, printed.err
-        assert everything_in(tmp_path) == before
-        return printed.err.removeprefix("lrscope: ").rstrip("\n")
-
-    return run
-
-
-def everything_in(folder: Path) -> dict[Path, bytes | None]:
-    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     """Return the folder of a finished run without its report."""
@@ -104,12 +82,6 @@ def test_an_option_without_its_value_is_one_sentence(refused):
     sentence = "--epochs must have a value. See lrscope run fluctuation --help."
     assert refused(*RUN, "--out", "new", "--epochs") == sentence
     assert refused(*RUN, "--epochs", "--out", "new") == sentence
-
-
-def test_a_choice_that_does_not_exist_is_one_sentence(refused):
-    sentence = refused("run", "sweep", "--out", "new", "--optimizer", "adan")
-    assert sentence.startswith("optimizer must be 'adam', 'adamw', 'sgd'")
-    assert "got 'adan'" in sentence
 
 
 def test_a_file_in_the_working_directory_hides_no_module_of_python(tmp_path):
@@ -257,12 +229,6 @@ def test_records_that_cannot_be_read_are_one_sentence(refused, done):
     file.unlink()
     remedy = "Give a folder with everything that its run has written."
     assert refused("report", done) == f"{done} must hold records.root; it has none. {remedy}"
-
-
-def test_a_run_says_where_its_report_is(done, monkeypatch, capsys):
-    monkeypatch.setattr(lrscope.studies, "write_report", lambda folder, *_: folder.report)
-    assert main(["report", str(done)]) == 0
-    assert capsys.readouterr().out == f"Report: {done}/report.html\n"
 
 
 def test_the_command_is_written_down_so_that_it_can_be_typed_again(tmp_path, monkeypatch):

@@ -75,9 +75,5 @@ def test_a_failed_download_is_one_sentence(url, tmp_path, capsys):
         ),
     ],
 )
-def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(["data", *words]) == 2
-    printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("", f"lrscope: {sentence}\n")
-    assert list(tmp_path.iterdir()) == []
+def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, refused):
+    assert refused("data", *words) == sentence

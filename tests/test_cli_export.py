@@ -85,30 +85,14 @@ def test_a_file_is_exported_elsewhere_with_fewer_histograms(run, tmp_path, capsy
     ("words", "sentence"),
     [
         (["tensorbord"], "lrscope export must be one of tensorboard; got 'tensorbord'. Did you mean 'tensorboard'?"),
-        (
-            ["tensorboard"],
-            "DIR must be a folder of a run or files of records; got none. See lrscope export --help.",
-        ),
-        (
-            ["tensorboard", "nowhere"],
-            "nowhere does not exist. Give a file of records or the folder that a run has written.",
-        ),
+        (["tensorboard"], "DIR must be a folder of a run or files of records; got none. See lrscope export --help."),
         (["tensorboard", "."], ". holds no records*.root. Give the folder that a run has written."),
-        (
-            ["tensorboard", ".", "--histograms", "-1"],
-            "histograms must be greater than or equal to 0; got '-1'.",
-        ),
+        (["tensorboard", ".", "--histograms", "-1"], "histograms must be greater than or equal to 0; got '-1'."),
         (
             ["tensorboard", ".", "--oud", "x"],
             "an option must be one of --out, --histograms, --experiment; got '--oud'. Did you mean",
         ),
     ],
 )
-def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(["export", *words]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"lrscope: {sentence}")
-    assert printed.err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, refused):
+    assert refused("export", *words).startswith(sentence)

@@ -19,11 +19,6 @@ def drawn(points=3):
 
 
 @pytest.fixture
-def figure():
-    return drawn()
-
-
-@pytest.fixture
 def results():
     share = xr.DataArray(
         [[0.75, np.nan], [0.5, np.nan]], coords={"part": ["encoder", "decoder"], "lr": [0.01, 0.1]}, name="share"

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Drawing
 
 from lrscope.errors import StoreError
 from lrscope.report import ClaimResult, Figure, draw, write
-from lrscope.report._files import DPI, PNG, picture, plain, size, write_claims, write_table
+from lrscope.report._files import PNG, picture, plain, size, write_claims, write_table
 
 
 def drawn(points=3):
@@ -42,17 +42,12 @@ def test_claims_are_a_list_of_objects(tmp_path):
     )
 
 
-@pytest.mark.parametrize("holds", [True, False, None])
-def test_a_verdict_keeps_its_three_states(tmp_path, holds):
-    path = write_claims(tmp_path / "claims.json", [ClaimResult("a", "", "", 0, 0, 0, holds)])
-    assert json.loads(path.read_text())[0]["holds"] is holds
-
-
 def test_what_is_not_finite_is_null_in_json():
     value = {"a": [1, float("nan"), (float("inf"), np.array([1.5, np.nan]))], 2: xr.DataArray(3)}
     assert plain(value) == {"a": [1, None, [None, [1.5, None]]], "2": 3}
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\r\0")), NUMBERS), max_size=5))
 def test_a_table_reads_back_as_it_was(tmp_path_factory, rows):
     frame = pd.DataFrame(rows, columns=["name", "value"]).astype(object)
@@ -74,12 +69,6 @@ def test_a_small_figure_is_an_svg_and_one_with_many_points_a_png():
 
 def test_a_figure_is_the_same_each_time():
     assert picture(drawn()) == picture(drawn())
-
-
-def test_pixels_are_counted_at_the_resolution_of_the_figures():
-    header = PNG + b"\0\0\0\rIHDR" + (DPI * 3).to_bytes(4) + DPI.to_bytes(4)
-    assert size(header) == (3 * 96, 96)
-    assert size(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>') is None
 
 
 @pytest.mark.parametrize("parallel", [100, 1])

@@ -123,12 +123,6 @@ def test_a_figure_that_fails_leaves_no_file(tmp_path, fake, monkeypatch, program
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path, no_ffmpeg):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(StoreError, match=r"taken/run\.gif could not be written: .*exists"):
-        write_film(tmp_path / "taken" / "run", Squares())
-
-
 @pytest.mark.parametrize("fps", [0, 61])
 def test_only_frame_rates_that_films_have(tmp_path, fps):
     with pytest.raises(InputError, match=f"fps must be 1 to 60 frames a second; got {fps}"):

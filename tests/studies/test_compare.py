@@ -1,6 +1,7 @@
 """Two rates compared, from files: what is taken, what is paired, what is said."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import scipy.stats
 import xarray as xr
 
 from lrscope import store
+from lrscope.cli import main
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block
 from lrscope.studies import compare, compared_tables, verdict
@@ -322,3 +324,57 @@ def test_of_several_experiments_without_a_grid_one_must_be_named(folder):
         compare([folder], (0.01, 0.1))
     with pytest.raises(InputError, match=r"^experiment must be left out for files; got 'grid'."):
         compare([folder / "records-crossed.root"], (0.01, 0.1), experiment="grid")
+
+
+RATES = ["--lr", "0.01", "--lr", "0.1"]
+
+
+@pytest.fixture
+def said(capsys):
+    """Return the function that runs `lrscope compare` and gives what it printed."""
+
+    def run(*words: object) -> str:
+        assert main(["compare", *map(str, words)]) == 0
+        printed = capsys.readouterr()
+        assert printed.err == ""
+        return printed.out
+
+    return run
+
+
+def test_the_command_prints_the_answer_and_its_tables(folder, said):
+    text = said(folder, *RATES, "--size", "0.5")
+    assert "over 6 paired seeds at step 3" in text
+    assert "all 64 flips of their signs: p = " in text
+    assert re.search(r"^learning rate +loss +compared +diverged *\n0\.01 .* 6 +0 *\n0\.1 .* 6 +0 *$", text, re.M)
+    assert re.search(r"^0\.5 \(asked for\) +\d+ *$", text, re.M)
+    chosen = said(folder / "records-grid.root", *RATES, "--step", "2", "--confidence", "0.5")
+    assert "50 %" in chosen
+    assert "over 4 paired seeds at step 2" in chosen
+
+
+def test_cases_are_printed_in_whole_lines(file, said):
+    text = said(
+        file(block({"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(2)}, drawn(2, 2, 2))), *RATES
+    )
+    assert "…" not in text
+    assert len(re.findall(r"^(circle|spiral) ", text, re.M)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["RUN", "--lr", "0.01"], "--lr must be given twice, for the two rates; got '0.01'. Write for example"),
+        (["RUN", "--lr", "0.1", "--lr", "0.1"], "other must be another rate than lr; got 0.1."),
+        (["RUN", *RATES, "--confidence", "95"], "confidence must be less than 1; got '95'. Write 95 % as 0.95."),
+        (["RUN", *RATES, "--metric", "los"], "metric must be one of loss"),
+        (["RUN", *RATES, "--where", "seed"], "--where must be AXIS=VALUE; got 'seed'. Write for example --where"),
+        (["RUN", *RATES, "--where", "seed=0"], "seeds must be 2 or more that ended well, at both rates; got 1 of 1 at"),
+        (RATES, "DIR must be a folder of a run or files of records; got none. See lrscope compare --help."),
+        (["nowhere", *RATES], "nowhere does not exist. Give a file of records or the folder that a run has written."),
+        (["/", *RATES], "/ holds no records*.root. Give the folder that a run has written."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_compared_is_one_sentence(words, sentence, folder, refused):
+    assert refused("compare", *(folder if word == "RUN" else word for word in words)).startswith(sentence)

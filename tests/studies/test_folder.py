@@ -30,11 +30,6 @@ def names(folder: Folder) -> set[str]:
     return {str(file.relative_to(folder.path)) for file in folder.path.rglob("*") if file.is_file()}
 
 
-def test_a_new_or_empty_folder_is_taken(tmp_path):
-    Folder(tmp_path).check_new("fluctuation", overwrite=False)
-    Folder(tmp_path / "deep" / "below").check_new("fluctuation", overwrite=False)
-
-
 def test_a_folder_whose_run_was_killed_at_once_is_taken(tmp_path):
     (tmp_path / ".experiment.json.part").write_text('{"study": "fluct')
     Folder(tmp_path).check_new("fluctuation", overwrite=False)
@@ -84,12 +79,6 @@ def test_files_of_a_resume_are_numbered(begun):
         taken.append(begun.next_records("records").name)
         begun.next_records("records").write_text("x")
     assert taken == ["records.root", "records-1.root", "records-2.root"]
-
-
-def test_options_that_differ_are_named(begun):
-    begun.check_resumable("fluctuation", {"epochs": 3}, DESCRIPTION["experiments"])
-    with pytest.raises(InputError, match=r"epochs was 3, is 4, noise was not given, is 0\.1"):
-        begun.check_resumable("fluctuation", {"epochs": 4, "noise": 0.1}, DESCRIPTION["experiments"])
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

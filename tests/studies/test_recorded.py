@@ -311,46 +311,6 @@ def test_files_that_continue_each_other_are_one(written):
     assert f"from step {STEPS} to" in alone.summary[0]
 
 
-def test_pages_of_several_files_stand_beside_the_first(written):
-    little = block(leave_out=["weights", "weight_gradients", "activations"])
-    first, second = written(little, "a.root"), written(little.assign_coords(step=little["step"] + STEPS), "b.root")
-    assert write_report([str(first), second]) == first.with_name("a-report") / "report.html"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "sentence"),
-    [
-        ("none.root", None, "does not exist. Give a file of records"),
-        ("empty.root", b"", "must be a file of records; got an empty file"),
-        ("text.root", b"step,loss\n", "must be a ROOT file; got something else"),
-    ],
-)
-def test_what_is_no_file_of_records_is_one_sentence(tmp_path, capsys, name, content, sentence):
-    file = tmp_path / name
-    if content is not None:
-        file.write_bytes(content)
-    assert main(["report", str(file)]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"lrscope: {file} ")
-    assert sentence in said
-    assert said.count("\n") == 1
-    assert not file.with_name(f"{file.stem}-report").exists()
-
-
-def test_a_root_file_of_somebody_else_and_a_cut_one_are_refused(tmp_path, written):
-    uproot = pytest.importorskip("uproot")
-    with uproot.recreate(tmp_path / "other.root") as file:
-        file["tree"] = {"x": np.arange(3)}
-    with pytest.raises(InputError, match="must be written by lrscope"):
-        write_report([tmp_path / "other.root"])
-    whole = written(block())
-    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    with pytest.raises(InputError, match="must be a whole ROOT file"):
-        write_report([whole])
-    with pytest.raises(InputError, match="files must be one file of records or more; got none"):
-        write_report([])
-
-
 def test_a_file_without_a_block_is_refused(tmp_path):
     writer = store.Writer(tmp_path / "begun.root")
     content = (tmp_path / "begun.root").read_bytes()

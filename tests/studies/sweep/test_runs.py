@@ -137,3 +137,9 @@ def test_the_default_is_the_setting_of_the_source_on_the_digits():
     rates = [1e-7 * made["range-test"].schedule.factor(step, 100) for step in (0, 99)]
     assert rates == pytest.approx([1e-7, 10.0])
     assert made["crossed"].sweep.axes == {"lr": grid.sweep.axes["lr"], "init_seed": (0, 1, 2), "order_seed": (0, 1, 2)}
+
+
+def test_the_network_of_the_source_has_an_output_for_classes_that_are_only_validation(own):
+    made = study("sweep").experiments(Options(data=f"{own}:new_class", lrs=(0.01,), seeds=1, batch_size=8))
+    assert next(iter(made.values())).data.arrays().targets.max() == 1
+    assert [experiment.model.classes for experiment in made.values()] == [3, 3, 3]
