@@ -116,11 +116,10 @@ def test_there_is_one_vmap():
 
 
 def test_no_private_parts_of_other_libraries():
-    """The store's raw files speak uproot's protocol for them: crash safety depends on the order of the writes."""
     private = re.compile(
         r"\bctypes\b|\btorch\._[a-zA-Z]|_inductor|_functorch|torch\.jit|mallopt|_cascading|__globals__|hooks_dict_ref"
     )
-    using = {path.name for path in FILES if any(map(private.search, referenced(path)))} - {"_rawfile.py"}
+    using = {path.name for path in FILES if any(map(private.search, referenced(path)))}
     assert using == set(), "use the public interface"
 
 

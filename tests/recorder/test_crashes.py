@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 import lrscope
-import lrscope.store._rawfile
+import lrscope.store._rootfile
 from lrscope.errors import InputError
 from lrscope.probes import Every, Probe, every
 from lrscope.recorder import Recorder, _buffer
@@ -200,14 +200,14 @@ class Full:
 
     def __init__(self, monkeypatch) -> None:
         self.now = False
-        write = lrscope.store._rawfile.RawFile._write_some
+        write = lrscope.store._rootfile.RawFile._write_some
 
         def some(file, view):
             if self.now:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return write(file, view)
 
-        monkeypatch.setattr(lrscope.store._rawfile.RawFile, "_write_some", some)
+        monkeypatch.setattr(lrscope.store._rootfile.RawFile, "_write_some", some)
 
 
 def test_a_full_disk_ends_the_recording_with_one_warning_and_the_loop_goes_on(parts, monkeypatch):

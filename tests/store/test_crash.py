@@ -17,7 +17,7 @@ from lrscope.records import concatenate
 from lrscope.store import Writer, last_recorded, load_state, open_records
 from lrscope.store import _rootfile as rootfile
 from lrscope.store._index import scan
-from lrscope.store._rawfile import RawFile
+from lrscope.store._rootfile import RawFile
 
 BLOCKS = 3
 OUTPUTS_ENTRIES = (0, 8, 12, 16)

@@ -18,7 +18,7 @@ from lrscope.errors import InputError, StoreError
 from lrscope.records import concatenate
 from lrscope.store import Writer, last_recorded, load_state, open_records, write
 from lrscope.store import _rootfile as rootfile
-from lrscope.store._rawfile import RawFile
+from lrscope.store._rootfile import RawFile
 
 DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
 RESERVED = re.compile("member|step(_.*)?|lr|shape|d0|d1")

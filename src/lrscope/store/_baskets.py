@@ -29,19 +29,13 @@ _LONG_TEXT = 255
 
 @dataclass(frozen=True)
 class Baskets:
-    """Where the baskets of one branch are.
-
-    Attributes
-    ----------
-    positions, sizes : first byte and number of bytes in the file, one a basket
-    bounds : first entry of each basket, and at the end the number of entries
-    """
+    """Where the baskets of one branch are."""
 
     path: Path
     name: str
-    positions: np.ndarray
-    sizes: np.ndarray
-    bounds: np.ndarray
+    positions: np.ndarray  # first byte of each basket in the file
+    sizes: np.ndarray  # bytes of each basket
+    bounds: np.ndarray  # first entry of each basket, and at the end the number of entries
 
     @property
     def entries(self) -> int:
@@ -61,14 +55,9 @@ def read_into(
     entries: np.ndarray,
     inner: tuple[Index, ...],
 ) -> None:
-    """Put some entries of a branch of fixed-size arrays into `out`, in the machine's byte order.
+    """Put some entries of a branch of fixed-size arrays into `out` at `targets`, in the machine's byte order.
 
-    Parameters
-    ----------
-    out : (place, ...)
-    targets, entries : (n), where in `out` each of the entries goes
-    kind : type and shape of one entry
-    inner : an index for each dimension of an entry
+    `kind` is type and shape of one entry, `inner` has an index for each of its dimensions.
     """
     for piece, local, own, _ in _pieces(baskets, entries):
         content = piece.view(stored(kind.base).newbyteorder(">")).reshape(-1, *kind.shape)

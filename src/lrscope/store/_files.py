@@ -38,7 +38,9 @@ def record_files(paths: Paths) -> list[Path]:
 def _of_folder(folder: Path) -> list[Path]:
     by_experiment: dict[str, list[Path]] = {}
     for file in files_in(folder):
-        by_experiment.setdefault(_experiment_of(file), []).append(file)
+        # both records-quick.root and records-quick-1.root are of the experiment `quick`
+        name = re.sub(r"-\d+$", "", file.stem).removeprefix("records-")
+        by_experiment.setdefault(name, []).append(file)
     if not by_experiment:
         raise InputError(f"{folder} holds no records*.root. Give the folder that a run has written.")
     if len(by_experiment) > 1:
@@ -54,23 +56,13 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(folder.glob("records*.root"), key=_natural)
 
 
-def _experiment_of(file: Path) -> str:
-    """Return the name of an experiment: that of ``records-quick.root`` and ``records-quick-1.root`` is `quick`."""
-    return re.sub(r"-\d+$", "", file.stem).removeprefix("records-")
-
-
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Return a key that sorts numbers by value, and a name before the same name with more after it."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.stem)]
 
 
 def opened(path: Path) -> BinaryIO:
-    """Return a file that is open for reading.
-
-    Raises
-    ------
-    StoreError : the system does not hand it out.
-    """
+    """Return a file that is open for reading."""
     try:
         return path.open("rb")
     except OSError as error:

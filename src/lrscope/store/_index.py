@@ -18,7 +18,7 @@ from lrscope.errors import InputError, LrscopeError
 from lrscope.records import MEMBER, STEP
 from lrscope.store._baskets import Baskets, read_into, read_texts
 from lrscope.store._files import MAGIC, check_magic, damaged, no_file, opened
-from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TreeLabels, has_branch, labels_from_json, tree_name
+from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TREE_LABELS, TreeLabels, has_branch, tree_name
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,7 @@ class FileIndex:
 
 
 def scan(path: Path) -> FileIndex:
-    """Return what the file at `path` holds.
-
-    Raises
-    ------
-    InputError : no such file; not ROOT; not of lrscope; cut off.
-    """
+    """Return what the file at `path` holds; refuse one that is not ROOT, not of lrscope, or cut off."""
     if not path.is_file():
         raise no_file(path)
     try:
@@ -98,7 +93,9 @@ def _scan(path: Path, file: Any) -> FileIndex:
             f"{path} must be of format {FORMAT} or before; got {header['format']}. Install a newer lrscope."
         )
     labels = [
-        labels_from_json(str(file[key])) for key in file.keys(recursive=False, cycle=False) if key.startswith(LABELS)
+        TREE_LABELS.validate_json(str(file[key]))
+        for key in file.keys(recursive=False, cycle=False)
+        if key.startswith(LABELS)
     ]
     trees = {tree_name(some.step): some for some in labels if tree_name(some.step) in keys}
     return FileIndex(
@@ -134,13 +131,7 @@ def _baskets(path: Path, branch: Any) -> Baskets:
 
 @dataclass(frozen=True)
 class VariableSummary:
-    """One recorded variable.
-
-    Attributes
-    ----------
-    shape : after (member, step)
-    packed_bytes : in the file, compressed
-    """
+    """One recorded variable: its shape after (member, step), and its compressed bytes in the file."""
 
     name: str
     shape: tuple[int, ...]
@@ -152,13 +143,7 @@ class VariableSummary:
 
 @dataclass(frozen=True)
 class TreeSummary:
-    """One tree.
-
-    Attributes
-    ----------
-    entries : number of (member, step)
-    first_step, last_step : None if there is no entry
-    """
+    """One tree: the number of its entries (member, step), and its first and last step, None if there is no entry."""
 
     name: str
     entries: int

@@ -12,7 +12,7 @@ variables
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
@@ -129,12 +129,7 @@ def _jsonable(name: str, attrs: Mapping[object, object]) -> dict[str, object]:
 
 
 def to_json(name: str, content: object) -> str:
-    """Return `content` as strict JSON (no NaN); numpy's numbers and arrays become plain ones.
-
-    Raises
-    ------
-    InputError : `content` has no JSON form.
-    """
+    """Return `content` as strict JSON (no NaN); numpy's numbers and arrays become plain ones."""
     try:
         return json.dumps(content, default=_plain, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -147,12 +142,5 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} {value!r}")
 
 
-def labels_to_json(labels: TreeLabels) -> str:
-    return json.dumps(asdict(labels))
-
-
-def labels_from_json(text: str) -> TreeLabels:
-    return _TREE_LABELS.validate_json(text)
-
-
-_TREE_LABELS = TypeAdapter(TreeLabels)
+TREE_LABELS = TypeAdapter(TreeLabels)
+"""Labels to and from JSON."""

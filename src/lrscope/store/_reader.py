@@ -112,17 +112,11 @@ def _by_name(files: list[FileIndex]) -> dict[str, list[TreeIndex]]:
 
 @dataclass(frozen=True)
 class Joined:
-    """The trees of one name in several files, as one: entries of the second count on where the first ends.
-
-    Attributes
-    ----------
-    starts : first entry of each tree, and at the end the number of all entries
-    members, steps : of each entry
-    """
+    """The trees of one name in several files, as one: entries of the second count on where the first ends."""
 
     trees: list[TreeIndex]
-    starts: np.ndarray
-    members: np.ndarray
+    starts: np.ndarray  # first entry of each tree, and at the end the number of all entries
+    members: np.ndarray  # of each entry
     steps: np.ndarray
 
     @property

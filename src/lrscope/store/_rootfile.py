@@ -2,8 +2,14 @@
 
 Entries run over members, and for each member over its steps, so that a block's arrays need no other order. They are
 big-endian because uproot would convert (and keep) them all at once; here one variable at a time is converted.
+
+uproot accepts any object that reads, writes and seeks. In a file of Python's, writes would wait in a buffer and reach
+the disk in another order than uproot made them. In a `RawFile` every write reaches the operating system before the next
+begins. uproot's order keeps each state of the file readable: a process that is killed leaves a prefix of the writes. A
+full disk is reported by the write that met it, and closing has nothing left to write.
 """
 
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,14 +28,13 @@ from lrscope.store._labels import (
     FORMAT,
     HEADER,
     LABELS,
+    TREE_LABELS,
     TreeLabels,
     has_branch,
-    labels_to_json,
     stored,
     to_json,
     tree_name,
 )
-from lrscope.store._rawfile import RawFile
 
 COMPRESSIONS: dict[str, Any] = {"lz4": uproot.LZ4(1), "zstd": uproot.ZSTD(1), "none": None}
 SUMMARIES = "summaries"
@@ -39,17 +44,78 @@ _BASKETS = 64
 """Room for so many blocks in the head of a tree; it is moved to a larger place when they are used up, ..."""
 _GROWTH = 4.0
 """... with so many times the room."""
+_AT_ONCE = 2**20
+"""Bytes of one call of the system. Linux looks for memory in one piece for each call: for some 10 MB that takes ten
+times as long as for ten times 1 MB."""
+
+
+class RawFile:
+    """A file that lives in memory until `settle`, which makes it appear under its name in one step."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: io.RawIOBase | io.BytesIO = io.BytesIO()
+        self._position = self._place = self._end = 0  # asked for, of the system's file, and after the last byte
+
+    def settle(self) -> None:
+        """Write what was written so far to a temporary file, and rename that to `path`."""
+        assert isinstance(self._file, io.BytesIO)
+        temporary = self.path.with_suffix(self.path.suffix + ".part")
+        try:
+            temporary.write_bytes(self._file.getvalue())
+            temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._file, self._place = io.FileIO(self.path, "r+b"), 0
+
+    def write(self, data: Any) -> int:
+        """Write all of `data` (anything with a buffer), or raise an `OSError`."""
+        view = memoryview(data).cast("B")
+        done = 0
+        while done < len(view):
+            done += self._write_some(view[done : done + _AT_ONCE])
+        return done
+
+    def _write_some(self, view: memoryview) -> int:
+        if self._place != self._position:
+            self._place = self._file.seek(self._position)
+        done = self._file.write(view) or 0
+        self._position = self._place = self._place + done
+        self._end = max(self._end, self._place)
+        return done
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def read(self, size: int = -1) -> bytes:
+        self._file.seek(self._position)
+        data = self._file.read(size) or b""
+        self._position = self._place = self._file.tell()
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to `offset`; the system moves when something is written, since most moves are followed by another."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._end}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered."""
+
+    def close(self) -> None:
+        self._file.close()
+
+    def readable(self) -> bool:
+        return True
+
+    writable = seekable = readable
 
 
 class RootFile:
-    """A new ROOT file with the header of lrscope.
-
-    Parameters
-    ----------
-    path : a file that does not exist
-    metadata : JSON-able
-    compression : key of `COMPRESSIONS`
-    """
+    """A new ROOT file with the header of lrscope."""
 
     def __init__(self, path: Path, metadata: Mapping[str, object], compression: str) -> None:
         header = to_json("metadata", {"format": FORMAT, "metadata": metadata})
@@ -72,7 +138,7 @@ class RootFile:
         if large:
             raise InputError(f"a block must hold less than 2 GiB of {large[0]}; got more. Record fewer steps a block.")
         if name not in self._trees:
-            self._root[LABELS + name] = labels_to_json(labels)
+            self._root[LABELS + name] = TREE_LABELS.dump_json(labels).decode()
             self._trees[name] = self._root.mktree(
                 name, _branch_types(labels), initial_basket_capacity=_BASKETS, resize_factor=_GROWTH
             )
@@ -94,22 +160,14 @@ class RootFile:
 
 @dataclass
 class Rows:
-    """The rows that a block adds to one tree; `arrays` is emptied while they are converted.
-
-    Attributes
-    ----------
-    members, steps : of the block
-    keep : for each of the (member, step), in that order, whether it is written
-    arrays : variable -> (member, step, ...)
-    columns : coordinate -> along ``member`` or along the step dimension
-    """
+    """The rows that a block adds to one tree; `arrays` is emptied while they are converted."""
 
     labels: TreeLabels
     members: np.ndarray
     steps: np.ndarray
-    keep: np.ndarray
-    arrays: dict[str, np.ndarray]
-    columns: dict[str, np.ndarray]
+    keep: np.ndarray  # for each of the (member, step), in that order, whether it is written
+    arrays: dict[str, np.ndarray]  # variable -> (member, step, ...)
+    columns: dict[str, np.ndarray]  # coordinate -> along `member` or along the step dimension
 
     def branches(self) -> dict[str, np.ndarray]:
         """Return branch -> entries; each variable is released as soon as it is converted."""
