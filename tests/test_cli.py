@@ -174,11 +174,6 @@ def test_an_unfinished_run_is_gone_on_with_or_replaced_on_request(refused, unfin
     assert sentence.endswith("Give another --out or --overwrite, or --resume to go on.")
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(refused):
-    sentence = refused(*RUN, *SHORT, "--out", "/proc/lrscope")
-    assert sentence.startswith("out must be a folder that can be written; /proc/lrscope cannot: ")
-
-
 def test_nothing_to_resume_is_one_sentence(refused, tmp_path, done):
     nowhere = refused(*RUN, *SHORT, "--out", "new", "--resume")
     assert nowhere == "--resume must continue a run; new holds none. Start it without --resume."

@@ -156,14 +156,6 @@ def test_an_axis_of_ones_own_is_paired_if_there_is_no_other(file):
         compare([file(block({"lr": [0.01, 0.1], "run": [0, 1], "day": [0, 1]}, drawn(2, 2, 2)))], (0.01, 0.1))
 
 
-def test_one_network_a_rate_is_no_comparison(file):
-    path = file(block({"lr": [0.01, 0.1]}, drawn(2)))
-    with pytest.raises(
-        InputError, match=r"^seeds must be 2 or more that ended well, at both rates; got 1 of 1 at 0.01"
-    ):
-        compare([path], (0.01, 0.1))
-
-
 def test_records_without_rates_are_refused(file):
     path = file(block({"seed": range(3)}, drawn(3)))
     with pytest.raises(InputError, match=r"^records must be of several learning rates, as the axis lr; got seed."):

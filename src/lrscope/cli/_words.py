@@ -58,12 +58,7 @@ def listed() -> str:
 
 
 def parsed(specifications: Mapping[str, type], given: list[str], program: str) -> tuple[Any, ...]:
-    """Return the specifications that a command line makes, in their order; it may set the fields of all of them.
-
-    Raises
-    ------
-    InputError : an option that does not exist, has no value, or a value that is not allowed.
-    """
+    """Return the specifications that a command line makes, in their order; it may set the fields of all of them."""
     together = dataclasses.make_dataclass("Together", list(specifications.items()))
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     options: Any

@@ -35,22 +35,13 @@ def write_claims(path: str | Path, claims: Sequence[ClaimResult]) -> Path:
     """Write ``claims.json``: a list with one object a claim, its fields in the order of `ClaimResult`.
 
     A number that is not finite becomes null.
-
-    Raises
-    ------
-    StoreError : the file cannot be written
     """
     text = json.dumps([plain(asdict(claim)) for claim in claims], indent=2, ensure_ascii=False, allow_nan=False)
     return write_file(path, f"{text}\n".encode())
 
 
 def write_table(path: str | Path, frame: "pd.DataFrame") -> Path:
-    """Write the cells of a table as CSV (RFC 4180 with line feeds, UTF-8), numbers in full precision.
-
-    Raises
-    ------
-    StoreError : the file cannot be written
-    """
+    """Write the cells of a table as CSV (RFC 4180 with line feeds, UTF-8), numbers in full precision."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(frame.columns)

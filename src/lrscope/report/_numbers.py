@@ -16,13 +16,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def words(value: Any) -> str:
-    """Return one value as text.
-
-    Examples
-    --------
-    >>> words(0.0720381), words([97, 98]), words({"encoder": 0.5}), words(True), words(None), words(2.5e-9)
-    ('0.07204', '97, 98', 'encoder: 0.5', 'yes', '–', '2.5 × 10⁻⁹')
-    """
+    """Return one value as text."""
     value = plain_number(value) if not hasattr(value, "shape") or not value.shape else value.tolist()
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {words(item)}" for key, item in value.items())

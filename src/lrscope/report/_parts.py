@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import xarray as xr
 
-from lrscope.errors import InputError, must_be, unknown
+from lrscope.errors import InputError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,8 @@ class Table:
             if name not in known:
                 raise unknown(f"a column of the table {self.name!r}", name, known)
         if isinstance(data, xr.Dataset):
-            headings = headings or {str(name): _heading(array) for name, array in data.data_vars.items()}
+            names = {str(name): str(array.attrs.get("long_name", name)) for name, array in data.data_vars.items()}
+            headings = headings or {name: text.replace("_", " ") for name, text in names.items()}
             dims = [*self.index, *(str(dim) for dim in data.dims if dim not in self.index)]
             headings = {dim: dim for dim in dims if dim in data.coords and dim not in headings} | headings
             data = _rows(data, [str(name) for name in data if name in headings], dims)
@@ -150,10 +151,6 @@ def _at(results: xr.DataTree, path: str) -> xr.DataTree | xr.DataArray:
 def _paths(results: xr.DataTree) -> list[str]:
     nodes = {node.path.strip("/"): node for node in results.subtree}
     return [*filter(None, nodes), *(f"{path}/{name}".strip("/") for path in nodes for name in nodes[path].data_vars)]
-
-
-def _heading(array: xr.DataArray) -> str:
-    return str(array.attrs.get("long_name", array.name)).replace("_", " ")
 
 
 def _rows(data: xr.Dataset, values: Sequence[str], dims: list[str]) -> "pd.DataFrame":
@@ -265,9 +262,6 @@ class Report:
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated:
             raise InputError(f"Two items of the report are named {repeated[1]!r}. Give each a name of its own.")
-        if not all(isinstance(item, Figure | Animation | Table) for item in self.items):
-            kinds = ", ".join(sorted({type(item).__name__ for item in self.items}))
-            raise must_be("items of a section", "Figure, Animation or Table", kinds)
 
     @property
     def items(self) -> list[Figure | Animation | Table]:
@@ -276,14 +270,7 @@ class Report:
 
 
 def verdict(claims: Sequence[ClaimResult]) -> str:
-    """Return in words how many claims hold.
-
-    Examples
-    --------
-    >>> results = [True, True, False, None]
-    >>> verdict([ClaimResult(str(n), "", "", 0, 0, 0, holds) for n, holds in enumerate(results)])
-    '2 of 4 statements hold, 1 does not hold, 1 could not be checked.'
-    """
+    """Return in words how many claims hold."""
     if not claims:
         return "No statements were checked."
     holding, failing, unchecked = (sum(claim.holds is state for claim in claims) for state in (True, False, None))

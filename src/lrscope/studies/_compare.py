@@ -250,7 +250,7 @@ def _repetition(values: xr.DataArray) -> str:
 def _cases(values: xr.DataArray, over: str) -> Iterator[tuple[dict[str, Any], xr.DataArray]]:
     """Yield labels and values (lr, seed) of each combination of the axes that are neither rate nor repetition."""
     if over not in values.dims:
-        values = values.expand_dims(over)
+        values = values.expand_dims({over: [0]})
     axes = [str(dim) for dim in values.dims if dim not in (LR, over)]
     for places in itertools.product(*(range(values.sizes[axis]) for axis in axes)):
         own = values.isel(dict(zip(axes, places, strict=True)))
@@ -261,9 +261,8 @@ def _cases(values: xr.DataArray, over: str) -> Iterator[tuple[dict[str, Any], xr
 
 def _tested(values: xr.DataArray, lrs: tuple[float, float], confidence: float, paired: bool) -> xr.Dataset | str:
     """Return the result of the test, or why there is none: too many diverged, or were not trained."""
-    numbered = values if SEED in values.coords else values.assign_coords({SEED: range(values.sizes[SEED])})
     try:
-        return analysis.difference(numbered, *lrs, confidence=confidence, paired=paired)
+        return analysis.difference(values, *lrs, confidence=confidence, paired=paired)
     except InputError as error:
         return str(error)
 
@@ -288,9 +287,6 @@ def _replicates(records: xr.Dataset, lrs: tuple[float, float]) -> dict[str, Any]
     """Return how many trainings each value averages, and how many diverged; nothing for single networks."""
     if REPLICATES not in records:
         return {}
-    counts = records[REPLICATES].compute().values[_at_rates(records, lrs)]
-    diverged = 0
-    if "diverged" in records:
-        numbers = records["diverged"].compute().values[_at_rates(records, lrs)]
-        diverged = int(numbers[numbers > 0].sum())
-    return {"replicates": float(counts[counts > 0].mean()), "diverged": diverged}
+    chosen = _at_rates(records, lrs)
+    counts, diverged = (records[name].compute().values[chosen] for name in (REPLICATES, "diverged"))
+    return {"replicates": float(counts[counts > 0].mean()), "diverged": int(diverged[diverged > 0].sum())}

@@ -21,14 +21,8 @@ REMARKABLE = 1.5
 """Pairing is worth a sentence if as many times more unpaired networks would be needed."""
 
 
-def metric_text(comparison: Comparison) -> str:
-    """Return a quantity as it stands in a sentence.
-
-    Examples
-    --------
-    >>> metric_text(Comparison("val_loss", (0.1, 0.2), "seed", (), (0, 0)))
-    'validation loss'
-    """
+def _metric(comparison: Comparison) -> str:
+    """Return a quantity as it stands in a sentence."""
     validation = "validation " if comparison.over == BATCH and comparison.metric in ("loss", "accuracy") else ""
     return validation + re.sub("^val_", "validation ", comparison.metric).replace("_", " ")
 
@@ -56,7 +50,7 @@ def compared_tables(comparison: Comparison, size: float | None = None) -> list[t
         return [_table_of_cases(comparison, size)]
     (_labels, result), *_ = comparison.results
     counts = ["count"] if comparison.over == BATCH else ["count", "diverged"]
-    columns = ["learning rate", metric_text(comparison), "compared", "diverged"][: 2 + len(counts)]
+    columns = ["learning rate", _metric(comparison), "compared", "diverged"][: 2 + len(counts)]
     rows = []
     for lr in result[LR].values.tolist():
         own = result.sel({LR: lr})
@@ -93,7 +87,7 @@ def _table_of_cases(comparison: Comparison, size: float | None) -> tuple[list[st
         result = case.result
         row += map(short, result["mean"].values.tolist())
         row += [short(float(result[name])) for name in ("difference", "low", "high")]
-        row += [p_text(float(result[name])) for name in ("p_value", "p_flips")]
+        row += [_p_value(float(result[name])) for name in ("p_value", "p_flips")]
         row.append(" and ".join(str(count) for count in sorted(set(result["count"].values.tolist()))))
         gap = size or abs(float(result["difference"]))
         row.append(_seeds(comparison, result, gap) if gap else DASH)
@@ -111,24 +105,17 @@ def _seeds(comparison: Comparison, result: xr.Dataset, size: float) -> str:
     return "over a million" if needed < 0 else str(needed)
 
 
-def p_text(p: float) -> str:
-    """Return a p-value.
-
-    Examples
-    --------
-    >>> p_text(0.01234), p_text(1e-9), p_text(float("nan"))
-    ('0.012', 'below 0.0001', '–')
-    """
+def _p_value(p: float) -> str:
     return f"below {LEAST_P:g}" if p < LEAST_P else short(p, 2)
 
 
-def is_real(result: xr.Dataset) -> bool:
+def _is_real(result: xr.Dataset) -> bool:
     """Tell whether the interval of the difference leaves zero out."""
     return bool(result["low"] * result["high"] > 0)
 
 
 def _of_one(comparison: Comparison, result: xr.Dataset) -> str:
-    metric, gap = metric_text(comparison), float(result["difference"])
+    metric, gap = _metric(comparison), float(result["difference"])
     first, second = (rate(lr, result[LR].values) for lr in result[LR].values.tolist())
     at = f" at step {comparison.steps[0]}" if comparison.steps[0] == comparison.steps[1] else ""
     where = f"{_over(comparison, result)}{at}"
@@ -136,7 +123,7 @@ def _of_one(comparison: Comparison, result: xr.Dataset) -> str:
         same = f"differ by {short(abs(gap))} in each pair" if gap else "are the same"
         return f"{first} and {second} {same} in {metric}, {where}: where nothing varies, there is nothing to test by."
     how_much = _interval(result)
-    if not is_real(result):
+    if not _is_real(result):
         answer = f"{first} and {second} cannot be distinguished in {metric}: a difference of {how_much}"
         return f"{answer}, {where}, may be chance. {_tests(result)}"
     return f"{_winner(comparison.metric, gap, first, second)} by {how_much} in {metric}, {where}. {_tests(result)}"
@@ -176,14 +163,14 @@ def _nouns(over: str) -> str:
 
 def _tests(result: xr.Dataset) -> str:
     name = "Student's t test of the differences" if result["paired"] else "Welch's t test"
-    of_t = f"{name}: p = {p_text(float(result['p_value']))}"
+    of_t = f"{name}: p = {_p_value(float(result['p_value']))}"
     if not result["paired"]:
         return f"{of_t}."
     pairs, flips = int(result["pairs"]), int(result["flips"])
     tried = f"all {flips}" if flips == 2**pairs else f"{flips} random"
-    both = f"{of_t}; {tried} flips of their signs: p = {p_text(float(result['p_flips']))}."
+    both = f"{of_t}; {tried} flips of their signs: p = {_p_value(float(result['p_flips']))}."
     error, least = 1 - result.attrs["confidence"], 2 / 2**pairs
-    if not is_real(result) or float(result["p_flips"]) < error:
+    if not _is_real(result) or float(result["p_flips"]) < error:
         return both
     if least > error:
         limit = f"{pairs} pairs cannot bring that below {short(least, 2)}"
@@ -217,9 +204,9 @@ def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
 
 
 def _of_many(comparison: Comparison) -> str:
-    real = [float(result["difference"]) for _labels, result in comparison.results if is_real(result)]
+    real = [float(result["difference"]) for _labels, result in comparison.results if _is_real(result)]
     first, second = map(rate, comparison.lrs)
-    metric = metric_text(comparison)
+    metric = _metric(comparison)
     cases = f"{counted(len(comparison.results), 'case')} ({', '.join(comparison.cases[0].labels)})"
     alone = "Each case is tested by itself: where nothing differs, one of twenty seems to, at 95 %."
     if not real:

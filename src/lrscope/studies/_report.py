@@ -12,7 +12,7 @@ import xarray as xr
 
 from lrscope import store
 from lrscope.errors import InputError, unknown
-from lrscope.report import Animation, Figure, Progress, Report, Table, draw, write
+from lrscope.report import Progress, Report, Table, draw, write
 from lrscope.studies import recorded
 from lrscope.studies._folder import Folder
 from lrscope.studies._study import Study, study
@@ -92,16 +92,12 @@ def draw_figures(folder: Folder, names: Sequence[str] = (), progress: Progress |
     InputError : see `write_report`; or there is no such figure.
     """
     report = report_of(folder, progress)
-    return draw(figures_of(report, names), report.results, folder.path / "figures", progress)
-
-
-def figures_of(report: Report, names: Sequence[str]) -> list[Figure | Animation]:
-    """Return the figures and animations of a report that have these names; without names those of the appendix."""
     known = {item.name: item for item in report.items if not isinstance(item, Table)}
     for name in names:
         if name not in known:
             raise unknown("figure", name, known)
-    return [known[name] for name in names] if names else [item for item in known.values() if item.appendix]
+    chosen = [known[name] for name in names] if names else [item for item in known.values() if item.appendix]
+    return draw(chosen, report.results, folder.path / "figures", progress)
 
 
 def report_of(folder: Folder, progress: Progress | None = None) -> Report:

@@ -10,17 +10,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def checked(name: str, data: DataSet, batch_size: int = 1) -> tuple[Arrays, Arrays]:
-    """Return the samples to learn from and those for validation, if they can be learned.
-
-    Parameters
-    ----------
-    name : of the data, as it was asked for
-    batch_size : samples a step
-
-    Raises
-    ------
-    InputError : no samples are kept for validation, values are not finite, or there are fewer samples than a batch has.
-    """
+    """Return the samples to learn from and those for validation; refuse what cannot be learned or compared by."""
     learned: Arrays = data.arrays()
     validation: Arrays | None = data.validation() if hasattr(data, "validation") else None
     if validation is None:

@@ -132,15 +132,7 @@ class Study:
 
 
 def _tally(holds: xr.DataArray | bool | None, rule: str) -> tuple[bool | None, str, str]:
-    """Return whether something holds (None: no case decides), how many cases agree, and how many must, in words.
-
-    Examples
-    --------
-    >>> _tally(xr.DataArray([1, 1, 0, np.nan], dims="seed"), "majority")
-    (True, '2 of 3 seeds', 'more than half of the seeds')
-    >>> _tally(False, "majority"), _tally(float("nan"), "all")
-    ((False, '', ''), (None, '', ''))
-    """
+    """Return whether something holds (None: no case decides), how many cases agree, and how many must, in words."""
     if holds is None:
         return None, "", ""
     array = xr.DataArray(holds)

@@ -41,13 +41,7 @@ def rate(lr: float | str, among: Iterable[float] = ()) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return a share in percent, with so many digits behind the point.
-
-    Examples
-    --------
-    >>> percent(0.666), percent(0.98765, 1), percent(float("nan"))
-    ('67%', '98.8%', '–')
-    """
+    """Return a share in percent, with so many digits behind the point."""
     return f"{share:.{digits}%}" if isfinite(share) else DASH
 
 
@@ -64,13 +58,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Return one word or more in a row, the last behind an `and`.
-
-    Examples
-    --------
-    >>> listed(["0.1"]), listed(["0.1", "0.2"]), listed(["0.1", "0.2", "0.3"])
-    ('0.1', '0.1 and 0.2', '0.1, 0.2 and 0.3')
-    """
+    """Return one word or more in a row, the last behind an `and`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 

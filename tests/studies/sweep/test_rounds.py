@@ -69,14 +69,15 @@ def test_nothing_more_is_trained_unless_it_was_asked_for():
     assert first_round(valley(1.0), Options(lrs=LRS, seeds=4)) is None
 
 
-def test_a_best_rate_at_the_upper_end_extends_the_grid_upwards():
-    chosen = first_round(valley(1.0), asked())
-    assert chosen == Round("round2", (0.1, 1.0), (0, 1, 2, 3), "the best rate, 0.01, is the largest of the grid")
-
-
-def test_a_best_rate_at_the_lower_end_extends_the_grid_downwards():
-    chosen = first_round(valley(1e-7), asked())
-    assert chosen == Round("round2", (1e-6, 1e-5), (0, 1, 2, 3), "the best rate, 0.0001, is the smallest of the grid")
+@pytest.mark.parametrize(
+    ("best", "lrs", "why"),
+    [
+        (1.0, (0.1, 1.0), "the best rate, 0.01, is the largest of the grid"),
+        (1e-7, (1e-6, 1e-5), "the best rate, 0.0001, is the smallest of the grid"),
+    ],
+)
+def test_a_best_rate_at_an_end_extends_the_grid_there(best, lrs, why):
+    assert first_round(valley(best), asked()) == Round("round2", lrs, (0, 1, 2, 3), why)
 
 
 @pytest.mark.parametrize(("budget", "lrs"), [(20, (0.1, 1.0)), (19, (0.1,)), (16, (0.1,)), (15, None), (12, None)])

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lrscope import store
 from lrscope.cli import main
 from lrscope.report._files import picture
-from lrscope.studies import Folder, study
+from lrscope.studies import study
 from lrscope.studies.sweep import Options
 from lrscope.training import Estimate
 
@@ -47,13 +47,6 @@ def write_mnist(folder: Path) -> None:
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
 
 
-def write_cifar(folder: Path) -> None:
-    for name in (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"):
-        images, labels = drawn(4, 32)
-        pixels = np.repeat(images[:, None], 3, axis=1).reshape(4, -1)
-        (folder / name).write_bytes(np.concatenate([labels[:, None], pixels], axis=1).astype(np.uint8).tobytes())
-
-
 def table(folder: Path, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader((folder / "tables" / f"{name}.csv").read_text().splitlines()))
 
@@ -78,19 +71,6 @@ def test_files_of_mnist_are_learned_and_the_accuracy_of_the_source_is_judged(tmp
     assert told["accuracy"]["measured"] == pytest.approx(float(found["validation accuracy"]), abs=1e-4)
     assert told["accuracy"]["holds"] is False
     assert told["best"]["note"].endswith("Here: mnist, 2 epochs (8 updates).")
-    check_page(read(out / "report.html"))
-
-
-@pytest.mark.long
-def test_files_of_cifar_are_learned_and_no_accuracy_is_judged(tmp_path, read, blank):
-    write_cifar(tmp_path)
-    out = tmp_path / "run"
-    words = ["--data", "cifar10", "--root", str(tmp_path), "--seeds", "2", *QUICK]
-    assert main([*RUN, *words, "--out", str(out)]) == 0
-    told = claims(out)
-    assert (told["accuracy"]["holds"], told["accuracy"]["measured"]) == (None, None)
-    assert told["best"]["holds"] in (True, False)
-    assert Folder(out).description()["experiments"]["grid"]["model"]["channels"] == 3
     check_page(read(out / "report.html"))
 
 

@@ -322,11 +322,8 @@ def _layers(source: xr.Dataset) -> pd.DataFrame:
 
 
 def _recording(source: xr.Dataset) -> tuple[float, float] | None:
-    """Return the seconds that recording and training took, all networks together; None where that is not known.
-
-    Of a single record it would be the time in which the model was explored, as a share of itself.
-    """
-    if not set(TIMES) <= set(source) or _has_one_step(source[TIMES[0]]):
+    """Return the seconds that recording and training took, all networks together; None where that is not known."""
+    if not set(TIMES) <= set(source) or _has_one_step(source[TIMES[0]]):  # one record: the time to explore the model
         return None
     recording, training = (float(source[name].max(step_dimension(source[name])).sum()) for name in TIMES)
     return recording, training

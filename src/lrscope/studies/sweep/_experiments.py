@@ -47,12 +47,7 @@ SHARPNESS_SHARE = 0.2
 
 
 def experiments(options: Options) -> dict[str, Experiment]:
-    """Return the grid of rates and seeds, a range test of the same seeds, and crossed initialisations and orders.
-
-    Raises
-    ------
-    InputError : data or model cannot be had, cannot be learned, or do not fit each other.
-    """
+    """Return the grid of rates and seeds, a range test of the same seeds, and crossed initialisations and orders."""
     common = _common(options, data_set(options.data, options.root))
     if isinstance(common["model"], Imported):  # what cannot be trained is refused before anything is written
         estimate(_trained(options, common, Sweep(lr=options.lrs[:1], seed=[0])), device="cpu", steps=1)

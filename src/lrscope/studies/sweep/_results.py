@@ -43,12 +43,7 @@ INACTIVE = 0.1
 
 
 def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
-    """Return the results of the records (member, step, ...) of the experiments.
-
-    Raises
-    ------
-    InputError : a quantity was not recorded.
-    """
+    """Return the results of the records (member, step, ...) of the experiments."""
     rounds = grids(records)
     per_epoch = int(rounds[0][step_dimension(rounds[0]["val_loss"])][0]) + 1
     rectified = _rectified(rounds)
