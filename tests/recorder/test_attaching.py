@@ -199,17 +199,13 @@ def test_integers_and_fractions_are_numbers(value):
     [
         None,
         "3",
-        np.array("3"),
         True,
-        np.array(True),
         np.bool_(False),
         1j,
-        np.array(1j),
         torch.tensor(1j),
-        np.ones(1),
         [3.0],
-        np.array(None),
-        np.ones(2),
+        np.array("3"),
+        np.ones(1),
         torch.ones(2),
         torch.ones(0),
     ],
@@ -266,15 +262,40 @@ def warmed_up(path, **options):
     return open_records(path)
 
 
-def test_a_warm_up_by_hand_from_zero_is_recorded_and_the_remedy_said(tmp_path):
+def test_a_warm_up_by_hand_from_zero_is_recorded_and_the_remedy_said(tmp_path, path):
     with pytest.warns(RuntimeWarning, match=r"learning rate is 0 when .*: labels=\{'lr': 0.1\}") as told:
-        records = warmed_up(tmp_path / "a.root")
+        records = warmed_up(path)
     assert told[0].filename == __file__
     assert on_grid(records.load())["learning_rate"].dims == ("initial_lr", "step")
     np.testing.assert_allclose(records["learning_rate"].values[0], [0, 0.025, 0.05, 0.075, 0.1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert warmed_up(tmp_path / "b.root", labels={"lr": 0.1})["lr"].values.tolist() == [0.1]
+
+
+# options
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("200 MB", 200_000_000), ("200MB", 200_000_000), ("1.5 GiB", 1_610_612_736), ("3kb", 3000), (17, 17), ("9 B", 9)],
+)
+def test_sizes_are_read(text, size):
+    assert Settings(size_budget=text).size_budget == size
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("size_budget", wrong) for wrong in ("-5 MB", "0 MB", 0, -1, "many", "5 parsecs", "MB", "", float("inf"))),
+        *(("time_budget", wrong) for wrong in (-0.05, 0, 1, 5, "5 %", True)),
+        *(("include", wrong) for wrong in (None, 5, "encoder.*", [1], (None,))),
+        *(("exclude", [1]), ("steps_per_epoch", 0), ("first_step", -1), ("labels", 3)),
+    ],
+)
+def test_a_wrong_option_is_named(name, wrong):
+    with pytest.raises(InputError, match=rf"^{name} must be .*; got"):
+        Settings(**{name: wrong})
 
 
 # neurons
@@ -309,10 +330,10 @@ def test_one_slope_for_several_neurons_is_recorded_analysed_and_reported(tmp_pat
     assert "The layers" in write_report(path).read_text()
 
 
-def test_parameters_with_other_neurons_than_their_output_are_recorded(tmp_path):
+def test_parameters_with_other_neurons_than_their_output_are_recorded(path):
     model = nn.Sequential(nn.LayerNorm((5, 3)), nn.PReLU())
     probes = [Weights(when=every()), Biases(when=every()), Activations(include=("*",), when=every()), Oscillation()]
-    records = open_records(recorded(tmp_path / "a.root", model, (8, 5, 3), probes)).load()
+    records = open_records(recorded(path, model, (8, 5, 3), probes)).load()
     sizes = {name: length for name, length in records.sizes.items() if name.startswith("neuron")}
     assert sizes == {
         "neuron_0_weights": 5,
@@ -339,19 +360,19 @@ class Padded(nn.Module):
 
 
 @pytest.mark.parametrize(("shape", "rows"), [((0, 5), (0, 5)), ((0, 5, 2), (0, 10)), ((0,), (0, 1)), ((5, 0), (5, 0))])
-def test_empty_parameters_are_recorded_beside_others(tmp_path, shape, rows):
+def test_empty_parameters_are_recorded_beside_others(shape, rows, path):
     model = Padded(*shape)
     first = model.linear.weight.detach().numpy().copy()
-    records = open_records(recorded(tmp_path / "a.root", model, (8, 3))).load()
+    records = open_records(recorded(path, model, (8, 3))).load()
     assert records["weights_rest"].shape == records["weight_gradients_rest"].shape == (1, 6, *rows)
     np.testing.assert_array_equal(records["weights_linear"].values[0, 0], first)
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element")
-def test_a_layer_without_neurons_is_left_out(tmp_path):
+def test_a_layer_without_neurons_is_left_out(path):
     model = nn.Sequential(nn.Linear(3, 0), nn.ReLU(), nn.Linear(0, 2))
     probes = [Weights(when=every()), Activations(include=("*",), when=every())]
-    records = open_records(recorded(tmp_path / "a.root", model, (8, 3), probes)).load()
+    records = open_records(recorded(path, model, (8, 3), probes)).load()
     assert {array.attrs["layer"] for array in records.values() if array.attrs["quantity"] == "activations"} == {"2"}
     assert records["weights_0"].shape == (1, 6, 0, 3)
     assert records["weights_2"].shape == (1, 6, 2, 0)

@@ -18,30 +18,7 @@ from lrscope.records import outcomes
 from lrscope.store import Writer, open_records
 
 
-def small() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
-
-
-INPUTS = torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
-
-
-def update(model, optimizer, inputs=INPUTS):
-    optimizer.zero_grad()
-    loss = model(inputs).square().mean()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
-
-
-@pytest.fixture
-def parts(tmp_path):
-    model = small()
-    return model, torch.optim.SGD(model.parameters(), lr=0.1), tmp_path / "a.root"
-
-
-def test_numbers_of_a_block_survive_a_disk_that_is_slower_than_the_loop(parts, monkeypatch):
-    model, optimizer, path = parts
+def test_numbers_of_a_block_survive_a_disk_that_is_slower_than_the_loop(model, optimizer, path, monkeypatch, update):
     monkeypatch.setattr("lrscope.recorder._buffer.BLOCK_BYTES", 1000)
     write = Writer._append
     monkeypatch.setattr(Writer, "_append", lambda *given: (time.sleep(0.05), write(*given)))
@@ -60,16 +37,15 @@ def test_numbers_of_a_block_survive_a_disk_that_is_slower_than_the_loop(parts, m
     [copy.deepcopy, AveragedModel, lambda model: pickle.loads(pickle.dumps(model))],
     ids=["deepcopy", "averaged", "pickle"],
 )
-def test_a_copy_of_the_model_is_a_model_of_its_own(parts, copied):
-    model, optimizer, path = parts
+def test_a_copy_of_the_model_is_a_model_of_its_own(model, optimizer, path, copied, update, inputs):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         recorder.step(loss=update(model, optimizer))
         other = copied(model)
         optimizer.zero_grad()
-        loss = model(INPUTS).square().mean()
-        wanted = model[1](model[0](INPUTS)).mean(0).detach().numpy()
+        loss = model(inputs).square().mean()
+        wanted = model[1](model[0](inputs)).mean(0).detach().numpy()
         loss.backward()
-        assert other(100 * INPUTS).requires_grad
+        assert other(100 * inputs).requires_grad
         optimizer.step()
         recorder.step(loss=loss)
     np.testing.assert_allclose(open_records(path)["activations_mean_1"].values[0, 1], wanted, rtol=1e-5)
@@ -77,21 +53,20 @@ def test_a_copy_of_the_model_is_a_model_of_its_own(parts, copied):
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_an_update_that_a_scaler_leaves_out_is_no_divergence(tmp_path, fused):
-    model = small()
+def test_an_update_that_a_scaler_leaves_out_is_no_divergence(fused, model, inputs, path):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for step in range(6):
             optimizer.zero_grad()
-            loss = model(INPUTS).square().mean()
+            loss = model(inputs).square().mean()
             scaler.scale(loss).backward()
             if step in (0, 3):
                 model[0].weight.grad[0, 0] = torch.inf
             scaler.step(optimizer)
             scaler.update()
             recorder.step(loss=loss)
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert recorder.cost.skipped == 2
     assert records["step"].values.tolist() == [0, 1, 2, 3]
     assert (records["diverged_at"].values == -1).all()
@@ -113,21 +88,21 @@ def means(model, inputs):
 IMAGES = torch.randn(8, 1, 6, 6, generator=torch.Generator().manual_seed(2))
 
 
-def test_passes_between_update_and_step_are_not_those_of_the_step(tmp_path):
+def test_passes_between_update_and_step_are_not_those_of_the_step(update, path):
     model, wanted = convolutional(), []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for _ in range(3):
             wanted.append(means(model, IMAGES))
             loss = update(model, optimizer, IMAGES)
             model(5 * IMAGES)
             recorder.step(loss=loss)
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     for name, own in zip(("1", "4"), zip(*wanted, strict=True), strict=True):
         np.testing.assert_allclose(records[f"activations_mean_{name}"].values[0], own, rtol=1e-4, atol=1e-6)
 
 
-def test_of_a_closure_that_is_called_again_the_first_call_is_recorded(tmp_path):
+def test_of_a_closure_that_is_called_again_the_first_call_is_recorded(path):
     model, wanted = convolutional(), []
     optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=4)
 
@@ -137,17 +112,16 @@ def test_of_a_closure_that_is_called_again_the_first_call_is_recorded(tmp_path):
         loss.backward()
         return loss
 
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for _ in range(3):
             wanted.append(means(model, IMAGES))
             recorder.step(loss=optimizer.step(closure))
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     for name, own in zip(("1", "4"), zip(*wanted, strict=True), strict=True):
         np.testing.assert_allclose(records[f"activations_mean_{name}"].values[0], own, rtol=1e-4, atol=1e-6)
 
 
-def test_one_wrong_loss_takes_nothing_of_the_steps_behind_it(parts):
-    model, optimizer, path = parts
+def test_one_wrong_loss_takes_nothing_of_the_steps_behind_it(model, optimizer, path, update):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for step in range(6):
             loss = update(model, optimizer)
@@ -164,11 +138,12 @@ def test_one_wrong_loss_takes_nothing_of_the_steps_behind_it(parts):
 
 
 @pytest.mark.parametrize("flushed", [(), (3,), (4,)])
-def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step(parts, flushed):
-    model, optimizer, path = parts
+def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step(
+    model, optimizer, path, flushed, update, inputs
+):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for step in range(6):
-            recorder.step(loss=update(model, optimizer, INPUTS * (torch.inf if step == 3 else 1)), accuracy=step)
+            recorder.step(loss=update(model, optimizer, inputs * (torch.inf if step == 3 else 1)), accuracy=step)
             if step in flushed:
                 recorder._file.write(final=False)
     records = open_records(path)
@@ -177,23 +152,21 @@ def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step
     assert np.isnan(records["loss"].values[0, 4:]).all()
 
 
-def test_groups_that_are_added_later_have_their_rates_and_the_loop_goes_on(tmp_path):
-    model = small()
+def test_groups_that_are_added_later_have_their_rates_and_the_loop_goes_on(model, update, path):
     optimizer = torch.optim.SGD(model[2].parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for step in range(6):
             if step == 3:
                 recorder._file.write(final=False)
                 optimizer.add_param_group({"params": list(model[0].parameters()), "lr": 0.01})
             recorder.step(loss=update(model, optimizer))
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert records["learning_rate"].values[0].tolist() == [0.1] * 6
     assert records["learning_rate_1"].values[0].tolist() == [0.01] * 3
     assert records["step_learning_rate_1"].values.tolist() == [3, 4, 5]
 
 
-def test_a_number_of_the_first_step_may_be_left_out_of_a_whole_block(parts):
-    model, optimizer, path = parts
+def test_a_number_of_the_first_step_may_be_left_out_of_a_whole_block(model, optimizer, path, update):
     with Recorder(model, path, optimizer, when=at(1, 3), time_budget=None) as recorder:
         for step in range(4):
             recorder.step(loss=update(model, optimizer), **({} if step == 1 else {"accuracy": step}))
@@ -215,38 +188,37 @@ class Language(nn.Module):
         return self.head(self.gelu(self.relu(together).reshape(-1, 6)))
 
 
-def test_layers_are_recorded_whatever_their_number_of_samples_is(tmp_path):
+def test_layers_are_recorded_whatever_their_number_of_samples_is(update, path):
     torch.manual_seed(0)
     model, wanted = Language(), []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with Recorder(
-        model, tmp_path / "a.root", optimizer, probes=[Activations(include=("*",), when=every())], time_budget=None
+        model, path, optimizer, probes=[Activations(include=("*",), when=every())], time_budget=None
     ) as recorder:
         for length in (7, 9, 5):
             text = torch.randint(0, 20, (4, length))
             wanted.append((model.words(text) + model.positions.weight[:length]).relu().mean((0, 1)).detach().numpy())
             recorder.step(loss=update(model, optimizer, text))
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     means = {name for name in records.data_vars if name.startswith("activations_mean")}
     assert means == {f"activations_mean_{name}" for name in ("words", "positions", "relu", "gelu", "head")}
     np.testing.assert_allclose(records["activations_mean_relu"].values[0], wanted, rtol=1e-5)
 
 
-def test_outputs_of_another_width_are_missing_and_take_nothing_of_others(tmp_path):
+def test_outputs_of_another_width_are_missing_and_take_nothing_of_others(update, path):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Softmax(-1), nn.ReLU(), nn.AdaptiveAvgPool1d(3), nn.Sigmoid(), nn.Linear(3, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for width in (7, 7, 9, 5, 7):
             recorder.step(loss=update(model, optimizer, torch.randn(4, width)))
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert np.isfinite(records["activations_mean_0"].values[0]).all(1).tolist() == [True, True, False, False, True]
     np.testing.assert_allclose(records["activations_mean_0"].values[0, [0, 1, 4]].sum(1), 1, rtol=1e-5)
     assert np.isfinite(records["activations_mean_3"].values).all()
 
 
-def test_a_loop_in_which_nothing_was_due_ends_with_a_warning(parts):
-    model, optimizer, path = parts
+def test_a_loop_in_which_nothing_was_due_ends_with_a_warning(model, optimizer, path, update):
     recorder = Recorder(model, path, optimizer, when=at(100), time_budget=None)
     for _ in range(3):
         recorder.step(loss=update(model, optimizer))
@@ -255,35 +227,23 @@ def test_a_loop_in_which_nothing_was_due_ends_with_a_warning(parts):
     assert not path.exists()
 
 
-def test_what_was_noted_is_kept_also_where_nothing_was_due(parts):
-    model, optimizer, path = parts
-    with Recorder(model, path, optimizer, when=at(100), time_budget=None) as recorder:
-        for step in range(3):
-            recorder.step(loss=update(model, optimizer))
-            recorder.note(val_loss=step)
-    assert open_records(path)["val_loss"].values[0].tolist() == [0, 1, 2]
-
-
-def test_outputs_of_a_smaller_batch_are_missing_at_that_step(parts):
-    model, optimizer, path = parts
+def test_outputs_of_a_smaller_batch_are_missing_at_that_step(model, optimizer, path, update, inputs):
     with Recorder(model, path, optimizer, probes=[Activations(full=True, when=every())], time_budget=None) as recorder:
         for samples in (8, 3, 8):
-            recorder.step(loss=update(model, optimizer, INPUTS[:samples]))
+            recorder.step(loss=update(model, optimizer, inputs[:samples]))
     found = np.isfinite(open_records(path)["activations_1"].values[0]).all((1, 2))
     assert found.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("name", ["member", "step", "lr", "diverged_at", "learning_rate", "gradient_norm", "weights_0"])
-def test_numbers_with_names_that_are_taken_are_refused_at_the_first_step(parts, name):
-    model, optimizer, path = parts
+def test_numbers_with_names_that_are_taken_are_refused_at_the_first_step(model, optimizer, path, name, update):
     recorder = Recorder(model, path, optimizer, time_budget=None)
     loss = update(model, optimizer)
     with pytest.raises(InputError, match=f"the name of a number must be free in the records; got '{name}'"), recorder:
         recorder.step(loss=loss, **{name: 1.0})
 
 
-def test_a_number_of_the_steps_is_not_noted_between_them(parts):
-    model, optimizer, path = parts
+def test_a_number_of_the_steps_is_not_noted_between_them(model, optimizer, path, update):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         recorder.step(loss=update(model, optimizer), accuracy=1)
         with pytest.raises(InputError, match="the name of a number must be free in the records; got 'accuracy'"):
@@ -291,8 +251,7 @@ def test_a_number_of_the_steps_is_not_noted_between_them(parts):
     assert open_records(path)["accuracy"].values.tolist() == [[1]]
 
 
-def test_a_label_with_the_name_of_a_variable_ends_the_recording(parts):
-    model, optimizer, path = parts
+def test_a_label_with_the_name_of_a_variable_ends_the_recording(model, optimizer, path, update):
     recorder = Recorder(model, path, optimizer, labels={"loss": 1}, time_budget=None)
     with pytest.warns(RuntimeWarning, match="a label must be a name that is free in the records; got 'loss'"):
         update(model, optimizer)
@@ -302,8 +261,7 @@ def test_a_label_with_the_name_of_a_variable_ends_the_recording(parts):
     recorder.close()
 
 
-def test_a_size_that_two_records_do_not_fit_is_refused_and_the_least_is_enough(parts):
-    model, optimizer, path = parts
+def test_a_size_that_two_records_do_not_fit_is_refused_and_the_least_is_enough(model, optimizer, path, update):
     recorder = Recorder(model, path, optimizer, size_budget="10 kB", time_budget=None)
     with pytest.warns(RuntimeWarning, match=r"size_budget must be at least \d+ kB for this model"):
         update(model, optimizer)
@@ -329,27 +287,26 @@ class Words(nn.Module):
         return self.head(self.look(heard, heard, heard)[0])
 
 
-def test_of_layers_that_return_several_tensors_the_first_is_recorded(tmp_path):
+def test_of_layers_that_return_several_tensors_the_first_is_recorded(update, path):
     torch.manual_seed(0)
     model, inputs = Words(), torch.randn(8, 5, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with torch.no_grad():
         words = model.words(inputs)[0]
         looked = model.look(words, words, words)[0]
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         recorder.step(loss=update(model, optimizer, inputs))
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     for name, wanted in (("words", words), ("look", looked)):
         found = records[f"activations_mean_{name}"].values[0, 0]
         np.testing.assert_allclose(found, wanted.mean((0, 1)).numpy(), rtol=1e-4, atol=1e-7)
 
 
-def test_a_layer_that_gets_no_samples_in_the_first_pass_is_missing_there(parts):
-    model, optimizer, path = parts
+def test_a_layer_that_gets_no_samples_in_the_first_pass_is_missing_there(model, optimizer, path, inputs):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for samples in (0, 8, 8):
             optimizer.zero_grad()
-            loss = model(INPUTS[:samples]).square().sum()
+            loss = model(inputs[:samples]).square().sum()
             loss.backward()
             optimizer.step()
             recorder.step(loss=loss)

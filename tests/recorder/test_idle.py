@@ -114,4 +114,6 @@ def test_between_records_no_module_is_heard_and_those_of_others_stay(tmp_path: P
             seen.append([len(one._forward_hooks) for one in loop.model])
     assert seen == [[1, 1, 0] if step % 4 == 3 else [1, 0, 0] for step in range(9)]
     assert [len(one._forward_hooks) for one in loop.model] == [1, 0, 0]
+    assert not any(one._forward_pre_hooks for one in loop.model.modules())
+    assert not loop.optimizer._optimizer_step_pre_hooks
     assert len(calls) == 9

@@ -1,8 +1,5 @@
 """The callback with Lightning's own Trainer: the records are those of a plain loop."""
 
-import builtins
-import importlib
-import sys
 import warnings
 
 import numpy as np
@@ -11,7 +8,6 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import lrscope.recorder
 from lrscope.errors import InputError
 from lrscope.probes import Biases, Every, Weights, every
 from lrscope.recorder import LightningRecorder, Recorder
@@ -65,18 +61,19 @@ def loader() -> DataLoader:
     return DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=6)
 
 
-def fit(folder, callback, module=None, *, validated=False, **options):
+def fit(folder, callback, module=None, *, validated=False, checkpoint=None, **options):
+    """Fit, and return the trainer."""
     trainer = lightning.Trainer(
         accelerator="cpu",
         logger=False,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
         callbacks=[callback],
         **{"max_epochs": 3, **options},
     )
-    trainer.fit(module or Module(), loader(), loader() if validated else None)
+    trainer.fit(module or Module(), loader(), loader() if validated else None, ckpt_path=checkpoint)
+    return trainer
 
 
 def plain(path, accumulate=1, clip=None, epochs=3):
@@ -116,61 +113,52 @@ def test_the_records_are_those_of_a_plain_loop(tmp_path, options, same):
     assert len(mine["step"]) == 12 // same.get("accumulate", 1)
 
 
-def test_the_training_is_the_same_to_the_bit(tmp_path):
+def test_the_training_is_the_same_to_the_bit(tmp_path, path):
     with_it, without = Module(), Module()
-    fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), with_it)
+    fit(tmp_path, LightningRecorder(path, time_budget=None), with_it)
     fit(tmp_path, lightning.Callback(), without)
     assert all(torch.equal(value, without.state_dict()[name]) for name, value in with_it.state_dict().items())
 
 
-def test_epochs_are_known_and_validations_are_recorded(tmp_path):
+def test_epochs_are_known_and_validations_are_recorded(tmp_path, path):
     callback = LightningRecorder(
-        tmp_path / "a.root", probes=[Weights(when=every(2)), Biases()], when=every(1, "epoch"), time_budget=None
+        path, probes=[Weights(when=every(2)), Biases()], when=every(1, "epoch"), time_budget=None
     )
     fit(tmp_path, callback, validated=True)
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert records["biases_net_0"][records["biases_net_0"].dims[1]].values.tolist() == [3, 7, 11]
     assert records["step_val_loss"].values.tolist() == [4, 8, 12]
     assert np.isfinite(records["val_loss"].values).all()
     assert callback.cost.recorded == 9
 
 
-def test_an_exception_keeps_what_was_recorded(tmp_path):
+def test_an_exception_keeps_what_was_recorded(tmp_path, path):
     with pytest.raises(ZeroDivisionError):
-        fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), Module(fails_at=5))
-    assert open_records(tmp_path / "a.root")["step"].values.tolist() == [0, 1, 2, 3, 4]
+        fit(tmp_path, LightningRecorder(path, time_budget=None), Module(fails_at=5))
+    assert open_records(path)["step"].values.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_two_optimisers_are_refused(tmp_path):
+def test_two_optimisers_are_refused(tmp_path, path):
     with pytest.raises(InputError, match="the number of optimisers must be one; got 2"):
-        fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), Two())
+        fit(tmp_path, LightningRecorder(path, time_budget=None), Two())
 
 
-def trainer_of(folder, callback, **options):
-    return lightning.Trainer(
-        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
-        default_root_dir=folder, callbacks=[callback], **options,
-    )  # fmt: skip
-
-
-def test_a_second_fit_needs_a_callback_of_its_own(tmp_path):
-    callback = LightningRecorder(tmp_path / "a.root", time_budget=None)
+def test_a_second_fit_needs_a_callback_of_its_own(tmp_path, path):
+    callback = LightningRecorder(path, time_budget=None)
     fit(tmp_path, callback, max_epochs=1)
-    before = (tmp_path / "a.root").read_bytes()
+    before = path.read_bytes()
     with pytest.raises(InputError, match=r"^a LightningRecorder must be used for one fit; got .*a.root'. Make a new"):
         fit(tmp_path, callback, max_epochs=1)
-    assert (tmp_path / "a.root").read_bytes() == before
+    assert path.read_bytes() == before
     assert callback.cost.steps == 4
 
 
-def test_the_steps_of_a_resumed_training_go_on_and_its_files_are_one_training(tmp_path):
-    first = trainer_of(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), max_epochs=1)
-    first.fit(Module(), loader())
+def test_the_steps_of_a_resumed_training_go_on_and_its_files_are_one_training(tmp_path, path):
+    first = fit(tmp_path, LightningRecorder(path, time_budget=None), max_epochs=1)
     first.save_checkpoint(tmp_path / "a.ckpt")
-    second = trainer_of(tmp_path, LightningRecorder(tmp_path / "b.root", time_budget=None), max_epochs=3)
-    second.fit(Module(), loader(), ckpt_path=tmp_path / "a.ckpt")
+    fit(tmp_path, LightningRecorder(tmp_path / "b.root", time_budget=None), checkpoint=tmp_path / "a.ckpt")
     fit(tmp_path, LightningRecorder(tmp_path / "whole.root", time_budget=None))
-    whole, joined = open_records(tmp_path / "whole.root"), open_records([tmp_path / "a.root", tmp_path / "b.root"])
+    whole, joined = open_records(tmp_path / "whole.root"), open_records([path, tmp_path / "b.root"])
     assert open_records(tmp_path / "b.root")["step"].values.tolist() == list(range(4, 12))
     assert joined["step"].values.tolist() == whole["step"].values.tolist()
     for name, array in whole.data_vars.items():
@@ -179,25 +167,9 @@ def test_the_steps_of_a_resumed_training_go_on_and_its_files_are_one_training(tm
     assert np.isnan(joined["gradient_angle"].values[0]).nonzero()[0].tolist() == [0, 4]
 
 
-def test_wrong_options_are_refused_at_once(tmp_path):
+def test_wrong_options_are_refused_at_once(path):
     with pytest.raises(InputError, match=r"^time_budget must be greater than 0; got -1"):
-        LightningRecorder(tmp_path / "a.root", when=Every(2), time_budget=-1)
-
-
-def test_without_lightning_its_extra_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "lrscope.recorder._lightning")
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("lightning"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(InputError, match=r"Lightning.* needs lightning.*pip install lrscope\[lightning\]"):
-        _ = lrscope.recorder.LightningRecorder
-    monkeypatch.undo()
-    importlib.import_module("lrscope.recorder._lightning")
+        LightningRecorder(path, when=Every(2), time_budget=-1)
 
 
 class Skips(Module):
@@ -221,13 +193,13 @@ class Manual(Module):
         self.optimizers().step()
 
 
-def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path):
-    callback = LightningRecorder(tmp_path / "a.root", time_budget=None)
+def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path, path):
+    callback = LightningRecorder(path, time_budget=None)
     fit(tmp_path, callback, Skips())
     assert callback.cost.skipped == 3
-    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(9))
+    assert open_records(path)["step"].values.tolist() == list(range(9))
 
 
-def test_an_update_without_its_loss_is_refused_in_the_words_of_lightning(tmp_path):
+def test_an_update_without_its_loss_is_refused_in_the_words_of_lightning(tmp_path, path):
     with pytest.raises(InputError, match=r"what training_step returns must be the loss.*With manual optimisation"):
-        fit(tmp_path, LightningRecorder(tmp_path / "a.root", time_budget=None), Manual())
+        fit(tmp_path, LightningRecorder(path, time_budget=None), Manual())

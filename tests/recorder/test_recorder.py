@@ -138,8 +138,8 @@ def with_recorder(path, steps=5, optimizer=None, **options):
     return open_records(path), seen, recorder
 
 
-def test_parameters_gradients_and_loss_are_those_before_the_update_to_the_bit(tmp_path):
-    records, seen, _ = with_recorder(tmp_path / "a.root")
+def test_parameters_gradients_and_loss_are_those_before_the_update_to_the_bit(path):
+    records, seen, _ = with_recorder(path)
     names = {"0.weight": ("weights_0", "weight_gradients_0"), "2.bias": ("biases_2", "bias_gradients_2")}
     for step, (before, loss) in enumerate(seen):
         for name, recorded_as in names.items():
@@ -148,26 +148,22 @@ def test_parameters_gradients_and_loss_are_those_before_the_update_to_the_bit(tm
         assert records["loss"].values[0, step] == loss.item()
 
 
-def test_of_several_passes_before_an_update_the_last_is_kept(tmp_path):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def test_of_several_passes_before_an_update_the_last_is_kept(model, optimizer, path):
     expected = model[1](model[0](torch.full((1, 3), 2.0)))[0].detach()
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for number in (1.0, 2.0):
             model(torch.full((4, 3), number)).sum().backward()
         gradient = model[0].bias.grad.clone()
         optimizer.step()
         recorder.step(loss=0.0)
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     np.testing.assert_allclose(records["activations_mean_1"].values[0, 0], expected.numpy(), rtol=1e-6)
     np.testing.assert_array_equal(records["bias_gradients_0"].values[0, 0], gradient.numpy())  # of the sum
 
 
-def test_a_scaled_gradient_is_recorded_unscaled_and_a_skipped_step_is_none(tmp_path):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def test_a_scaled_gradient_is_recorded_unscaled_and_a_skipped_step_is_none(model, optimizer, path):
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         wanted = []
         for scale_up in (1.0, float("inf"), 1.0):
             optimizer.zero_grad()
@@ -178,33 +174,33 @@ def test_a_scaled_gradient_is_recorded_unscaled_and_a_skipped_step_is_none(tmp_p
             scaler.update()
             recorder.step(loss=loss)
             wanted += [bare.numpy()] if np.isfinite(scale_up) else []
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert records["step"].values.tolist() == [0, 1]
     assert (recorder.cost.steps, recorder.cost.skipped) == (2, 1)
     np.testing.assert_allclose(records["bias_gradients_0"].values[0], wanted, rtol=1e-6)
 
 
-def test_groups_with_rates_of_their_own_are_recorded(tmp_path):
+def test_groups_with_rates_of_their_own_are_recorded(path):
     def two_rates(model):
         return torch.optim.SGD(
             [{"params": model[0].parameters(), "lr": 0.1}, {"params": model[2].parameters()}], lr=0.3
         )
 
-    records, _, _ = with_recorder(tmp_path / "a.root", optimizer=two_rates)
+    records, _, _ = with_recorder(path, optimizer=two_rates)
     assert records["learning_rate"].values[0].tolist() == [0.1] * 5
     assert records["learning_rate_1"].values[0].tolist() == [0.3] * 5
     assert records["lr"].values.tolist() == [0.1]
 
 
-def test_a_schedule_is_recorded_as_the_rate_of_the_update_that_follows(tmp_path):
+def test_a_schedule_is_recorded_as_the_rate_of_the_update_that_follows(path):
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for _ in range(3):
             train_for(recorder, model, optimizer, 1)
             schedule.step()
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert records["learning_rate"].values[0].tolist() == [1.0, 0.5, 0.25]
     assert records["lr"].values.tolist() == [1.0]
 
@@ -225,15 +221,15 @@ def test_files_of_several_trainings_make_a_grid(tmp_path):
     assert np.isnan(grid["loss"].sel(seed=0, step=3).values).all()
 
 
-def test_two_trainings_with_the_same_labels_are_refused_and_a_resumed_one_is_not(tmp_path):
-    _, _, first = with_recorder(tmp_path / "a.root", 3)
+def test_two_trainings_with_the_same_labels_are_refused_and_a_resumed_one_is_not(tmp_path, path):
+    _, _, first = with_recorder(path, 3)
     with_recorder(tmp_path / "b.root", 3)
     with pytest.raises(
         InputError, match=r'a.root and .*b.root have the same labels \(lr=0.1\).*labels=\{"seed": ...\}'
     ):
-        open_records([tmp_path / "a.root", tmp_path / "b.root"])
+        open_records([path, tmp_path / "b.root"])
     with_recorder(tmp_path / "c.root", 2, first_step=3, run_id=first.run_id)
-    joined = open_records([tmp_path / "a.root", tmp_path / "c.root"])
+    joined = open_records([path, tmp_path / "c.root"])
     assert joined.sizes["member"] == 1
     assert joined["step"].values.tolist() == list(range(5))
     assert joined.attrs["metadata"]["run_id"] == first.run_id
@@ -262,8 +258,8 @@ class Slope(Probe):
 
 
 @pytest.mark.parametrize("functional", [True, False])
-def test_a_probe_of_ones_own_may_use_autograd(tmp_path, functional):
-    records, seen, _ = with_recorder(tmp_path / "a.root", probes=[GradientNorm(), Slope(functional)])
+def test_a_probe_of_ones_own_may_use_autograd(functional, path):
+    records, seen, _ = with_recorder(path, probes=[GradientNorm(), Slope(functional)])
     wanted = [2 * before["0.weight"][0].sum().item() for before, _ in seen]
     np.testing.assert_allclose(records["slope"].values[0], wanted, rtol=1e-5)
 
@@ -275,76 +271,65 @@ class Wrapper(torch.optim.Optimizer):
         self.optimizer, self.param_groups = optimizer, optimizer.param_groups
 
 
-def test_a_recorder_that_cannot_be_made_leaves_no_file_and_no_hooks(tmp_path):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def test_a_recorder_that_cannot_be_made_leaves_no_file_and_no_hooks(tmp_path, model, optimizer, path):
     with pytest.raises(InputError, match=r"optimizer must be one that takes hooks.*`optimizer`"):
-        Recorder(model, tmp_path / "a.root", Wrapper(optimizer))
+        Recorder(model, path, Wrapper(optimizer))
     (tmp_path / "b.root").touch()
     with pytest.raises(InputError, match="path must be a file that does not exist yet"):
         Recorder(model, tmp_path / "b.root", optimizer)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
     assert not optimizer._optimizer_step_pre_hooks
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, path, optimizer) as recorder:
         train_for(recorder, model, optimizer, 1)
-    assert open_records(tmp_path / "a.root").sizes["step"] == 1
+    assert open_records(path).sizes["step"] == 1
 
 
-def test_of_several_processes_only_the_first_records(tmp_path, monkeypatch):
+def test_of_several_processes_only_the_first_records(tmp_path, monkeypatch, model, optimizer, path):
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer) as recorder:
+    with Recorder(model, path, optimizer) as recorder:
         train_for(recorder, model, optimizer, 3)
         recorder.note(val_loss=1.0)
     assert recorder.cost.recorded == 0
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_a_script_module_the_parameters_are_recorded(tmp_path):
+def test_of_a_script_module_the_parameters_are_recorded(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         model = nn.Sequential(torch.jit.script(nn.Linear(3, 4)), nn.ReLU(), nn.Linear(4, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.warns(RuntimeWarning, match="layers 0 take no hooks"):
-        recorder = Recorder(model, tmp_path / "a.root", optimizer, time_budget=None)
+        recorder = Recorder(model, path, optimizer, time_budget=None)
     with recorder:
         train_for(recorder, model, optimizer, 3)
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert records["weights_0"].sizes["step"] == 3
     assert "activations_mean_1" in records
 
 
-def test_the_cadence_is_that_of_every_probe_without_one_of_its_own(tmp_path):
+def test_the_cadence_is_that_of_every_probe_without_one_of_its_own(path):
     probes = (Weights(), Biases(when=every(4)), GradientNorm())
-    records, _, recorder = with_recorder(tmp_path / "a.root", 10, probes=probes, when=every(3))
+    records, _, recorder = with_recorder(path, 10, probes=probes, when=every(3))
     assert records["weights_0"]["step"].values.tolist() == [0, 3, 6, 9]
     assert records["gradient_norm"].dims == ("member", "step")
     assert records["biases_0"]["step_every_4"].values.tolist() == [0, 4, 8]
     assert recorder.cost.recorded == 6
 
 
-def test_an_epoch_is_counted_in_updates(tmp_path):
-    records, _, _ = with_recorder(tmp_path / "a.root", 9, probes=[Weights()], when=every(2, "epoch"), steps_per_epoch=2)
-    assert records["weights_0"]["step"].values.tolist() == [3, 7]
-
-
-def test_patterns_choose_the_layers(tmp_path):
-    records, _, _ = with_recorder(tmp_path / "a.root", exclude=("2",))
+def test_patterns_choose_the_layers(path):
+    records, _, _ = with_recorder(path, exclude=("2",))
     assert "weights_0" in records
     assert not [name for name in records.data_vars if str(name).endswith("_2")]
 
 
-def test_numbers_of_ones_own_are_recorded(tmp_path):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, when=every(2), time_budget=None) as recorder:
+def test_numbers_of_ones_own_are_recorded(model, optimizer, path):
+    with Recorder(model, path, optimizer, when=every(2), time_budget=None) as recorder:
         for step in range(6):
             extra = {"val_loss": torch.tensor(float(step))} if step % 3 == 2 else {}
             train_for(recorder, model, optimizer, 1, accuracy=step / 10, **extra)
         recorder.note(val_accuracy=0.75)
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert records["accuracy"].values[0].tolist() == [0.0, 0.2, 0.4]
     assert records["val_loss"].values[0].tolist() == [2.0, 5.0]
     assert records["step_val_loss"].values.tolist() == [2, 5]
@@ -352,58 +337,54 @@ def test_numbers_of_ones_own_are_recorded(tmp_path):
     assert outcomes(records)["outcome"].values.tolist() == ["converged"]
 
 
-def test_a_divergence_is_noted_and_what_follows_is_missing(tmp_path):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+def test_a_divergence_is_noted_and_what_follows_is_missing(model, optimizer, path):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         train_for(recorder, model, optimizer, 2)
         train_for(recorder, model, optimizer, 3, torch.full((8, 3), torch.inf))
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert records["diverged_at"].values[0].tolist() == [-1, -1, 2, 2, 2]
     assert np.isfinite(records["weights_0"].values[0, :3]).all()
     assert np.isnan(records["weights_0"].values[0, 3:]).all()
     assert outcomes(records)["outcome"].values.tolist() == ["diverged"]
 
 
-def test_a_size_budget_is_kept_and_seen_in_the_steps(tmp_path):
-    records, _, recorder = with_recorder(tmp_path / "a.root", 3000, size_budget="300 kB")
+def test_a_size_budget_is_kept_and_seen_in_the_steps(path):
+    records, _, recorder = with_recorder(path, 3000, size_budget="300 kB")
     steps = records["step"].values
-    assert (tmp_path / "a.root").stat().st_size <= 300_000
+    assert path.stat().st_size <= 300_000
     assert steps[:20].tolist() == list(range(20))
     assert steps[-1] > 1500
     assert np.diff(steps)[-1] > 4
     assert recorder.cost.thinned
-    assert recorder.cost.bytes == (tmp_path / "a.root").stat().st_size
+    assert recorder.cost.bytes == path.stat().st_size
     assert "thinned to 1 in" in str(recorder.cost)
 
 
-def test_where_few_values_would_fit_spreads_are_recorded(tmp_path):
+def test_where_few_values_would_fit_spreads_are_recorded(path):
     def wide():
         torch.manual_seed(0)
         return nn.Sequential(nn.Linear(3, 600), nn.ReLU(), nn.Linear(600, 600), nn.ReLU(), nn.Linear(600, 1))
 
     model = wide()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    with Recorder(model, tmp_path / "a.root", optimizer, size_budget="3 MB", time_budget=None) as recorder:
+    with Recorder(model, path, optimizer, size_budget="3 MB", time_budget=None) as recorder:
         seen = train_for(recorder, model, optimizer, 40)
-    records = open_records(tmp_path / "a.root")
+    records = open_records(path)
     assert "weights_2" not in records
     wanted = seen[0][0]["2.weight"][0].std(1, correction=0)
     np.testing.assert_allclose(records["weights_std_2"].values[0, 0], wanted.numpy(), rtol=1e-5)
     assert len(records["step"]) > 20
-    assert (tmp_path / "a.root").stat().st_size <= 3_000_000
+    assert path.stat().st_size <= 3_000_000
     assert str(recorder.cost).endswith("; standard deviations instead of values.")
 
 
-def test_a_time_budget_is_kept(tmp_path, monkeypatch):
+def test_a_time_budget_is_kept(monkeypatch, model, optimizer, path):
     """On a clock that counts how often it is read, which only the Recorder does; a step of the loop takes 200."""
     ticks = iter(range(10**9))
     monkeypatch.setattr("time.perf_counter", lambda: next(ticks) * 1e-3)
     monkeypatch.setattr("lrscope.recorder._buffer.BLOCK_SECONDS", 1e9)
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     shares = []
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=0.02) as recorder:
+    with Recorder(model, path, optimizer, time_budget=0.02) as recorder:
         for _ in range(400):
             train_for(recorder, model, optimizer, 1)
             for _ in range(200):
@@ -414,8 +395,8 @@ def test_a_time_budget_is_kept(tmp_path, monkeypatch):
     assert max(shares[100:]) <= 0.0205, "the allowance is 2 % of the first 75 steps"
 
 
-def test_what_the_recorder_took_stands_in_the_file(tmp_path):
-    records, _, recorder = with_recorder(tmp_path / "a.root", size_budget="1 GB")
+def test_what_the_recorder_took_stands_in_the_file(path):
+    records, _, recorder = with_recorder(path, size_budget="1 GB")
     spent, loop = records["recording_seconds"].values[0], records["training_seconds"].values[0]
     assert (np.diff(spent) > 0).all()
     assert (np.diff(loop) > 0).all()
@@ -436,12 +417,10 @@ def test_what_the_recorder_took_stands_in_the_file(tmp_path):
         ("weights", "probes must be a list of probes"),
     ],
 )
-def test_what_a_foreign_loop_cannot_give_is_refused(tmp_path, probe, sentence):
+def test_what_a_foreign_loop_cannot_give_is_refused(tmp_path, probe, sentence, path):
     model = small()
     with pytest.raises(InputError, match=sentence):
-        Recorder(
-            model, tmp_path / "a.root", torch.optim.SGD(model.parameters(), lr=0.1), probes=[probe], time_budget=None
-        )
+        Recorder(model, path, torch.optim.SGD(model.parameters(), lr=0.1), probes=[probe], time_budget=None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -457,9 +436,9 @@ def test_what_a_foreign_loop_cannot_give_is_refused(tmp_path, probe, sentence):
         ({"include": ("encoder.*",)}, "include must be one of .*; got 'encoder"),
     ],
 )
-def test_wrong_arguments_are_refused(tmp_path, wrong, sentence):
+def test_wrong_arguments_are_refused(tmp_path, wrong, sentence, path):
     model = small()
-    arguments = {"model": model, "path": tmp_path / "a.root", "optimizer": torch.optim.SGD(model.parameters())}
+    arguments = {"model": model, "path": path, "optimizer": torch.optim.SGD(model.parameters())}
     with pytest.raises(InputError, match=f"^{sentence}"):
         Recorder(**arguments | wrong)
     assert list(tmp_path.iterdir()) == []
@@ -475,34 +454,30 @@ def test_a_loss_that_is_not_one_number_is_refused(tmp_path):
             recorder.step(loss=torch.ones(2))
 
 
-def test_updates_after_which_step_is_not_called_are_left_out(tmp_path):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
+def test_updates_after_which_step_is_not_called_are_left_out(model, optimizer, path):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for _ in range(3):
             train_for(recorder, model, optimizer, 2)
             optimizer.step()
             with pytest.warns(RuntimeWarning, match="^an update was left out") as warned:
                 train_for(recorder, model, optimizer, 1)
             assert warned[0].filename == __file__
-    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(9))
+    assert open_records(path)["step"].values.tolist() == list(range(9))
     assert recorder.cost.skipped == 3
 
 
 @pytest.mark.parametrize("options", [{}, {"size_budget": "10 MB"}, {"time_budget": 0.9}])
-def test_the_steps_of_a_resumed_loop_go_on_at_the_same_cadence(tmp_path, options):
-    records, _, recorder = with_recorder(tmp_path / "a.root", 9, when=every(4), first_step=5, **options)
+def test_the_steps_of_a_resumed_loop_go_on_at_the_same_cadence(options, path):
+    records, _, recorder = with_recorder(path, 9, when=every(4), first_step=5, **options)
     assert set(records["step"].values.tolist()) <= {8, 12}
     if "time_budget" not in options:
         assert records["step"].values.tolist() == [8, 12]
     assert recorder.cost.steps == 9
 
 
-def test_calls_without_updates_are_told(tmp_path):
+def test_calls_without_updates_are_told(model, optimizer, path):
     """As of somebody who has replaced the optimiser."""
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    recorder = Recorder(model, tmp_path / "a.root", optimizer, time_budget=None)
+    recorder = Recorder(model, path, optimizer, time_budget=None)
     train_for(recorder, model, optimizer, 2)
     for _ in range(3):
         recorder.step(loss=np.array(1.0))
@@ -510,17 +485,15 @@ def test_calls_without_updates_are_told(tmp_path):
         recorder.close()
 
 
-def test_who_interrupts_the_waiting_for_the_disk_loses_nothing(tmp_path, monkeypatch):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    recorder = Recorder(model, tmp_path / "a.root", optimizer, time_budget=None)
+def test_who_interrupts_the_waiting_for_the_disk_loses_nothing(monkeypatch, model, optimizer, path):
+    recorder = Recorder(model, path, optimizer, time_budget=None)
     train_for(recorder, model, optimizer, 7)
     with monkeypatch.context() as patch:
         patch.setattr(Writer, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             recorder.close()
     recorder.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert open_records(tmp_path / "a.root")["step"].values.tolist() == list(range(7))
+    assert open_records(path)["step"].values.tolist() == list(range(7))
 
 
 def interrupted(_writer) -> None:

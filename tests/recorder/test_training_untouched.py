@@ -165,15 +165,3 @@ def test_a_training_is_the_same_to_the_bit(loop, cadence, tmp_path):
     steps = open_records(path)["step"].values
     assert len(steps) >= 1
     assert (steps % cadence == 0).all()
-
-
-def test_hooks_are_gone_behind_the_recorder(tmp_path):
-    model = Everything()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with Recorder(model, tmp_path / "a.root", optimizer, time_budget=None) as recorder:
-        loss_of(model, slice(0, 4)).backward()
-        optimizer.step()
-        recorder.step(loss=1.0)
-        assert any(module._forward_hooks for module in model.modules())
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-    assert not optimizer._optimizer_step_pre_hooks

@@ -134,16 +134,6 @@ def test_files_of_different_experiments_are_not_joined(tmp_path, block):
     assert str(error.value) == sentence
 
 
-def test_no_paths(tmp_path):
-    with pytest.raises(InputError, match="paths must name at least one file of records; got none"):
-        open_records([])
-
-
-def test_a_folder_in_place_of_a_file(tmp_path):
-    with pytest.raises(InputError, match="must be a file of records; got none"):
-        summary(tmp_path)
-
-
 def test_a_file_that_may_not_be_read(written, monkeypatch):
     def forbidden(*args, **kwargs):
         raise PermissionError(13, "Permission denied")

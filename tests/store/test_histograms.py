@@ -6,7 +6,7 @@ import pytest
 import uproot
 
 from lrscope.errors import StoreError
-from lrscope.store import Writer, open_records, write, write_histograms
+from lrscope.store import open_records, write, write_histograms
 
 
 def test_the_last_step_of_every_variable_is_summarised(written):
@@ -56,15 +56,3 @@ def test_histograms_that_cannot_be_written_are_a_sentence(tmp_path):
         StoreError, match=r"histograms\.root cannot be written: No such file or directory\. Check the disk"
     ):
         write_histograms(tmp_path / "nowhere" / "histograms.root", {})
-
-
-def test_a_run_that_was_interrupted_has_no_summaries(block, tmp_path):
-    with pytest.raises(KeyboardInterrupt), Writer(tmp_path / "records.root") as writer:
-        interrupted_training(writer, block)
-    with uproot.open(tmp_path / "records.root") as file:
-        assert "summaries" not in file
-
-
-def interrupted_training(writer, block) -> None:
-    writer.extend(block(0))
-    raise KeyboardInterrupt

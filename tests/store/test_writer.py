@@ -72,12 +72,6 @@ def test_what_was_written_is_read_again(block, metadata, compression):
     assert {name: read[name].dtype for name in read.data_vars} == {name: block[name].dtype for name in block.data_vars}
 
 
-def test_blocks_are_read_as_what_they_join_to(block, written):
-    expected = concatenate([block(0), block(1), block(2)])
-    read = open_records(written).drop_attrs(deep=False).assign_attrs(expected.attrs)
-    xr.testing.assert_identical(read.load(), expected)
-
-
 def test_root_itself_would_see_plain_branches(written):
     with uproot.open(written) as file:
         tree = file["records"]

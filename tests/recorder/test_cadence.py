@@ -1,4 +1,4 @@
-"""A budget is kept whatever a record costs, and what it leaves is dealt over the whole training."""
+"""When a Recorder records: what is due step by step, and what a budget leaves of it over the whole training."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -6,7 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrscope.recorder._cadence import ALLOWANCE, Budget, Cost
+from lrscope.probes import At, Every, Loss, Weights, at, every
+from lrscope.recorder._cadence import ALLOWANCE, Budget, Schedule
 
 
 @dataclass
@@ -103,9 +104,32 @@ def test_it_takes_more_again_when_steps_become_slow():
     assert loop.budget.factor == 1
 
 
-def test_the_cost_is_one_sentence():
-    cost = Cost(1.5, 30.0, 37_000_000, 1000, 250, 0, ((512, 4),))
-    assert str(cost) == (
-        "250 of 1000 steps recorded in 1.50 s, 5.0% of the loop's 30.0 s, 37.0 MB; thinned to 1 in 4 from step 512 on."
-    )
-    assert Cost(0.0, 0.0, 0, 0, 0, 0, ()).share == 0
+PER_EPOCH = 7
+cadences = st.one_of(
+    st.integers(1, 30).map(every),
+    st.integers(1, 3).map(lambda count: every(count, "epoch")),
+    st.lists(st.integers(0, 99), min_size=1, max_size=4, unique=True).map(lambda steps: at(*sorted(steps))),
+)
+
+
+def is_due(when, step, factor):
+    """Say it as the documentation does, with the steps of a long training."""
+    if isinstance(when, At):
+        return step in when.at
+    return step in Every(when.count * factor, when.unit).steps(1000, PER_EPOCH)
+
+
+@given(first=cadences, second=cadences, factor=st.sampled_from([1, 2, 8]), start=st.integers(0, 50))
+def test_nothing_is_due_in_the_steps_that_are_only_counted(first, second, factor, start):
+    schedule = Schedule([Loss(when=first), Weights(when=second)], PER_EPOCH, start, factor)
+    for step in range(start, 100):
+        due = schedule.due(step, factor)
+        assert due == frozenset(group.dim for group in schedule.groups if is_due(group.when, step, factor))
+        if schedule.idle:
+            assert not due
+            assert not schedule.due(step + 1, factor)
+            schedule.idle -= 1
+        else:
+            assert schedule.now == due
+            schedule.advance(schedule.due(step + 2, factor))
+            schedule.rest(step + 1, factor)
