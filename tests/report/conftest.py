@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.report import Animation, ClaimResult, Figure, Report, Section, Table
+from lrscope.report import Animation, ClaimResult, Figure, Report, Section, Table, write
 
 HOSTILE = "</script><script>document.title = 'taken over'</script>"
 
@@ -59,6 +59,4 @@ def report(results):
 @pytest.fixture
 def page(report, tmp_path):
     """Return the text of the written page."""
-    from lrscope.report import write
-
     return write(report, tmp_path / "out").read_text(encoding="utf-8")

@@ -29,9 +29,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def test_claims_are_a_list_of_objects(tmp_path):
-    claim = ClaimResult(
-        "a", "table 1", "Most lie low.", 0.5, np.float64(0.25), np.float32(0.5), np.bool_(True), "", "1 of 1"
-    )
+    claim = ClaimResult("a", "table 1", "Most lie low.", 0.5, np.float64(0.25), np.float32(0.5), True, "", "1 of 1")
     (written,) = json.loads(write_claims(tmp_path / "claims.json", [claim]).read_text())
     assert list(written) == list(ClaimResult.__dataclass_fields__)
     assert (written["measured"], written["tolerance"], written["holds"], written["agree"]) == (

@@ -73,7 +73,7 @@ def test_two_items_of_one_name_are_refused():
         ([], "No statements were checked."),
         ([True], "1 of 1 statement holds."),
         ([True, True, False, False], "2 of 4 statements hold, 2 do not hold."),
-        ([np.True_, np.False_], "1 of 2 statements holds, 1 does not hold."),
+        ([True, False], "1 of 2 statements holds, 1 does not hold."),
         ([None], "0 of 1 statement holds, 1 could not be checked."),
     ],
 )

@@ -1,6 +1,5 @@
 """Claims, tables and figures as files, each there as a whole or not at all; the same figure gives the same bytes."""
 
-import csv
 import io
 import json
 import os
@@ -42,11 +41,7 @@ def write_claims(path: str | Path, claims: Sequence[ClaimResult]) -> Path:
 
 def write_table(path: str | Path, frame: "pd.DataFrame") -> Path:
     """Write the cells of a table as CSV (RFC 4180 with line feeds, UTF-8), numbers in full precision."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(frame.columns)
-    writer.writerows(frame.itertuples(index=False))
-    return write_file(path, text.getvalue().encode())
+    return write_file(path, frame.to_csv(index=False, lineterminator="\n").encode())
 
 
 def write_file(path: str | Path, content: bytes) -> Path:

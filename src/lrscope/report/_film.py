@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lrscope.errors import InputError, must_be
+from lrscope.errors import InputError
 from lrscope.report._files import whole_file
 from lrscope.report._parts import Frames
 
@@ -21,6 +21,8 @@ except ImportError:  # the extra `film` is not installed
 
 CODECS = ("libx264", "libopenh264", "mpeg4")
 """Of those that an ffmpeg has, the first is taken; browsers show the first two."""
+FPS = 25
+"""Frames a second; in the hundredths of a second that GIF knows exactly, too."""
 GIF_WIDTH = 840
 """Pixels: GIF holds every frame nearly whole, so that it is made smaller."""
 GIF_COLOURS = 128
@@ -28,7 +30,7 @@ LAST = 1.5
 """Seconds that the last frame stays."""
 
 
-def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
+def write_film(path: str | Path, film: Frames) -> Path:
     """Write a film, and return its path: ``<path>.mp4`` where there is an ffmpeg, else ``<path>.gif``.
 
     An ffmpeg is one on the PATH, or that of the package imageio-ffmpeg (`pip install lrscope[film]`).
@@ -37,22 +39,19 @@ def write_film(path: str | Path, film: Frames, fps: int = 25) -> Path:
     ----------
     path : without suffix; folders that are missing are made
     film : yields its frames
-    fps : frames a second, 1 to 60; a GIF knows hundredths of a second only, so that 25 is exact and 30 becomes 33
 
     Raises
     ------
-    InputError : `fps` is out of range, or the film has no frame.
+    InputError : the film has no frame.
     StoreError : the file cannot be written, or ffmpeg fails; its own words are told.
     """
-    if not 1 <= fps <= 60:
-        raise must_be("fps", "1 to 60 frames a second", fps)
     program = ffmpeg()
     path = Path(f"{path}.{'mp4' if program else 'gif'}")
     with whole_file(path) as partial:
         if program:
-            _mp4(program, partial, film, fps)
+            _mp4(program, partial, film)
         else:
-            _gif(partial, film, fps)
+            _gif(partial, film)
     return path
 
 
@@ -67,14 +66,14 @@ def ffmpeg() -> str | None:
         return None
 
 
-def _mp4(program: str, path: Path, film: Frames, fps: int) -> None:
+def _mp4(program: str, path: Path, film: Frames) -> None:
     """Give the frames to ffmpeg as they come; what it says goes to a file, since a full pipe would stop it."""
-    frames = _held(film.frames(), fps)
+    frames = _held(film.frames())
     first = next(frames, None)
     if first is None:
         raise InputError("film must be one frame or more; got none.")
     height, width, _ = first.shape
-    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(FPS), "-i", "-"]
     codec = _codec(program)
     look = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
     quality = ["-preset", "veryfast", "-crf", "21"] if codec == "libx264" else ["-q:v", "4"]
@@ -110,14 +109,14 @@ def _codec(program: str) -> str:
     return usable[0]
 
 
-def _gif(path: Path, film: Frames, fps: int) -> None:
+def _gif(path: Path, film: Frames) -> None:
     """Write an endless GIF; all frames share the colours of the first, the middle and the last."""
     pictures = [_small(frame) for frame in film.frames()]
     if not pictures:
         raise InputError("film must be one frame or more; got none.")
     palette = _palette([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    durations = [round(100 / fps) * 10] * (len(indexed) - 1) + [int(1000 * LAST)]
+    durations = [1000 // FPS] * (len(indexed) - 1) + [int(1000 * LAST)]
     settings: dict[str, Any] = {"append_images": indexed[1:], "duration": durations, "loop": 0, "disposal": 1}
     indexed[0].save(path, format="GIF", save_all=True, optimize=False, **settings)
 
@@ -137,11 +136,11 @@ def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
     return palette
 
 
-def _held(frames: Iterator[np.ndarray], fps: int) -> Iterator[np.ndarray]:
+def _held(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield the frames, the last one as often as it takes to look at it."""
     frame = None
     for frame in frames:
         yield frame
     if frame is not None:
-        for _ in range(round(LAST * fps) - 1):
+        for _ in range(round(LAST * FPS) - 1):
             yield frame

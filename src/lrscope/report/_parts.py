@@ -219,10 +219,6 @@ class ClaimResult:
     agree: str = ""
     rule: str = ""
 
-    def __post_init__(self) -> None:
-        if self.holds is not None:  # comparisons of arrays give numpy's bool, which `is True` does not know
-            object.__setattr__(self, "holds", bool(self.holds))
-
 
 @dataclass(frozen=True)
 class Report:
