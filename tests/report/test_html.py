@@ -115,7 +115,3 @@ def test_numbers_stand_right_and_words_left(tmp_path):
     page = page_of(table_of(name=["a", "b"], value=[1.5, None]), tmp_path)
     assert '<th scope="row">a</th><td class="number">1.5</td>' in page
     assert '<th scope="row">b</th><td class="number">–</td>' in page
-
-
-def test_a_table_without_rows_is_a_table(tmp_path):
-    assert "<thead>" in page_of(table_of(a=[]), tmp_path)

@@ -106,14 +106,9 @@ def _print_summary(file: "FileSummary") -> None:
         console.print(f"  written by: {file.metadata['command']}", markup=False)
     for tree in file.trees:
         steps = f"steps {tree.first_step} to {tree.last_step}" if tree.entries else "no entries"
-        console.print(
-            Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {_networks(tree.members)}, {steps}")
-        )
+        networks = f"{tree.members} network{'' if tree.members == 1 else 's'}"
+        console.print(Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {networks}, {steps}"))
         console.print(_variables(tree.variables))
-
-
-def _networks(count: int) -> str:
-    return f"{count} network{'' if count == 1 else 's'}"
 
 
 def _variables(variables: "Sequence[VariableSummary]") -> Table:

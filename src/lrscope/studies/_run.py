@@ -2,11 +2,10 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -132,7 +131,9 @@ class _Run:
         for name, one in experiments.items():
             shared: Any = {"device": self.device, "engine": self.engine, "progress": partial(self._count, name)}
             if isinstance(one, Experiment):
-                checkpoint = _checkpoint(self.folder.records(name)) if self.resume else None
+                files = self.folder.records(name) if self.resume else []
+                begun = any(file.with_suffix(".state.npz").exists() for file in files)  # before its first block: none
+                checkpoint = store.load_state(files) if begun else None
                 trainings[name] = stream(one, checkpoint=checkpoint, **shared)
             else:
                 assert self.study.stream is not None, "a study of anything but experiments has a stream"
@@ -201,13 +202,6 @@ def cost(name: str, options: Any, where: Where | None = None) -> Estimate:
     measure = asked.estimate or estimate
     each = [measure(one, device=where.device, engine=workers) for one in asked.experiments(options).values()]
     return sum(each[1:], each[0])
-
-
-def _checkpoint(files: Sequence[Path]) -> Mapping[str, Any] | None:
-    """Return the newest state of an interrupted training; None if it was interrupted before its first block."""
-    if not any(file.with_suffix(".state.npz").exists() for file in files):
-        return None
-    return store.load_state(files)
 
 
 class _StoppedError(Exception):

@@ -49,7 +49,9 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     rectified = _rectified(rounds)
     scores = together(rounds, analysis.final_scores)
     validation = _whole(rounds, "val_loss")
-    course = _with_divergence(rounds, validation)
+    diverged_at = _whole(rounds, DIVERGED_AT)  # shows that a network without losses was trained
+    diverged_at = diverged_at.isel({step_dimension(diverged_at): [-1]})
+    course = xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at})
     rates, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
     rates["epochs_needed"] = analysis.epochs_needed(course, rates)
     lives = together(rounds, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
@@ -90,12 +92,6 @@ def mean_curve(curve: xr.DataArray) -> xr.Dataset:
 def _whole(rounds: list[xr.Dataset], name: str) -> xr.DataArray:
     """Return a recorded variable of all rounds (lr, seed, step)."""
     return together(rounds, lambda one: on_grid(one[[name]])[name])
-
-
-def _with_divergence(rounds: list[xr.Dataset], validation: xr.DataArray) -> xr.Dataset:
-    """Return validation losses with the step of divergence, which shows that a network without losses was trained."""
-    diverged_at = _whole(rounds, DIVERGED_AT)
-    return xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at.isel({step_dimension(diverged_at): [-1]})})
 
 
 def _by_epoch(array: xr.DataArray, per_epoch: int) -> xr.DataArray:

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import xarray as xr
@@ -157,12 +157,10 @@ def _more_seeds(grid: _Grid) -> Chosen | None:
         return None
     first = int(grid.scores["seed"].max()) + 1
     wanted = min(max(needed, math.ceil(MORE * trained)), affordable)
-    why = f"{_named(grid.plausible, grid.lrs)} could not be distinguished with {counted(trained, 'seed')}"
+    lrs = grid.plausible
+    named = " and ".join(rate(lr, grid.lrs) for lr in lrs) if len(lrs) == 2 else counted(len(lrs), "rate")
+    why = f"{named} could not be distinguished with {counted(trained, 'seed')}"
     return tuple(grid.plausible), tuple(range(first, first + wanted - trained)), why
-
-
-def _named(lrs: Sequence[float], among: Sequence[float]) -> str:
-    return " and ".join(rate(lr, among) for lr in lrs) if len(lrs) == 2 else counted(len(lrs), "rate")
 
 
 def _between(grid: _Grid) -> Chosen | None:
