@@ -1,9 +1,7 @@
 """Steps that were measured, gathered into blocks and handed to the thread that writes the file.
 
-What probes measure is copied side by side into one row of a block's memory: small tensors that are kept for thousands
-of steps would scatter over the heap whatever the training allocates. A step counts once it was appended to a list, and
-is forgotten only when its block was handed over. So whatever interrupts a Recorder leaves whole steps; a step that was
-handed over twice counts once when it is read.
+A step counts once it was appended to a list, and is forgotten only when its block was handed over. So whatever
+interrupts a Recorder leaves whole steps; a step that was handed over twice counts once when it is read.
 """
 
 import os
@@ -51,13 +49,12 @@ class Column:
     def size(self) -> int:
         return prod(self.shape)
 
-    @property
-    def nbytes(self) -> int:
-        return self.dtype.itemsize * self.size
-
 
 class Rows:
-    """The values (step, element) of columns of one type and step dimension, side by side."""
+    """The values (step, element) of columns of one type and step dimension, side by side.
+
+    Small tensors that are kept for thousands of steps would scatter over the heap whatever the training allocates.
+    """
 
     def __init__(self, columns: Sequence[Column], device: torch.device) -> None:
         self._columns = columns
@@ -121,7 +118,8 @@ class BlockBuffer:
     def expect(self, column: Column) -> None:
         """Have a variable in every block of its step dimension."""
         self.columns[column.label.name] = column
-        self._record_bytes[column.dim] = self._record_bytes.get(column.dim, ENTRY_BYTES) + column.nbytes
+        size = column.dtype.itemsize * column.size
+        self._record_bytes[column.dim] = self._record_bytes.get(column.dim, ENTRY_BYTES) + size
 
     def bytes_of(self, dims: frozenset[str] | None = None) -> int:
         return sum(size for dim, size in self._record_bytes.items() if dims is None or dim in dims)

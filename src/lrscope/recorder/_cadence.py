@@ -170,7 +170,9 @@ class Budget:
         price = _usual(self._costs)
         if self._share is not None and price is not None and step_seconds > 0 and self._spent > ALLOWANCE:
             self._by_time = self._needed(price, step_seconds)
-        factor = max(self._by_time, _factor_of_phase(self._phase))
+        # 1, 2, 8, 32, ...: each phase has half the bytes of the one before, in twice its steps
+        by_size = 2 * 4 ** (self._phase - 1) if self._phase else 1
+        factor = max(self._by_time, by_size)
         if factor != self.factor:
             self.factor = factor
             self.thinned.append((step + 1, factor))
@@ -187,11 +189,6 @@ def _usual(costs: list[float]) -> float | None:
     """Return what a record costs, the dearest left out; None if it is not known yet."""
     usual = sorted(costs)[: max(1, len(costs) - 1)]
     return sum(usual) / len(usual) if usual else None
-
-
-def _factor_of_phase(phase: int) -> int:
-    """Return 1, 2, 8, 32, ...: half the bytes of the phase before, in twice its steps."""
-    return 1 if phase == 0 else 2 * 4 ** (phase - 1)
 
 
 class Accounting:

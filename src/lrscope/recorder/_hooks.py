@@ -46,13 +46,8 @@ class ActivationHooks:
         # public way to ask whether `module.compile()` was called.
         self._stays = any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules())
 
-    @property
-    def active(self) -> bool:
-        """Whether the next pass is kept. Otherwise the hooks are removed: even an idle one costs time."""
-        return self._active
-
-    @active.setter
-    def active(self, wanted: bool) -> None:
+    def listen(self, *, wanted: bool) -> None:
+        """Keep the next pass if it is wanted. Otherwise the hooks are removed: even an idle one costs time."""
         self._active = wanted
         if wanted and not self._handles:
             self._register()
@@ -85,7 +80,7 @@ class ActivationHooks:
         self._layers = {path: layer for path, layer in self._layers.items() if path in modules}
         if self._handles and not self._stays:
             self._remove()
-            self.active = self._active
+            self.listen(wanted=self._active)
 
     def close(self) -> None:
         self._remove()

@@ -83,8 +83,9 @@ class LightningRecorder(Callback):
         if self._recorder is not None:
             raise must_be("a LightningRecorder", "used for one fit", f"a second one, into {self._path}", _SECOND)
         options = self._options.copy()
-        if options.get("steps_per_epoch") is None:
-            options["steps_per_epoch"] = _updates_in_an_epoch(trainer)
+        batches = trainer.num_training_batches  # infinite for data without a length
+        if options.get("steps_per_epoch") is None and batches != float("inf"):
+            options["steps_per_epoch"] = -(-int(batches) // trainer.accumulate_grad_batches)
         options.setdefault("first_step", trainer.global_step)
         options.setdefault("run_id", self._run_id)
         self._recorder = Recorder(
@@ -125,9 +126,3 @@ class LightningRecorder(Callback):
         """Write what is there, and leave the exception as it is."""
         if self._recorder is not None:
             self._recorder.__exit__(type(exception), exception, exception.__traceback__)
-
-
-def _updates_in_an_epoch(trainer: Trainer) -> int | None:
-    """Return how many updates an epoch has; None for data without a length."""
-    batches = trainer.num_training_batches
-    return None if batches == float("inf") else -(-int(batches) // trainer.accumulate_grad_batches)

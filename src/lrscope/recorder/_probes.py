@@ -94,7 +94,7 @@ def possible(probes: Iterable[Probe], model: nn.Module) -> tuple[Probe, ...]:
             if len(errors) == len(same):
                 layers = [one.layer for one in structure.parameters] + [one.path for one in structure.layers]
                 raise errors[0] if len(errors) == 1 else unknown("include", pattern, dict.fromkeys(layers))
-    return tuple(_narrowed(given, lambda probe, pattern: _matches(probe, _module(pattern), structure)))
+    return tuple(_narrowed(given, lambda probe, pattern: not _mismatch(probe, _module(pattern), structure)))
 
 
 def observed(probes: Iterable[Probe], structure: Structure) -> tuple[Probe, ...]:
@@ -110,18 +110,18 @@ def observed(probes: Iterable[Probe], structure: Structure) -> tuple[Probe, ...]
             "evaluation mode. Activations are not recorded. Make the Recorder before the first call of the model."
         )
     pairs = [(probe, pattern) for probe in given if isinstance(probe, OfLayers) for pattern in probe.include]
-    matched = {pattern for probe, pattern in pairs if _matches(probe, pattern, structure)}
+    matched = {pattern for probe, pattern in pairs if not _mismatch(probe, pattern, structure)}
     lost = [
         f"{pattern} ({type(probe).__name__})"
         for probe, pattern in pairs
-        if not _matches(probe, pattern, structure) and (pattern not in matched or probe.required())
+        if _mismatch(probe, pattern, structure) and (pattern not in matched or probe.required())
     ]
     if lost and structure.layers:
         warn(
             f"the first pass has nothing for the patterns {', '.join(dict.fromkeys(lost))}: the layer was not called, "
             "or does not return a tensor (sample, ...). They are left out of these probes."
         )
-    return tuple(_narrowed(given, lambda probe, pattern: _matches(probe, pattern, structure)))
+    return tuple(_narrowed(given, lambda probe, pattern: not _mismatch(probe, pattern, structure)))
 
 
 def expected(model: nn.Module) -> Structure:
@@ -143,10 +143,6 @@ def _narrowed(probes: Iterable[Probe], fits: Callable[[OfLayers, str], bool]) ->
             yield probe
         elif include := tuple(pattern for pattern in probe.include if fits(probe, pattern)):
             yield dataclasses.replace(probe, include=include)
-
-
-def _matches(probe: OfLayers, pattern: str, structure: Structure) -> bool:
-    return _mismatch(probe, pattern, structure) is None
 
 
 def _mismatch(probe: OfLayers, pattern: str, structure: Structure) -> UnknownNameError | None:

@@ -121,7 +121,7 @@ class Recorder:
         if self._closed:
             return
         try:
-            self._hooks.active = True  # the first pass shows what the model is made of
+            self._hooks.listen(wanted=True)  # the first pass shows what the model is made of
             self._handle = hooked(self._optimizer, Hook(before_update(self._before_update, each_call=False)))
             metadata = metadata_of(self._model, self._optimizer, self._probes, self.settings, self.run_id)
             # The file comes last: whatever fails before leaves none.
@@ -311,7 +311,7 @@ class Recorder:
             if not self._account.allows(self._buffer.bytes_of(soon), self._file, coming=coming):
                 soon = frozenset()
         self._schedule.advance(soon)
-        self._hooks.active = bool(self._schedule.now) and not self._stopped
+        self._hooks.listen(wanted=bool(self._schedule.now) and not self._stopped)
         if self._measuring and not self._measuring.follows_all and not self._stopped:
             self._schedule.rest(step, factor)
 

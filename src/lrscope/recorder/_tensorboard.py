@@ -124,7 +124,8 @@ def _write(records: xr.Dataset, paths: Sequence[Path], time: float, histograms: 
             )
             _append(paths[member], _events(time, steps, values))
     for dim, name in layers:
-        tag, chosen = _tag(records[name]), _spread(records.sizes[dim], histograms)
+        tag, count = _tag(records[name]), records.sizes[dim]
+        chosen = np.unique(np.linspace(0, count - 1, min(count, histograms)).round().astype(int))
         for member, steps, (content,) in _slabs(records, dim, [name], chosen):
             _append(paths[member], _events(time, steps, (_histogram_value(tag, values) for values in content)))
 
@@ -167,11 +168,6 @@ def _slabs(
             yield first + member, records[dim].values[some], [array[member] for array in values]
 
 
-def _spread(count: int, most: int) -> np.ndarray:
-    """Return at most so many positions of `count`, evenly, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
 def _tag(array: xr.DataArray) -> str:
     quantity, statistic = array.attrs["quantity"], array.attrs["statistic"]
     return f"{quantity if statistic == VALUES else f'{quantity}_{statistic}'}/{array.attrs['layer']}"
@@ -183,7 +179,10 @@ def _histogram_value(tag: str, array: np.ndarray) -> list[Summary.Value]:
     if not len(values):
         return []
     with np.errstate(all="ignore"):  # squares, or the width of the whole range, may be too large for a number
-        counts, edges = np.histogram(values, _edges(values.min(), values.max()))
+        edges = np.linspace(values.min(), values.max(), _BINS + 1)
+        if not (np.diff(edges) > 0).all():  # bins that are too close to differ
+            edges = edges[[0, -1]]
+        counts, _ = np.histogram(values, edges)
         total, squares = values.sum(), (values**2).sum()
     histogram = HistogramProto(
         min=values.min(),
@@ -195,9 +194,3 @@ def _histogram_value(tag: str, array: np.ndarray) -> list[Summary.Value]:
         bucket_limit=edges[1:].tolist(),
     )
     return [Summary.Value(tag=tag, histo=histogram)]
-
-
-def _edges(low: float, high: float) -> np.ndarray:
-    """Return the edges of equal bins, of one bin if these are too close to differ."""
-    edges = np.linspace(low, high, _BINS + 1)
-    return edges if (np.diff(edges) > 0).all() else np.array([low, high])

@@ -3,11 +3,10 @@
 The only folder that knows uproot. The layout is described in ``docs/file-format.md``.
 """
 
-from lrscope.store._files import record_files
+from lrscope.store._files import load_state, record_files, save_state
 from lrscope.store._index import FileSummary, TreeSummary, VariableSummary, summary
 from lrscope.store._reader import last_recorded, open_records
 from lrscope.store._rootfile import write_histograms
-from lrscope.store._state import load_state, save_state
 from lrscope.store._writer import Writer, write
 
 __all__ = [

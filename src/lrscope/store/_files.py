@@ -1,14 +1,21 @@
-"""Which files a path stands for, and the sentences for those that cannot be read."""
+"""Which files a path stands for, the state beside them, and the sentences for those that cannot be read.
 
+The state is what a resume starts from: ``records.root`` has ``records.state.npz``. It is replaced in one step, so that
+it is always whole. Nothing in it is ever unpickled.
+"""
+
+import os
 import re
-from collections.abc import Iterable
-from os import PathLike, fspath
+import zipfile
+from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from lrscope.errors import InputError, StoreError
 
-MAGIC = b"root"
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 """A file, several files, or a folder of ``records*.root``."""
 
@@ -27,7 +34,7 @@ def record_files(paths: Paths) -> list[Path]:
         if not files:
             raise InputError("paths must name at least one file of records; got none.")
         return files
-    path = Path(fspath(paths))
+    path = Path(paths)
     if path.is_dir():
         return _of_folder(path)
     if not path.exists():
@@ -70,14 +77,6 @@ def opened(path: Path) -> BinaryIO:
         raise StoreError(f"{path} cannot be read ({error.strerror}). {remedy}") from error
 
 
-def check_magic(path: Path, head: bytes) -> None:
-    """Raise an `InputError` if the file is empty or does not begin like a ROOT file."""
-    if not head:
-        raise InputError(f"{path} must be a file of records; got an empty file. Remove it.")
-    if head != MAGIC:
-        raise InputError(f"{path} must be a ROOT file; got something else. Give a records*.root of a run.")
-
-
 def no_file(path: Path) -> InputError:
     """Return the error for a path at which there is no file: nothing, or a folder, whose files are named."""
     names = [file.name for file in files_in(path)] if path.is_dir() else []
@@ -88,3 +87,52 @@ def no_file(path: Path) -> InputError:
 def damaged(path: Path) -> InputError:
     """Return the error for a file that begins like ROOT and cannot be read to its end."""
     return InputError(f"{path} must be a whole ROOT file; got one that is cut off or damaged. Copy or record it again.")
+
+
+def _state_path(path: Path) -> Path:
+    return path.with_name(path.stem + ".state.npz")
+
+
+def save_state(path: str | PathLike[str], state: Mapping[str, np.ndarray]) -> None:
+    """Write `state` beside the records at `path`; an earlier state is replaced only by a whole new one.
+
+    Raises
+    ------
+    ValueError : an array holds Python objects.
+    OSError : the disk is full; the earlier state still stands.
+    """
+    target = _state_path(Path(path))
+    temporary = target.with_name(target.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, array in state.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_state(paths: Paths) -> dict[str, np.ndarray]:
+    """Return the newest state beside the records at `paths` (a file, several, or a folder).
+
+    Raises
+    ------
+    InputError : there is none (the run is complete, or was stopped before its first block), or it is damaged.
+    """
+    files = record_files(paths)
+    for path in map(_state_path, reversed(files)):
+        if path.exists():
+            return _load(path)
+    raise InputError(f"{files[-1]} must have a state beside it to resume; got none. Start the run anew.")
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} must be the state of a training; got a damaged file. Start the run anew.") from error

@@ -17,7 +17,7 @@ import uproot
 from lrscope.errors import InputError, LrscopeError
 from lrscope.records import MEMBER, STEP
 from lrscope.store._baskets import Baskets, read_into, read_texts
-from lrscope.store._files import MAGIC, check_magic, damaged, no_file, opened
+from lrscope.store._files import damaged, no_file, opened
 from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TREE_LABELS, TreeLabels, has_branch, tree_name
 
 
@@ -31,12 +31,12 @@ class TreeIndex:
     @cached_property
     def members(self) -> np.ndarray:
         """The member of each entry."""
-        return self._numbers(MEMBER, np.dtype("int64"), np.arange(self.entries))
+        return self._numbers(MEMBER, "int64", np.arange(self.entries))
 
     @cached_property
     def steps(self) -> np.ndarray:
         """The step of each entry."""
-        return self._numbers(STEP, np.dtype("int64"), np.arange(self.entries))
+        return self._numbers(STEP, "int64", np.arange(self.entries))
 
     @property
     def axes(self) -> list[str]:
@@ -46,13 +46,11 @@ class TreeIndex:
 
     def column(self, name: str, entries: np.ndarray) -> np.ndarray:
         dtype = self.labels.columns[name].dtype
-        if dtype == "str":
-            return read_texts(self.branches[name], entries)
-        return self._numbers(name, np.dtype(dtype), entries)
+        return read_texts(self.branches[name], entries) if dtype == "str" else self._numbers(name, dtype, entries)
 
-    def _numbers(self, name: str, dtype: np.dtype, entries: np.ndarray) -> np.ndarray:
+    def _numbers(self, name: str, dtype: str, entries: np.ndarray) -> np.ndarray:
         out = np.empty(len(entries), dtype)
-        read_into(out, np.arange(len(entries)), self.branches[name], dtype, entries, ())
+        read_into(out, np.arange(len(entries)), self.branches[name], out.dtype, entries, ())
         return out
 
 
@@ -73,7 +71,11 @@ def scan(path: Path) -> FileIndex:
     try:
         # uproot takes a "::" in a path for the beginning of an object's name, so it gets an open file.
         with opened(path) as raw:
-            check_magic(path, raw.read(len(MAGIC)))
+            head = raw.read(4)
+            if not head:
+                raise InputError(f"{path} must be a file of records; got an empty file. Remove it.")
+            if head != b"root":
+                raise InputError(f"{path} must be a ROOT file; got something else. Give a records*.root of a run.")
             raw.seek(0)
             with uproot.open(raw) as file:
                 return _scan(path, file)

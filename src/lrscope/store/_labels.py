@@ -1,13 +1,6 @@
 """What a tree of records says about itself: dimensions, types, attributes; as JSON beside the tree.
 
-A tree holds everything with one step dimension. Its branches are
-
-``member``, ``step``
-    int64, one entry a (member, step)
-coordinates
-    whatever stands along ``member`` (the axes of the sweep) or along the step dimension, repeated for each entry
-variables
-    fixed-size arrays; a variable without elements has no branch, only its label
+A tree holds everything with one step dimension, and has an entry for each (member, step).
 """
 
 import json

@@ -19,10 +19,10 @@ import xarray as xr
 
 from lrscope.errors import InputError, StoreError, must_be
 from lrscope.records import step_dimension
+from lrscope.store._files import save_state
 from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
 from lrscope.store._rootfile import RootFile, Rows, rows_of
-from lrscope.store._state import save_state
 
 BINS = 100
 LARGEST = 1e150
@@ -92,7 +92,10 @@ class Writer:
         if self._closed:
             raise StoreError(f"{self.path} must be open to take a block; got a closed file. Make a new Writer.")
         self._resumable = self._resumable or state is not None
-        copied = None if state is None else {name: _copy_of_state(name, array) for name, array in state.items()}
+        copied = None if state is None else {name: np.array(array) for name, array in state.items()}
+        for name, array in (copied or {}).items():
+            if array.dtype.hasobject:
+                raise must_be(f"state[{name!r}]", "an array of numbers or text", str(array.dtype))
         self.wait()
         self._pending = self._thread.submit(self._append, [block], copied)
 
@@ -190,13 +193,6 @@ def _described(label: Label | None) -> str:
         return "absent"
     sizes = " x ".join(map(str, label.shape))
     return f"{label.dtype} ({', '.join(label.dims)}) {sizes}".strip()
-
-
-def _copy_of_state(name: str, array: np.ndarray) -> np.ndarray:
-    copied = np.array(array)
-    if copied.dtype.hasobject:
-        raise must_be(f"state[{name!r}]", "an array of numbers or text", str(copied.dtype))
-    return copied
 
 
 def _distributions(records: xr.Dataset) -> dict[str, "hist.Hist[Any]"]:
