@@ -51,13 +51,6 @@ def test_layers_whose_names_become_the_same_are_refused():
         expected(model)
 
 
-@pytest.mark.filterwarnings("ignore:Lazy modules")
-def test_of_a_model_that_the_first_pass_completes_nothing_is_said_before():
-    model = nn.Sequential(nn.LazyLinear(4), nn.ReLU())
-    assert unwrapped(model) is model
-    assert possible([Weights(include=("0",))], model) == (Weights(include=("0",)),)
-
-
 def test_an_optimiser_without_rates_is_refused():
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -157,6 +150,7 @@ def test_where_nothing_was_heard_the_patterns_of_outputs_are_left_out():
 @pytest.mark.filterwarnings("ignore:Lazy modules")
 def test_of_a_model_that_the_first_pass_completed_patterns_are_checked_then():
     model = nn.Sequential(nn.LazyLinear(4), nn.ReLU())
+    assert unwrapped(model) is model
     settings = Settings(include=("0", "1"))
     probes = possible(chosen(None, Loss().when, settings), model)
     structure = structure_of(model, {"0": model(torch.ones(5, 3)), "1": torch.ones(5, 4)})
@@ -234,10 +228,7 @@ def test_the_rate_is_that_of_the_first_group_that_has_one():
     assert axes(0.0, 0.2) == {"lr": (0.2,)}
     assert axes(0.1, labels={"lr": 0.3, "seed": 1}) == {"lr": (0.3,), "seed": (1,)}
     assert axes(0.0, labels={"lr": 0.3}) == {"lr": (0.3,)}
-
-
-def test_a_schedule_from_zero_has_its_own_rate():
-    assert axes(0.1, scheduled=lambda step: step / 10) == {"lr": (0.1,)}
+    assert axes(0.1, scheduled=lambda step: step / 10) == {"lr": (0.1,)}, "a schedule from zero"
 
 
 def test_a_rate_below_zero_is_refused():

@@ -192,8 +192,7 @@ def test_groups_with_rates_of_their_own_are_recorded(path):
     assert records["lr"].values.tolist() == [0.1]
 
 
-def test_a_schedule_is_recorded_as_the_rate_of_the_update_that_follows(path):
-    model = small()
+def test_a_schedule_is_recorded_as_the_rate_of_the_update_that_follows(model, path):
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
@@ -361,11 +360,8 @@ def test_a_size_budget_is_kept_and_seen_in_the_steps(path):
 
 
 def test_where_few_values_would_fit_spreads_are_recorded(path):
-    def wide():
-        torch.manual_seed(0)
-        return nn.Sequential(nn.Linear(3, 600), nn.ReLU(), nn.Linear(600, 600), nn.ReLU(), nn.Linear(600, 1))
-
-    model = wide()
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 600), nn.ReLU(), nn.Linear(600, 600), nn.ReLU(), nn.Linear(600, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     with Recorder(model, path, optimizer, size_budget="3 MB", time_budget=None) as recorder:
         seen = train_for(recorder, model, optimizer, 40)
@@ -405,23 +401,7 @@ def test_what_the_recorder_took_stands_in_the_file(path):
     assert recorder.cost.loop_seconds >= loop[-1]
 
 
-@pytest.mark.parametrize(
-    ("probe", "sentence"),
-    [
-        (ValidationLoss(), r"ValidationLoss: it needs validation samples.*recorder.step\(loss=loss, val_loss=value\)"),
-        (Outputs(), "Outputs: it needs the whole data set"),
-        (Sharpness(), "Sharpness: it needs the second derivative"),
-        (Weights(when=log_spaced(5)), "when must be every.*How long the training will be is not known"),
-        (Weights(when=at(-1)), "when must be every.*How long the training will be is not known"),
-        (Weights(when=every(2, "epoch")), "steps_per_epoch must be known for the cadence every_2_epoch"),
-        ("weights", "probes must be a list of probes"),
-    ],
-)
-def test_what_a_foreign_loop_cannot_give_is_refused(tmp_path, probe, sentence, path):
-    model = small()
-    with pytest.raises(InputError, match=sentence):
-        Recorder(model, path, torch.optim.SGD(model.parameters(), lr=0.1), probes=[probe], time_budget=None)
-    assert list(tmp_path.iterdir()) == []
+LENGTH = "when must be every.*How long the training will be is not known"
 
 
 @pytest.mark.parametrize(
@@ -434,20 +414,27 @@ def test_what_a_foreign_loop_cannot_give_is_refused(tmp_path, probe, sentence, p
         ({"when": 3}, r"when must be .*; got 3. Give every\(3\)"),
         ({"include": None}, "include must be a valid tuple; got None"),
         ({"include": ("encoder.*",)}, "include must be one of .*; got 'encoder"),
+        (
+            {"probes": [ValidationLoss()]},
+            r".*ValidationLoss: it needs validation samples.*loss=loss, val_loss=value",
+        ),
+        ({"probes": [Outputs()]}, ".*Outputs: it needs the whole data set"),
+        ({"probes": [Sharpness()]}, ".*Sharpness: it needs the second derivative"),
+        ({"probes": [Weights(when=log_spaced(5))]}, LENGTH),
+        ({"probes": [Weights(when=at(-1))]}, LENGTH),
+        ({"probes": [Weights(when=every(2, "epoch"))]}, "steps_per_epoch must be known for the cadence every_2_epoch"),
+        ({"probes": ["weights"]}, "probes must be a list of probes"),
     ],
 )
-def test_wrong_arguments_are_refused(tmp_path, wrong, sentence, path):
-    model = small()
-    arguments = {"model": model, "path": path, "optimizer": torch.optim.SGD(model.parameters())}
+def test_wrong_arguments_are_refused(tmp_path, model, optimizer, path, wrong, sentence):
+    arguments = {"model": model, "path": path, "optimizer": optimizer}
     with pytest.raises(InputError, match=f"^{sentence}"):
         Recorder(**arguments | wrong)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_loss_that_is_not_one_number_is_refused(tmp_path):
-    model = small()
-    optimizer = torch.optim.SGD(model.parameters())
-    with Recorder(model, tmp_path / "b.root", optimizer, time_budget=None) as recorder:
+def test_a_loss_that_is_not_one_number_is_refused(model, optimizer, path):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
         train_for(recorder, model, optimizer, 1)
         optimizer.step()
         with pytest.raises(InputError, match="loss must be one number"):

@@ -180,12 +180,6 @@ def test_files_that_continue_each_other_are_one_run_and_further_records_stand_be
     }
 
 
-@given(st.lists(st.text("aA_/,2", min_size=1, max_size=4), min_size=1, max_size=20))
-def test_no_two_members_share_a_folder(labels):
-    names = _tensorboard._folder_names({"run": label} for label in labels)
-    assert len({name.casefold() for name in names}) == len(labels)
-
-
 def test_small_slabs_hold_the_same(run, exported, tmp_path, monkeypatch):
     monkeypatch.setattr(_tensorboard, "_SLAB_BYTES", 500)
     export_tensorboard(run, out=tmp_path, histograms=9)

@@ -209,31 +209,15 @@ def test_a_folder_that_is_a_file_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (
-            lambda block: block.drop_vars("loss"),
-            "loss of a block must be float64 (member, step), as in the blocks before; got absent.",
-        ),
-        (
-            lambda block: block.assign(more=block["loss"]),
-            "more of a block must be absent, as in the blocks before; got float64 (member, step).",
-        ),
-        (
-            lambda block: block.assign(loss=block["loss"].astype("float32")),
-            "loss of a block must be float64 (member, step), as in the blocks before; got float32 (member, step).",
-        ),
-        (
-            lambda block: block.isel(input_encoder_0=[0]),
-            "weights_encoder_0 of a block must be float32 (member, step, neuron_encoder_0, input_encoder_0) 3 x 2, "
-            "as in the blocks before; got float32 (member, step, neuron_encoder_0, input_encoder_0) 3 x 1.",
-        ),
-        (
-            lambda block: block.drop_vars("lr"),
-            "lr of a block must be float64 (member), as in the blocks before; got absent.",
-        ),
+        (lambda block: block.drop_vars("loss"), "loss of a block must be .*; got absent"),
+        (lambda block: block.drop_vars("lr"), "lr of a block must be .*; got absent"),
+        (lambda block: block.assign(more=block["loss"]), "more of a block must be absent, .*; got float64"),
+        (lambda block: block.assign(loss=block["loss"].astype("float32")), "loss .* float64 .*; got float32"),
+        (lambda block: block.isel(input_encoder_0=[0]), "weights_encoder_0 .* 3 x 2, .*; got float32 .* 3 x 1"),
     ],
 )
 def test_a_block_that_does_not_fit_is_named_and_the_others_kept(block, tmp_path, change, sentence):
-    with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
+    with pytest.raises(InputError, match=f"^{sentence}"):
         write(tmp_path / "records.root", [block(0), change(block(1)), block(2)])
     xr.testing.assert_equal(open_records(tmp_path).load(), block(0))
     assert open_records(tmp_path).attrs["complete"] is False
