@@ -16,7 +16,7 @@ from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, We
 from lrscope.recorder import Recorder
 from lrscope.recorder._attaching import Settings, checked_optimizer, sweep_of, unwrapped
 from lrscope.recorder._numbers import number, scalar
-from lrscope.recorder._probes import chosen, expected, observed, possible
+from lrscope.recorder._probes import chosen, observed, possible
 from lrscope.records import on_grid
 from lrscope.store import open_records
 from lrscope.studies import write_report
@@ -43,12 +43,6 @@ def test_complex_parameters_are_refused_unless_they_are_frozen():
     ):
         unwrapped(Complex(trained=True))
     assert isinstance(unwrapped(Complex(trained=False)), Complex)
-
-
-def test_layers_whose_names_become_the_same_are_refused():
-    model = nn.ModuleDict({"a": nn.ModuleDict({"b": nn.Linear(2, 2)}), "a_b": nn.Linear(2, 2)})
-    with pytest.raises(InputError, match=r"^layers 'a.b' and 'a_b' have the same name in a file"):
-        expected(model)
 
 
 def test_an_optimiser_without_rates_is_refused():

@@ -161,25 +161,6 @@ def test_of_several_passes_before_an_update_the_last_is_kept(model, optimizer, p
     np.testing.assert_array_equal(records["bias_gradients_0"].values[0, 0], gradient.numpy())  # of the sum
 
 
-def test_a_scaled_gradient_is_recorded_unscaled_and_a_skipped_step_is_none(model, optimizer, path):
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
-    with Recorder(model, path, optimizer, time_budget=None) as recorder:
-        wanted = []
-        for scale_up in (1.0, float("inf"), 1.0):
-            optimizer.zero_grad()
-            loss = model(torch.ones(8, 3)).square().mean()
-            (bare,) = torch.autograd.grad(loss, [model[0].bias], retain_graph=True)
-            scaler.scale(loss * scale_up).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            recorder.step(loss=loss)
-            wanted += [bare.numpy()] if np.isfinite(scale_up) else []
-    records = open_records(path)
-    assert records["step"].values.tolist() == [0, 1]
-    assert (recorder.cost.steps, recorder.cost.skipped) == (2, 1)
-    np.testing.assert_allclose(records["bias_gradients_0"].values[0], wanted, rtol=1e-6)
-
-
 def test_groups_with_rates_of_their_own_are_recorded(path):
     def two_rates(model):
         return torch.optim.SGD(

@@ -1,5 +1,7 @@
 """Recording changes nothing: trainings with and without a Recorder are the same to the bit, whatever is in the loop."""
 
+from contextlib import contextmanager, nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -125,26 +127,10 @@ def by_closure(model, say):
 LOOPS = (ordinary, gradients_gone_and_evaluation, accumulated, mixed_precision, scaled, by_closure)
 
 
-class Unrecorded:
-    def __init__(self, optimizer) -> None:
-        pass
-
-    def __enter__(self):
-        return lambda loss: None
-
-    def __exit__(self, *what):
-        return None
-
-
-class Recorded(Unrecorded):
-    def __init__(self, model, path, optimizer, **options) -> None:
-        self._recorder = Recorder(model, path, optimizer, **{"time_budget": None, **options})
-
-    def __enter__(self):
-        return lambda loss: self._recorder.step(loss=loss)
-
-    def __exit__(self, *what):
-        self._recorder.__exit__(*what)
+@contextmanager
+def recorded(model, path, optimizer, **options):
+    with Recorder(model, path, optimizer, time_budget=None, **options) as recorder:
+        yield lambda loss: recorder.step(loss=loss)
 
 
 def after(loop, say_with):
@@ -158,10 +144,10 @@ def after(loop, say_with):
 @pytest.mark.parametrize("cadence", [1, 3])
 def test_a_training_is_the_same_to_the_bit(loop, cadence, tmp_path):
     path = tmp_path / "records.root"
-    without = after(loop, lambda _, optimizer: Unrecorded(optimizer))
-    recorded = after(loop, lambda model, optimizer: Recorded(model, path, optimizer, when=every(cadence)))
-    assert without.keys() == recorded.keys()
-    assert [name for name, value in without.items() if not torch.equal(value, recorded[name])] == []
+    without = after(loop, lambda *_: nullcontext(lambda loss: None))
+    found = after(loop, lambda model, optimizer: recorded(model, path, optimizer, when=every(cadence)))
+    assert without.keys() == found.keys()
+    assert [name for name, value in without.items() if not torch.equal(value, found[name])] == []
     steps = open_records(path)["step"].values
     assert len(steps) >= 1
     assert (steps % cadence == 0).all()

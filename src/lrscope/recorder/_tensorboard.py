@@ -180,8 +180,8 @@ def _histogram_value(tag: str, array: np.ndarray) -> list[Summary.Value]:
         return []
     with np.errstate(all="ignore"):  # squares, or the width of the whole range, may be too large for a number
         edges = np.linspace(values.min(), values.max(), _BINS + 1)
-        if not (np.diff(edges) > 0).all():  # bins that are too close to differ
-            edges = edges[[0, -1]]
+        if not (np.diff(edges) > 0).all():  # too close to differ, or too far apart for a number
+            edges = np.array([values.min(), values.max()])
         counts, _ = np.histogram(values, edges)
         total, squares = values.sum(), (values**2).sum()
     histogram = HistogramProto(

@@ -77,13 +77,6 @@ def opened(path: Path) -> BinaryIO:
         raise StoreError(f"{path} cannot be read ({error.strerror}). {remedy}") from error
 
 
-def no_file(path: Path) -> InputError:
-    """Return the error for a path at which there is no file: nothing, or a folder, whose files are named."""
-    names = [file.name for file in files_in(path)] if path.is_dir() else []
-    got, remedy = ("a folder", f"one of {', '.join(names)} in it") if names else ("none", "a records*.root of a run")
-    return InputError(f"{path} must be a file of records; got {got}. Give {remedy}.")
-
-
 def damaged(path: Path) -> InputError:
     """Return the error for a file that begins like ROOT and cannot be read to its end."""
     return InputError(f"{path} must be a whole ROOT file; got one that is cut off or damaged. Copy or record it again.")

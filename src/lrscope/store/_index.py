@@ -17,7 +17,7 @@ import uproot
 from lrscope.errors import InputError, LrscopeError
 from lrscope.records import MEMBER, STEP
 from lrscope.store._baskets import Baskets, read_into, read_texts
-from lrscope.store._files import damaged, no_file, opened
+from lrscope.store._files import damaged, files_in, opened
 from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TREE_LABELS, TreeLabels, has_branch, tree_name
 
 
@@ -67,7 +67,9 @@ class FileIndex:
 def scan(path: Path) -> FileIndex:
     """Return what the file at `path` holds; refuse one that is not ROOT, not of lrscope, or cut off."""
     if not path.is_file():
-        raise no_file(path)
+        names = ", ".join(file.name for file in files_in(path)) if path.is_dir() else ""
+        got, remedy = ("a folder", f"one of {names} in it") if names else ("none", "a records*.root of a run")
+        raise InputError(f"{path} must be a file of records; got {got}. Give {remedy}.")
     try:
         # uproot takes a "::" in a path for the beginning of an object's name, so it gets an open file.
         with opened(path) as raw:

@@ -55,25 +55,20 @@ def open_records(paths: Paths) -> xr.Dataset:
     return records.assign_attrs({**joined[0].labels.attrs, **attrs})
 
 
-_EXPERIMENT, _RUN = "experiment", "run_id"
-"""Entries of the metadata that say of which experiment, and of which single training, a file is."""
-
-
 def _check_one_experiment(files: list[FileIndex]) -> None:
-    """Make sure that files continue each other: those that a study writes say of which experiment they are."""
-    named = [file for file in files if _EXPERIMENT in file.metadata]
+    """Refuse files of different experiments: those that a study writes say in their metadata of which they are."""
+    named = [file for file in files if "experiment" in file.metadata]
     for file in named[1:]:
-        if file.metadata[_EXPERIMENT] != named[0].metadata[_EXPERIMENT]:
-            raise InputError(
-                f"{file.path} must continue {named[0].path}; got another experiment. Open them one by one."
-            )
+        if file.metadata["experiment"] != named[0].metadata["experiment"]:
+            remedy = "Open them one by one."
+            raise InputError(f"{file.path} must continue {named[0].path}; got another experiment. {remedy}")
 
 
 def _check_one_run(files: list[FileIndex]) -> None:
     """Refuse files that have the same member, by its labels, and are of different trainings."""
     first: dict[int, tuple[FileIndex, str]] = {}
     for file in files:
-        run = str(file.metadata.get(_RUN, ""))
+        run = str(file.metadata.get("run_id", ""))
         for tree in file.trees.values():
             members, entries = np.unique(tree.members, return_index=True)
             for member, entry in zip(members.tolist(), entries, strict=True):
@@ -95,11 +90,8 @@ def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
     InputError : as `open_records`
     """
     files = [scan(path) for path in record_files(paths)]
-    last_steps: dict[str, dict[int, int]] = {}
-    for name, trees in _by_name(files).items():
-        joined = _join(trees)
-        last_steps[name] = pd.Series(joined.steps).groupby(joined.members).max().to_dict()
-    return last_steps
+    joined = {name: _join(trees) for name, trees in _by_name(files).items()}
+    return {name: pd.Series(tree.steps).groupby(tree.members).max().to_dict() for name, tree in joined.items()}
 
 
 def _by_name(files: list[FileIndex]) -> dict[str, list[TreeIndex]]:
