@@ -232,30 +232,26 @@ def test_a_rate_below_zero_is_refused():
         sweep_of(optimizer, Settings())
 
 
-def warmed_up(path, **options):
+def warmed_up(path, update, **options):
     """Return the records of a loop that raises the rate from zero by hand."""
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     with Recorder(model, path, optimizer, **{"time_budget": None, **options}) as recorder:
         for step in range(5):
             optimizer.param_groups[0]["lr"] = 0.1 * step / 4
-            optimizer.zero_grad()
-            loss = model(torch.ones(8, 3)).square().mean()
-            loss.backward()
-            optimizer.step()
-            recorder.step(loss=loss)
+            recorder.step(loss=update(model, optimizer))
     return open_records(path)
 
 
-def test_a_warm_up_by_hand_from_zero_is_recorded_and_the_remedy_said(tmp_path, path):
+def test_a_warm_up_by_hand_from_zero_is_recorded_and_the_remedy_said(tmp_path, path, update):
     with pytest.warns(RuntimeWarning, match=r"learning rate is 0 when .*: labels=\{'lr': 0.1\}") as told:
-        records = warmed_up(path)
+        records = warmed_up(path, update)
     assert told[0].filename == __file__
     assert on_grid(records.load())["learning_rate"].dims == ("initial_lr", "step")
     np.testing.assert_allclose(records["learning_rate"].values[0], [0, 0.025, 0.05, 0.075, 0.1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert warmed_up(tmp_path / "b.root", labels={"lr": 0.1})["lr"].values.tolist() == [0.1]
+        assert warmed_up(tmp_path / "b.root", update, labels={"lr": 0.1})["lr"].values.tolist() == [0.1]
 
 
 # options

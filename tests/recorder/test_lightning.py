@@ -48,11 +48,21 @@ class Module(lightning.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=0.01)
 
 
-class Two(Module):
-    def __init__(self) -> None:
+class Manual(Module):
+    """Makes its updates itself, and returns nothing."""
+
+    def __init__(self):
         super().__init__()
         self.automatic_optimization = False
 
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.optimizers().zero_grad()
+        self.manual_backward(loss)
+        self.optimizers().step()
+
+
+class Two(Manual):
     def configure_optimizers(self):
         return [torch.optim.SGD(self.parameters(), lr=0.1), torch.optim.SGD(self.parameters(), lr=0.2)]
 
@@ -177,20 +187,6 @@ class Skips(Module):
 
     def training_step(self, batch, batch_idx):
         return None if batch_idx % 3 == 2 else super().training_step(batch, batch_idx)
-
-
-class Manual(Module):
-    """Makes its updates itself, and returns nothing."""
-
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-
-    def training_step(self, batch, batch_idx):
-        loss = super().training_step(batch, batch_idx)
-        self.optimizers().zero_grad()
-        self.manual_backward(loss)
-        self.optimizers().step()
 
 
 def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path, path):
