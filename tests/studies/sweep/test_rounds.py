@@ -137,12 +137,6 @@ def test_rates_that_cannot_be_distinguished_get_more_seeds():
     assert chosen.why == "0.001 and 0.003 could not be distinguished with 6 seeds"
 
 
-def test_seeds_that_cannot_be_afforded_are_not_begun():
-    options = asked((0.0001, 0.001, 0.003, 0.01), seeds=6, budget=26)
-    chosen = first_round(close, options)
-    assert chosen is None or not chosen.why.endswith("seeds")
-
-
 def test_a_grid_is_refined_until_neighbours_are_near():
     records, rounds = until_decided(valley(0.002, noise=0.001), asked(budget=400))
     scores = together(grids(records), analysis.final_scores)
