@@ -113,7 +113,7 @@ class Processes(Engine):
         if wait:
             self._ended = True
             for lane in list(self._lanes):
-                lane.shutdown(wait=True)
+                lane.shutdown(wait=False)  # a process takes a second to leave PyTorch; there is nothing to wait for
 
     def __str__(self) -> str:
         return f"{self.workers} process{'es' if self.workers > 1 else ''}"

@@ -261,7 +261,5 @@ def _chunks_of(cut: Cut) -> Chunks:
     """Return the chunks, made once in a process, with everything that they have traced."""
     experiment: Experiment = pickle.loads(cut.experiment)
     device = torch.device(cut.device)
-    prepared = Prepared(experiment, device)
-    if cut.graphs:
-        prepared.graphs.add(pickle.loads(cut.graphs))
+    prepared = Prepared(experiment, device, graphs=pickle.loads(cut.graphs) if cut.graphs else None)
     return Chunks(experiment, device, cut.chunk_size, cut.at_least, prepared)

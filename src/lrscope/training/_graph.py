@@ -72,10 +72,6 @@ class Graphs:
                     self._traced[key] = trace()
         return self._traced[key]
 
-    def add(self, other: "Graphs") -> None:
-        """Add the steps that were traced elsewhere."""
-        self._traced |= other._traced
-
     def __iter__(self) -> Iterator[Traced]:
         return iter(self._traced.values())
 

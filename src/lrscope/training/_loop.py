@@ -123,6 +123,10 @@ class Stream(Iterator[xr.Dataset]):
             engine if engine and worth_starting(engine, self._chunks.seconds(), len(experiment.sweep)) else None
         )
         workers = self._engine.workers if self._engine else 1
+        if self._engine:
+            for _ in range(min(workers, len(experiment.sweep))):
+                self._engine.submit(ready)  # while they start, this process checks and traces
+        prepared.check_lifted()
         there = (self._engine.device if self._engine else "") or device.type
         if self._engine and "chunk_size" not in self._state and not chunk_size:
             if there == "cuda":  # the memory of a worker's GPU counts
@@ -184,8 +188,6 @@ class Stream(Iterator[xr.Dataset]):
 
     def _by_workers(self, engine: Engine) -> Iterator[xr.Dataset]:
         waiting = deque(self._unfinished())
-        for _ in range(self._workers):
-            engine.submit(ready)  # while they start, this process traces
         if self._cut.device == self._device.type:
             self._cut = replace(self._cut, graphs=cloudpickle.dumps(self._chunks.trace()))
         running: dict[Future[Piece], int] = {}
@@ -291,6 +293,7 @@ def estimate(
     """
     there = device_of(device)
     prepared = Prepared(experiment, there)
+    prepared.check_lifted()
     chunks = Chunks(experiment, there, fitting(there, prepared.bytes_each), 1, prepared)
     kinds: dict[tuple[torch.Size, ...], tuple[float, float]] = {}
     record_bytes, seconds = 0.0, 0.0

@@ -26,22 +26,27 @@ class Prepared:
     uses : about how many trainings of this size will share them, which decides whether compiling pays
     """
 
-    def __init__(self, experiment: Experiment, device: torch.device, uses: int = 1) -> None:
+    def __init__(
+        self, experiment: Experiment, device: torch.device, uses: int = 1, graphs: Graphs | None = None
+    ) -> None:
         self.uses = uses
         self.sets: DataSets = {}
-        self.graphs = Graphs()
+        self.graphs = graphs or Graphs()
         dtype = getattr(torch, experiment.dtype)
         module = build(experiment.model, 0, dtype).to(device)
         members = next(chunked(experiment, device, 1, 1, sets=self.sets))
-        example = members.example(experiment.batch_size or 2**62)
-        self.network = Network(module, loss_function(experiment.loss), example)
-        check_lifted(self.network, *initial_tree(module), example)
+        self._module, self._example = module, members.example(experiment.batch_size or 2**62)
+        self.network = Network(module, loss_function(experiment.loss), self._example)
         for batch in (members.data.train, members.data.validation):
             if batch:
                 self.network.check_classes(batch.targets)
-        outputs = sum(int(np.prod(layer.shape)) for layer in self.network.structure.layers) * len(example.inputs)
+        outputs = sum(int(np.prod(layer.shape)) for layer in self.network.structure.layers) * len(self._example.inputs)
         parameters = sum(self.network.layout.sizes)
         self.bytes_each: int = (outputs + 4 * parameters) * dtype.itemsize
+
+    def check_lifted(self) -> None:
+        """Make sure that the network can be trained as many; see `_ensemble.check_lifted`."""
+        check_lifted(self.network, *initial_tree(self._module), self._example)
 
 
 def initial(experiment: Experiment, seeds: np.ndarray, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:

@@ -69,6 +69,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, device: str = "auto", *, uses: int = 1) -> None:
         self._device = device_of(device)
         self._prepared = Prepared(experiment, self._device, uses)
+        self._prepared.check_lifted()
         self._traced: set[int] = set()
         data = next(iter(self._prepared.sets.values()))
         if data.validation is None:
