@@ -28,7 +28,7 @@ WEIGHTS = Variable(
     "weights of encoder.0",
     dims=("neuron_encoder_0", "input_encoder_0"),
     layer="encoder.0",
-    part="encoder",
+    module="encoder",
 )
 OUTPUTS = Variable("outputs", "outputs", "output of the network", dims=("sample", "output"))
 DIVERGED = Variable("diverged_at", "diverged_at", "first step that is not finite", "updates")
@@ -92,7 +92,7 @@ def test_a_block_carries_the_labels_of_its_variables():
         "quantity": "weights",
         "statistic": "values",
         "layer": "encoder.0",
-        "part": "encoder",
+        "module": "encoder",
         "long_name": "weights of encoder.0",
         "units": "1",
     }

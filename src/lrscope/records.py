@@ -62,7 +62,7 @@ class Variable:
     statistic : ``values``, or what was computed of them: ``mean``, ``std``, ``min``, ``max``, ``active``
     dims : dimensions after (member, step), e.g. ``("neuron_encoder_0", "input_encoder_0")``; a neuron comes first
         in parameters, a sample in full activations
-    layer, part : dotted path of the module (``encoder.0``) and its first level (``encoder``); empty if of the network
+    layer, module : dotted path (``encoder.0``) and the top-level module (``encoder``); empty if of the whole network
     long_name, units : for axis labels
     """
 
@@ -73,7 +73,7 @@ class Variable:
     statistic: str = VALUES
     dims: tuple[str, ...] = ()
     layer: str = ""
-    part: str = ""
+    module: str = ""
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -82,7 +82,7 @@ class Variable:
             "quantity": self.quantity,
             "statistic": self.statistic,
             "layer": self.layer,
-            "part": self.part,
+            "module": self.module,
             "long_name": self.long_name,
             "units": self.units,
         }

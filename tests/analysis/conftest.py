@@ -1,4 +1,4 @@
-"""Small records of two learning rates and three seeds, of a network with two parts, where every value is known.
+"""Small records of two learning rates and three seeds, of a network with two modules, where every value is known.
 
 Beside them experiment 1 of the study `stability` in plain NumPy: records of runs whose figures are published.
 """
@@ -20,8 +20,8 @@ OF_NETWORK = ("gradient_norm", "gradient_angle", "sharpness", "stability_limit")
 def variables() -> dict[str, Variable]:
     found = [Variable(DIVERGED_AT, DIVERGED_AT, "diverged at"), Variable("loss", "loss", "loss")]
     for layer in LAYERS:
-        name, part = layer.replace(".", "_"), layer.split(".")[0]
-        neuron, of_layer = f"neuron_{name}", {"layer": layer, "part": part}
+        name, module = layer.replace(".", "_"), layer.split(".")[0]
+        neuron, of_layer = f"neuron_{name}", {"layer": layer, "module": module}
         weights = (neuron, f"input_{name}")
         for quantity, dims in {"weights": weights, "biases": (neuron,), "weight_gradients": weights}.items():
             found.append(Variable(f"{quantity}_{name}", quantity, quantity, dims=dims, **of_layer))
@@ -32,8 +32,10 @@ def variables() -> dict[str, Variable]:
     found += [Variable(name, name, name) for name in OF_NETWORK]
     for quantity in ("sharpness_share", "oscillation_share"):
         for layer in LAYERS:
-            name, part = layer.replace(".", "_"), layer.split(".")[0]
-            label = Variable(f"{quantity}_{name}", quantity, quantity, dims=(f"neuron_{name}",), layer=layer, part=part)
+            name, module = layer.replace(".", "_"), layer.split(".")[0]
+            label = Variable(
+                f"{quantity}_{name}", quantity, quantity, dims=(f"neuron_{name}",), layer=layer, module=module
+            )
             found.append(label)
     return {variable.name: variable for variable in found}
 
@@ -132,7 +134,7 @@ def labelled(values: dict, layers: dict, lr: float) -> xr.Dataset:
     labels = {name: Variable(name, name, name) for name in values}
     for name, (_, dims) in layers.items():
         quantity, layer = name.split("_")
-        labels[name] = Variable(name, quantity, name, dims=dims, layer=layer, part=layer)
+        labels[name] = Variable(name, quantity, name, dims=dims, layer=layer, module=layer)
     arrays = values | {name: array for name, (array, _) in layers.items()}
     return new_block(
         {name: array[None] for name, array in arrays.items()},

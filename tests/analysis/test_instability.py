@@ -191,7 +191,7 @@ def shares(values, steps):
     values = np.asarray(values, dtype=float)
     data = {}
     for layer, some in {"hidden": values[:, :2], "output": values[:, 2:]}.items():
-        attrs = {"quantity": "oscillation_share", "statistic": "values", "layer": layer, "part": layer}
+        attrs = {"quantity": "oscillation_share", "statistic": "values", "layer": layer, "module": layer}
         attrs |= {"long_name": "share", "units": "1"}
         data[f"oscillation_share_{layer}"] = (("member", "step_every_5", f"neuron_{layer}"), some[None], attrs)
     return xr.Dataset(data, coords={"member": [0], "step_every_5": steps}, attrs={"axes": ["member"]})

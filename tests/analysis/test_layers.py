@@ -19,7 +19,7 @@ def test_weights_std_is_the_population_deviation_of_the_incoming_weights(records
 def test_one_incoming_weight_counts_as_its_absolute_value(records):
     result = spread(records, "weights")
     expected = abs(records["weights_decoder_0"].values[..., 0])
-    np.testing.assert_array_equal(result.isel(neuron=result["part"] == "decoder"), expected)
+    np.testing.assert_array_equal(result.isel(neuron=result["module"] == "decoder"), expected)
 
 
 def test_a_bias_counts_as_its_absolute_value(records):
@@ -43,7 +43,7 @@ def test_recorded_spread_comes_before_values(records):
 
 def test_full_activations_spread_over_samples_and_positions(records):
     values = np.random.default_rng(1).normal(size=(6, 7, 5, 3, 2))
-    attrs = {"quantity": "activations", "statistic": "values", "layer": "c", "part": "c", "units": "1"}
+    attrs = {"quantity": "activations", "statistic": "values", "layer": "c", "module": "c", "units": "1"}
     full = xr.DataArray(values, dims=("member", "step", "sample_c", "neuron_c", "position_c"), attrs=attrs)
     result = spread(xr.Dataset({"activations_c": full}), "activations")
     assert result.dims == ("member", "step", "neuron")
@@ -54,7 +54,7 @@ def test_neurons_know_layer_part_and_number(records):
     result = spread(records, "weights")
     assert result.dims == ("member", "step", "neuron")
     assert result["layer"].values.tolist() == ["encoder.0"] * 4 + ["encoder.2"] * 2 + ["decoder.0"] * 3
-    assert result["part"].values.tolist() == ["encoder"] * 6 + ["decoder"] * 3
+    assert result["module"].values.tolist() == ["encoder"] * 6 + ["decoder"] * 3
     assert result["index"].values.tolist() == [0, 1, 2, 3, 0, 1, 0, 1, 2]
     assert result.attrs == {"long_name": "spread of weights", "units": "1", "axes": ["lr", "seed"]}
 
@@ -108,7 +108,7 @@ def test_the_norm_of_a_layer_is_that_of_its_numbers(records):
     found = layer_norms(records, ["weights", "biases"])
     assert found.dims == ("member", "step", "layer")
     assert found["layer"].values.tolist() == ["encoder.0", "encoder.2", "decoder.0"]
-    assert found["part"].values.tolist() == ["encoder", "encoder", "decoder"]
+    assert found["module"].values.tolist() == ["encoder", "encoder", "decoder"]
     for layer in found["layer"].values:
         both = [records[f"{kind}_{layer.replace('.', '_')}"].values.reshape(6, 7, -1) for kind in ("weights", "biases")]
         expected = np.linalg.norm(np.concatenate(both, -1).astype(float), axis=-1)

@@ -17,7 +17,7 @@ def recorded(active, steps=None, diverged_at=None, statistics=("active",), seeds
     """Return records whose layer "0" has the active shares (member, step, neuron); NaN: not recorded."""
     active = np.asarray(active, dtype=float)
     members, count, _ = active.shape
-    what = {"layer": "0", "part": "net", "dims": ("neuron_0",)}
+    what = {"layer": "0", "module": "net", "dims": ("neuron_0",)}
     labels = {
         f"activations_{name}_0": Variable(f"activations_{name}_0", "activations", name, statistic=name, **what)
         for name in statistics
@@ -196,7 +196,7 @@ def test_what_was_not_trained_is_left_out():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"by": "neuron"}, "by must be one of part, layer"),
+        ({"by": "neuron"}, "by must be one of module, layer"),
         ({"confidence": 1.0}, "confidence must be between 0 and 1; got 1.0"),
     ],
 )

@@ -22,9 +22,9 @@ def test_it_is_the_variance_over_the_steps_of_the_spread(records):
 def test_the_largest_of_each_part_is_one(records, quantity):
     result = fluctuation(records, quantity)
     raw = fluctuation(records, quantity, normalise=False)
-    for part in ("encoder", "decoder"):
-        inside = result.isel(neuron=result["part"] == part)
-        ratio = raw.isel(neuron=raw["part"] == part)
+    for module in ("encoder", "decoder"):
+        inside = result.isel(neuron=result["module"] == module)
+        ratio = raw.isel(neuron=raw["module"] == module)
         assert (inside.max("neuron") == 1).all()
         np.testing.assert_allclose(inside, ratio / ratio.max("neuron"))
 
@@ -40,8 +40,8 @@ def test_a_part_where_nothing_moves_is_zero(records):
     frozen = records["biases_decoder_0"] * 0 + 0.1
     still = records.assign(biases_decoder_0=frozen.assign_attrs(records["biases_decoder_0"].attrs))
     result = fluctuation(still, "biases")
-    assert (result.isel(neuron=result["part"] == "decoder") == 0).all()
-    assert (result.isel(neuron=result["part"] == "encoder").max("neuron") == 1).all()
+    assert (result.isel(neuron=result["module"] == "decoder") == 0).all()
+    assert (result.isel(neuron=result["module"] == "encoder").max("neuron") == 1).all()
 
 
 def test_a_diverged_member_is_judged_by_the_steps_before(records, diverge):
@@ -71,18 +71,18 @@ def test_layers_of_different_cadences_are_each_reduced_over_their_own_steps(reco
     mixed = records.drop_vars("weights_decoder_0").assign(weights_decoder_0=slow)
     result = fluctuation(mixed, "weights", normalise=False)
     expected = slow.isel(input_decoder_0=0).astype(float)
-    np.testing.assert_allclose(result.isel(neuron=result["part"] == "decoder"), abs(expected).var("step_slow"))
+    np.testing.assert_allclose(result.isel(neuron=result["module"] == "decoder"), abs(expected).var("step_slow"))
     assert (result["steps_used"] == 4).all()
 
 
 def values(*numbers):
-    coords = {"part": ("neuron", ["a"] * len(numbers))}
+    coords = {"module": ("neuron", ["a"] * len(numbers))}
     return xr.DataArray([list(numbers)], dims=("member", "neuron"), coords=coords)
 
 
 def test_bins_hold_their_lower_edge_and_the_last_one_also_its_upper():
     counts = binned(values(0.0, 0.2999, 0.3, 0.69, 0.7, 1.0, np.nan))
-    assert counts.dims == ("member", "part", "bin")
+    assert counts.dims == ("member", "module", "bin")
     assert counts.values.tolist() == [[[2, 2, 2]]]
     assert counts["bin"].values.tolist() == ["0 to 0.3", "0.3 to 0.7", "0.7 to 1"]
     assert counts["lower"].values.tolist() == [0, 0.3, 0.7]
@@ -90,7 +90,7 @@ def test_bins_hold_their_lower_edge_and_the_last_one_also_its_upper():
 
 def test_parts_keep_the_order_of_the_network(records):
     counts = binned(fluctuation(records, "weights"))
-    assert counts["part"].values.tolist() == ["encoder", "decoder"]
+    assert counts["module"].values.tolist() == ["encoder", "decoder"]
     assert counts.sum("bin").values.tolist() == [[6, 3]] * 6
     assert counts.attrs["axes"] == ["lr", "seed"]
 
@@ -115,20 +115,20 @@ def test_edges_must_ascend(edges):
 def test_inactive_neurons_are_those_below_the_threshold(records):
     moved = fluctuation(records, "weights")
     result = participation(moved, threshold=0.5)
-    for part, size in {"encoder": 6, "decoder": 3}.items():
-        below = [sum(value < 0.5 for value in member) for member in moved.isel(neuron=moved["part"] == part).values]
-        assert result["inactive"].sel(part=part).values.tolist() == below
-        np.testing.assert_allclose(result["share"].sel(part=part), np.array(below) / size)
+    for module, size in {"encoder": 6, "decoder": 3}.items():
+        below = [sum(value < 0.5 for value in member) for member in moved.isel(neuron=moved["module"] == module).values]
+        assert result["inactive"].sel(module=module).values.tolist() == below
+        np.testing.assert_allclose(result["share"].sel(module=module), np.array(below) / size)
     assert result.attrs == {"threshold": 0.5, "axes": ["lr", "seed"]}
 
 
 def test_layers_add_up_to_their_part(records):
     moved = fluctuation(records, "weights")
-    by_layer, by_part = participation(moved, by="layer"), participation(moved)
+    by_layer, by_module = participation(moved, by="layer"), participation(moved)
     assert by_layer["layer"].values.tolist() == ["encoder.0", "encoder.2", "decoder.0"]
-    for part in ("encoder", "decoder"):
-        inside = by_layer["inactive"].isel(layer=by_layer["part"] == part)
-        np.testing.assert_array_equal(inside.sum("layer"), by_part["inactive"].sel(part=part))
+    for module in ("encoder", "decoder"):
+        inside = by_layer["inactive"].isel(layer=by_layer["module"] == module)
+        np.testing.assert_array_equal(inside.sum("layer"), by_module["inactive"].sel(module=module))
 
 
 def test_a_member_that_diverged_at_once_has_no_share(records, diverge):
@@ -192,7 +192,7 @@ def test_saturated_neurons_lie_at_one_bound(records):
 def test_full_activations_tell_it_too(records):
     values = np.ones((6, 7, 5, 2))
     values[1, 4:, :, 1] = 0
-    attrs = {"quantity": "activations", "statistic": "values", "layer": "c", "part": "c", "units": "1"}
+    attrs = {"quantity": "activations", "statistic": "values", "layer": "c", "module": "c", "units": "1"}
     full = xr.DataArray(values, dims=("member", "step", "sample_c", "neuron_c"), attrs=attrs)
     coords = {name: records[name] for name in ("member", "lr", "seed", "step")}
     result = dead(xr.Dataset({"activations_c": full}, coords=coords, attrs=records.attrs))

@@ -7,8 +7,12 @@ import xarray as xr
 LRS = [0.0001, 0.001, 0.01]
 SHAPES = ["circle", "spiral"]
 LAYERS = ["encoder.0"] * 3 + ["encoder.2"] * 2 + ["decoder.0"] * 4 + ["decoder.2"]
-PARTS = [layer.split(".")[0] for layer in LAYERS]
-NEURONS = {"layer": ("neuron", LAYERS), "part": ("neuron", PARTS), "index": ("neuron", [0, 1, 2, 0, 1, 0, 1, 2, 3, 0])}
+MODULES = [layer.split(".")[0] for layer in LAYERS]
+NEURONS = {
+    "layer": ("neuron", LAYERS),
+    "module": ("neuron", MODULES),
+    "index": ("neuron", [0, 1, 2, 0, 1, 0, 1, 2, 3, 0]),
+}
 
 
 @pytest.fixture
@@ -27,16 +31,16 @@ def fluctuation(rng):
 
 @pytest.fixture
 def counts(rng):
-    """(shape, lr, part, bin)"""
+    """(shape, lr, module, bin)"""
     coords = {
         "shape": SHAPES,
         "lr": LRS,
-        "part": ["encoder", "decoder"],
+        "module": ["encoder", "decoder"],
         "bin": ["0 to 0.3", "0.3 to 0.7", "0.7 to 1"],
         "lower": ("bin", [0, 0.3, 0.7]),
         "upper": ("bin", [0.3, 0.7, 1.0]),
     }
-    dims = ("shape", "lr", "part", "bin")
+    dims = ("shape", "lr", "module", "bin")
     return xr.DataArray(rng.integers(1, 90, (2, 3, 2, 3)), dims=dims, coords=coords, attrs={"long_name": "neurons"})
 
 

@@ -21,7 +21,7 @@ def bars(ax):
     return [height for patch in ax.patches if isinstance(patch, StepPatch) for height in patch.get_data().values]
 
 
-def test_bars_count_every_neuron_of_the_part(drawn):
+def test_bars_count_every_neuron_of_the_module(drawn):
     grid = panels(drawn)
     assert grid.shape == (4, 2)
     for row in grid[:3]:
@@ -34,9 +34,9 @@ def test_each_neuron_has_a_tick_at_its_value(drawn, fluctuation):
 
 
 def test_the_table_holds_the_counts_and_the_published_ones_in_brackets(drawn, counts):
-    for column, part in enumerate(["encoder", "decoder"]):
+    for column, module in enumerate(["encoder", "decoder"]):
         texts = [text.get_text() for text in panels(drawn)[3, column].texts]
-        numbers = counts.sel(shape="circle", part=part).transpose("bin", "lr").values
+        numbers = counts.sel(shape="circle", module=module).transpose("bin", "lr").values
         expected = []
         for label, of_bin in zip(counts["bin"].values, numbers, strict=True):
             expected += [label, *(f"{number} ({number - 1})" for number in of_bin)]
@@ -51,8 +51,8 @@ def test_the_columns_of_the_table_stand_under_their_range(drawn):
 
 def test_a_part_of_one_neuron_is_left_out_where_there_are_others(fluctuation, counts):
     of_shape = fluctuation.sel(shape="circle")
-    one = of_shape.isel(neuron=np.flatnonzero(of_shape["part"].values == "decoder")[:1])
-    rest = of_shape.isel(neuron=np.flatnonzero(of_shape["part"].values == "encoder"))
+    one = of_shape.isel(neuron=np.flatnonzero(of_shape["module"].values == "decoder")[:1])
+    rest = of_shape.isel(neuron=np.flatnonzero(of_shape["module"].values == "encoder"))
     both = xr.concat([rest, one], "neuron")
     titles = [ax.get_title(loc="left") for ax in fluctuation_histogram(both, counts.sel(shape="circle")).axes]
     assert [title for title in titles if title] == [f"Encoder, {rest.sizes['neuron']} neurons"]

@@ -34,12 +34,12 @@ def test_one_module_is_a_layer_of_its_own():
 
 def test_parts_are_the_first_level_of_the_path():
     found = structure(nn.Sequential(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), nn.ReLU()), torch.zeros(4, 3))
-    assert [(layer.path, layer.part, layer.is_activation) for layer in found.layers] == [
+    assert [(layer.path, layer.module, layer.is_activation) for layer in found.layers] == [
         ("0.0", "0", False),
         ("0.1", "0", True),
         ("1", "1", True),
     ]
-    assert Layer("relu:2", (3,), True).part == "relu"
+    assert Layer("relu:2", (3,), True).module == "relu"
 
 
 def test_frozen_parameters_are_not_measured():

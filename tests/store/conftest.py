@@ -20,7 +20,7 @@ LABELS = {
         "weights of encoder.0",
         dims=("neuron_encoder_0", "input_encoder_0"),
         layer="encoder.0",
-        part="encoder",
+        module="encoder",
     ),
     "loss": Variable("loss", "loss", "loss"),
     "diverged_at": Variable("diverged_at", "diverged_at", "first step that is not finite", "updates"),

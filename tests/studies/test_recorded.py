@@ -40,14 +40,14 @@ def block(lrs=(0.1,), seeds=1, steps=STEPS, leave_out=(), axis="seed", diverged=
     for name, array in more.items():
         add(np.broadcast_to(array, (members, steps)), name, name, name)
     for layer, (count, inputs) in LAYERS.items():
-        of = {"layer": layer, "part": "net", "dims": (f"neuron_{layer}", f"input_{layer}")}
+        of = {"layer": layer, "module": "net", "dims": (f"neuron_{layer}", f"input_{layer}")}
         for quantity in ("weights", "weight_gradients"):
             drawn = rng.normal(size=(members, steps, count, inputs)) * np.arange(count)[:, None]
             add(drawn, f"{quantity}_{layer}", quantity, quantity, **of)
     active = np.full((members, steps, 5), 0.5)
     if dying:
         active[:, 10:, 1] = active[:, :, 2] = active[:, 10:20, 3] = 0
-    of = {"layer": "1", "part": "net", "dims": ("neuron_1",)}
+    of = {"layer": "1", "module": "net", "dims": ("neuron_1",)}
     for statistic, array in {"active": active, "min": 0 * active, "max": active, "std": active}.items():
         add(array, f"activations_{statistic}_1", "activations", statistic, statistic=statistic, **of)
     names = [name for name in labels if labels[name].quantity not in leave_out]

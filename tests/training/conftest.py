@@ -15,7 +15,7 @@ State = dict[str, Tensor]
 
 
 class Small(nn.Module):
-    """Two parts of fully connected layers."""
+    """Two modules of fully connected layers."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -47,8 +47,8 @@ def test_every_step_equals_torch_optim(rule, cases, plain_loop):
     ours, theirs = RULES[rule]
     probes = [Weights(when=every()), Biases(when=every())]
     records = train(experiment_of(cases, "mlp", optimizer=ours, probes=probes), device="cpu")
-    names = {f"{kind}_{part}_{layer}": f"{part}.{layer}.{'weight' if kind == 'weights' else 'bias'}"
-             for kind in ("weights", "biases") for part in ("encoder", "decoder") for layer in (0, 2)}  # fmt: skip
+    names = {f"{kind}_{module}_{layer}": f"{module}.{layer}.{'weight' if kind == 'weights' else 'bias'}"
+             for kind in ("weights", "biases") for module in ("encoder", "decoder") for layer in (0, 2)}  # fmt: skip
     for lr in LRS:
         for seed in SEEDS:
             states = plain_loop("mlp", partial(theirs, lr=lr), 60, seed)

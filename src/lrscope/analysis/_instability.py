@@ -197,7 +197,7 @@ def dominant_neurons(
     Returns
     -------
     Dataset
-        share : (member, neuron) of the sum over all neurons, with the coordinates ``layer``, ``part`` and ``index``;
+        share : (member, neuron) of the sum over all neurons, with the coordinates ``layer``, ``module`` and ``index``;
             NaN for a member without a step to look at, or that diverged before
         dominant : (member, neuron) 1 for the neurons of the smallest set that holds `most`, else 0; NaN as above
         step : (member) updates; first recorded step at or after `at`, the last if there is none; -1 for never

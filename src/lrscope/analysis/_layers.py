@@ -61,7 +61,7 @@ def as_neurons(array: xr.DataArray, layer: xr.DataArray) -> xr.DataArray:
     count = named.sizes[NEURON]
     return named.assign_coords(
         layer=(NEURON, [layer.attrs["layer"]] * count),
-        part=(NEURON, [layer.attrs["part"]] * count),
+        module=(NEURON, [layer.attrs["module"]] * count),
         index=(NEURON, np.arange(count), {"long_name": "neuron of the layer"}),
     )
 
@@ -86,7 +86,7 @@ def by_neuron(records: xr.Dataset, quantity: str, statistic: str) -> xr.DataArra
 
     Returns
     -------
-    DataArray (member, step, neuron) : with the coordinates ``layer``, ``part`` and ``index`` along ``neuron``
+    DataArray (member, step, neuron) : with the coordinates ``layer``, ``module`` and ``index`` along ``neuron``
 
     Raises
     ------
@@ -129,7 +129,7 @@ def dataset(arrays: dict[str, xr.DataArray], source: xr.Dataset | xr.DataArray) 
 
 
 def grouped(array: xr.DataArray, coordinate: str, reduction: Callable[[xr.DataArray], xr.DataArray]) -> xr.DataArray:
-    """Return `reduction` of the neurons of each part or layer, along a dimension of that name.
+    """Return `reduction` of the neurons of each module or layer, along a dimension of that name.
 
     Parts and layers keep the order of the network.
     """
@@ -138,15 +138,15 @@ def grouped(array: xr.DataArray, coordinate: str, reduction: Callable[[xr.DataAr
     groups = [reduction(neurons) for neurons in selected]
     joined = xr.concat(groups, coordinate, coords="minimal", compat="override").assign_coords({coordinate: labels})
     if coordinate == "layer":
-        joined = joined.assign_coords(part=("layer", [str(neurons["part"].values[0]) for neurons in selected]))
+        joined = joined.assign_coords(module=("layer", [str(neurons["module"].values[0]) for neurons in selected]))
     joined[coordinate].attrs["long_name"] = coordinate
     return joined
 
 
 def check_grouping(by: str | None) -> None:
-    """Raise an error for a `by` that is neither ``part`` nor ``layer``."""
-    if by not in ("part", "layer"):
-        raise unknown("by", str(by), ("part", "layer"))
+    """Raise an error for a `by` that is neither ``module`` nor ``layer``."""
+    if by not in ("module", "layer"):
+        raise unknown("by", str(by), ("module", "layer"))
 
 
 def recorded(records: xr.Dataset, name: str) -> xr.DataArray:
@@ -187,7 +187,7 @@ def spread(records: xr.Dataset, quantity: str) -> xr.DataArray:
 
     Returns
     -------
-    DataArray (member, step, neuron) : all layers in one dimension, with the coordinates ``layer``, ``part`` and
+    DataArray (member, step, neuron) : all layers in one dimension, with the coordinates ``layer``, ``module`` and
         ``index`` (number in the layer); the unit is the quantity's. NaN after a member diverged.
 
     Raises
@@ -239,7 +239,7 @@ def layer_norms(records: xr.Dataset, quantities: Sequence[str] = GRADIENTS) -> x
 
     Returns
     -------
-    DataArray (member, step, layer) : with the coordinate ``part`` along ``layer``; NaN after a member diverged
+    DataArray (member, step, layer) : with the coordinate ``module`` along ``layer``; NaN after a member diverged
 
     Raises
     ------
@@ -250,8 +250,8 @@ def layer_norms(records: xr.Dataset, quantities: Sequence[str] = GRADIENTS) -> x
     names = squares["layer"].values
     groups = {name: squares.isel({NEURON: names == name}).sum(NEURON, skipna=False) for name in dict.fromkeys(names)}
     joined = xr.concat(list(groups.values()), "layer", coords="minimal", compat="override")
-    parts = {array.attrs["layer"]: array.attrs["part"] for array in arrays}
-    joined = joined.assign_coords(layer=list(groups), part=("layer", [parts[name] for name in groups]))
+    modules = {array.attrs["layer"]: array.attrs["module"] for array in arrays}
+    joined = joined.assign_coords(layer=list(groups), module=("layer", [modules[name] for name in groups]))
     name = " and ".join(quantity.replace("_", " ") for quantity in quantities)
     return labelled((joined**0.5).transpose(..., "layer"), records, f"norm of the {name}", arrays[0].attrs["units"])
 

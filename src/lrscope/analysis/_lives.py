@@ -68,7 +68,7 @@ def lives(
     ...     [[[0.0], [0.4], [0.0], [0.0], [0.1]]],
     ...     dims=("member", "step", "neuron_0"),
     ...     coords={"step": range(5)},
-    ...     attrs={"quantity": "activations", "statistic": "active", "layer": "0", "part": "0", "units": "1"},
+    ...     attrs={"quantity": "activations", "statistic": "active", "layer": "0", "module": "0", "units": "1"},
     ... )
     >>> life = lives(xr.Dataset({"activations_active_0": share}))
     >>> [life[name].item() for name in ("born", "died", "deaths", "revivals")]
@@ -173,7 +173,7 @@ def survival(lives: xr.Dataset, by: str | None = None, confidence: float = 0.95)
     ----------
     lives : Dataset of `lrscope.analysis.lives` with the dimension ``seed``, e.g. (lr, seed, step, neuron) after
         `lrscope.records.on_grid`
-    by : ``layer`` or ``part`` for one curve each; all neurons together by default
+    by : ``layer`` or ``module`` for one curve each; all neurons together by default
     confidence : of the interval, between 0 and 1
 
     Returns

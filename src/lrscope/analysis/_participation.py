@@ -38,12 +38,12 @@ def fluctuation(records: xr.Dataset, quantity: str, normalise: bool = True) -> x
     ----------
     records : records or a block of them, e.g. (member, step, ...)
     quantity : ``weights``, ``biases``, ``activations``, ``weight_gradients``, ``bias_gradients``, ...
-    normalise : divide by the largest in the neuron's part, within the same member. The result lies in [0, 1]; it is 0
-        in a part where nothing moves.
+    normalise : divide by the largest in the neuron's module, within the same member. The result lies in [0, 1]; it is 0
+        in a module where nothing moves.
 
     Returns
     -------
-    DataArray (member, neuron) : with the coordinates ``layer``, ``part``, ``index`` along ``neuron``, and
+    DataArray (member, neuron) : with the coordinates ``layer``, ``module``, ``index`` along ``neuron``, and
         ``steps_used`` along ``member``: a member that diverged is judged by the steps before. NaN where these are
         fewer than two.
 
@@ -67,16 +67,16 @@ def fluctuation(records: xr.Dataset, quantity: str, normalise: bool = True) -> x
 
 
 def binned(fluctuation: xr.DataArray, edges: Sequence[float] = EDGES) -> xr.DataArray:
-    """Return how many neurons of each part lie in each bin.
+    """Return how many neurons of each module lie in each bin.
 
     Parameters
     ----------
-    fluctuation : DataArray (member, neuron) with the coordinate ``part``, of `fluctuation`
+    fluctuation : DataArray (member, neuron) with the coordinate ``module``, of `fluctuation`
     edges : of the bins, ascending. A bin holds its lower edge, the last one also its upper edge.
 
     Returns
     -------
-    DataArray (member, part, bin) : with the edges ``lower`` and ``upper`` along ``bin``. Neurons that are NaN are
+    DataArray (member, module, bin) : with the edges ``lower`` and ``upper`` along ``bin``. Neurons that are NaN are
         in no bin.
 
     Raises
@@ -94,20 +94,20 @@ def binned(fluctuation: xr.DataArray, edges: Sequence[float] = EDGES) -> xr.Data
         return inside.sum(NEURON)
 
     labels = [f"{start:g} to {end:g}" for start, end in pairwise(limits)]
-    counts = grouped(fluctuation, "part", count).transpose(..., "part", "bin")
+    counts = grouped(fluctuation, "module", count).transpose(..., "module", "bin")
     counts = counts.assign_coords(bin=labels, lower=("bin", limits[:-1]), upper=("bin", limits[1:]))
     counts["bin"].attrs["long_name"] = fluctuation.attrs.get("long_name", "bin")
     return labelled(counts, fluctuation, "number of neurons", "neurons")
 
 
-def participation(fluctuation: xr.DataArray, threshold: float = 0.1, by: str = "part") -> xr.Dataset:
+def participation(fluctuation: xr.DataArray, threshold: float = 0.1, by: str = "module") -> xr.Dataset:
     """Return how many neurons are inactive: their normalised fluctuation lies below the threshold.
 
     Parameters
     ----------
     fluctuation : DataArray (member, neuron), of `fluctuation`
     threshold : below it a neuron counts as inactive
-    by : ``part`` or ``layer``
+    by : ``module`` or ``layer``
 
     Returns
     -------
@@ -168,13 +168,13 @@ def dead(records: xr.Dataset, bounds: tuple[float, float] | None = None, toleran
 
 
 def share(flags: xr.DataArray, by: str = "layer") -> xr.DataArray:
-    """Return the share of the neurons of each layer (or part) for which something holds.
+    """Return the share of the neurons of each layer (or module) for which something holds.
 
     Parameters
     ----------
-    flags : DataArray (..., neuron) with the coordinates ``layer`` and ``part``: 1 or 0, or NaN where it is not known,
+    flags : DataArray (..., neuron) with the coordinates ``layer`` and ``module``: 1 or 0, or NaN where it is not known,
         e.g. of `lrscope.analysis.dead`
-    by : ``layer`` or ``part``
+    by : ``layer`` or ``module``
 
     Returns
     -------
@@ -202,10 +202,10 @@ def _of_layer(records: xr.Dataset, array: xr.DataArray) -> xr.DataArray:
 
 
 def _normalised(moved: xr.DataArray) -> xr.DataArray:
-    for part in dict.fromkeys(moved["part"].values.tolist()):
-        of_part = moved["part"] == part
-        largest = moved.where(of_part).max(NEURON)
-        moved = xr.where(of_part & (largest > 0), moved / largest.where(largest > 0), moved, keep_attrs=False)
+    for module in dict.fromkeys(moved["module"].values.tolist()):
+        of_module = moved["module"] == module
+        largest = moved.where(of_module).max(NEURON)
+        moved = xr.where(of_module & (largest > 0), moved / largest.where(largest > 0), moved, keep_attrs=False)
     return moved.transpose(..., NEURON)
 
 

@@ -36,17 +36,17 @@ def fluctuation_histogram(
     published: xr.DataArray | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw the histogram of normalised fluctuations with the table of binned counts under it, a column for each part.
+    """Draw the histogram of normalised fluctuations with the table of binned counts under it, a column for each module.
 
     Each learning rate has a row. Counts are on a log axis, since most neurons lie in the first bar; each neuron also
     has a tick below the bars. The columns of the table stand under the range that they count.
 
     Parameters
     ----------
-    fluctuation : (lr, neuron), between 0 and 1, with the coordinate ``part``; a part of one neuron, whose fluctuation
-        is the largest of its part by definition, is left out if there are others. Of `lrscope.analysis.fluctuation`.
+    fluctuation : (lr, neuron), between 0 and 1, with the coordinate ``module``, of `lrscope.analysis.fluctuation`. A
+        module of one neuron, whose fluctuation is the largest by definition, is left out if there are others.
         Where it has the coordinate ``steps_used``, members that diverged are marked.
-    counts : (lr, part, bin), of `lrscope.analysis.binned`
+    counts : (lr, module, bin), of `lrscope.analysis.binned`
     published : the same of a publication, printed in brackets; NaN where a number is missing
     title : of the figure, e.g. the shape
 
@@ -63,24 +63,24 @@ def fluctuation_histogram(
     Pareek, Kumar, Rao, Janjam: Neuronal Fluctuations: Learning Rates vs Participating Neurons (2025), figures 4 to 64.
     """
     require("fluctuation", fluctuation, "lr", "neuron")
-    require("counts", counts, "lr", "part", "bin")
-    names, sizes = np.unique(fluctuation["part"].values, return_counts=True)
+    require("counts", counts, "lr", "module", "bin")
+    names, sizes = np.unique(fluctuation["module"].values, return_counts=True)
     several = names[sizes > 1] if (sizes > 1).any() else names
-    parts = [part for part in dict.fromkeys(fluctuation["part"].values.tolist()) if part in several]
+    modules = [module for module in dict.fromkeys(fluctuation["module"].values.tolist()) if module in several]
     published = xr.full_like(counts, np.nan, float) if published is None else published
-    require("published", published, "lr", "part", "bin")
+    require("published", published, "lr", "module", "bin")
     lrs = fluctuation.sizes["lr"]
     with style():
         figure = new_figure(WIDTH, ROW * lrs + TABLE * (lrs + 1) + AROUND)
         heights = [ROW] * lrs + [TABLE * (lrs + 1)]
-        grid = figure.subplots(lrs + 1, len(parts), squeeze=False, sharex=True, height_ratios=heights)
-        for column, part in enumerate(parts):
-            inside = fluctuation.isel(neuron=np.flatnonzero(fluctuation["part"].values == part))
+        grid = figure.subplots(lrs + 1, len(modules), squeeze=False, sharex=True, height_ratios=heights)
+        for column, module in enumerate(modules):
+            inside = fluctuation.isel(neuron=np.flatnonzero(fluctuation["module"].values == module))
             _histograms(grid[:-1, column], inside)
-            _table(grid[-1, column], counts.sel(part=part), published.sel(part=part), names=column == 0)
+            _table(grid[-1, column], counts.sel(module=module), published.sel(module=module), names=column == 0)
             grid[-1, column].set_xlabel(axis_label(fluctuation))
             count = inside.sizes["neuron"]
-            grid[0, column].set_title(f"{sentence(layer_name(part))}, {count} neuron{'' if count == 1 else 's'}")
+            grid[0, column].set_title(f"{sentence(layer_name(module))}, {count} neuron{'' if count == 1 else 's'}")
         for ax in grid.flat:
             for lower, upper in zip(counts["lower"].values[1::2], counts["upper"].values[1::2], strict=True):
                 ax.axvspan(lower, upper, color=FAINT, alpha=0.55, linewidth=0, zorder=0)

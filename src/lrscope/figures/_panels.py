@@ -43,7 +43,7 @@ Mark = Literal["line", "steps", "points", "bars", "heat"]
 Data = xr.DataArray | xr.Dataset | Mapping[str, xr.DataArray | xr.Dataset]
 CENTRES = ("mean", "centre", "median")
 """Names of the variable that a summary is about."""
-LAYERS = ("layer", "part")
+LAYERS = ("layer", "module")
 """Dimensions whose labels are names of modules."""
 HEIGHTS = {"line": 1.5, "steps": 1.6, "points": 1.75, "bars": 1.6, "heat": 2.7}
 """Inches: height of a panel, by mark."""

@@ -117,7 +117,7 @@ def _label(quantity: str, layer: Layer, statistic: str) -> Variable:
     name = f"{quantity}_{statistic}_{identifier(layer.path)}"
     dims = (f"neuron_{identifier(layer.path)}",)
     long_name = STATISTICS[statistic].format(quantity.replace("_", " ").removesuffix("s"))
-    return Variable(name, quantity, long_name, "1", statistic, dims, layer.path, layer.part)
+    return Variable(name, quantity, long_name, "1", statistic, dims, layer.path, layer.module)
 
 
 def _has_positions(layer: Layer) -> bool:
@@ -127,7 +127,7 @@ def _has_positions(layer: Layer) -> bool:
 def _full_label(layer: Layer) -> Variable:
     name = identifier(layer.path)
     dims = (f"sample_{name}", f"neuron_{name}") + ((f"position_{name}",) if _has_positions(layer) else ())
-    return Variable(f"activations_{name}", "activations", "activation", "1", VALUES, dims, layer.path, layer.part)
+    return Variable(f"activations_{name}", "activations", "activation", "1", VALUES, dims, layer.path, layer.module)
 
 
 @specification

@@ -108,7 +108,7 @@ def _label(quantity: str, parameter: Parameter, detail: Detail) -> Variable:
     dims = (parameter.neuron_dim, f"input_{layer}")[: 1 if parameter.is_bias or detail == STD else 2]
     words = quantity.replace("_", " ")
     long_name = words if detail == VALUES else f"spread of the {words}"
-    return Variable(inner, quantity, long_name, "1", detail, dims, parameter.layer, parameter.part)
+    return Variable(inner, quantity, long_name, "1", detail, dims, parameter.layer, parameter.module)
 
 
 def _value(parameter: Parameter, tensor: Tensor, detail: Detail) -> Tensor:

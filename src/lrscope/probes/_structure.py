@@ -30,7 +30,7 @@ _COMPUTED = "parametrizations"
 """Where PyTorch keeps the modules that compute a layer's weights."""
 
 ROOT = "network"
-"""Name of the layer, and of its part, in a network that is itself one module without children."""
+"""Name of the layer, and of its top-level module, in a network that is itself one module without children."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Parameter:
     Attributes
     ----------
     name : in the module, e.g. ``encoder.0.weight``
-    layer, part : the layer it belongs to (``encoder.0``) and the first level of its path (``encoder``)
+    layer, module : the layer it belongs to (``encoder.0``), and its top-level module (``encoder``)
     shape : of the tensor
     inputs_first : whether it is (input, neuron, ...), as in transposed convolutions and embeddings
     groups : of a transposed convolution, whose inputs and neurons are dealt to groups
@@ -56,7 +56,7 @@ class Parameter:
     own_neurons: bool = False
 
     @property
-    def part(self) -> str:
+    def module(self) -> str:
         """First level of the layer's path."""
         return self.layer.split(".")[0]
 
@@ -110,7 +110,7 @@ class Layer:
     channels_first: bool = False
 
     @property
-    def part(self) -> str:
+    def module(self) -> str:
         """First level of the path."""
         return self.path.partition(":")[0].split(".")[0]
 
@@ -256,7 +256,7 @@ def share_labels(quantity: str, long_name: str, structure: Structure) -> tuple[V
     labels: dict[str, Variable] = {}
     for one in structure.parameters:
         name, dims = _name(quantity, one), (one.neuron_dim,)
-        labels[name] = Variable(name, quantity, long_name, "1", "values", dims, _owner(one), one.part)
+        labels[name] = Variable(name, quantity, long_name, "1", "values", dims, _owner(one), one.module)
     return tuple(labels.values())
 
 

@@ -24,10 +24,10 @@ class Plan:
 
     Attributes
     ----------
-    moving : from quantity, part and place to the fluctuation of each neuron, or to how many have 1 (the rest have 0)
+    moving : from quantity, module and place to the fluctuation of each neuron, or to how many have 1 (the rest have 0)
     error : from a place to the reconstruction error
     diverged : whether the network of a place diverged at its second step
-    sizes : neurons of each part; ReLU neurons of each part
+    sizes : neurons of each module; ReLU neurons of each module
     """
 
     shapes: Sequence[str] = ("spiral",)
@@ -63,22 +63,22 @@ class Plan:
         for name, value in (("targets", 0 * error), ("outputs", np.sqrt(error))):
             dims = ("sample", "output")
             yield Variable(name, name, name, dims=dims), np.broadcast_to(value[:, None, None, None], samples)
-        for part in self.sizes:
+        for module in self.sizes:
             for quantity in PARAMETERS:
-                yield self._spread(quantity, "std", part, f"{part}.0", self.sizes[part], diverged)
+                yield self._spread(quantity, "std", module, f"{module}.0", self.sizes[module], diverged)
             for statistic in ("std", "min", "max", "active"):
-                yield self._spread("activations", statistic, part, f"{part}.1", self.relu, diverged)
+                yield self._spread("activations", statistic, module, f"{module}.1", self.relu, diverged)
 
     def _spread(
-        self, quantity: str, statistic: str, part: str, layer: str, size: int, diverged: np.ndarray
+        self, quantity: str, statistic: str, module: str, layer: str, size: int, diverged: np.ndarray
     ) -> tuple[Variable, np.ndarray]:
         """Return a spread that rises from 0 to the root of the fluctuation, whose variance is a quarter of that."""
         name = f"{quantity}_{statistic}_{layer.replace('.', '_')}"
         dims = (f"neuron_{layer.replace('.', '_')}",)
-        fluctuation = np.array([_all_of(self.moving(quantity, part, place), size) for place in self.places])
+        fluctuation = np.array([_all_of(self.moving(quantity, module, place), size) for place in self.places])
         values = np.stack([np.zeros_like(fluctuation), np.sqrt(fluctuation)], 1)
         values[diverged, 1] = np.nan
-        return Variable(name, quantity, quantity, "1", statistic, dims, layer, part), values
+        return Variable(name, quantity, quantity, "1", statistic, dims, layer, module), values
 
     @property
     def options(self) -> Options:

@@ -44,12 +44,12 @@ def at(lr: float) -> int:
     return LRS.index(lr)
 
 
-def moving_as_published(quantity, part, place):
-    return AS_PUBLISHED.get((quantity, part), (1, 1, 1))[at(place[1])]
+def moving_as_published(quantity, module, place):
+    return AS_PUBLISHED.get((quantity, module), (1, 1, 1))[at(place[1])]
 
 
-def moving_opposite(quantity, part, place):
-    return OPPOSITE.get((quantity, part), (60, 60, 60))[at(place[1])]
+def moving_opposite(quantity, module, place):
+    return OPPOSITE.get((quantity, module), (60, 60, 60))[at(place[1])]
 
 
 def by_id(results):
@@ -110,7 +110,7 @@ def test_what_was_measured_is_formatted_from_the_numbers(as_published):
     assert as_published["decoder-weights"].measured == "neurons taking part: 5 at 0.0001, 10 at 0.001, 15 at 0.01"
     assert as_published["encoder-biases"].measured.endswith(": 40 at 0.0001, 10 at 0.001, 10 at 0.01")
     assert as_published["most-inactive"].measured.endswith(": 155 at 0.0001, 160 at 0.001, 170 at 0.01")
-    assert as_published["half-barely-move"].measured == "81 of each part on average, 62 to 93"
+    assert as_published["half-barely-move"].measured == "81 of each module on average, 62 to 93"
     assert as_published["gradients-least"].measured.startswith("weights 17%, biases 15%, activations 17%, ")
 
 
@@ -147,8 +147,8 @@ def test_zero_of_everything_is_no_massive_fluctuation(plan):
 
 @pytest.mark.parametrize(("agreeing", "holds"), [(3, True), (2, True), (1, False), (0, False)])
 def test_several_seeds_vote(plan, agreeing, holds):
-    def moving(quantity, part, place):
-        return (moving_as_published if place[2] < agreeing else moving_opposite)(quantity, part, place)
+    def moving(quantity, module, place):
+        return (moving_as_published if place[2] < agreeing else moving_opposite)(quantity, module, place)
 
     def error(place):
         return (PUBLISHED_ERRORS if place[2] < agreeing else OPPOSITE_ERRORS)[at(place[1])]
@@ -183,9 +183,9 @@ def neurons_of(row, size):
 PUBLISHED = published_counts()
 
 
-def moving_like_the_tables(quantity, part, place):
-    row = PUBLISHED[quantity].sel(shape=place[0], lr=place[1], part=part).values
-    size = 96 if quantity == "activations" else {"encoder": 97, "decoder": 98}[part]
+def moving_like_the_tables(quantity, module, place):
+    row = PUBLISHED[quantity].sel(shape=place[0], lr=place[1], module=module).values
+    size = 96 if quantity == "activations" else {"encoder": 97, "decoder": 98}[module]
     return neurons_of(row if np.isfinite(row).all() else np.array([1, 1, 1]), size)
 
 
@@ -212,7 +212,7 @@ def test_the_distance_is_that_of_the_shares(plan):
     rows = PUBLISHED["weights"].sel(shape="circle", lr=0.001).values
     ours = np.array([[77, 0, 20], [78, 0, 20]]) / [[97], [98]]
     distance = np.abs(ours - rows / rows.sum(1, keepdims=True)).sum(1) / 2
-    np.testing.assert_allclose(array_of(results, "parts/distance").sel(quantity="weights").values.ravel(), distance)
+    np.testing.assert_allclose(array_of(results, "modules/distance").sel(quantity="weights").values.ravel(), distance)
 
 
 def test_tables_need_two_published_shapes(plan):

@@ -7,7 +7,7 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.papers.fluctuation._definitions import (
     DEFINITIONS,
-    PARTS,
+    MODULES,
     QUANTITIES,
     STANDARD,
     candidates,
@@ -33,7 +33,7 @@ def records():
         dims = tuple(f"{kind}_{layer.replace('.', '_')}" for kind in ("neuron", "input"))
         arrays[name] = rng.standard_normal((2, STEPS, size, INPUTS))
         arrays[name][1, 5:] = np.nan
-        variables[name] = Variable(name, "weights", "weights", dims=dims, layer=layer, part=layer.split(".")[0])
+        variables[name] = Variable(name, "weights", "weights", dims=dims, layer=layer, module=layer.split(".")[0])
     members = {"member": np.arange(2), "lr": np.array([0.1, 0.2])}
     return new_block(arrays, variables, {"step": np.arange(STEPS)}, members, SWEEP, dict.fromkeys(arrays, "step"))
 
@@ -91,7 +91,7 @@ def of_distances(distances, quantities=("weights", "biases")):
     """Return counts and published tables whose total variation is `distances` (definition, shape)."""
     definitions, shapes = [name_of(one) for one in DEFINITIONS[:2]], ["circle", "square", "octagon"]
     low = xr.DataArray(1 - np.array(distances), {"definition": definitions, "shape": shapes})
-    ours = xr.concat([low, 1 - low, 0 * low], "bin").expand_dims(lr=[0.1], seed=[0], part=["encoder"])
+    ours = xr.concat([low, 1 - low, 0 * low], "bin").expand_dims(lr=[0.1], seed=[0], module=["encoder"])
     theirs = xr.ones_like(ours.isel(definition=0, seed=0, drop=True)) * xr.DataArray([1.0, 0, 0], dims="bin")
     return dict.fromkeys(quantities, ours), dict.fromkeys(quantities, theirs)
 
@@ -120,14 +120,14 @@ def test_the_yardstick_is_the_distance_between_the_published_tables_of_two_shape
     yardstick = compared(ours, theirs)["yardstick"]
     for quantity in QUANTITIES:
         table = theirs[quantity]
-        shares = (table / table.sum("bin")).transpose("shape", "lr", "part", "bin").values
+        shares = (table / table.sum("bin")).transpose("shape", "lr", "module", "bin").values
         for place, shape in enumerate(table["shape"].values):
             distances = [
-                0.5 * np.abs(shares[place, lr, part] - shares[other, lr, part]).sum()
+                0.5 * np.abs(shares[place, lr, module] - shares[other, lr, module]).sum()
                 for other in range(len(shares))
                 if other != place
                 for lr in range(3)
-                for part in range(len(PARTS))
+                for module in range(len(MODULES))
             ]
             expected = np.nanmean([distance for distance in distances if np.isfinite(distance)])
             np.testing.assert_allclose(yardstick.sel(quantity=quantity, shape=shape), expected, rtol=1e-9)

@@ -75,7 +75,9 @@ def test_a_diverged_network_has_empty_cells(plan):
         ["circle", 7, 0, "diverged", 1, 1, None, None],
     ]
     counts = tables["fluctuation_counts"]
-    (row,) = counts[(counts["quantity"] == "weights") & (counts["part"] == "encoder") & (counts["lr"] == 0.001)].values
+    (row,) = counts[
+        (counts["quantity"] == "weights") & (counts["module"] == "encoder") & (counts["lr"] == 0.001)
+    ].values
     assert row[5:-1].tolist() == [77, 0, 20, 70, 26, 1]
     assert row[-1] == pytest.approx(abs(77 / 97 - 70 / 97) / 2 + (26 / 97) / 2 + (19 / 97) / 2)
     share = array_of(some.results(), "neurons/weights/share").sel(of_layer="encoder.0", lr=0.001)

@@ -19,9 +19,9 @@ CLOSE_TO_ZERO = 50
 SIMILAR = 0.1
 """Numbers of neurons that differ by at most this share of all count as similar."""
 BARELY = 0.8
-"""A part barely fluctuates if this share of it lies in the lowest bin."""
+"""A module barely fluctuates if this share of it lies in the lowest bin."""
 NEURONS = 97 + 98
-"""Of both parts."""
+"""Of both modules."""
 
 Test = Callable[[xr.DataArray], xr.DataArray]
 """From the values of one shape, (lr, seed), to truth values (seed)."""
@@ -34,26 +34,28 @@ class Values(NamedTuple):
     of: Callable[[xr.DataTree], xr.DataArray]
 
 
-def _part(results: xr.DataTree, variable: str, quantity: str, part: str | None = None) -> xr.DataArray:
-    """Return numbers of neurons of one part of the network, or of both together (shape, lr, seed, ...)."""
-    counts = array_of(results, f"parts/{variable}").sel(quantity=quantity, drop=True)
-    return counts.sel(part=part, drop=True) if part else counts.sum("part", skipna=False)
+def _module(results: xr.DataTree, variable: str, quantity: str, module: str | None = None) -> xr.DataArray:
+    """Return numbers of neurons of one module of the network, or of both together (shape, lr, seed, ...)."""
+    counts = array_of(results, f"modules/{variable}").sel(quantity=quantity, drop=True)
+    return counts.sel(module=module, drop=True) if module else counts.sum("module", skipna=False)
 
 
-def _moving(quantity: str, part: str | None = None) -> Values:
-    return Values("neurons taking part", lambda results: _part(results, "moving", quantity, part))
+def _moving(quantity: str, module: str | None = None) -> Values:
+    return Values("neurons taking part", lambda results: _module(results, "moving", quantity, module))
 
 
 ERROR = Values("error", lambda results: array_of(results, "networks/error"))
-INACTIVE = Values("inactive neurons, by their weights", lambda results: _part(results, "inactive", "weights"))
+INACTIVE = Values("inactive neurons, by their weights", lambda results: _module(results, "inactive", "weights"))
 FEWEST_INACTIVE = Values(
-    "inactive neurons in the part with fewer",
-    lambda results: array_of(results, "parts/inactive").sel(quantity="weights", drop=True).min("part", skipna=False),
+    "inactive neurons in the module with fewer",
+    lambda results: (
+        array_of(results, "modules/inactive").sel(quantity="weights", drop=True).min("module", skipna=False)
+    ),
 )
-LOW_SHARE = Values("share in the lowest bin", lambda results: _part(results, "low", "biases", "decoder"))
+LOW_SHARE = Values("share in the lowest bin", lambda results: _module(results, "low", "biases", "decoder"))
 ABOVE_LOWEST_BIN = Values(
     "neurons above the lowest bin",
-    lambda results: _part(results, "counts", "biases", "encoder").isel(bin=slice(1, None)).sum("bin", skipna=False),
+    lambda results: _module(results, "counts", "biases", "encoder").isel(bin=slice(1, None)).sum("bin", skipna=False),
 )
 ACTIVATIONS = _moving("activations")
 
@@ -126,7 +128,7 @@ SPIRAL = (
     _of_spiral(
         "close-to-zero",
         "4.2.1",
-        f"more than {CLOSE_TO_ZERO} neurons of each part have a weight fluctuation close to 0",
+        f"more than {CLOSE_TO_ZERO} neurons of each module have a weight fluctuation close to 0",
         FEWEST_INACTIVE,
         lambda count: (count > CLOSE_TO_ZERO).all("lr"),
         published=CLOSE_TO_ZERO,
@@ -181,10 +183,10 @@ SPIRAL = (
 )
 
 
-def _counted(id: str, statement: str, quantity: str, parts: Sequence[str], published: int) -> Claim:
+def _counted(id: str, statement: str, quantity: str, modules: Sequence[str], published: int) -> Claim:
     def sizes(results: xr.DataTree) -> list[int]:
-        names = array_of(results, f"neurons/{quantity}/fluctuation")["part"].values.tolist()
-        return [names.count(part) for part in parts]
+        names = array_of(results, f"neurons/{quantity}/fluctuation")["module"].values.tolist()
+        return [names.count(module) for module in modules]
 
     return Claim(
         id,
@@ -239,19 +241,19 @@ def _low_tables(counts: xr.DataArray) -> xr.DataArray:
 
 
 def _low_published(results: xr.DataTree) -> str:
-    known = _low_tables(array_of(results, "parts/published"))
+    known = _low_tables(array_of(results, "modules/published"))
     return percent(float(known.mean())) if bool(known.notnull().any()) else "no table of these shapes and rates"
 
 
 def _gradient_cases(results: xr.DataTree) -> xr.DataArray:
-    moving = 1 - array_of(results, "parts/share").mean(["shape", "part"])
+    moving = 1 - array_of(results, "modules/share").mean(["shape", "module"])
     most = moving.sel(quantity=GRADIENTS).max("quantity", skipna=False)
     least = moving.drop_sel(quantity=GRADIENTS).min("quantity", skipna=False)
     return (most < least).where(most.notnull() & least.notnull())
 
 
 def _gradients_measured(results: xr.DataTree) -> str:
-    moving = 1 - array_of(results, "parts/share").mean(["shape", "part", "lr", "seed"])
+    moving = 1 - array_of(results, "modules/share").mean(["shape", "module", "lr", "seed"])
     return ", ".join(f"{name.replace('_', ' ')} {percent(float(moving.sel(quantity=name)))}" for name in QUANTITIES)
 
 
@@ -265,27 +267,27 @@ def _engaged_measured(results: xr.DataTree) -> str:
 
 
 def _half(results: xr.DataTree) -> xr.DataArray:
-    share = array_of(results, "parts/share").sel(quantity="weights", drop=True)
+    share = array_of(results, "modules/share").sel(quantity="weights", drop=True)
     return (share >= 0.5).where(share.notnull())
 
 
 def _half_measured(results: xr.DataTree) -> str:
-    count = array_of(results, "parts/inactive").sel(quantity="weights")
-    return f"{float(count.mean()):.0f} of each part on average, {float(count.min()):.0f} to {float(count.max()):.0f}"
+    count = array_of(results, "modules/inactive").sel(quantity="weights")
+    return f"{float(count.mean()):.0f} of each module on average, {float(count.min()):.0f} to {float(count.max()):.0f}"
 
 
 CLAIMS = (
     _counted("neurons-encoder", "the encoder has 97 neurons", "weights", ["encoder"], 97),
     _counted("neurons-decoder", "the decoder has 98 neurons", "weights", ["decoder"], 98),
-    _counted("neurons-relu", "each part has 96 ReLU neurons", "activations", ["encoder", "decoder"], 96),
+    _counted("neurons-relu", "each module has 96 ReLU neurons", "activations", ["encoder", "decoder"], 96),
     *map(_table, QUANTITIES),
     *SPIRAL,
     Claim(
         "lowest-bin",
         f"{PAPER}, figures 4 to 8 and appendix A",
         "most neurons lie in the lowest bin",
-        lambda results: _low_tables(array_of(results, "parts/counts")),
-        lambda results: percent(float(_low_tables(array_of(results, "parts/counts")).mean())),
+        lambda results: _low_tables(array_of(results, "modules/counts")),
+        lambda results: percent(float(_low_tables(array_of(results, "modules/counts")).mean())),
         published=_low_published,
         note="Share of the tables with more than half of the neurons between 0 and 0.3.",
     ),

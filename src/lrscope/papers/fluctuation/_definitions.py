@@ -26,7 +26,7 @@ QUANTITIES = {
     "bias_gradients": "GradBiases",
 }
 """Name of each quantity here -> in the paper."""
-PARTS = ("encoder", "decoder")
+MODULES = ("encoder", "decoder")
 BINS = ("0 to 0.3", "0.3 to 0.7", "0.7 to 1")
 LRS = (0.0001, 0.001, 0.01)
 SHAPES = ("triangle", "square", "pentagon", "hexagon", "heptagon", "octagon", "circle")
@@ -37,15 +37,15 @@ MOVEMENTS = ("variance", "deviation", "range", "mean deviation")
 """Of the spread over the steps."""
 COURSES = ("values", "changes")
 """What moves: the spread itself, or its changes from one recorded step to the next."""
-LARGEST_OF = ("part", "layer")
+LARGEST_OF = ("module", "layer")
 """The neurons of which the largest is 1."""
 DEFINITIONS = tuple(itertools.product(SPREADS, MOVEMENTS, COURSES, LARGEST_OF))
-STANDARD = ("deviation", "variance", "values", "part")
+STANDARD = ("deviation", "variance", "values", "module")
 """That of `lrscope.analysis.fluctuation`, with which everything but the tables is judged."""
 
 
 def published_counts() -> dict[str, xr.DataArray]:
-    """Return the published counts of each quantity, (shape, lr, part, bin); NaN where the source has no row.
+    """Return the published counts of each quantity, (shape, lr, module, bin); NaN where the source has no row.
 
     The source counted the square twice; shares are not affected.
     """
@@ -55,9 +55,9 @@ def published_counts() -> dict[str, xr.DataArray]:
 
 
 def _table(rows: list[dict[str, Any]]) -> xr.DataArray:
-    frame = pd.DataFrame(rows).set_index(["shape", "lr", "part"])[["low", "middle", "high"]]
+    frame = pd.DataFrame(rows).set_index(["shape", "lr", "module"])[["low", "middle", "high"]]
     table: xr.DataArray = frame.set_axis(list(BINS), axis=1).rename_axis("bin", axis=1).stack().to_xarray()
-    table = table.reindex(shape=list(SHAPES), lr=list(LRS), part=list(PARTS), bin=list(BINS)).astype(float)
+    table = table.reindex(shape=list(SHAPES), lr=list(LRS), module=list(MODULES), bin=list(BINS)).astype(float)
     return table.assign_attrs(long_name="published number of neurons", units="neurons")
 
 
@@ -146,14 +146,14 @@ def compared(counts: Mapping[str, xr.DataArray], published: Mapping[str, xr.Data
 
     Parameters
     ----------
-    counts : quantity -> measured numbers of neurons (definition, shape, lr, seed, part, bin)
-    published : quantity -> (shape, lr, part, bin) of any shapes and rates; NaN where the source has no row
+    counts : quantity -> measured numbers of neurons (definition, shape, lr, seed, module, bin)
+    published : quantity -> (shape, lr, module, bin) of any shapes and rates; NaN where the source has no row
 
     Returns
     -------
     Dataset
         distance : (definition, quantity, shape, seed) total variation to the published tables, mean over rates and
-            parts; NaN for shapes without published tables
+            modules; NaN for shapes without published tables
         chosen : (shape) the definition that is closest, over all quantities, on the other shapes; empty if none is
         validated : (quantity, shape, seed) distance of that definition on this shape
         yardstick : (quantity, shape) distance of the published tables of this shape to those of each other shape, mean,
@@ -162,7 +162,7 @@ def compared(counts: Mapping[str, xr.DataArray], published: Mapping[str, xr.Data
     quantities = xr.DataArray(list(counts), dims="quantity", name="quantity")
     here = {name: published[name].reindex(shape=counts[name]["shape"], lr=counts[name]["lr"]) for name in counts}
     distance = xr.concat(
-        [total_variation(counts[name], here[name]).mean(["lr", "part"]) for name in counts], quantities
+        [total_variation(counts[name], here[name]).mean(["lr", "module"]) for name in counts], quantities
     )
     yardstick = xr.concat(
         [_yardstick(published[name].reindex(lr=counts[name]["lr"])) for name in counts], quantities
@@ -190,4 +190,4 @@ def compared(counts: Mapping[str, xr.DataArray], published: Mapping[str, xr.Data
 def _yardstick(published: xr.DataArray) -> xr.DataArray:
     """Return how far the published tables of each shape (shape) lie from those of the other shapes, on average."""
     distances = total_variation(published, published.rename(shape="other"))
-    return distances.where(distances["shape"] != distances["other"]).mean(["other", "lr", "part"])
+    return distances.where(distances["shape"] != distances["other"]).mean(["other", "lr", "module"])

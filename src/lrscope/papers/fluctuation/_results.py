@@ -36,8 +36,8 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
             ``outcome``, ``diverged_at``
         neurons/<quantity> : ``fluctuation`` (shape, lr, seed, neuron), ``share`` (shape, lr, seed, layer) of inactive
             neurons
-        parts : (quantity, shape, lr, seed, part) ``inactive`` neurons, ``moving`` ones, ``share`` of inactive ones and
-            of those in the lowest bin, ``low``; ``counts`` in the bins of the paper and its ``published`` ones (...,
+        modules : (quantity, shape, lr, seed, module) ``inactive`` neurons, ``moving`` ones, ``share`` of inactive ones
+            and of those in the lowest bin, ``low``; ``counts`` in the bins of the paper and ``published`` ones (...,
             bin), their ``distance``
         definitions : of `compared`
         loss : ``loss`` (shape, lr, seed, step)
@@ -57,7 +57,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     outputs, targets = (_last(_on_grid(only, name)) for name in ("outputs", "targets"))
     tree = {
         "networks": networks,
-        "parts": _parts(fluctuation, published, options.threshold),
+        "modules": _modules(fluctuation, published, options.threshold),
         "definitions": compared(
             {name: analysis.binned(values.drop_vars("steps_used")) for name, values in by_definition.items()}, published
         ),
@@ -67,22 +67,22 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         "active": _active(only, networks).to_dataset(name="share"),
     }
     for quantity, values in fluctuation.items():
-        share = analysis.participation(values, options.threshold, "layer")["share"].drop_vars("part")
+        share = analysis.participation(values, options.threshold, "layer")["share"].drop_vars("module")
         tree[f"neurons/{quantity}"] = xr.Dataset({"fluctuation": values, "share": share.rename(layer="of_layer")})
     return xr.DataTree.from_dict(tree)
 
 
 def histograms(results: xr.DataTree) -> dict[str, hist.Hist[Any]]:
-    """Return histograms of the fluctuations, one for each quantity, part and rate, over shapes and seeds."""
+    """Return histograms of the fluctuations, one for each quantity, module and rate, over shapes and seeds."""
     filled = {}
     for quantity in QUANTITIES:
         values = array_of(results, f"neurons/{quantity}/fluctuation")
-        for part in dict.fromkeys(values["part"].values.tolist()):
-            inside = values.isel(neuron=np.flatnonzero(values["part"].values == part))
+        for module in dict.fromkeys(values["module"].values.tolist()):
+            inside = values.isel(neuron=np.flatnonzero(values["module"].values == module))
             for lr in values["lr"].values:
                 chosen = inside.sel(lr=lr).values
                 histogram = hist.Hist.new.Reg(20, 0, 1 + 1e-9, label=f"normalised fluctuation of {quantity}").Double()
-                filled[f"fluctuation_{quantity}_{part}_lr_{lr:g}"] = histogram.fill(chosen[np.isfinite(chosen)])
+                filled[f"fluctuation_{quantity}_{module}_lr_{lr:g}"] = histogram.fill(chosen[np.isfinite(chosen)])
     return filled
 
 
@@ -103,13 +103,13 @@ def _networks(records: xr.Dataset) -> xr.Dataset:
     )
 
 
-def _parts(
+def _modules(
     fluctuation: Mapping[str, xr.DataArray], published: Mapping[str, xr.DataArray], threshold: float
 ) -> xr.Dataset:
-    """Return for each quantity and part how many neurons are inactive, and the tables of the paper beside ours."""
+    """Return for each quantity and module how many neurons are inactive, and the tables of the paper beside ours."""
     rows = []
     for quantity, values in fluctuation.items():
-        counted = analysis.participation(values, threshold, "part")
+        counted = analysis.participation(values, threshold, "module")
         counts = analysis.binned(values).astype(float)
         known = counts.sum("bin") > 0
         theirs = published[quantity].reindex(shape=values["shape"], lr=values["lr"])
@@ -119,7 +119,7 @@ def _parts(
             "moving": neurons - counted["inactive"],
             "share": counted["share"],
             "counts": counts.where(known),
-            "published": theirs.reindex(part=counts["part"]),
+            "published": theirs.reindex(module=counts["module"]),
             "distance": total_variation(counts, theirs),
             "low": shares(counts).isel(bin=0, drop=True),
         }

@@ -18,13 +18,13 @@ from lrscope.studies._words import at_rates, counted, percent, rate, short
 FLUCTUATION = (
     "The fluctuation of a neuron is the spread of its spread: the variance over the recorded steps of the standard "
     "deviation of what belongs to it (its incoming weights, their gradients, its activations over the points; the "
-    "absolute value of its bias), divided by the largest in its part of the network. The paper gives no formula; "
+    "absolute value of its bias), divided by the largest in its top-level module. The paper gives no formula; "
     "{count} definitions were compared with its tables (below)."
 )
 JUDGED = (
     "The paper describes its measure in words only. Each shape is therefore judged with the definition that comes "
     "closest to the published tables of the other shapes, and the yardstick is the distance between the published "
-    "tables of two shapes at the same rate and part: a reproduction with other random numbers should come that close."
+    "tables of two shapes at the same rate and module: a reproduction with other random numbers should come that close."
 )
 COLUMNS = 400
 """Steps of an image at most."""
@@ -77,14 +77,14 @@ def _errors(results: xr.DataTree) -> str:
 
 def _movement(results: xr.DataTree, options: Options) -> list[str]:
     """Return how many neurons take part, by quantity and by learning rate."""
-    share = array_of(results, "parts/share")
+    share = array_of(results, "modules/share")
     still = {name: float(share.sel(quantity=name).mean()) for name in QUANTITIES}
     if not any(map(np.isfinite, still.values())):
         return ["No network came far enough to tell which neurons move: that takes two recorded steps."]
     listed = ", ".join(f"{percent(value)} by their {_words(name)}" for name, value in still.items())
     lead = "Most neurons barely move" if min(still.values()) > 0.5 else "Not every neuron takes part"
-    below = f"below {options.threshold:g} of the largest in their part"
-    moving = 1 - share.mean(["shape", "part", "seed"])
+    below = f"below {options.threshold:g} of the largest in their module"
+    moving = 1 - share.mean(["shape", "module", "seed"])
     words = [f"by their {name}, {at_rates(moving.sel(quantity=name), percent)}" for name in ("weights", "activations")]
     over = ", on average over the shapes" if share.sizes["shape"] > 1 else ""
     return [
@@ -175,8 +175,8 @@ def _histogram(shape: str, quantity: str, appendix: bool) -> Figure:
         here = {"shape": shape, "quantity": quantity}
         return figures.fluctuation_histogram(
             array_of(results, f"neurons/{quantity}/fluctuation").sel(shape=shape).isel(seed=0),
-            array_of(results, "parts/counts").sel(here).isel(seed=0),
-            array_of(results, "parts/published").sel(here),
+            array_of(results, "modules/counts").sel(here).isel(seed=0),
+            array_of(results, "modules/published").sel(here),
             f"{shape}: {_words(quantity)}",
         )
 
@@ -188,7 +188,7 @@ def _histogram(shape: str, quantity: str, appendix: bool) -> Figure:
 DISTANCES = Figure(
     "definitions",
     "How other definitions fare",
-    "Distance of every definition of fluctuation (grey) to the published tables, mean over shapes, rates, parts and "
+    "Distance of every definition of fluctuation (grey) to the published tables, mean over shapes, rates, modules and "
     "seeds (logarithmic). The line is the distance between the published tables of two shapes.",
     lambda results: own.distances(
         array_of(results, "definitions/distance").mean(["shape", "seed"], keep_attrs=True),
@@ -220,16 +220,16 @@ DEFINITIONS = Table(
         "mean": "mean",
         "chosen": "chosen for",
     },
-    note="Distance to the published tables (total variation), mean over shapes, rates, parts and seeds; chosen for: so "
-    "many shapes were judged with it, because it is the closest on the other shapes.",
+    note="Distance to the published tables (total variation), mean over shapes, rates, modules and seeds; chosen for: "
+    "so many shapes were judged with it, because it is the closest on the other shapes.",
 )
 
 
 def _counts(results: xr.DataTree) -> xr.Dataset:
-    parts = dataset_of(results, "parts")
-    bins = {str(name): parts["counts"].sel(bin=name, drop=True) for name in parts["bin"].values}
-    theirs = {f"published {name}": parts["published"].sel(bin=name, drop=True) for name in parts["bin"].values}
-    columns = bins | theirs | {"distance to published": parts["distance"]}
+    modules = dataset_of(results, "modules")
+    bins = {str(name): modules["counts"].sel(bin=name, drop=True) for name in modules["bin"].values}
+    theirs = {f"published {name}": modules["published"].sel(bin=name, drop=True) for name in modules["bin"].values}
+    columns = bins | theirs | {"distance to published": modules["distance"]}
     return xr.Dataset({name: array.assign_attrs(long_name=name) for name, array in columns.items()})
 
 
@@ -237,7 +237,7 @@ COUNTS = Table(
     "fluctuation_counts",
     "Binned fluctuations",
     _counts,
-    ("shape", "quantity", "part", "lr", "seed"),
+    ("shape", "quantity", "module", "lr", "seed"),
     note="Number of neurons by normalised fluctuation. Distance: total variation.",
 )
 

@@ -191,7 +191,7 @@ def _fluctuations(source: xr.Dataset) -> dict[str, xr.Dataset]:
         raise InputError("weights, biases, gradients or activations were not recorded at two steps or more.")
     layers = dict.fromkeys(layer for one in counts.values() for layer in one["layer"].values.tolist())
     whole = xr.concat(
-        [one.drop_vars("part").reindex(layer=list(layers)) for one in counts.values()],
+        [one.drop_vars("module").reindex(layer=list(layers)) for one in counts.values()],
         pd.Index(list(counts), name="quantity"),
     )
     return nodes | {"participation": whole.assign_attrs(every=most)}
@@ -313,12 +313,14 @@ def _layers(source: xr.Dataset) -> pd.DataFrame:
     for array in source.values():
         layer = array.attrs.get("layer")
         if layer:
-            row = rows.setdefault(layer, {"layer": layer, "part": array.attrs["part"], "neurons": None, "recorded": {}})
+            row = rows.setdefault(
+                layer, {"layer": layer, "module": array.attrs["module"], "neurons": None, "recorded": {}}
+            )
             row["recorded"][array.attrs["quantity"].replace("_", " ")] = None
             sizes = [size for dim, size in array.sizes.items() if str(dim).startswith("neuron_")]
             row["neurons"] = sizes[0] if sizes else row["neurons"]
     listed = [{**row, "recorded": ", ".join(row["recorded"])} for row in rows.values()]
-    return pd.DataFrame(listed, columns=["layer", "part", "neurons", "recorded"])
+    return pd.DataFrame(listed, columns=["layer", "module", "neurons", "recorded"])
 
 
 def _recording(source: xr.Dataset) -> tuple[float, float] | None:

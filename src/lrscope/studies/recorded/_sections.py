@@ -15,7 +15,7 @@ from lrscope.studies.recorded._results import INACTIVE, LR, MEGA, ONE_STEP, RATE
 
 DRAWN = {LR: RATES_SHOWN, "layer": 16}
 """Learning rates and layers that are drawn at most; of more some are chosen evenly."""
-PARTS = 3
+MODULES = 3
 """Parts of the network beside each other in a histogram, at most."""
 LISTED = 8
 """Values of an axis that are listed, at most."""
@@ -87,7 +87,7 @@ def _fluctuations(results: xr.DataTree) -> Section:
     text = (
         "The fluctuation of a neuron is the variance over the recorded steps of the standard deviation of what belongs "
         "to it (its incoming weights, their gradients, its activations over the samples; the absolute value of its "
-        "bias), divided by the largest in its part of the network. "
+        "bias), divided by the largest in its top-level module. "
     )
     first = "Shown is the first network of each learning rate. " if len(results.attrs["networks"]) > 1 else ""
     every = results["participation"].attrs["every"]
@@ -96,17 +96,17 @@ def _fluctuations(results: xr.DataTree) -> Section:
 
 
 def _histogram(quantity: str, fluctuation: xr.DataArray) -> Figure:
-    parts = np.array(list(dict.fromkeys(fluctuation["part"].values.tolist())))
-    chosen = parts[evenly(len(parts), PARTS)]
+    modules = np.array(list(dict.fromkeys(fluctuation["module"].values.tolist())))
+    chosen = modules[evenly(len(modules), MODULES)]
     words = quantity.replace("_", " ")
 
     def draw(results: xr.DataTree) -> Drawing:
         first = _few(array_of(results, f"fluctuation/{quantity}/fluctuation"))
-        inside = first.isel(neuron=np.flatnonzero(np.isin(first["part"].values, chosen)))
+        inside = first.isel(neuron=np.flatnonzero(np.isin(first["module"].values, chosen)))
         return figures.fluctuation_histogram(inside, analysis.binned(inside), title=words)
 
     caption = "Histogram of the neurons by normalised fluctuation, and the number of neurons in three ranges."
-    caption += f" Shown are {len(chosen)} of {len(parts)} parts." if len(chosen) < len(parts) else ""
+    caption += f" Shown are {len(chosen)} of {len(modules)} modules." if len(chosen) < len(modules) else ""
     return Figure(f"fluctuation_{quantity}", f"Fluctuation of the {words}", caption + _shown(fluctuation), draw)
 
 
