@@ -47,8 +47,6 @@ class Half:
 
 def test_percent_are_told_to_be_written_as_shares():
     assert sentence(Half, 95) == "share must be less than 1; got 95. Write 95 % as 0.95."
-    assert sentence(Half, 2.0) == "share must be less than 1; got 2.0."
-    assert sentence(Half, 1e9) == "share must be less than 1; got 1000000000.0."
     assert sentence(Half, -50) == "share must be greater than or equal to 0; got -50."
 
 
@@ -153,8 +151,3 @@ def test_what_has_no_name_cannot_be_written_down():
 )
 def test_nothing_but_specifications_of_lrscope_is_made(name, said):
     assert sentence(from_json, {"class": name}).startswith(said)
-
-
-def test_bad_fields_in_json_are_said_like_bad_arguments():
-    form = {"class": "lrscope.optim.SGD", "momentum": 1.5}
-    assert sentence(from_json, form) == "momentum must be less than 1; got 1.5."

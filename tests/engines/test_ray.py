@@ -69,12 +69,6 @@ def test_what_is_no_address_is_refused(address):
         engines.Ray(address)
 
 
-@pytest.mark.parametrize("workers", [0, -1, True])
-def test_a_number_of_workers_that_is_none_is_refused(workers):
-    with pytest.raises(InputError, match="workers"):
-        engines.Ray(workers=workers)
-
-
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "lrscope.engines._ray", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)

@@ -36,17 +36,21 @@ class Options:
 
     data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
     """data set: digits, mnist, cifar10, or a data set of your own with classes, as package.module:name"""
-    root: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
+    root: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required for these two)")] = None
     """folder with the files of mnist or cifar10"""
-    model: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
-    """one model or more: perceptron, cnn, resnet, or a function that returns an nn.Module, as package.module:function;
-    resnet on cifar10, perceptron and cnn on other data, by default"""
-    lr: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
-    """learning rate eta whose neighbourhood is examined; 0.2 by default, 0.08 for cnn, 0.4 for resnet"""
-    delta: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
-    """first change a of the rate: eta + a is trained as well; a quarter of eta by default"""
-    delta2: Annotated[Rate | None, tyro.conf.arg(metavar="RATE")] = None
-    """second change b: eta + b is trained as well, and the law predicts it from the first; half of eta by default"""
+    model: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: perceptron cnn; resnet on cifar10)"),
+    ] = ()
+    """one or more: perceptron, cnn, resnet, or a function that returns an nn.Module, as package.module:function"""
+    lr: Annotated[
+        Rate | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="(default: 0.2; 0.08 for cnn, 0.4 for resnet)")
+    ] = None
+    """learning rate eta whose neighbourhood is examined"""
+    delta: Annotated[Rate | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="(default: eta / 4)")] = None
+    """first change a of the rate: eta + a is trained as well"""
+    delta2: Annotated[Rate | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="(default: eta / 2)")] = None
+    """second change b: eta + b is trained as well, and the law predicts it from the first"""
     replicates: Annotated[int, Field(ge=MIN_REPLICATES, le=2**31 - 1)] = 256
     """trainings at each rate"""
     pairing: Annotated[Literal["common", "independent"], tyro.conf.arg(metavar="{common,independent}")] = "common"
@@ -54,12 +58,19 @@ class Options:
     seeds at each rate"""
     grid: bool = False
     """train at more rates, from a quarter to three times eta, to see where the law breaks"""
-    epochs: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
-    """passes through the data; 8 by default, 10 for resnet"""
-    batch_size: Annotated[Positive | None, tyro.conf.arg(metavar="INT")] = None
-    """samples a step; 64 by default, 1024 for resnet"""
-    price: Annotated[Price | None, tyro.conf.arg(metavar="NUMBER")] = None
-    """of an hour of a worker, in any currency: the report then gives the cost of as many trainings as the source's"""
+    epochs: Annotated[
+        Positive | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 8; 10 for resnet)")
+    ] = None
+    """passes through the data"""
+    batch_size: Annotated[
+        Positive | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 64; 1024 for resnet)")
+    ] = None
+    """samples a step"""
+    price: Annotated[
+        Price | None, tyro.conf.arg(metavar="NUMBER", help_behavior_hint="(default: no cost is given)")
+    ] = None
+    """price of an hour of a worker, in any currency: the report then gives the cost of as many trainings as the
+    source's"""
 
     @field_validator("data")
     @classmethod

@@ -139,7 +139,7 @@ def _speed(results: xr.DataTree, rates: xr.Dataset) -> str:
         return ""
     steps = float(fastest.min())
     first = fastest[LR].values[(fastest == steps).values].tolist()
-    after = f"after {short(steps, 6)} steps (geometric mean)"
+    after = f"after {steps:.0f} steps (geometric mean)"
     target = short(float(targets["target"]))
     return f"A validation loss of {target} is reached first at {_rates(rates, *first)}, {after}."
 
