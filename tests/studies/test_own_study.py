@@ -18,7 +18,6 @@ EXAMPLE = ROOT / "examples" / "own_study"
 def installed(tmp_path_factory) -> Path:
     """Return a folder into which the example was installed."""
     target = tmp_path_factory.mktemp("installed")
-    pytest.importorskip("hatchling", reason="hatchling, which builds the example, is not installed")
     flags = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--no-index"]
     subprocess.run([sys.executable, "-m", "pip", "install", *flags, "--target", target, EXAMPLE], check=True)
     return target
