@@ -17,7 +17,7 @@ from lrscope.probes import GradientAngle as AngleProbe
 from lrscope.probes import GradientNorm, LearningRate, Loss, Probe, UpdateSize, ValidationLoss, every
 from lrscope.records import Variable
 from lrscope.specification import specification
-from lrscope.training import Experiment, Sweep
+from lrscope.training import Experiment, Sweep, _ensemble
 from lrscope.training import _compile as rule
 from lrscope.training._loop import Stream
 
@@ -53,14 +53,16 @@ def perceptron(**fields):
     data = Function("f1", samples=50, test_samples=10)
     probes = [Loss(), GradientNorm(), AngleProbe(), UpdateSize(), ValidationLoss(), LossBefore()]
     given = {"data": data, "model": Perceptron(3), "loss": "half_mse", "optimizer": SGD(), "sweep": Sweep(lr=LRS),
-             "steps": 100, "probes": probes, "dtype": "float64"}  # fmt: skip
+             "steps": 60, "probes": probes, "dtype": "float64"}  # fmt: skip
     return Experiment(**given | fields)
 
 
 def trained(experiment, progress=None):
     """Return the records, whether each traced step was compiled, and the last state."""
-    run = Stream(experiment, CPU, progress=progress)
-    found = records.concatenate(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ensemble, "TRACED_FROM", 1)
+        run = Stream(experiment, CPU, progress=progress)
+        found = records.concatenate(run)
     return found, [step.compiled for step in run._chunks._prepared.graphs], run.state
 
 
@@ -102,7 +104,7 @@ class Noisy(nn.Module):
 EXPERIMENTS = {
     "SGD, one member diverges": perceptron,
     "controller": lambda: perceptron(schedule=GradientAngle(), probes=[LearningRate(reasons=True), AngleProbe()]),
-    "Adam, batches": lambda: perceptron(optimizer=Adam(), batch_size=25),
+    "Adam, batches": lambda: perceptron(optimizer=Adam(), batch_size=25, steps=40),
     "noise and statistics": lambda: perceptron(model=Noisy, sweep=Sweep(lr=[0.01, 0.1], seed=[0, 1])),
 }
 
@@ -157,5 +159,5 @@ def test_only_what_is_taken_often_is_compiled():
 def test_convolutions_are_not_compiled(monkeypatch):
     monkeypatch.setattr(rule, "COMPILE_SECONDS", 0.0)
     images = {"data": Digits(samples=20), "model": CNN(height=8, width=8), "loss": "cross_entropy"}
-    _, compiled, _ = trained(Experiment(**images, sweep=Sweep(lr=[0.1]), steps=80))
+    _, compiled, _ = trained(Experiment(**images, sweep=Sweep(lr=[0.1]), steps=2))
     assert compiled == [False]
