@@ -62,8 +62,7 @@ def trained(experiment, progress=None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_ensemble, "TRACED_FROM", 1)
         run = Stream(experiment, CPU, progress=progress)
-        found = records.concatenate(run)
-    return found, [step.compiled for step in run._chunks._prepared.graphs], run.state
+        return records.concatenate(run), [step.compiled for step in run._chunks._prepared.graphs], run.state
 
 
 def trained_compiled(experiment):
