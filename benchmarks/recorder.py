@@ -90,7 +90,14 @@ def recorder(
     with Recorder(
         training.model, path, training.optimizer, probes=probes, when=every(cadence), time_budget=budget
     ) as one:
-        yield lambda loss: one.step(loss=loss), one._file.wait
+        yield lambda loss: one.step(loss=loss), partial(_written, one)
+
+
+def _written(recorder: Recorder) -> None:
+    """Wait until what was handed to the file is on the disk."""
+    writer = recorder._file._writer
+    if writer:
+        writer.wait()
 
 
 @contextlib.contextmanager
