@@ -44,7 +44,7 @@ def run(given: list[str]) -> int:
     name, *rest = given
     if any(":" in word for word in rest):  # package.module:name may lie in the folder where the command is given
         sys.path.append("")  # last, so that a file such as queue.py there hides no module of Python
-    kinds = {"study": study(name).options, "output": Output, "where": Where}
+    kinds = {"study": study(name).options, "output": Output, "training": Where}
     options, output, where = parsed(kinds, rest, f"lrscope run {name}")
     folder = Folder(output.out or Path("results") / name)
     if output.estimate:

@@ -13,7 +13,7 @@ from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, beside, new_fig
 from lrscope.records import step_dimension
 
 UPPER, ROW, LOWER = 1.5, 0.26, 1.7
-"""Inches: height of the curves, of the suggestions of a rule, of what training found."""
+"""Inches: height of the curves, of the suggestions of a rule, of the outcome of training."""
 STACKED = 0.6
 """Share of its row over which the suggestions of a rule are spread."""
 BEYOND = 2.2
@@ -38,7 +38,7 @@ def range_test_over_truth(
 
     Returns
     -------
-    Figure : three panels over the same learning rates, with the range found by training shaded through all of them
+    Figure : three panels over the same learning rates, with the best range in training shaded through all of them
 
     Raises
     ------

@@ -253,7 +253,7 @@ class SharpnessCapped:
         return rate, torch.where(usable, moved, NOT_FINITE), after
 
     def _sharpest(self, vector: Tensor, feedback: Feedback) -> tuple[Tensor, Tensor]:
-        """Return the largest eigenvalue that was found, and its eigenvector (parameter)."""
+        """Return the largest eigenvalue and its eigenvector (parameter)."""
         image = feedback.hessian_product(vector)
         value = (vector * image).sum()
         for _ in range(self.iterations):

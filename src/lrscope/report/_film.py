@@ -43,7 +43,7 @@ def write_film(path: str | Path, film: Frames) -> Path:
     Raises
     ------
     InputError : the film has no frame.
-    StoreError : the file cannot be written, or ffmpeg fails; its own words are told.
+    StoreError : the file cannot be written, or ffmpeg fails; with its message.
     """
     program = ffmpeg()
     path = Path(f"{path}.{'mp4' if program else 'gif'}")

@@ -11,7 +11,7 @@ from lrscope.specification import specification
 
 @specification
 class Where:
-    """Where a run trains; the command line has the fields as options.
+    """Where a run trains.
 
     Raises
     ------

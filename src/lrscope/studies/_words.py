@@ -41,7 +41,7 @@ def rate(lr: float | str, among: Iterable[float] = ()) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return a share in percent, with so many digits behind the point."""
+    """Return a share in percent, with so many decimals."""
     return f"{share:.{digits}%}" if isfinite(share) else DASH
 
 
@@ -58,7 +58,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Return one word or more in a row, the last behind an `and`."""
+    """Return one word or more in a row, the last after `and`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 

@@ -1,6 +1,6 @@
 """A function of trees of tensors, traced into one graph of tensor operations.
 
-Running the graph instead of the transforms of `torch.func` saves their overhead at every step. Tracing leaves behind
+Running the graph instead of the transforms of `torch.func` saves their overhead at every step. A trace contains
 operations that change nothing and results that nothing reads; both are removed.
 """
 

@@ -4,7 +4,7 @@ PyTorch's pooling is sixteen times faster on a CPU, and grouped convolutions, wh
 three times, where the channels of a pixel lie side by side in memory (``torch.channels_last``). Modules do not
 change: the graph is traced once more with the inputs of its convolutions laid so, and what follows keeps the layout.
 
-Lifted over members, a convolution has their channels one behind the other, (sample, member x channel, height, width),
+Lifted over members, a convolution has their channels one after the other, (sample, member x channel, height, width),
 but pooling their samples, (member x sample, channel, height, width), so that images would be copied to and fro between
 them. Here, pooling takes them as convolutions do.
 """
@@ -81,7 +81,7 @@ class _ChannelsLast(Interpreter):
         return result
 
     def _pooled(self, target: Any, args: tuple[Any, ...]) -> Any:
-        """Run a pooling with the channels of all members one behind the other."""
+        """Run a pooling with the channels of all members one after the other."""
         images = _POOLINGS[target]
         members = len(self._separate[id(args[images[-1]])][1])
         folded = [

@@ -172,7 +172,7 @@ def _source(name: str) -> str:
 
 
 def _insides(results: xr.DataTree) -> str:
-    """Say what is found inside at the best rate and at the ends of the grid, where networks did not diverge."""
+    """Say what happens inside at the best rate and at the ends of the grid, where networks did not diverge."""
     median = dataset_of(results, "insides").median(SEED).dropna(LR, subset=["gradient_angle"])
     known, lrs = median[LR].values.tolist(), array_of(results, "rates/score")[LR].values
     if not known:
