@@ -17,23 +17,23 @@ from lrscope.specification import specification
 from lrscope.training import Experiment, Sweep, stream, train
 from lrscope.training import _loop as loop
 
+NESTEROV = {"momentum": 0.8, "nesterov": True, "weight_decay": 0.05}
+DECAY = {"eps": 1e-6, "weight_decay": 0.1}
 RULES = {
     "SGD": (SGD(), partial(optim.SGD)),
     "SGD decay": (SGD(weight_decay=0.1), partial(optim.SGD, weight_decay=0.1)),
     "momentum": (SGD(momentum=0.9), partial(optim.SGD, momentum=0.9)),
-    "Nesterov decay": (
-        SGD(momentum=0.8, nesterov=True, weight_decay=0.05),
-        partial(optim.SGD, momentum=0.8, nesterov=True, weight_decay=0.05),
-    ),
+    "Nesterov decay": (SGD(**NESTEROV), partial(optim.SGD, **NESTEROV)),
     "Adam": (Adam(), partial(optim.Adam)),
-    "Adam decay": (
-        Adam(beta1=0.8, beta2=0.9, eps=1e-6, weight_decay=0.1),
-        partial(optim.Adam, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.1),
-    ),
+    "Adam decay": (Adam(beta1=0.8, beta2=0.9, **DECAY), partial(optim.Adam, betas=(0.8, 0.9), **DECAY)),
     "AdamW": (AdamW(weight_decay=0.2), partial(optim.AdamW, weight_decay=0.2)),
 }
-LRS, SEEDS = (0.003, 0.05), (0, 3)
-CLOSE = 1e-10
+LRS, SEEDS, CLOSE = (0.003, 0.05), (0, 3), 1e-10
+
+
+@pytest.fixture(autouse=True, params=[1, 10**9], ids=["traced", "not traced"])
+def _traced(request, monkeypatch):
+    monkeypatch.setattr("lrscope.training._ensemble.TRACED_FROM", request.param)
 
 
 def experiment_of(cases, case, **fields):
