@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.errors import InputError
-from lrscope.sweep import Sweep, parse_grid
+from lrscope.sweep import Sweep, parse_rates
 
 rates = st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=4, unique=True)
 seeds = st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=4, unique=True)
@@ -76,15 +76,15 @@ def test_what_is_no_axis_is_said(axes, sentence):
 
 @given(st.floats(1e-8, 1e-2), st.floats(1.5, 1e4), st.integers(2, 30))
 def test_a_grid_is_spaced_by_a_constant_factor(start, width, count):
-    grid = np.array(parse_grid("lrs", [f"{start!r}:{start * width!r}:{count}"]))
+    grid = np.array(parse_rates([f"{start!r}:{start * width!r}:{count}"]))
     assert len(grid) == count
     assert np.allclose(grid[[0, -1]], [start, start * width], rtol=1e-5)
     assert np.allclose(grid[1:] / grid[:-1], width ** (1 / (count - 1)), rtol=3e-5)
 
 
 def test_grids_and_numbers_mix():
-    assert parse_grid("lrs", ["0.5", "1e-4:1e-1:4", "2"]) == (0.5, 1e-4, 1e-3, 1e-2, 1e-1, 2.0)
-    assert parse_grid("lrs", ["0.1:7:1"]) == (0.1,)
+    assert parse_rates(["0.5", "1e-4:1e-1:4", "2"]) == (0.5, 1e-4, 1e-3, 1e-2, 1e-1, 2.0)
+    assert parse_rates(["0.1:7:1"]) == (0.1,)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_grids_and_numbers_mix():
 )
 def test_what_is_no_grid_is_said(text):
     with pytest.raises(InputError) as caught:
-        parse_grid("lrs", [text])
+        parse_rates([text])
     assert str(caught.value) == (
         f"lrs must be numbers or start:stop:count; got {text!r}. "
         "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."

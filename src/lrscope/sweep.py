@@ -105,22 +105,24 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def parse_grid(name: str, texts: Sequence[str]) -> tuple[float, ...]:
-    """Return the numbers of a grid given as text: single numbers, or ``start:stop:count`` spaced by a constant factor.
+def parse_rates(lrs: Sequence[float | str]) -> tuple[float, ...]:
+    """Return learning rates given as numbers, or as ``start:stop:count``, spaced by a constant factor.
 
     Raises
     ------
-    InputError : a text that is neither; the sentence shows an example of both.
+    InputError : a text that is neither, with an example of both; none, one twice, or one that is not above 0.
 
     Examples
     --------
-    >>> parse_grid("lrs", ["1e-4:1e-2:3"])
-    (0.0001, 0.001, 0.01)
+    >>> parse_rates([0.5, "1e-4:1e-2:3"])
+    (0.5, 0.0001, 0.001, 0.01)
     """
-    return tuple(number for text in texts for number in _parse_one(name, text))
+    if not lrs:
+        raise must_be("lrs", "at least one learning rate", lrs, "Write for example --lrs 0.001 0.01.")
+    return Sweep(lr=[number for lr in lrs for number in _parse_one(str(lr))]).axes["lr"]
 
 
-def _parse_one(name: str, text: str) -> Iterable[float]:
+def _parse_one(text: str) -> Iterable[float]:
     start, *rest = text.split(":")
     try:
         if not rest:
@@ -132,4 +134,4 @@ def _parse_one(name: str, text: str) -> Iterable[float]:
         return tuple(float(f"{value:.6g}") for value in np.exp(logarithms))
     except ValueError:
         example = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
-        raise InputError(f"{name} must be numbers or start:stop:count; got {text!r}. {example}") from None
+        raise InputError(f"lrs must be numbers or start:stop:count; got {text!r}. {example}") from None

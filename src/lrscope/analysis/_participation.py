@@ -209,10 +209,6 @@ def _normalised(moved: xr.DataArray) -> xr.DataArray:
     return moved.transpose(..., NEURON)
 
 
-ALIVE = -1
-"""Value of `since` for a neuron that is not dead at the end."""
-
-
 def _extreme(records: xr.Dataset, statistic: str) -> xr.DataArray:
     """Return the smallest or the largest activation of each neuron over the samples (member, step, neuron)."""
 

@@ -121,8 +121,8 @@ RULES: Mapping[str, Callable[[Curve, Curve], float]] = {
 
 RATE = "learning_rate"
 RULE = "rule"
-ALONE = 10**0.3
-"""Factor to either side of a rate that has no neighbour."""
+ALONE = 0.3
+"""Decades to either side of a rate that has no neighbour."""
 
 
 def range_test(records: xr.Dataset) -> xr.Dataset:
@@ -226,7 +226,7 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     """
     if set(suggestions.dims) != {RULE, SEED}:
         raise must_be("suggestions", "an array with the dimensions rule and seed", suggestions.dims)
-    blocks = _blocks(recommended)
+    blocks = range_blocks(recommended)
     low, high = (blocks[0][0], blocks[-1][1]) if blocks else (np.nan, np.nan)
     inside = [(suggestions >= first) & (suggestions <= last) for first, last in blocks]
     ratio = suggestions / float(recommended["best"])
@@ -252,11 +252,25 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     return xr.Dataset(result)
 
 
-def _blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:
-    """Return the ends of each stretch of plausible rates, half a step of the grid outside of its rates."""
-    rates = np.log(recommended[LR].values)
-    steps = np.diff(rates) if len(rates) > 1 else np.full(1, 2 * np.log(ALONE))
-    edges = np.concatenate([[rates[0] - steps[0] / 2], rates[1:] - np.diff(rates) / 2, [rates[-1] + steps[-1] / 2]])
-    changes = np.diff(recommended["plausible"].values.astype(int), prepend=0, append=0)
-    ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
-    return [(float(np.exp(edges[first])), float(np.exp(edges[last]))) for first, last in zip(*ends, strict=True)]
+def range_blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:
+    """Return the ends of each stretch of plausible rates, half-way to the next rate on either side.
+
+    Beyond an end of the grid it reaches as far as on the other side of that rate; around a rate that is alone, by a
+    factor of 2.
+
+    Parameters
+    ----------
+    recommended : Dataset (lr) with ``plausible``
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"plausible": ("lr", [True, True, False, True])}, {"lr": [0.01, 0.1, 1.0, 10.0]})
+    >>> [(round(first, 4), round(last, 4)) for first, last in range_blocks(table)]
+    [(0.0032, 0.3162), (3.1623, 31.6228)]
+    """
+    ordered = recommended["plausible"].sortby(LR)
+    places = np.log10(ordered[LR].values)
+    half = np.diff(places) / 2 if len(places) > 1 else np.array([ALONE])
+    edges = 10 ** np.r_[places[0] - half[0], places[1:] - np.diff(places) / 2, places[-1] + half[-1]]
+    changes = np.diff(ordered.values.astype(int), prepend=0, append=0)
+    return list(zip(edges[changes == 1].tolist(), edges[changes == -1].tolist(), strict=True))

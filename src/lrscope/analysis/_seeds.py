@@ -98,7 +98,6 @@ def mean_interval(values: xr.DataArray, confidence: float) -> tuple[xr.DataArray
     It covers the mean with the given confidence from two seeds on if the values are normal, and nearly so if they are
     not too skewed. Quantities that vary by factors, as losses do, are given by their logarithms.
 
-
     References
     ----------
     Student: The probable error of a mean, Biometrika 6 (1908).
@@ -125,11 +124,6 @@ def student_quantile(share: float | xr.DataArray, freedom: xr.DataArray) -> xr.D
 
 def share_interval(events: xr.DataArray, trials: xr.DataArray, confidence: float) -> tuple[xr.DataArray, xr.DataArray]:
     """Return both ends of Wilson's interval for a probability, given counts; NaN without trials.
-
-    References
-    ----------
-    Brown, Cai, DasGupta: Interval estimation for a binomial proportion, Statistical Science 16 (2001).
-
 
     References
     ----------

@@ -108,20 +108,14 @@ class MNIST(ImagesOfFolder):
     LeCun, Cortes, Burges: The MNIST database of handwritten digits (1998).
     """
 
-    def _images(self) -> Images:
-        return _mnist(Path(self.root), "train")
-
-    def _test_images(self) -> Images:
-        return _mnist(Path(self.root), "t10k")
-
-
-def _mnist(root: Path, part: str) -> Images:
-    paths = [_path(root, f"{part}-{kind}") for kind in ("images-idx3", "labels-idx1")]
-    pixels, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
-    if len(pixels) != len(labels):
-        raise must_be(str(paths[1]), f"as many labels as {paths[0]} holds images, {len(pixels)}", len(labels))
-    check_classes(labels, str(paths[1]))
-    return Images(pixels[:, None], labels, _LARGEST)
+    def _images(self, test: bool = False) -> Images:
+        part = "t10k" if test else "train"
+        paths = [_path(Path(self.root), f"{part}-{kind}") for kind in ("images-idx3", "labels-idx1")]
+        pixels, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
+        if len(pixels) != len(labels):
+            raise must_be(str(paths[1]), f"as many labels as {paths[0]} holds images, {len(pixels)}", len(labels))
+        check_classes(labels, str(paths[1]))
+        return Images(pixels[:, None], labels, _LARGEST)
 
 
 def _path(root: Path, name: str) -> Path:
@@ -143,10 +137,7 @@ class CIFAR10(ImagesOfFolder):
 
     Attributes
     ----------
-    root : folder of the files
-    val_share : of the training images, that is kept for validation; by default the standard test images are
-    split_seed : of the permutation by which images are split and chosen
-    samples, val_samples : how many images to learn from and to validate on at most; None for all
+    root, val_share, split_seed, samples, val_samples : as in `MNIST`
 
     Raises
     ------
@@ -158,17 +149,10 @@ class CIFAR10(ImagesOfFolder):
     Krizhevsky: Learning multiple layers of features from tiny images (2009).
     """
 
-    def _images(self) -> Images:
-        return _cifar10(Path(self.root), TRAINING)
-
-    def _test_images(self) -> Images:
-        return _cifar10(Path(self.root), TEST)
-
-
-def _cifar10(root: Path, names: tuple[str, ...]) -> Images:
-    records = [_records(raw, place) for place, raw in _files(root, names)]
-    together = np.concatenate(records) if len(records) > 1 else records[0]
-    return Images(together[:, 1:].reshape(-1, *_SHAPE), together[:, 0], _LARGEST)
+    def _images(self, test: bool = False) -> Images:
+        files = _files(Path(self.root), TEST if test else TRAINING)
+        records = np.concatenate([_records(raw, place) for place, raw in files])
+        return Images(records[:, 1:].reshape(-1, *_SHAPE), records[:, 0], _LARGEST)
 
 
 def _records(raw: bytes, place: str) -> np.ndarray:

@@ -48,54 +48,28 @@ class Images:
         return Arrays(inputs, self.labels[order].astype(np.int64))
 
 
-@dataclass(frozen=True)
-class Split:
-    """Which of a number of images are learned from, and which are kept for validation, by one permutation of a seed.
+def divided(count: int, share: float | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions, among `count` samples, of those learned from and of those kept for validation.
 
-    Fewer samples are the first of more, and the validation images do not depend on how many are learned from.
+    One permutation of a seed decides: fewer samples are the first of more, and those for validation do not depend on
+    how many are learned from.
 
-    Attributes
+    Parameters
     ----------
-    share : of the images, that is kept for validation; None if others are, from a file of their own
-    seed : of the permutation
-    samples, val_samples : how many to take of each at most; None for all
+    share : of the samples, that is kept for validation; None where others are, from a file of their own: then both are
+        all positions
+
+    Raises
+    ------
+    InputError : none is left on one of the two sides.
     """
-
-    share: float | None
-    seed: int
-    samples: int | None
-    val_samples: int | None
-
-    def learned(self, count: int) -> np.ndarray:
-        """Return the positions, among `count` images, of those learned from.
-
-        Raises
-        ------
-        InputError : as many are not there, or none is left on one of the two sides.
-        """
-        return _first(self._order(count)[self._validation(count) :], self.samples, "samples")
-
-    def validation(self, count: int) -> np.ndarray:
-        """Return the positions, among `count` images, of the validation images; `count` is that of their file, if any.
-
-        Raises
-        ------
-        InputError : as `learned`
-        """
-        own = self._order(count)[: count if self.share is None else self._validation(count)]
-        return _first(own, self.val_samples, "val_samples")
-
-    def _order(self, count: int) -> np.ndarray:
-        return np.random.default_rng(self.seed).permutation(count)
-
-    def _validation(self, count: int) -> int:
-        if self.share is None:
-            return 0
-        validation = round(self.share * count)
-        if not 0 < validation < count:
-            allowed = f"a share that leaves some of {count} images on either side"
-            raise must_be("val_share", allowed, self.share)
-        return validation
+    order = np.random.default_rng(seed).permutation(count)
+    if share is None:
+        return order, order
+    kept = round(share * count)
+    if not 0 < kept < count:
+        raise must_be("val_share", f"a share that leaves some of {count} images on either side", share)
+    return order[kept:], order[:kept]
 
 
 def _first(order: np.ndarray, samples: int | None, name: str) -> np.ndarray:
@@ -109,7 +83,7 @@ class DividedImages(ABC):
 
     Attributes
     ----------
-    val_share : of the images, that is kept for validation; None if others are
+    val_share : of the images, that is kept for validation; None if the standard test images are
     split_seed : of the permutation by which images are split and chosen
     samples, val_samples : how many images to learn from and to validate on at most; None for all
     """
@@ -122,23 +96,22 @@ class DividedImages(ABC):
     def arrays(self) -> Arrays:
         """Return images (sample, channel, height, width), float32 from 0 to 1, and classes (sample), int64."""
         images = self._images()
-        return images.arrays(self._split().learned(len(images)))
+        return images.arrays(self._learned(len(images)))
 
     def validation(self) -> Arrays:
         """Return images and classes validation, in the same form."""
-        images = self._with_validation()
-        return images.arrays(self._split().validation(len(images)))
+        images = self._images(test=self.val_share is None)
+        return images.arrays(self._kept(len(images)))
 
     @abstractmethod
-    def _images(self) -> Images:
-        """Return the images to learn from, with those for validation of them."""
+    def _images(self, test: bool = False) -> Images:
+        """Return the images to learn from, or the standard test images."""
 
-    def _with_validation(self) -> Images:
-        """Return the images among which are those for validation."""
-        return self._images()
+    def _learned(self, count: int) -> np.ndarray:
+        return _first(divided(count, self.val_share, self.split_seed)[0], self.samples, "samples")
 
-    def _split(self) -> Split:
-        return Split(self.val_share, self.split_seed, self.samples, self.val_samples)
+    def _kept(self, count: int) -> np.ndarray:
+        return _first(divided(count, self.val_share, self.split_seed)[1], self.val_samples, "val_samples")
 
 
 @specification
@@ -162,13 +135,6 @@ class ImagesOfFolder(DividedImages):
     @classmethod
     def _as_text(cls, root: str | Path) -> str | Path:
         return str(root)
-
-    @abstractmethod
-    def _test_images(self) -> Images:
-        """Return the standard test images."""
-
-    def _with_validation(self) -> Images:
-        return self._images() if self.val_share else self._test_images()
 
 
 @specification
@@ -202,11 +168,11 @@ class Digits(DividedImages):
 
     @model_validator(mode="after")
     def _enough(self) -> "Digits":
-        self._split().learned(1797)
-        self._split().validation(1797)
+        self._learned(1797)
+        self._kept(1797)
         return self
 
-    def _images(self) -> Images:
+    def _images(self, test: bool = False) -> Images:  # noqa: ARG002  there are no others
         # scikit-learn takes a second to import: only who uses the digits waits for it
         bunch = importlib.import_module("sklearn.datasets").load_digits()
         return Images(bunch.images[:, None].astype(np.uint8), bunch.target, largest=16)

@@ -10,7 +10,7 @@ import numpy as np
 from lrscope._imported import checked_path, error_text, imported
 from lrscope.data._arrays import Arrays, DataSet, Samples
 from lrscope.data._files import ARCHIVE, CIFAR10, MNIST
-from lrscope.data._images import Digits, Split
+from lrscope.data._images import Digits, divided
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import class_name
 
@@ -96,6 +96,15 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
     >>> data_set("digits").arrays().inputs.shape
     (1438, 1, 8, 8)
     """
+    check_data(name, root)
+    if ":" in name:
+        return _of_user(name)
+    data: DataSet = DATA_SETS[name].make(*([] if root is None else [root]))
+    return data
+
+
+def check_data(name: str, root: str | Path | None) -> None:
+    """Raise an error for an unknown name, and for a folder that is missing or not needed; nothing is read."""
     if ":" not in name and name not in DATA_SETS:
         raise unknown("data", name, [*DATA_SETS, "package.module:name"])
     has_files = ":" not in name and DATA_SETS[name].source is not None
@@ -104,10 +113,6 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
     if has_files and root is None:
         remedy = f"Download them, for example with: lrscope data fetch {name} --root data"
         raise must_be("root", f"the folder with the files of {name}", None, remedy)
-    if ":" in name:
-        return _of_user(name)
-    data: DataSet = DATA_SETS[name].make(*([root] if has_files else []))
-    return data
 
 
 def _of_user(path: str) -> DataSet:
@@ -159,6 +164,5 @@ def _written_down(value: Any, path: str) -> DataSet:
 def _of_arrays(inputs: np.ndarray, targets: np.ndarray, path: str) -> Samples:
     """Return samples of which a share is kept for validation, as of the digits."""
     count = len(Arrays(inputs, targets).inputs)
-    split = Split(Digits().val_share, Digits().split_seed, None, None)
-    learned, validation = split.learned(count), split.validation(count)
+    learned, validation = divided(count, Digits().val_share, Digits().split_seed)
     return Samples(inputs[learned], targets[learned], path, (inputs[validation], targets[validation]))

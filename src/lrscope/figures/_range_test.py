@@ -7,7 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lrscope.figures._rate_axis import TAKEN, range_blocks, rate_axis, rates_of, shade_range, value_axis
+from lrscope.analysis._range_test import range_blocks
+from lrscope.figures._rate_axis import TAKEN, rate_axis, rates_of, shade_range, value_axis
 from lrscope.figures._rates import rate_legend, score_panel
 from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, beside, new_figure, require, style, wrapped
 from lrscope.records import step_dimension

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from lrscope.analysis._range_test import range_blocks
 from lrscope.errors import must_be
 from lrscope.figures._style import SOFT, axis_label, figure_of, rate_text
 
@@ -178,31 +179,8 @@ def spreads(array: xr.DataArray) -> bool:
     return len(known) > 0 and bool(known.min() > 0) and bool(known.max() > 5 * known.min())
 
 
-def range_blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:
-    """Return the ends of each stretch of plausible rates, half-way to the next rate on either side.
-
-    Beyond an end of the grid it reaches as far as on the other side of that rate; around a rate that is alone, `ROOM`.
-
-    Parameters
-    ----------
-    recommended : Dataset (lr) with ``plausible``
-
-    Examples
-    --------
-    >>> table = xr.Dataset({"plausible": ("lr", [True, True, False, True])}, {"lr": [0.01, 0.1, 1.0, 10.0]})
-    >>> [(round(first, 4), round(last, 4)) for first, last in range_blocks(table)]
-    [(0.0032, 0.3162), (3.1623, 31.6228)]
-    """
-    ordered = recommended["plausible"].sortby("lr")
-    places = np.log10(rates_of(ordered))
-    half = np.diff(places) / 2 if len(places) > 1 else np.array([ROOM])
-    edges = 10 ** np.r_[places[0] - half[0], places[1:] - np.diff(places) / 2, places[-1] + half[-1]]
-    changes = np.diff(ordered.values.astype(int), prepend=0, append=0)
-    ends = edges[changes == 1].tolist(), edges[changes == -1].tolist()
-    return list(zip(*ends, strict=True))
-
-
 def shade_range(ax: Axes, recommended: xr.Dataset) -> None:
     """Shade the rates that may be as good as the best, and nothing between them that was ruled out."""
+    rates_of(recommended)  # refuses those that have no place on the axis
     for ends in range_blocks(recommended):
         ax.axvspan(*ends, color=SHADE, linewidth=0, zorder=0, gid="recommended range")

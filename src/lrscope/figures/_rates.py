@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import SymmetricalLogLocator
 
+from lrscope.analysis._range_test import range_blocks
 from lrscope.figures._marks import Panel, centres, crosses_above, points
 from lrscope.figures._rate_axis import (
     SHADE,
     TAKEN,
     nothing_known,
-    range_blocks,
     rate_axis,
     rates_of,
     rooms,

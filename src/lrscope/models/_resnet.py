@@ -55,7 +55,6 @@ def whitening_of(data: Any) -> Whitening:
     The filters are the eigenvectors of the covariance of all patches of 2 by 2 normalised pixels, each divided by the
     root of its eigenvalue: their outputs have the identity as its covariance, but for `FLOOR`.
 
-
     References
     ----------
     Page: How to train your ResNet 8 (2019); Jordan: 94 % on CIFAR-10 in 3.29 seconds (arXiv 2404.00498), section 3.2.

@@ -47,7 +47,7 @@ def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
         ({"model": ("perceptrn",)}, "Did you mean 'perceptron'?"),
         ({"model": ("cnn", "cnn")}, "model must be a list of different models; got ['cnn', 'cnn']. Name each once."),
         ({"pairing": "paired"}, "pairing must be 'common' or 'independent'; got 'paired'."),
-        ({"root": "there"}, "root must be given for mnist and cifar10 only; got 'there' with digits."),
+        ({"root": "there"}, "root must not be given with the data set digits, which has no files; got 'there'."),
     ],
 )
 def test_what_cannot_be_is_one_sentence(chosen, sentence):

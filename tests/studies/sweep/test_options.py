@@ -15,7 +15,7 @@ GRID_EXAMPLE = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
          "Did you mean 'digits'?"),
         (["--data", "mnist"], "root must be the folder with the files of mnist; got None. "
          "Download them, for example with: lrscope data fetch mnist --root data"),
-        (["--root", "data"], "root must be given for mnist and cifar10 only; got 'data' with digits."),
+        (["--root", "data"], "root must not be given with the data set digits, which has no files; got 'data'."),
         (["--data", "mnist", "--root", "nowhere"], "root must be a folder that holds train-images-idx3-ubyte, gzipped "
          "or not; got 'nowhere'. Download the files with: lrscope data fetch mnist --root nowhere"),
         (["--model", "cnnn"], "model must be one of cnn, package.module:function; got 'cnnn'. Did you mean 'cnn'?"),

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from lrscope.data import SHAPES
 from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
-from lrscope.sweep import Sweep, parse_grid
+from lrscope.sweep import Sweep, parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -53,10 +53,7 @@ class Options:
     @field_validator("lrs")
     @classmethod
     def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
-        rates = parse_grid("lrs", [str(lr) for lr in lrs])
-        if not rates:
-            raise must_be("lrs", "at least one learning rate", lrs, "Write for example --lrs 0.001 0.01.")
-        return Sweep(lr=rates).axes["lr"]
+        return parse_rates(lrs)
 
     @model_validator(mode="after")
     def _batch_fits(self) -> "Options":

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import tyro
 from pydantic import Field, field_validator, model_validator
 
-from lrscope.data import DATA_SETS
-from lrscope.errors import InputError, must_be, unknown
+from lrscope.data import check_data
+from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -72,13 +72,6 @@ class Options:
     """price of an hour of a worker, in any currency: the report then gives the cost of as many trainings as the
     source's"""
 
-    @field_validator("data")
-    @classmethod
-    def _known_data(cls, data: str) -> str:
-        if data not in DATA_SETS and ":" not in data:
-            raise unknown("data", data, [*DATA_SETS, "package.module:name"])
-        return data
-
     @field_validator("model")
     @classmethod
     def _known_models(cls, model: tuple[str, ...]) -> tuple[str, ...]:
@@ -91,8 +84,7 @@ class Options:
 
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
-        if self.data not in ("mnist", "cifar10") and self.root is not None:
-            raise InputError(f"root must be given for mnist and cifar10 only; got {self.root!r} with {self.data}.")
+        check_data(self.data, self.root)
         for model in self.networks.values():
             self.rates(model).check()
         return self

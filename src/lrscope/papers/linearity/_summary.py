@@ -11,9 +11,6 @@ from lrscope.papers.linearity._results import CHANGE, LR, PATH, SENSITIVITY, Net
 from lrscope.papers.linearity._text import ends, estimate_text, share_text
 from lrscope.studies._words import counted, listed, percent, short
 
-SOURCE_TRAININGS = 120_000
-"""40 000 at each of three rates."""
-
 
 def summary(results: xr.DataTree, options: Options) -> list[str]:
     """Return the answer, one text a paragraph."""
@@ -129,26 +126,3 @@ def accuracy(network: Network) -> str:
         f"{network.name}: validation accuracy {at_eta} at {short(eta, 6)} and {at_higher} at {short(higher, 6)}, a "
         f"difference of {share_text(network['accuracy'], 'difference', 2)} of the samples."
     )
-
-
-def cost(network: Network, price: float | None = None) -> str:
-    """Say how long as many trainings as the source's would take, and at which cost."""
-    seconds = float(network["trainings"]["seconds"])
-    hours = SOURCE_TRAININGS * seconds / 3600
-    paid = "" if price is None else f" At {short(price, 6)} an hour of a worker: {short(hours * price)}."
-    return (
-        f"{network.name}: {_whole(3600 / seconds)} trainings an hour and worker. As many as the source's, "
-        f"{SOURCE_TRAININGS:,}, would take one worker {_time(hours)}, and a hundred workers {_time(hours / 100)}.{paid}"
-    )
-
-
-def _whole(count: float) -> str:
-    """Return a number of three digits, written out."""
-    return f"{float(f'{count:.3g}'):,.0f}" if count >= 100 else short(count)
-
-
-def _time(hours: float) -> str:
-    """Return a time in the unit in which it is at least 1."""
-    if hours < 1:
-        return f"{short(hours * 3600, 2)} seconds" if hours < 1 / 60 else f"{short(hours * 60, 2)} minutes"
-    return f"{_whole(hours)} hours"

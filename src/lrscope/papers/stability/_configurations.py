@@ -7,10 +7,9 @@ import tyro
 from pydantic import Field, field_validator
 
 from lrscope.data import known_target
-from lrscope.errors import must_be
 from lrscope.specification import specification
 from lrscope.studies._words import rate
-from lrscope.sweep import Sweep, parse_grid
+from lrscope.sweep import parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -120,12 +119,7 @@ class Options:
     @field_validator("lrs")
     @classmethod
     def _rates(cls, lrs: tuple[float | str, ...] | None) -> tuple[float, ...] | None:
-        if lrs is None:
-            return None
-        rates = parse_grid("lrs", [str(lr) for lr in lrs])
-        if not rates:
-            raise must_be("lrs", "at least one learning rate", lrs, "Write for example --lrs 0.1 1.")
-        return Sweep(lr=rates).axes["lr"]
+        return None if lrs is None else parse_rates(lrs)
 
     @property
     def published(self) -> bool:

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 import tyro
 from pydantic import Field, field_validator, model_validator
 
-from lrscope.data import DATA_SETS
+from lrscope.data import check_data
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import specification
-from lrscope.sweep import Sweep, parse_grid
+from lrscope.sweep import parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Few = Annotated[int, Field(ge=0, le=100)]
@@ -59,13 +59,6 @@ class Options:
     ] = None
     """with --until-decided: limit of all trainings of the grid"""
 
-    @field_validator("data")
-    @classmethod
-    def _known_data(cls, data: str) -> str:
-        if data not in DATA_SETS and ":" not in data:
-            raise unknown("data", data, [*DATA_SETS, "package.module:name"])
-        return data
-
     @field_validator("model")
     @classmethod
     def _known_model(cls, model: str) -> str:
@@ -76,15 +69,11 @@ class Options:
     @field_validator("lrs")
     @classmethod
     def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
-        rates = parse_grid("lrs", [str(lr) for lr in lrs])
-        if not rates:
-            raise must_be("lrs", "at least one learning rate", lrs, "Write for example --lrs 0.001 0.01.")
-        return tuple(sorted(Sweep(lr=rates).axes["lr"]))
+        return tuple(sorted(parse_rates(lrs)))
 
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
-        if self.root is not None and (self.data not in DATA_SETS or DATA_SETS[self.data].source is None):
-            raise InputError(f"root must be given for mnist and cifar10 only; got {self.root!r} with {self.data}.")
+        check_data(self.data, self.root)
         if self.budget is not None and not self.until_decided:
             raise InputError(f"budget must be given with --until-decided only; got {self.budget}.")
         if self.budget is not None and self.budget < self.first_round:
