@@ -100,13 +100,6 @@ def test_what_diverges_is_told():
     assert told == {0.1: False, 1e300: True}
 
 
-def test_every_step_is_counted():
-    told = []
-    grid = experiment(Sweep(lr=[0.1], seed=[0, 1]))
-    list(Trainer(grid, "cpu").outputs(grid, lambda done, total: told.append((done, total))))
-    assert told[-1] == (24, 24)
-
-
 def test_data_without_validation_samples_are_refused():
     data = Samples(np.zeros((4, 2), dtype=np.float32), np.zeros((4, 1), dtype=np.float32))
     grid = Experiment(data=data, model=lambda: nn.Linear(2, 1), sweep=Sweep(lr=[0.1]), steps=1)

@@ -2,21 +2,8 @@
 
 from typing import Any, Self
 
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.text import Text
 
 FAST = 100
@@ -26,10 +13,12 @@ FAST = 100
 class Display:
     """A line of progress for each thing that is done, on stderr."""
 
-    def __init__(self, *columns: ProgressColumn, console: Console | None = None, **options: Any) -> None:
+    def __init__(self, *columns: progress.ProgressColumn, console: Console | None = None, **options: Any) -> None:
         own = console or Console(stderr=True)
-        self._progress = Progress(TextColumn("{task.description}"), BarColumn(), *columns, console=own, **options)
-        self._tasks: dict[str, TaskID] = {}
+        self._progress = progress.Progress(
+            progress.TextColumn("{task.description}"), progress.BarColumn(), *columns, console=own, **options
+        )
+        self._tasks: dict[str, progress.TaskID] = {}
 
     def update(self, name: str, done: int, total: int) -> None:
         """Show how much of something is done; a total of 0 is unknown."""
@@ -51,7 +40,7 @@ class Bar(Display):
     """The progress of a training, with its rate in `unit` and the remaining time."""
 
     def __init__(self, unit: str) -> None:
-        super().__init__(TaskProgressColumn(), _Rate(unit), TimeRemainingColumn())
+        super().__init__(progress.TaskProgressColumn(), _Rate(unit), progress.TimeRemainingColumn())
 
     def show(self, done: int, total: int) -> None:
         """Show how much is trained."""
@@ -61,20 +50,19 @@ class Bar(Display):
 def activities() -> Display:
     """Return the display of what is done after a training; nothing of it stays."""
     console = Console(stderr=True)
-    return Display(
-        MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
-    )
+    columns = progress.MofNCompleteColumn(), progress.TimeElapsedColumn()
+    return Display(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def downloads() -> Display:
     """Return the display of files that are downloaded, in bytes."""
-    return Display(DownloadColumn(), TransferSpeedColumn())
+    return Display(progress.DownloadColumn(), progress.TransferSpeedColumn())
 
 
-class _Rate(ProgressColumn):
+class _Rate(progress.ProgressColumn):
     def __init__(self, unit: str) -> None:
         super().__init__()
         self._unit = unit
 
-    def render(self, task: Task) -> Text:
+    def render(self, task: progress.Task) -> Text:
         return Text(f"{task.speed:,.{0 if task.speed > FAST else 1}f} {self._unit}/s" if task.speed else "")

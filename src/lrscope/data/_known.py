@@ -38,20 +38,17 @@ class KnownData:
     Attributes
     ----------
     make : the class; takes the folder of the files if there is a `source`
-    classes : equally frequent classes; 0 if targets are something else
     source : of the files; None if there are none
     """
 
     make: Callable[..., Any]
-    classes: int = 0
     source: Source | None = None
 
 
 DATA_SETS: Mapping[str, KnownData] = {
-    "digits": KnownData(Digits, classes=10),
+    "digits": KnownData(Digits),
     "mnist": KnownData(
         MNIST,
-        classes=10,
         source=Source(
             {
                 "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -64,7 +61,6 @@ DATA_SETS: Mapping[str, KnownData] = {
     ),
     "cifar10": KnownData(
         CIFAR10,
-        classes=10,
         source=Source(
             {ARCHIVE: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
             ("https://www.cs.toronto.edu/~kriz",),
@@ -130,7 +126,9 @@ def _of_user(path: str) -> DataSet:
     if all(map(_is_pair, value)):
         learned, validation = (_as_arrays(pair, path) for pair in value)
         return Samples(*learned, path, validation)
-    return _of_arrays(*_as_arrays(value, path), path)
+    inputs, targets = _as_arrays(value, path)
+    learned, kept = divided(len(Arrays(inputs, targets).inputs), Digits().val_share, Digits().split_seed)
+    return Samples(inputs[learned], targets[learned], path, (inputs[kept], targets[kept]))
 
 
 def _is_pair(one: Any) -> bool:
@@ -159,10 +157,3 @@ def _written_down(value: Any, path: str) -> DataSet:
     arrays: Arrays = value.arrays()
     validation: Arrays | None = value.validation() if hasattr(value, "validation") else None
     return Samples(arrays.inputs, arrays.targets, path, (validation.inputs, validation.targets) if validation else None)
-
-
-def _of_arrays(inputs: np.ndarray, targets: np.ndarray, path: str) -> Samples:
-    """Return samples of which a share is kept for validation, as of the digits."""
-    count = len(Arrays(inputs, targets).inputs)
-    learned, validation = divided(count, Digits().val_share, Digits().split_seed)
-    return Samples(inputs[learned], targets[learned], path, (inputs[validation], targets[validation]))

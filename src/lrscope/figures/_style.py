@@ -6,6 +6,7 @@ Figures are made without pyplot: nothing is registered anywhere, nothing has to 
 import textwrap
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -29,44 +30,7 @@ ORDERED = LinearSegmentedColormap.from_list("lrscope", ["#12355b", "#5b3f8c", "#
 """From small to large learning rates: lightness grows throughout, so that it also reads without colour."""
 DISTINCT = ("#12355b", "#ec7d4b", "#1b8a7a", "#b5446e", "#9a6d00", "#6d4aa0")
 """Of text labels, which have no order."""
-_RC: Any = {
-    "font.family": ["DejaVu Sans"],
-    "font.size": 7.5,
-    "text.color": INK,
-    "axes.labelsize": 7.5,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 8,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": SOFT,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.6,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.minor.width": 0.4,
-    "ytick.minor.width": 0.4,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "xtick.minor.size": 1.5,
-    "ytick.minor.size": 1.5,
-    "lines.linewidth": 1.2,
-    "lines.solid_capstyle": "round",
-    "legend.frameon": False,
-    "legend.fontsize": 7,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "savefig.dpi": 200,
-}
+_RC = mpl.rc_params_from_file(Path(__file__).with_name("lrscope.mplstyle"), use_default_template=False)
 
 
 def style() -> AbstractContextManager[None]:

@@ -170,13 +170,8 @@ class CNN:
 
     def __call__(self) -> nn.Module:
         """Return a new module with PyTorch's default initial weights; its parts are ``conv`` and ``fc``."""
-        return nn.Sequential(OrderedDict(conv=self._convolutions(), fc=self._classifier()))
-
-    def _convolutions(self) -> nn.Sequential:
         first = nn.Conv2d(self.channels, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
         second = nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
-        return nn.Sequential(*first, *second)
-
-    def _classifier(self) -> nn.Sequential:
         features = 32 * (self.height // 2 // 2) * (self.width // 2 // 2)
-        return nn.Sequential(nn.Flatten(), nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, self.classes))
+        classifier = nn.Flatten(), nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, self.classes)
+        return nn.Sequential(OrderedDict(conv=nn.Sequential(*first, *second), fc=nn.Sequential(*classifier)))

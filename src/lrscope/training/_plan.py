@@ -12,7 +12,7 @@ import torch
 
 from lrscope.data import Arrays, DataSet
 from lrscope.errors import InputError, must_be
-from lrscope.probes import Loss, Probe
+from lrscope.probes import Loss
 from lrscope.records import MEMBER, STEP
 from lrscope.training._experiment import Experiment, holds_nothing_out
 from lrscope.training._network import Batch
@@ -136,7 +136,8 @@ def _pieces(members: int, limit: int) -> int:
 
 def fitting(device: torch.device, bytes_each: int) -> int:
     """Return how many members, of so many bytes each, fit the cache of a core or the GPU's memory; at least one."""
-    return max(1, _working_bytes(device) // max(bytes_each, 1))
+    working_bytes = int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE) if device.type == "cuda" else CPU_BYTES
+    return max(1, working_bytes // max(bytes_each, 1))
 
 
 def _members(columns: dict[str, np.ndarray], sets: list[Tensors]) -> Members:
@@ -149,10 +150,6 @@ def _members(columns: dict[str, np.ndarray], sets: list[Tensors]) -> Members:
 
 def _stacked(batches: list[Batch]) -> Batch:
     return Batch(*(torch.stack([getattr(one, name) for one in batches]) for name in ("inputs", "targets")))
-
-
-def _working_bytes(device: torch.device) -> int:
-    return int(torch.cuda.mem_get_info(device)[0] * GPU_SHARE) if device.type == "cuda" else CPU_BYTES
 
 
 def _tensors(data: DataSet, experiment: Experiment, device: torch.device) -> Tensors:
@@ -229,7 +226,7 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
     batch = experiment.batch_size or samples
     per_epoch = math.ceil(samples / batch)
     total = experiment.steps or (experiment.epochs or 0) * per_epoch
-    order = sorted(range(len(experiment.probes)), key=lambda number: not _is_loss(experiment.probes[number]))
+    order = sorted(range(len(experiment.probes)), key=lambda number: not isinstance(experiment.probes[number], Loss))
     dims: dict[int, str] = {}
     steps: dict[str, np.ndarray] = {}
     for number in order:
@@ -243,10 +240,6 @@ def timetable(experiment: Experiment, samples: int) -> Timetable:
         steps[dims[number]] = due
     last_batch = samples - (per_epoch - 1) * batch
     return Timetable(total, per_epoch, batch, last_batch, dict(sorted(dims.items())), steps)
-
-
-def _is_loss(probe: Probe) -> bool:
-    return isinstance(probe, Loss)
 
 
 def _contains(steps: np.ndarray, step: int) -> bool:

@@ -1,6 +1,6 @@
 """Outputs of trained networks, for callers that need no records of the training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,22 +102,13 @@ class Trainer:
     def _chunks(self, experiment: Experiment) -> Chunks:
         return Chunks(experiment, self._device, self.at_once, 1, self._prepared, recorded=False)
 
-    def outputs(self, experiment: Experiment, progress: Callable[[int, int], None] | None = None) -> Iterator[Trained]:
-        """Train an experiment, and yield its members as they were trained together.
-
-        Parameters
-        ----------
-        progress : called after every step with the networks times steps that are done, and of all
-        """
+    def outputs(self, experiment: Experiment) -> Iterator[Trained]:
+        """Train an experiment, and yield its members as they were trained together."""
         chunks = self._chunks(experiment)
-        done = 0
         for number, members in enumerate(chunks.members):
             ensemble, state = chunks.ensemble(number), chunks.initial_state(number)
             for _, _, after, _ in chunks.steps(number, state, 0):
                 state = after
-                done += len(members)
-                if progress:
-                    progress(done, chunks.total)
             yield _of(members, {**ensemble.evaluated(state), DIVERGED_AT: state[DIVERGED_AT]})
 
 

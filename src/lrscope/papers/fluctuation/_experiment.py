@@ -1,21 +1,11 @@
 """The training of the study `fluctuation`."""
 
+from lrscope import probes
 from lrscope.data import Shape
 from lrscope.models import Autoencoder
 from lrscope.optim import Adam
 from lrscope.papers.fluctuation._options import Options
-from lrscope.probes import (
-    Activations,
-    Biases,
-    GradientNorm,
-    Gradients,
-    LearningRate,
-    Loss,
-    Outputs,
-    UpdateSize,
-    Weights,
-    every,
-)
+from lrscope.probes import every
 from lrscope.training import Experiment, Sweep
 
 
@@ -31,15 +21,15 @@ def experiments(options: Options) -> dict[str, Experiment]:
         epochs=options.epochs,
         batch_size=options.batch_size,
         probes=(
-            Loss(),
-            LearningRate(when=epoch),
-            GradientNorm(when=epoch),
-            UpdateSize(when=epoch),
-            Weights(),
-            Biases(),
-            Activations(),
-            Gradients(),
-            Outputs(),
+            probes.Loss(),
+            probes.LearningRate(when=epoch),
+            probes.GradientNorm(when=epoch),
+            probes.UpdateSize(when=epoch),
+            probes.Weights(),
+            probes.Biases(),
+            probes.Activations(),
+            probes.Gradients(),
+            probes.Outputs(),
         ),
     )
     return {"records": paper}

@@ -26,14 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["STUDY", "Options", "Replicating", "Replication", "estimate", "experiments", "replicate"]
 
-_FILES = {
-    "Replicating": "_replicate",
-    "Replication": "_replication",
-    "estimate": "_replicate",
-    "experiments": "_replications",
-    "replicate": "_replicate",
-}
-"""Names that need PyTorch -> the file that has them."""
+_FILES = {"Replication": "_replication", "experiments": "_replications"}
+"""Names that need PyTorch -> the file that has them; others are in ``_replicate``."""
 
 
 def __getattr__(name: str) -> Any:

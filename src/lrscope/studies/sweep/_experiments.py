@@ -8,29 +8,12 @@ import numpy as np
 import torch
 import xarray as xr
 
+from lrscope import probes
 from lrscope.data import Arrays, DataSet, data_set
 from lrscope.errors import must_be
 from lrscope.models import CNN, Imported
 from lrscope.optim import OPTIMIZERS, Constant, Cosine, Exponential, Linear, hyperparameters, loss_function
-from lrscope.probes import (
-    Accuracy,
-    Activations,
-    BatchSharpness,
-    Biases,
-    GradientAngle,
-    GradientNorm,
-    Gradients,
-    LearningRate,
-    Loss,
-    PreconditionedSharpness,
-    Probe,
-    UpdateSize,
-    ValidationAccuracy,
-    ValidationLoss,
-    Weights,
-    at,
-    every,
-)
+from lrscope.probes import Probe, at, every
 from lrscope.studies._samples import checked, has_classes
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, next_round
@@ -61,7 +44,7 @@ def experiments(options: Options) -> dict[str, Experiment]:
             sweep=Sweep(lr=[LOWEST], seed=seeds),
             schedule=rising,
             steps=ITERATIONS,
-            probes=(Loss(), LearningRate()),
+            probes=(probes.Loss(), probes.LearningRate()),
         ),
     }
     if options.crossed_seeds:
@@ -71,7 +54,7 @@ def experiments(options: Options) -> dict[str, Experiment]:
             sweep=Sweep(lr=options.lrs, init_seed=crossed, order_seed=crossed),
             schedule=schedule,
             epochs=options.epochs,
-            probes=(Loss(when=every(1, "epoch")), ValidationLoss(when=at(-1))),
+            probes=(probes.Loss(when=every(1, "epoch")), probes.ValidationLoss(when=at(-1))),
         )
     return made
 
@@ -130,18 +113,12 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
 def _probes(options: Options, per_epoch: int, classes: bool) -> tuple[Probe, ...]:
     epoch = every(1, "epoch")
     moments = every(max(1, options.epochs * per_epoch // MOMENTS))
-    probes: list[Probe] = [
-        Loss(),
-        LearningRate(),
-        GradientNorm(),
-        GradientAngle(),
-        UpdateSize(),
-        ValidationLoss(when=epoch),
-    ]
+    chosen: list[Probe] = [probes.Loss(), probes.LearningRate(), probes.GradientNorm(), probes.GradientAngle()]
+    chosen += [probes.UpdateSize(), probes.ValidationLoss(when=epoch)]
     if classes:
-        probes += [Accuracy(), ValidationAccuracy(when=epoch)]
-    probes += [Weights(detail="std"), Biases(), Gradients(detail="std"), Activations(when=moments)]
-    return (*probes, *_sharpness(options, per_epoch))
+        chosen += [probes.Accuracy(), probes.ValidationAccuracy(when=epoch)]
+    chosen += [probes.Weights(detail="std"), probes.Biases(), probes.Gradients(detail="std")]
+    return (*chosen, probes.Activations(when=moments), *_sharpness(options, per_epoch))
 
 
 def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
@@ -155,8 +132,8 @@ def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
         return ()
     when = every(interval, "epoch")
     if adaptive:
-        return (PreconditionedSharpness(of="batch", iterations=LANCZOS, when=when),)
-    return (BatchSharpness(when=when),)
+        return (probes.PreconditionedSharpness(of="batch", iterations=LANCZOS, when=when),)
+    return (probes.BatchSharpness(when=when),)
 
 
 def loss_of(options: Options, targets: np.ndarray) -> str:
