@@ -127,8 +127,8 @@ def _of_user(path: str) -> DataSet:
         learned, validation = (_as_arrays(pair, path) for pair in value)
         return Samples(*learned, path, validation)
     inputs, targets = _as_arrays(value, path)
-    learned, kept = divided(len(Arrays(inputs, targets).inputs), Digits().val_share, Digits().split_seed)
-    return Samples(inputs[learned], targets[learned], path, (inputs[kept], targets[kept]))
+    first, kept = divided(len(Arrays(inputs, targets).inputs), Digits().val_share, Digits().split_seed)
+    return Samples(inputs[first], targets[first], path, (inputs[kept], targets[kept]))
 
 
 def _is_pair(one: Any) -> bool:
