@@ -223,11 +223,8 @@ def _noise(deviation: float, values: xr.DataArray) -> float:
 
 
 def _tested(gap: float, error: float, test: Any, confidence: float) -> dict[str, float]:
-    """Return the difference with its interval and p-value, and the difference that as many seeds would show.
-
-    Without noise (`test` is None) there is nothing to test by.
-    """
-    if test is None:
+    """Return the difference with its interval and p-value, and the difference that as many seeds would show."""
+    if test is None:  # without noise there is nothing to test by
         nothing = dict.fromkeys(("low", "high", "smallest"), np.nan)
         return {"difference": gap, "p_value": np.nan if gap else 1.0, **nothing}
     interval = test.confidence_interval(confidence)

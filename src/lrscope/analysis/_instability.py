@@ -25,7 +25,7 @@ ERROR, ANGLE, NORM, OSCILLATION, SHARPNESS = "error", "angle", "gradient_norm", 
 CRITERIA = (SHARPNESS, ANGLE, NORM, OSCILLATION, ERROR)
 """The criteria of `onsets`, in the order in which full-batch gradient descent usually meets them."""
 FIELDS = (ANGLE, NORM, OSCILLATION, ERROR, "risen", "valley", "early", "from", "to")
-"""What `event_steps` returns."""
+"""What is found of each member; ``from`` and ``to`` are the start and the peak of the event."""
 NEVER = -1
 """Onset of what did not happen."""
 QUIET, REVERSED = 10.0, 90.0
@@ -260,10 +260,7 @@ def _until_divergence(records: xr.Dataset, name: str) -> xr.DataArray:
 def _event_steps(
     error: Series, norm: Series, angle: Series, steps: NDArray[np.integer], rise: float
 ) -> NDArray[np.int64]:
-    """Return the step numbers named in `FIELDS`, -1 for what did not happen; ``early`` is 1 or 0.
-
-    Error and norm are infinite from a divergence on; ``from`` and ``to`` are the start and the peak of the event.
-    """
+    """Return the step numbers named in `FIELDS`, -1 for what did not happen; ``early`` is 1 or 0."""
     event = _event(error, angle, rise)
     valley = _bottom(norm, event.peak)
     grown = norm > GROWN * norm[valley]
@@ -301,10 +298,7 @@ def _crossing_step(sharpness: Series, limit: Series, steps: NDArray[np.integer],
 
 
 def _rise(error: Series, factor: float) -> tuple[int, int]:
-    """Return where the error was lowest before it first rose to `factor` times that, and where it had risen.
-
-    Lowest values below the resolution of the first error are taken for that; -1 and -1 if it never rose.
-    """
+    """Return where the error was lowest before it first rose to `factor` times that, and where it had risen; or -1."""
     if not np.isfinite(error[:1]).all():
         return 0, 0
     resolution = np.finfo(error.dtype).eps * abs(error[0])
@@ -317,10 +311,7 @@ def _rise(error: Series, factor: float) -> tuple[int, int]:
 
 
 def _bottom(norm: Series, peak: int) -> int:
-    """Return the index of the lowest value of the valley that lies before the peak; -1 if there is no peak.
-
-    Back in time, the valley ends before ten values in a row above `WALL` times its lowest.
-    """
+    """Return the index of the lowest value of the valley that lies before the peak; -1 if there is no peak."""
     if peak == NEVER:
         return NEVER
     back = np.nan_to_num(norm[peak::-1], nan=np.inf, posinf=np.inf)

@@ -214,11 +214,9 @@ def layer_spread(array: xr.DataArray) -> xr.DataArray:
 
 
 def _deviation(rows: np.ndarray) -> np.ndarray:
-    """Return the deviation of each row, in float64.
-
-    A few rows at a time: what fits into the cache takes a third of the time of an array that does not.
-    """
+    """Return the deviation of each row, in float64."""
     deviations = np.empty(len(rows))
+    # a few rows at a time: what fits into the cache takes a third of the time of an array that does not
     at_once = max(1, ROW_ELEMENTS // rows.shape[1])
     for start in range(0, len(rows), at_once):
         some = rows[start : start + at_once].astype(np.float64)

@@ -308,10 +308,7 @@ def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
 
 
 def _completed(ranks: xr.DataArray) -> xr.DataArray:
-    """Return ranks (lr, seed) in which one that is missing is the sum of what its rate and its seed are worth.
-
-    What they are worth is that of least squares: each is, in turn, the mean of what the other leaves.
-    """
+    """Return ranks (lr, seed) with missing ones filled in by an additive model, rate plus seed, of least squares."""
     if ranks.notnull().all():
         return ranks
     of_rate = ranks.mean(SEED)

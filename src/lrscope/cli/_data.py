@@ -34,17 +34,13 @@ def data(given: list[str]) -> int:
     if not rest or rest[0].startswith("-"):
         remedy = "Write for example: lrscope data fetch mnist --root data"
         raise InputError(f"NAME must be mnist or cifar10; got none. {remedy}")
+    from lrscope.data import fetch
+
     name, *words = rest
     (options,) = parsed({"fetch": Fetch}, words, f"lrscope data fetch {name}")
     if options.root is None:
         raise InputError(f"--root must be given. Write for example: lrscope data fetch {name} --root data")
-    _fetch(name, options.root, options.url)
-    return 0
-
-
-def _fetch(name: str, root: Path, url: str | None) -> None:
-    from lrscope.data import fetch
-
     with downloads() as display:
-        folder = shlex.quote(str(fetch(name, root, url, display.update)))
+        folder = shlex.quote(str(fetch(name, options.root, options.url, display.update)))
     print(f"{name} is in {folder}, checked. Train with: lrscope run sweep --data {name} --root {folder}")
+    return 0

@@ -159,7 +159,9 @@ def images(figure: Figure, axes: list[Axes], arrays: list[xr.DataArray], x: list
     bar.set_label(axis_label(arrays[0]))
     bar.outline.set_visible(False)
     bar.ax.tick_params(color=SOFT)
-    named = heat_legend(arrays)
+    named = {str(arrays[0].attrs["zero"]): ZERO} if "zero" in arrays[0].attrs else {}
+    if any(bool(array.isnull().any()) for array in arrays):
+        named["after a divergence"] = ABSENT
     if named:
         handles = [Patch(color=colour, label=name) for name, colour in named.items()]
         figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), handlelength=1, handleheight=1)
@@ -201,16 +203,6 @@ def normalisation(arrays: list[xr.DataArray]) -> Normalize:
     if first.attrs.get("scale") == "log" and (known > 0).any():
         return LogNorm(known[known > 0].min(), known.max())
     return Normalize(min(0.0, known.min(initial=0.0)), known.max(initial=0.0) or 1.0)
-
-
-def heat_legend(values: list[xr.DataArray]) -> dict[str, str]:
-    """Return the colours of an image that need a name: name -> colour."""
-    named = {}
-    if "zero" in values[0].attrs:
-        named[str(values[0].attrs["zero"])] = ZERO
-    if any(bool(array.isnull().any()) for array in values):
-        named["after a divergence"] = ABSENT
-    return named
 
 
 def layer_starts(neurons: xr.DataArray) -> np.ndarray:

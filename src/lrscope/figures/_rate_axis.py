@@ -74,11 +74,7 @@ def rate_axis(ax: Axes, array: xr.DataArray | xr.Dataset, ends: tuple[float, flo
 
 
 class _RateTicks(Formatter):
-    """Texts of learning rates: all if they have room, the longer ones written shorter if that helps, or some of them.
-
-    Of evenly spaced rates every second, third, ... one is named. Of others, those that would touch another one are left
-    out, long ones first. How much room there is, is known only when the figure is drawn.
-    """
+    """Texts of learning rates, those that have room; how much there is, is known only when the figure is drawn."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002
         return rate_text(x)
@@ -111,15 +107,13 @@ def _fit(at: np.ndarray, texts: Sequence[str], kept: Sequence[int]) -> bool:
 
 
 def _even(at: np.ndarray, texts: Sequence[str]) -> list[int]:
-    """Return every second, third, ... place such that the texts do not touch; none if the places are not even.
-
-    Of ways that differ little in how many there are, the one with the shortest texts: powers of ten, where there are.
-    """
+    """Return every second, third, ... place such that the texts do not touch; none if the places are not even."""
     gaps = np.diff(at)
     if np.ptp(gaps) > UNEVEN * gaps.mean():
         return []
     ways = [list(range(0, len(texts), stride)) for stride in range(2, len(texts))]
     ways = [kept for kept in ways if _fit(at, texts, kept)]
+    # of ways that name about as many, the one with the shortest texts: powers of ten, if there are some
     many = [kept for kept in ways if len(kept) >= 0.75 * len(ways[0])]
     return min(many, key=lambda kept: sum(len(texts[place]) for place in kept) / len(kept), default=[])
 

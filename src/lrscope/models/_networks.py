@@ -47,14 +47,10 @@ class Perceptron:
 
     def __call__(self) -> nn.Module:
         """Return a new module with the layers ``hidden``, ``sigmoid`` and ``output``."""
-        return _Perceptron(*self._initial(torch.initial_seed()))
-
-    def _initial(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the initial weights: (hidden - 1, 2) of input and bias, (1, hidden) with the output's bias last."""
-        random = np.random.default_rng(seed or PUBLISHED_WEIGHTS)
-        first = random.normal(0, DEVIATION, (self.hidden - 1, 2))
-        second = random.normal(0, DEVIATION, (1, self.hidden))
-        return first * self.init_scale, second * self.init_scale
+        random = np.random.default_rng(torch.initial_seed() or PUBLISHED_WEIGHTS)
+        first = random.normal(0, DEVIATION, (self.hidden - 1, 2))  # of the input, then the bias
+        second = random.normal(0, DEVIATION, (1, self.hidden))  # the bias comes last
+        return _Perceptron(first * self.init_scale, second * self.init_scale)
 
 
 class _Perceptron(nn.Module):

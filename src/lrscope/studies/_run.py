@@ -210,11 +210,8 @@ class _StoppedError(Exception):
 
 @contextmanager
 def _interrupts_stop(training: Stream) -> Iterator[None]:
-    """Let the first Ctrl-C end the training after the step in hand, its records kept; the second kills as usual.
-
-    Python lets only the main thread say what a signal does; in another one Ctrl-C is left to the caller.
-    """
-    if threading.current_thread() is not threading.main_thread():
+    """Let the first Ctrl-C end the training after the step in hand, its records kept; the second kills as usual."""
+    if threading.current_thread() is not threading.main_thread():  # Python lets only that one say what a signal does
         yield
         return
     before = signal.getsignal(signal.SIGINT)

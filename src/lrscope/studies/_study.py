@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from lrscope._imported import error_text
 from lrscope.errors import InputError, unknown
 from lrscope.report import ClaimResult, Section
 from lrscope.studies._words import counted, listed, rate
@@ -199,8 +200,8 @@ def study(name: str) -> Study:
     try:
         loaded = entry.load()
     except Exception as error:  # the module may be anybody's, and fail in any way
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
-        raise InputError(f"The study {name} cannot be used: importing {entry.value} raised {reason}.") from error
+        got = f"importing {entry.value} raised {error_text(error)}"
+        raise InputError(f"The study {name} cannot be used: {got}.") from error
     if not isinstance(loaded, Study):
         kind = type(loaded).__name__
         raise InputError(f"The study {name} cannot be used: {entry.value} is a {kind}; it must be a lrscope Study.")

@@ -20,11 +20,7 @@ from lrscope.training._blocks import BlockBuffer, Measured
 from lrscope.training._ensemble import Ensemble, Expected, MemberParams, StepKind, StepSpec
 from lrscope.training._experiment import Experiment
 from lrscope.training._graph import Graphs
-from lrscope.training._plan import (
-    Orders,
-    chunked,
-    timetable,
-)
+from lrscope.training._plan import Orders, chunked, timetable
 from lrscope.training._prepared import Prepared, initial
 from lrscope.training._state import State, Values, from_arrays, to_arrays, without_members
 

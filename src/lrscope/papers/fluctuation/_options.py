@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import tyro
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from lrscope.data import SHAPES
-from lrscope.errors import must_be, unknown
+from lrscope.errors import unknown
 from lrscope.specification import specification
 from lrscope.sweep import Sweep, parse_rates
 
@@ -54,9 +54,3 @@ class Options:
     @classmethod
     def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
         return parse_rates(lrs)
-
-    @model_validator(mode="after")
-    def _batch_fits(self) -> "Options":
-        if self.batch_size is not None and self.batch_size > self.samples:
-            raise must_be("batch_size", f"at most the {self.samples} samples", self.batch_size)
-        return self

@@ -138,10 +138,7 @@ def _last(array: xr.DataArray) -> xr.DataArray:
 
 
 def _active(records: xr.Dataset, networks: xr.Dataset) -> xr.DataArray:
-    """Return the active share (step, neuron) of one network: of the spiral if there is one, seed 0, a middle rate.
-
-    It is the middle of the rates at which the network did not diverge, if there are any.
-    """
+    """Return the active share (step, neuron) of one network: of the spiral if there is one, seed 0, a middle rate."""
     shapes = networks["shape"].values.tolist()
     shape = "spiral" if "spiral" in shapes else shapes[0]
     outcome = networks["outcome"].sel(shape=shape).isel(seed=0)

@@ -32,9 +32,9 @@ _FILES = {"Replication": "_replication", "experiments": "_replications"}
 
 def __getattr__(name: str) -> Any:
     """Return what needs PyTorch when it is used."""
-    if name not in _FILES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_FILES.get(name, '_replicate')}"), name)
 
 
 def _late(name: str) -> Any:

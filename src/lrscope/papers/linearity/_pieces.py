@@ -150,10 +150,7 @@ def _fingerprint_of_samples(replication: Replication) -> str:
 
 
 def _fingerprint_of_network(replication: Replication) -> str:
-    """Return a number of the network under seed 0: of its layers, its initial parameters and its buffers.
-
-    A name may be that of other code tomorrow. What only differs in the code of ``forward`` is not seen.
-    """
+    """Return a number of the network under seed 0: its name may be that of other code tomorrow."""
     module = build(replication.model, 0, getattr(torch, replication.dtype))
     digest = hashlib.blake2b(_ADDRESS.sub("", repr(module)).encode(), digest_size=16)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):

@@ -144,14 +144,7 @@ def _accuracy_difference(sums: xr.Dataset, rates: Sequence[float], common: bool)
 
 
 def _images(favoured: xr.Dataset, targets: xr.DataArray, options: Options) -> xr.Dataset:
-    """Return the images of favoured samples: the source's classes, or those whose two groups differ most.
-
-    Returns
-    -------
-    Dataset
-        image : (class, side, rank, y, x), or with a further dimension ``colour``, 0 to 1; NaN where a class has fewer
-            samples. Empty if there are no images; ``attrs["reason"]`` then says why
-    """
+    """Return the images (class, side, rank, y, x, perhaps colour) of favoured samples; else the ``reason`` in attrs."""
     try:
         learned: Arrays = data_set(options.data, options.root).arrays()
     except LrscopeError as error:

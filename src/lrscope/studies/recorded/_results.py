@@ -210,10 +210,7 @@ def _lives(source: xr.Dataset) -> dict[str, xr.Dataset]:
     silent = (lives["state"] != 1).where(lives["state"].notnull()).assign_attrs(long_name="neurons without life")
     share, _ = _thinned(analysis.share(silent))
     notes = {"every": every, "window": lives.attrs["window"], "negative": negative}
-    nodes = {
-        "lives": _counted_lives(lives).assign_attrs(notes),
-        "dead": analysis.over_seeds(share, bounds=(0, 1)),
-    }
+    nodes = {"lives": _counted_lives(lives).assign_attrs(notes), "dead": analysis.over_seeds(share, bounds=(0, 1))}
     if "active" in _statistics(source, "activations"):
         nodes |= _active(some, lives)
     if bool((lives["ever_dead"] > 0).any()):

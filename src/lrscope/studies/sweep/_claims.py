@@ -109,13 +109,10 @@ def _after(results: xr.DataTree) -> str:
 
 
 def _falls(results: xr.DataTree) -> xr.DataArray:
-    """Return by how much the validation accuracy falls an epoch, on average over the second half (lr, seed).
-
-    Only falls are counted: an accuracy that still rises changes, too.
-    """
+    """Return by how much the validation accuracy falls an epoch, on average over the second half (lr, seed)."""
     accuracy = _of_source(results, "curves/validation accuracy")
     changes = accuracy.isel({STEP: slice(accuracy.sizes[STEP] // 2, None)}).diff(STEP)
-    return (-changes).clip(min=0).mean(STEP)
+    return (-changes).clip(min=0).mean(STEP)  # falls only: an accuracy that still rises changes, too
 
 
 def _unstable(results: xr.DataTree) -> xr.DataArray:

@@ -54,9 +54,9 @@ def delta_against_output(sums: xr.Dataset, eta: float, b: float, bins: int = 20)
     batches = Batches.of(sums, eta, eta + b)
     counts, outputs = trained_at(sums, [eta, eta + b])
     means = outputs.sum(BATCH) / counts.sum(BATCH)
-    output, delta = means.isel({LR: 0}), means.isel({LR: 1}) - means.isel({LR: 0})
+    output, delta = means.isel({LR: 0}), _difference(means)
     zz, zy, yy = (batches.observed(*two)[-1] for two in PRODUCTS)
-    true_zz, true_zy, true_yy = (batches.corrected(*two) for two in ((AT_ETA, AT_ETA), (AT_ETA, DELTA), (DELTA, DELTA)))
+    true_zz, true_zy, true_yy = (batches.corrected(*two) for two in PRODUCTS)
     slope, change = float(quotient(zy, zz)), f"change of the mean output to a learning rate of {eta + b:.4g}"
     between = _between_bins(counts, outputs, batches.weights, bins)
     result = xr.Dataset(
@@ -79,7 +79,7 @@ def _binned(result: xr.Dataset, counts: xr.DataArray, outputs: xr.DataArray, bin
     output, delta = (xr.dot(share, result[name], dim=POINT) for name in ("output", "delta"))
     binned = xr.dot(outputs, share, dim=POINT)
     without = (binned.sum(BATCH) - binned) / (counts.sum(BATCH) - counts)
-    reach = half_width(without.isel({LR: 1}) - without.isel({LR: 0}))
+    reach = half_width(_difference(without))
     between = (points * (delta - result["delta"].mean()) ** 2).sum() / points.sum()
     variance = result["delta"].var()
     ends = {"bin_low": delta - reach, "bin_high": delta + reach}
@@ -96,18 +96,16 @@ def _bins_of(output: xr.DataArray, bins: int) -> tuple[xr.DataArray, xr.DataArra
 
 
 def _between_bins(counts: xr.DataArray, outputs: xr.DataArray, weights: Floats, bins: int) -> Floats:
-    """Return the statistic of the mean square of the mean changes of bins, without noise.
-
-    The bins come from one half of the batches, the changes from the other, and the reverse.
-    """
+    """Return the statistic of the mean square of the mean changes of bins, without noise."""
     odd = np.arange(len(weights)) % 2 == 1
     statistics = []
+    # the bins come from one half of the batches, the changes from the other, and the reverse
     for chosen in (odd, ~odd):
         here, others = np.flatnonzero(chosen), np.flatnonzero(~chosen)
         choosing, choosing_counts = outputs.isel({BATCH: others}), counts.isel({BATCH: others})
         points, share = _bins_of((choosing.sum(BATCH) / choosing_counts.sum(BATCH)).isel({LR: 0}), bins)
         means = xr.dot(outputs.isel({BATCH: here}), share.fillna(0.0), dim=POINT) / counts.isel({BATCH: here})
-        delta = means.isel({LR: 1}) - means.isel({LR: 0})
+        delta = _difference(means)
         part = points / points.sum()
         rows = ((delta - xr.dot(delta, part, dim=BIN)) * part**0.5).transpose(BATCH, BIN).values
         statistics.append(between_batches(rows @ rows.T, weights[chosen]))
