@@ -84,7 +84,7 @@ specifications = st.one_of(
     st.builds(Adam, shares, shares, shares, shares),
     st.builds(AdamW, shares, shares, shares, shares),
     st.builds(WarmUp, st.integers(1, 9), st.one_of(st.builds(Linear, shares), st.builds(Cosine, shares))),
-    st.builds(Weights, patterns, patterns, st.sampled_from(["values", "std"]), cadences),
+    st.builds(Weights, patterns, patterns, st.sampled_from(["values", "std", "statistics"]), cadences),
     st.builds(Activations, patterns, patterns, st.booleans(), cadences),
     st.builds(Gradients, st.just(("weights", "activations")), patterns, patterns, st.just("values"), cadences),
 )

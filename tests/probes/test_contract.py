@@ -40,6 +40,7 @@ GROUPS = [
         Outputs(inputs=True, when=every()),
         PreconditionedSharpness(of="batch", iterations=2, when=every()),
     ],
+    [Weights(detail="statistics", when=every()), Gradients(detail="statistics", when=every())],
     [Gradients(of=("weights", "activations"), when=every()), Activations(include=("*",), when=every())],
     [Activations(include=("*",), full=True, when=every())],
 ]

@@ -28,6 +28,30 @@ def test_spread_of_one_number_is_its_absolute_value(moment):
     assert torch.equal(one_input, moment.parameters["4.weight"][:, 0].abs())
 
 
+@pytest.mark.parametrize("piece", [1, 20, 2**18])
+def test_statistics_are_those_of_a_neurons_numbers_however_they_are_cut(moment, piece, monkeypatch):
+    monkeypatch.setattr("lrscope.probes._parameters._PIECE", piece)
+    found, _ = Weights(detail="statistics").measure({}, moment)
+    gradients, _ = Gradients(detail="statistics").measure({}, moment)
+    full, full_gradients = Weights().measure({}, moment)[0], Gradients().measure({}, moment)[0]
+    for layer in ("0", "3"):
+        for values, prefix, whole in (
+            (found, "weights", full[f"weights_{layer}"]),
+            (gradients, "weight_gradients", full_gradients[f"weight_gradients_{layer}"]),
+        ):
+            assert np.allclose(values[f"{prefix}_mean_{layer}"], whole.numpy().mean(axis=1))
+            assert np.allclose(values[f"{prefix}_std_{layer}"], whole.numpy().std(axis=1))
+            assert np.allclose(values[f"{prefix}_norm_{layer}"], np.linalg.norm(whole.numpy(), axis=1))
+
+
+def test_of_neurons_with_one_number_it_is_kept(moment):
+    biases, _ = Biases(detail="statistics").measure({}, moment)
+    assert torch.equal(biases["biases_0"], moment.parameters["0.bias"])
+    weights, _ = Weights(detail="statistics").measure({}, moment)
+    assert torch.equal(weights["weights_4"], moment.parameters["4.weight"])
+    assert "weights_0" not in weights
+
+
 def test_equal_weights_have_no_spread(moment):
     equal = {name: torch.full_like(tensor, 0.1) for name, tensor in moment.parameters.items()}
     object.__setattr__(moment, "parameters", {**equal})

@@ -158,7 +158,7 @@ class InputsFirst(nn.Module):
         (nn.Embedding(7, 2), "words", {"weights": ("neuron_1", 2)}),
     ],
 )
-@pytest.mark.parametrize("detail", ["values", "std"])
+@pytest.mark.parametrize("detail", ["values", "std", "statistics"])
 def test_parameters_have_a_dimension_of_their_own_where_their_neurons_are_others(module, inputs, sizes, detail):
     given = torch.zeros(5, 3, dtype=torch.int64) if inputs == "words" else torch.rand(inputs)
     found = structure(nn.Sequential(nn.Identity(), module), given)
