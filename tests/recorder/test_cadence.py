@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.probes import At, Every, Loss, Weights, at, every
-from lrscope.recorder._cadence import ALLOWANCE, Budget, Schedule
+from lrscope.recorder._cadence import SHORTEST, Budget, Schedule
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Loop:
                 self.spent += self.record_seconds
                 self.used += self.record_bytes
                 self.recorded.append(step)
-                self.budget.note(step, self.record_seconds, self.step_seconds, self.used)
+                self.budget.note(step, self.record_seconds, self.clock, self.step_seconds, self.used)
             self.next = plan[1]
             plan = [plan[1], self.due(step + 2)]
         return self
@@ -54,7 +54,7 @@ class Loop:
 def test_the_share_of_time_is_kept_but_for_the_first_records(share, cost, seconds, steps):
     """The price is known with the second record, which is made when the first is paid for."""
     loop = Loop(Budget(share, None), seconds, cost).run(steps)
-    assert loop.spent <= max(ALLOWANCE, share * loop.clock) + cost
+    assert loop.spent <= share * max(SHORTEST, loop.clock) + cost
 
 
 @given(record=st.integers(1, 10**6), size=st.integers(10, 10**8), steps=st.integers(1, 5000))
@@ -77,11 +77,30 @@ def test_time_is_used_up_to_a_factor_of_two():
     assert distances == {32}
 
 
-def test_a_short_loop_is_recorded_at_every_step():
-    """200 steps of a tiny network take a tenth of a second: 5 % of that would be a few records."""
+def test_the_first_steps_of_a_tiny_network_are_recorded():
+    """200 steps take a tenth of a second: 5 % of that would be a few records."""
     loop = Loop(Budget(0.05, None), 3e-4, 1e-3).run(200)
-    assert len(loop.recorded) >= 198
-    assert loop.budget.thinned == []
+    assert loop.recorded[:2] == [0, 2]
+    assert loop.recorded[2:35] == list(range(4, 37))
+
+
+@given(step=st.floats(8e-5, 1e-3), cost=st.floats(2e-4, 6e-4), first=st.floats(0, 0.015))
+def test_a_tiny_network_has_records_in_all_of_its_training_and_keeps_to_its_share(step, cost, first):
+    """20 000 steps of 65 parameters take two seconds and more, of which a record takes half a millisecond."""
+    loop = Loop(Budget(0.05, None), step, cost)
+    loop.budget.note(-1, first, 0.0, step, 0)
+    loop.spent = loop.clock = first
+    loop.run(20_000)
+    assert loop.spent <= 0.055 * loop.clock
+    assert len(loop.recorded) >= 100
+    assert all(any(low <= at < low + 5000 for at in loop.recorded) for low in range(0, 20_000, 5000))
+
+
+@given(st.floats(1e-3, 10), st.floats(0, 100), st.floats(1e-6, 1))
+def test_what_is_too_dear_is_asked_for_again_before_it_can_be_paid(spent, elapsed, step):
+    budget = Budget(0.05, None)
+    pause = budget.pause(spent, elapsed, step)
+    assert pause == 0 or spent > 0.05 * (elapsed + pause * step)
 
 
 def test_every_doubling_of_the_length_has_records():

@@ -340,19 +340,53 @@ def test_a_size_budget_is_kept_and_seen_in_the_steps(path):
     assert "thinned to 1 in" in str(recorder.cost)
 
 
-def test_where_few_values_would_fit_spreads_are_recorded(path):
+def test_where_few_values_would_fit_statistics_are_recorded(path):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 600), nn.ReLU(), nn.Linear(600, 600), nn.ReLU(), nn.Linear(600, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    with Recorder(model, path, optimizer, size_budget="3 MB", time_budget=None) as recorder:
+    with pytest.warns(RuntimeWarning, match="of each neuron are recorded instead"):
+        recorder = Recorder(model, path, optimizer, size_budget="3 MB", time_budget=None)
+    with recorder:
         seen = train_for(recorder, model, optimizer, 40)
     records = open_records(path)
     assert "weights_2" not in records
-    wanted = seen[0][0]["2.weight"][0].std(1, correction=0)
-    np.testing.assert_allclose(records["weights_std_2"].values[0, 0], wanted.numpy(), rtol=1e-5)
+    weights = seen[0][0]["2.weight"][0]
+    wanted = {"mean": weights.mean(1), "std": weights.std(1, correction=0), "norm": weights.norm(dim=1)}
+    for statistic, by_neuron in wanted.items():
+        np.testing.assert_allclose(
+            records[f"weights_{statistic}_2"].values[0, 0], by_neuron.numpy(), rtol=1e-5, atol=1e-7
+        )
+    assert {"biases_2", "bias_gradients_2", "weight_gradients_norm_2", "gradient_angle"} <= set(records)
     assert len(records["step"]) > 20
     assert path.stat().st_size <= 3_000_000
-    assert str(recorder.cost).endswith("; standard deviations instead of values.")
+    assert recorder.cost.statistics
+    probes = records.attrs["metadata"]["recorder"]["probes"]
+    assert "statistics" in {probe.get("detail") for probe in probes}
+
+
+def test_defaults_are_safe_for_a_model_that_is_large(path):
+    """Three million parameters: 24 MB a record in full, and 12 MB for each copy."""
+    model = nn.Sequential(nn.Linear(3, 1000), nn.ReLU(), nn.Linear(1000, 3000), nn.ReLU(), nn.Linear(3000, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with pytest.warns(RuntimeWarning) as told:
+        recorder = Recorder(model, path, optimizer)
+    assert len(told) == 2
+    with recorder:
+        train_for(recorder, model, optimizer, 2)
+    assert path.stat().st_size < 10**6
+    assert recorder.settings.size_budget <= 2 * 10**9
+    records = open_records(path)
+    assert {"weights_norm_2", "gradient_norm", "activations_mean_1"} <= set(records)
+    assert {"gradient_angle", "update_size"}.isdisjoint(records)
+
+
+def test_what_is_named_is_recorded_of_a_large_model(path):
+    model = nn.Sequential(nn.Linear(1500, 2000), nn.ReLU(), nn.Linear(2000, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    probes = [Weights(), UpdateSize()]
+    with Recorder(model, path, optimizer, probes=probes, size_budget=None, time_budget=None) as recorder:
+        train_for(recorder, model, optimizer, 1, torch.ones(4, 1500))
+    assert {"weights_0", "weights_2", "update_size"} <= set(open_records(path))
 
 
 def test_a_time_budget_is_kept(monkeypatch, model, optimizer, path):

@@ -120,7 +120,7 @@ def _chosen_of(probe: Gradients, structure: Structure) -> tuple[dict[Parameter, 
 def _labels(quantity: str, parameter: Parameter, detail: Detail) -> Labels:
     """Return the label of the values, or those of the statistics."""
     layer, words = identifier(parameter.layer), quantity.replace("_", " ")
-    dims = (parameter.neuron_dim, f"input_{layer}")
+    dims: tuple[str, ...] = (parameter.neuron_dim, f"input_{layer}")
     if detail == VALUES or (detail == "statistics" and _inputs(parameter) == 1):
         inner = f"{quantity}_{layer}"
         dims = dims[:1] if parameter.is_bias else dims

@@ -3,6 +3,8 @@
 import hashlib
 import inspect
 import json
+import os
+import shutil
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import field
@@ -21,6 +23,8 @@ from lrscope.specification import specification, to_json
 from lrscope.sweep import Sweep
 
 Patterns = tuple[str, ...]
+SIZE = 2 * 10**9
+"""Bytes of a file at most, unless another budget is given."""
 _LIBRARIES = tuple(str(path) for path in (Path(__file__).parents[1], Path(torch.__file__).parent))
 
 
@@ -45,12 +49,22 @@ class Settings:
     include: Patterns = ()
     exclude: Patterns = ()
     time_budget: Annotated[float, Field(gt=0, lt=1)] | None = 0.05
-    size_budget: Annotated[ByteSize, Field(ge=1)] | None = None
+    size_budget: Annotated[ByteSize, Field(ge=1)] | None = None  # of what is asked for; see settings_for
     labels: Mapping[str, Any] = field(default_factory=dict)
     steps_per_epoch: Annotated[int, Field(ge=1)] | None = None
     first_step: Annotated[int, Field(ge=0)] = 0
     run_id: str | None = None
     compression: str = "none"
+
+
+def settings_for(path: str | os.PathLike[str], options: Options) -> Settings:
+    """Return the checked options; the size of a file is limited by default, and by the room that there is."""
+    if "size_budget" in options:
+        return Settings(**options)
+    folders = [folder for folder in Path(path).absolute().parents if folder.exists()]
+    free = shutil.disk_usage(folders[0]).free
+    limited: Options = {**options, "size_budget": max(1, min(SIZE, free // 10))}
+    return Settings(**limited)
 
 
 def warn(message: str) -> None:

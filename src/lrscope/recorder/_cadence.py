@@ -20,8 +20,13 @@ from lrscope.records import STEP
 
 WARM_UP = 8
 """Records whose cost is remembered: the dearest of them is left out as a hiccup."""
-ALLOWANCE = 0.3
-"""Seconds that recording may always take: a loop of a second would otherwise have one record, which says nothing."""
+SHORTEST = 1.5
+"""Seconds. A loop that has not run for as long may take as much as one that has: it would otherwise have one record,
+which says nothing. Half of that goes to its first steps, the other half to those behind them."""
+PAUSE = 1000
+"""Steps after which a record that was not allowed is considered again at the latest."""
+COUNTED = 2e-6
+"""Seconds that a step takes at which nothing is due, about: too little to be timed, and something in a small loop."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,13 @@ class Schedule:
     def advance(self, soon: frozenset[str]) -> None:
         self.now, self.soon, self.idle = self.soon, soon, 0
 
-    def rest(self, step: int, factor: int) -> None:
-        """Count the steps until something must be decided again, if nothing is due at this step and the next."""
+    def rest(self, step: int, factor: int, pause: int = 0) -> None:
+        """Count the steps until something must be decided again, if nothing is due at this step and the next.
+
+        `pause` is how many steps behind the next one are not recorded even if they are due.
+        """
         if not (self.now or self.soon):
-            until = min(group.next_due(step + 2, self._per_epoch, factor) for group in self.groups)
+            until = min(group.next_due(step + 2 + pause, self._per_epoch, factor) for group in self.groups)
             self.idle = max(0, int(min(until, sys.maxsize)) - 2 - step)
 
 
@@ -92,24 +100,26 @@ class Cost:
 
     Attributes
     ----------
-    seconds : in which the loop was held up, and of processor time after it (compressing and writing);
-        without a budget the steps at which nothing is due are not timed
+    seconds : in which the loop was held up, and of processor time after it (compressing and writing); a step at which
+        nothing is due is not timed, but taken to cost 2 microseconds
+    first_seconds : of these, for the first record, with which the model is explored
     loop_seconds : between the first step and the last
     bytes : of the file, and of what is still to be written
     steps, recorded : updates of the loop; steps with a record
     skipped : calls of ``step`` without an update before them, such as those that a GradScaler leaves out
     thinned : (step, factor) wherever the cadence was changed: from that step on every factor-th is recorded
-    std : whether weights, biases and gradients are recorded as each neuron's standard deviation, for lack of room
+    statistics : whether weights and gradients are recorded as statistics of each neuron, for lack of room
     """
 
     seconds: float
+    first_seconds: float
     loop_seconds: float
     bytes: int
     steps: int
     recorded: int
     skipped: int
     thinned: tuple[tuple[int, int], ...]
-    std: bool = False
+    statistics: bool = False
 
     @property
     def share(self) -> float:
@@ -117,9 +127,10 @@ class Cost:
 
     def __str__(self) -> str:
         thinned = f"; thinned to 1 in {self.thinned[-1][1]} from step {self.thinned[-1][0]} on" if self.thinned else ""
-        thinned += "; standard deviations instead of values" if self.std else ""
+        thinned += "; statistics of each neuron instead of values" if self.statistics else ""
+        first = f" ({self.first_seconds:.2f} s for the first)" if self.first_seconds > self.seconds / 4 else ""
         return (
-            f"{self.recorded} of {self.steps} steps recorded in {self.seconds:.2f} s, {self.share:.1%} of the "
+            f"{self.recorded} of {self.steps} steps recorded in {self.seconds:.2f} s{first}, {self.share:.1%} of the "
             f"loop's {self.loop_seconds:.1f} s, {self.bytes / 1e6:.1f} MB{thinned}."
         )
 
@@ -127,7 +138,7 @@ class Cost:
 class Budget:
     """Decides which of the steps that are due are recorded. It has no clock: what was spent is given to it.
 
-    The limits are a share of the loop's time (or `ALLOWANCE` if that is more) and a number of bytes; None for no limit.
+    The limits are a share of the loop's time (at least of `SHORTEST` seconds) and a number of bytes; None for no limit.
     """
 
     def __init__(self, share: float | None, size: int | None) -> None:
@@ -150,12 +161,22 @@ class Budget:
             return False
         if self._share is None:
             return True
-        price, limit = _usual(self._costs), max(ALLOWANCE, self._share * elapsed)
+        price, limit = _usual(self._costs), self._share * max(SHORTEST, elapsed)
         if price is None:
             return coming == 0 and spent <= limit
         return spent + (coming + 1) * price <= limit
 
-    def note(self, step: int, cost: float, step_seconds: float, used: int) -> None:
+    def pause(self, spent: float, elapsed: float, step_seconds: float) -> int:
+        """Return how many steps to let pass before asking again, after a record was not allowed.
+
+        They take half of the time until it can be paid, since the next steps may be slower.
+        """
+        if self._share is None or step_seconds <= 0:
+            return PAUSE
+        missing = (spent + (_usual(self._costs) or 0.0)) / self._share - elapsed
+        return min(PAUSE, max(0, int(missing / 2 / step_seconds)))
+
+    def note(self, step: int, cost: float, elapsed: float, step_seconds: float, used: int) -> None:
         """Take in what the record of a step has cost, and thin the cadence if it has to be.
 
         What the first has cost says nothing about the others: with it the model was explored. `step_seconds` is what a
@@ -168,8 +189,10 @@ class Budget:
             while used >= self._size * (1 - 0.5 ** (self._phase + 1)) and self._phase < 40:
                 self._phase += 1
         price = _usual(self._costs)
-        if self._share is not None and price is not None and step_seconds > 0 and self._spent > ALLOWANCE:
-            self._by_time = self._needed(price, step_seconds)
+        if self._share is not None and price is not None and step_seconds > 0:
+            early = elapsed < SHORTEST
+            if not early or self._spent > self._share * SHORTEST / 2:
+                self._by_time = self._needed(price, self._share * (0.75 if early else 1), step_seconds)
         # 1, 2, 8, 32, ...: each phase has half the bytes of the one before, in twice its steps
         by_size = 2 * 4 ** (self._phase - 1) if self._phase else 1
         factor = max(self._by_time, by_size)
@@ -177,10 +200,9 @@ class Budget:
             self.factor = factor
             self.thinned.append((step + 1, factor))
 
-    def _needed(self, price: float, step_seconds: float) -> int:
+    def _needed(self, price: float, share: float, step_seconds: float) -> int:
         """Return the power of two that keeps the share; one below the present one only if it keeps it easily."""
-        assert self._share is not None
-        needed = price * (1 - self._share) / (self._share * step_seconds)
+        needed = price * (1 - share) / (share * step_seconds)
         factor = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 0 else 1
         return factor if factor >= self._by_time or needed <= 0.7 * factor else self._by_time
 
@@ -200,7 +222,8 @@ class Accounting:
         self.updates = self._first = settings.first_step  # those before a resume included
         self.recorded = self.skipped = 0
         self.futile = 0  # calls of `step` without an update since the last update
-        self.spent = self._spent_before = 0.0  # seconds in which the loop was held up
+        self.spent = self._spent_before = self._first_seconds = 0.0  # seconds in which the loop was held up
+        self._counted = 0
         self._began: float | None = None
         self._ended = 0.0
 
@@ -208,6 +231,11 @@ class Accounting:
     def factor(self) -> int:
         """Of the steps that are due, each so-many-th is recorded."""
         return self._budget.factor
+
+    @property
+    def seconds(self) -> float:
+        """What the loop was held up until now."""
+        return self.spent + COUNTED * self._counted
 
     def begin(self, now: float) -> None:
         if self._began is None:
@@ -217,6 +245,11 @@ class Accounting:
         self.updates, self.futile = self.updates + 1, 0
         self._ended = time.perf_counter()
 
+    def count(self) -> None:
+        """Count an update at which nothing is due."""
+        self._counted += 1
+        self.update()
+
     def skip(self) -> None:
         self.skipped, self.futile = self.skipped + 1, self.futile + 1
 
@@ -225,25 +258,35 @@ class Accounting:
 
     def record(self, step: int, spent: float, file: RecordsFile) -> None:
         """Give the budget what the record of a step has cost; `spent` is all that was spent until now."""
+        if not self.recorded:
+            self._first_seconds = spent
         self.recorded += 1
         if self.limited:
-            loop = self.elapsed(time.perf_counter()) - spent
-            self._budget.note(step, spent - self._spent_before, loop / (step + 1 - self._first), file.used)
+            elapsed = self.elapsed(time.perf_counter())
+            step_seconds = (elapsed - spent) / (step + 1 - self._first)
+            self._budget.note(step, spent - self._spent_before, elapsed, step_seconds, file.used)
         self._spent_before = spent
 
-    def allows(self, record: int, file: RecordsFile, *, coming: int) -> bool:
-        """Return whether a record of so many bytes may be made, when so many are allowed and not made yet."""
-        spent, elapsed = self.spent + file.seconds, self.elapsed(time.perf_counter())
-        return self._budget.allows(spent, elapsed, file.used, 3 * record, coming=coming)
+    def pause(self, record: int, file: RecordsFile, *, coming: int) -> int | None:
+        """Return None if a record of so many bytes may be made, when so many are allowed and not made yet.
 
-    def cost(self, file: RecordsFile | None, *, std: bool) -> Cost:
+        Otherwise for how many steps there will not be one.
+        """
+        spent, elapsed = self.seconds + file.seconds, self.elapsed(time.perf_counter())
+        if self._budget.allows(spent, elapsed, file.used, 3 * record, coming=coming):
+            return None
+        steps = self.updates - self._first
+        return self._budget.pause(spent, elapsed, (elapsed - spent) / steps if steps else 0.0)
+
+    def cost(self, file: RecordsFile | None, *, statistics: bool) -> Cost:
         return Cost(
-            seconds=self.spent + (file.seconds if file else 0.0),
+            seconds=self.seconds + (file.seconds if file else 0.0),
+            first_seconds=self._first_seconds,
             loop_seconds=max(0.0, self.elapsed(self._ended)),
             bytes=file.used if file else 0,
             steps=self.updates - self._first,
             recorded=self.recorded,
             skipped=self.skipped,
             thinned=tuple(self._budget.thinned),
-            std=std,
+            statistics=statistics,
         )

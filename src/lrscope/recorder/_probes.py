@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from math import prod
 from typing import Any
 
 from torch import nn
@@ -31,6 +32,7 @@ from lrscope.probes import (
     structure_of,
 )
 from lrscope.recorder._attaching import Settings, warn
+from lrscope.records import VALUES
 
 DEFAULT: tuple[Probe, ...] = (
     Loss(),
@@ -44,6 +46,10 @@ DEFAULT: tuple[Probe, ...] = (
     Activations(),
 )
 """What is recorded unless something else is asked for."""
+LARGE = 10**7
+"""Bytes of parameters above which no copy of all of them is made unless one is asked for."""
+FEWEST = 100
+"""If fewer records in full would fit the size budget, statistics of each neuron are recorded instead of values."""
 OfLayers = Weights | Biases | Gradients | Activations
 """Probes whose patterns choose parameters or outputs of the model."""
 _LACKING = {
@@ -68,11 +74,47 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
     return tuple(_adapted(probe, when, settings) for probe in given)
 
 
-def with_std(probes: Iterable[Probe]) -> tuple[Probe, ...]:
-    """Return the probes with each neuron's standard deviation instead of all its weights and gradients."""
-    return tuple(
-        dataclasses.replace(probe, detail="std") if isinstance(probe, Weights | Biases | Gradients) else probe
+def affordable(
+    given: Iterable[Probe], structure: Structure, size: int | None, *, named: bool
+) -> tuple[tuple[Probe, ...], bool]:
+    """Return what of the probes a model leaves room for, and whether statistics replace values. Warnings say so.
+
+    Statistics of each neuron are recorded instead of values where few values would fit the size budget. Probes that
+    need a copy of the whole model, which has more than `LARGE` bytes, are left out unless they were `named`.
+    """
+    probes = tuple(given)
+    if not named and 4 * sum(prod(one.shape) for one in structure.parameters) > LARGE:
+        probes = tuple(probe for probe in probes if not isinstance(probe, GradientAngle | UpdateSize))
+        warn(
+            "the gradient angle and the size of the update are not recorded of this model, since each needs a copy of "
+            "all its parameters. Name them in probes=[...] to have them."
+        )
+    full = sum(_bytes(probe, structure) for probe in probes)
+    reduced = [
+        dataclasses.replace(probe, detail="statistics") if isinstance(probe, Weights | Gradients) else probe
         for probe in probes
+    ]
+    if size is None or FEWEST * full <= size or 2 * sum(_bytes(probe, structure) for probe in reduced) > full:
+        return probes, False
+    warn(
+        f"weights and gradients are {full / 1e6:.3g} MB a record, and fewer than {FEWEST} records would fit "
+        f"size_budget={size / 1e6:.3g} MB: mean, standard deviation and norm of each neuron are recorded instead. Give "
+        "a larger size_budget, or None for no limit, to have all values."
+    )
+    return tuple(reduced), True
+
+
+def _bytes(probe: Probe, structure: Structure) -> int:
+    """Return the bytes of the weights, biases and gradients that a probe records at a step."""
+    if not isinstance(probe, Weights | Gradients) or probe.detail == "std":
+        return 0
+    whole = probe.detail == VALUES
+    quantities = ["biases" if isinstance(probe, Biases) else "weights"] if isinstance(probe, Weights) else probe.of
+    layers = {label.layer for label in probe.labels(structure)}
+    return sum(
+        4 * (prod(one.shape) if whole else min(3 * one.neurons, prod(one.shape)))
+        for one in structure.parameters
+        if one.layer in layers and ("biases" if one.is_bias else "weights") in quantities
     )
 
 

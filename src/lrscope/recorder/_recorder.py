@@ -16,12 +16,12 @@ from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, structure_of
 from lrscope.recorder._attaching import (
     Options,
-    Settings,
     checked_optimizer,
     hooked,
     is_first_rank,
     is_left_out,
     metadata_of,
+    settings_for,
     sweep_of,
     unwrapped,
     warn,
@@ -31,11 +31,8 @@ from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged, scalar
-from lrscope.recorder._probes import chosen, observed, possible, with_std
+from lrscope.recorder._probes import affordable, chosen, expected, observed, possible
 from lrscope.records import STEP
-
-_MIN_RECORDS = 16
-"""If fewer records would fit the size budget, standard deviations are recorded instead of values."""
 
 
 class Recorder:
@@ -55,7 +52,8 @@ class Recorder:
         and size of the update by default
     when : cadence of all probes that are not given one of their own; every step by default
     options : ``time_budget`` (share of the loop's time, 0.05 by default, None for no limit) and ``size_budget`` (bytes,
-        or ``"200 MB"``, ``"1.5 GiB"``; None by default), which thin the cadence; ``include`` and ``exclude`` (shell
+        or ``"200 MB"``, ``"1.5 GiB"``; 2 GB by default or a tenth of the free disk if that is less, None for no limit),
+        which thin the cadence; ``include`` and ``exclude`` (shell
         patterns of layers); ``labels`` (``{"seed": 3}``); ``steps_per_epoch`` for cadences by epochs; ``first_step``
         (updates made before) and ``run_id`` (of the first Recorder) of a training that is resumed; ``compression``
         (``none``, ``lz4`` or ``zstd``)
@@ -100,12 +98,14 @@ class Recorder:
         when: Any = Every(),  # noqa: B008  frozen
         **options: Unpack[Options],
     ) -> None:
-        self.settings = Settings(**options)
+        self.settings = settings_for(path, options)
         self.run_id = self.settings.run_id or uuid.uuid4().hex
         self.failed: str | None = None
         self._model = unwrapped(model)
         self._optimizer = checked_optimizer(optimizer, self._model)
-        self._probes = possible(chosen(probes, when, self.settings), self._model)
+        wanted = possible(chosen(probes, when, self.settings), self._model)
+        limit, named = self.settings.size_budget, probes is not None
+        self._probes, self._statistics = affordable(wanted, expected(self._model), limit, named=named)
         sweep = sweep_of(self._optimizer, self.settings)
         self._account = Accounting(self.settings)
         self._buffer = BlockBuffer()
@@ -113,7 +113,7 @@ class Recorder:
         self._measuring: Measuring | None = None
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
-        self._std = self.updated = False
+        self.updated = False
         needs = {need for probe in self._probes for need in probe.required()}
         self._hooks = ActivationHooks(self._model, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
@@ -146,7 +146,7 @@ class Recorder:
         if self._schedule.idle and self.updated and not metrics:
             self._schedule.idle -= 1
             self.updated = False
-            self._account.update()
+            self._account.count()
         elif not self._stopped:
             self._end_step(loss, metrics)
 
@@ -197,7 +197,7 @@ class Recorder:
     @property
     def cost(self) -> Cost:
         """What recording has cost so far."""
-        return self._account.cost(self._file, std=self._std)
+        return self._account.cost(self._file, statistics=self._statistics)
 
     def close(self) -> None:
         """Write what is left and complete the file; the model and the optimiser are as they were."""
@@ -304,16 +304,15 @@ class Recorder:
 
     def _plan(self) -> None:
         """Decide about the step after the next one: some probes must see the step before a record."""
-        step, factor = self._account.updates, self._account.factor
+        step, factor, pause = self._account.updates, self._account.factor, None
         soon = self._schedule.due(step + 1, factor)
         if soon and self._account.limited and self._measuring and self._file:
             coming = int(bool(self._schedule.soon))
-            if not self._account.allows(self._buffer.bytes_of(soon), self._file, coming=coming):
-                soon = frozenset()
-        self._schedule.advance(soon)
+            pause = self._account.pause(self._buffer.bytes_of(soon), self._file, coming=coming)
+        self._schedule.advance(frozenset() if pause is not None else soon)
         self._hooks.listen(wanted=bool(self._schedule.now) and not self._stopped)
         if self._measuring and not self._measuring.follows_all and not self._stopped:
-            self._schedule.rest(step, factor)
+            self._schedule.rest(step, factor, pause or 0)
 
     def _explored(self, activity: Activity, scale: Tensor | None) -> Measuring:
         """Return how to measure, now that the first pass has shown what the model is made of."""
@@ -321,13 +320,10 @@ class Recorder:
         probes = observed(self._probes, structure)
         named = dict(self._model.named_parameters())
         parameters = [named[one.name] for one in structure.parameters]
-        size, rates = self.settings.size_budget, len(self._optimizer.param_groups)
-        for self._std in (False, True):
-            self._schedule = self._scheduled(with_std(probes) if self._std else probes)
-            measuring = Measuring(structure, self._schedule.groups, parameters, activity, scale)
-            self._numbers.begin(measuring, rates)
-            if size is None or _MIN_RECORDS * self._buffer.bytes_of() <= size:
-                break
+        self._schedule = self._scheduled(probes)
+        measuring = Measuring(structure, self._schedule.groups, parameters, activity, scale)
+        self._numbers.begin(measuring, len(self._optimizer.param_groups))
+        size = self.settings.size_budget
         if size is not None and self._file is not None and size < self._file.least:
             remedy = "Give more, or record less: fewer probes, or fewer layers by include and exclude."
             allowed = f"at least {-(-self._file.least // 1000)} kB for this model and these probes"
