@@ -11,9 +11,9 @@ Most people need
     Study                                 a question with its experiments, analyses, figures and claims
 
 as in ``lrscope.recommendation(lrscope.final_scores(lrscope.open_records("run.root")))``. The rest is in folders:
-`data`, `models`, `optim`, `probes` (what is trained and measured), `training`, `engines`, `recorder`, `records`,
-`store`, `analysis`, `figures`, `report`, `studies`, `papers`. Each is imported when it is first used; what reads,
-analyses and draws records needs no PyTorch.
+`data`, `models`, `optim`, `probes` (what is trained and measured), `training`, `engines`, `recorder`, `commands`,
+`logs`, `records`, `store`, `analysis`, `figures`, `report`, `studies`, `papers`. Each is imported when it is used; what
+reads, analyses and draws records needs no PyTorch.
 """
 
 import importlib

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,10 @@ from lrscope.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from lrscope.studies import Folder
+
+
+COMMAND = "--"
+"""Stands before the command of trainings by command."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Output:
 
 def run(given: list[str]) -> int:
     """Train a study and write its report; return the exit code."""
-    from lrscope.studies import Folder, Where, study, study_names
+    from lrscope.studies import Folder, Where, resuming, study, study_names
 
     if given and given[0] in HELP:
         print(f"usage: lrscope run STUDY [options] --out DIR\n\nSTUDY is one of:\n{listed()}")
@@ -42,22 +46,33 @@ def run(given: list[str]) -> int:
         names = ", ".join(study_names())
         raise InputError(f"STUDY must be one of {names}; got none. Write for example: lrscope run sweep")
     name, *rest = given
+    command = tuple(rest[rest.index(COMMAND) + 1 :]) if COMMAND in rest else None
+    rest = rest[: rest.index(COMMAND)] if COMMAND in rest else rest
     if any(":" in word for word in rest):  # package.module:name may lie in the folder where the command is given
         sys.path.append("")  # last, so that a file such as queue.py there hides no module of Python
-    kinds = {"study": study(name).options, "output": Output, "training": Where}
-    options, output, where = parsed(kinds, rest, f"lrscope run {name}")
+    asked = study(name)
+    kinds: dict[str, type] = {"study": asked.options, "output": Output, "training": Where}
+    if command is not None:
+        if asked.by_command is None:
+            raise InputError(f"only the study sweep trains by a command; got {name} with --.")
+        kinds = {"study": asked.by_command.options, "output": Output}
+    options, output, *others = parsed(kinds, rest, f"lrscope run {name}")
+    where = others[0] if others else Where(device="cpu")  # of this process, which does not train
+    if command is not None:
+        options = replace(options, command=command)
     folder = Folder(output.out or Path("results") / name)
     if output.estimate:
         from lrscope.studies import cost
 
         print(f"{cost(name, options, where)}.")
         return 0
-    command = shlex.join(["lrscope", "run", name, *(word for word in rest if word not in ("--resume", "--overwrite"))])
+    kept = [word for word in rest if word not in ("--resume", "--overwrite")]
+    line = shlex.join(["lrscope", "run", name, *kept, *([COMMAND, *command] if command else [])])
     if output.resume and output.overwrite:
         raise InputError("--resume or --overwrite must be given, not both: one keeps what the other removes.")
-    how = {"command": command, "where": where, "resume": output.resume, "overwrite": output.overwrite}
+    how = {"command": line, "where": where, "resume": output.resume, "overwrite": output.overwrite}
     if not _trained(name, options, folder, how):
-        say(f"interrupted. What was recorded is kept in {folder.path}. Go on with: {command} --resume")
+        say(f"interrupted. What was recorded is kept in {folder.path}. Go on with: {resuming(line)}")
         return INTERRUPTED
     return _finished(folder)
 
@@ -66,7 +81,7 @@ def _trained(name: str, options: Any, folder: "Folder", how: dict[str, Any]) -> 
     from lrscope.studies import run as train
     from lrscope.studies import study
 
-    with Bar(study(name).unit) as bar:
+    with Bar(study(name).of(vars(options)).unit) as bar:
         return train(name, options, folder, progress=bar.show, **how)
 
 

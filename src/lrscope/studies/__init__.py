@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._folder import Folder
+from lrscope.studies._folder import Folder, resuming
 from lrscope.studies._study import Claim, Study, missing, study, study_names
 from lrscope.studies._where import Where
 
@@ -38,6 +38,7 @@ __all__ = [
     "draw_figures",
     "grid_files",
     "missing",
+    "resuming",
     "run",
     "study",
     "study_names",

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ _PASSING = (
     *("figures/.*.mp4.*", "figures/.*.gif.*"),
 )
 """What stands in the folder while it is written, and is left behind by what is killed."""
-_FOLDERS_OF_RESULTS = ("tables", "figures", "tensorboard")
+_TRAININGS = "trainings"
+"""Folder of the trainings by command, each with a folder of its own."""
+_FOLDERS_OF_RESULTS = ("tables", "figures", "tensorboard", _TRAININGS)
 _PIECES = "pieces"
 """Folder of what a replication has summed so far."""
 _FIELDS = {
@@ -130,7 +133,7 @@ class Folder:
         if {name: held["experiments"].get(name) for name in experiments} != experiments:
             remedy = f"Install lrscope {held['versions'].get('lrscope')} to go on, or start anew with --overwrite."
             raise InputError(f"--resume must continue the same experiments; this lrscope makes others. {remedy}")
-        if held["finished"]:
+        if held["finished"] and not held.get("failed"):
             remedy = f"Its report is written again by `lrscope report {self.path}`."
             raise InputError(f"--resume must continue an unfinished run; that in {self.path} is complete. {remedy}")
 
@@ -144,11 +147,21 @@ class Folder:
         """
         with self._as_sentences():
             self.path.mkdir(parents=True, exist_ok=True)
-            self._remove(*_RESULTS, *_PASSING)
-            for name in (*_FOLDERS_OF_RESULTS, _PIECES):
-                shutil.rmtree(self.path / name, ignore_errors=True)
-            (self.path / _DESCRIPTION).unlink(missing_ok=True)  # last: until then the folder is known as ours
+            self._empty()
             self._describe(description)
+
+    def abandon(self) -> None:
+        """Remove what a run has written that turned out not to be allowed; the folder, too, unless it holds more."""
+        with self._as_sentences():
+            self._empty()
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
+    def _empty(self) -> None:
+        self._remove(*_RESULTS, *_PASSING)
+        for name in (*_FOLDERS_OF_RESULTS, _PIECES):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        (self.path / _DESCRIPTION).unlink(missing_ok=True)  # last: until then the folder is known as ours
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Write what the run is now, as a whole or not at all.
@@ -198,6 +211,11 @@ class Folder:
         """Return the folder for what a replication has summed so far; it is removed when the run is complete."""
         return self.path / _PIECES / experiment
 
+    @property
+    def trainings(self) -> Path:
+        """The folder with a folder for each training by command."""
+        return self.path / _TRAININGS
+
     def next_records(self, experiment: str) -> Path:
         """Return the file that a run writes now: the first of an experiment's that is not there."""
         return next(file for file in self._record_files(experiment) if not file.exists())
@@ -225,6 +243,19 @@ def _words(value: Any) -> str:
     if value is None:
         return "not given"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def resuming(command: str) -> str:
+    """Return the line that continues the run which a line began.
+
+    Examples
+    --------
+    >>> resuming("lrscope run sweep --seeds 2 -- python train.py --lr {lr}")
+    "lrscope run sweep --seeds 2 --resume -- python train.py --lr '{lr}'"
+    """
+    words = shlex.split(command)
+    place = words.index("--") if "--" in words else len(words)
+    return shlex.join([*words[:place], "--resume", *words[place:]])
 
 
 def versions() -> dict[str, str]:

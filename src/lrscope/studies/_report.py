@@ -14,7 +14,7 @@ from lrscope import store
 from lrscope.errors import InputError, unknown
 from lrscope.report import Progress, Report, Table, draw, write
 from lrscope.studies import recorded
-from lrscope.studies._folder import Folder
+from lrscope.studies._folder import Folder, resuming
 from lrscope.studies._study import Study, study
 
 
@@ -104,11 +104,11 @@ def report_of(folder: Folder, progress: Progress | None = None) -> Report:
     """Return the report of a finished run, nothing of it drawn yet."""
     description = folder.description()
     if not description["finished"]:
-        remedy = f"Go on with: {description['command']} --resume"
+        remedy = f"Go on with: {resuming(description['command'])}"
         raise InputError(f"{folder.path} must hold a finished run; got one that was interrupted, or goes on. {remedy}")
     if progress is not None:
         progress("Analysing", 0, 0)
-    asked = study(description["study"])
+    asked = study(description["study"]).of(description["options"])
     options = asked.options(**{name: value for name, value in description["options"].items() if name != "class"})
     experiments = description["experiments"]
     records = {name: _opened(folder, name) for name in experiments}

@@ -13,11 +13,12 @@ import torch
 
 from lrscope import engines, store
 from lrscope.engines import Engine, Processes
+from lrscope.errors import InputError
 from lrscope.specification import to_json
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.studies._study import Study, study
 from lrscope.studies._where import Where
-from lrscope.training import Estimate, Experiment, Stream, device_of, estimate, stream
+from lrscope.training import Experiment, Stream, device_of, estimate, stream
 
 
 def run(
@@ -49,7 +50,8 @@ def run(
     InputError : something is not allowed; nothing has been written.
     StoreError : the disk is full; what was recorded before is kept, and `resume` continues after it.
     """
-    asked, chosen = study(name), to_json(options)
+    chosen = to_json(options)
+    asked = study(name).of(chosen)
     experiments = dict(asked.experiments(options))
     forms = {each: experiment.to_json() for each, experiment in experiments.items()}
     if resume:
@@ -75,6 +77,8 @@ def run(
         trainings = running.started(experiments)
         if not resume:
             folder.begin(description)
+        elif asked.stream:
+            folder.describe(description)  # it may have been finished but for what failed
         try:
             while trainings:
                 if not running.recorded(trainings):
@@ -82,6 +86,10 @@ def run(
                 trainings = running.started(running.further(options))
         except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded is kept
             return False
+        except InputError:  # that only the first of the trainings could show
+            if not resume and not any(folder.records(each) for each in experiments):
+                folder.abandon()
+            raise
     folder.finish(description)
     return True
 
@@ -137,7 +145,7 @@ class _Run:
                 trainings[name] = stream(one, checkpoint=checkpoint, **shared)
             else:
                 assert self.study.stream is not None, "a study of anything but experiments has a stream"
-                trainings[name] = self.study.stream(one, folder=self.folder.pieces(name), **shared)
+                trainings[name] = self.study.stream(one, folder=self.folder, name=name, **shared)
         return trainings
 
     def recorded(self, trainings: Mapping[str, Stream]) -> bool:
@@ -147,12 +155,16 @@ class _Run:
         self._total += sum(training.total for training in trainings.values())
         for name, training in trainings.items():
             files = self.folder.records(name)
-            if files and store.summary(files[-1]).complete:  # killed after its last block
-                continue
+            if files and store.summary(files[-1]).complete:  # killed after its last block, or something failed
+                if not getattr(training, "repeats", False):
+                    continue
+                for file in files:
+                    file.unlink()
             self.description["machine"]["workers"] = training.workers
             self._record(name, training)
             if not training.finished:
                 return False
+            self.description["failed"] = self.description.get("failed", 0) + getattr(training, "failed", 0)
         return True
 
     def further(self, options: Any) -> dict[str, Any]:
@@ -173,7 +185,7 @@ class _Run:
             first = next(training, None)
             if first is None and not training.finished:
                 return
-            with self._writer(name) as writer:
+            with self._writer(name, getattr(training, "notes", {})) as writer:
                 if first is not None:
                     writer.extend(first, training.state)
                 for block in training:
@@ -181,12 +193,12 @@ class _Run:
                 if not training.finished:
                     raise _StoppedError
 
-    def _writer(self, name: str) -> store.Writer:
+    def _writer(self, name: str, notes: Mapping[str, Any]) -> store.Writer:
         """Return the writer of the next file of an experiment's records."""
         earlier = self.folder.records(name)
         after = store.last_recorded(earlier) if earlier else None
         own = {key: value for key, value in self.description.items() if key != "experiments"}
-        own |= {"experiment": self.description["experiments"][name]}
+        own |= {"experiment": self.description["experiments"][name], **notes}
         return store.Writer(self.folder.next_records(name), own, after=after)
 
     def _count(self, name: str, done: int, _total: int) -> None:
@@ -195,9 +207,9 @@ class _Run:
             self.progress(sum(self._done.values()), self._total)
 
 
-def cost(name: str, options: Any, where: Where | None = None) -> Estimate:
+def cost(name: str, options: Any, where: Where | None = None) -> Any:
     """Return what a run will cost, from a few steps of it on this machine; nothing is written."""
-    asked, where = study(name), where or Where()
+    asked, where = study(name).of(to_json(options)), where or Where()
     workers = _processes(where) if where.engine == "local" else None
     measure = asked.estimate or estimate
     each = [measure(one, device=where.device, engine=workers) for one in asked.experiments(options).values()]
@@ -210,18 +222,20 @@ class _StoppedError(Exception):
 
 @contextmanager
 def _interrupts_stop(training: Stream) -> Iterator[None]:
-    """Let the first Ctrl-C end the training after the step in hand, its records kept; the second kills as usual."""
+    """Let the first Ctrl-C or SIGTERM end the training after the step in hand, its records kept; the second kills."""
     if threading.current_thread() is not threading.main_thread():  # Python lets only that one say what a signal does
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         training.stop()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[signal.Signals(number)])
 
-    signal.signal(signal.SIGINT, stop)
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -16,7 +16,6 @@ from lrscope.studies._words import counted, listed, rate
 if TYPE_CHECKING:
     import hist
 
-    from lrscope.training import Estimate
 
 UNDECIDED = "No network came far enough to decide it."
 _CASES = {"lr": "learning rate"}
@@ -99,7 +98,8 @@ class Study:
     resumable : options that may be others when a run is resumed
     histograms : results -> histograms by name, written as ``histograms.root``; or None
     stream, estimate : of a study whose experiments are no `Experiment`: the training of one, with everything that a
-        `lrscope.training.Stream` has; its cost
+        `lrscope.training.Stream` has, given the `Folder` of the run and the name of the experiment; its cost
+    by_command : the same question about trainings by command, with options of its own, among them ``command``
     unit : what the progress of a run counts
     """
 
@@ -117,8 +117,13 @@ class Study:
     resumable: frozenset[str] = frozenset()
     histograms: "Callable[[xr.DataTree], Mapping[str, hist.Hist[Any]]] | None" = field(default=None, repr=False)
     stream: Callable[..., Any] | None = None
-    estimate: "Callable[..., Estimate] | None" = None
+    estimate: Callable[..., Any] | None = None
+    by_command: "Study | None" = field(default=None, repr=False)
     unit: str = "network steps"
+
+    def of(self, options: Mapping[str, Any]) -> "Study":
+        """Return the study that options in their JSON form belong to: this one, or that of trainings by command."""
+        return self.by_command if self.by_command and "command" in options else self
 
     def results(self, records: Mapping[str, xr.Dataset], options: Any) -> xr.DataTree:
         """Return the results of the records; their attribute ``options`` holds the options."""

@@ -17,7 +17,7 @@ from lrscope.papers.linearity._options import Options
 from lrscope.papers.linearity._report import sections
 from lrscope.papers.linearity._results import analyse
 from lrscope.papers.linearity._summary import summary
-from lrscope.studies import Study
+from lrscope.studies import Folder, Study
 
 if TYPE_CHECKING:
     from lrscope.papers.linearity._replicate import Replicating, estimate, replicate
@@ -42,6 +42,12 @@ def _late(name: str) -> Any:
     return lambda *arguments, **options: __getattr__(name)(*arguments, **options)
 
 
+def _stream(replication: "Replication", *, folder: Folder, name: str, **shared: Any) -> "Replicating":
+    """Return the training of an experiment of a run; its sums so far lie in the folder of the run."""
+    training: Replicating = __getattr__("Replicating")(replication, folder=folder.pieces(name), **shared)
+    return training
+
+
 STUDY = Study(
     name="linearity",
     title="The learning rate and the average network",
@@ -54,7 +60,7 @@ STUDY = Study(
     summary=summary,
     sections=sections,
     resumable=frozenset({"price"}),
-    stream=_late("Replicating"),
+    stream=_stream,
     estimate=_late("estimate"),
     unit="trainings",
 )

@@ -3,7 +3,7 @@
 Reproduces Santos: How Learning Rate Shapes the Journey of a Neural Network (blog post), a small convolutional network
 at three learning rates, and asks what the source could not with one training each: which rate has the best validation
 loss, which other rates do not differ from it significantly, how often training diverges, and what the usual range test
-would have suggested.
+would have suggested. `BY_COMMAND` asks the same of any training script.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from lrscope.studies._study import Study
+from lrscope.studies.sweep._by_command import BY_COMMAND
 from lrscope.studies.sweep._claims import claims
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import analyse
@@ -48,4 +49,5 @@ STUDY = Study(
     claims=claims,
     summary=summary,
     sections=sections,
+    by_command=BY_COMMAND,
 )

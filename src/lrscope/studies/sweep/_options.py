@@ -17,7 +17,50 @@ PUBLISHED = (0.0001, 0.001, 0.01)
 
 
 @specification
-class Options:
+class Grid:
+    """What the vectorised trainings and those by command have in common: rates, seeds and rounds."""
+
+    lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = PUBLISHED
+    """learning rates: numbers, or start:stop:count"""
+    seeds: Positive = 8
+    """networks per rate; each seed sets the initialisation and the order of the data"""
+    until_decided: bool = False
+    """train more until the data decide: extend the grid if the best rate is at its end, add seeds, refine around it"""
+    budget: Annotated[
+        Positive | None,
+        tyro.conf.arg(metavar="INT", help_behavior_hint="(default: four times those of the first round)"),
+    ] = None
+    """with --until-decided: limit of all trainings of the grid"""
+
+    @field_validator("lrs")
+    @classmethod
+    def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
+        return tuple(sorted(parse_rates(lrs)))
+
+    @model_validator(mode="after")
+    def _affordable(self) -> "Grid":
+        if self.budget is not None and not self.until_decided:
+            raise InputError(f"budget must be given with --until-decided only; got {self.budget}.")
+        if self.budget is not None and self.budget < self.first_round:
+            allowed = f"at least the {self.first_round} trainings of the first round"
+            raise must_be("budget", allowed, self.budget, "Ask for fewer rates or seeds, or more budget.")
+        return self
+
+    @property
+    def first_round(self) -> int:
+        """Trainings of the first round's grid."""
+        return len(self.lrs) * self.seeds
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of the grid in all at most."""
+        if not self.until_decided:
+            return self.first_round
+        return 4 * self.first_round if self.budget is None else self.budget
+
+
+@specification
+class Options(Grid):
     """Train a network on images at several learning rates and many seeds, and recommend a rate with its evidence.
 
     The defaults are the network, rates and optimizer of the source (Santos, blog post) on scikit-learn's digits, which
@@ -32,10 +75,6 @@ class Options:
     """network: cnn (that of the source), or a function that returns an nn.Module, as package.module:function"""
     loss: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
     """loss function; auto: cross_entropy for classes, mse for numbers"""
-    lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = PUBLISHED
-    """learning rates: numbers, or start:stop:count"""
-    seeds: Positive = 8
-    """networks per rate; each seed sets the initialisation and the order of the data"""
     epochs: Positive = 20
     """passes through the data"""
     batch_size: Positive = 64
@@ -51,13 +90,6 @@ class Options:
     """learning rate schedule; linear and cosine decay to 0"""
     crossed_seeds: Few = 3
     """train so many initialisations, each with as many orders of the data, to separate their effects; 0 for none"""
-    until_decided: bool = False
-    """train more until the data decide: extend the grid if the best rate is at its end, add seeds, refine around it"""
-    budget: Annotated[
-        Positive | None,
-        tyro.conf.arg(metavar="INT", help_behavior_hint="(default: four times those of the first round)"),
-    ] = None
-    """with --until-decided: limit of all trainings of the grid"""
 
     @field_validator("model")
     @classmethod
@@ -66,31 +98,9 @@ class Options:
             raise unknown("model", model, ["cnn", "package.module:function"])
         return model
 
-    @field_validator("lrs")
-    @classmethod
-    def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
-        return tuple(sorted(parse_rates(lrs)))
-
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
         check_data(self.data, self.root)
-        if self.budget is not None and not self.until_decided:
-            raise InputError(f"budget must be given with --until-decided only; got {self.budget}.")
-        if self.budget is not None and self.budget < self.first_round:
-            allowed = f"at least the {self.first_round} trainings of the first round"
-            raise must_be("budget", allowed, self.budget, "Ask for fewer rates or seeds, or more budget.")
         if self.crossed_seeds == 1:
             raise must_be("crossed_seeds", "0, or at least 2 to compare", self.crossed_seeds)
         return self
-
-    @property
-    def first_round(self) -> int:
-        """Trainings of the first round's grid."""
-        return len(self.lrs) * self.seeds
-
-    @property
-    def trainings(self) -> int:
-        """Trainings of the grid in all at most."""
-        if not self.until_decided:
-            return self.first_round
-        return 4 * self.first_round if self.budget is None else self.budget

@@ -48,21 +48,21 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     per_epoch = int(rounds[0][step_dimension(rounds[0]["val_loss"])][0]) + 1
     rectified = _rectified(rounds)
     scores = together(rounds, analysis.final_scores)
-    validation = _whole(rounds, "val_loss")
-    diverged_at = _whole(rounds, DIVERGED_AT)  # shows that a network without losses was trained
+    validation = whole(rounds, "val_loss")
+    diverged_at = whole(rounds, DIVERGED_AT)  # shows that a network without losses was trained
     diverged_at = diverged_at.isel({step_dimension(diverged_at): [-1]})
     course = xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at})
     rates, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
     rates["epochs_needed"] = analysis.epochs_needed(course, rates)
     lives = together(rounds, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
     networks = together(rounds, lambda one: on_grid(outcomes(one))).assign(score=scores)
-    curves = {"training loss": _by_epoch(_whole(rounds, "loss"), per_epoch), "validation loss": _plain(validation)}
+    curves = {"training loss": _by_epoch(whole(rounds, "loss"), per_epoch), "validation loss": _plain(validation)}
     if "val_accuracy" in rounds[0]:
         last = together(rounds, lambda one: analysis.final_scores(one, "val_accuracy"))
         networks["accuracy"] = last.where(np.isfinite(scores)).assign_attrs(long_name="validation accuracy")
         rates["accuracy"] = networks["accuracy"].mean(SEED)
-        curves["training accuracy"] = _by_epoch(_whole(rounds, "accuracy"), per_epoch)
-        curves["validation accuracy"] = _plain(_whole(rounds, "val_accuracy"))
+        curves["training accuracy"] = _by_epoch(whole(rounds, "accuracy"), per_epoch)
+        curves["validation accuracy"] = _plain(whole(rounds, "val_accuracy"))
     nodes: dict[str, Any] = {
         "networks": networks,
         "rates": rates,
@@ -89,7 +89,7 @@ def mean_curve(curve: xr.DataArray) -> xr.Dataset:
     return analysis.over_seeds(curve, log="loss" in str(curve.attrs["long_name"]) and not bool((curve < 0).any()))
 
 
-def _whole(rounds: list[xr.Dataset], name: str) -> xr.DataArray:
+def whole(rounds: list[xr.Dataset], name: str) -> xr.DataArray:
     """Return a recorded variable of all rounds (lr, seed, step)."""
     return together(rounds, lambda one: on_grid(one[[name]])[name])
 
@@ -138,7 +138,7 @@ def _rectified(rounds: list[xr.Dataset]) -> bool:
 def _insides(rounds: list[xr.Dataset], lives: xr.Dataset | None, per_epoch: int) -> xr.Dataset:
     """Return medians over the last epoch, shares of dead and inactive neurons, and the sharpness (lr, seed)."""
     names = ("gradient_angle", "gradient_norm", "update_size")
-    arrays = {name: _late(_whole(rounds, name), per_epoch) for name in names}
+    arrays = {name: _late(whole(rounds, name), per_epoch) for name in names}
     arrays["gradient_angle"].attrs["long_name"] = "gradient angle"
     if lives is not None:
         dead = (lives["died"] >= 0).mean("neuron").where(lives["dead_share"].notnull().any("neuron"))
@@ -164,7 +164,7 @@ def _sharpness(rounds: list[xr.Dataset]) -> dict[str, xr.DataArray]:
     kind = "preconditioned" if "preconditioned_sharpness" in rounds[0] else "batch"
     if f"{kind}_sharpness" not in rounds[0]:
         return {}
-    value, limit = (_whole(rounds, f"{kind}_{name}") for name in ("sharpness", "stability_limit"))
+    value, limit = (whole(rounds, f"{kind}_{name}") for name in ("sharpness", "stability_limit"))
     ratio = (value / limit).isel({step_dimension(value): -1}, drop=True).drop_vars(STEP, errors="ignore")
     labels = {"long_name": "sharpness of the batch over its limit", "units": "1", "reference": 1.0}
     return {"sharpness_ratio": ratio.assign_attrs(labels)}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.records import Labelled
+from lrscope.records import MEMBER, Labelled
 from lrscope.studies._words import counted, rate
-from lrscope.studies.sweep._options import Options
+from lrscope.studies.sweep._options import Grid
 
 GRID, RANGE_TEST, CROSSED = "grid", "range-test", "crossed"
 """Names of the experiments; those of further rounds are ``round2``, ``round3``, ..."""
@@ -52,14 +52,18 @@ def together(rounds: list[xr.Dataset], of_round: Callable[[xr.Dataset], Labelled
     return ordered
 
 
-def rounds_of(records: Mapping[str, xr.Dataset], options: Options) -> list[Round]:
+Score = Callable[[xr.Dataset], xr.DataArray]
+"""Returns the scores (lr, seed) of the records of a round: by default the last validation loss."""
+
+
+def rounds_of(records: Mapping[str, xr.Dataset], options: Grid, score: Score = analysis.final_scores) -> list[Round]:
     """Return the rounds after the first one that were trained, each with its reason."""
     names = [GRID, *(f"round{number}" for number in range(2, len(grids(records)) + 1))]
     earlier = [{name: records[name] for name in names[:count]} for count in range(1, len(names))]
-    return [following for known in earlier if (following := next_round(known, options))]
+    return [following for known in earlier if (following := next_round(known, options, score))]
 
 
-def next_round(records: Mapping[str, xr.Dataset], options: Options) -> Round | None:
+def next_round(records: Mapping[str, xr.Dataset], options: Grid, score: Score = analysis.final_scores) -> Round | None:
     """Return the next round: beyond an end of the grid, more seeds, or between the best rate and its neighbours.
 
     None if the data decide on a grid that is fine enough, if no affordable number of seeds would decide, or if the
@@ -68,8 +72,8 @@ def next_round(records: Mapping[str, xr.Dataset], options: Options) -> Round | N
     if not options.until_decided:
         return None
     rounds = grids(records)
-    scores = together(rounds, analysis.final_scores)
-    left = options.trainings - int(scores.notnull().sum())
+    scores = together(rounds, score)
+    left = options.trainings - sum(one.sizes[MEMBER] for one in rounds)
     grid = _Grid(scores, analysis.recommendation(scores), left)
     for rule in (_all_diverge, _beyond_the_best, _more_seeds, _between, _beyond_the_range):
         chosen = rule(grid)

@@ -7,7 +7,7 @@ from lrscope import figures
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._words import DASH, short
 from lrscope.studies.recorded._sections import draw_activity
-from lrscope.studies.sweep._options import Options
+from lrscope.studies.sweep._options import Grid, Options
 from lrscope.studies.sweep._results import LR, SEED, STEP, mean_curve
 
 NOT_RECTIFIED = (
@@ -36,7 +36,11 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
         *([ACTIVITY, SURVIVAL] if rectified else []),
     ]
     return [
-        Section("Which learning rate", "", [OUTCOME, DIFFERENCES, _rates(classes), *_rounds(options)]),
+        Section(
+            "Which learning rate",
+            "",
+            [OUTCOME, DIFFERENCES, rates_table("validation loss", "rates", classes), *rounds_table(options)],
+        ),
         Section("Course of the training", "", [CURVES, *targets, _networks(results, classes)]),
         Section("Compared with the range test", RANGE_TEST, [RANGE_TEST_FIGURE, RULES]),
         *([Section("What else decides", SPLIT, [VARIANCE])] if split else []),
@@ -124,15 +128,24 @@ SURVIVAL = Figure(
 )
 
 
-def _rates(classes: bool) -> Table:
+def rates_table(name: str, of: str, classes: bool = False, setting: bool = False) -> Table:
+    """Return the table of the rates.
+
+    Parameters
+    ----------
+    name : what the scores are
+    of : path of the recommendation in the results, which may have a dimension ``setting``
+    classes : whether there are accuracies
+    """
     accuracy = {"accuracy": "validation accuracy"} if classes else {}
     return Table(
         "rates",
         "Every learning rate",
-        of="rates",
+        of=of,
         columns={
             "lr": "lr",
-            "score": "validation loss",
+            **({"setting": "setting"} if setting else {}),
+            "score": name,
             "score_low": "from",
             "score_high": "to",
             **accuracy,
@@ -146,8 +159,8 @@ def _rates(classes: bool) -> Table:
             "probability_best": "best in resamples",
             "plausible": "in the range",
         },
-        note="Validation loss: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: mean "
-        "log ratio to the best rate, paired by seed, with 95 % bounds; 0.1 is about 10 %.",
+        note=f"{name.capitalize()}: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: "
+        "mean log ratio to the best rate, paired by seed, with 95 % bounds; 0.1 is about 10 %.",
     )
 
 
@@ -209,7 +222,8 @@ SHARES = Table(
 )
 
 
-def _rounds(options: Options) -> list[Table]:
+def rounds_table(options: Grid) -> list[Table]:
+    """Return the table of the rounds, if more than the grid was asked for."""
     if not options.until_decided:
         return []
 

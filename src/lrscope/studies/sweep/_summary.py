@@ -8,7 +8,7 @@ import xarray as xr
 
 from lrscope.report import array_of, dataset_of
 from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
-from lrscope.studies.sweep._options import Options
+from lrscope.studies.sweep._options import Grid, Options
 from lrscope.studies.sweep._results import LR, SEED
 
 VISIBLE = 0.01
@@ -21,7 +21,7 @@ def summary(results: xr.DataTree, options: Options) -> list[str]:
     """Return the paragraphs of the summary."""
     texts = [_what(results, options), *advice(results, options)]
     if math.isfinite(float(array_of(results, "rates/best"))):
-        texts += [_evidence(results), _range_test(results), _variance(results), _insides(results)]
+        texts += [evidence(results), _range_test(results), _variance(results), _insides(results)]
     return [text for text in texts if text]
 
 
@@ -39,7 +39,7 @@ def _what(results: xr.DataTree, options: Options) -> str:
     return text
 
 
-def advice(results: xr.DataTree, options: Options) -> list[str]:
+def advice(results: xr.DataTree, options: Grid) -> list[str]:
     """Say which rate to use, which others do not differ from it significantly, and what would decide."""
     rates = dataset_of(results, "rates")
     best = float(rates["best"])
@@ -49,7 +49,8 @@ def advice(results: xr.DataTree, options: Options) -> list[str]:
     loss = short(float(rates["score"].sel({LR: best})))
     accuracy = f", accuracy {float(rates['accuracy'].sel({LR: best})):.1%}" if "accuracy" in rates else ""
     average = "on average over the seeds " if rates["members"].max() > 1 else ""
-    lowest = f"{average}it ends with the lowest validation loss ({loss}{accuracy})"
+    name = rates["score"].attrs["long_name"]
+    lowest = f"{average}it ends with the {rates.attrs.get('end', 'lowest')} {name} ({loss}{accuracy})"
     words = [f"Use a learning rate of {_rates(rates, best)}: {lowest}."]
     if bool(rates["decided"]):
         words.append("No other rate of the grid is as good, with 95 % confidence.")
@@ -84,7 +85,7 @@ def _at_most(rates: xr.Dataset) -> str:
     return f"none of them is worse than the best by more than {size}"
 
 
-def _edge(rates: xr.Dataset, options: Options) -> str:
+def _edge(rates: xr.Dataset, options: Grid) -> str:
     if rates.sizes[LR] < 2:
         return "Only one rate was tried: nothing can be said of others."
     edge = str(rates["at_edge"].item())
@@ -96,7 +97,7 @@ def _edge(rates: xr.Dataset, options: Options) -> str:
     return f"{reaches} the {end} rate of the grid: the optimum may lie outside.{remedy}"
 
 
-def _evidence(results: xr.DataTree) -> str:
+def evidence(results: xr.DataTree) -> str:
     """Say how sensitive the outcome is, how often training diverges, and how soon a target is reached."""
     rates = dataset_of(results, "rates")
     words = (_sensitivity(array_of(results, "sensitivity/ratio")), _divergence(rates), _speed(results, rates))
@@ -141,7 +142,7 @@ def _speed(results: xr.DataTree, rates: xr.Dataset) -> str:
     first = fastest[LR].values[(fastest == steps).values].tolist()
     after = f"after {steps:.0f} steps (geometric mean)"
     target = short(float(targets["target"]))
-    return f"A validation loss of {target} is reached first at {_rates(rates, *first)}, {after}."
+    return f"A {rates['score'].attrs['long_name']} of {target} is reached first at {_rates(rates, *first)}, {after}."
 
 
 def _range_test(results: xr.DataTree) -> str:

@@ -1,0 +1,23 @@
+"""Trainings by command: a grid of command lines, run side by side, and the metrics that they leave as records.
+
+A training is any program: a script of PyTorch, Lightning, Hugging Face, JAX. Nothing here needs PyTorch.
+"""
+
+from lrscope.commands._process import FINISHED
+from lrscope.commands._records import variable_of
+from lrscope.commands._run import CommandError, Running, Tried, tried
+from lrscope.commands._template import filled, placeholders
+from lrscope.commands._trainings import Trainings, name_of
+
+__all__ = [
+    "FINISHED",
+    "CommandError",
+    "Running",
+    "Trainings",
+    "Tried",
+    "filled",
+    "name_of",
+    "placeholders",
+    "tried",
+    "variable_of",
+]

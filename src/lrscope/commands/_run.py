@@ -1,0 +1,274 @@
+"""The trainings of a grid, some at a time, each in a folder of its own; afterwards their metrics as one block."""
+
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from lrscope.commands._machine import environment, gpus
+from lrscope.commands._process import FINISHED, Place, Process, end
+from lrscope.commands._records import block_of
+from lrscope.commands._trainings import SEED, Trainings, check_program, name_of
+from lrscope.errors import InputError, LrscopeError, unknown
+from lrscope.logs import Curves
+
+ATTEMPTS = 2
+"""How often a training is begun that fails."""
+HOPELESS = 3
+"""After so many trainings that failed, and none that did not, the command itself is taken for wrong."""
+PAUSE = 0.01
+"""Seconds between two looks at the trainings that run."""
+CLOCK = 1.0
+"""Seconds by which the time of a file may lie before that of the process which wrote it."""
+
+
+class CommandError(LrscopeError):
+    """The command fails whatever its placeholders are."""
+
+
+@dataclass
+class _Training:
+    """One training of the grid: its place in it, its labels and its folder."""
+
+    number: int
+    labels: dict[str, Any]
+    place: Place
+    process: Process | None = None
+    slot: int = 0
+
+
+class Running(Iterator[xr.Dataset]):
+    """The trainings of a grid, as an iterator of one block (member, step, ...), like a `lrscope.training.Stream`.
+
+    Each training has the folder ``lr=...,seed=...`` (see `Place`); one that has finished there is not repeated. One
+    that fails is begun once more. A training that was begun ends when this iterator does, whatever the reason.
+
+    Parameters
+    ----------
+    trainings : what is run
+    folder : where the folders of the trainings go
+    progress : called with the trainings that are done, and of all
+
+    Attributes
+    ----------
+    done, total : trainings
+    finished : whether all have ended
+
+    Raises
+    ------
+    InputError : there is no such program; or, when the first training is done, no such metric.
+    CommandError : all of the first trainings fail.
+    """
+
+    def __init__(self, trainings: Trainings, folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        check_program(trainings.command)
+        self.trainings = trainings
+        self.total = len(trainings)
+        self.finished = False
+        self.state: dict[str, np.ndarray] = {}  # a resume continues from the folders
+        self._folder = folder
+        self._progress = progress or (lambda _done, _total: None)
+        self._stopping = False
+        self._blocks = self._run()
+
+    @cached_property
+    def _each(self) -> list[_Training]:
+        labels = self.trainings.labels()
+        return [_Training(number, own, Place(self._folder / name_of(own))) for number, own in enumerate(labels)]
+
+    @cached_property
+    def _results(self) -> dict[int, dict[str, Any]]:
+        """How trainings ended; those that failed in an earlier run are run again."""
+        known = {one.number: one.place.result() for one in self._each}
+        return {number: result for number, result in known.items() if result and result["ended"] == FINISHED}
+
+    @property
+    def done(self) -> int:
+        """Trainings that have ended; of ``total``."""
+        return len(self._results)
+
+    @property
+    def failed(self) -> int:
+        """Trainings that failed twice, or took too long."""
+        return sum(result["ended"] != FINISHED for result in self._results.values())
+
+    @property
+    def repeats(self) -> bool:
+        """Whether trainings are missing."""
+        return self.done < self.total
+
+    @cached_property
+    def _devices(self) -> list[str]:
+        return gpus()
+
+    @property
+    def jobs(self) -> int:
+        """Trainings at a time."""
+        return self.trainings.jobs or max(1, len(self._devices))
+
+    @property
+    def workers(self) -> str:
+        """What trains, in words."""
+        on = f", on {len(self._devices)} GPUs" if self._devices else ""
+        return f"{self.jobs} trainings at a time{on}" if self.jobs > 1 else f"one training at a time{on}"
+
+    def stop(self) -> None:
+        """Ask the trainings that run to end; they are repeated by a resume."""
+        self._stopping = True
+
+    def __next__(self) -> xr.Dataset:
+        return next(self._blocks)
+
+    def _run(self) -> Iterator[xr.Dataset]:
+        missing = [one for one in self._each if one.number not in self._results]
+        queue = deque(sorted(missing, key=lambda one: one.labels.get(SEED, 0)))  # all rates early, not all seeds
+        running: list[_Training] = []
+        try:
+            while (queue or running) and not self._stopping:
+                free = set(range(self.jobs)) - {one.slot for one in running}
+                while queue and free:
+                    running.append(self._begun(queue.popleft(), free.pop(), attempt=1))
+                time.sleep(PAUSE)
+                running = [again for one in running for again in self._watched(one)]
+        finally:
+            end([one.process for one in running if one.process])
+        if not self._stopping:
+            yield block_of(self.trainings, [self._curves(one) for one in self._each])
+            self.finished = True
+
+    def _begun(self, one: _Training, slot: int, attempt: int) -> _Training:
+        arguments = self.trainings.arguments(one.labels, one.place.out.resolve())
+        process = Process(arguments, environment(slot, self.jobs, self._devices), one.place, attempt)
+        return _Training(one.number, one.labels, one.place, process, slot)
+
+    def _watched(self, one: _Training) -> list[_Training]:
+        """Return the training if it goes on, also as its second attempt; none if it has ended."""
+        assert one.process is not None
+        status, late = one.process.status(), False
+        if status is None:
+            late = self.trainings.timeout is not None and one.process.seconds > self.trainings.timeout
+            if not late:
+                return [one]
+            end([one.process])
+        ended = f"took longer than {self.trainings.timeout:g} s" if late else self._ended(one, status or 0)
+        if ended != FINISHED and not late and one.process.attempt < ATTEMPTS and not ended.startswith("no metric"):
+            return [self._begun(one, one.slot, one.process.attempt + 1)]
+        self._keep(one, ended, status)
+        return []
+
+    def _ended(self, one: _Training, status: int) -> str:
+        """Return how a training ended, in words."""
+        if status:
+            return f"exit status {status}" if status > 0 else f"signal {-status}"
+        known = self._read(one, one.process.began if one.process else 0.0)
+        if self.trainings.metric in known:
+            return FINISHED
+        if not self._finished:
+            if not known:
+                raise InputError(
+                    f"the command must leave metrics in files in {{out}}, or --read must say where; "
+                    f"{name_of(one.labels)} left none. It printed: {one.place.last_lines() or 'nothing'}"
+                )
+            raise unknown("metric", self.trainings.metric, known)
+        return f"no metric {self.trainings.metric}"
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """How the trainings have ended, for the records: folder, seconds, and what is known of those that failed."""
+        kept = ("ended", "seconds", "attempts", "last_lines")
+        ended = [(one.place.path.name, self._results[one.number]) for one in self._each if one.number in self._results]
+        return {"trainings": {name: {key: own[key] for key in kept if key in own} for name, own in ended}}
+
+    @property
+    def _finished(self) -> bool:
+        return any(result["ended"] == FINISHED for result in self._results.values())
+
+    def _keep(self, one: _Training, ended: str, status: int | None) -> None:
+        process = one.process
+        assert process is not None
+        result = {
+            "arguments": list(process.arguments),
+            "labels": one.labels,
+            "ended": ended,
+            "exit_status": status,
+            "seconds": round(process.seconds, 3),
+            "began": process.began,
+            "attempts": process.attempt,
+        }
+        if ended != FINISHED:
+            result["last_lines"] = one.place.last_lines()
+        one.place.finish(result)
+        self._results[one.number] = result
+        self._progress(self.done, self.total)
+        if not self._finished and self.done >= min(HOPELESS, self.total):
+            raise CommandError(
+                f"The command failed in {'each of the first' if self.done < self.total else 'all'} {self.done} "
+                f"trainings; the last one, {name_of(one.labels)}: {ended}. It printed:\n{one.place.last_lines()}\n"
+                f"All of it stands in {one.place.output}."
+            )
+
+    def _read(self, one: _Training, began: float) -> Curves:
+        place = one.place
+        return self.trainings.curves(one.labels, place.out.resolve(), place.output, began - CLOCK)
+
+    def _curves(self, one: _Training) -> Curves | None:
+        result = self._results[one.number]
+        return self._read(one, result["began"]) if result["ended"] == FINISHED else None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What one training of a grid has shown.
+
+    Attributes
+    ----------
+    trainings, jobs : of the grid; at a time
+    seconds : of one training
+    metrics : what it has left
+    """
+
+    trainings: int
+    jobs: int
+    seconds: float
+    metrics: tuple[str, ...]
+
+    def __str__(self) -> str:
+        seconds = self.seconds * -(-self.trainings // self.jobs)
+        at_once = f", {self.jobs} at a time" if self.jobs > 1 else ""
+        return (
+            f"{self.trainings} trainings{at_once}: about {seconds:.0f} s, if each takes {self.seconds:.1f} s as the "
+            f"first. Its metrics: {', '.join(self.metrics)}"
+        )
+
+
+def tried(trainings: Trainings) -> Tried:
+    """Return what a grid will cost, from its first training, in a folder that is removed afterwards.
+
+    Raises
+    ------
+    InputError, CommandError : as `Running`; also if the one training fails.
+    """
+    one = {name: values[:1] for name, values in trainings.sweep.axes.items()}
+    first = Trainings(
+        command=trainings.command,
+        sweep=type(trainings.sweep)(**one),
+        metric=trainings.metric,
+        read=trainings.read,
+        timeout=trainings.timeout,
+        jobs=1,
+    )
+    with tempfile.TemporaryDirectory(prefix="lrscope-") as folder:
+        running = Running(first, Path(folder))
+        with suppress(StopIteration):
+            next(running)
+        (each,) = running._each
+        metrics = tuple(running._read(each, 0.0))
+        return Tried(len(trainings), Running(trainings, Path(folder)).jobs, running._results[0]["seconds"], metrics)

@@ -1,0 +1,169 @@
+"""What can be chosen for trainings by command, and the trainings that follow from it."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+import xarray as xr
+from pydantic import Field, model_validator
+
+from lrscope import analysis
+from lrscope.commands import Trainings, variable_of
+from lrscope.errors import InputError, must_be
+from lrscope.records import DIVERGED_AT, STEP, step_dimension
+from lrscope.specification import specification
+from lrscope.studies.sweep._options import Grid, Positive
+from lrscope.studies.sweep._rounds import GRID, next_round
+from lrscope.sweep import Sweep
+
+LAST, BEST = "last", "best"
+_NAME = re.compile(r"[A-Za-z_]\w*")
+TAKEN = ("lr", "seed", "out", "member", "step")
+
+
+@specification
+class CommandOptions(Grid):
+    """Run your own training command at several learning rates and seeds, and recommend a rate with its evidence.
+
+    {lr}, {seed} and {out} in the command are replaced by a learning rate, a seed, and a folder for the training's
+    files. Metrics are found in that folder: CSV, JSON lines, TensorBoard's event files, trainer_state.json of
+    Hugging Face, a Recorder's file.
+    """
+
+    seeds: Positive = 4
+    """trainings per rate, each with a seed of its own"""
+    metric: Annotated[str, tyro.conf.arg(metavar="NAME"), Field(min_length=1)] = "val_loss"
+    """what rates are compared by, as the training logs it; --estimate lists what there is"""
+    maximize: bool = False
+    """the larger the metric the better, as for an accuracy"""
+    at: Annotated[str, tyro.conf.arg(metavar="{last,best,STEP}")] = LAST
+    """which value of the metric counts"""
+    read: Annotated[str | None, tyro.conf.arg(metavar="WHERE", help_behavior_hint="(default: files in {out})")] = None
+    """where metrics are: a path with placeholders, or 'stdout:PATTERN' with a group for the value"""
+    grid: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="NAME=VALUES", help_behavior_hint="(may be repeated)"),
+    ] = ()
+    """a further axis, filled in as {NAME}: a,b,c or start:stop:count"""
+    timeout: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
+        tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: none)"),
+    ] = None
+    """end a training that takes longer"""
+    jobs: Annotated[
+        Positive | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: one, or one per GPU)")
+    ] = None
+    """trainings at a time; they share the cores, and each has a GPU of its own"""
+    command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
+    """program and arguments, given after --"""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "CommandOptions":
+        if self.at not in (LAST, BEST) and not self.at.isdecimal():
+            raise must_be("at", "last, best or a step", self.at)
+        if self.grid and self.until_decided:
+            raise InputError("until_decided must be left out with --grid: further rounds are of rates and seeds only.")
+        if self.command:
+            trainings_of(self, self.lrs, range(self.seeds))
+        return self
+
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """The values of each further axis."""
+        axes: dict[str, tuple[Any, ...]] = {}
+        for text in self.grid:
+            name, sign, values = text.partition("=")
+            example = "Write for example --grid wd=0,0.1 or --grid warmup=0:200:3."
+            if not (sign and values and _NAME.fullmatch(name)) or name in TAKEN:
+                raise must_be("grid", "NAME=VALUES, with a name that is not taken", text, example)
+            if name in axes:
+                raise InputError(f"grid must have each name once; got {name} twice.")
+            axes[name] = _values(name, values)
+        return axes
+
+    @property
+    def first_round(self) -> int:
+        """Trainings of the first round's grid."""
+        return len(self.lrs) * self.seeds * math.prod(len(values) for values in self.axes.values())
+
+
+def _values(name: str, text: str) -> tuple[Any, ...]:
+    """Return the values of an axis: numbers if all are, otherwise texts; a range that begins at 0 is evenly spaced."""
+    words = text.split(",")
+    if text.count(":") == 2:
+        try:
+            start, stop, count = (float(word) for word in text.split(":"))
+            spaced = np.geomspace if start else np.linspace
+            words = [f"{value:.6g}" for value in spaced(start, stop, int(count))]
+        except ValueError:
+            raise must_be(
+                f"grid {name}", "start:stop:count", text, "Write for example --grid wd=1e-4:1e-1:4."
+            ) from None
+    try:
+        numbers = [_plain(word) for word in words]
+    except ValueError:
+        return tuple(words)
+    return tuple(numbers) if all(isinstance(number, int) for number in numbers) else tuple(map(float, numbers))
+
+
+def _plain(text: str) -> int | float:
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+
+
+def trainings_of(options: CommandOptions, lrs: Iterable[Any], seeds: Iterable[int]) -> Trainings:
+    """Return the trainings of a grid of rates and seeds, and of the further axes."""
+    axes = Sweep(lr=lrs, **options.axes, seed=seeds)
+    own = {name: getattr(options, name) for name in ("metric", "read", "timeout", "jobs")}
+    return Trainings(command=options.command, sweep=axes, **own)
+
+
+def experiments(options: CommandOptions) -> dict[str, Trainings]:
+    """Return the grid of rates, further axes and seeds."""
+    if not options.command:
+        example = "Write for example: lrscope run sweep -- python train.py --lr {lr} --seed {seed} --out {out}"
+        raise InputError(f"a command must follow --; got none. {example}")
+    return {GRID: trainings_of(options, options.lrs, range(options.seeds))}
+
+
+def further(records: Mapping[str, xr.Dataset], options: CommandOptions) -> dict[str, Trainings]:
+    """Return the grid of the next round, if the data do not decide yet and the budget allows it."""
+    chosen = next_round(records, options, lambda one: scores_of(one, options))
+    return {} if chosen is None else {chosen.name: trainings_of(options, chosen.lrs, chosen.seeds)}
+
+
+def variable(options: CommandOptions) -> str:
+    """Return the name of the metric in the records."""
+    return variable_of(trainings_of(options, options.lrs[:1], [0]))
+
+
+def scores_of(records: xr.Dataset, options: CommandOptions) -> xr.DataArray:
+    """Return the value that counts of each training (lr, ..., seed): the smaller the better.
+
+    Infinite where it is not finite; NaN where the training failed. What is to be maximised has its sign changed.
+
+    Raises
+    ------
+    InputError : no training logged the metric at the step that counts.
+    """
+    name = variable(options)
+    array, diverged_at = records[name].compute(), records[DIVERGED_AT].compute()
+    dim = step_dimension(array)
+    if options.at == BEST:
+        best = (array.max if options.maximize else array.min)(dim)
+        array = best.expand_dims({"step_best": 1}, axis=1)
+    elif options.at != LAST:
+        step = int(options.at)
+        if step not in array[dim].values:
+            near = sorted(array[dim].values.tolist(), key=lambda other: abs(other - step))[:2]
+            remedy = f"The nearest: {' and '.join(map(str, sorted(near)))}."
+            raise must_be("at", f"a step at which {options.metric} was logged", step, remedy)
+        array = array.sel({dim: [step]}).rename({dim: "step_chosen"})
+        diverged_at = diverged_at.where(diverged_at <= step, -1)
+    array = (-array if options.maximize else array).assign_attrs(records[name].attrs)
+    diverged_at = diverged_at.rename({step_dimension(diverged_at): STEP if dim != STEP else "step_diverged"})
+    whole = xr.Dataset({name: array, DIVERGED_AT: diverged_at}, attrs=records.attrs)
+    return analysis.final_scores(whole, name)

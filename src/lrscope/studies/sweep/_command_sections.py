@@ -1,0 +1,169 @@
+"""What the report on trainings by command says and shows."""
+
+import dataclasses
+
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure as Drawing
+
+from lrscope import figures
+from lrscope.report import Figure, Section, Table, array_of, dataset_of
+from lrscope.studies._words import counted, listed, rate, short
+from lrscope.studies.sweep._command_options import BEST, LAST, CommandOptions
+from lrscope.studies.sweep._command_results import SETTING
+from lrscope.studies.sweep._results import LR, SEED
+from lrscope.studies.sweep._sections import DIFFERENCES, OUTCOME, TARGETS, rates_table, rounds_table
+from lrscope.studies.sweep._summary import advice, evidence
+
+NAMED = 3
+"""So many trainings that failed are named in the summary."""
+
+
+def summary(results: xr.DataTree, options: CommandOptions) -> list[str]:
+    """Return the paragraphs of the summary."""
+    texts = [
+        _what(results, options),
+        _failures(results),
+        *_advice(results, options),
+        _jointly(results),
+        _limits(results),
+    ]
+    if array_of(results, "rates/best").notnull():
+        texts.append(evidence(results))
+    return [text for text in texts if text]
+
+
+def _what(results: xr.DataTree, options: CommandOptions) -> str:
+    rates = dataset_of(results, "all_rates")
+    trained, diverged = results.attrs["trained"], int(rates["diverged"].sum())
+    settings = rates.sizes[SETTING]
+    seeds = array_of(results, "networks/score").sizes[SEED]
+    of_settings = f", {counted(settings, 'setting')}" if settings > 1 else ""
+    text = f"{counted(trained, 'training')} at {counted(rates.sizes[LR], 'learning rate')}{of_settings} with "
+    text += f"{counted(seeds, 'seed')}, compared by {_value(results, options)}. "
+    text += f"{diverged} of them diverged." if diverged else "No training diverged."
+    if options.until_decided and trained >= options.trainings:
+        text += f" The budget of {options.trainings} trainings is spent."
+    return text
+
+
+def _value(results: xr.DataTree, options: CommandOptions) -> str:
+    name = str(array_of(results, "networks/score").attrs["long_name"])
+    which = {LAST: f"the last {name}", BEST: f"the best {name}"}.get(options.at, f"{name} at step {options.at}")
+    return f"{which} (the larger the better)" if options.maximize else which
+
+
+def _failures(results: xr.DataTree) -> str:
+    failed = results.attrs["failed"]
+    if not failed:
+        return ""
+    names = [f"{name} ({own['ended']})" for name, own in list(failed.items())[:NAMED]]
+    more = [f"{len(failed) - NAMED} more"] if len(failed) > NAMED else []
+    return (
+        f"{counted(len(failed), 'training')} failed and {'is' if len(failed) == 1 else 'are'} missing below: "
+        f"{listed([*names, *more])}. A failure is no divergence: nothing is concluded from it. Run the command again "
+        "with --resume to repeat what failed."
+    )
+
+
+def _advice(results: xr.DataTree, options: CommandOptions) -> list[str]:
+    setting = results.attrs["setting"]
+    texts = advice(results, options)
+    return [f"With {setting}: {texts[0]}", *texts[1:]] if setting else texts
+
+
+def _jointly(results: xr.DataTree) -> str:
+    settings = dataset_of(results, "settings")
+    if "plausible" not in settings:
+        return ""
+    rows = []
+    for number in range(settings.sizes[SETTING]):
+        row = settings.isel({SETTING: number})
+        if bool(row["plausible"]):
+            ends = [rate(float(row[name]), settings["best"].values) for name in ("joint_low", "joint_high")]
+            rows.append(f"{row[SETTING].item()} at {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}")
+    if len(rows) == 1:
+        return f"Of all combinations, with 95 % confidence, the best is {rows[0]}."
+    return f"Of all combinations, these may be the best, with 95 % confidence: {listed(rows)}."
+
+
+def _limits(results: xr.DataTree) -> str:
+    first, last = results.attrs["lengths"]
+    if first == last:
+        return ""
+    return f"The trainings ended at different steps, {first} to {last}: a rate may be better only because it went on."
+
+
+def sections(results: xr.DataTree, options: CommandOptions) -> list[Section]:
+    """Return the sections of the report."""
+    name = str(array_of(results, "networks/score").attrs["long_name"])
+    setting = results.attrs["setting"]
+    text = f"Figures show the trainings with {setting}." if setting else ""
+    linear = dataset_of(results, "rates").attrs["scale"] == "linear"
+    outcome = dataclasses.replace(OUTCOME, caption=OUTCOME.caption.replace("geometric means", "means"))
+    settings = [_settings_table()] if setting else []
+    targets = [TARGETS] if "targets" in results else []
+    failed = [_failed_table()] if results.attrs["failed"] else []
+    rates = rates_table(name, "all_rates" if setting else "rates", setting=bool(setting))
+    return [
+        Section(
+            "Which learning rate",
+            text,
+            [outcome if linear else OUTCOME, DIFFERENCES, *settings, rates, *rounds_table(options)],
+        ),
+        Section("Course of the training", "", [CURVES, *targets, _networks(name), *failed]),
+    ]
+
+
+def _draw_curves(results: xr.DataTree) -> Drawing:
+    nodes = [dataset_of(results, f"curves/{name}") for name in results["curves"].children]
+    arrays = [array for node in nodes for array in node.data_vars.values()]
+    return figures.panels({str(array.attrs["long_name"]): array for array in arrays}, band="seed")
+
+
+CURVES = Figure(
+    "curves",
+    "Course of the training",
+    "Means over the seeds with 95 % intervals by Student's t, of metrics as the trainings logged them.",
+    _draw_curves,
+)
+
+
+def _networks(name: str) -> Table:
+    columns = {"lr": "lr", "seed": "seed", "ended": "ended", "diverged_at": "diverged at step", "score": name}
+
+    def rows(results: xr.DataTree) -> xr.Dataset:
+        networks = dataset_of(results, "networks")
+        asked = networks["ended"] != ""
+        return networks.assign(
+            score=networks["score"].where(asked),
+            ended=networks["ended"].where(asked),
+            diverged_at=networks["diverged_at"].where(networks["diverged_at"] >= 0),
+        )
+
+    return Table("networks", "Every training", rows, (LR, SEED), columns)
+
+
+def _settings_table() -> Table:
+    columns = {
+        "setting": "setting",
+        "best": "best lr",
+        "low": "from",
+        "high": "to",
+        "score": "score at it",
+        "decided": "decided",
+        "plausible": "may be the best of all",
+        "difference_low": "worse than the best of all, at least",
+    }
+    return Table("settings", "Every setting", "settings", columns=columns)
+
+
+def _failed_table() -> Table:
+    def rows(results: xr.DataTree) -> pd.DataFrame:
+        failed = results.attrs["failed"].items()
+        return pd.DataFrame(
+            [(name, own["ended"], own["attempts"], short(own["seconds"]), own["last_lines"]) for name, own in failed],
+            columns=["training", "ended", "attempts", "seconds", "last lines"],
+        )
+
+    return Table("failed", "Trainings that failed", rows)

@@ -1,0 +1,232 @@
+"""`lrscope run sweep -- COMMAND`: the study's answer about trainings of any script."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from command_scripts import SCRIPT, command
+from lrscope import analysis, store
+from lrscope.cli import main
+from lrscope.studies import Folder, compare, study
+from lrscope.studies._report import report_of
+from lrscope.studies.sweep._command_options import CommandOptions
+
+LRS = ["--lrs", "0.001", "0.01", "0.1", "1"]
+
+
+def run(folder: Path, *options: str, more: tuple[str, ...] = ()) -> int:
+    words = ["run", "sweep", *options, "--out", str(folder / "results"), "--", *command(folder, *more)]
+    return main(words)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("commands")
+    assert run(folder, *LRS, "--seeds", "3") == 0
+    return folder / "results"
+
+
+def test_the_report_has_what_the_records_allow(finished):
+    assert (finished / "report.html").exists()
+    rates = pd.read_csv(finished / "tables/rates.csv")
+    assert rates.columns[0] == "lr"
+    assert rates["lr"].tolist() == [0.001, 0.01, 0.1, 1.0]
+    assert rates["diverged"].tolist() == [0, 0, 0, 3]
+    assert rates["in the range"].tolist() == [False, True, False, False]
+    networks = pd.read_csv(finished / "tables/networks.csv")
+    assert networks["ended"].tolist() == ["finished"] * 9 + ["diverged"] * 3
+    assert networks["diverged at step"].tolist()[-3:] == [2, 2, 2]
+
+
+def test_the_columns_are_those_of_vectorised_trainings(finished):
+    vectorised = study("sweep").sections
+    assert vectorised is not None
+    from lrscope.studies.sweep._sections import rates_table
+
+    expected = list(rates_table("validation loss", "rates").columns.values())
+    assert pd.read_csv(finished / "tables/rates.csv").columns.tolist() == expected
+
+
+def test_the_recommendation_is_that_of_the_recorded_scores(finished):
+    records = store.open_records(finished / "records-grid.root")
+    scores = analysis.final_scores(records, "val_loss")
+    expected = analysis.recommendation(scores)
+    results = report_of(Folder(finished)).results
+    assert results["rates"]["difference"].equals(expected["difference"])
+    logged = [pd.read_csv(file)["val_loss"].iloc[-1] for file in sorted((finished / "trainings").glob("*/out/*.csv"))]
+    assert np.allclose(sorted(logged), np.sort(np.where(np.isinf(scores), np.nan, scores).ravel()), equal_nan=True)
+
+
+def test_two_rates_can_be_compared(finished):
+    ((_, result),) = compare([finished], (0.001, 0.01)).results
+    logged = {
+        lr: pd.read_csv(finished / "tables/networks.csv").groupby("lr")["validation loss"].mean()[lr]
+        for lr in (0.001, 0.01)
+    }
+    assert abs(float(result["difference"])) == pytest.approx(logged[0.001] - logged[0.01])
+
+
+def test_a_report_is_written_again_without_the_trainings(finished, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(finished, tmp_path / "copy")
+    shutil.rmtree(copy / "trainings")
+    (copy / "report.html").unlink()
+    assert main(["report", str(copy)]) == 0
+    assert (copy / "report.html").exists()
+
+
+def test_what_is_maximised_has_the_largest_value_as_its_best(tmp_path):
+    assert run(tmp_path, *LRS, "--seeds", "2", "--metric", "accuracy", "--maximize", "--at", "4") == 0
+    results = report_of(Folder(tmp_path / "results")).results
+    rates = results["rates"].to_dataset()
+    assert float(rates["best"]) == 0.01
+    assert float(rates["score"].sel(lr=0.01)) == pytest.approx(1 / 1.1, abs=0.01)
+    assert (rates["score_low"] <= rates["score_high"])[:3].all()
+    assert rates["difference"].values[0] > 0
+
+
+def test_the_best_step_may_count(tmp_path):
+    assert run(tmp_path, "--lrs", "0.01", "0.1", "--seeds", "2", "--at", "0") == 0
+    first = report_of(Folder(tmp_path / "results")).results["rates/score"].values
+    (tmp_path / "other").mkdir()
+    assert run(tmp_path / "other", "--lrs", "0.01", "0.1", "--seeds", "2", "--at", "best") == 0
+    best = report_of(Folder(tmp_path / "other/results")).results["rates/score"].values
+    assert first == pytest.approx(5 * best)
+
+
+def test_further_axes_have_a_recommendation_each_and_jointly(tmp_path):
+    options = (*LRS[:4], "--seeds", "3", "--grid", "wd=0,0.5")
+    assert run(tmp_path, *options, more=("wd={wd}",)) == 0
+    settings = pd.read_csv(tmp_path / "results/tables/settings.csv")
+    assert settings["setting"].tolist() == ["wd 0", "wd 0.5"]
+    assert settings["best lr"].tolist() == [0.01, 0.01]
+    assert settings["may be the best of all"].tolist() == [True, False]
+    rates = pd.read_csv(tmp_path / "results/tables/rates.csv")
+    assert rates.columns[:2].tolist() == ["lr", "setting"]
+    assert len(rates) == 6
+
+
+def test_rates_that_differ_from_the_best_get_no_further_seeds(tmp_path):
+    options = ("--lrs", "0.001", "0.009", "0.011", "0.1", "--seeds", "3", "--until-decided", "--budget", "40")
+    assert run(tmp_path, *options) == 0
+    results = tmp_path / "results"
+    rates = pd.read_csv(results / "tables/rates.csv").set_index("lr")["networks"]
+    assert rates[0.001] == rates[0.1] == 3
+    assert rates.sum() <= 40
+    assert len(list((results / "trainings").iterdir())) == rates.sum()
+
+
+def test_what_failed_is_named_and_a_resume_repeats_only_that(tmp_path, capsys):
+    assert run(tmp_path, *LRS[:4], "--seeds", "2", more=("crash=1",)) == 0
+    results = tmp_path / "results"
+    report = report_of(Folder(results))
+    assert len(report.results.attrs["failed"]) == 3
+    failed = pd.read_csv(results / "tables/failed.csv")
+    assert all("broken on purpose" in lines for lines in failed["last lines"])
+    assert "lr=0.001,seed=1" in " ".join(report.summary)
+    (tmp_path / "train.py").write_text(SCRIPT.replace('given.get("crash")', "None"))
+    kept = (results / "trainings/lr=0.01,seed=0/training.json").stat().st_mtime_ns
+    words = ["--lrs", "0.001", "0.01", "0.1", "--seeds", "2", "--resume", "--out", str(results)]
+    assert main(["run", "sweep", *words, "--", *report_command(results)]) == 0
+    assert report_of(Folder(results)).results.attrs["failed"] == {}
+    assert (results / "trainings/lr=0.01,seed=0/training.json").stat().st_mtime_ns == kept
+
+
+def report_command(results: Path) -> list[str]:
+    return json.loads((results / "experiment.json").read_text())["options"]["command"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_children_and_a_resume_goes_on(tmp_path, number):
+    words = [*LRS[:3], "--seeds", "1", "--out", str(tmp_path / "results")]
+    line = [sys.executable, "-m", "lrscope", "run", "sweep", *words]
+    source = str(Path(__file__).parents[3] / "src")
+    running = subprocess.Popen(
+        [*line, "--", *command(tmp_path, "sleep=600")],
+        env={**os.environ, "PYTHONPATH": source},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pids = tmp_path / "results/trainings/lr=0.001,seed=0/out/pids"
+    for _ in range(600):
+        if pids.exists() and len(pids.read_text().split()) == 2:
+            break
+        time.sleep(0.1)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "--resume -- " in said
+    assert not [pid for pid in pids.read_text().split() if alive(int(pid))]
+    (tmp_path / "train.py").write_text(SCRIPT.replace("time.sleep(float", "(lambda _: child.kill())(float"))
+    command_line = report_command(tmp_path / "results")
+    assert main(["run", "sweep", *words, "--resume", "--", *command_line]) == 0
+
+
+def alive(pid: int) -> bool:
+    for _ in range(100):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return False
+        except FileNotFoundError:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "sentence"),
+    [
+        ((), ["no-such-program", "{lr}", "{seed}", "{out}"], "there is no 'no-such-program'"),
+        ((), ["python", "train.py"], "{lr}"),
+        ((), ["python", "{lr}", "{sed}", "{out}"], "Did you mean 'seed'?"),
+        ((), [], "a command must follow --"),
+        (("--metric", "val_los"), None, "Did you mean 'val_loss'?"),
+        (("--grid", "lr=1,2"), None, "grid must be"),
+        (("--at", "never"), None, "at must be last, best or a step"),
+        (("--epochs", "3"), None, "an option must be one of"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence_and_nothing_is_written(tmp_path, capsys, options, words, sentence):
+    out = tmp_path / "results"
+    words = list(command(tmp_path)) if words is None else words
+    assert main(["run", "sweep", "--lrs", "0.1", "--seeds", "2", *options, "--out", str(out), "--", *words]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert len([line for line in said.splitlines() if line.startswith("lrscope: ")]) == 1
+    assert not out.exists()
+
+
+def test_an_estimate_names_the_metrics_and_writes_nothing(tmp_path, capsys):
+    assert run(tmp_path, *LRS, "--estimate") == 0
+    printed = capsys.readouterr().out
+    assert "16 trainings" in printed
+    assert "val_loss" in printed
+    assert not (tmp_path / "results").exists()
+
+
+def test_other_studies_take_no_command(capsys):
+    assert main(["run", "fluctuation", "--", "true"]) == 2
+    assert math.isfinite(len(capsys.readouterr().err))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("wd=0,0.1", (0.0, 0.1)),
+        ("warmup=0:200:3", (0, 100, 200)),
+        ("wd=1e-4:1e-2:3", (1e-4, 1e-3, 1e-2)),
+        ("name=adam,sgd", ("adam", "sgd")),
+    ],
+)
+def test_values_of_an_axis(text, values):
+    assert CommandOptions(grid=(text,)).axes == {text.partition("=")[0]: values}
