@@ -5,7 +5,18 @@ import torch
 from torch import nn
 
 from lrscope.errors import InputError
-from lrscope.probes import ROOT, Activations, Biases, Layer, Parameter, Weights, layers_of, output_of, structure_of
+from lrscope.probes import (
+    ROOT,
+    Activations,
+    Biases,
+    Layer,
+    Parameter,
+    Weights,
+    layers_of,
+    output_of,
+    refuse_collisions,
+    structure_of,
+)
 
 
 def outputs_of(module, inputs):
@@ -217,8 +228,10 @@ def test_names_that_become_the_same_in_a_file_are_refused():
     module.add_module("a", nn.Sequential())
     module.a.add_module("b", nn.Linear(3, 3))
     module.add_module("a_b", nn.Linear(3, 3))
-    with pytest.raises(InputError, match=r"layers 'a.b' and 'a_b' have the same name in a file. Rename one of them."):
-        structure(module, torch.zeros(2, 3))
+    found = structure(module, torch.zeros(2, 3))
+    with pytest.raises(InputError, match=r"layers 'a.b' and 'a_b' have the same name in a file.*exclude=\('a_b',\)"):
+        refuse_collisions(Weights().labels(found))
+    refuse_collisions(Weights(exclude=("a_b",)).labels(found))
 
 
 def test_layers_are_what_is_called_and_not_what_computes_weights():

@@ -14,8 +14,9 @@ from lrscope.analysis import by_neuron, fluctuation, layer_norms, participation
 from lrscope.errors import InputError
 from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, Weights, every, structure_of
 from lrscope.recorder import Recorder
-from lrscope.recorder._attaching import Settings, checked_optimizer, sweep_of, unwrapped
+from lrscope.recorder._attaching import Settings, unwrapped
 from lrscope.recorder._numbers import number, scalar
+from lrscope.recorder._optimizers import Optimizers
 from lrscope.recorder._probes import chosen, observed, possible
 from lrscope.records import on_grid
 from lrscope.store import open_records
@@ -48,9 +49,9 @@ def test_complex_parameters_are_refused_unless_they_are_frozen():
 def test_an_optimiser_without_rates_is_refused():
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    optimizer.param_groups[0]["lr"] = None  # as Adafactor of transformers has it
+    del optimizer.param_groups[0]["lr"]
     with pytest.raises(InputError, match="optimizer must have a learning rate"):
-        checked_optimizer(optimizer, model)
+        Optimizers(optimizer, model)
 
 
 # patterns
@@ -209,12 +210,12 @@ def test_what_is_not_a_number_is_refused(wrong):
 
 
 def axes(*rates, labels=None, scheduled=None):
-    parameters = [nn.Parameter(torch.ones(1)) for _ in rates]
+    parameters = nn.ParameterList(torch.ones(1) for _ in rates)
     groups = [{"params": [one], "lr": rate} for one, rate in zip(parameters, rates, strict=True)]
     optimizer = torch.optim.SGD(groups, lr=7.0)
     if scheduled is not None:
         torch.optim.lr_scheduler.LambdaLR(optimizer, scheduled)
-    return sweep_of(optimizer, Settings(labels=labels or {})).axes
+    return Optimizers(optimizer, parameters).sweep(Settings(labels=labels or {})).axes
 
 
 def test_the_rate_is_that_of_the_first_group_that_has_one():
@@ -226,10 +227,11 @@ def test_the_rate_is_that_of_the_first_group_that_has_one():
 
 
 def test_a_rate_below_zero_is_refused():
-    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     optimizer.param_groups[0]["lr"] = -0.1
     with pytest.raises(InputError, match=r"^lr must be a positive finite number; got -0.1"):
-        sweep_of(optimizer, Settings())
+        Optimizers(optimizer, model).sweep(Settings())
 
 
 def warmed_up(path, update, **options):

@@ -156,6 +156,7 @@ def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step
     assert np.isnan(records["loss"].values[0, 4:]).all()
 
 
+@pytest.mark.filterwarnings("ignore:parameters that the optimizer does not update")
 def test_groups_that_are_added_later_have_their_rates_and_the_loop_goes_on(model, update, path):
     optimizer = torch.optim.SGD(model[2].parameters(), lr=0.1)
     with Recorder(model, path, optimizer, time_budget=None) as recorder:

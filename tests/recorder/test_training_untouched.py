@@ -140,6 +140,7 @@ def after(loop, say_with):
     return {**model.state_dict(), "generator": torch.get_rng_state()}
 
 
+@pytest.mark.filterwarnings("ignore:parameters that the optimizer does not update")
 @pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.__name__)
 @pytest.mark.parametrize("cadence", [1, 3])
 def test_a_training_is_the_same_to_the_bit(loop, cadence, tmp_path):

@@ -1,6 +1,7 @@
 """The learning rate driven by the gradient angle, for anyone's `torch.optim` loop."""
 
 import dataclasses
+import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -103,7 +104,7 @@ class GradientAngleLR(LRScheduler):
         self._factor = state_dict["factor"]
         self._codes = bytearray(state_dict["reasons"].tolist())
 
-    def _listen(self) -> None:
+    def _listen(self, _: Optimizer) -> None:
         """Choose the rate of the update that is about to be made."""
         gradient = _gradient(self.optimizer)
         state = self._heard or self._rule.init(gradient)
@@ -142,32 +143,32 @@ def _set_rate(group: dict[str, Any], rate: float | Tensor) -> None:
 Hook = Callable[..., tuple[tuple[Any, ...], dict[str, Any]] | None]
 
 
-def before_update(method: Callable[[], None], *, each_call: bool) -> Hook:
+def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Hook:
     """Return a hook that calls a method before the parameters move; the gradients are there by then.
 
     The hook keeps nothing alive: once the owner of the method is gone it does nothing.
 
     Parameters
     ----------
-    method : of an object that other code holds
+    method : of an object that other code holds; it is given the optimiser
     each_call : where the gradients come from a closure, call it after each of its calls, and not the first only
     """
     alive = weakref.WeakMethod(method)
 
-    def listen() -> None:
+    def listen(optimizer: Optimizer) -> None:
         living = alive()
         if living is not None:
-            living()
+            living(optimizer)
 
     def before_step(
-        optimizer: Optimizer,  # noqa: ARG001  what PyTorch passes
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        if _within_step(optimizer):
+            return None
         given = args[1:]  # after the optimizer itself
         closure = given[0] if given else kwargs.get("closure")
         if closure is None:
-            listen()
+            listen(optimizer)
             return None
         calls = 0
 
@@ -175,9 +176,24 @@ def before_update(method: Callable[[], None], *, each_call: bool) -> Hook:
             nonlocal calls
             loss, calls = closure(), calls + 1
             if calls == 1 or each_call:
-                listen()
+                listen(optimizer)
             return loss
 
         return (args[:1], {**kwargs, "closure": with_listening})
 
     return before_step
+
+
+def _within_step(optimizer: Optimizer) -> bool:
+    """Return whether an optimiser's ``step`` was called by its own: PyTorch calls the hooks before each of the two.
+
+    So it does for a class that calls ``super().step()``, once there is an optimiser of the class that it extends.
+    """
+    kind = type(optimizer)
+    if sum("step" in vars(one) for one in kind.__mro__) <= 2:  # its own, and that of Optimizer
+        return False
+    calls, frame = 0, inspect.currentframe()
+    while frame is not None and calls < 2:
+        calls += frame.f_code is kind.step.__code__ and frame.f_locals.get("self") is optimizer
+        frame = frame.f_back
+    return calls == 2

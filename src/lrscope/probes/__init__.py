@@ -32,7 +32,18 @@ from lrscope.probes._scalars import (
     ValidationLoss,
 )
 from lrscope.probes._sharpness import BatchSharpness, PreconditionedSharpness, Sharpness
-from lrscope.probes._structure import ROOT, Layer, Parameter, Structure, layers_of, output_of, structure_of
+from lrscope.probes._structure import (
+    ROOT,
+    Layer,
+    Parameter,
+    Structure,
+    layers_of,
+    output_of,
+    parameters_of,
+    refuse_collisions,
+    structure_of,
+    wrapped,
+)
 
 __all__ = [
     "ROOT",
@@ -71,5 +82,8 @@ __all__ = [
     "layers_of",
     "log_spaced",
     "output_of",
+    "parameters_of",
+    "refuse_collisions",
     "structure_of",
+    "wrapped",
 ]

@@ -1,6 +1,6 @@
 """What of a network can be measured: its parameters and its layers, by name, and where their neurons are."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -8,6 +8,7 @@ from math import prod
 from typing import TypeVar
 
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lrscope.errors import InputError, unknown
 from lrscope.records import Variable, identifier
@@ -28,6 +29,8 @@ _ACTIVATIONS = tuple(
 
 _COMPUTED = "parametrizations"
 """Where PyTorch keeps the modules that compute a layer's weights."""
+_WRAPPED = ("_orig_mod", "_forward_module", "_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""Where torch.compile, Fabric, Opacus and PyTorch's wrappers keep the module that they wrap."""
 
 ROOT = "network"
 """Name of the layer, and of its top-level module, in a network that is itself one module without children."""
@@ -46,6 +49,7 @@ class Parameter:
     groups : of a transposed convolution, whose inputs and neurons are dealt to groups
     own_neurons : whether it has another number of neurons than the layer's output, or than the layer's first parameter
         where no output is known: ``nn.PReLU()`` has one slope for its whole output
+    path : its name as if nothing wrapped the modules, if that is another
     """
 
     name: str
@@ -54,6 +58,7 @@ class Parameter:
     inputs_first: bool = False
     groups: int = 1
     own_neurons: bool = False
+    path: str = ""
 
     @property
     def module(self) -> str:
@@ -142,6 +147,44 @@ class Structure:
     target_size: int = 1
 
 
+def wrapped(module: nn.Module) -> nn.Module | None:
+    """Return the module inside of what compiles, distributes or checkpoints it; None if it wraps none."""
+    names = (*_WRAPPED, "module") if isinstance(module, nn.DataParallel | DistributedDataParallel) else _WRAPPED
+    return next((child for name, child in module.named_children() if name in names), None)
+
+
+def paths_of(module: nn.Module) -> dict[str, str]:
+    """Return for the path of each module inside the path that it has if nothing is wrapped.
+
+    So the names in the records are the same whether a part of the model is compiled or not.
+    """
+    modules, paths = dict(module.named_modules()), {"": ""}
+    for path, one in modules.items():
+        outer, _, name = path.rpartition(".")
+        if path:
+            parent = paths[outer]
+            paths[path] = parent if wrapped(modules[outer]) is one else f"{parent}.{name}" if parent else name
+    return paths
+
+
+def modules_of(module: nn.Module) -> dict[str, nn.Module]:
+    """Return the modules inside by path; of one that is wrapped, itself."""
+    paths = paths_of(module)
+    return {paths[path]: one for path, one in module.named_modules()}
+
+
+def parameters_of(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters by name, each once, as if nothing wrapped the modules inside."""
+    paths = paths_of(module)
+    return {_renamed(name, paths): parameter for name, parameter in module.named_parameters()}
+
+
+def _renamed(name: str, paths: Mapping[str, str]) -> str:
+    """Return the name of a parameter as if nothing wrapped the modules inside."""
+    outer, _, short = name.rpartition(".")
+    return f"{paths[outer]}.{short}" if paths[outer] else short
+
+
 def layers_of(module: nn.Module) -> dict[str, nn.Module]:
     """Return the modules whose outputs are those of a layer, by path: those without children, and attention.
 
@@ -149,7 +192,7 @@ def layers_of(module: nn.Module) -> dict[str, nn.Module]:
     (``parametrizations``) are weights.
     """
     modules: dict[str, nn.Module] = {}
-    for path, one in module.named_modules():
+    for path, one in modules_of(module).items():
         children = {name for name, _ in one.named_children()}
         inside = path.rpartition(".")[0] in modules or _COMPUTED in path.split(".")
         if not inside and (children <= {_COMPUTED} or isinstance(one, nn.MultiheadAttention)):
@@ -166,7 +209,12 @@ def output_of(returned: object) -> Tensor | None:
 
 
 def structure_of(
-    module: nn.Module, outputs: Mapping[str, Tensor], output_size: int = 1, target_size: int = 1
+    module: nn.Module,
+    outputs: Mapping[str, Tensor],
+    output_size: int = 1,
+    target_size: int = 1,
+    *,
+    trained: Container[str] | None = None,
 ) -> Structure:
     """Return the structure of a module.
 
@@ -176,18 +224,16 @@ def structure_of(
     outputs : path of a submodule, `ROOT` for the network itself -> its output for a batch (sample, ...), in the order
         of the calls
     output_size, target_size : numbers in the output and in the target of one sample
-
-    Raises
-    ------
-    InputError : two layers whose names become the same in a file.
+    trained : names of the parameters that belong to it, as of `parameters_of`; by default those that require a gradient
     """
-    submodules = dict(module.named_modules())
-    trained = {name: tensor for name, tensor in module.named_parameters() if tensor.requires_grad}
+    paths = paths_of(module)
+    submodules = modules_of(module)
+    named = {name: _renamed(name, paths) for name, _ in module.named_parameters()}
+    tensors = dict(module.named_parameters())
+    own = {path for name, path in named.items() if tensors[name].requires_grad} if trained is None else trained
     layers = tuple(_layers(outputs, submodules))
-    parameters = tuple(
-        _with_own_neurons((_parameter(name, tensor, submodules) for name, tensor in trained.items()), layers)
-    )
-    _refuse_collisions([*(parameter.layer for parameter in parameters), *(layer.path for layer in layers)])
+    chosen = (_parameter(name, path, tensors[name], submodules) for name, path in named.items() if path in own)
+    parameters = tuple(_with_own_neurons(chosen, layers))
     return Structure(parameters, layers, output_size, target_size)
 
 
@@ -203,12 +249,13 @@ def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) 
             yield Layer(path, tuple(output.shape[1:]), isinstance(module, _ACTIVATIONS), first and output.ndim > 2)
 
 
-def _parameter(name: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -> Parameter:
-    path, _, short = name.rpartition(".")
-    layer = (path or ROOT) if short in ("weight", "bias") else name
-    owner = submodules[path]
+def _parameter(name: str, path: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -> Parameter:
+    outer, _, short = path.rpartition(".")
+    layer = (outer or ROOT) if short in ("weight", "bias") else path
+    owner = submodules[outer]
     inputs_first = isinstance(owner, _INPUTS_FIRST) and tensor.ndim > 1
-    return Parameter(name, layer, tuple(tensor.shape), inputs_first, getattr(owner, "groups", 1) if inputs_first else 1)
+    groups = getattr(owner, "groups", 1) if inputs_first else 1
+    return Parameter(name, layer, tuple(tensor.shape), inputs_first, groups, path="" if path == name else path)
 
 
 def _with_own_neurons(parameters: Iterable[Parameter], layers: Iterable[Layer]) -> Iterator[Parameter]:
@@ -218,12 +265,14 @@ def _with_own_neurons(parameters: Iterable[Parameter], layers: Iterable[Layer]) 
         yield replace(one, own_neurons=one.neurons != neurons.setdefault(one.layer, one.neurons))
 
 
-def _refuse_collisions(layers: Iterable[str]) -> None:
+def refuse_collisions(labels: Iterable[Variable]) -> None:
+    """Raise an `InputError` for two layers whose names become the same in a file: ``fc.0`` and ``fc_0``."""
     seen: dict[str, str] = {}
-    for layer in layers:
-        other = seen.setdefault(identifier(layer), layer)
-        if other != layer:
-            raise InputError(f"layers {other!r} and {layer!r} have the same name in a file. Rename one of them.")
+    for label in labels:
+        other = seen.setdefault(identifier(label.layer), label.layer)
+        if other != label.layer:
+            remedy = f"Leave one of them out: exclude=({label.layer!r},)."
+            raise InputError(f"layers {other!r} and {label.layer!r} have the same name in a file. {remedy}")
 
 
 Named = TypeVar("Named", bound=Parameter | Layer)
@@ -289,4 +338,4 @@ def _name(quantity: str, parameter: Parameter) -> str:
 
 def _owner(parameter: Parameter) -> str:
     """Return the layer whose neurons they are, or the parameter itself if it has its own."""
-    return parameter.name if parameter.own_neurons else parameter.layer
+    return (parameter.path or parameter.name) if parameter.own_neurons else parameter.layer

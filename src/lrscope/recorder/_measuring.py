@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lrscope import trees
 from lrscope.errors import InputError
@@ -21,6 +22,7 @@ from lrscope.probes import Layer, Moment, Probe, Structure
 from lrscope.probes import State as ProbeState
 from lrscope.recorder._buffer import Values
 from lrscope.recorder._cadence import Group, Schedule
+from lrscope.recorder._optimizers import parameters_of
 from lrscope.records import Variable
 
 
@@ -57,9 +59,9 @@ class Activity:
     gradients: dict[str, Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Captured:
-    """What belongs to one step, taken before its update; vectors that no probe reads are None."""
+    """What belongs to one step, taken before its updates; vectors that no probe reads are None."""
 
     step: int
     rates: Sequence[float]  # of each group of parameters
@@ -69,6 +71,7 @@ class Captured:
     parameters: Tensor | None
     gradient: Tensor | None
     largest: Tensor | None  # element of the gradient by size, not finite if one is not; None if nothing is recorded
+    updated: set[int]  # places of the parameters whose optimisers were called
     activity: Activity
 
 
@@ -88,7 +91,6 @@ class Measuring:
     ----------
     parameters : those of the structure, in its order
     activity : of all layers in the first pass
-    scale : of the gradients
 
     Attributes
     ----------
@@ -102,9 +104,9 @@ class Measuring:
         groups: Iterable[Group],
         parameters: Sequence[nn.Parameter],
         activity: Activity,
-        scale: Tensor | None,
     ) -> None:
         self._structure, self._parameters = structure, list(parameters)
+        self._places: dict[Optimizer, list[int]] = {}
         groups = list(groups)
         own = all(type(probe).__module__.startswith("lrscope.") for group in groups for probe in group.probes)
         self._without_gradients = torch.inference_mode if own else torch.no_grad
@@ -115,7 +117,8 @@ class Measuring:
         self.layers = {layer.path for layer in structure.layers}
         self._nan = torch.full((), math.nan, dtype=self._dtype, device=self.device)
         with self._without_gradients():
-            vector, gradient = self._vector(self._parameters), self._gradient(scale)
+            vector = self._vector(self._parameters)
+            gradient = torch.zeros_like(vector)
             first = self._usable(activity, gradients=True)
             moment = Moment(
                 structure=structure,
@@ -135,15 +138,12 @@ class Measuring:
     def wants(self, schedule: Schedule) -> bool:
         return bool(schedule.now) or any(one.follows(schedule) for one in self.attached)
 
-    def capture(
-        self, step: int, schedule: Schedule, scale: Tensor | None, rates: Sequence[float], activity: Activity
-    ) -> Captured:
-        """Copy what belongs to a step before its update; gradients are divided by a scale."""
+    def begin(self, step: int, schedule: Schedule, rates: Sequence[float], activity: Activity) -> Captured:
+        """Copy the parameters before the updates of a step; the gradients are zero until `capture` takes them."""
         with self._without_gradients():
             measuring = [one for one in self.attached if one.dim in schedule.now]
             following = [one for one in self.attached if one.follows(schedule)]
             reads = set().union(*(one.reads for one in (*measuring, *following)))
-            gradient = self._gradient(scale) if reads & {"gradient", "gradients"} else None
             return Captured(
                 step,
                 rates,
@@ -151,10 +151,33 @@ class Measuring:
                 following,
                 reads,
                 parameters=self._vector(self._parameters) if reads & {"parameters", "update"} else None,
-                gradient=gradient,
-                largest=self._largest(gradient) if schedule.now else None,
+                gradient=None,
+                largest=self._nan.new_zeros(()) if schedule.now else None,
+                updated=set(),
                 activity=activity,
             )
+
+    def capture(self, captured: Captured, optimizer: Optimizer) -> None:
+        """Copy the gradients of what an optimiser is about to update, unscaled; of others they count as zero."""
+        if optimizer not in self._places:
+            own = {id(one) for one in parameters_of(optimizer)}
+            self._places[optimizer] = [place for place, one in enumerate(self._parameters) if id(one) in own]
+        places = [place for place in self._places[optimizer] if place not in captured.updated]
+        scale = getattr(optimizer, "grad_scale", None)
+        with self._without_gradients():
+            gradients = [_dense_gradient(self._parameters[place]) for place in places]
+            vector = None
+            if captured.reads & {"gradient", "gradients"}:
+                vector = self._vector(gradients)
+                if scale is not None:
+                    vector.div_(scale)
+                captured.gradient = self._with(captured.gradient, places, vector)
+            if captured.largest is not None:
+                captured.largest = torch.maximum(captured.largest, self._largest(vector, gradients))
+            if captured.updated and captured.parameters is not None:  # the optimisers before may have moved them
+                now = self._vector(self._parameters[place] for place in places)
+                captured.parameters = self._with(captured.parameters, places, now)
+        captured.updated.update(places)
 
     def measure(self, captured: Captured, loss: Tensor | float) -> Measured:
         """Return what the probes that are due measure."""
@@ -189,19 +212,24 @@ class Measuring:
         """Return a copy of tensors of whatever type as one vector."""
         return torch.cat([one.reshape(-1) for one in tensors], out=self._nan.new_empty(0))
 
-    def _gradient(self, scale: Tensor | None) -> Tensor:
-        vector = self._vector(self._dense_gradients())
-        return vector if scale is None else vector.div_(scale)
+    def _with(self, vector: Tensor | None, places: Sequence[int], values: Tensor) -> Tensor:
+        """Return a vector of all parameters with the values of some of them; otherwise zero if there is none yet."""
+        if len(places) == len(self._parameters):
+            return values
+        vector = values.new_zeros(sum(self._layout.sizes)) if vector is None else vector
+        pieces = vector.split(self._layout.sizes)
+        own = [pieces[place] for place in places]
+        for piece, value in zip(own, values.split([len(piece) for piece in own]), strict=True):
+            piece.copy_(value)
+        return vector
 
-    def _dense_gradients(self) -> list[Tensor]:
-        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self._parameters]
-        return [one if one.layout is torch.strided else one.to_dense() for one in gradients]
-
-    def _largest(self, gradient: Tensor | None) -> Tensor:
+    def _largest(self, gradient: Tensor | None, gradients: Iterable[Tensor]) -> Tensor:
         """Return the largest element by size, which does not overflow, as the Euclidean norm may."""
         if gradient is not None:
             return gradient.abs().amax() if len(gradient) else self._nan.new_zeros(())
-        pieces = [one for one in self._dense_gradients() if one.numel()]
+        pieces = [one for one in gradients if one.numel()]
+        if not pieces:
+            return self._nan.new_zeros(())
         return torch.nn.utils.get_total_norm(pieces, norm_type=math.inf).to(self._nan)
 
     def _usable(self, activity: Activity, *, gradients: bool) -> Activity:
@@ -220,6 +248,12 @@ class Measuring:
                     gradient = torch.zeros_like(output) if gradient is None else gradient
                     usable.gradients[layer.path] = gradient.to(self._dtype)
         return usable
+
+
+def _dense_gradient(parameter: Tensor) -> Tensor:
+    if parameter.grad is None:
+        return torch.zeros_like(parameter)
+    return parameter.grad if parameter.grad.layout is torch.strided else parameter.grad.to_dense()
 
 
 def _fits(output: Tensor, layer: Layer) -> bool:

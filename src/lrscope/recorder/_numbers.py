@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lrscope.errors import InputError, must_be
+from lrscope.probes import refuse_collisions
 from lrscope.recorder._buffer import BlockBuffer, Column, Values
 from lrscope.recorder._measuring import Measuring
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable
@@ -32,6 +33,7 @@ class Numbers:
     def begin(self, measuring: Measuring, rates: int) -> None:
         """Expect what the probes return, and the rates of so many groups of parameters, instead of anything before."""
         self._buffer.clear(measuring.device)
+        refuse_collisions(label for one in measuring.attached for label in one.labels.values())
         for one in measuring.attached:
             for name, label in one.labels.items():
                 if name in self._buffer.columns:

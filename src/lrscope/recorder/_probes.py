@@ -29,6 +29,7 @@ from lrscope.probes import (
     UpdateSize,
     Weights,
     layers_of,
+    refuse_collisions,
     structure_of,
 )
 from lrscope.recorder._attaching import Settings, warn
@@ -136,7 +137,14 @@ def possible(probes: Iterable[Probe], model: nn.Module) -> tuple[Probe, ...]:
             if len(errors) == len(same):
                 layers = [one.layer for one in structure.parameters] + [one.path for one in structure.layers]
                 raise errors[0] if len(errors) == 1 else unknown("include", pattern, dict.fromkeys(layers))
-    return tuple(_narrowed(given, lambda probe, pattern: not _mismatch(probe, _module(pattern), structure)))
+    fitting = tuple(_narrowed(given, lambda probe, pattern: not _mismatch(probe, _module(pattern), structure)))
+    modules = [
+        dataclasses.replace(probe, include=tuple(map(_module, probe.include)))
+        for probe in fitting
+        if isinstance(probe, OfLayers)
+    ]
+    refuse_collisions(label for probe in modules for label in probe.labels(structure))
+    return fitting
 
 
 def observed(probes: Iterable[Probe], structure: Structure) -> tuple[Probe, ...]:

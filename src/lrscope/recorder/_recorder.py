@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -13,16 +13,12 @@ from torch.optim import Optimizer
 
 from lrscope.errors import InputError, StoreError, must_be
 from lrscope.optim import before_update
-from lrscope.probes import Every, Probe, structure_of
+from lrscope.probes import Every, Probe, parameters_of, structure_of
 from lrscope.recorder._attaching import (
     Options,
-    checked_optimizer,
-    hooked,
     is_first_rank,
-    is_left_out,
     metadata_of,
     settings_for,
-    sweep_of,
     unwrapped,
     warn,
 )
@@ -31,6 +27,7 @@ from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged, scalar
+from lrscope.recorder._optimizers import Optimizers, is_left_out
 from lrscope.recorder._probes import affordable, chosen, expected, observed, possible
 from lrscope.records import STEP
 
@@ -47,7 +44,8 @@ class Recorder:
     ----------
     model : any module; of a compiled or parallel one the module inside
     path : of the ROOT file, which must not exist yet; with ``torch.distributed`` only rank 0 records
-    optimizer : what updates the model; its groups have the learning rates
+    optimizer : what updates the model; its groups have the learning rates. Several of them in a list, or as values of a
+        dictionary; of a wrapper (Accelerate's, Fabric's, Lookahead, ...) the one inside is taken
     probes : from `lrscope.probes`; weights, biases, gradients, activations, loss, rate, norm and angle of the gradient
         and size of the update by default
     when : cadence of all probes that are not given one of their own; every step by default
@@ -93,7 +91,7 @@ class Recorder:
         self,
         model: nn.Module,
         path: str | os.PathLike[str],
-        optimizer: Optimizer,
+        optimizer: Optimizer | Iterable[Optimizer] | Mapping[Any, Optimizer],
         probes: Iterable[Probe] | None = None,
         when: Any = Every(),  # noqa: B008  frozen
         **options: Unpack[Options],
@@ -102,11 +100,13 @@ class Recorder:
         self.run_id = self.settings.run_id or uuid.uuid4().hex
         self.failed: str | None = None
         self._model = unwrapped(model)
-        self._optimizer = checked_optimizer(optimizer, self._model)
+        self._optimizers = Optimizers(optimizer, self._model)
+        # A GAN's loop may freeze one of its parts while the other is updated.
+        self._trainable = {name for name, one in parameters_of(self._model).items() if one.requires_grad}
         wanted = possible(chosen(probes, when, self.settings), self._model)
         limit, named = self.settings.size_budget, probes is not None
         self._probes, self._statistics = affordable(wanted, expected(self._model), limit, named=named)
-        sweep = sweep_of(self._optimizer, self.settings)
+        sweep = self._optimizers.sweep(self.settings)
         self._account = Accounting(self.settings)
         self._buffer = BlockBuffer()
         self._numbers = Numbers(self._buffer, sweep.axes)
@@ -114,6 +114,8 @@ class Recorder:
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
         self.updated = False
+        self._called: set[Optimizer] = set()  # the optimisers that have made an update since the last step
+        self._handles: list[Any] = []
         needs = {need for probe in self._probes for need in probe.required()}
         self._hooks = ActivationHooks(self._model, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
@@ -122,8 +124,8 @@ class Recorder:
             return
         try:
             self._hooks.listen(wanted=True)  # the first pass shows what the model is made of
-            self._handle = hooked(self._optimizer, Hook(before_update(self._before_update, each_call=False)))
-            metadata = metadata_of(self._model, self._optimizer, self._probes, self.settings, self.run_id)
+            self._handles += self._optimizers.hook(Hook(before_update(self._before_update, each_call=False)))
+            metadata = metadata_of(self._model, self._optimizers.name, self._probes, self.settings, self.run_id)
             # The file comes last: whatever fails before leaves none.
             self._file = RecordsFile(path, metadata, self.settings.compression, sweep, self._buffer)
         except BaseException:
@@ -146,6 +148,7 @@ class Recorder:
         if self._schedule.idle and self.updated and not metrics:
             self._schedule.idle -= 1
             self.updated = False
+            self._called.clear()
             self._account.count()
         elif not self._stopped:
             self._end_step(loss, metrics)
@@ -158,6 +161,7 @@ class Recorder:
             return
         step, captured, self._captured = self._account.updates, self._captured, None
         self.updated = self._hooks.paused = False
+        self._called.clear()
         self._account.update()
         try:
             if captured or metrics:
@@ -190,6 +194,7 @@ class Recorder:
         """Call this instead of ``step`` if the optimiser was called and changed nothing: the step counts as skipped."""
         if self.updated:
             self.updated = self._hooks.paused = False
+            self._called.clear()
             self._captured = None
             self._account.skip()
             self._hooks.begin_pass()
@@ -225,20 +230,25 @@ class Recorder:
             self._closed = True
             self._file.give_up(error or KeyboardInterrupt())
 
-    def _before_update(self) -> None:
-        """Take the step that is about to end: parameters and gradients belong together now."""
-        if self._stopped or is_left_out(self._optimizer):
+    def _before_update(self, optimizer: Optimizer) -> None:
+        """Take what an optimiser is about to update: parameters and gradients belong together now."""
+        if self._stopped or is_left_out(optimizer):
             return
-        if self._schedule.idle and not self.updated:
-            self.updated = True
+        if optimizer in self._called:
+            self._miss_step()
+        first = not self.updated
+        self._called.add(optimizer)
+        self.updated = True
+        if self._schedule.idle:
             return
         try:
-            if self.updated:
-                self._miss_step()
             began = time.perf_counter()
-            self._account.begin(began - self._hooks.seconds)
-            self._capture()
-            self.updated = self._hooks.paused = True
+            if first:
+                self._account.begin(began - self._hooks.seconds)
+                self._begin_capture()
+                self._hooks.paused = True
+            if self._captured and self._measuring:
+                self._measuring.capture(self._captured, optimizer)
             self._account.spent += time.perf_counter() - began + self._hooks.seconds
             self._hooks.seconds = 0.0
         except Exception as error:  # whatever goes wrong here must not end the training
@@ -253,20 +263,19 @@ class Recorder:
         self._schedule.idle = 0
         self.leave_out()
 
-    def _capture(self) -> None:
-        """Copy what the probes of this step need, if any are due."""
+    def _begin_capture(self) -> None:
+        """Copy the parameters if the probes need them at this step, before the first of the optimisers moves them."""
         self._captured = None
-        scale = getattr(self._optimizer, "grad_scale", None)
         if self._measuring is None:
             self._hooks.copy_only_overwritten()
         elif not self._measuring.wants(self._schedule):
             return
         activity = self._hooks.take()
         if self._measuring is None:
-            self._measuring = self._explored(activity, scale)
+            self._measuring = self._explored(activity)
         if self._measuring.wants(self._schedule):
-            rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-            self._captured = self._measuring.capture(self._account.updates, self._schedule, scale, rates, activity)
+            rates = self._optimizers.rates()
+            self._captured = self._measuring.begin(self._account.updates, self._schedule, rates, activity)
 
     def _complete(
         self,
@@ -314,15 +323,16 @@ class Recorder:
         if self._measuring and not self._measuring.follows_all and not self._stopped:
             self._schedule.rest(step, factor, pause or 0)
 
-    def _explored(self, activity: Activity, scale: Tensor | None) -> Measuring:
+    def _explored(self, activity: Activity) -> Measuring:
         """Return how to measure, now that the first pass has shown what the model is made of."""
-        structure = structure_of(self._model, activity.outputs)
+        named = parameters_of(self._model)
+        trained = self._optimizers.updated(named, self._trainable)
+        structure = structure_of(self._model, activity.outputs, trained=trained)
         probes = observed(self._probes, structure)
-        named = dict(self._model.named_parameters())
-        parameters = [named[one.name] for one in structure.parameters]
+        parameters = [named[one.path or one.name] for one in structure.parameters]
         self._schedule = self._scheduled(probes)
-        measuring = Measuring(structure, self._schedule.groups, parameters, activity, scale)
-        self._numbers.begin(measuring, len(self._optimizer.param_groups))
+        measuring = Measuring(structure, self._schedule.groups, parameters, activity)
+        self._numbers.begin(measuring, len(self._optimizers.rates()))
         size = self.settings.size_budget
         if size is not None and self._file is not None and size < self._file.least:
             remedy = "Give more, or record less: fewer probes, or fewer layers by include and exclude."
@@ -359,8 +369,8 @@ class Recorder:
     def _detach(self) -> None:
         self._stopped, self._schedule.idle, self._captured = True, 0, None
         self._hooks.close()
-        if hasattr(self, "_handle"):
-            self._handle.remove()
+        for handle in self._handles:
+            handle.remove()
 
     def _end_file(self) -> None:
         assert self._file is not None

@@ -9,7 +9,7 @@ import xarray as xr
 from torch import Tensor
 
 from lrscope.errors import InputError, must_be
-from lrscope.probes import Probe, Structure
+from lrscope.probes import Probe, Structure, refuse_collisions
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, new_block
 from lrscope.sweep import Sweep
 from lrscope.training._plan import Members, Timetable
@@ -47,13 +47,14 @@ class BlockBuffer:
 
     Raises
     ------
-    InputError : two probes that record the same variable.
+    InputError : two probes that record the same variable, or two layers with the same name in a file.
     """
 
     def __init__(self, probes: tuple[Probe, ...], structure: Structure, table: Timetable) -> None:
         self._table = table
         self.variables: dict[str, Variable] = {DIVERGED_AT: DIVERGENCE}
         self._dim_of: dict[str, str] = {DIVERGED_AT: STEP}
+        refuse_collisions(label for probe in probes for label in probe.labels(structure))
         for number, probe in enumerate(probes):
             for label in probe.labels(structure):
                 _refuse_second(label, probe, self.variables)
