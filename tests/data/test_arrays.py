@@ -1,7 +1,9 @@
 """A data set of arrays that exist."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from lrscope.data import Arrays, Samples
 from lrscope.errors import InputError
@@ -67,3 +69,47 @@ def test_samples_validation_must_be_like_those_learned_from():
         assert str(caught.value) == (
             f"validation must be samples of the shapes (2,) and (1,), like those learned from; got '{shapes}'."
         )
+
+
+def test_arrays_tensors_and_frames_are_learned_as_the_numbers_they_hold():
+    inputs, targets = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
+    others = [
+        (inputs.astype(">f8"), targets.astype(">i4")),
+        (torch.tensor(inputs, requires_grad=True), torch.tensor(targets)),
+        (pd.DataFrame(inputs), pd.Series(targets)),
+        (np.ma.masked_array(inputs, mask=False), np.ma.masked_array(targets)),
+    ]
+    for other in others:
+        arrays = Samples(*other).arrays()
+        assert arrays.inputs.dtype.isnative
+        assert arrays.targets.dtype.isnative
+        np.testing.assert_array_equal(arrays.inputs, inputs)
+        np.testing.assert_array_equal(arrays.targets, targets)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        np.ma.masked_greater(np.arange(3.0), 1),
+        [np.ma.masked_greater(np.arange(3.0), 1)] * 3,
+        torch.eye(3).to_sparse(),
+        torch.eye(3).to(torch.bfloat16),
+        torch.utils.data.TensorDataset(torch.eye(3)),
+        torch.utils.data.DataLoader(torch.eye(3)),
+        (row for row in np.eye(3)),
+        [torch.ones(2, requires_grad=True)] * 3,
+    ],
+    ids=["masked", "masked rows", "sparse", "bfloat16", "Dataset", "DataLoader", "generator", "rows with gradients"],
+)
+def test_what_cannot_be_learned_as_it_stands_is_refused(inputs):
+    targets = np.zeros(3)
+    for given in ((inputs, targets), (targets, inputs)):
+        with pytest.raises(InputError):
+            Samples(*given)
+    with pytest.raises(InputError):
+        Samples(targets, targets, validation=(inputs, targets))
+
+
+def test_validation_samples_are_a_pair():
+    with pytest.raises(InputError, match="validation must be a pair"):
+        Samples(np.zeros(3), np.zeros(3), validation=torch.utils.data.DataLoader(torch.eye(3)))

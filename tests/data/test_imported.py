@@ -144,7 +144,7 @@ def test_a_data_set_without_a_json_form_is_told_by_its_checksum():
         (
             "somebodys_data:ragged",
             None,
-            f"data must be {ALLOWED}; got 'somebodys_data:ragged, whose values make no array: ValueError: setting an",
+            "inputs must make an array (sample, ...) of numbers: ValueError: setting an",
         ),
         ("somebodys_data:uneven", None, "the number of targets must be as many as the inputs, and at least one; got"),
     ],

@@ -209,6 +209,40 @@ def test_modules_that_cannot_train_are_refused_in_a_sentence(name):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("samples", "batch_size"), [(6, 5), (1, 1), (1, None)])
+def test_a_batch_that_the_model_cannot_learn_from_is_refused_at_once(samples, batch_size):
+    before = torch.random.get_rng_state()
+    with pytest.raises(InputError, match="learn from every batch.*batch_size"):
+        stream(
+            Experiment(
+                data=Samples(FEATURES[:samples], CLASSES[:samples]),
+                model=lambda: nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Dropout(), nn.Linear(5, 3)),
+                loss="cross_entropy",
+                sweep=Sweep(lr=[0.1]),
+                epochs=2,
+                batch_size=batch_size,
+            ),
+            device="cpu",
+        )
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_batches_that_only_later_turn_out_to_be_refused_are_a_sentence():
+    inputs = np.array([0, 1, 2, 3, 4, 99])
+    with pytest.raises(InputError, match="batch"):
+        train(
+            Experiment(
+                data=Samples(inputs, CLASSES),
+                model=lambda: nn.Embedding(7, 3),
+                loss="cross_entropy",
+                sweep=Sweep(lr=[0.1]),
+                epochs=1,
+                batch_size=2,
+            ),
+            device="cpu",
+        )
+
+
 def run(model, targets=FEATURES, **fields):
     given = {
         "data": Samples(FEATURES, targets),

@@ -1,17 +1,19 @@
 """The form in which every data set hands over its samples, and a data set made of arrays that already exist."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from lrscope._imported import error_text
 from lrscope.errors import InputError, must_be
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Samples as training takes them.
+    """Samples as training takes them. Tensors, frames and lists become arrays; arrays stay as they are.
 
     Attributes
     ----------
@@ -20,13 +22,15 @@ class Arrays:
 
     Raises
     ------
-    InputError : no arrays of numbers, or not as many targets as inputs.
+    InputError : no arrays of numbers, masked values, or not as many targets as inputs.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
 
     def __post_init__(self) -> None:
+        for name in ("inputs", "targets"):
+            object.__setattr__(self, name, _array(name, getattr(self, name)))
         both = (self.inputs, self.targets)
         if not all(array.ndim for array in both):
             got = " and ".join(str(array.shape) for array in both)
@@ -37,6 +41,23 @@ class Arrays:
         if len(self.inputs) != len(self.targets) or not len(self.inputs):
             allowed = "as many as the inputs, and at least one"
             raise must_be("the number of targets", allowed, f"{len(self.targets)} for {len(self.inputs)} inputs")
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    """Return values as an array in the byte order of this machine; refuse those that are masked, or no values."""
+    parts = values if isinstance(values, list | tuple) else [values]
+    hidden = sum(int(np.ma.count_masked(part)) for part in parts if np.ma.isMaskedArray(part))
+    if hidden:
+        got = f"a masked array that hides {hidden} of them"
+        raise InputError(f"{name} must have all their values; got {got}. Leave these samples out, or fill them in.")
+    if not (hasattr(values, "__array__") or isinstance(values, Sequence)):  # a Dataset or a DataLoader, say
+        remedy = "Give the arrays or tensors that it reads from."
+        raise must_be(name, "an array, a tensor or lists (sample, ...)", type(values).__name__, remedy)
+    try:
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{name} must make an array (sample, ...) of numbers: {error_text(error)}.") from error
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 class DataSet(Protocol):
@@ -62,7 +83,7 @@ class Samples:
 
     Raises
     ------
-    InputError : no arrays of numbers, not as many targets as inputs, or samples of other shapes validation.
+    InputError : see `Arrays`; or validation samples of other shapes.
 
     Examples
     --------
@@ -77,18 +98,20 @@ class Samples:
         name: str = "samples",
         validation: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        self._arrays = Arrays(np.asarray(inputs), np.asarray(targets))
-        self._validation = Arrays(*map(np.asarray, validation)) if validation else None
+        self._arrays = Arrays(inputs, targets)
+        if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
+            raise must_be("validation", "a pair (inputs, targets)", type(validation).__name__)
+        self._validation = Arrays(*validation) if validation else None
         if self._validation:
             _refuse_other_shapes(self._arrays, self._validation)
         self.name = name
 
     def arrays(self) -> Arrays:
-        """Return the arrays as they were given."""
+        """Return the samples to learn from."""
         return self._arrays
 
     def validation(self) -> Arrays | None:
-        """Return the validation samples, as they were given; None if there are none."""
+        """Return the validation samples; None if there are none."""
         return self._validation
 
     def __json__(self) -> dict[str, Any]:

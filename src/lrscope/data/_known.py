@@ -1,11 +1,9 @@
 """The data sets that the command line knows by name, and a user's own by where to import them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lrscope._imported import checked_path, error_text, imported
 from lrscope.data._arrays import Arrays, DataSet, Samples
@@ -124,25 +122,17 @@ def _of_user(path: str) -> DataSet:
     if not (isinstance(value, tuple | list) and len(value) == 2):
         raise must_be("data", _ALLOWED, f"{path}, which is {type(value).__name__}")
     if all(map(_is_pair, value)):
-        learned, validation = (_as_arrays(pair, path) for pair in value)
+        learned, validation = value
         return Samples(*learned, path, validation)
-    inputs, targets = _as_arrays(value, path)
-    first, kept = divided(len(Arrays(inputs, targets).inputs), Digits().val_share, Digits().split_seed)
-    return Samples(inputs[first], targets[first], path, (inputs[kept], targets[kept]))
+    arrays = Arrays(*value)
+    first, kept = divided(len(arrays.inputs), Digits().val_share, Digits().split_seed)
+    parts = [(arrays.inputs[some], arrays.targets[some]) for some in (first, kept)]
+    return Samples(*parts[0], path, parts[1])
 
 
 def _is_pair(one: Any) -> bool:
     """Tell inputs and targets from samples, which are arrays, or more or fewer than two, or numbers."""
     return isinstance(one, tuple | list) and len(one) == 2 and all(hasattr(part, "__len__") for part in one)
-
-
-def _as_arrays(pair: Sequence[Any], path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets as arrays."""
-    try:
-        return np.asarray(pair[0]), np.asarray(pair[1])
-    except (TypeError, ValueError, RuntimeError) as error:
-        got = f"{path}, whose values make no array: {error_text(error)}"
-        raise must_be("data", _ALLOWED, got, "Make all samples of the same shape.") from error
 
 
 def _is_data_set(value: Any) -> bool:

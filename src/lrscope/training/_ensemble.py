@@ -31,13 +31,17 @@ Step = Callable[..., tuple[State, Values]]
 StepKind = tuple[tuple[int, ...], int]
 """Numbers of the probes that are due at a step, and samples of its batch: steps of one kind share a graph."""
 
+NOT_LIFTED = (
+    "model must be trainable under torch.func.vmap. It must use tensor operations only, without branches on values; "
+    "dropout through nn.Dropout."
+)
 TRACED_FROM = 80
 """A step that is taken so often is traced. Tracing takes the time that 50 to 110 calls of the graph save, for the
 steps of the studies, whatever they measure."""
 
 
 def check_lifted(network: Network, parameters: Tensor, buffers: Tree, example: Batch) -> None:
-    """Make sure that a network can be trained as many, whichever of their tensors they share.
+    """Make sure that a network learns from batches of this size, and can be trained as many.
 
     Parameters
     ----------
@@ -46,28 +50,35 @@ def check_lifted(network: Network, parameters: Tensor, buffers: Tree, example: B
 
     Raises
     ------
-    InputError : PyTorch cannot take a step of it under `vmap`; with the reason.
+    InputError : PyTorch cannot take a step of it, or not under `vmap`; with the reason.
     """
 
     def loss(parameters: Tensor, buffers: Tree, inputs: Tensor, targets: Tensor) -> Tensor:
         key = torch.zeros((), dtype=torch.int64, device=inputs.device)
         return network.forward_backward(parameters, buffers, Batch(inputs, targets), key, frozenset()).loss
 
+    devices = range(torch.cuda.device_count())
+    with _refused(_batch_refused(len(example.inputs))), torch.random.fork_rng(devices):
+        loss(parameters, buffers, example.inputs, example.targets)
     one = {name: buffer[None] for name, buffer in buffers.items()}
-    with _lifting_errors():
+    with _refused(NOT_LIFTED):
         vmap(loss)(parameters[None], one, example.inputs[None], example.targets[None])
 
 
 @contextmanager
-def _lifting_errors() -> Iterator[None]:
-    """Say of a model that cannot be trained as many why it cannot."""
+def _refused(sentence: str) -> Iterator[None]:
+    """Turn what PyTorch refuses into a sentence of ours, with its reason."""
     try:
         yield
     except InputError:
         raise
     except REFUSALS as error:
-        remedy = "It must use tensor operations only, without branches on values; dropout through nn.Dropout."
-        raise InputError(f"model must be trainable under torch.func.vmap. {remedy} {in_words(error)}") from error
+        raise InputError(f"{sentence} {in_words(error)}") from error
+
+
+def _batch_refused(size: int) -> str:
+    samples = f"{size} sample{'' if size == 1 else 's'}"
+    return f"model must learn from every batch; it cannot from one of {samples}. Choose another batch_size or model."
 
 
 @dataclass(frozen=True)
@@ -197,7 +208,7 @@ class Ensemble:
         kind = due, batch["inputs"].shape[0 if batch_dim is None else 1]
         if kind not in self._runs:
             self._runs[kind] = self._run(kind, batch_dim, arguments)
-        with torch.no_grad():
+        with torch.no_grad(), _refused(_batch_refused(kind[1])):
             after: tuple[State, Values] = self._runs[kind](*arguments)
         return after
 
@@ -274,7 +285,7 @@ class Ensemble:
         return self._graphs.get((self._kind, kind, batch_dim), trace)
 
     def _traced(self, lifted: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
-        with _lifting_errors():
+        with _refused(NOT_LIFTED):
             traced = Traced(lifted, arguments)
         if self._params.noise_seed.device.type == "cpu":
             traced.run = traced.graph = simplified(channels_last(traced.graph, leaves(arguments)))

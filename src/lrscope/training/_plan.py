@@ -167,9 +167,9 @@ def _batch(arrays: Arrays, experiment: Experiment, device: torch.device) -> Batc
 
 
 def _tensor(array: np.ndarray, dtype: str, device: torch.device) -> torch.Tensor:
-    floating = np.issubdtype(array.dtype, np.floating)
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
-    return tensor.to(device, getattr(torch, dtype) if floating else torch.int64)
+    # NumPy knows more types of numbers than PyTorch, which also warns of arrays that must not be written
+    kind = dtype if np.issubdtype(array.dtype, np.floating) else "int64"
+    return torch.from_numpy(np.require(array, kind, ["C", "W"])).to(device)
 
 
 @dataclass(frozen=True)

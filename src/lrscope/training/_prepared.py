@@ -35,18 +35,21 @@ class Prepared:
         dtype = getattr(torch, experiment.dtype)
         module = build(experiment.model, 0, dtype).to(device)
         members = next(chunked(experiment, device, 1, 1, sets=self.sets))
-        self._module, self._example = module, members.example(experiment.batch_size or 2**62)
-        self.network = Network(module, loss_function(experiment.loss), self._example)
+        example = members.example(experiment.batch_size or members.samples)
+        last = members.samples % len(example.inputs)
+        self._module, self._batches = module, [example, *([members.example(last)] if last else [])]
+        self.network = Network(module, loss_function(experiment.loss), example)
         for batch in (members.data.train, members.data.validation):
             if batch:
                 self.network.check_classes(batch.targets)
-        outputs = sum(int(np.prod(layer.shape)) for layer in self.network.structure.layers) * len(self._example.inputs)
+        outputs = sum(int(np.prod(layer.shape)) for layer in self.network.structure.layers) * len(example.inputs)
         parameters = sum(self.network.layout.sizes)
         self.bytes_each: int = (outputs + 4 * parameters) * dtype.itemsize
 
     def check_lifted(self) -> None:
-        """Make sure that the network can be trained as many; see `_ensemble.check_lifted`."""
-        check_lifted(self.network, *initial_tree(self._module), self._example)
+        """Make sure that batches of each size can be learned from by many; see `_ensemble.check_lifted`."""
+        for batch in self._batches:
+            check_lifted(self.network, *initial_tree(self._module), batch)
 
 
 def initial(experiment: Experiment, seeds: np.ndarray, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
