@@ -212,7 +212,7 @@ def test_modules_that_cannot_train_are_refused_in_a_sentence(name):
 @pytest.mark.parametrize(("samples", "batch_size"), [(6, 5), (1, 1), (1, None)])
 def test_a_batch_that_the_model_cannot_learn_from_is_refused_at_once(samples, batch_size):
     before = torch.random.get_rng_state()
-    with pytest.raises(InputError, match="learn from every batch.*batch_size"):
+    with pytest.raises(InputError, match=r"learn from every batch.*batch_size"):
         stream(
             Experiment(
                 data=Samples(FEATURES[:samples], CLASSES[:samples]),
