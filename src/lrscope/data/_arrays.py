@@ -46,7 +46,7 @@ class Arrays:
 def _array(name: str, values: Any) -> np.ndarray:
     """Return values as an array in the byte order of this machine; refuse those that are masked, or no values."""
     parts = values if isinstance(values, list | tuple) else [values]
-    hidden = sum(int(np.ma.count_masked(part)) for part in parts if np.ma.isMaskedArray(part))
+    hidden = sum(int(np.ma.getmaskarray(part).sum()) for part in parts if isinstance(part, np.ma.MaskedArray))
     if hidden:
         got = f"a masked array that hides {hidden} of them"
         raise InputError(f"{name} must have all their values; got {got}. Leave these samples out, or fill them in.")

@@ -122,8 +122,8 @@ def _of_user(path: str) -> DataSet:
     if not (isinstance(value, tuple | list) and len(value) == 2):
         raise must_be("data", _ALLOWED, f"{path}, which is {type(value).__name__}")
     if all(map(_is_pair, value)):
-        learned, validation = value
-        return Samples(*learned, path, validation)
+        (inputs, targets), validation = value
+        return Samples(inputs, targets, path, validation)
     arrays = Arrays(*value)
     first, kept = divided(len(arrays.inputs), Digits().val_share, Digits().split_seed)
     parts = [(arrays.inputs[some], arrays.targets[some]) for some in (first, kept)]
