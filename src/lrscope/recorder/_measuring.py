@@ -235,7 +235,8 @@ class Measuring:
     def _usable(self, activity: Activity, *, gradients: bool) -> Activity:
         """Return an output, and its gradient if it is wanted, for each layer that is used.
 
-        A layer that was not called, or has returned another number of neurons than in the first pass, has NaN.
+        A layer that was not called, or has returned another number of neurons than in the first pass, has NaN; so has
+        the gradient of an output that needs none.
         """
         usable = Activity({}, {})
         for layer in self._structure.layers:
@@ -245,7 +246,7 @@ class Measuring:
                     output = gradient = self._nan.expand(1, *layer.shape)
                 usable.outputs[layer.path] = output.to(self._dtype)
                 if gradients:
-                    gradient = torch.zeros_like(output) if gradient is None else gradient
+                    gradient = self._nan.expand_as(output) if gradient is None else gradient
                     usable.gradients[layer.path] = gradient.to(self._dtype)
         return usable
 

@@ -117,7 +117,7 @@ class Recorder:
         self._called: set[Optimizer] = set()  # the optimisers that have made an update since the last step
         self._handles: list[Any] = []
         needs = {need for probe in self._probes for need in probe.required()}
-        self._hooks = ActivationHooks(self._model, gradients="activation_gradients" in needs)
+        self._hooks = ActivationHooks(self._model, self._optimizers.all, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
         self._stopped = self._closed = not is_first_rank()
         if self._closed:

@@ -1,0 +1,289 @@
+"""Which calls of a layer are those of a step, and that hooks harm no pass of the model."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, grad, jacrev, jvp, vmap
+from torch.utils.checkpoint import checkpoint
+
+from lrscope.probes import Activations, Gradients, Weights, every
+from lrscope.recorder import Recorder
+from lrscope.store import open_records
+
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # PyTorch uses it itself
+
+INPUTS = torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1))
+
+
+def loss_of(model: nn.Module, inputs: torch.Tensor = INPUTS) -> torch.Tensor:
+    return model(inputs).square().mean()
+
+
+def trained(model, path, backward, *, recorded=True, steps=3, optimizer=None, **options):
+    """Return the final parameters after updates with the gradients that `backward(model)` leaves, and the records."""
+    optimizer = optimizer or torch.optim.SGD(model.parameters(), lr=0.1)
+    options = {"probes": [Weights(), Activations(include=("*",), when=every())]} | options
+    recorder = Recorder(model, path, optimizer, time_budget=None, **options) if recorded else None
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = backward(model)
+        optimizer.step()
+        if recorder:
+            recorder.step(loss=loss)
+            assert recorder.failed is None
+    if recorder:
+        recorder.close()
+    return [one.detach().clone() for one in model.parameters()], open_records(path) if recorder else None
+
+
+def means(records):
+    return {name: array.values[0] for name, array in records.data_vars.items() if "activations_mean" in str(name)}
+
+
+def plain(model):
+    loss = loss_of(model)
+    loss.backward()
+    return loss
+
+
+def of_each_sample(model):
+    own = {name: one.detach() for name, one in model.named_parameters()}
+    by_sample = vmap(grad(lambda tensors, x: functional_call(model, tensors, (x[None],)).square().mean()), (None, 0))
+    for name, one in by_sample(own, INPUTS).items():
+        model.get_parameter(name).grad = one.clamp(-1, 1).mean(0)
+    return torch.zeros(())
+
+
+def of_a_functional_loss(model):
+    own = dict(model.named_parameters())
+    for name, one in grad(lambda tensors: functional_call(model, tensors, (INPUTS,)).square().mean())(own).items():
+        model.get_parameter(name).grad = one
+    return torch.zeros(())
+
+
+def with_a_jacobian_penalty(model):
+    penalty = vmap(jacrev(lambda x: model(x[None])[0]))(INPUTS).square().mean()
+    loss = loss_of(model) + 0.1 * penalty
+    loss.backward()
+    return loss
+
+
+def with_a_tangent(model):
+    value, tangent = jvp(model, (INPUTS,), (torch.ones_like(INPUTS),))
+    loss = value.square().mean() + tangent.square().mean()
+    loss.backward()
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("backward", "heard"),
+    [
+        (of_each_sample, False),
+        (of_a_functional_loss, False),
+        (with_a_jacobian_penalty, True),
+        (with_a_tangent, False),
+    ],
+)
+def test_passes_of_transforms_are_not_those_of_the_step(tmp_path, backward, heard):
+    without, _ = trained(network(), "", backward, recorded=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "no layer was observed|the first pass has nothing")
+        parameters, records = trained(network(), tmp_path / "one.root", backward)
+    assert all(map(torch.equal, parameters, without))
+    assert records.sizes["step"] == 3
+    assert set(means(records)) == ({f"activations_mean_{layer}" for layer in range(3)} if heard else set())
+    if heard:
+        np.testing.assert_allclose(means(records)["activations_mean_0"][0], network()[0](INPUTS).detach().mean(0))
+
+
+class Checkpointed(nn.Module):
+    """Blocks that are computed again in backward; the last function of two is no module, the third is called twice."""
+
+    def __init__(self, reentrant: bool | None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.convolution = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Dropout(0.5), nn.ReLU())
+        self.dense, self.reentrant = nn.Linear(64, 64), reentrant
+        self.twice = nn.Sequential(nn.Linear(64, 64), nn.Tanh())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.again(lambda image: self.convolution(image).flatten(1), x)
+        x = self.again(lambda flat: self.dense(flat).sigmoid(), x)
+        twice = lambda flat: self.twice(self.twice(flat))  # noqa: E731
+        return twice(x) if self.reentrant else self.again(twice, x)
+
+    def again(self, block, x):
+        return block(x) if self.reentrant is None else checkpoint(block, x, use_reentrant=self.reentrant)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_what_is_computed_again_in_backward_is_no_call(tmp_path, reentrant):
+    images = torch.randn(8, 1, 4, 4, generator=torch.Generator().manual_seed(2))
+    pair = []
+    for how in (None, reentrant):
+
+        def backward(model):
+            losses = []
+            for half in images.clone().requires_grad_().split(4):  # accumulated
+                losses.append(loss_of(model, half))
+                losses[-1].backward()
+            return losses[-1]
+
+        torch.manual_seed(5)
+        probes = [
+            Activations(include=("*",), when=every()),
+            Gradients(of=("activations",), include=("*",), when=every()),
+        ]
+        pair.append(trained(Checkpointed(how), tmp_path / f"{how}.root", backward, probes=probes)[1])
+    without, records = pair
+    assert set(without.data_vars) == set(records.data_vars)
+    for name, array in without.data_vars.items():
+        if "seconds" not in name:
+            np.testing.assert_allclose(records[name].values, array.values, rtol=1e-5, atol=1e-7, err_msg=str(name))
+
+
+def test_a_layer_that_is_called_again_under_reentrant_checkpointing_is_left_out(tmp_path):
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.shared = nn.Linear(3, 3), nn.Linear(3, 3)
+
+        def forward(self, x):
+            x = self.first(x)
+            for _ in range(2):
+                x = checkpoint(self.shared, x, use_reentrant=True)
+            return x
+
+    with pytest.warns(RuntimeWarning, match="activations of shared are not recorded"):
+        _, records = trained(Shared(), tmp_path / "one.root", plain)
+    assert set(means(records)) == {"activations_mean_first"}
+
+
+class Sharpness(torch.optim.SGD):
+    """Sharpness-aware minimisation: the gradient is taken where the loss is higher."""
+
+    def ascend(self):
+        self.before = [one.detach().clone() for one in self.param_groups[0]["params"]]
+        with torch.no_grad():
+            for one in self.param_groups[0]["params"]:
+                one.add_(one.grad)
+
+    def descend(self):
+        with torch.no_grad():
+            for one, before in zip(self.param_groups[0]["params"], self.before, strict=True):
+                one.copy_(before)
+        self.step()
+
+
+def test_activations_of_a_step_are_those_with_its_parameters_and_not_of_an_ascent(tmp_path):
+    model = network()
+    optimizer = Sharpness(model.parameters(), lr=0.1)
+    weights, outputs = [], []
+    with Recorder(
+        model, tmp_path / "one.root", optimizer, probes=[Weights(), Activations(when=every())], time_budget=None
+    ) as recorder:
+        for _ in range(3):
+            weights.append(model[0].weight.detach().clone().numpy())
+            outputs.append(model[:2](INPUTS).detach().mean(0).numpy())
+            optimizer.zero_grad()
+            for half in INPUTS.split(4):
+                loss = loss_of(model, half)
+                loss.backward()
+            outputs[-1] = model[:2](half).detach().mean(0).numpy()
+            optimizer.ascend()
+            optimizer.zero_grad()
+            plain(model)
+            optimizer.descend()
+            recorder.step(loss=loss)
+    records = open_records(tmp_path / "one.root")
+    np.testing.assert_array_equal(records["weights_0"].values[0], weights)
+    np.testing.assert_allclose(records["activations_mean_1"].values[0], outputs, rtol=1e-5, atol=1e-7)
+
+
+class Returns(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x):
+        return self.kind(x)
+
+
+class Odd(nn.Module):
+    """A network with a layer whose output is not like other tensors, beside a plain one."""
+
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(0)
+        self.plain, self.odd = nn.Linear(3, 3), Returns(kind)
+
+    def forward(self, x):
+        x = self.plain(x)
+        self.odd(x)
+        return x
+
+
+ODD = {
+    "sparse": lambda x: x.to_sparse(),
+    "compressed": lambda x: x.detach().to_sparse_csr(),
+    "nested": lambda x: torch.nested.nested_tensor([x[:2].detach(), x[:5].detach()]),
+    "jagged": lambda x: torch.nested.nested_tensor([x[:2].detach(), x[:5].detach()], layout=torch.jagged),
+    "masked": lambda x: torch.masked.as_masked_tensor(x.detach(), x > 0),
+    "quantized": lambda x: torch.quantize_per_tensor(x.detach(), 0.1, 0, torch.qint8),
+    "complex": lambda x: torch.fft.fft(x),
+    "meta": lambda x: x.to("meta"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of PyTorch itself
+@pytest.mark.parametrize("kind", ODD)
+def test_outputs_unlike_other_tensors_are_left_out_with_a_word(tmp_path, kind):
+    without, _ = trained(Odd(ODD[kind]), "", plain, recorded=False)
+    with pytest.warns(RuntimeWarning, match="activations of odd are not recorded"):
+        parameters, records = trained(Odd(ODD[kind]), tmp_path / "one.root", plain)
+    assert all(map(torch.equal, parameters, without))
+    assert set(means(records)) == {"activations_mean_plain"}
+
+
+def test_an_error_in_a_hook_takes_the_layer_and_nothing_else(tmp_path, monkeypatch):
+    without, _ = trained(network(), "", plain, recorded=False)
+    detach = torch.Tensor.detach
+
+    def refuse(tensor):
+        if tensor.shape == (8, 5):
+            raise RuntimeError("no such thing")
+        return detach(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "detach", refuse)
+    with pytest.warns(RuntimeWarning, match="activations of 0, 1 are not recorded: RuntimeError: no such thing"):
+        parameters, records = trained(network(), tmp_path / "one.root", plain)
+    assert all(map(torch.equal, parameters, without))
+    assert set(means(records)) == {"activations_mean_2"}
+
+
+def test_of_a_cell_in_a_long_loop_the_first_calls_are_recorded(tmp_path):
+    class Loop(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.cell = nn.GRUCell(3, 3)
+
+        def forward(self, x):
+            state = torch.zeros_like(x)
+            for _ in range(200):
+                state = self.cell(x, state)
+            return state
+
+    with pytest.warns(RuntimeWarning, match="of each module 16 calls") as caught:
+        _, records = trained(Loop(), tmp_path / "one.root", plain)
+    assert len([one for one in caught if "16 calls" in str(one.message)]) == 1
+    assert set(means(records)) == {f"activations_mean_cell{f'_{call}' if call > 1 else ''}" for call in range(1, 17)}
