@@ -1,9 +1,13 @@
 """Something of a user's, named by where to import it: ``package.module:name``."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from lrscope.errors import InputError, must_be
+
+ANYTHING = (Exception, SystemExit)
+"""What the code of anybody may raise; a module that is a script calls ``sys.exit``."""
 
 
 def checked_path(field: str, path: str, allowed: str) -> str:
@@ -41,7 +45,7 @@ def imported(field: str, path: str, what: str) -> Any:
         holder = importlib.import_module(module)
     except ImportError as error:
         raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {_ended(error)}.") from error
-    except Exception as error:  # the module is anybody's: it may fail in any way
+    except ANYTHING as error:
         raise InputError(f"{field} must name {what}; got {path!r}, whose import raised {error_text(error)}.") from error
     try:
         return getattr(holder, name)
@@ -49,11 +53,28 @@ def imported(field: str, path: str, what: str) -> Any:
         raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {_ended(error)}.") from error
 
 
-def error_text(error: Exception) -> str:
+def called(field: str, allowed: str, path: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a user's function returns.
+
+    Parameters
+    ----------
+    field, allowed, path : what it was given as, what it should be, and its name, for the error
+
+    Raises
+    ------
+    InputError : whatever the function raised is said.
+    """
+    try:
+        return function(*arguments)
+    except ANYTHING as error:
+        raise must_be(field, allowed, f"{path}, which raised {error_text(error)}") from error
+
+
+def error_text(error: BaseException) -> str:
     """Return the kind of an error and its message on one line, without the full stop of a sentence."""
     message = _ended(error)
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _ended(error: Exception) -> str:
+def _ended(error: BaseException) -> str:
     return " ".join(str(error).split()).removesuffix(".")

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 1000
+"""Letters of a value that an error shows, at most."""
+
 
 class LrscopeError(Exception):
     """Base of every error that lrscope raises on purpose."""
@@ -31,7 +34,9 @@ def must_be(name: str, allowed: str, got: object, remedy: str = "") -> InputErro
     >>> str(must_be("epochs", "a positive integer", 0))
     'epochs must be a positive integer; got 0.'
     """
-    return InputError(f"{name} must be {allowed}; got {got!r}. {remedy}".strip())
+    given = repr(got)
+    given = given if len(given) <= LONGEST else f"{given[:LONGEST]}..."
+    return InputError(f"{name} must be {allowed}; got {given}. {remedy}".strip())
 
 
 def unknown(name: str, got: str, known: Iterable[str]) -> UnknownNameError:

@@ -13,6 +13,9 @@ from lrscope.records import MEMBER
 SEEDS = ("init_seed", "order_seed", "noise_seed")
 """What a seed decides: the initial weights, the order of the data, dropout. `seed` sets all three."""
 
+MOST_RATES = 10**5
+"""Of one range."""
+
 _LABELS = {
     "lr": {"long_name": "learning rate", "units": "1", "scale": "log"},
     "seed": {"long_name": "seed", "units": "1", "scale": "category"},
@@ -128,10 +131,14 @@ def _parse_one(text: str) -> Iterable[float]:
         if not rest:
             return (float(start),)
         stop, count = rest
+        if int(count) > MOST_RATES:
+            raise must_be("lrs", f"at most {MOST_RATES:,} rates, each of them a network or more", text)
         logarithms = np.linspace(math.log(float(start)), math.log(float(stop)), int(count))
         if not len(logarithms):
             raise ValueError("no values")
         return tuple(float(f"{value:.6g}") for value in np.exp(logarithms))
+    except InputError:
+        raise
     except ValueError:
         example = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
         raise InputError(f"lrs must be numbers or start:stop:count; got {text!r}. {example}") from None

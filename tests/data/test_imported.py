@@ -55,6 +55,9 @@ def nothing():
 
 def uneven():
     return inputs, targets[:3]
+
+def leaves():
+    raise SystemExit(3)
 """
 
 
@@ -63,6 +66,7 @@ def module(tmp_path, monkeypatch):
     (tmp_path / "somebodys_data.py").write_text(MODULE)
     (tmp_path / "somebodys_mistake.py").write_text("def f(:\n")
     (tmp_path / "somebodys_failure.py").write_text("1 / 0\n")
+    (tmp_path / "somebodys_script.py").write_text("import sys\nsys.exit('usage: somebodys_script FILE')\n")
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop("somebodys_data", None)
@@ -129,6 +133,16 @@ def test_a_data_set_without_a_json_form_is_told_by_its_checksum():
             "somebodys_failure:f",
             None,
             f"data must name {ALLOWED}; got 'somebodys_failure:f', whose import raised ZeroDivisionError: division",
+        ),
+        (
+            "somebodys_script:f",
+            None,
+            f"data must name {ALLOWED}; got 'somebodys_script:f', whose import raised SystemExit: usage: somebodys_scr",
+        ),
+        (
+            "somebodys_data:leaves",
+            None,
+            f"data must be {ALLOWED}; got 'somebodys_data:leaves, which raised SystemExit: 3",
         ),
         ("somebodys_data:number", None, f"data must be {ALLOWED}; got 'somebodys_data:number, which is int'."),
         (

@@ -28,6 +28,9 @@ class Net(nn.Linear):
     def __init__(self):
         super().__init__(64, 10)
 
+def leaves():
+    raise SystemExit(2)
+
 def asks(size):
     return nn.Linear(size, 2)
 
@@ -95,6 +98,10 @@ def test_a_path_has_a_form(path):
         (
             "somebodys_model:fails",
             f"model must be {ALLOWED}; got 'somebodys_model:fails, which raised RuntimeError: no weights here'.",
+        ),
+        (
+            "somebodys_model:leaves",
+            f"model must be {ALLOWED}; got 'somebodys_model:leaves, which raised SystemExit: 2'.",
         ),
         ("somebodys_model:asks", f'model must be {ALLOWED}; got "somebodys_model:asks, which raised TypeError: asks()'),
     ],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lrscope._imported import checked_path, error_text, imported
+from lrscope._imported import called, checked_path, imported
 from lrscope.data._arrays import Arrays, DataSet, Samples
 from lrscope.data._files import ARCHIVE, CIFAR10, MNIST
 from lrscope.data._images import Digits, divided
@@ -113,10 +113,7 @@ def _of_user(path: str) -> DataSet:
     checked_path("data", path, f"one of {', '.join(DATA_SETS)}, or package.module:name")
     value = imported("data", path, _ALLOWED)
     if callable(value) and not _is_data_set(value):
-        try:
-            value = value()
-        except Exception as error:  # the function is anybody's: it may fail in any way
-            raise must_be("data", _ALLOWED, f"{path}, which raised {error_text(error)}") from error
+        value = called("data", _ALLOWED, path, value)
     if _is_data_set(value):
         return _written_down(value, path)
     if not (isinstance(value, tuple | list) and len(value) == 2):

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, field_validator
 
-from lrscope._imported import checked_path, imported
+from lrscope._imported import called, checked_path, imported
 from lrscope.data._arrays import Arrays
 from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
@@ -165,12 +165,8 @@ class Function:
 
     def _at(self, points: np.ndarray) -> Arrays:
         function = _function(self.target) if isinstance(self.target, str) else self.target
-        try:
-            values = np.asarray(function(points), dtype=float)
-        except (TypeError, ValueError) as error:
-            raise must_be(
-                "target", "a function of an array of numbers, as NumPy's are", f"{function}: {error}"
-            ) from error
+        allowed = "a function of an array of numbers, as NumPy's are"
+        values = called("target", allowed, str(self.target), lambda: np.asarray(function(points), dtype=float))
         if values.shape != points.shape or not np.isfinite(values).all():
             got = f"shape {values.shape}" if values.shape != points.shape else "values that are not finite"
             raise must_be("target", f"a function that gives a finite number for each of {len(points)} points", got)

@@ -4,7 +4,7 @@ import torch
 from pydantic import field_validator
 from torch import nn
 
-from lrscope._imported import checked_path, error_text, imported
+from lrscope._imported import called, checked_path, imported
 from lrscope.errors import must_be
 from lrscope.specification import specification
 
@@ -46,10 +46,7 @@ class Imported:
             raise must_be("model", _FACTORY, f"{self.path}, which is a module", remedy)
         if not callable(factory):
             raise must_be("model", _FACTORY, f"{self.path}, which is {type(factory).__name__}")
-        try:
-            made = factory()
-        except Exception as error:  # the function is anybody's: it may fail in any way
-            raise must_be("model", _FACTORY, f"{self.path}, which raised {error_text(error)}") from error
+        made = called("model", _FACTORY, self.path, factory)
         if not isinstance(made, nn.Module):
             raise must_be("model", _FACTORY, f"{self.path}, which returned {type(made).__name__}")
         return made

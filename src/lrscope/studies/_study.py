@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from lrscope._imported import error_text
+from lrscope._imported import ANYTHING, error_text
 from lrscope.errors import InputError, unknown
 from lrscope.report import ClaimResult, Section
 from lrscope.studies._words import counted, listed, rate
@@ -204,7 +204,7 @@ def study(name: str) -> Study:
     entry = entries[name]
     try:
         loaded = entry.load()
-    except Exception as error:  # the module may be anybody's, and fail in any way
+    except ANYTHING as error:
         got = f"importing {entry.value} raised {error_text(error)}"
         raise InputError(f"The study {name} cannot be used: {got}.") from error
     if not isinstance(loaded, Study):

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 
 from lrscope.errors import InputError
 from lrscope.specification import specification
+from lrscope.studies._size import check_memory
+
+WORKER_BYTES = 3 * 10**8
 
 
 @specification
@@ -34,6 +37,8 @@ class Where:
 
     @model_validator(mode="after")
     def _consistent(self) -> "Where":
+        if self.workers and self.address is None:
+            check_memory("workers", self.workers, self.workers * WORKER_BYTES, "processes that have imported PyTorch")
         if self.engine != "ray" and self.address is not None:
             raise InputError(f"address is that of a Ray: give it with --engine ray; got {self.address!r}.")
         return self

@@ -75,7 +75,8 @@ class Chunks:
         self._at_least, self._recorded = at_least, recorded
         each = prepared.bytes_each
         self.members = list(chunked(experiment, device, chunk_size, each, at_least, sets=prepared.sets))
-        self.tables = [timetable(experiment, members.samples) for members in self.members]
+        tables = {samples: timetable(experiment, samples) for samples in {one.samples for one in self.members}}
+        self.tables = [tables[members.samples] for members in self.members]
         self.total = sum(len(members) * table.total for members, table in zip(self.members, self.tables, strict=True))
         self.buffers = [BlockBuffer(experiment.probes, prepared.network.structure, table) for table in self.tables]
         self._ensembles: dict[int, Ensemble] = {}

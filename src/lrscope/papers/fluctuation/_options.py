@@ -1,16 +1,21 @@
 """What can be chosen in the study `fluctuation`."""
 
+import math
 from typing import Annotated
 
 import tyro
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lrscope.data import SHAPES
-from lrscope.errors import unknown
+from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
+from lrscope.studies._size import check_memory, check_size
 from lrscope.sweep import Sweep, parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+POINT_BYTES = 4 * (97 + 98)
+"""A number of float32 for each neuron."""
 
 
 @specification
@@ -54,3 +59,12 @@ class Options:
     @classmethod
     def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
         return parse_rates(lrs)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Options":
+        if self.batch_size is not None and self.batch_size > self.samples:
+            raise must_be("batch_size", f"at most the {self.samples} samples", self.batch_size)
+        check_memory("samples", self.samples, self.samples * POINT_BYTES, "the activations of one network")
+        updates = math.ceil(self.samples / (self.batch_size or self.samples))
+        check_size(len(self.shapes) * len(self.lrs) * self.seeds, self.epochs * updates)
+        return self

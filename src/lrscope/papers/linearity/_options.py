@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from lrscope.data import check_data
 from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
+from lrscope.studies._size import check_size
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Rate = Annotated[float, Field(allow_inf_nan=False)]
@@ -16,6 +17,7 @@ Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 MODELS = ("perceptron", "cnn", "resnet")
 MIN_REPLICATES = 8
 """Intervals are estimated by leaving out one batch of replicates at a time, and need this many batches."""
+MOST_REPLICATES = 10**7
 DEFAULT_LR, DEFAULT_DELTAS = 0.2, (0.25, 0.5)
 """Learning rate eta of a network, and its two changes a and b as shares of it."""
 DEFAULT_LRS = {"cnn": 0.08, "resnet": 0.4}
@@ -51,7 +53,7 @@ class Options:
     """first change a of the rate: eta + a is trained as well"""
     delta2: Annotated[Rate | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="(default: eta / 2)")] = None
     """second change b: eta + b is trained as well, and the law predicts it from the first"""
-    replicates: Annotated[int, Field(ge=MIN_REPLICATES, le=2**31 - 1)] = 256
+    replicates: Annotated[int, Field(ge=MIN_REPLICATES)] = 256
     """trainings at each rate"""
     pairing: Annotated[Literal["common", "independent"], tyro.conf.arg(metavar="{common,independent}")] = "common"
     """common: the same seeds (initial weights, order of the data) at every rate; independent, as in the source: its own
@@ -85,6 +87,11 @@ class Options:
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
         check_data(self.data, self.root)
+        check_size(1, self.epochs or 1)  # only sums are kept of the replicates
+        if self.replicates > MOST_REPLICATES:
+            days = self.replicates * len(self.rates(MODELS[0]).three) / 1000 / 86400
+            remedy = f"So many would take {days:,.0f} days or more at a thousand trainings a second."
+            raise must_be("replicates", f"at most {MOST_REPLICATES:,}", self.replicates, remedy)
         for model in self.networks.values():
             self.rates(model).check()
         return self

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lrscope.data import known_target
 from lrscope.specification import specification
+from lrscope.studies._size import check_memory, check_size
 from lrscope.studies._words import rate
 from lrscope.sweep import parse_rates
 
@@ -120,6 +121,15 @@ class Options:
     @classmethod
     def _rates(cls, lrs: tuple[float | str, ...] | None) -> tuple[float, ...] | None:
         return None if lrs is None else parse_rates(lrs)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Options":
+        chosen = configurations(self)
+        check_size(self.seeds * sum(len(each.lrs) for each in chosen), max(each.epochs for each in chosen))
+        if self.hidden is not None:
+            pairs = self.hidden**2 // 2 * (chosen[0].epochs // chosen[0].cadence)
+            check_memory("hidden", self.hidden, pairs * 8, "the similarity of each two neurons at each step recorded")
+        return self
 
     @property
     def published(self) -> bool:

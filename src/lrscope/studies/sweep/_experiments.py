@@ -15,6 +15,7 @@ from lrscope.models import CNN, Imported
 from lrscope.optim import OPTIMIZERS, Constant, Cosine, Exponential, Linear, hyperparameters, loss_function
 from lrscope.probes import Probe, at, every
 from lrscope.studies._samples import checked, has_classes
+from lrscope.studies._size import check_size
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, next_round
 from lrscope.training import Experiment, Sweep, estimate
@@ -98,6 +99,7 @@ def _trained(options: Options, common: Mapping[str, Any], sweep: Sweep) -> Exper
     """Return the training of a grid, with everything that is recorded of it."""
     arrays: Arrays = common["data"].arrays()
     per_epoch = math.ceil(len(arrays.inputs) / common["batch_size"])
+    check_size(len(sweep), options.epochs * per_epoch)
     if options.epochs * per_epoch < 2:
         remedy = "Validation is measured before the last update: ask for more epochs, or smaller batches."
         raise must_be("epochs", "enough for two updates", options.epochs, remedy)
