@@ -13,7 +13,7 @@ import torch
 import lrscope
 import lrscope.studies
 from lrscope.cli import main
-from lrscope.studies import study, study_names
+from lrscope.studies import Folder, study, study_names
 
 SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"
 OPTIONS = (
@@ -43,8 +43,7 @@ def done(finished, tmp_path) -> Path:
 @pytest.fixture
 def unfinished(done) -> Path:
     """Return a copy of a run that was interrupted before its first block."""
-    description = json.loads((done / "experiment.json").read_text())
-    (done / "experiment.json").write_text(json.dumps({**description, "finished": False}))
+    Folder(done).describe({**Folder(done).description(), "finished": False})
     (done / "records.root").unlink()
     return done
 
@@ -141,8 +140,7 @@ def test_a_file_is_no_folder(refused, tmp_path):
 
 
 def test_a_folder_of_another_study_is_left_alone(refused, done):
-    description = json.loads((done / "experiment.json").read_text())
-    (done / "experiment.json").write_text(json.dumps({**description, "study": "logits"}))
+    Folder(done).describe({**Folder(done).description(), "study": "logits"})
     sentence = refused(*RUN, *SHORT, "--out", done, "--overwrite")
     assert (
         sentence
@@ -191,9 +189,9 @@ def test_a_resume_with_other_options_names_them(refused, unfinished):
 
 
 def test_a_resume_of_another_experiment_is_refused(refused, unfinished):
-    description = json.loads((unfinished / "experiment.json").read_text())
+    description = Folder(unfinished).description()
     description["experiments"]["records"]["dtype"] = "float64"
-    (unfinished / "experiment.json").write_text(json.dumps(description))
+    Folder(unfinished).describe(description)
     sentence = refused(*RUN, *SHORT, "--out", unfinished, "--resume")
     assert sentence.startswith("--resume must continue the same experiments; this lrscope makes others.")
 

@@ -1,12 +1,11 @@
 """`lrscope export tensorboard`: what it prints and refuses; what it writes is tested with the integrations."""
 
-import json
-
 import pytest
 import torch
 
 from lrscope.cli import main
 from lrscope.recorder import Recorder
+from lrscope.studies import Folder
 
 EXPORT = ["export", "tensorboard"]
 
@@ -35,11 +34,11 @@ def exported(folder):
 
 
 def test_of_a_folder_with_several_experiments_the_grid_and_its_rounds_are_exported(tmp_path, run, capsys):
-    described = json.loads((run / "experiment.json").read_text())
+    described = Folder(run).description()
     ((_, experiment),) = described["experiments"].items()
     names = ("grid", "round2", "range-test")
     told = {**described, "experiments": dict.fromkeys(names, experiment)}
-    (tmp_path / "experiment.json").write_text(json.dumps(told))
+    Folder(tmp_path).describe(told)
     for name in (*names, "grid-1"):  # the last one is there after a resume
         (tmp_path / f"records-{name}.root").write_bytes((run / "records.root").read_bytes())
     assert main([*EXPORT, str(tmp_path)]) == 0

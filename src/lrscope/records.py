@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from lrscope.errors import InputError, unknown
+from lrscope.errors import InputError, must_be, unknown
 
 MEMBER = "member"
 STEP = "step"
@@ -56,7 +56,7 @@ class Variable:
 
     Attributes
     ----------
-    name : unique in a file and legal in C++, e.g. ``weights_encoder_0``
+    name : unique in a file, and best legal in C++: ``weights_encoder_0``
     quantity : what is measured: ``weights``, ``biases``, ``weight_gradients``, ``bias_gradients``,
         ``activations``, ``activation_gradients``, ``loss``, ``learning_rate``, ``gradient_norm``, ...
     statistic : ``values``, or what was computed of them: ``mean``, ``std``, ``min``, ``max``, ``active``
@@ -91,6 +91,22 @@ class Variable:
 def identifier(layer: str) -> str:
     """Return a layer's path as it stands in variable and dimension names: ``encoder.0`` is ``encoder_0``."""
     return "".join(character if character.isascii() and character.isalnum() else "_" for character in layer)
+
+
+def check_name(what: str, name: str) -> None:
+    """Make sure that something can be recorded under a name.
+
+    Parameters
+    ----------
+    what : has the name, for the error
+
+    Raises
+    ------
+    InputError : the name is empty, begins with ``/``, or has characters that cannot be printed: readers of ROOT files
+        would not find it.
+    """
+    if not name or name.startswith("/") or not name.isprintable():
+        raise must_be(f"the name of {what}", "printable text that does not begin with /", name, "Choose another name.")
 
 
 def step_dimension(array: xr.DataArray | xr.Dataset | xr.Variable) -> str:

@@ -52,6 +52,8 @@ def test_the_labels_have_the_form_that_is_shown(folder):
             "lrscope",
             "records",
             "records_outputs",
+            "digests_records",
+            "digests_records_outputs",
             "labels_records",
             "labels_records_outputs",
             "summaries",

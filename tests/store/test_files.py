@@ -41,7 +41,7 @@ def test_a_root_file_of_somebody_else(read, tmp_path):
 def test_a_file_of_a_newer_format(tmp_path):
     with uproot.recreate(tmp_path / "records.root") as file:
         file["lrscope"] = '{"format": 99, "metadata": {}}'
-    with pytest.raises(InputError, match=r"must be of format 1 or before; got 99\. Install a newer lrscope"):
+    with pytest.raises(InputError, match=r"must be of format 2; got 99"):
         open_records(tmp_path)
 
 

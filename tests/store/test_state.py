@@ -66,3 +66,17 @@ def test_the_newest_state_of_a_folder_counts(tmp_path):
         state.unlink()
     with pytest.raises(InputError, match=r"records-2\.root must have a state beside it to resume; got none"):
         load_state(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["npy", "another npz", "zip", "empty"])
+def test_another_kind_of_file_is_no_state(kind, written):
+    target = written.with_name("records.state.npz")
+    with target.open("wb") as file:
+        if kind == "npy":
+            np.save(file, np.zeros(3))
+        elif kind == "another npz":
+            np.savez(file, weights=np.zeros(3))
+        elif kind == "zip":
+            file.write(b"PK\5\6" + bytes(18))
+    with pytest.raises(InputError, match="must be the state of a training; got a damaged file"):
+        load_state(written)

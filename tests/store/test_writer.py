@@ -22,7 +22,10 @@ from lrscope.store._rootfile import RawFile
 
 DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
 RESERVED = re.compile("member|step(_.*)?|lr|shape|d0|d1")
-NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: not RESERVED.fullmatch(name))
+TEXTS = st.text(st.sampled_from("ab1_/;:.%+*[]()# ~é漢") | st.characters(codec="utf-8"), min_size=1, max_size=300)
+NAMES = (
+    TEXTS | st.sampled_from(["val/loss", "loss", "loss/total", "a;1", "x::y", "..", "records", "labels_", "%2F"])
+).filter(lambda name: name.isprintable() and not name.startswith("/") and not RESERVED.fullmatch(name))
 JSON = (
     st.none()
     | st.booleans()
@@ -37,19 +40,21 @@ ATTRS = st.dictionaries(st.text(min_size=1), JSON | st.lists(JSON, max_size=3), 
 def blocks(draw) -> xr.Dataset:
     """Return a block of any variables, with a text axis and a number axis, and a coordinate of a trailing dimension."""
     members, steps, behind = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(0, 3))
+    cadences = ["step", *(f"step_{name}" for name in draw(st.sets(NAMES, max_size=2)))]
     data = {}
     for name in draw(st.sets(NAMES, min_size=1, max_size=4)):
         trailing = draw(st.lists(st.sampled_from(["d0", "d1"]), unique=True, max_size=2))
         shape = (members, steps, *({"d0": behind, "d1": 2}[dim] for dim in trailing))
+        cadence = draw(st.sampled_from(cadences))
         values = draw(hnp.arrays(np.dtype(draw(st.sampled_from(DTYPES))), shape))
-        data[name] = (("member", "step", *trailing), values, draw(ATTRS))
+        data[name] = (("member", cadence, *trailing), values, draw(ATTRS))
     texts = draw(
         st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=members, max_size=members)
     )
     lrs = draw(hnp.arrays(np.float64, members))
     coords = {
         "member": ("member", np.arange(members), draw(ATTRS)),
-        "step": ("step", np.arange(steps) * 10),
+        **{cadence: (cadence, np.arange(steps) * 10) for cadence in {variable[0][1] for variable in data.values()}},
         "shape": ("member", np.array(texts, dtype=str)),
         "lr": ("member", lrs, draw(ATTRS)),
     }
@@ -70,6 +75,39 @@ def test_what_was_written_is_read_again(block, metadata, compression):
     block.attrs.pop("metadata", None), block.attrs.pop("complete", None)
     xr.testing.assert_identical(read, block)
     assert {name: read[name].dtype for name in read.data_vars} == {name: block[name].dtype for name in block.data_vars}
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a\nb", "a\0b", "\ud800"])
+def test_a_name_that_no_reader_would_find_is_refused(name, block, tmp_path):
+    for renamed in (block(0).rename(loss=name), block(0).rename(seed=name)):
+        with pytest.raises(InputError, match="must be printable text that does not begin with /"):
+            write(tmp_path / "records.root", [renamed])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_variables_have_several_trees_with_the_same_entries(tmp_path):
+    values = np.random.default_rng(0).normal(size=(2, 3, 450))
+    data = {f"loss_{number}": (("member", "step"), values[..., number]) for number in range(450)}
+    coords = {"member": [0, 1], "step": [0, 1, 2], "shape": ("member", ["circle", "spiral"])}
+    block = xr.Dataset(data, coords=coords, attrs={"axes": ["shape"]})
+    write(tmp_path / "records.root", [block])
+    xr.testing.assert_equal(open_records(tmp_path).load(), block)
+    assert last_recorded(tmp_path) == {"records": {0: 2, 1: 2}}
+    with uproot.open(tmp_path / "records.root") as file:
+        parts = [file[name] for name in ("records", "records+2", "records+3")]
+        assert [len(part.branches) for part in parts] == [203, 203, 53]
+        for part in parts:
+            assert part["shape"].array().tolist() == ["circle"] * 3 + ["spiral"] * 3
+        np.testing.assert_array_equal(parts[2]["loss_449"].array(library="np"), values[..., 449].ravel())
+
+
+def test_a_path_syntax_in_names_is_escaped_for_other_readers(block, tmp_path):
+    renamed = block(0).rename({"loss": "val/loss", "step_outputs": "step_val/top;5"})
+    write(tmp_path / "records.root", [renamed])
+    with uproot.open(tmp_path / "records.root") as file:
+        assert file["records"]["val/loss"].array().tolist() == block(0)["loss"].values.ravel().tolist()
+        assert file["records_val%2Ftop%3B5"].num_entries == 8
+        assert file["summaries/val%2Floss"].values().sum() == 4
 
 
 def test_root_itself_would_see_plain_branches(written):
@@ -288,7 +326,7 @@ def write_with_state(path, blocks) -> None:
             writer.extend(block, {"number": np.array(number)})
 
 
-@pytest.mark.parametrize("size", [50_000, 51_234, 53_333, 56_001])
+@pytest.mark.parametrize("size", [60_000, 61_234, 63_333, 66_001])
 def test_a_full_disk_is_one_sentence_and_the_resume_is_whole(block, tmp_path, monkeypatch, size):
     before = threading.active_count()
     with monkeypatch.context() as patch:
@@ -317,7 +355,7 @@ def test_a_disk_that_is_full_from_the_beginning_leaves_nothing(block, tmp_path, 
 
 
 def test_who_gives_no_state_is_told_of_a_new_file_and_not_of_a_resume(block, tmp_path, monkeypatch):
-    full_at(monkeypatch, 50_000)
+    full_at(monkeypatch, 60_000)
     with pytest.raises(StoreError) as failure:
         write(tmp_path / "records.root", (block(number) for number in range(100)))
     sentence = r"up to step (\d+)\. Free some space, and record what follows in a new file\.$"

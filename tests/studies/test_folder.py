@@ -2,6 +2,9 @@
 
 import errno
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -99,7 +102,7 @@ def test_the_description_is_replaced_as_a_whole(begun, monkeypatch):
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: exit())
     with pytest.raises(SystemExit):
         begun.finish(DESCRIPTION)
-    assert json.loads((begun.path / "experiment.json").read_text()) == DESCRIPTION
+    assert begun.description() == DESCRIPTION
 
 
 @pytest.mark.parametrize("missing", DESCRIPTION)
@@ -108,3 +111,61 @@ def test_every_field_of_the_description_is_needed(begun, missing):
     (begun.path / "experiment.json").write_text(json.dumps(kept))
     with pytest.raises(InputError, match=r"experiment\.json must be JSON as a study writes it; got a damaged file"):
         begun.description()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        json.dumps({**DESCRIPTION, "more": 1}),
+        json.dumps({**DESCRIPTION, "experiments": {"../records": {}}}),
+        json.dumps({**DESCRIPTION, "experiments": {"a\0": {}}}),
+    ],
+    ids=["nested", "another field", "a path", "a zero"],
+)
+def test_anything_else_is_no_description(begun, content):
+    (begun.path / "experiment.json").write_text(content)
+    with pytest.raises(InputError, match=r"experiment\.json must be JSON as a study writes it; got a damaged file"):
+        begun.description()
+
+
+def test_a_changed_value_is_noticed_unless_the_checksum_is_left_out(begun):
+    file = begun.path / "experiment.json"
+    file.write_text(file.read_text().replace('"epochs": 3', '"epochs": 4'))
+    with pytest.raises(InputError, match="got a damaged file"):
+        begun.description()
+    by_hand = {name: value for name, value in json.loads(file.read_text()).items() if name != "crc32"}
+    file.write_text(json.dumps(by_hand))
+    assert begun.description()["options"] == {"epochs": 4}
+
+
+def test_a_folder_has_one_run_at_a_time(begun):
+    with begun.locked():
+        with pytest.raises(InputError, match="one is going on in"), Folder(begun.path).locked():
+            pass
+        assert begun.description() == DESCRIPTION
+    with begun.locked():
+        pass
+    assert names(begun) == {"experiment.json"}
+
+
+def test_a_run_that_writes_nothing_leaves_no_folder(tmp_path):
+    with Folder(tmp_path / "new").locked():
+        assert (tmp_path / "new").is_dir()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_process_leaves_no_lock(begun):
+    code = "import sys, time; from pathlib import Path; from lrscope.studies import Folder\n"
+    code += "with Folder(Path(sys.argv[1])).locked():\n    print('locked', flush=True)\n    time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code, begun.path], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "locked\n"
+    with pytest.raises(InputError, match="one is going on in"), begun.locked():
+        pass
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    begun.check_resumable("fluctuation", {}, {})
+    with begun.locked():
+        pass
+    assert names(begun) == {"experiment.json"}

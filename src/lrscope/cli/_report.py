@@ -37,11 +37,12 @@ Draw figures and films of a finished run into DIR/figures; default: all that the
   NAME   of a figure, as the report states it
 """
 INSPECT = """\
-usage: lrscope inspect FILE.root
+usage: lrscope inspect FILE.root [--check]
 
 List what a file of records contains: axes, trees, variables, the command that wrote it, and whether it is complete.
 
   FILE.root   a records*.root of a run
+  --check     read all of it, and compare each block with its checksum
 """
 EXPORT = """\
 usage: lrscope export tensorboard DIR [options]
@@ -90,9 +91,14 @@ def figures(given: list[str]) -> int:
 
 def inspect(given: list[str]) -> int:
     """Say what a file holds."""
-    from lrscope.store import summary
+    from lrscope.store import check, summary
 
-    _print_summary(summary(one_path("lrscope inspect", "file", given)))
+    path = one_path("lrscope inspect", "file", [word for word in given if word != "--check"])
+    _print_summary(summary(path))
+    if "--check" in given:
+        with Console(stderr=True).status("Reading"):
+            blocks = check(path)
+        print(f"\nNo damage: {blocks} blocks have their checksums.")
     return 0
 
 

@@ -12,7 +12,7 @@ from lrscope.errors import InputError, must_be
 from lrscope.probes import refuse_collisions
 from lrscope.recorder._buffer import BlockBuffer, Column, Values
 from lrscope.recorder._measuring import Measuring
-from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable
+from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, check_name
 
 _ANY_TIME = "val_"
 """Numbers whose names begin like this are recorded whenever they are given."""
@@ -96,6 +96,7 @@ class Numbers:
         return dim
 
     def _check_free(self, name: str) -> None:
+        check_name("a number", name)
         if name in self._axes or not self._is_free(name):
             remedy = "Give it another name; a number of step() cannot be given to note() as well."
             raise must_be("the name of a number", "free in the records", name, remedy)

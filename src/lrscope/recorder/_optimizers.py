@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from lrscope.errors import InputError, must_be
 from lrscope.recorder._attaching import Settings, warn
+from lrscope.records import check_name
 from lrscope.sweep import Sweep
 
 _MOVES_FIRST = {"schedulefree"}
@@ -110,6 +111,8 @@ class Optimizers:
                 "the axis initial_lr instead of lr. Name the rate that will be reached to have that axis: "
                 "labels={'lr': 0.1}, for example."
             )
+        for name in settings.labels:
+            check_name("a label", name)
         return Sweep(**{name: [value] for name, value in {**known, **settings.labels}.items()})
 
 

@@ -3,8 +3,8 @@
 The only folder that knows uproot. The layout is described in ``docs/file-format.md``.
 """
 
-from lrscope.store._files import load_state, record_files, save_state
-from lrscope.store._index import FileSummary, TreeSummary, VariableSummary, summary
+from lrscope.store._files import load_arrays, load_state, record_files, save_arrays, save_state
+from lrscope.store._index import FileSummary, TreeSummary, VariableSummary, check, summary
 from lrscope.store._reader import last_recorded, open_records
 from lrscope.store._rootfile import write_histograms
 from lrscope.store._writer import Writer, write
@@ -14,10 +14,13 @@ __all__ = [
     "TreeSummary",
     "VariableSummary",
     "Writer",
+    "check",
     "last_recorded",
+    "load_arrays",
     "load_state",
     "open_records",
     "record_files",
+    "save_arrays",
     "save_state",
     "summary",
     "write",

@@ -5,6 +5,7 @@ again, so that a Dataset can be kept, copied and pickled without holding a file.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,11 @@ class Baskets:
     positions: np.ndarray  # first byte of each basket in the file
     sizes: np.ndarray  # bytes of each basket
     bounds: np.ndarray  # first entry of each basket, and at the end the number of entries
+    checksums: np.ndarray | None = None  # CRC-32 of the entries of each basket, uncompressed
 
-    @property
-    def entries(self) -> int:
-        return int(self.bounds[len(self.positions)])
-
-    def end(self, entries: int) -> int:
-        """Return the last byte of the baskets of the first `entries` entries."""
-        used = int(np.searchsorted(self.bounds[:-1], entries))
-        return int((self.positions[:used] + self.sizes[:used]).max(initial=0))
+    def end(self, blocks: int) -> int:
+        """Return the last byte of the first `blocks` baskets."""
+        return int((self.positions[:blocks] + self.sizes[:blocks]).max(initial=0))
 
 
 def read_into(
@@ -77,6 +74,13 @@ def read_texts(baskets: Baskets, entries: np.ndarray) -> np.ndarray:
             head = 5 if raw[starts[entry]] == _LONG_TEXT else 1
             out[position] = raw[starts[entry] + head : stops[entry]].decode()
     return np.array(out, dtype=str)
+
+
+def verify(baskets: Baskets, blocks: int) -> None:
+    """Compare the first `blocks` baskets of a branch with their checksums."""
+    with opened(baskets.path) as file:
+        for number in range(blocks):
+            _content(file, baskets, number)
 
 
 def outer(array: np.ndarray, inner: tuple[Index, ...]) -> np.ndarray:
@@ -117,7 +121,10 @@ def _content(file: BinaryIO, baskets: Baskets, number: int) -> tuple[np.ndarray,
             packed = decompress(chunk, Cursor(0), {}, len(packed), size).raw_data
     except Exception as error:  # what damaged bytes do to the decompressors is not listed anywhere
         raise damaged(baskets.path) from error
-    return packed, last - key
+    border = last - key
+    if baskets.checksums is not None and zlib.crc32(packed[:border].data) != baskets.checksums[number]:
+        raise damaged(baskets.path)
+    return packed, border
 
 
 def _span(index: np.ndarray) -> np.ndarray | slice:

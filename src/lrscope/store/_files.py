@@ -1,12 +1,13 @@
 """Which files a path stands for, the state beside them, and the sentences for those that cannot be read.
 
 The state is what a resume starts from: ``records.root`` has ``records.state.npz``. It is replaced in one step, so that
-it is always whole. Nothing in it is ever unpickled.
+it is always whole, and has a checksum. Nothing in it is ever unpickled.
 """
 
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 
 from lrscope.errors import InputError, StoreError
 
+_CHECKSUM = "crc32"
+"""Name of the checksum of an ``.npz``."""
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 """A file, several files, or a folder of ``records*.root``."""
 
@@ -94,19 +97,48 @@ def save_state(path: str | PathLike[str], state: Mapping[str, np.ndarray]) -> No
     ValueError : an array holds Python objects.
     OSError : the disk is full; the earlier state still stands.
     """
-    target = _state_path(Path(path))
-    temporary = target.with_name(target.name + ".part")
+    save_arrays(_state_path(Path(path)), state)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an ``.npz`` with a checksum, as a whole or not at all; it is on the disk when this returns.
+
+    Raises
+    ------
+    ValueError : an array holds Python objects.
+    OSError : the file cannot be written; an earlier one still stands.
+    """
+    temporary = path.with_name(f"{path.name}.part")
     try:
         with temporary.open("wb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, array in state.items():
+                for name, array in {**arrays, _CHECKSUM: np.array(_checksum(arrays))}.items():
                     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                         np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> int:
+    """Return the CRC-32 of names, types, sizes and values."""
+    total = 0
+    for name, array in arrays.items():
+        total = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), total)
+        total = zlib.crc32(np.ascontiguousarray(array).data, total)
+    return total
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """Return what `save_arrays` has written; None if the file is damaged or something else. Nothing is unpickled."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return arrays if int(arrays.pop(_CHECKSUM)) == _checksum(arrays) else None
+    except Exception:  # what damaged bytes do to zipfile and NumPy is not listed anywhere
+        return None
 
 
 def load_state(paths: Paths) -> dict[str, np.ndarray]:
@@ -119,13 +151,8 @@ def load_state(paths: Paths) -> dict[str, np.ndarray]:
     files = record_files(paths)
     for path in map(_state_path, reversed(files)):
         if path.exists():
-            return _load(path)
+            state = load_arrays(path)
+            if state is None:
+                raise InputError(f"{path} must be the state of a training; got a damaged file. Start the run anew.")
+            return state
     raise InputError(f"{files[-1]} must have a state beside it to resume; got none. Start the run anew.")
-
-
-def _load(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} must be the state of a training; got a damaged file. Start the run anew.") from error

@@ -6,7 +6,7 @@ branches of its tree have it; so the last block is there as a whole or not at al
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,35 @@ import uproot
 
 from lrscope.errors import InputError, LrscopeError
 from lrscope.records import MEMBER, STEP
-from lrscope.store._baskets import Baskets, read_into, read_texts
+from lrscope.store._baskets import Baskets, read_into, read_texts, verify
+from lrscope.store._digests import unsealed
 from lrscope.store._files import damaged, files_in, opened
-from lrscope.store._labels import COMPLETE, FORMAT, HEADER, LABELS, TREE_LABELS, TreeLabels, has_branch, tree_name
+from lrscope.store._labels import (
+    COMPLETE,
+    DIGESTS,
+    FORMAT,
+    HEADER,
+    LABELS,
+    PART,
+    RECORDS,
+    SUMMARIES,
+    TREE_LABELS,
+    TreeLabels,
+    has_branch,
+    tree_name,
+)
 
 
 @dataclass(frozen=True)
 class TreeIndex:
     path: Path
     labels: TreeLabels
-    entries: int
+    bounds: np.ndarray  # first entry of each block, and at the end the number of entries
     branches: dict[str, Baskets]
+
+    @property
+    def entries(self) -> int:
+        return int(self.bounds[-1])
 
     @cached_property
     def members(self) -> np.ndarray:
@@ -88,36 +106,65 @@ def scan(path: Path) -> FileIndex:
 
 
 def _scan(path: Path, file: Any) -> FileIndex:
-    keys = set(file.keys(recursive=False, cycle=False))
+    # a writer that was killed may leave the name of its next object empty or half written
+    keys = [key for key in file.keys(recursive=False, cycle=False) if key and "\0" not in key]
     if HEADER not in keys:
         raise InputError(f"{path} must be written by lrscope; got another ROOT file. Give a records*.root of a run.")
-    header = json.loads(str(file[HEADER]))
-    if header["format"] > FORMAT:
-        raise InputError(
-            f"{path} must be of format {FORMAT} or before; got {header['format']}. Install a newer lrscope."
-        )
-    labels = [
-        TREE_LABELS.validate_json(str(file[key]))
-        for key in file.keys(recursive=False, cycle=False)
-        if key.startswith(LABELS)
-    ]
-    trees = {tree_name(some.step): some for some in labels if tree_name(some.step) in keys}
-    return FileIndex(
-        path=path,
-        trees={name: _scan_tree(path, file[name], some) for name, some in trees.items()},
-        metadata=header["metadata"],
-        complete=COMPLETE in keys,
-    )
-
-
-def _scan_tree(path: Path, tree: Any, labels: TreeLabels) -> TreeIndex:
-    branches = {branch.name: _baskets(path, branch) for branch in tree.branches}
-    missing = {name for name, label in labels.variables.items() if has_branch(label)} - set(branches)
-    entries = min(baskets.entries for baskets in branches.values())
-    size = path.stat().st_size
-    if missing or any(baskets.end(entries) > size for baskets in branches.values()):
+    text = str(file[HEADER])
+    written = json.loads(text)["format"]
+    if written != FORMAT:
+        raise InputError(f"{path} must be of format {FORMAT}; got {written}. Read it with the lrscope that wrote it.")
+    entries = unsealed(str(file[COMPLETE]))["entries"] if COMPLETE in keys else None
+    labels = {key: TREE_LABELS.validate_python(unsealed(str(file[key]))) for key in keys if key.startswith(LABELS)}
+    trees = {tree_name(some.step): some for some in labels.values()}
+    if list(labels) != [LABELS + name for name in trees] or any(map(_is_unknown, keys)):
         raise damaged(path)
-    return TreeIndex(path, labels, entries, branches)
+    indices = {name: _scan_tree(path, file, keys, name, some) for name, some in trees.items()}
+    if entries not in (None, {name: tree.entries for name, tree in indices.items()}):
+        raise damaged(path)
+    return FileIndex(path, indices, metadata=unsealed(text)["metadata"], complete=entries is not None)
+
+
+def _is_unknown(key: str) -> bool:
+    return key not in (HEADER, COMPLETE, SUMMARIES) and not key.startswith((LABELS, RECORDS, DIGESTS))
+
+
+def _scan_tree(path: Path, file: Any, keys: list[str], name: str, labels: TreeLabels) -> TreeIndex:
+    """Return the index of a tree and its further parts; an entry counts if all branches of all parts have it."""
+    parts = [name, *(key for key in keys if key.startswith(name + PART))]
+    found = [_baskets(path, branch) for part in parts for branch in file[part].branches]
+    bounds, sums = _digests(path, file[DIGESTS + name])
+    blocks = min(len(sums), *(len(baskets.positions) for baskets in found))
+    if any(baskets.bounds[blocks] != bounds[blocks] for baskets in found):
+        blocks -= 1  # the writer was killed while it wrote the heads
+    branches = {
+        baskets.name: replace(baskets, checksums=sums[:blocks, number])
+        for number, baskets in reversed(list(enumerate(found)))  # of the axes, which each part has, the first counts
+    }
+    needed = {MEMBER, STEP, *labels.columns, *(one for one, label in labels.variables.items() if has_branch(label))}
+    if (
+        not needed - {labels.step} <= set(branches)
+        or len(sums) > blocks + 1
+        or sums.shape[1] != len(found)
+        or any(not np.array_equal(baskets.bounds[: blocks + 1], bounds[: blocks + 1]) for baskets in found)
+        or max(baskets.end(blocks) for baskets in found) > path.stat().st_size
+    ):
+        raise damaged(path)
+    return TreeIndex(path, labels, bounds[: blocks + 1], branches)
+
+
+def _digests(path: Path, tree: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bounds of the blocks, from 0 on, and (block, branch) the checksums."""
+    entries, sums = (_baskets(path, tree[name]) for name in ("entries", "crc32"))
+    blocks = min(len(entries.positions), len(sums.positions))
+    if not np.array_equal(entries.bounds[: blocks + 1], np.arange(blocks + 1)):
+        raise damaged(path)
+    numbers = np.arange(blocks)
+    shape = (int(tree["crc32"].member("fLeaves")[0].member("fLen")),)
+    counts, read = np.empty(blocks, np.int64), np.empty((blocks, *shape), np.uint32)
+    read_into(counts, numbers, entries, counts.dtype, numbers, ())
+    read_into(read, numbers, sums, np.dtype((read.dtype, shape)), numbers, (slice(None),))
+    return np.concatenate([[0], np.cumsum(counts)]), read
 
 
 def _baskets(path: Path, branch: Any) -> Baskets:
@@ -196,6 +243,20 @@ def summary(path: str | os.PathLike[str]) -> FileSummary:
         complete=file.complete,
         size_bytes=file.path.stat().st_size,
     )
+
+
+def check(path: str | os.PathLike[str]) -> int:
+    """Read everything in a file of records, compare it with its checksums, and return the number of blocks.
+
+    Raises
+    ------
+    InputError : no file of records, or a damaged one.
+    """
+    trees = scan(Path(path)).trees.values()
+    for tree in trees:
+        for baskets in tree.branches.values():
+            verify(baskets, len(tree.bounds) - 1)
+    return sum(len(tree.bounds) - 1 for tree in trees)
 
 
 def _tree(name: str, tree: TreeIndex) -> TreeSummary:

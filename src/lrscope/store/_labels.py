@@ -6,21 +6,27 @@ A tree holds everything with one step dimension, and has an entry for each (memb
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 import numpy as np
 import xarray as xr
 from pydantic import TypeAdapter
 
 from lrscope.errors import InputError, must_be
-from lrscope.records import MEMBER, STEP, step_dimension
+from lrscope.records import MEMBER, STEP, check_name, step_dimension
 
-FORMAT = 1
+FORMAT = 2
 HEADER = "lrscope"
 """Name of the TObjString that holds the format's version and the metadata."""
 COMPLETE = "complete"
 """Name of the TObjString that stands in a file which was closed, not killed."""
 RECORDS = "records"
+PART = "+"
+"""Between the name of a tree and the number of a further one, with more variables of the same entries."""
 LABELS = "labels_"
+DIGESTS = "digests_"
+"""Trees with the checksums of the blocks."""
+SUMMARIES = "summaries"
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,18 @@ def has_branch(label: Label) -> bool:
 
 def tree_name(step_dim: str) -> str:
     """Return the tree of a step dimension: ``step`` is in ``records``, ``step_at_last`` in ``records_at_last``."""
-    return RECORDS + step_dim.removeprefix(STEP)
+    return RECORDS + object_name(step_dim.removeprefix(STEP))
+
+
+def object_name(name: str) -> str:
+    """Return a name as it stands in a directory of ROOT, where ``/`` and ``;`` have a meaning: as in a URL.
+
+    Examples
+    --------
+    >>> object_name("val/loss")
+    'val%2Floss'
+    """
+    return quote(name, safe="")
 
 
 def by_step_dimension(block: xr.Dataset) -> dict[str, list[str]]:
@@ -83,6 +100,8 @@ def labels_of(block: xr.Dataset, step_dim: str, names: list[str]) -> TreeLabels:
     lost = set(coords) - columns - constants
     if lost:
         raise must_be("a coordinate", f"along {MEMBER}, {step_dim} or other dimensions alone", sorted(lost)[0])
+    for name in (*variables, *columns):
+        check_name("a variable or coordinate", name)
     return TreeLabels(
         step=step_dim,
         variables={name: _label(name, variable) for name, variable in variables.items()},

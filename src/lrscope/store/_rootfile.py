@@ -23,27 +23,33 @@ import xarray as xr
 
 from lrscope.errors import InputError, StoreError, must_be, unknown
 from lrscope.records import MEMBER, STEP
+from lrscope.store._digests import checksum, sealed
 from lrscope.store._labels import (
     COMPLETE,
+    DIGESTS,
     FORMAT,
     HEADER,
     LABELS,
+    PART,
+    SUMMARIES,
     TREE_LABELS,
     TreeLabels,
     has_branch,
+    object_name,
     stored,
     to_json,
     tree_name,
 )
 
 COMPRESSIONS: dict[str, Any] = {"lz4": uproot.LZ4(1), "zstd": uproot.ZSTD(1), "none": None}
-SUMMARIES = "summaries"
 MAX_BASKET_BYTES = 2**31 - 2**16
 """ROOT keeps the size of a basket in a signed 32-bit integer."""
 _BASKETS = 64
 """Room for so many blocks in the head of a tree; it is moved to a larger place when they are used up, ..."""
 _GROWTH = 4.0
 """... with so many times the room."""
+MAX_VARIABLES = 200
+"""Of one tree: the time that uproot takes to make a tree grows with the square of its branches."""
 _AT_ONCE = 2**20
 """Bytes of one call of the system. Linux looks for memory in one piece for each call: for some 10 MB that takes ten
 times as long as for ten times 1 MB."""
@@ -127,22 +133,42 @@ class RootFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._raw = RawFile(path)
         self._root = uproot.recreate(self._raw, compression=COMPRESSIONS[compression])
-        self._root[HEADER] = header
+        self._root[HEADER] = sealed(header)
         self._raw.settle()
-        self._trees: dict[str, Any] = {}
+        self._trees: dict[str, list[tuple[Any, list[str]]]] = {}  # each with its branches; the digests come first
 
     def extend(self, labels: TreeLabels, branches: Mapping[str, np.ndarray]) -> None:
-        """Append entries to the tree of `labels`, which is made if it is not there yet."""
+        """Append entries to the trees of `labels`, which are made if they are not there yet."""
         name = tree_name(labels.step)
         large = [branch for branch, entries in branches.items() if entries.nbytes > MAX_BASKET_BYTES]
         if large:
             raise InputError(f"a block must hold less than 2 GiB of {large[0]}; got more. Record fewer steps a block.")
         if name not in self._trees:
-            self._root[LABELS + name] = TREE_LABELS.dump_json(labels).decode()
-            self._trees[name] = self._root.mktree(
-                name, _branch_types(labels), initial_basket_capacity=_BASKETS, resize_factor=_GROWTH
-            )
-        self._trees[name].extend(dict(branches))
+            self._trees[name] = self._new_trees(name, labels)
+            # Last: of a writer that was killed before, there is nothing that anybody would look for.
+            self._root[LABELS + name] = sealed(to_json(name, TREE_LABELS.dump_python(labels)))
+        (digests, _), *parts = self._trees[name]
+        sums = [checksum(branches[branch]) for _, own in parts for branch in own]
+        # First: then each block that is there has its digests.
+        digests.extend({"entries": np.array([len(branches[MEMBER])]), "crc32": np.array([sums], np.uint32)})
+        for tree, own in parts:
+            tree.extend({branch: branches[branch] for branch in own})
+
+    def _new_trees(self, name: str, labels: TreeLabels) -> list[tuple[Any, list[str]]]:
+        columns, variables = _branch_types(labels)
+        names = list(variables)
+        parts = [names[start : start + MAX_VARIABLES] for start in range(0, max(len(names), 1), MAX_VARIABLES)]
+        digests = {
+            "entries": np.dtype("int64"),
+            "crc32": np.dtype(("uint32", (len(names) + len(parts) * len(columns),))),
+        }
+        types = {DIGESTS + name: digests}
+        for number, own in enumerate(parts, 1):
+            types[name + (f"{PART}{number}" if number > 1 else "")] = columns | {one: variables[one] for one in own}
+        return [
+            (self._root.mktree(tree, some, initial_basket_capacity=_BASKETS, resize_factor=_GROWTH), list(some))
+            for tree, some in types.items()
+        ]
 
     def sync(self) -> None:
         self._raw.sync()
@@ -150,9 +176,9 @@ class RootFile:
     def complete(self, histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
         """Add the summaries, and the sign that nothing is missing."""
         for name, histogram in histograms.items():
-            self._root[f"{SUMMARIES}/{name}"] = histogram
-        entries = {name: int(tree.num_entries) for name, tree in self._trees.items()}
-        self._root[COMPLETE] = to_json(COMPLETE, {"entries": entries})
+            self._root[f"{SUMMARIES}/{object_name(name)}"] = histogram
+        entries = {name: int(trees[1][0].num_entries) for name, trees in self._trees.items()}
+        self._root[COMPLETE] = sealed(to_json(COMPLETE, {"entries": entries}))
 
     def close(self) -> None:
         self._raw.close()
@@ -210,19 +236,20 @@ def rows_of(block: xr.Dataset, labels: TreeLabels, after: Mapping[int, int]) -> 
     )
 
 
-def _branch_types(labels: TreeLabels) -> dict[str, object]:
-    """Return branch -> what `mktree` calls its type: axes first, as they head the table that a reader prints."""
-    numbers: dict[str, object] = {MEMBER: np.dtype("int64"), STEP: np.dtype("int64")}
+def _branch_types(labels: TreeLabels) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return branch -> what `mktree` calls its type: of the columns, and of the variables."""
+    columns: dict[str, Any] = {MEMBER: np.dtype("int64"), STEP: np.dtype("int64")}
     coordinates = {name: label for name, label in labels.columns.items() if name not in (MEMBER, labels.step)}
-    numbers |= {
+    columns |= {
         name: "string" if label.dtype == "str" else stored(np.dtype(label.dtype)) for name, label in coordinates.items()
     }
+    variables: dict[str, Any] = {}
     for name, label in labels.variables.items():
-        if name in numbers:
+        if name in columns:
             raise InputError(f"{name!r} must name a variable or a coordinate of the records; got both.")
         if has_branch(label):
-            numbers[name] = np.dtype((stored(np.dtype(label.dtype)), tuple(label.shape)))
-    return numbers
+            variables[name] = np.dtype((stored(np.dtype(label.dtype)), tuple(label.shape)))
+    return columns, variables
 
 
 def write_histograms(path: str | os.PathLike[str], histograms: Mapping[str, "hist.Hist[Any]"]) -> None:

@@ -201,10 +201,10 @@ def _distributions(records: xr.Dataset) -> dict[str, "hist.Hist[Any]"]:
     One variable at a time is read. Those without such a value have no histogram.
     """
     histograms: dict[str, hist.Hist[Any]] = {}
-    for name, array in records.data_vars.items():
-        dim = step_dimension(array)
+    for name in records.data_vars:
+        array = records.variables[name]  # `data_vars` would look through all coordinates for each of them
         if array.size:
-            last = np.asarray(array.isel({dim: -1}).values, float)
+            last = np.asarray(array.isel({step_dimension(array): -1}).values, float)
             finite = last[np.abs(last) < LARGEST]
             if finite.size:
                 histograms[str(name)] = _histogram(finite, array.attrs)

@@ -8,11 +8,14 @@ import os
 import platform
 import shlex
 import shutil
+import zlib
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from lrscope import __version__
 from lrscope.errors import InputError, LrscopeError, StoreError
@@ -20,6 +23,8 @@ from lrscope.errors import InputError, LrscopeError, StoreError
 _LIBRARIES = ("torch", "numpy", "xarray", "uproot")
 _DESCRIPTION = "experiment.json"
 _PARTIAL = f".{_DESCRIPTION}.part"
+_LOCK = ".lock"
+_CHECKSUM = "crc32"
 _RESULTS = ("records*.root", "histograms.root", "claims.json", "report.html")
 _PASSING = (
     *("records*.state.npz", "records*.part", "histograms.root.part", _PARTIAL),
@@ -74,12 +79,48 @@ class Folder:
         except FileNotFoundError:
             remedy = "Give the folder that `lrscope run` has written."
             raise InputError(f"{self.path} must hold an {_DESCRIPTION}; it has none. {remedy}") from None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             description = None
         fields = description if isinstance(description, dict) else {}
-        if not all(isinstance(fields.get(field), kind) for field, kind in _FIELDS.items()):
+        checksum = fields.pop(_CHECKSUM, None)  # who edits the file leaves it out
+        if (
+            set(fields) != set(_FIELDS)
+            or not all(isinstance(fields[field], kind) for field, kind in _FIELDS.items())
+            or not all(Path(name).name == name and name.isprintable() for name in fields["experiments"])
+            or checksum not in (None, _checksum(fields))
+        ):
             raise InputError(f"{file} must be JSON as a study writes it; got a damaged file. Give another folder.")
         return fields
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder until the ``with`` or the process ends; the folder is made if need be.
+
+        Raises
+        ------
+        InputError : another run is going on there; the folder cannot be written.
+        """
+        new = not self.path.exists()
+        with self._as_sentences():
+            if not new and not self.path.is_dir():
+                raise InputError(f"out must be a folder; {self.path} is a file. Give another --out.")
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / _LOCK, timeout=0)  # of the system, which lifts it when the process ends
+            try:
+                lock.acquire()
+            except Timeout:
+                remedy = "Wait for its end, or give another --out."
+                raise InputError(
+                    f"out must be a folder without a run; one is going on in {self.path}. {remedy}"
+                ) from None
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the folder may be gone
+                (self.path / _LOCK).unlink()
+                if new:
+                    self.path.rmdir()  # unless something was written
+            lock.release()
 
     def check_new(self, study: str, overwrite: bool) -> None:
         """Make sure that a run may start here.
@@ -89,10 +130,8 @@ class Folder:
         InputError : the folder holds the results of another study, of this one (without `overwrite`), or other files.
         """
         with self._as_sentences():
-            if self.path.exists() and not self.path.is_dir():
-                raise InputError(f"out must be a folder; {self.path} is a file. Give another --out.")
             held_names = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
-        if held_names <= {_PARTIAL}:  # all that a run which was killed at once leaves behind
+        if held_names <= {_PARTIAL, _LOCK}:  # all that a run which was killed at once leaves behind
             return
         if _DESCRIPTION not in held_names:
             raise InputError(f"out must be a new or empty folder; {self.path} holds other files. Give another --out.")
@@ -194,7 +233,8 @@ class Folder:
     def _describe(self, description: Mapping[str, Any]) -> None:
         partial = self.path / _PARTIAL
         try:
-            partial.write_text(json.dumps(dict(description), indent=2) + "\n", encoding="utf-8")
+            sealed = {**description, _CHECKSUM: _checksum(description)}
+            partial.write_text(json.dumps(sealed, indent=2) + "\n", encoding="utf-8")
             partial.replace(self.path / _DESCRIPTION)
         finally:
             partial.unlink(missing_ok=True)
@@ -237,6 +277,11 @@ class Folder:
                 raise StoreError(f"No space left on the disk of {self.path}. Free some space and try again.") from error
             got = f"{self.path} cannot: {error.strerror}"
             raise InputError(f"out must be a folder that can be written; {got}. Give another --out.") from error
+
+
+def _checksum(description: Mapping[str, Any]) -> int:
+    """Return the CRC-32 of a description, however it is laid out."""
+    return zlib.crc32(json.dumps(dict(description), sort_keys=True, separators=(",", ":")).encode())
 
 
 def _words(value: Any) -> str:

@@ -50,48 +50,51 @@ def run(
     InputError : something is not allowed; nothing has been written.
     StoreError : the disk is full; what was recorded before is kept, and `resume` continues after it.
     """
-    chosen = to_json(options)
-    asked = study(name).of(chosen)
-    experiments = dict(asked.experiments(options))
-    forms = {each: experiment.to_json() for each, experiment in experiments.items()}
-    if resume:
-        folder.check_resumable(name, chosen, forms, asked.resumable)
-    else:
-        folder.check_new(name, overwrite)
     where = where or Where()
-    description = {
-        "study": name,
-        "options": chosen,
-        "experiments": forms,
-        "command": command,
-        "versions": versions(),
-        "machine": {
-            **machine(),
-            "device": torch.cuda.get_device_name() if where.device != "cpu" and torch.cuda.is_available() else "cpu",
-            "threads": str(torch.get_num_threads()),
-        },
-        "finished": False,
-    }
-    with _opened(where) as engine:
-        running = _Run(asked, folder, description, where.device, engine, resume, progress)
-        trainings = running.started(experiments)
-        if not resume:
-            folder.begin(description)
-        elif asked.stream:
-            folder.describe(description)  # it may have been finished but for what failed
-        try:
-            while trainings:
-                if not running.recorded(trainings):
-                    return False
-                trainings = running.started(running.further(options))
-        except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded is kept
-            return False
-        except InputError:  # that only the first of the trainings could show
-            if not resume and not any(folder.records(each) for each in experiments):
-                folder.abandon()
-            raise
-    folder.finish(description)
-    return True
+    with folder.locked():
+        chosen = to_json(options)
+        asked = study(name).of(chosen)
+        experiments = dict(asked.experiments(options))
+        forms = {each: experiment.to_json() for each, experiment in experiments.items()}
+        if resume:
+            folder.check_resumable(name, chosen, forms, asked.resumable)
+        else:
+            folder.check_new(name, overwrite)
+        description = {
+            "study": name,
+            "options": chosen,
+            "experiments": forms,
+            "command": command,
+            "versions": versions(),
+            "machine": {
+                **machine(),
+                "device": torch.cuda.get_device_name()
+                if where.device != "cpu" and torch.cuda.is_available()
+                else "cpu",
+                "threads": str(torch.get_num_threads()),
+            },
+            "finished": False,
+        }
+        with _opened(where) as engine:
+            running = _Run(asked, folder, description, where.device, engine, resume, progress)
+            trainings = running.started(experiments)
+            if not resume:
+                folder.begin(description)
+            elif asked.stream:
+                folder.describe(description)  # it may have been finished but for what failed
+            try:
+                while trainings:
+                    if not running.recorded(trainings):
+                        return False
+                    trainings = running.started(running.further(options))
+            except KeyboardInterrupt:  # between two trainings, or the second of one: what is recorded is kept
+                return False
+            except InputError:  # that only the first of the trainings could show
+                if not resume and not any(folder.records(each) for each in experiments):
+                    folder.abandon()
+                raise
+        folder.finish(description)
+        return True
 
 
 @contextmanager

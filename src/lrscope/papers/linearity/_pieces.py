@@ -6,12 +6,9 @@ files are joined from time to time, so that a long run does not leave thousands.
 
 import hashlib
 import json
-import os
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +16,7 @@ import torch
 from lrscope.errors import InputError, StoreError
 from lrscope.papers.linearity._replication import Replication
 from lrscope.papers.linearity._sums import Sums, merged
+from lrscope.store import load_arrays, save_arrays
 from lrscope.training import build
 
 JOINED = 16
@@ -107,29 +105,19 @@ class Pieces:
 
     def _write(self, piece: range, sums: Sums) -> None:
         file = self._file(piece)
-        partial = file.with_name(f".{file.name}.part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as opened:
-                arrays: dict[str, Any] = {_EXPERIMENT: np.array(json.dumps(self._form)), **sums}
-                np.savez(opened, **arrays)
-                opened.flush()
-                os.fsync(opened.fileno())
-            partial.replace(file)
+            save_arrays(file, {_EXPERIMENT: np.array(json.dumps(self._form)), **sums})
         except OSError as error:
             remedy = "Check the folder and its disk, and run again with --resume."
             raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _read(self, piece: range) -> Sums:
         file = self._file(piece)
-        try:
-            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
-                sums: Sums = dict(held)
-                form = json.loads(str(sums.pop(_EXPERIMENT)))
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"{file} must hold sums as lrscope writes them; it is damaged. Delete it.") from error
+        sums: Sums | None = load_arrays(file)
+        if sums is None or _EXPERIMENT not in sums:
+            raise InputError(f"{file} must hold sums as lrscope writes them; it is damaged. Delete it.")
+        form = json.loads(str(sums.pop(_EXPERIMENT)))
         if form != self._form and {**form, "samples": ""} == {**self._form, "samples": ""}:
             remedy = f"Put the files back that it was trained with, or delete {self._folder} to train all again."
             raise InputError(f"{file} must hold sums of the samples as they are now; the data have changed. {remedy}")

@@ -145,6 +145,9 @@ def _accuracy_difference(sums: xr.Dataset, rates: Sequence[float], common: bool)
 
 def _images(favoured: xr.Dataset, targets: xr.DataArray, options: Options) -> xr.Dataset:
     """Return the images (class, side, rank, y, x, perhaps colour) of favoured samples; else the ``reason`` in attrs."""
+    if ":" in options.data:
+        reason = f"The samples are not shown: a report imports nothing, and they stand at {options.data}."
+        return xr.Dataset(attrs={"reason": reason})
     try:
         learned: Arrays = data_set(options.data, options.root).arrays()
     except LrscopeError as error:

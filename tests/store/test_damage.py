@@ -1,0 +1,53 @@
+"""Damage is noticed: by the checksums when something is read, or all at once by `check`."""
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+import uproot
+
+from lrscope.errors import InputError
+from lrscope.store import Writer, check, open_records, summary
+
+
+def test_a_whole_file_is_checked_block_by_block(written):
+    assert check(written) == 3 + 3
+
+
+def test_each_changed_byte_of_the_data_is_noticed(block, tmp_path):
+    path = tmp_path / "records.root"
+    with Writer(path, compression="none") as writer:
+        writer.extend(block(0))
+    at = path.read_bytes().index(block(0)["loss"].values.astype(">f8").tobytes())
+    for place in range(at, at + block(0)["loss"].nbytes, 7):
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1
+        damaged = tmp_path / "damaged.root"
+        damaged.write_bytes(content)
+        summary(damaged)
+        with pytest.raises(InputError, match="cut off or damaged"):
+            check(damaged)
+        with pytest.raises(InputError, match="cut off or damaged"):
+            open_records(damaged)["loss"].load()
+
+
+def test_anybody_can_compute_the_checksums(written):
+    with uproot.open(written) as file:
+        tree = file["records"]
+        digests = file["digests_records"].arrays(library="np")
+        assert digests["entries"].tolist() == [20] * 3
+        for number, branch in enumerate(tree.branches):
+            for block, basket in enumerate(branch.basket(index) for index in range(branch.num_baskets)):
+                assert zlib.crc32(basket.raw_data[: basket.border]) == digests["crc32"][block, number]
+        for name in ("lrscope", "labels_records", "complete"):
+            text, seal = str(file[name]).rsplit(', "crc32": ', 1)
+            assert zlib.crc32(f"{text}}}".encode()) == int(seal.removesuffix("}"))
+            assert json.loads(str(file[name]))["crc32"] == int(seal.removesuffix("}"))
+
+
+def test_the_checksums_of_numbers_and_texts_are_those_of_what_was_read(block, tmp_path):
+    texts = ["", "x" * 254, "y" * 255, "große Spirale"]
+    with Writer(tmp_path / "records.root") as writer:
+        writer.extend(block(0).assign_coords(shape=("member", texts)).assign(loss=block(0)["loss"] * np.nan))
+    assert check(tmp_path / "records.root") == 2
