@@ -117,6 +117,33 @@ def step_dimension(array: xr.DataArray | xr.Dataset | xr.Variable) -> str:
     raise InputError(f"the variable must have a step dimension; got {tuple(map(str, array.dims))}.")
 
 
+def completed(records: xr.Dataset) -> xr.Dataset:
+    """Return records that say everything about themselves: each variable the attributes of a `Variable`, and ``axes``.
+
+    Of what is missing, ``quantity`` and ``long_name`` are the name of the variable, ``axes`` are the coordinates along
+    ``member``.
+
+    Raises
+    ------
+    InputError : an attribute is no text; ``axes`` are no coordinates along ``member``; something of a layer has no
+        dimension of its neurons.
+    """
+    described = records.copy()
+    along = [str(name) for name, coord in records.coords.items() if coord.dims == (MEMBER,) and name != MEMBER]
+    axes = described.attrs.setdefault("axes", along)
+    if not isinstance(axes, list) or not set(map(str, axes)) <= set(along):
+        raise must_be('attrs["axes"]', f"a list of coordinates along {MEMBER} ({', '.join(along) or 'none'})", axes)
+    for name in described.data_vars:
+        array = described.variables[name]  # `data_vars` would look through all coordinates for each of them
+        array.attrs = Variable(str(name), str(name), str(name).replace("_", " ")).attrs | array.attrs
+        for key in Variable.__dataclass_fields__:
+            if key in array.attrs and not isinstance(array.attrs[key], str):
+                raise must_be(f"attrs[{key!r}] of {name}", "a text", array.attrs[key])
+        if array.attrs["layer"] and not any(str(dim).startswith("neuron_") for dim in array.dims):
+            raise must_be(f"{name}, which is of a layer,", "along its neurons, neuron_<layer>", array.dims)
+    return described
+
+
 def new_block(
     values: Mapping[str, np.ndarray],
     variables: Mapping[str, Variable],
@@ -219,9 +246,11 @@ def on_grid(records: Labelled) -> Labelled:
     """Return records, or the result of an analysis, with a dimension for each axis of the sweep instead of ``member``.
 
     (member, step, ...) becomes (shape, lr, seed, step, ...). Numbers ascend, names keep the order of the sweep. A
-    combination that was not trained is NaN.
+    combination that was not trained is NaN. Without axes, ``member`` stays.
     """
     axes = list(records.attrs["axes"])
+    if not axes:
+        return records
     if len(axes) == 1:
         grid = records.drop_vars(MEMBER).swap_dims({MEMBER: axes[0]}).transpose(*axes, ...)
         return grid if grid[axes[0]].dtype.kind in "OUT" else grid.sortby(axes[0])

@@ -6,9 +6,10 @@ import zlib
 import numpy as np
 import pytest
 import uproot
+import xarray as xr
 
 from lrscope.errors import InputError
-from lrscope.store import Writer, check, open_records, summary
+from lrscope.store import Writer, check, open_records, summary, write
 
 
 def test_a_whole_file_is_checked_block_by_block(written):
@@ -51,3 +52,34 @@ def test_the_checksums_of_numbers_and_texts_are_those_of_what_was_read(block, tm
     with Writer(tmp_path / "records.root") as writer:
         writer.extend(block(0).assign_coords(shape=("member", texts)).assign(loss=block(0)["loss"] * np.nan))
     assert check(tmp_path / "records.root") == 2
+
+
+def test_what_a_block_does_not_say_of_itself_is_filled_in(tmp_path):
+    data = {"val/loss": (("member", "step"), np.ones((2, 3)), {"units": "nat"})}
+    coords = {"member": [0, 1], "step": [0, 1, 2], "lr": ("member", [0.1, 0.2])}
+    write(tmp_path / "records.root", [xr.Dataset(data, coords)])
+    read = open_records(tmp_path)
+    assert read.attrs["axes"] == ["lr"]
+    expected = {"quantity": "val/loss", "long_name": "val/loss", "statistic": "values", "units": "nat"}
+    assert expected.items() <= read["val/loss"].attrs.items()
+
+
+@pytest.mark.parametrize("wrong", [{"quantity": 3}, {"units": None}, {"long_name": ["a"]}, {"layer": "encoder"}])
+def test_wrong_attributes_are_refused_at_the_first_block(wrong, block, tmp_path):
+    wrong_block = block(0)
+    wrong_block["loss"].attrs.update(wrong)
+    with pytest.raises(InputError, match="loss"):
+        write(tmp_path / "records.root", [wrong_block, block(1)])
+
+
+@pytest.mark.parametrize("axes", [3, ["nothing"], "lr", [["lr"]]])
+def test_axes_that_are_no_coordinates_are_refused(axes, block, tmp_path):
+    with pytest.raises(InputError, match="must be a list of coordinates along member"):
+        write(tmp_path / "records.root", [block(0).assign_attrs(axes=axes)])
+
+
+@pytest.mark.parametrize("dim", ["member", "step"])
+def test_numbers_that_occur_twice_are_refused(dim, block, tmp_path):
+    twice = block(0).assign_coords({dim: [7] * block(0).sizes[dim]})
+    with pytest.raises(InputError, match=f"{dim} of a block must be a different number each"):
+        write(tmp_path / "records.root", [twice])

@@ -132,22 +132,22 @@ def _is_unknown(key: str) -> bool:
 def _scan_tree(path: Path, file: Any, keys: list[str], name: str, labels: TreeLabels) -> TreeIndex:
     """Return the index of a tree and its further parts; an entry counts if all branches of all parts have it."""
     parts = [name, *(key for key in keys if key.startswith(name + PART))]
-    found = [_baskets(path, branch) for part in parts for branch in file[part].branches]
+    stored = [_baskets(path, branch) for part in parts for branch in file[part].branches]
     bounds, sums = _digests(path, file[DIGESTS + name])
-    blocks = min(len(sums), *(len(baskets.positions) for baskets in found))
-    if any(baskets.bounds[blocks] != bounds[blocks] for baskets in found):
+    blocks = min(len(sums), *(len(baskets.positions) for baskets in stored))
+    if any(baskets.bounds[blocks] != bounds[blocks] for baskets in stored):
         blocks -= 1  # the writer was killed while it wrote the heads
     branches = {
         baskets.name: replace(baskets, checksums=sums[:blocks, number])
-        for number, baskets in reversed(list(enumerate(found)))  # of the axes, which each part has, the first counts
+        for number, baskets in reversed(list(enumerate(stored)))  # of the axes, which each part has, the first counts
     }
     needed = {MEMBER, STEP, *labels.columns, *(one for one, label in labels.variables.items() if has_branch(label))}
     if (
         not needed - {labels.step} <= set(branches)
         or len(sums) > blocks + 1
-        or sums.shape[1] != len(found)
-        or any(not np.array_equal(baskets.bounds[: blocks + 1], bounds[: blocks + 1]) for baskets in found)
-        or max(baskets.end(blocks) for baskets in found) > path.stat().st_size
+        or sums.shape[1] != len(stored)
+        or any(not np.array_equal(baskets.bounds[: blocks + 1], bounds[: blocks + 1]) for baskets in stored)
+        or max(baskets.end(blocks) for baskets in stored) > path.stat().st_size
     ):
         raise damaged(path)
     return TreeIndex(path, labels, bounds[: blocks + 1], branches)

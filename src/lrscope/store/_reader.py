@@ -14,7 +14,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from lrscope.errors import InputError
-from lrscope.records import MEMBER, missing
+from lrscope.records import MEMBER, completed, missing
 from lrscope.store._baskets import Index, outer, read_into
 from lrscope.store._files import Paths, record_files
 from lrscope.store._index import FileIndex, TreeIndex, scan
@@ -52,7 +52,7 @@ def open_records(paths: Paths) -> xr.Dataset:
         variables, coords = _along_steps(tree, members)
         records = records.assign(variables).assign_coords(coords)
     attrs = {"metadata": files[0].metadata, "complete": files[-1].complete}
-    return records.assign_attrs({**joined[0].labels.attrs, **attrs})
+    return completed(records.assign_attrs({**joined[0].labels.attrs, **attrs}))
 
 
 def _check_one_experiment(files: list[FileIndex]) -> None:

@@ -221,6 +221,9 @@ def rows_of(block: xr.Dataset, labels: TreeLabels, after: Mapping[int, int]) -> 
     members = block[MEMBER].values.astype(np.int64)
     steps = block[step_dim].values.astype(np.int64)
     last = np.array([after.get(member, np.iinfo(np.int64).min) for member in members.tolist()], np.int64)
+    for dim, numbers in ((MEMBER, members), (step_dim, steps)):
+        if len(np.unique(numbers)) < len(numbers):
+            raise must_be(f"{dim} of a block", "a different number each", numbers.tolist())
     coordinates = set(labels.columns) - {MEMBER, step_dim}
     return Rows(
         labels=labels,

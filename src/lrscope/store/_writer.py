@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope.errors import InputError, StoreError, must_be
-from lrscope.records import step_dimension
+from lrscope.records import completed, step_dimension
 from lrscope.store._files import save_state
 from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
@@ -142,6 +142,7 @@ class Writer:
             self.seconds += time.thread_time() - began
 
     def _rows(self, block: xr.Dataset) -> Iterator[Rows]:
+        block = completed(block)
         for step_dim, names in by_step_dimension(block).items():
             labels = self._fitting(labels_of(block, step_dim, names))
             yield rows_of(block, labels, self._after.get(tree_name(step_dim), {}))

@@ -154,6 +154,8 @@ def _chosen(metric: str | None, records: xr.Dataset) -> str:
         names = [name.removesuffix(SUM) for name in names if name.endswith(SUM)]
     if metric is None:
         metric = next((name for name in SCORES if name in names), None)
+    if not names:
+        raise InputError("records must have a number a step for each network, to compare rates by; got none.")
     if metric is None:
         raise must_be("metric", f"one of {', '.join(names)}", None, "Neither val_loss nor loss was recorded.")
     if metric not in names:

@@ -84,10 +84,9 @@ class Folder:
         fields = description if isinstance(description, dict) else {}
         checksum = fields.pop(_CHECKSUM, None)  # who edits the file leaves it out
         if (
-            set(fields) != set(_FIELDS)
-            or not all(isinstance(fields[field], kind) for field, kind in _FIELDS.items())
+            not all(isinstance(fields.get(field), kind) for field, kind in _FIELDS.items())
             or not all(Path(name).name == name and name.isprintable() for name in fields["experiments"])
-            or checksum not in (None, _checksum(fields))
+            or (set(fields) != set(_FIELDS) if checksum is None else checksum != _checksum(fields))
         ):
             raise InputError(f"{file} must be JSON as a study writes it; got a damaged file. Give another folder.")
         return fields

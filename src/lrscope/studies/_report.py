@@ -70,12 +70,13 @@ def report_of_files(paths: Sequence[Path]) -> Report:
     report = report_from(recorded.STUDY, {"records": store.open_records(paths)}, recorded.Files(files))
     names = ", ".join(path.name for path in paths)
     metadata = report.results.attrs["files"][0].metadata
+    about = [metadata[part] for part in ("versions", "machine") if isinstance(metadata.get(part), dict)]
     return replace(
         report,
         title="Records of " + (names if len(paths) <= 3 else f"{paths[0].name} and {len(paths) - 1} other files"),
         experiment=metadata.get("experiment") or metadata.get("recorder") or {},
         command=shlex.join(["lrscope", "report", *files]),
-        metadata={**metadata.get("versions", {}), **metadata.get("machine", {})},
+        metadata={name: value for part in about for name, value in part.items()},
         again="This command reads the records again and writes this report.",
     )
 
