@@ -19,7 +19,6 @@ import torch
 
 import lrscope
 import lrscope.store._rootfile
-from lrscope.errors import InputError
 from lrscope.probes import Every, Probe, every
 from lrscope.recorder import Recorder, _buffer
 from lrscope.recorder._probes import DEFAULT
@@ -134,22 +133,6 @@ def test_a_probe_that_fails_ends_the_recording_and_not_the_training(model, path,
     assert Path(warned[0].filename).name == "conftest.py", "where the loop is"
     recorder.close()
     assert open_records(path)["step"].values.tolist() == [0, 1]
-
-
-def test_a_step_that_fails_takes_nothing_of_the_others(model, path, optimizer, update):
-    """A number with a name that is taken: an exception that the loop catches."""
-    with Recorder(model, path, optimizer, time_budget=None) as recorder:
-        losses, weights = [], []
-        for step in range(12):
-            weights.append(model[0].weight.detach().numpy().copy())
-            loss = update(model, optimizer)
-            losses.append(loss.item())
-            with contextlib.suppress(InputError):
-                recorder.step(loss=loss, **({"weights_0": 1.0} if step == 4 else {}))
-    records, kept = open_records(path), [step for step in range(12) if step != 4]
-    assert records["step"].values.tolist() == kept
-    np.testing.assert_array_equal(records["loss"].values[0], np.array(losses, np.float32)[kept])
-    np.testing.assert_array_equal(records["weights_0"].values[0], np.array(weights)[kept])
 
 
 def test_numbers_noted_between_records_are_written_in_time(model, path, optimizer, monkeypatch, steps_of):

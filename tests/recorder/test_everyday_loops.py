@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from lrscope.errors import InputError
 from lrscope.probes import Activations, at, every
 from lrscope.recorder import Recorder
 from lrscope.records import outcomes
@@ -241,19 +240,27 @@ def test_outputs_of_a_smaller_batch_are_missing_at_that_step(model, optimizer, p
 
 
 @pytest.mark.parametrize("name", ["member", "step", "lr", "diverged_at", "learning_rate", "gradient_norm", "weights_0"])
-def test_numbers_with_names_that_are_taken_are_refused_at_the_first_step(model, optimizer, path, name, update):
+def test_numbers_with_names_that_are_taken_are_left_out_with_one_warning(model, optimizer, path, name, update):
     recorder = Recorder(model, path, optimizer, time_budget=None)
-    loss = update(model, optimizer)
-    with pytest.raises(InputError, match=f"the name of a number must be free in the records; got '{name}'"), recorder:
-        recorder.step(loss=loss, **{name: 1.0})
+    losses = []
+    with pytest.warns(RuntimeWarning, match=f"be free in the records; got '{name}'") as told, recorder:  # noqa: PT031
+        for _ in range(3):
+            losses.append(update(model, optimizer))
+            recorder.step(loss=losses[-1], accuracy=1.0, **{name: 1.0})
+    assert len(told) == 1
+    records = open_records(path)
+    np.testing.assert_array_equal(records["loss"].values[0], torch.stack(losses).numpy())
+    assert records["accuracy"].values.tolist() == [[1, 1, 1]]
 
 
 def test_a_number_of_the_steps_is_not_noted_between_them(model, optimizer, path, update):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         recorder.step(loss=update(model, optimizer), accuracy=1)
-        with pytest.raises(InputError, match="the name of a number must be free in the records; got 'accuracy'"):
-            recorder.note(accuracy=2)
-    assert open_records(path)["accuracy"].values.tolist() == [[1]]
+        with pytest.warns(RuntimeWarning, match="the name of a number must be free in the records; got 'accuracy'"):
+            recorder.note(accuracy=2, val_loss=3)
+    records = open_records(path)
+    assert records["accuracy"].values.tolist() == [[1]]
+    assert records["val_loss"].values.tolist() == [[3]]
 
 
 def test_a_label_with_the_name_of_a_variable_ends_the_recording(model, optimizer, path, update):

@@ -454,12 +454,20 @@ def test_wrong_arguments_are_refused(tmp_path, model, optimizer, path, wrong, se
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_loss_that_is_not_one_number_is_refused(model, optimizer, path):
-    with Recorder(model, path, optimizer, time_budget=None) as recorder:
-        train_for(recorder, model, optimizer, 1)
-        optimizer.step()
-        with pytest.raises(InputError, match="loss must be one number"):
-            recorder.step(loss=torch.ones(2))
+@pytest.mark.parametrize("wrong", [torch.ones(2), torch.ones(0), "0.5", None])
+def test_a_loss_that_is_not_one_number_is_missing_and_no_divergence(wrong, model, optimizer, path):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with Recorder(model, path, optimizer, time_budget=None) as recorder:
+            train_for(recorder, model, optimizer, 1)
+            for _ in range(3):
+                optimizer.step()
+                recorder.step(loss=wrong)
+    records = open_records(path)
+    assert [str(one.message).startswith("loss must be one number") for one in told] == ([] if wrong is None else [True])
+    assert np.isnan(records["loss"].values[0]).tolist() == [False, True, True, True]
+    assert np.isfinite(records["weights_0"].values).all()
+    assert (records["diverged_at"].values == -1).all()
 
 
 def test_updates_after_which_step_is_not_called_are_left_out(model, optimizer, path):

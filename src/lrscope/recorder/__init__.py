@@ -1,8 +1,9 @@
 """For everybody's own training, and for the tools that people have.
 
 `Recorder` is a context manager for a PyTorch loop, with the probes and the files of lrscope; `LightningRecorder` is the
-same as a callback of Lightning's Trainer; `export_tensorboard` writes records as TensorBoard's event files. Each is
-imported when it is used: the export needs no PyTorch, and nothing needs the libraries of the others.
+same as a callback of Lightning's Trainer, `TransformersRecorder` of that of Hugging Face; `export_tensorboard` writes
+records as TensorBoard's event files. Each is imported when it is used: the export needs no PyTorch, and nothing needs
+the libraries of the others.
 """
 
 import importlib
@@ -15,17 +16,23 @@ if TYPE_CHECKING:
     from lrscope.recorder._lightning import LightningRecorder
     from lrscope.recorder._recorder import Recorder
     from lrscope.recorder._tensorboard import export_tensorboard
+    from lrscope.recorder._transformers import TransformersRecorder
 
-__all__ = ["Cost", "LightningRecorder", "Recorder", "export_tensorboard"]
+__all__ = ["Cost", "LightningRecorder", "Recorder", "TransformersRecorder", "export_tensorboard"]
 
 _FILES = {
     "Cost": "_cadence",
     "LightningRecorder": "_lightning",
     "Recorder": "_recorder",
+    "TransformersRecorder": "_transformers",
     "export_tensorboard": "_tensorboard",
 }
-_EXTRAS = {"_lightning": "lightning", "_tensorboard": "tensorboard"}
-"""File -> the library that it imports and lrscope does without; the extra is called like it."""
+_EXTRAS = {
+    "_lightning": ("lightning", "lightning"),
+    "_tensorboard": ("tensorboard", "tensorboard"),
+    "_transformers": ("transformers", "huggingface"),
+}
+"""File -> the library that it imports and lrscope does without, and the extra that brings it."""
 
 
 def __getattr__(name: str) -> Any:
@@ -41,8 +48,8 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(importlib.import_module(f"{__name__}.{file}"), name)
     except ModuleNotFoundError as error:
-        library = _EXTRAS.get(file)
-        if library is None or (error.name or "").partition(".")[0] != library:
+        library, extra = _EXTRAS.get(file, ("", ""))
+        if (error.name or "").partition(".")[0] != library:
             raise
-        remedy = f"Write: pip install lrscope[{library}]"
+        remedy = f"Write: pip install lrscope[{extra}]"
         raise InputError(f"{name} needs {library}, which is not installed. {remedy}") from None

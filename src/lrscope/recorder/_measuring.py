@@ -179,10 +179,11 @@ class Measuring:
                 captured.parameters = self._with(captured.parameters, places, now)
         captured.updated.update(places)
 
-    def measure(self, captured: Captured, loss: Tensor | float) -> Measured:
-        """Return what the probes that are due measure."""
+    def measure(self, captured: Captured, loss: Tensor | float | None) -> Measured:
+        """Return what the probes that are due measure; a loss that is not known is missing, and no divergence."""
         with self._without_gradients():
-            number = torch.as_tensor(loss).detach().reshape(()).to(self._nan, copy=True)
+            known = self._nan if loss is None else torch.as_tensor(loss).detach().reshape(())
+            number = known.to(self._nan, copy=True)
             before, gradient, reads = captured.parameters, captured.gradient, captured.reads
             activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
             unread = self._nan.expand(sum(self._layout.sizes))
@@ -206,7 +207,9 @@ class Measuring:
                 values[one.dim] |= measured
                 states.append((one, state))
             states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in captured.following]
-            return Measured(values, states, None if captured.largest is None else (number, captured.largest))
+            largest = captured.largest
+            finite = None if largest is None else (largest if loss is None else number, largest)
+            return Measured(values, states, finite)
 
     def _vector(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return a copy of tensors of whatever type as one vector."""

@@ -1,6 +1,7 @@
 """Which variables a Recorder writes: those of the probes, the seconds, further learning rates, the user's numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
@@ -25,8 +26,9 @@ _SECONDS = (
 class Numbers:
     """Names the variables of a buffer, each once; the names of the sweep's axes are taken."""
 
-    def __init__(self, buffer: BlockBuffer, axes: Iterable[str]) -> None:
-        self._buffer, self._axes = buffer, tuple(axes)
+    def __init__(self, buffer: BlockBuffer, axes: Iterable[str], remark: Callable[[str], None]) -> None:
+        self._buffer, self._axes, self._remark = buffer, tuple(axes), remark
+        self._warned: set[str] = set()
         self._of_steps: set[str] | None = None
         self._rates = 0
 
@@ -69,23 +71,46 @@ class Numbers:
 
         Those of the first call belong to the cadence of the loss; others are recorded whenever they are given.
         """
-        given = {name: number(name, value) for name, value in numbers.items()}
-        if self._of_steps is None:
-            self._of_steps = {name for name in given if not name.startswith(_ANY_TIME)}
-            for name in sorted(self._of_steps):
-                self._check_free(name)
-                self._buffer.expect(Column(STEP, _variable(name)))
+        first = self._of_steps is None
+        of_steps = self._of_steps = set() if self._of_steps is None else self._of_steps
         values: Values = {}
-        for name, value in given.items():
-            if name not in self._of_steps:
-                values |= self.noted(name, value)
-            elif STEP in due:
-                values.setdefault(STEP, {})[name] = value
+        for name, value in sorted(numbers.items()):
+            with self._left_out(name):
+                checked = number(name, value)
+                if first and not name.startswith(_ANY_TIME):
+                    self._check_free(name)
+                    self._buffer.expect(Column(STEP, _variable(name)))
+                    of_steps.add(name)
+                if name not in of_steps:
+                    values.setdefault(self._own_dim(_variable(name)), {})[name] = checked
+                elif STEP in due:
+                    values.setdefault(STEP, {})[name] = checked
         return values
 
-    def noted(self, name: str, value: Any) -> Values:
-        checked = number(name, value)
-        return {self._own_dim(_variable(name)): {name: checked}}
+    def noted(self, numbers: Mapping[str, Any]) -> Values:
+        """Return numbers that were measured between two steps."""
+        values: Values = {}
+        for name, value in numbers.items():
+            with self._left_out(name):
+                checked = number(name, value)
+                values.setdefault(self._own_dim(_variable(name)), {})[name] = checked
+        return values
+
+    def loss(self, loss: Any) -> Tensor | float | None:
+        """Return the loss of a step, None if it is not known or no number."""
+        with self._left_out("loss"):
+            return None if loss is None else scalar(loss)
+        return None
+
+    @contextmanager
+    def _left_out(self, name: str) -> Iterator[None]:
+        """Leave out a number that is none, or whose name is taken: a mistake in the middle must not end a training."""
+        try:
+            yield
+        except InputError as error:
+            if name not in self._warned:
+                self._warned.add(name)
+                self._remark(f"{error} It is missing in the records.")
 
     def _own_dim(self, label: Variable) -> str:
         dim = f"{STEP}_{label.name}"

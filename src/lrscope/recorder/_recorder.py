@@ -26,7 +26,7 @@ from lrscope.recorder._buffer import BlockBuffer, RecordsFile
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
-from lrscope.recorder._numbers import Numbers, merged, scalar
+from lrscope.recorder._numbers import Numbers, merged
 from lrscope.recorder._optimizers import Optimizers, is_left_out
 from lrscope.recorder._probes import affordable, chosen, expected, observed, possible
 from lrscope.records import STEP
@@ -109,13 +109,14 @@ class Recorder:
         sweep = self._optimizers.sweep(self.settings)
         self._account = Accounting(self.settings)
         self._buffer = BlockBuffer()
-        self._numbers = Numbers(self._buffer, sweep.axes)
+        self._numbers = Numbers(self._buffer, sweep.axes, self._remark)
         self._measuring: Measuring | None = None
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
         self.updated = False
         self._called: set[Optimizer] = set()  # the optimisers that have made an update since the last step
         self._handles: list[Any] = []
+        self._remarks: list[str] = []
         needs = {need for probe in self._probes for need in probe.required()}
         self._hooks = ActivationHooks(self._model, self._optimizers.all, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
@@ -132,18 +133,16 @@ class Recorder:
             self._detach()
             raise
 
-    def step(self, loss: Tensor | float, **metrics: Tensor | float) -> None:
-        """End a step of the loop: call it after ``optimizer.step()``.
+    def step(self, loss: Tensor | float | None, **metrics: Tensor | float) -> None:
+        """End a step of the loop: call it after ``optimizer.step()``, or after that of the last of several optimisers.
+
+        It never raises: of what is no number, or has a name that is taken, a warning says so once, and it is missing.
 
         Parameters
         ----------
-        loss : of the step's batch, before the update
+        loss : of the step's batch, before the update; None where it is not known
         metrics : other numbers of this step, such as ``accuracy``. Those that are given at the first step belong to
             the cadence of the loss; others, and those named ``val_...``, are recorded whenever they are given.
-
-        Raises
-        ------
-        InputError : the loss is not one number, or the name of a metric is taken.
         """
         if self._schedule.idle and self.updated and not metrics:
             self._schedule.idle -= 1
@@ -153,7 +152,7 @@ class Recorder:
         elif not self._stopped:
             self._end_step(loss, metrics)
 
-    def _end_step(self, loss: Tensor | float, metrics: dict[str, Tensor | float]) -> None:
+    def _end_step(self, loss: Tensor | float | None, metrics: dict[str, Tensor | float]) -> None:
         began = time.perf_counter()
         if not self.updated:
             self._account.skip()
@@ -166,6 +165,8 @@ class Recorder:
         try:
             if captured or metrics:
                 self._complete(step, captured, loss, metrics, began)
+        except Exception as error:  # a mistake of a probe, or of ours, must not end the training
+            self._fail(error)
         finally:
             self._hooks.begin_pass()
             self._plan()
@@ -176,14 +177,16 @@ class Recorder:
     def note(self, **metrics: Tensor | float) -> None:
         """Record numbers measured between two steps, such as a validation loss: they belong to the next parameters.
 
-        Raises
-        ------
-        InputError : a metric is not one number, or its name is taken.
+        As `step`, it never raises.
         """
         if self._stopped or self._measuring is None:
             return
-        for name, value in metrics.items():
-            self._buffer.append(self._account.updates, self._numbers.noted(name, value))
+        try:
+            values = self._numbers.noted(metrics)
+            if values:
+                self._buffer.append(self._account.updates, values)
+        except Exception as error:
+            self._fail(error)
         self._flush_if_due()
 
     def begin_pass(self) -> None:
@@ -211,7 +214,7 @@ class Recorder:
         self._detach()
         try:
             self._end_file()
-        except StoreError as error:
+        except Exception as error:
             self._fail(error)
         if not self.failed and self._account.futile > self.cost.steps:
             warn(
@@ -281,7 +284,7 @@ class Recorder:
         self,
         step: int,
         captured: Captured | None,
-        loss: Tensor | float,
+        loss: Tensor | float | None,
         metrics: dict[str, Tensor | float],
         began: float,
     ) -> None:
@@ -291,12 +294,7 @@ class Recorder:
         values = self._numbers.of_step(metrics, now)
         measured = None
         if captured:
-            checked = scalar(loss)
-            try:
-                measured = self._measuring.measure(captured, checked)
-            except Exception as error:  # a probe's mistake must not end the training
-                self._fail(error)
-                return
+            measured = self._measuring.measure(captured, self._numbers.loss(loss))
             values = merged(measured.values, values, self._numbers.rates(captured.rates, now))
         if STEP in now:
             seconds: dict[str, Tensor | float] = {
@@ -348,17 +346,22 @@ class Recorder:
     def _flush_if_due(self) -> None:
         """Hand what was measured to the thread that writes, if it is time for a block."""
         began = time.perf_counter()
-        if self._file and self._file.due(began):
+        if not self._stopped and self._file and self._file.due(began):
             try:
                 self._file.write(final=False)
             except Exception as error:
                 self._fail(error)
             self._account.spent += time.perf_counter() - began
 
+    def _remark(self, message: str) -> None:
+        """Warn of what is missing in the records, and say it in the file."""
+        self._remarks.append(message)
+        warn(message)
+
     def _fail(self, error: Exception) -> None:
         self._detach()
         self.failed = str(error)
-        with contextlib.suppress(StoreError):  # the disk may be full for the rest, too
+        with contextlib.suppress(Exception):  # what made it stop may prevent this, too; the warning says why
             if isinstance(error, StoreError) and self._file:
                 self._closed = True
                 self._file.give_up(error)
