@@ -182,6 +182,30 @@ def test_everything_but_the_rate_counts_as_repetition(reported):
     assert "All 6 networks ended with a lower loss" in report.summary[1]
 
 
+def test_the_loss_of_a_network_that_did_not_improve_is_the_one_that_decides(reported):
+    losses = np.linspace(4.2, 3.2, STEPS)
+    losses[0], losses[-1] = 3.45, 3.26
+    (text,) = [text for text in reported(block(loss=losses)).summary if "loss" in text]
+    assert "3.45" in text
+    assert f"{losses[-20:].mean():.3g}" in text
+    assert "3.26" not in text
+
+
+def test_a_rate_that_changed_is_told(reported):
+    falling = np.geomspace(0.1, 1e-4, STEPS)
+    assert any("from 0.1 to 0.0001" in text for text in reported(block(learning_rate=falling)).summary)
+
+
+def test_a_rate_that_rose_before_it_fell_is_told_with_its_largest(reported):
+    rising = np.r_[np.linspace(0, 0.3, 10), np.linspace(0.3, 0.01, STEPS - 10)]
+    assert any("from 0 to 0.01 (up to 0.3)" in text for text in reported(block(learning_rate=rising)).summary)
+
+
+def test_a_rate_that_stayed_is_no_sentence(reported):
+    constant = reported(block(learning_rate=np.full(STEPS, 0.1))).summary
+    assert not any("changed" in text for text in constant)
+
+
 def test_diverged_networks_are_told(reported):
     report = reported(block(lrs=(0.1, 9.0), seeds=2, diverged={2: 4, 3: 0}))
     assert "Of the networks 2 ended with a lower loss than at the start, 2 diverged." in report.summary

@@ -22,6 +22,9 @@ def checked(name: str, data: DataSet, batch_size: int = 1) -> tuple[Arrays, Arra
             if wrong:
                 got = f"{name}, whose {kind} have {counted(wrong, 'value')} that are not"
                 raise must_be("data", "finite numbers of 32 bits", got, "Leave these samples out, or fill them in.")
+    if has_classes(learned.targets) and np.ptp(learned.targets) == 0:
+        got = f"{name}, whose samples to learn from are all of class {learned.targets.flat[0]}"
+        raise must_be("data", "samples of two classes or more", got)
     if batch_size > len(learned.inputs):
         raise must_be("batch_size", f"at most the {len(learned.inputs)} samples to learn from", batch_size)
     return learned, validation

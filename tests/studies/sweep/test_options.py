@@ -1,7 +1,11 @@
 """What the study refuses: one sentence with exit code 2, and nothing is written."""
 
+import numpy as np
 import pytest
 
+from lrscope.data import Samples
+from lrscope.errors import InputError
+from lrscope.studies._samples import checked
 from lrscope.studies.sweep import Options
 
 RUN = ["run", "sweep", "--out", "new", "--seeds", "2", "--lrs", "0.001", "0.01", "--batch-size", "16"]
@@ -93,3 +97,11 @@ def test_the_rates_are_ordered_and_counted():
     assert (options.first_round, options.trainings) == (9, 9)
     assert Options(lrs=("1e-4:1e-1:4",), seeds=2, until_decided=True).trainings == 4 * 8
     assert Options(lrs=("1e-4:1e-1:4",), seeds=2, until_decided=True, budget=8).trainings == 8
+
+
+def test_samples_of_one_class_are_named_as_such():
+    inputs, classes = np.zeros((4, 2)), np.full(4, 3)
+    with pytest.raises(InputError, match="all of class 3"):
+        checked("mine", Samples(inputs, classes, validation=(inputs, classes)))
+    numbers = Samples(inputs, np.zeros((4, 1)), validation=(inputs, np.zeros((4, 1))))
+    assert checked("mine", numbers)[0] is numbers.arrays()

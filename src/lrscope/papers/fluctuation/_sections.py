@@ -32,7 +32,7 @@ SHOWN = ("weights", "activations")
 """Quantities whose histograms are on the page, for one shape; all others are drawn on request."""
 ENDED = {
     "converged": "ended with a lower loss than at the start",
-    "not improved": "did not improve",
+    "not improved": "ended with no lower loss than at the start",
     "diverged": "diverged",
 }
 
@@ -301,5 +301,5 @@ NETWORKS = Table(
         "last_loss": "last loss",
         "error": "reconstruction error",
     },
-    "Error: mean square over points and coordinates.",
+    "Error: mean square over points and coordinates. Converged: the mean of the last 20 losses lies below the first.",
 )

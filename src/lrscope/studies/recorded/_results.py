@@ -4,7 +4,7 @@
 path                  Dataset
 ====================  ===============================================================================================
 curves/<name>         (lr, step) of `lrscope.analysis.over_seeds`, for each quantity that is one number a step
-ended                 (lr, seed) outcome, diverged_at
+ended                 (lr, seed) outcome, diverged_at, and the mean of the last losses, by which they are told
 gradients             (lr, step, layer) of `lrscope.analysis.over_seeds`: norm of the gradient
 gradient_norms        (layer, lr) the same norm: first, median, largest and last of the steps
 fluctuation/<name>    (lr, neuron) normalised fluctuation in the first network of each rate
@@ -35,6 +35,7 @@ from lrscope import analysis, store
 from lrscope.errors import InputError
 from lrscope.records import (
     DIVERGED_AT,
+    LAST_LOSSES,
     LOSS,
     MEMBER,
     STEP,
@@ -262,6 +263,8 @@ def _ended(source: xr.Dataset) -> xr.Dataset | None:
     if not {LOSS, DIVERGED_AT} <= set(source):
         return None
     ended = outcomes(source[[LOSS, DIVERGED_AT]].compute())
+    dim = step_dimension(source[LOSS])
+    ended["late_loss"] = source[LOSS].isel({dim: slice(-LAST_LOSSES, None)}).mean(dim)
     if _has_one_step(source[LOSS]):
         ended["outcome"] = xr.where(ended["outcome"] == "diverged", "diverged", ONE_STEP)
     return ended

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure as Drawing
 
 from lrscope import analysis, figures
-from lrscope.records import DIVERGED_AT, Labelled
+from lrscope.records import DIVERGED_AT, LAST_LOSSES, Labelled
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._words import counted, percent, rate, short
 from lrscope.studies.recorded._results import INACTIVE, LR, MEGA, ONE_STEP, RATES_SHOWN, evenly
@@ -49,7 +49,10 @@ def sections(results: xr.DataTree, _options: Any) -> list[Section]:
 
 
 def _training(results: xr.DataTree) -> Section:
-    note = "Last: the last recorded value that is a number."
+    note = (
+        f"Last: the last recorded value that is a number. Not improved: the mean of the last {LAST_LOSSES} losses is "
+        "no lower than the first."
+    )
     networks = Table("networks", "Every network", lambda results: results.attrs["networks"], note=note)
     if "curves" not in results:
         return Section("Training", "One step was recorded: there are no curves.", [networks])
@@ -242,7 +245,25 @@ def summary(results: xr.DataTree, _options: Any) -> list[str]:
             "The file is not complete: its training was interrupted, or still goes on. "
             "This report covers what had been written."
         )
-    return [text for text in (*texts, _ends(results), _dead(results)) if text]
+    return [text for text in (*texts, _rates(results), _ends(results), _dead(results)) if text]
+
+
+def _rates(results: xr.DataTree) -> str:
+    """Say how the learning rates changed over the steps; nothing where none did, or none was recorded."""
+    if "curves" not in results or "learning_rate" not in results["curves"].children:
+        return ""
+    texts = []
+    for values in array_of(results, "curves/learning_rate/mean").transpose(LR, ...).values:
+        known = values[np.isfinite(values)]
+        if len(known) and np.ptp(known) > 0:
+            ends = f"from {short(known[0])} to {short(known[-1])}"
+            texts.append(ends + (f" (up to {short(known.max())})" if known.max() > max(known[0], known[-1]) else ""))
+    if not texts:
+        return ""
+    count = len(texts)
+    shown = texts if count <= LISTED else [texts[0], texts[-1]]
+    others = f"; and {count - 2} more" if count > LISTED else ""
+    return f"The learning rate{'s' if count > 1 else ''} changed over the steps: {'; '.join(shown)}{others}."
 
 
 def _contents(results: xr.DataTree) -> str:
@@ -269,7 +290,8 @@ def _ends(results: xr.DataTree) -> str:
     followed = [end for end in ends if end != ONE_STEP]
     if not followed:
         return ""
-    words = {"converged": "ended with a lower loss than at the start", "not improved": "did not improve"}
+    lower = "lower loss than at the start"
+    words = {"converged": f"ended with a {lower}", "not improved": f"ended with no {lower}"}
     counts = {end: followed.count(end) for end in dict.fromkeys(followed)}
     if len(counts) == 1 and len(followed) == len(ends):
         return f"All {len(ends)} networks {words.get(ends[0], ends[0])}."
@@ -283,8 +305,12 @@ def _end_of_one(results: xr.DataTree, end: str) -> str:
     if end == ONE_STEP:
         return f"The loss was {short(last)} then."
     curve = array_of(results, "curves/loss/mean").values.ravel()
-    ending = {"not improved": ": it did not improve.", "diverged": ", and then the network diverged."}.get(end, ".")
-    return f"The loss went from {short(float(curve[np.isfinite(curve)][0]))} to {short(last)}{ending}"
+    first = short(float(curve[np.isfinite(curve)][0]))
+    if end == "not improved":  # told by the mean of the last losses: the very last one may lie below the first
+        late = short(float(array_of(results, "ended/late_loss").item()))
+        return f"The loss began at {first} and was {late} on average over the last {LAST_LOSSES} records: not lower."
+    ending = ", and then the network diverged" if end == "diverged" else ""
+    return f"The loss went from {first} to {short(last)}{ending}."
 
 
 def _dead(results: xr.DataTree) -> str:
