@@ -43,6 +43,7 @@ OF_RECORDS = {
 OF_RESULTS = {
     "survival",
     "final_scores",
+    "optimum",
     "recommendation",
     "sensitivity",
     "steps_to_target",

@@ -11,6 +11,7 @@ from lrscope.analysis._epochs import epochs_needed
 from lrscope.analysis._instability import CRITERIA, dominant_neurons, lead_times, onsets
 from lrscope.analysis._layers import GRADIENTS, arranged, by_neuron, layer_norms, spread
 from lrscope.analysis._lives import LIFE_STATES, lives, survival
+from lrscope.analysis._optimum import optimum
 from lrscope.analysis._participation import EDGES, binned, dead, fluctuation, participation, share
 from lrscope.analysis._range_test import range_test, range_test_agreement
 from lrscope.analysis._recommendation import recommendation, sensitivity
@@ -39,6 +40,7 @@ __all__ = [
     "lead_times",
     "lives",
     "onsets",
+    "optimum",
     "over_seeds",
     "participation",
     "range_test",

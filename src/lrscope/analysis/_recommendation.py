@@ -109,7 +109,7 @@ def recommendation(
     paired = pairs(ranks, candidates)
     margin = critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
     result["plausible"] = candidates & ~((paired["mean"] - margin).where(paired["compared"]).max(OTHER) > 0)
-    whole = _completed(ranks.where(candidates))
+    whole = completed(ranks.where(candidates))
     best = whole.mean(SEED).where(result["plausible"]).fillna(np.inf).argmin(LR)
     result = result.assign(_differences(paired, margin, best, candidates).data_vars)
     result["probability_best"] = _probability_best(whole, candidates, resamples, seed)
@@ -194,6 +194,11 @@ def _of_each_rate(scores: xr.DataArray, confidence: float) -> xr.Dataset:
             "diverged_high": share_high,
         }
     )
+
+
+def candidates_of(scores: xr.DataArray, confidence: float) -> xr.DataArray:
+    """Return which rates (lr) may be recommended, of scores (lr, seed)."""
+    return _candidates(_of_each_rate(scores, confidence))
 
 
 def _candidates(result: xr.Dataset) -> xr.DataArray:
@@ -307,7 +312,7 @@ def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
     return xr.Dataset({"mean": difference.mean(SEED), "error": error, "count": count, "compared": compared})
 
 
-def _completed(ranks: xr.DataArray) -> xr.DataArray:
+def completed(ranks: xr.DataArray) -> xr.DataArray:
     """Return ranks (lr, seed) with missing ones filled in by an additive model, rate plus seed, of least squares."""
     if ranks.notnull().all():
         return ranks

@@ -43,7 +43,12 @@ BEND = 10
 """Differences beyond this multiple of those of the recommended range bend the axis."""
 
 
-def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.DataArray | None = None) -> Figure:
+def outcome_by_rate(
+    recommended: xr.Dataset,
+    scores: xr.DataArray,
+    accuracy: xr.DataArray | None = None,
+    smooth: xr.Dataset | None = None,
+) -> Figure:
     """Draw the outcome of every seed at each learning rate, and the recommended range.
 
     Parameters
@@ -52,6 +57,7 @@ def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.
         their intervals, the scalars ``best``, ``low``, ``high``
     scores : (lr, seed) last validation loss; infinite for a member that diverged, NaN for one that was not trained
     accuracy : (lr, seed) last validation accuracy; a panel more
+    smooth : Dataset (lr) of `lrscope.analysis.optimum`, drawn as a curve with its interval
 
     Returns
     -------
@@ -69,6 +75,10 @@ def outcome_by_rate(recommended: xr.Dataset, scores: xr.DataArray, accuracy: xr.
         figure = new_figure(WIDTH, sum(heights) + 0.75)
         upper, *middle, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         score_panel(upper, recommended, scores)
+        if smooth is not None:
+            look: dict[str, Any] = {"color": TAKEN, "linewidth": 0, "alpha": 0.15, "zorder": 1, "gid": "smooth band"}
+            upper.fill_between(smooth["lr"], smooth["score_low"], smooth["score_high"], **look)
+            upper.plot(smooth["lr"], smooth["score"], color=TAKEN, linewidth=1.1, zorder=3, gid="smooth")
         upper.set_ylabel(wrapped(axis_label(recommended["score"]), 34))
         for ax in middle:
             _accuracy_panel(ax, recommended, accuracy)

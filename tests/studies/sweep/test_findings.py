@@ -169,3 +169,12 @@ def test_a_network_that_never_knows_anything_is_reported(train, options):
     found = findings(train(lrs=LRS, **lost), options(lrs=LRS, **lost))
     check_told(found)
     assert "9 of them diverged." in found.summary[0]
+
+
+def test_a_smooth_optimum_is_told_first_where_there_are_enough_rates(train, options):
+    chosen = {"lrs": (0.001, 0.003, 0.01, 0.03, 0.1), "seeds": 3, "tolerance": 100.0}
+    own = options(**chosen)
+    found = STUDY.results(train(**chosen), own)
+    smooth = found["optimum"]
+    assert 0.001 <= smooth["low"] <= smooth["best"] <= smooth["high"] <= 0.1
+    assert STUDY.summary(found, own)[1].startswith("Any learning rate from")

@@ -6,6 +6,7 @@ path           Dataset
 networks       (lr, seed) score: last validation loss, inf where a network diverged, NaN where none was trained;
                accuracy, if the targets are classes; outcome, diverged_at; steps to the target, -1 if never reached
 rates          (lr) of `lrscope.analysis.recommendation`, the mean accuracy, and `lrscope.analysis.epochs_needed`
+optimum        (lr) of `lrscope.analysis.optimum`, on a finer grid; absent where it says nothing
 sensitivity    (side) of `lrscope.analysis.sensitivity`
 targets        (lr) of `lrscope.analysis.steps_to_target`, unless all networks diverged
 curves         (lr, seed, step) by epoch: training and validation loss, and accuracy; of training the mean over the
@@ -74,6 +75,9 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         "survival": analysis.survival(lives),
         **_active(rounds),
     }
+    smooth = analysis.optimum(scores, tolerance=options.tolerance)
+    if np.isfinite(smooth["best"]):
+        nodes["optimum"] = smooth
     if np.isfinite(scores).any():
         nodes["targets"] = analysis.steps_to_target(course)
         networks["steps_to_target"] = nodes["targets"]["steps"]

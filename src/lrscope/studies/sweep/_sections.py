@@ -53,10 +53,13 @@ OUTCOME = Figure(
     "outcome_by_rate",
     "Outcome by learning rate",
     "Every point is one network at the end of its training; lines with 95 % intervals (Student's t) are geometric "
-    "means over the seeds. Shaded: the rates that do not differ significantly from the best. Below: share of networks "
-    "that diverged, with a 95 % interval.",
+    "means over the seeds. Shaded: the rates that do not differ significantly from the best. Curve: the smooth "
+    "estimate with its 95 % interval, from five rates on. Below: share of networks that diverged, with its interval.",
     lambda results: figures.outcome_by_rate(
-        dataset_of(results, "rates"), array_of(results, "networks/score"), results["networks"].data_vars.get("accuracy")
+        dataset_of(results, "rates"),
+        array_of(results, "networks/score"),
+        results["networks"].data_vars.get("accuracy"),
+        dataset_of(results, "optimum") if "optimum" in results else None,
     ),
 )
 DIFFERENCES = Figure(
