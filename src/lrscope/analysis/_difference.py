@@ -1,12 +1,13 @@
 """Is the difference between two learning rates real? Seed by seed where both have the same seeds."""
 
 from bisect import bisect_left
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
 import scipy
 import xarray as xr
+from numpy.typing import NDArray
 
 from lrscope.analysis._recommendation import POWER, visible
 from lrscope.analysis._scores import LR, check_scores
@@ -16,6 +17,8 @@ from lrscope.errors import InputError, must_be
 FLIPS = 2**16
 """Choices of signs that are tried: all up to 16 pairs, so many random ones of more."""
 FLIP_SEED = 0
+EFFECT = 1.0
+"""Deviation of the prior of a difference, in deviations of the pairs."""
 SAME_RATE = 1e-9
 """Relative difference below which two learning rates are the same."""
 SHARED = 0.5
@@ -38,6 +41,12 @@ def difference(
     of all networks. Networks that diverged are left out at both rates; their numbers stand beside the result.
     Where few seeds of one rate alone end very badly, neither test keeps what it promises (docs/compare.md has numbers).
 
+    Test and interval are those of a number of seeds that was chosen before looking. Beside them stand an e-value and
+    an interval that hold however often one looks, and whenever one stops adding seeds: over all numbers of seeds
+    together, the interval misses the truth with the probability 1 - confidence. They come from the t-values of the
+    pairs, under a normal prior of deviation 1 for the difference in deviations; networks that are not paired are taken
+    in pairs in the order of their seeds.
+
     Parameters
     ----------
     scores : (lr, seed) of `final_scores`, of any quantity; inf where a network diverged, NaN where none was trained
@@ -53,6 +62,8 @@ def difference(
         difference : mean at `lr` minus mean at `other`
         low, high : its interval; NaN where all differences are the same, which leaves nothing to estimate noise from
         p_value : of Student's or Welch's two-sided test; NaN as the interval, but 1 where all differences are zero
+        anytime_low, anytime_high : interval that holds at every number of seeds; infinite where they are too few
+        e_value : how many times as likely the values are with a difference as without; 20 decides at 95 %
         p_flips : of the sign flips; NaN if not paired
         flips : choices of signs that were tried, 0 if not paired; all there are if that is 2 ** pairs
         paired : whether seeds were paired
@@ -73,7 +84,9 @@ def difference(
     ----------
     Student: The probable error of a mean, Biometrika 6 (1908). Welch: The generalization of Student's problem when
     several different population variances are involved, Biometrika 34 (1947). Fisher: The Design of Experiments
-    (1935), section 21, for the flips.
+    (1935), section 21, for the flips. Lai: On confidence sequences, Annals of Statistics 4 (1976), and Wang, Ramdas:
+    Anytime-valid t-tests and confidence sequences for Gaussian means with unknown variance, Sequential Analysis 44
+    (2025), for what holds at every number of seeds.
 
     Examples
     --------
@@ -93,10 +106,40 @@ def difference(
         used = used.where(used.notnull().all(LR))
     _refuse_few(used, ordered, together)
     result = _paired(used, confidence) if together else _unpaired(used, confidence)
+    result = result.assign(anytime(_gaps(used, together), confidence))
     result = result.assign(mean=used.mean(SEED), count=used.count(SEED), diverged=(both == np.inf).sum(SEED))
     alone = both.notnull() & ~both.notnull().all(LR)
     result = result.assign(unmatched=int(alone.sum()) if together else 0)
     return _described(result.assign_coords({LR: ordered[LR].values}), scores, confidence)
+
+
+def anytime(gaps: NDArray[np.float64], confidence: float) -> dict[str, float]:
+    """Return the e-value of differences of pairs, and the interval of their mean that holds at every number of them.
+
+    The e-value is the likelihood of their t-value, averaged over a normal prior of the standardised mean, divided by
+    that of no difference: a martingale where there is none, whatever the deviation. The interval has every mean whose
+    e-value lies below 1 / (1 - confidence).
+    """
+    count, deviation = len(gaps), float(gaps.std(ddof=1))
+    mean, freedom, spread = float(gaps.mean()), count - 1, 1 + count * EFFECT**2
+    if deviation <= ROUNDING * float(abs(gaps).max()):
+        return dict.fromkeys(("e_value", "anytime_low", "anytime_high"), np.nan)
+    square = count * (mean / deviation) ** 2 / freedom
+    e_value = ((1 + square) / (1 + square / spread)) ** (count / 2) / sqrt(spread)
+    bound = (sqrt(spread) / (1 - confidence)) ** (2 / count)
+    half = inf
+    if bound < spread:
+        half = deviation * sqrt(freedom * (bound - 1) / (1 - bound / spread) / count)
+    return {"e_value": e_value, "anytime_low": mean - half, "anytime_high": mean + half}
+
+
+def _gaps(used: xr.DataArray, together: bool) -> NDArray[np.float64]:
+    """Return the differences of the pairs; of networks that are not paired, in the order of their seeds."""
+    if together:
+        first, second = used.dropna(SEED).values
+    else:
+        first, second = (values[np.isfinite(values)] for values in used.values)
+    return first[: len(second)] - second[: len(first)]
 
 
 def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:
@@ -244,6 +287,9 @@ NAMES = {
     "difference": "difference of the {}",
     "low": "difference of the {}, low end of the interval",
     "high": "difference of the {}, high end of the interval",
+    "anytime_low": "difference of the {}, low end of the interval for any number of seeds",
+    "anytime_high": "difference of the {}, high end of the interval for any number of seeds",
+    "e_value": "e-value of a difference",
     "p_value": "p-value of the t test",
     "p_flips": "p-value of sign flips",
     "flips": "choices of signs that were tried",
