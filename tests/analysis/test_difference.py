@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrscope.analysis import difference, seeds_needed
+from lrscope.analysis._difference import anytime
 from lrscope.errors import InputError
 
 INF, NAN = np.inf, np.nan
@@ -225,11 +226,11 @@ def test_more_seeds_are_needed_for_smaller_differences_up_to_none():
     ("values", "options", "sentence"),
     [
         (([1, 2], [3, 4]), {"confidence": 1}, "confidence must be between 0 and 1; got 1."),
-        (([1], [2]), {}, "seeds must be 2 or more that ended well, at both rates; got 1 of 1 at 0.01 and 1 of 1 at "
-         "0.1. One says nothing about chance: train more seeds, or compare rates at which training does not diverge."),
-        (([1, 2, 3], [INF, INF, 4]), {}, "seeds must be 2 or more that ended well at both rates; got 1 of 3. "),
-        (([1, 2], [INF, 4]), {"paired": False}, "seeds must be 2 or more that ended well, at both rates; "
-         "got 2 of 2 at 0.01 and 1 of 2 at 0.1. "),
+        (([1], [2]), {}, "seeds must be 2 or more that ended well, on both sides; got 1 of 1 and 1 of 1. One says "
+         "nothing about chance: train more seeds, or compare what does not diverge."),
+        (([1, 2, 3], [INF, INF, 4]), {}, "seeds must be 2 or more that ended well on both sides; got 1 of 3. "),
+        (([1, 2], [INF, 4]), {"paired": False}, "seeds must be 2 or more that ended well, on both sides; got 2 of 2 "
+         "and 1 of 2. "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_said(values, options, sentence):
@@ -257,3 +258,43 @@ def test_a_size_must_be_a_number(size):
         seeds_needed(exactly(4, 1.0), size)
     with pytest.raises(InputError, match=r"^power must be between 0 and 1; got 1.$"):
         seeds_needed(exactly(4, 1.0), 1, power=1)
+
+
+def looked_at_often(gaps, least=3):
+    """Tell for each row of differences whether any number of them, from `least` on, decides."""
+    rows = [[anytime(row[:count], 0.95) for count in range(least, len(row) + 1)] for row in gaps]
+    return np.array([any(one["anytime_low"] > 0 or one["anytime_high"] < 0 for one in row) for row in rows])
+
+
+@pytest.mark.parametrize("skewed", [False, True], ids=["normal", "lognormal"])
+def test_equal_trainings_are_seldom_told_apart_however_often_one_looks(skewed):
+    values = np.random.default_rng(0).normal(size=(2, 600, 30))
+    first, second = np.exp(values) if skewed else values
+    wrong = looked_at_often(first - second).mean()
+    assert 0 < wrong <= 0.05
+
+
+def test_a_difference_of_one_deviation_is_seen_in_little_more_than_the_seeds_that_a_fixed_test_needs():
+    gaps = np.random.default_rng(1).normal(1, 1, (200, 40))
+    stopped = [
+        next(count for count in range(3, 41) if anytime(row[:count], 0.95)["anytime_low"] > 0 or count == 40)
+        for row in gaps
+    ]
+    needed = 10  # of the t test at 5 % with a power of 80 %
+    assert np.mean(stopped) <= 1.6 * needed
+
+
+def test_the_interval_for_any_number_of_seeds_has_the_means_whose_e_value_is_small():
+    gaps = np.random.default_rng(2).normal(0.3, 1, 12)
+    found = anytime(gaps, 0.95)
+    for end in (found["anytime_low"], found["anytime_high"]):
+        assert anytime(gaps - end, 0.95)["e_value"] == pytest.approx(20)
+    assert np.isinf(anytime(gaps[:3], 0.95)["anytime_high"])
+
+
+def test_the_e_value_is_the_likelihood_ratio_of_the_t_value():
+    gaps = np.random.default_rng(3).normal(0.5, 1, 9)
+    t_value = scipy.stats.ttest_1samp(gaps, 0).statistic
+    effects = np.linspace(-8, 8, 4001)
+    averaged = np.trapezoid(scipy.stats.nct.pdf(t_value, 8, effects * 3) * scipy.stats.norm.pdf(effects), effects)
+    assert anytime(gaps, 0.95)["e_value"] == pytest.approx(averaged / scipy.stats.t.pdf(t_value, 8), rel=1e-6)

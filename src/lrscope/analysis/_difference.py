@@ -210,11 +210,10 @@ def _refuse_few(used: xr.DataArray, both: xr.DataArray, together: bool) -> None:
     counts, trained = used.count(SEED).values.tolist(), both.notnull().sum(SEED).values.tolist()
     if min(counts) >= 2:
         return
-    rates = [f"{rate:g}" for rate in both[LR].values.tolist()]
-    of_rates = [f"{count} of {all_} at {rate}" for count, all_, rate in zip(counts, trained, rates, strict=True)]
-    of_both = "that ended well at both rates" if together else "that ended well, at both rates"
-    got = f"{counts[0]} of {trained[0]}" if together else " and ".join(of_rates)
-    remedy = "One says nothing about chance: train more seeds, or compare rates at which training does not diverge."
+    of_each = [f"{count} of {there}" for count, there in zip(counts, trained, strict=True)]
+    of_both = "that ended well on both sides" if together else "that ended well, on both sides"
+    got = of_each[0] if together else " and ".join(of_each)
+    remedy = "One says nothing about chance: train more seeds, or compare what does not diverge."
     raise InputError(f"seeds must be 2 or more {of_both}; got {got}. {remedy}")
 
 

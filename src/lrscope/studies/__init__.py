@@ -15,7 +15,7 @@ from lrscope.studies._where import Where
 
 if TYPE_CHECKING:
     from lrscope.studies._compare import Case, Comparison, compare, grid_files
-    from lrscope.studies._compare_words import compared_tables, verdict
+    from lrscope.studies._compare_words import compared_json, compared_tables, decision, verdict
     from lrscope.studies._report import draw_figures, write_report
     from lrscope.studies._run import cost, run
 
@@ -32,9 +32,11 @@ __all__ = [
     "Where",
     "array_of",
     "compare",
+    "compared_json",
     "compared_tables",
     "cost",
     "dataset_of",
+    "decision",
     "draw_figures",
     "grid_files",
     "missing",
@@ -48,7 +50,7 @@ __all__ = [
 
 _FILES = {
     "_compare": ("Case", "Comparison", "compare", "grid_files"),
-    "_compare_words": ("compared_tables", "verdict"),
+    "_compare_words": ("compared_json", "compared_tables", "decision", "verdict"),
     "_report": ("draw_figures", "write_report"),
     "_run": ("cost", "run"),
 }

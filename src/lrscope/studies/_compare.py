@@ -1,4 +1,4 @@
-"""Compare two learning rates by anything that was recorded: from a folder or files to the pairs that are tested."""
+"""Compare two sets of trainings by anything that was recorded: from folders or files to the pairs that are tested."""
 
 import functools
 import itertools
@@ -17,6 +17,7 @@ from lrscope import analysis, store
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.records import DIVERGED_AT, step_dimension
 from lrscope.studies._folder import Folder
+from lrscope.studies._words import rate
 from lrscope.studies.recorded._results import LR, SEED, curve_names
 
 SCORES = ("val_loss", "loss")
@@ -45,12 +46,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of two learning rates.
+    """The comparison of two sets of trainings.
 
     Attributes
     ----------
     metric : name of the quantity
-    lrs : the rates, as they were trained
+    sides : what each set is called
     over : the axis whose values are paired: ``seed``, another one of seeds, or ``batch``
     cases : one for each combination of the other axes
     steps : first and last step at which values stand
@@ -59,7 +60,7 @@ class Comparison:
     """
 
     metric: str
-    lrs: tuple[float, float]
+    sides: tuple[str, str]
     over: str
     cases: Sequence[Case]
     steps: tuple[int, int]
@@ -74,47 +75,90 @@ class Comparison:
 
 def compare(
     paths: Sequence[str | PathLike[str]],
-    lrs: tuple[float, float],
+    lrs: Sequence[float] = (),
     *,
     metric: str | None = None,
     step: int | None = None,
     experiment: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Mapping[str, str | tuple[str, str]] | None = None,
     confidence: float = 0.95,
 ) -> Comparison:
-    """Return how two learning rates differ, seed by seed, in anything that was recorded.
+    """Return how two sets of trainings differ, seed by seed, in anything that was recorded.
+
+    The sets differ in their learning rate (two of `lrs`), in another axis (two values in `where`), or in the folder
+    (two runs in `paths`); in several of them at once if so asked.
 
     Parameters
     ----------
-    paths : the folder of a run, a file of records, or several files that make a grid together
-    lrs : two rates that were trained; three significant digits are enough where they name one only
+    paths : the folder of a run, a file of records, or several files that make a grid together; or the folders of two
+        runs, whose trainings are compared
+    lrs : one rate, or one for each set, that were trained; three significant digits are enough where they name one
+        only. It may be left out where a set has one rate only
     metric : name of a quantity that is one number a step for the whole network, or of a sum over replicates without its
         ``_sum``; the validation loss by default, or else the loss
     step : at which it was recorded; by default the last one of each network
     experiment : name of an experiment of the folder; by default the only one, or ``grid`` with its further rounds
-    where : axis -> value, for axes that are neither rate nor seed; by default each of their values is a case
+    where : axis -> value for both sets, or the values of the two sets, of axes that are neither rate nor seed; by
+        default each of their values is a case
     confidence : of the intervals
 
     Raises
     ------
     InputError : nothing was recorded there; an experiment, a quantity, a step, a rate, an axis or a value that does not
-        exist; several axes of seeds; or no case has two networks at each rate that did not diverge.
+        exist; the sets are the same; several axes of seeds; or no case has two networks of each set that did not
+        diverge.
     """
-    parts = [store.open_records(files) for files in grid_files(paths, experiment)]
-    name = _chosen(metric, parts[0])
-    parts = [_averaged(part, name) for part in parts]
-    cut = [_at_step(part, name, step) for part in parts]
-    scores = [analysis.final_scores(part, name) for part in cut]
-    values = functools.reduce(lambda whole, more: whole.combine_first(more), scores).assign_attrs(scores[0].attrs)
-    rates = _named_rates(lrs, values)
-    chosen, labels = _selected(values, where or {})
-    over = _repetition(chosen)
-    paired = parts[0].attrs.get("pairing") != "independent"
-    cases = [Case({**labels, **own}, _tested(each, rates, confidence, paired)) for own, each in _cases(chosen, over)]
-    result = Comparison(name, rates, over, cases, _steps(cut, name, rates), **_replicates(parts[0], rates))
+    runs = [[path] for path in paths] if len(paths) == 2 and all(map(_is_run, paths)) else [paths, paths]
+    texts = [{axis: _of_side(value, side) for axis, value in (where or {}).items()} for side in (0, 1)]
+    if len(lrs) > 2 or (runs[0] == runs[1] and texts[0] == texts[1] and len(set(lrs)) < 2):
+        got = " and ".join(f"{lr:g}" for lr in lrs) or None
+        remedy = "Compare two rates, two folders, or two values of an axis."
+        raise must_be("lr", "given twice, for two different rates, where nothing else differs", got, remedy)
+    parts = [[store.open_records(files) for files in grid_files(run, experiment)] for run in runs]
+    name = _chosen(metric, parts[0][0], parts[1][0])
+    parts = [[_averaged(part, name) for part in side] for side in parts]
+    cut = [[_at_step(part, name, step) for part in side] for side in parts]
+    scores = [_scores(side, name) for side in cut]
+    own = [_labels(array, chosen) for array, chosen in zip(scores, texts, strict=True)]
+    values = [array.sel(chosen, drop=True) for array, chosen in zip(scores, own, strict=True)]
+    wanted = [*lrs, *lrs][:2] if lrs else [None, None]
+    rates = [_named_rate(lr, array) for lr, array in zip(wanted, values, strict=True)]
+    sides = (_name(0, runs, own, rates), _name(1, runs, own, rates))
+    joined = _joined(values, rates)
+    over = _repetition(joined)
+    paired = all(side[0].attrs.get("pairing") != "independent" for side in parts)
+    shared = {axis: value for axis, value in own[0].items() if own[1][axis] == value}
+    cases = [Case({**shared, **labels}, _tested(each, confidence, paired)) for labels, each in _cases(joined, over)]
+    steps = _steps(cut, name, rates)
+    result = Comparison(name, sides, over, cases, steps, **_replicates(parts, rates))
     if not result.results:
         raise InputError(str(cases[0].result))
     return result
+
+
+def _is_run(path: str | PathLike[str]) -> bool:
+    return (Path(path) / "experiment.json").exists()
+
+
+def _of_side(value: str | tuple[str, str], side: int) -> str:
+    return value if isinstance(value, str) else value[side]
+
+
+def _name(side: int, runs: Sequence[Any], own: Sequence[Mapping[str, Any]], rates: Sequence[float]) -> str:
+    """Return what a set is called: whatever it differs in from the other one."""
+    words = [str(value) for axis, value in own[side].items() if own[1 - side][axis] != value]
+    if rates[0] != rates[1]:
+        words.insert(0, rate(rates[side], rates))
+    if runs[0] != runs[1]:
+        words.insert(0, str(runs[side][0]))
+    return " ".join(words)
+
+
+def _scores(parts: Sequence[xr.Dataset], name: str) -> xr.DataArray:
+    """Return the last values (lr, ...) of a quantity, those of all rounds together."""
+    scores = [analysis.final_scores(part, name) for part in parts]
+    whole: xr.DataArray = functools.reduce(lambda one, more: one.combine_first(more), scores)
+    return whole.assign_attrs(scores[0].attrs)
 
 
 def grid_files(paths: Sequence[str | PathLike[str]], experiment: str | None = None) -> list[list[Path]]:
@@ -147,11 +191,9 @@ def grid_files(paths: Sequence[str | PathLike[str]], experiment: str | None = No
     return [folder.records(name) for name in ([experiment] if experiment else names)]
 
 
-def _chosen(metric: str | None, records: xr.Dataset) -> str:
-    """Return the quantity that rates are compared by: one number a step for a network, or for a batch of replicates."""
-    names = curve_names(records)
-    if REPLICATES in records:
-        names = [name.removesuffix(SUM) for name in names if name.endswith(SUM)]
+def _chosen(metric: str | None, *sides: xr.Dataset) -> str:
+    """Return the quantity that is compared: one number a step for a network, or for a batch of replicates."""
+    names = [name for name in _quantities(sides[0]) if name in _quantities(sides[1])]
     if metric is None:
         metric = next((name for name in SCORES if name in names), None)
     if not names:
@@ -161,6 +203,11 @@ def _chosen(metric: str | None, records: xr.Dataset) -> str:
     if metric not in names:
         raise unknown("metric", metric, names)
     return metric
+
+
+def _quantities(records: xr.Dataset) -> list[str]:
+    names = curve_names(records)
+    return [name.removesuffix(SUM) for name in names if name.endswith(SUM)] if REPLICATES in records else names
 
 
 def _averaged(records: xr.Dataset, name: str) -> xr.Dataset:
@@ -191,36 +238,46 @@ def _at_step(records: xr.Dataset, name: str, step: int | None) -> xr.Dataset:
     return xr.Dataset(arrays, attrs=records.attrs)
 
 
-def _named_rates(lrs: tuple[float, float], values: xr.DataArray) -> tuple[float, float]:
-    """Return the rates that were trained, where they are named by three digits."""
+def _named_rate(lr: float | None, values: xr.DataArray) -> float:
+    """Return the rate that was trained, where three digits name it; without a name, the only one."""
     if LR not in values.dims or values[LR].dtype.kind not in "fiu":
         axes = " and ".join(map(str, values.dims)) or "no axes"
-        raise InputError(
-            f"records must be of several learning rates, as the axis lr; got {axes}. Record the rate as lr."
-        )
-    trained = values[LR].values.tolist()
+        raise InputError(f"records must have the learning rate as the axis lr; got {axes}. Record the rate as lr.")
+    trained: list[float] = values[LR].values.tolist()
+    if lr is None:
+        if len(trained) > 1:
+            raise must_be("lrs", f"one of {', '.join(map(rate, trained))}", None, "There are several: name one.")
+        return trained[0]
+    exact = [one for one in trained if isclose(one, lr)]
+    rounded = exact or [one for one in trained if float(f"{one:.{DIGITS}g}") == lr]
+    if len(rounded) != 1:
+        near = sorted(sorted(trained, key=lambda one: abs(one - lr))[:2])
+        raise must_be("lr", "a rate that was trained", lr, f"The nearest: {' and '.join(f'{one:g}' for one in near)}.")
+    return rounded[0]
 
-    def named(lr: float) -> float:
-        rounded = [rate for rate in trained if float(f"{rate:.{DIGITS}g}") == lr]
-        exact = any(isclose(rate, lr) for rate in trained)
-        return lr if exact or len(rounded) != 1 else rounded[0]
 
-    return named(lrs[0]), named(lrs[1])
+def _joined(values: Sequence[xr.DataArray], rates: Sequence[float]) -> xr.DataArray:
+    """Return the values of both sets along the axis lr, which numbers them where they have the same rate."""
+    first, second = (array.sel({LR: lr}, drop=True) for array, lr in zip(values, rates, strict=True))
+    if set(first.dims) != set(second.dims):
+        axes = [" and ".join(map(str, one.dims)) or "none" for one in (first, second)]
+        raise must_be("the sets", "trainings with the same axes", f"{axes[0]}; {axes[1]}", "Select with where.")
+    labels = list(rates) if rates[0] != rates[1] else [0.0, 1.0]
+    return xr.concat([first, second], LR, join="outer").assign_coords({LR: labels}).assign_attrs(values[0].attrs)
 
 
-def _selected(values: xr.DataArray, where: Mapping[str, str]) -> tuple[xr.DataArray, dict[str, Any]]:
-    chosen: dict[str, Any] = {}
+def _labels(values: xr.DataArray, where: Mapping[str, str]) -> dict[str, Any]:
+    """Return the labels of axes that texts name."""
+    chosen = {}
     for axis, text in where.items():
         axes = [str(dim) for dim in values.dims if dim != LR]
         if axis not in axes:
             raise unknown("where", axis, axes) if axes else must_be("where", "left out; there is no axis but lr", axis)
         labels = values[axis].values.tolist()
-        label = next((label for label in labels if _is_label(label, text)), None)
-        if label is None:
+        chosen[axis] = next((label for label in labels if _is_label(label, text)), None)
+        if chosen[axis] is None:
             raise unknown(axis, text, map(str, labels))
-        chosen[axis] = label
-        values = values.sel({axis: label}, drop=True)
-    return values, chosen
+    return chosen
 
 
 def _is_label(label: Any, text: str) -> bool:
@@ -261,34 +318,37 @@ def _cases(values: xr.DataArray, over: str) -> Iterator[tuple[dict[str, Any], xr
             yield labels, own.drop_vars(axes).rename({over: SEED} if over != SEED else {})
 
 
-def _tested(values: xr.DataArray, lrs: tuple[float, float], confidence: float, paired: bool) -> xr.Dataset | str:
+def _tested(values: xr.DataArray, confidence: float, paired: bool) -> xr.Dataset | str:
     """Return the result of the test, or why there is none: too many diverged, or were not trained."""
     try:
-        return analysis.difference(values, *lrs, confidence=confidence, paired=paired)
+        return analysis.difference(values, *values[LR].values.tolist(), confidence=confidence, paired=paired)
     except InputError as error:
         return str(error)
 
 
-def _at_rates(records: xr.Dataset, lrs: tuple[float, float]) -> np.ndarray:
-    own: np.ndarray = np.isclose(records[LR].values[:, None], lrs, rtol=1e-9).any(axis=1)
-    return own
-
-
-def _steps(parts: Sequence[xr.Dataset], name: str, lrs: tuple[float, float]) -> tuple[int, int]:
+def _steps(sides: Sequence[Sequence[xr.Dataset]], name: str, rates: Sequence[float]) -> tuple[int, int]:
     """Return the first and the last of the steps at which the networks' last values stand."""
     lasts = []
-    for part in parts:
-        dim = step_dimension(part[name])
-        steps = part[dim].where(part[name].notnull()).max(dim)
-        lasts += steps.values[_at_rates(part, lrs)].tolist()
+    for parts, lr in zip(sides, rates, strict=True):
+        for part in parts:
+            dim = step_dimension(part[name])
+            steps = part[dim].where(part[name].notnull()).max(dim)
+            lasts += steps.values[np.isclose(part[LR], lr, rtol=1e-9)].tolist()
     known = [int(step) for step in lasts if np.isfinite(step)]
     return (min(known), max(known)) if known else (0, 0)
 
 
-def _replicates(records: xr.Dataset, lrs: tuple[float, float]) -> dict[str, Any]:
+def _replicates(sides: Sequence[Sequence[xr.Dataset]], rates: Sequence[float]) -> dict[str, Any]:
     """Return how many trainings each value averages, and how many diverged; nothing for single networks."""
-    if REPLICATES not in records:
+    if REPLICATES not in sides[0][0]:
         return {}
-    chosen = _at_rates(records, lrs)
-    counts, diverged = (records[name].compute().values[chosen] for name in (REPLICATES, "diverged"))
+    counts, diverged = (
+        np.concatenate(
+            [
+                part[name].compute().values[np.isclose(part[LR], lr, rtol=1e-9)]
+                for (part, *_), lr in zip(sides, rates, strict=True)
+            ]
+        )
+        for name in (REPLICATES, "diverged")
+    )
     return {"replicates": float(counts[counts > 0].mean()), "diverged": int(diverged[diverged > 0].sum())}

@@ -1,13 +1,16 @@
-"""A comparison of two learning rates in plain words."""
+"""A comparison of two sets of trainings in plain words, as tables and as JSON."""
 
 import re
-from math import copysign, floor, isnan, log10, sqrt
+from math import copysign, floor, isfinite, isnan, log10, sqrt
+from typing import Any
 
+import scipy
 import xarray as xr
 
 from lrscope import analysis
+from lrscope.errors import must_be
 from lrscope.studies._compare import BATCH, Comparison
-from lrscope.studies._words import DASH, counted, rate, short
+from lrscope.studies._words import DASH, counted, short
 from lrscope.studies.recorded._results import LR
 
 SMALLER_IS_BETTER, LARGER_IS_BETTER = ("loss", "error"), ("accuracy",)
@@ -27,12 +30,22 @@ def _metric(comparison: Comparison) -> str:
     return validation + re.sub("^val_", "validation ", comparison.metric).replace("_", " ")
 
 
-def verdict(comparison: Comparison) -> list[str]:
-    """Return the result in words, a paragraph each: the difference, its interval and test, and what to know of it."""
+def verdict(comparison: Comparison, samples: int | None = None) -> list[str]:
+    """Return the result in words, a paragraph each: the difference, its interval and test, and what to know of it.
+
+    Parameters
+    ----------
+    samples : validation samples of an accuracy or an error rate, whose sampling error is told then
+
+    Raises
+    ------
+    InputError : samples of any other quantity, or fewer than one.
+    """
     sentences = [_of_many(comparison)]
     if len(comparison.cases) == 1:
         ((_labels, result),) = comparison.results
-        sentences = [_of_one(comparison, result), _worth(comparison, result), _left_out(comparison, result)]
+        sentences = [_of_one(comparison, result), _at_any_number(comparison, result), _worth(comparison, result)]
+        sentences += [_sampling(comparison, result, samples), _left_out(comparison, result)]
     first, last = comparison.steps
     if first != last:
         sentences.append(f"The networks end at different steps ({first} to {last}): --step chooses one that all have.")
@@ -50,19 +63,19 @@ def compared_tables(comparison: Comparison, size: float | None = None) -> list[t
         return [_table_of_cases(comparison, size)]
     (_labels, result), *_ = comparison.results
     counts = ["count"] if comparison.over == BATCH else ["count", "diverged"]
-    columns = ["learning rate", _metric(comparison), "compared", "diverged"][: 2 + len(counts)]
+    columns = ["trainings", _metric(comparison), "compared", "diverged"][: 2 + len(counts)]
     rows = []
-    for lr in result[LR].values.tolist():
-        own = result.sel({LR: lr})
+    for place, side in enumerate(comparison.sides):
+        own = result.isel({LR: place})
         numbers = [str(int(own[name])) for name in counts]
-        rows.append([rate(lr, result[LR].values), short(float(own["mean"]), 4), *numbers])
+        rows.append([side, short(float(own["mean"]), 4), *numbers])
     return [(columns, rows), _table_of_sizes(comparison, result, size)]
 
 
 def _table_of_sizes(
     comparison: Comparison, result: xr.Dataset, size: float | None
 ) -> tuple[list[str], list[list[str]]]:
-    columns = ["a difference of", f"{_unit(comparison)} at each rate that would show it in 8 of 10 cases"]
+    columns = ["a difference of", f"{_unit(comparison)} of each that would show it in 8 of 10 cases"]
     gap, smallest = abs(float(result["difference"])), float(result["smallest"])
     now = round(int(result["count"].min()) * comparison.replicates)
     rows = [[short(smallest), f"{now} (as now)"]] if smallest > 0 else []
@@ -75,8 +88,7 @@ def _table_of_cases(comparison: Comparison, size: float | None) -> tuple[list[st
     """Return a row for each case, those that could not be compared included."""
     axes = list(comparison.cases[0].labels)
     wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
-    rates = [rate(lr) for lr in comparison.lrs]
-    columns = [*axes, *rates, "difference", "low", "high", "p", "p of flips", "compared", wanted]
+    columns = [*axes, *comparison.sides, "difference", "low", "high", "p", "p of flips", "compared", wanted]
     rows = []
     for case in comparison.cases:
         row = [str(label) for label in case.labels.values()]
@@ -114,9 +126,83 @@ def _is_real(result: xr.Dataset) -> bool:
     return bool(result["low"] * result["high"] > 0)
 
 
+def _is_lasting(result: xr.Dataset) -> bool:
+    """Tell whether the interval that holds at any number of seeds leaves zero out."""
+    return bool(result["anytime_low"] * result["anytime_high"] > 0)
+
+
+def decision(comparison: Comparison) -> str:
+    """Return what the interval that holds at any number of seeds says of the first set: a word.
+
+    Returns
+    -------
+    str : ``better`` or ``worse`` than the second; ``higher`` or ``lower`` for a quantity that is neither good nor bad;
+        ``undecided``, also where several cases do not all say the same
+    """
+    words = {_decided(comparison.metric, result) for _labels, result in comparison.results}
+    return words.pop() if len(words) == 1 else "undecided"
+
+
+def _decided(metric: str, result: xr.Dataset) -> str:
+    if not _is_lasting(result):
+        return "undecided"
+    above = bool(result["difference"] > 0)
+    if metric.endswith(SMALLER_IS_BETTER):
+        return "worse" if above else "better"
+    if metric.endswith(LARGER_IS_BETTER):
+        return "better" if above else "worse"
+    return "higher" if above else "lower"
+
+
+def compared_json(comparison: Comparison, size: float | None = None, samples: int | None = None) -> dict[str, Any]:
+    """Return a comparison as JSON: numbers, or None where there is none; docs/verdict.md describes it.
+
+    Parameters
+    ----------
+    size, samples : as of `compared_tables` and `verdict`
+    """
+    cases = []
+    for labels, result in comparison.results:
+        names = (
+            "difference",
+            "low",
+            "high",
+            "p_value",
+            "p_flips",
+            "anytime_low",
+            "anytime_high",
+            "e_value",
+            "smallest",
+        )
+        numbers = {name: float(result[name]) for name in names}
+        gap = size or abs(numbers["difference"])
+        case = {
+            "labels": {axis: str(label) for axis, label in labels.items()},
+            "decision": _decided(comparison.metric, result),
+            "means": result["mean"].values.tolist(),
+            "compared": result["count"].values.tolist(),
+            "diverged": result["diverged"].values.tolist(),
+            "paired": bool(result["paired"]),
+            **{name: value if isfinite(value) else None for name, value in numbers.items()},
+            "seeds_needed": int(analysis.seeds_needed(result, gap)) if gap else None,
+            "sampling_error": _sampling_error(comparison, result, samples) if samples else None,
+        }
+        cases.append(case)
+    first, last = comparison.steps
+    return {
+        "metric": comparison.metric,
+        "first": comparison.sides[0],
+        "second": comparison.sides[1],
+        "decision": decision(comparison),
+        "confidence": comparison.results[0][1].attrs["confidence"],
+        "steps": [first, last],
+        "cases": cases,
+    }
+
+
 def _of_one(comparison: Comparison, result: xr.Dataset) -> str:
     metric, gap = _metric(comparison), float(result["difference"])
-    first, second = (rate(lr, result[LR].values) for lr in result[LR].values.tolist())
+    first, second = comparison.sides
     at = f" at step {comparison.steps[0]}" if comparison.steps[0] == comparison.steps[1] else ""
     where = f"{_over(comparison, result)}{at}"
     if isnan(float(result["low"])):
@@ -178,6 +264,40 @@ def _tests(result: xr.Dataset) -> str:
     return f"{both} Flips, which do not assume that, do not exclude chance: train more seeds."
 
 
+def _at_any_number(comparison: Comparison, result: xr.Dataset) -> str:
+    """Say whether a difference is one also where one looked again with every further seed."""
+    if not _is_real(result):
+        return ""
+    noun, e_value = _nouns(comparison.over), short(float(result["e_value"]))
+    if _is_lasting(result):
+        return f"It holds even if {noun} were added until it did (e-value {e_value})."
+    return (
+        f"It holds for a number of {noun} that was chosen before looking. If they were added until it held, it is "
+        f"undecided (e-value {e_value}; {1 / (1 - result.attrs['confidence']):.3g} would decide)."
+    )
+
+
+def _sampling_error(comparison: Comparison, result: xr.Dataset, samples: int) -> float:
+    """Return half the width of the interval that the validation samples leave for a difference of two shares."""
+    if not comparison.metric.endswith((*LARGER_IS_BETTER, "error")):
+        remedy = "What single samples add to a loss is not in the records."
+        raise must_be("samples", "left out but for an accuracy or an error rate", comparison.metric, remedy)
+    if samples < 1:
+        raise must_be("samples", "at least 1", samples)
+    shares = result["mean"].clip(0, 1)
+    quantile = float(scipy.special.ndtri((1 + result.attrs["confidence"]) / 2))
+    return quantile * sqrt(float((shares * (1 - shares)).sum()) / samples)
+
+
+def _sampling(comparison: Comparison, result: xr.Dataset, samples: int | None) -> str:
+    if samples is None:
+        return ""
+    error = _sampling_error(comparison, result, samples)
+    text = f"The {samples} validation samples alone leave an error of up to {short(error)} in the difference"
+    smaller = ", more than the difference itself" if error > abs(float(result["difference"])) else ""
+    return f"{text}{smaller}: no number of seeds removes that."
+
+
 def _worth(comparison: Comparison, result: xr.Dataset) -> str:
     correlation = float(result["correlation"])
     if isnan(correlation) or int(result["pairs"]) < ENOUGH_PAIRS:
@@ -192,10 +312,10 @@ def _worth(comparison: Comparison, result: xr.Dataset) -> str:
 def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
     sentences = []
     if comparison.diverged:
-        sentences.append(f"{counted(comparison.diverged, 'training')} diverged, and are left out at both rates.")
-    diverged = dict(zip(result[LR].values.tolist(), result["diverged"].values.tolist(), strict=True))
-    if any(diverged.values()):
-        at = " and ".join(f"{number} at {rate(lr, diverged)}" for lr, number in diverged.items())
+        sentences.append(f"{counted(comparison.diverged, 'training')} diverged, and are left out on both sides.")
+    diverged = result["diverged"].values.tolist()
+    if any(diverged):
+        at = " and ".join(f"{number} at {side}" for number, side in zip(diverged, comparison.sides, strict=True))
         partners = ", with their partners" if result["paired"] else ""
         sentences.append(f"Networks that diverged are left out{partners}: {at}. The difference is that of the others.")
     if int(result["unmatched"]):
@@ -205,7 +325,7 @@ def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
 
 def _of_many(comparison: Comparison) -> str:
     real = [float(result["difference"]) for _labels, result in comparison.results if _is_real(result)]
-    first, second = map(rate, comparison.lrs)
+    first, second = comparison.sides
     metric = _metric(comparison)
     cases = f"{counted(len(comparison.results), 'case')} ({', '.join(comparison.cases[0].labels)})"
     alone = "Each case is tested by itself: where nothing differs, one of twenty seems to, at 95 %."
