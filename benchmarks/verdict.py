@@ -1,0 +1,89 @@
+"""How often a verdict is wrong where nothing differs, and how many seeds it takes where something does.
+
+Run it alone with `python -m benchmarks.verdict`; it simulates, and trains nothing.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lrscope.analysis._difference import anytime
+
+PAIRS, LEAST, MOST = 10_000, 3, 40
+CONFIDENCE = 0.95
+FIXED = 10
+"""Seeds with which Student's test at 5 % sees a difference of one deviation in 80 % of the cases."""
+BOUND, DEVIATION = 0.004, 0.0025
+"""Of the first leaderboard: (target - mean) * sqrt(n) must reach the bound; deviation of runs of AdamW there."""
+CHANGES = 100
+"""Changes that do nothing, tried one after the other."""
+Draw = Callable[[np.random.Generator], np.ndarray]
+
+
+def normal(random: np.random.Generator) -> np.ndarray:
+    return np.subtract(*random.normal(size=(2, MOST)))
+
+
+def lognormal(random: np.random.Generator) -> np.ndarray:
+    return np.subtract(*random.lognormal(size=(2, MOST)))
+
+
+def diverging(random: np.random.Generator) -> np.ndarray:
+    """Normal runs of which 2 % diverge; such a pair is left out."""
+    diverged = random.random((2, MOST)) < 0.02
+    return normal(random)[~diverged[0] & ~diverged[1]]
+
+
+def one_deviation(random: np.random.Generator) -> np.ndarray:
+    return random.normal(1, 1, MOST)
+
+
+def decided_at(gaps: np.ndarray) -> float:
+    """Return the number of seeds at which looking after every seed decides; infinite if it never does."""
+    for count in range(LEAST, len(gaps) + 1):
+        found = anytime(gaps[:count], CONFIDENCE)
+        if found["anytime_low"] > 0 or found["anytime_high"] < 0:
+            return count
+    return np.inf
+
+
+def below_bound(runs: np.ndarray) -> bool:
+    """Tell whether runs whose mean is the target pass the first leaderboard's rule at some number of runs."""
+    counts = np.arange(1, len(runs) + 1)
+    return bool((-np.cumsum(runs) / np.sqrt(counts) >= BOUND).any())
+
+
+def page() -> str:
+    """Simulate, and return the section of docs/verdict.md."""
+    random = np.random.default_rng(0)
+    kinds: dict[str, Draw] = {"normal": normal, "lognormal": lognormal, "normal, 2 % diverge": diverging}
+    wrong = {name: np.mean([decided_at(draw(random)) < np.inf for _ in range(PAIRS)]) for name, draw in kinds.items()}
+    taken = np.array([decided_at(one_deviation(random)) for _ in range(PAIRS)])
+    runs = random.normal(0, DEVIATION, (PAIRS, MOST))
+    once = np.mean(-runs.mean(axis=1) * np.sqrt(MOST) >= BOUND)
+    often = np.mean([below_bound(row) for row in runs])
+    ours = np.mean([decided_at(row) < np.inf for row in runs])
+    numbers = random.normal(size=(PAIRS, CHANGES + 1))
+    kept = (numbers[:, 1:] < np.minimum.accumulate(numbers, axis=1)[:, :-1]).sum(axis=1)
+    rows = "\n".join(f"| {name} | {share:.1%} |" for name, share in wrong.items())
+    return f"""Equal runs, {PAIRS} pairs of sets, looked at after every seed from {LEAST} to {MOST}:
+
+| runs | decided although nothing differs |
+|---|---:|
+{rows}
+
+A difference of one standard deviation is decided after {taken.mean():.1f} seeds on average, {np.median(taken):.0f} at
+the median and {np.quantile(taken, 0.8):.0f} in 80 % of the cases. Student's test needs {FIXED} for 80 %, if that number is
+chosen before: on average {taken.mean() / FIXED:.2f} times as many.
+
+| rule | a change that does nothing |
+|---|---|
+| (target - mean) √n ≥ {BOUND}, deviation {DEVIATION}, one look at {MOST} runs | kept in {once:.1%} |
+| the same, looked at after every run | kept in {often:.1%} |
+| interval at any number of seeds, looked at after every run | kept in {ours / 2:.1%} |
+| the lower number of one run wins, {CHANGES} changes in a row | {kept.mean():.1f} of them kept |
+"""
+
+
+if __name__ == "__main__":
+    print(page())
