@@ -73,7 +73,7 @@ def page() -> str:
 {rows}
 
 A difference of one standard deviation is decided after {taken.mean():.1f} seeds on average, {np.median(taken):.0f} at
-the median and {np.quantile(taken, 0.8):.0f} in 80 % of the cases. Student's test needs {FIXED} for 80 %, if that number is
+the median and {np.quantile(taken, 0.8):.0f} in 80 % of the cases. Student's test needs {FIXED} for 80 %, if that is
 chosen before: on average {taken.mean() / FIXED:.2f} times as many.
 
 | rule | a change that does nothing |

@@ -5,6 +5,7 @@ path           Dataset
 =============  ======================================================================================================
 rates          (lr) of `lrscope.analysis.recommendation`; of several settings, those of the best one
 networks       (lr, seed) of the same: score, inf where a training diverged, NaN where it failed; diverged_at
+optimum        (lr) of `lrscope.analysis.optimum`, on a finer grid; absent where it says nothing
 sensitivity    (side) of `lrscope.analysis.sensitivity`
 targets        (lr) of `lrscope.analysis.steps_to_target`, where a metric that is to be small was logged several times
 curves/<name>  (lr, seed, step) of the metric, and of others that were logged
@@ -60,6 +61,8 @@ def analyse(records: Mapping[str, xr.Dataset], options: CommandOptions) -> xr.Da
         "all_rates": xr.concat([_shown(one, shown) for one in every.values()], scores[SETTING]).transpose(LR, ...),
         **{f"curves/{name}": curve for name, curve in _curves(rounds, options, axes, best).items()},
     }
+    smooth = analysis.optimum(own, tolerance=options.tolerance)
+    nodes |= {"optimum": _shown(smooth, shown)} if np.isfinite(smooth["best"]) else {}
     lengths = _lengths(rounds, options)
     course = nodes[f"curves/{variable(options)}"][variable(options)]
     comparable = options.at == LAST and not options.maximize and len(set(lengths)) == 1 and course.sizes[STEP] > 1

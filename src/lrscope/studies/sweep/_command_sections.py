@@ -13,7 +13,7 @@ from lrscope.studies.sweep._command_options import BEST, LAST, CommandOptions
 from lrscope.studies.sweep._command_results import SETTING
 from lrscope.studies.sweep._results import LR, SEED
 from lrscope.studies.sweep._sections import DIFFERENCES, OUTCOME, TARGETS, rates_table, rounds_table
-from lrscope.studies.sweep._summary import advice, evidence
+from lrscope.studies.sweep._summary import advice, evidence, smooth_range
 
 NAMED = 3
 """So many trainings that failed are named in the summary."""
@@ -68,7 +68,7 @@ def _failures(results: xr.DataTree) -> str:
 
 def _advice(results: xr.DataTree, options: CommandOptions) -> list[str]:
     setting = results.attrs["setting"]
-    texts = advice(results, options)
+    texts = [text for text in (smooth_range(results), *advice(results, options)) if text]
     return [f"With {setting}: {texts[0]}", *texts[1:]] if setting else texts
 
 

@@ -32,6 +32,8 @@ class Grid:
         tyro.conf.arg(metavar="INT", help_behavior_hint="(default: four times those of the first round)"),
     ] = None
     """with --until-decided: limit of all trainings of the grid"""
+    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")] = 0.05
+    """loss that may be given away: the report says which rates end with at most so much more than the lowest"""
 
     @field_validator("lrs")
     @classmethod
@@ -89,8 +91,6 @@ class Options(Grid):
         "constant"
     )
     """learning rate schedule; linear and cosine decay to 0"""
-    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")] = 0.05
-    """loss that may be given away: the report says which rates end with at most so much more than the lowest"""
     crossed_seeds: Few = 3
     """train so many initialisations, each with as many orders of the data, to separate their effects; 0 for none"""
 

@@ -76,8 +76,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         **_active(rounds),
     }
     smooth = analysis.optimum(scores, tolerance=options.tolerance)
-    if np.isfinite(smooth["best"]):
-        nodes["optimum"] = smooth
+    nodes |= {"optimum": smooth} if np.isfinite(smooth["best"]) else {}
     if np.isfinite(scores).any():
         nodes["targets"] = analysis.steps_to_target(course)
         networks["steps_to_target"] = nodes["targets"]["steps"]

@@ -19,7 +19,7 @@ FORESEEABLE = 16
 
 def summary(results: xr.DataTree, options: Options) -> list[str]:
     """Return the paragraphs of the summary."""
-    texts = [_what(results, options), _range(results), *advice(results, options)]
+    texts = [_what(results, options), smooth_range(results), *advice(results, options)]
     if math.isfinite(float(array_of(results, "rates/best"))):
         texts += [evidence(results), _range_test(results), _variance(results), _insides(results)]
     return [text for text in texts if text]
@@ -39,20 +39,22 @@ def _what(results: xr.DataTree, options: Options) -> str:
     return text
 
 
-def _range(results: xr.DataTree) -> str:
-    """Say which rates are good enough, those between the rates of the grid included, and where the loss is lowest."""
+def smooth_range(results: xr.DataTree) -> str:
+    """Say which rates are good enough, those between the rates of the grid included, and where the best one lies."""
     if "optimum" not in results:
         return ""
     smooth = dataset_of(results, "optimum")
     best, best_low, best_high, low, high = (
         rate(float(smooth[name])) for name in ("best", "best_low", "best_high", "low", "high")
     )
-    lowest = f"As a smooth curve over the learning rate, the loss is lowest near {best} ({best_low} to {best_high})."
+    optimum = f"As a smooth curve over the learning rate, the optimum lies near {best} ({best_low} to {best_high})."
     tolerance, known = (f"{short(100 * float(smooth[name]), 2)} %" for name in ("tolerance", "smallest"))
+    of_what = " of what the rates differ by" if smooth.attrs["scale"] == "linear" else ""
     if np.isfinite(smooth["low"]):
-        within = f"Any learning rate from {low} to {high} costs at most {tolerance} more loss than the best"
-        return f"{within} (95 % confidence). {lowest}"
-    return f"{lowest} With these seeds no rate is known to cost at most {tolerance} more, but one that costs {known}."
+        within = f"Any learning rate from {low} to {high} is worse than the best by at most {tolerance}{of_what}"
+        return f"{within} (95 % confidence). {optimum}"
+    unknown = f"With these seeds no rate is known to be worse than the best by at most {tolerance}{of_what}"
+    return f"{optimum} {unknown}, only one by at most {known}."
 
 
 def advice(results: xr.DataTree, options: Grid) -> list[str]:
