@@ -9,7 +9,7 @@ import numpy as np
 
 from lrscope.analysis._difference import anytime
 
-PAIRS, LEAST, MOST = 10_000, 3, 40
+PAIRS, LEAST, MOST, LONG = 10_000, 3, 40, 200
 CONFIDENCE = 0.95
 FIXED = 10
 """Seeds with which Student's test at 5 % sees a difference of one deviation in 80 % of the cases."""
@@ -35,7 +35,7 @@ def diverging(random: np.random.Generator) -> np.ndarray:
 
 
 def one_deviation(random: np.random.Generator) -> np.ndarray:
-    return random.normal(1, 1, MOST)
+    return random.normal(1, 1, LONG)
 
 
 def decided_at(gaps: np.ndarray) -> float:

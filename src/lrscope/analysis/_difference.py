@@ -139,7 +139,8 @@ def _gaps(used: xr.DataArray, together: bool) -> NDArray[np.float64]:
         first, second = used.dropna(SEED).values
     else:
         first, second = (values[np.isfinite(values)] for values in used.values)
-    return first[: len(second)] - second[: len(first)]
+    gaps: NDArray[np.float64] = first[: len(second)] - second[: len(first)]
+    return gaps
 
 
 def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:

@@ -19,7 +19,7 @@ POINTS = 100
 """Intervals of the curve's grid of rates."""
 STEEP = 0.5
 """Log ratios to the best rate well above this are compressed: a flank of the valley says little about its floor."""
-LENGTHS = np.geomspace(1.0, 8.0, 5)
+LENGTHS = np.geomspace(0.7, 8.0, 5)
 """Length scales that are tried, in distances between neighbouring rates of the grid."""
 AMPLITUDES = np.geomspace(0.1, 4.0, 4)
 """Standard deviations of the curve that are tried."""
