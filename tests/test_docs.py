@@ -182,10 +182,12 @@ def exit_code(words: list[str]) -> int:
 @pytest.fixture
 def dry(monkeypatch):
     """The command line parses and does nothing."""
-    for inner in ("cli._run._trained", "cli._run.reported", "cli._report.reported", "cli._data._fetch"):
+    for inner in ("cli._run._trained", "cli._run.reported", "cli._report.reported", "data.fetch"):
         monkeypatch.setattr(f"lrscope.{inner}", lambda *_: True)
     monkeypatch.setattr("lrscope.cli._compare._compared", lambda *_: None)
     monkeypatch.setattr("lrscope.cli._compare._print", lambda *_: None)
+    monkeypatch.setattr("lrscope.studies._compare_words.decision", lambda *_: "better")
+    monkeypatch.setattr("lrscope.studies._compare_words.compared_json", lambda *_: {})
     monkeypatch.setattr("lrscope.cli._report._exported", lambda *_: "folder")
 
 
