@@ -143,6 +143,107 @@ def test_outputs_are_sorted_by_neuron(module, inputs, neuron_dim):
         assert torch.equal(sorted_[:, neuron], output.select(neuron_dim, neuron).reshape(5, -1))
 
 
+class Apply(nn.Module):
+    """A function as a module, of which nothing is known."""
+
+    def __init__(self, function=lambda values: values):
+        super().__init__()
+        self.function = function
+
+    def forward(self, values):
+        return self.function(values)
+
+
+class ImageNorm(nn.LayerNorm):
+    """The norm of ConvNeXt: over the channels of images."""
+
+    def forward(self, images):
+        return super().forward(images.movedim(1, -1)).movedim(-1, 1)
+
+
+@pytest.mark.parametrize(
+    ("modules", "inputs", "neuron_dim"),
+    [
+        # tokens of images: (sample, token, channel)
+        ([nn.Conv2d(3, 4, 2), Apply(lambda x: x.flatten(2).mT), nn.Dropout()], (5, 3, 7, 7), 2),
+        ([nn.Conv1d(3, 4, 2), Apply(lambda x: x.mT), nn.Dropout()], (5, 3, 7), 2),
+        ([nn.Conv2d(3, 4, 2), Apply(lambda x: x.movedim(1, -1)), nn.GELU()], (5, 3, 7, 7), 3),
+        ([nn.Conv2d(3, 4, 2), Apply(lambda x: x.flatten(2)), nn.GELU()], (5, 3, 7, 7), 1),
+        # images of tokens
+        ([nn.Linear(3, 4), Apply(lambda x: x.mT.unflatten(2, (2, 3))), nn.Dropout()], (5, 6, 3), 1),
+        ([nn.Linear(3, 4), Apply(lambda x: x.unflatten(1, (2, 3))), nn.Dropout()], (5, 6, 3), 3),
+        ([nn.Conv2d(3, 4, 2), ImageNorm(4), nn.GELU()], (5, 3, 7, 7), 1),
+        ([nn.Conv2d(3, 4, 2), nn.LayerNorm((4, 6, 6)), nn.GELU()], (5, 3, 7, 7), 1),
+        ([nn.Conv2d(3, 4, 4), nn.MaxPool2d(1), nn.GELU()], (5, 3, 7, 7), 1),  # as many rows as channels
+        ([nn.Conv2d(3, 4, 2), nn.Flatten(), nn.Linear(144, 4), nn.ReLU()], (5, 3, 7, 7), 1),
+    ],
+)
+def test_neurons_are_found_by_their_number_where_the_layer_before_has_them_elsewhere(modules, inputs, neuron_dim):
+    module = nn.Sequential(*modules)
+    heard = outputs_of(module, torch.rand(inputs))
+    output = list(heard.values())[-1]
+    layer = structure_of(module, heard).layers[-1]
+    assert layer.neurons == 4
+    for neuron in range(4):
+        assert torch.equal(layer.by_sample(output)[:, neuron], output.select(neuron_dim, neuron).reshape(5, -1))
+
+
+def test_scores_of_attention_have_a_neuron_for_each_head():
+    module = nn.Sequential(nn.Linear(3, 8), Apply(lambda x: torch.rand(5, 2, 6, 6)), nn.Dropout())
+    assert structure(module, torch.rand(5, 6, 3)).layers[-1].neurons == 2
+
+
+class Swish(nn.Module):
+    def forward(self, values):
+        return values * values.sigmoid()
+
+
+class DropPath(nn.Module):
+    def forward(self, values):
+        return values
+
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, values):
+        return self.factor * values
+
+
+@pytest.mark.parametrize(
+    ("module", "activations"),
+    [
+        (nn.Sequential(nn.Linear(3, 2), Swish(), nn.Linear(2, 1)), ["1"]),
+        (nn.Sequential(nn.Linear(3, 2), DropPath(), Scale(), nn.Dropout(), nn.ReLU()), ["4"]),
+        (nn.Sequential(nn.Linear(3, 2), Apply(lambda x: x.mT), nn.ReLU()), ["2"]),
+        (nn.Sequential(nn.LSTM(3, 2)), ["0"]),
+        (nn.Sequential(nn.Linear(3, 2), nn.PReLU(), nn.Softmax(-1)), ["1", "2"]),
+        (nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)), ["0", "1"]),
+        # a block without an activation function has its layers
+        (
+            nn.ModuleDict({"a": nn.Sequential(nn.Linear(3, 2), nn.ReLU()), "b": nn.Sequential(nn.Linear(2, 1))}),
+            ["a.1", "b.0"],
+        ),
+        (nn.ModuleDict({"a": nn.Sequential(nn.Linear(3, 2), nn.ReLU()), "b": nn.Linear(2, 1)}), ["a.1"]),
+        (
+            nn.ModuleDict(
+                {"a": nn.ModuleList([nn.Sequential(nn.Linear(3, 3), nn.Tanh()), nn.Sequential(nn.Linear(3, 3))])}
+            ),
+            ["a.0.1", "a.1.0"],
+        ),
+    ],
+)
+def test_by_default_something_of_every_block_is_recorded(module, activations):
+    outputs = torch.rand(5, 4, 3)
+    heard = {}
+    for path, layer in layers_of(module).items():
+        returned = layer(outputs)
+        outputs = heard[path] = returned[0] if isinstance(returned, tuple) else returned
+    assert [label.layer for label in Activations(full=True).labels(structure_of(module, heard))] == activations
+
+
 class InputsFirst(nn.Module):
     """A linear layer whose weights are (input, neuron)."""
 
@@ -241,6 +342,9 @@ def test_layers_are_what_is_called_and_not_what_computes_weights():
     )
     assert list(layers_of(module)) == ["0", "1.0", "1.1"]
     assert list(layers_of(nn.ReLU())) == [ROOT]
+    quantized = nn.Linear(4, 4)
+    quantized.weight_fake_quant, quantized.activation_post_process = nn.Identity(), nn.Sequential(nn.Identity())
+    assert list(layers_of(nn.Sequential(quantized, nn.ReLU()))) == ["0", "1"]
 
 
 def test_of_several_tensors_the_first_is_the_output():

@@ -31,8 +31,9 @@ class Activations(Probe):
 
     Attributes
     ----------
-    include, exclude : shell patterns of module paths. By default the activation functions of the network (``nn.ReLU``
-        and its kin); if it has none, every module without children.
+    include, exclude : shell patterns of module paths. By default the activation functions (``nn.ReLU`` and its kin,
+        classes of other libraries that have no parameters, recurrent layers); of a block that has none, such as
+        ``encoder.layers.0``, every module without children.
     full : record the outputs themselves, (sample, neuron) or (sample, neuron, position) for convolutions, instead of
         each neuron's mean, standard deviation, minimum, maximum and active share over the samples
     when : cadence; the end of every epoch by default
@@ -67,9 +68,25 @@ def _chosen(probe: Activations, structure: Structure) -> tuple[Layer, ...]:
 
 
 def offered_layers(structure: Structure, include: tuple[str, ...]) -> tuple[Layer, ...]:
-    """Return the layers among which patterns choose; without any the activation functions, or all if there are none."""
-    activations = tuple(layer for layer in structure.layers if layer.is_activation)
-    return structure.layers if include or not activations else activations
+    """Return the layers among which patterns choose.
+
+    Without any, these are the activation functions; of a block that has none all layers.
+    """
+    if include:
+        return structure.layers
+    activations = [layer.path for layer in structure.layers if layer.is_activation]
+    blocks = {_block(layer.path) for layer in structure.layers}
+    speaking = {block for block in blocks if any(path.startswith(block) for path in activations)}
+    return tuple(layer for layer in structure.layers if layer.is_activation or _block(layer.path) not in speaking)
+
+
+def _block(path: str) -> str:
+    """Return where the block of a layer begins: up to the first number of a module with layers in it, or the first
+    name: ``encoder.layers.0.`` of ``encoder.layers.0.mlp.act``, ``head.`` of ``head.norm``, nothing of ``norm``.
+    """
+    parents = path.split(".")[:-1]
+    first = next((place for place, name in enumerate(parents) if name.isdecimal()), 0)
+    return "".join(f"{name}." for name in parents[: first + 1])
 
 
 def activation_labels(quantity: str, layers: Sequence[Layer]) -> tuple[Variable, ...]:

@@ -11,24 +11,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lrscope.errors import InputError, unknown
+from lrscope.probes._kinds import INPUTS_FIRST, is_activation, is_of_channels, width_of
 from lrscope.records import Variable, identifier
 
-_INPUTS_FIRST = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Embedding, nn.EmbeddingBag)
-"""Modules whose weights are (input, neuron, ...) instead of (neuron, input, ...)."""
-_CHANNELS_FIRST = (
-    *(kind for name in nn.modules.conv.__all__ for kind in [getattr(nn, name)]),
-    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm),
-    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-)
-"""Modules whose output is (sample, neuron, position ...)."""
-_FEATURES_LAST = (nn.Linear, nn.Bilinear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention, nn.RNNBase)
-"""Modules whose output is (sample, position ..., neuron)."""
-_ACTIVATIONS = tuple(
-    kind for name in nn.modules.activation.__all__ if name != "MultiheadAttention" for kind in [getattr(nn, name)]
-)
-
-_COMPUTED = "parametrizations"
-"""Where PyTorch keeps the modules that compute a layer's weights."""
+_COMPUTED = {"parametrizations", "weight_fake_quant", "activation_post_process"}
+"""Where PyTorch keeps modules that compute a layer's weights, or round its weights and outputs."""
 _WRAPPED = ("_orig_mod", "_forward_module", "_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Where torch.compile, Fabric, Opacus and PyTorch's wrappers keep the module that they wrap."""
 
@@ -104,7 +91,7 @@ class Layer:
     ----------
     path : in the network, e.g. ``encoder.1``; ``encoder.1:2`` is the second call of that module
     shape : of its output for one sample
-    is_activation : whether it is one of PyTorch's activation functions
+    is_activation : whether it is an activation function, or a recurrent layer, which has them inside
     channels_first : whether its output is (sample, neuron, position ...), as of a convolution, and not
         (sample, position ..., neuron), as of a linear layer
     """
@@ -189,13 +176,13 @@ def layers_of(module: nn.Module) -> dict[str, nn.Module]:
     """Return the modules whose outputs are those of a layer, by path: those without children, and attention.
 
     The child of ``nn.MultiheadAttention`` is never called, and the outputs of what computes weights
-    (``parametrizations``) are weights.
+    (``parametrizations``, and fake quantization) are weights.
     """
     modules: dict[str, nn.Module] = {}
     for path, one in modules_of(module).items():
         children = {name for name, _ in one.named_children()}
-        inside = path.rpartition(".")[0] in modules or _COMPUTED in path.split(".")
-        if not inside and (children <= {_COMPUTED} or isinstance(one, nn.MultiheadAttention)):
+        inside = path.rpartition(".")[0] in modules or _COMPUTED & set(path.split("."))
+        if not inside and (children <= _COMPUTED or isinstance(one, nn.MultiheadAttention)):
             modules[path or ROOT] = one
     return modules
 
@@ -238,22 +225,42 @@ def structure_of(
 
 
 def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) -> Iterator[Layer]:
-    """Yield the layers with outputs; the neurons of an activation function lie as those of the layer before it."""
-    channels_first: bool | None = None
+    """Yield the layers with outputs."""
+    known: Layer | None = None  # the last one whose kind says where its neurons are
+    before: tuple[int, ...] = ()
     for path, output in outputs.items():
         module = submodules.get(path.partition(":")[0], submodules[""])
-        if isinstance(module, _CHANNELS_FIRST + _FEATURES_LAST):
-            channels_first = isinstance(module, _CHANNELS_FIRST)
-        first = output.ndim > 3 if channels_first is None else channels_first
-        if prod(output.shape[1:]):
-            yield Layer(path, tuple(output.shape[1:]), isinstance(module, _ACTIVATIONS), first and output.ndim > 2)
+        shape = tuple(output.shape[1:])
+        if prod(shape):
+            first = len(shape) > 1 and _are_channels_first(module, shape, known)
+            layer = Layer(path, shape, is_activation(module, keeps_shape=shape == before), first)
+            known = known if is_of_channels(module) is None else layer
+            yield layer
+        before = shape
+
+
+def _are_channels_first(module: nn.Module, shape: tuple[int, ...], known: Layer | None) -> bool:
+    """Return where the neurons of an output are; `shape` is that of one sample.
+
+    The kind of a module says it, or the layer before it if that has as many dimensions; else (position, channel) and
+    (channel, row, column) are usual. The number of neurons decides where it is the length of one of the two dimensions:
+    ``nn.LayerNorm`` may be applied to transposed images, and what follows a convolution may be tokens.
+    """
+    kind = is_of_channels(module)
+    if kind is not None:
+        neurons = width_of(module)
+    else:
+        neurons = None if known is None else known.neurons
+        kind = known.channels_first if known and len(known.shape) == len(shape) else len(shape) > 2
+    first, last = shape[0] == neurons, shape[-1] == neurons
+    return kind if first == last else first
 
 
 def _parameter(name: str, path: str, tensor: Tensor, submodules: Mapping[str, nn.Module]) -> Parameter:
     outer, _, short = path.rpartition(".")
     layer = (outer or ROOT) if short in ("weight", "bias") else path
     owner = submodules[outer]
-    inputs_first = isinstance(owner, _INPUTS_FIRST) and tensor.ndim > 1
+    inputs_first = isinstance(owner, INPUTS_FIRST) and tensor.ndim > 1
     groups = getattr(owner, "groups", 1) if inputs_first else 1
     return Parameter(name, layer, tuple(tensor.shape), inputs_first, groups, path="" if path == name else path)
 
