@@ -25,6 +25,7 @@ from lrscope.training import stream
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md"))]
 OWN_TEST = {
+    "docs/commands.md": "tests/test_docs.py",
     "docs/file-format.md": "tests/store/test_file_format.py",
     "docs/python.md": "tests/test_docs.py",
     "README.md": "tests/test_docs.py",
@@ -217,6 +218,27 @@ def test_data_and_model_of_ones_own_are_trained_as_shown(workplace, monkeypatch)
     accuracy = records["val_accuracy"]
     assert accuracy.shape == (2, 5)
     assert (accuracy.isel(step_every_1_epoch=-1) > 0.5).all()
+
+
+def test_commands_that_train_run_as_shown(tmp_path, monkeypatch):
+    """The file of docs/commands.md, and each command of the page that trains it, on a small grid."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lrscope.cli._run.reported", lambda *_: None)
+    page = HOW_TO / "commands.md"
+    (block,) = [block for block in blocks(page) if block["mark"] == "file=train.py"]
+    Path("train.py").write_text(block["code"])
+    lines = [line for shown in blocks(page, "sh") for line in shown["code"].splitlines() if "python train.py" in line]
+    for line in lines:
+        words = shlex.split(line)[1:]
+        place = words.index("--")
+        small = ["--lrs", "0.001", "0.01", "--seeds", "1"]
+        assert exit_code([*words[:place], *small, *words[place:]]) == 0
+    named, printed, decayed = (
+        open_records(f"results/{name}/records-grid.root") for name in ("named", "printed", "decay")
+    )
+    assert named["val_loss"].shape == printed["val_loss"].shape == (2, 10)
+    assert abs(named["val_loss"].values - printed["val_loss"].values).max() < 1e-4
+    assert decayed.attrs["axes"] == ["lr", "decay", "seed"]
 
 
 def test_every_make_target_shown_exists():

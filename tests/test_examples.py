@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lrscope.analysis import final_scores
+from lrscope.cli import main
 from lrscope.store import open_records
 
 FOLDER = Path(__file__).parents[1] / "examples"
@@ -131,3 +132,29 @@ def test_record_with_lightning(example):
     assert re.search(r"\d+ of 80 steps recorded", printed)
     loss = open_records("lightning.root")["loss"].values[0]
     assert loss[-1] < loss[0]
+
+
+SCRIPTS = {
+    "plain_pytorch.py": ("val_loss", "--epochs=2"),
+    "with_lightning.py": ("val_loss", "--epochs=2"),
+    "with_huggingface.py": ("eval_loss", "--steps=8"),
+}
+"""Script of a training -> its metric, and how to make it short."""
+
+
+def test_every_script_is_tested():
+    assert set(SCRIPTS) == {path.name for path in (FOLDER / "scripts").glob("*.py")}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_one_line_gives_a_report_on_a_script(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    metric, short = SCRIPTS[script]
+    command = [sys.executable, str(FOLDER / "scripts" / script), "--lr={lr}", "--seed={seed}", "--out={out}", short]
+    options = ["--lrs", "0.0001", "0.01", "--seeds", "2", "--metric", metric, "--out", "results"]
+    assert main(["run", "sweep", *options, "--", *command]) == 0
+    scores = final_scores(open_records("results/records-grid.root"), metric)
+    assert scores.sizes == {"lr": 2, "seed": 2}
+    assert (scores.sel(lr=0.01) < scores.sel(lr=0.0001)).all()
+    assert Path("results/report.html").exists()

@@ -88,7 +88,8 @@ def parsed(specifications: Mapping[str, type], given: list[str], program: str) -
 
 
 def _no_option(word: str, fields: "Sequence[dataclasses.Field[Any]]") -> InputError:
-    options = [f"--{field.name.replace('_', '-')}" for field in fields]
+    known = [field for field in fields if tyro.conf.Suppress not in getattr(field.type, "__metadata__", ())]
+    options = [f"--{field.name.replace('_', '-')}" for field in known]
     if word.startswith("-"):
         return unknown("an option", word, options)
     return must_be("an option", f"one of {', '.join(options)}", word)

@@ -68,6 +68,8 @@ class Options(Grid):
 
     The defaults are the network, rates and optimizer of the source (Santos, blog post) on scikit-learn's digits, which
     need no download. Its own setting: --data mnist --root DIR --epochs 5, after lrscope data fetch mnist --root DIR.
+
+    To train by a script of your own, see lrscope run sweep --help --
     """
 
     data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
