@@ -62,11 +62,6 @@ class Manual(Module):
         self.optimizers().step()
 
 
-class Two(Manual):
-    def configure_optimizers(self):
-        return [torch.optim.SGD(self.parameters(), lr=0.1), torch.optim.SGD(self.parameters(), lr=0.2)]
-
-
 def loader() -> DataLoader:
     return DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=6)
 
@@ -148,9 +143,51 @@ def test_an_exception_keeps_what_was_recorded(tmp_path, path):
     assert open_records(path)["step"].values.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_two_optimisers_are_refused(tmp_path, path):
-    with pytest.raises(InputError, match="the number of optimisers must be one; got 2"):
-        fit(tmp_path, LightningRecorder(path, time_budget=None), Two())
+class Gan(lightning.LightningModule):
+    """Two networks that take turns, each with its own optimiser; it returns no loss, as most of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        torch.manual_seed(0)
+        self.generator, self.critic = nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+        self.seen = []
+
+    def training_step(self, batch, batch_idx):
+        first, second = self.optimizers()
+        before = [each.weight.detach().clone() for each in (self.critic[0], self.generator)]
+        critic_loss = self.critic(self.generator(batch[0]).detach()).mean() - self.critic(batch[1]).mean()
+        gradients = []
+        self.toggle_optimizer(first)
+        first.zero_grad()
+        self.manual_backward(critic_loss)
+        gradients.append(self.critic[0].weight.grad.clone())
+        first.step()
+        self.untoggle_optimizer(first)
+        self.toggle_optimizer(second)
+        second.zero_grad()
+        self.manual_backward(-self.critic(self.generator(batch[0])).mean())
+        gradients.append(self.generator.weight.grad.clone())
+        second.step()
+        self.untoggle_optimizer(second)
+        self.seen.append((*before, *gradients))
+
+    def configure_optimizers(self):
+        return [torch.optim.SGD(self.critic.parameters(), lr=0.1), torch.optim.Adam(self.generator.parameters(), 0.02)]
+
+
+def test_of_several_optimisers_each_parameter_is_that_of_its_own(tmp_path, path):
+    with_it, without = Gan(), Gan()
+    fit(tmp_path, LightningRecorder(path, time_budget=None), with_it)
+    fit(tmp_path, lightning.Callback(), without)
+    assert all(torch.equal(value, without.state_dict()[name]) for name, value in with_it.state_dict().items())
+    records = open_records(path)
+    names = ("weights_critic_0", "weights_generator", "weight_gradients_critic_0", "weight_gradients_generator")
+    for name, values in zip(names, zip(*with_it.seen, strict=True), strict=True):
+        np.testing.assert_array_equal(records[name].values[0], torch.stack(values).numpy())
+    assert np.isnan(records["loss"].values).all()
+    assert (records["diverged_at"].values == -1).all()
+    assert np.unique(records["learning_rate_1"].values).tolist() == [0.02]
 
 
 def test_a_second_fit_needs_a_callback_of_its_own(tmp_path, path):
@@ -196,6 +233,8 @@ def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path, path):
     assert open_records(path)["step"].values.tolist() == list(range(9))
 
 
-def test_an_update_without_its_loss_is_refused_in_the_words_of_lightning(tmp_path, path):
-    with pytest.raises(InputError, match=r"what training_step returns must be the loss.*With manual optimisation"):
-        fit(tmp_path, LightningRecorder(path, time_budget=None), Manual())
+def test_an_update_without_its_loss_is_recorded_without_it(tmp_path, path):
+    fit(tmp_path, LightningRecorder(path, time_budget=None), Manual())
+    records, mine = open_records(path), plain(tmp_path / "plain.root")
+    assert np.isnan(records["loss"].values).all()
+    np.testing.assert_array_equal(records["weights_net_0"].values, mine["weights_net_0"].values)

@@ -10,24 +10,24 @@ from torch import Tensor
 
 from lrscope.errors import must_be
 from lrscope.probes import Every, Probe
-from lrscope.recorder._attaching import Options, Settings
+from lrscope.recorder._attaching import Options, Settings, warn
 from lrscope.recorder._cadence import Cost
 from lrscope.recorder._recorder import Recorder
 
 _SECOND = "Make a new one for it, with another path: a file has the steps of one training."
-_MANUAL = "With manual optimisation, return the loss of the batch's one update, or use a Recorder in training_step."
 
 
 class LightningRecorder(Callback):
     """Records what happens inside a LightningModule while its Trainer trains it.
 
     The arguments are those of `lrscope.recorder.Recorder`, without model and optimiser; the Trainer knows the updates
-    in an epoch. The loss is the one that ``training_step`` returns; what is logged under a name of `metrics` at the end
-    of a validation is recorded under the other name, with the parameters as they are then.
+    in an epoch. All optimisers are recorded: with manual optimisation what they update in a batch is one step. The loss
+    is the one that ``training_step`` returns, and missing if it returns none; what is logged under a name of `metrics`
+    at the end of a validation is recorded under the other name, with the parameters as they are then.
 
     A callback records one ``fit``. A training that is resumed from a checkpoint needs a callback with a new file. Its
-    steps go on from the Trainer's ``global_step``, the checkpoint has the run id, and ``open_records([first, second])``
-    is the whole training: of steps that both files have, those of the second count.
+    steps go on from those of the checkpoint, which has the run id, and ``open_records([first, second])`` is the whole
+    training: of steps that both files have, those of the second count.
 
     Parameters
     ----------
@@ -37,8 +37,7 @@ class LightningRecorder(Callback):
 
     Raises
     ------
-    InputError : an argument that is not allowed; when training starts, more than one optimiser, or a second ``fit``
-        with the same callback.
+    InputError : an argument that is not allowed; when training starts, a second ``fit`` with the same callback.
 
     Examples
     --------
@@ -61,7 +60,7 @@ class LightningRecorder(Callback):
         self._path, self._probes, self._when, self._options = path, probes, when, options
         self._metrics = {"val_loss": "val_loss", "val_acc": "val_accuracy"} if metrics is None else metrics
         self._recorder: Recorder | None = None
-        self._run_id: str | None = None
+        self._warned = False
 
     @property
     def cost(self) -> Cost | None:
@@ -70,26 +69,26 @@ class LightningRecorder(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: which training the file belongs to."""
-        return {} if self._recorder is None else {"run_id": self._recorder.run_id}
+        if self._recorder is None:
+            return {}
+        return {"run_id": self._recorder.run_id, "step": self._recorder.settings.first_step + self._recorder.cost.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the training of a checkpoint, in a new file."""
-        self._run_id = state_dict.get("run_id")
+        self._options.setdefault("run_id", state_dict.get("run_id"))
+        self._options.setdefault("first_step", state_dict.get("step", 0))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if len(trainer.optimizers) != 1:
-            remedy = "Use a Recorder for each of them in training_step, by manual optimisation."
-            raise must_be("the number of optimisers", "one", len(trainer.optimizers), remedy)
         if self._recorder is not None:
             raise must_be("a LightningRecorder", "used for one fit", f"a second one, into {self._path}", _SECOND)
         options = self._options.copy()
         batches = trainer.num_training_batches  # infinite for data without a length
         if options.get("steps_per_epoch") is None and batches != float("inf"):
             options["steps_per_epoch"] = -(-int(batches) // trainer.accumulate_grad_batches)
-        options.setdefault("first_step", trainer.global_step)
-        options.setdefault("run_id", self._run_id)
+        # each optimiser counts its updates
+        options.setdefault("first_step", trainer.global_step // max(1, len(trainer.optimizers)))
         self._recorder = Recorder(
-            pl_module, self._path, trainer.optimizers[0], probes=self._probes, when=self._when, **options
+            pl_module, self._path, trainer.optimizers, probes=self._probes, when=self._when, **options
         )
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -104,13 +103,16 @@ class LightningRecorder(Callback):
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if self._recorder is None or not self._recorder.updated:
             return
-        if not isinstance(loss, Tensor):
-            if not pl_module.automatic_optimization:
-                raise must_be("what training_step returns", "the loss, or a dictionary with it", "neither", _MANUAL)
+        if pl_module.automatic_optimization and not isinstance(loss, Tensor):
             self._recorder.leave_out()  # training_step has skipped the batch
-            return
-        shared = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
-        self._recorder.step(loss=loss * shared)  # the Trainer has divided it
+        elif isinstance(loss, Tensor):
+            shared = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
+            self._recorder.step(loss=loss * shared)  # the Trainer has divided it
+        else:
+            self._recorder.step(loss=None)
+            if not self._warned:
+                self._warned = True
+                warn("the loss is missing in the records: with manual optimisation, return it from training_step.")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record what was logged in a validation between two steps."""
