@@ -153,6 +153,8 @@ class Moment:
     stability_limit : scalar, what the largest eigenvalue of the Hessian, divided by `preconditioner` where there is
         one, must stay below for this update rule at this rate; NaN for a rule that does not say
     preconditioner : (parameter) what the rule divides the gradient by; None if by nothing
+    gradient_norm, update_size : scalars, the Euclidean norms of `gradient` and `update` where they are known without
+        these vectors
     rate_reason : scalar, why the learning rate is what it is: a number in `lrscope.records.RATE_REASONS`
     """
 
@@ -177,6 +179,8 @@ class Moment:
     batch_curvature: Curvature | None = None
     stability_limit: Tensor | None = None
     preconditioner: Tensor | None = None
+    gradient_norm: Tensor | None = None
+    update_size: Tensor | None = None
     rate_reason: Tensor | None = None
 
 

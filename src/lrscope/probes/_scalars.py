@@ -71,7 +71,8 @@ class GradientNorm(Probe):
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the norm."""
-        return {"gradient_norm": trees.norm(moment.gradient)}, state
+        known = moment.gradient_norm
+        return {"gradient_norm": trees.norm(moment.gradient) if known is None else known}, state
 
 
 @specification
@@ -83,7 +84,8 @@ class UpdateSize(Probe):
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the norm of the update."""
-        return {"update_size": trees.norm(moment.update)}, state
+        known = moment.update_size
+        return {"update_size": trees.norm(moment.update) if known is None else known}, state
 
 
 @specification

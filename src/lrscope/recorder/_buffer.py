@@ -44,6 +44,7 @@ class Column:
     dtype: np.dtype = _FLOAT64
     shape: tuple[int, ...] = ()
     measured: bool = False  # by a probe, so that its values are tensors
+    late: bool = False  # after the update
 
     @property
     def size(self) -> int:
@@ -51,13 +52,13 @@ class Column:
 
 
 class Rows:
-    """The values (step, element) of columns of one type and step dimension, side by side.
+    """The values (step, element) of columns of one type and step dimension, measured together, side by side.
 
     Small tensors that are kept for thousands of steps would scatter over the heap whatever the training allocates.
     """
 
     def __init__(self, columns: Sequence[Column], device: torch.device) -> None:
-        self._columns = columns
+        self._columns, self.late = columns, columns[0].late
         empty = np.empty((0, sum(column.size for column in columns)), columns[0].dtype)
         self._matrix = torch.from_numpy(empty).to(device)
 
@@ -125,25 +126,39 @@ class BlockBuffer:
         return sum(size for dim, size in self._record_bytes.items() if dims is None or dim in dims)
 
     @torch.inference_mode()
-    def append(self, step: int, values: Values, finite: tuple[Tensor, Tensor] | None = None) -> None:
-        """Take what was measured and given for a step; `finite` as of `Step`."""
+    def hold(self, values: Values) -> None:
+        """Take what was measured before the update of the next step, which counts once it is appended."""
+        for dim, named in values.items():
+            for some in self._rows_of(dim):
+                if not some.late:
+                    some.write(self._next_row(dim), named)
+
+    @torch.inference_mode()
+    def append(
+        self, step: int, values: Values, finite: tuple[Tensor, Tensor] | None = None, *, held: bool = False
+    ) -> None:
+        """Take what was measured and given for a step, or the rest of it if `held`; `finite` as of `Step`."""
         rows, numbers = {}, {}
         for dim, named in values.items():
-            rows[dim] = next((one.rows[dim] + 1 for one in reversed(self._steps) if dim in one.rows), 0)
+            rows[dim] = self._next_row(dim)
             for some in self._rows_of(dim):
-                some.write(rows[dim], named)
+                if some.late or not held:
+                    some.write(rows[dim], named)
             numbers[dim] = {name: value for name, value in named.items() if not isinstance(value, Tensor)}
         self._steps.append(Step(step, rows, numbers, finite))
         self.nbytes += self.bytes_of(frozenset(values))
 
+    def _next_row(self, dim: str) -> int:
+        return next((one.rows[dim] + 1 for one in reversed(self._steps) if dim in one.rows), 0)
+
     def _rows_of(self, dim: str) -> list[Rows]:
-        """Return the rows of a step dimension, one for each type."""
+        """Return the rows of a step dimension, one for each type and moment of measuring."""
         if dim not in self._rows:
-            by_type: dict[np.dtype, list[Column]] = {}
+            together: dict[tuple[np.dtype, bool], list[Column]] = {}
             for column in self.columns.values():
                 if column.dim == dim and column.measured:
-                    by_type.setdefault(column.dtype, []).append(column)
-            self._rows[dim] = [Rows(columns, self._device) for columns in by_type.values()]
+                    together.setdefault((column.dtype, column.late), []).append(column)
+            self._rows[dim] = [Rows(columns, self._device) for columns in together.values()]
         return self._rows[dim]
 
     @property

@@ -1,29 +1,35 @@
 """From a model in any training loop to a `Moment`, which the probes measure as they do in an ensemble.
 
-Parameters and gradients are copied before the update, as one vector each; the update is known after it. Only what some
-probe reads is copied: which that is, is noted while each probe measures the first moment. The probes of lrscope run in
-inference mode, where a view costs a fifth of what it costs under `torch.no_grad`; a probe of the user's may need
-autograd, which inference tensors cannot have.
+Probes measure parameters and gradients just before the update, where they lie. What a probe reads that also needs the
+update or the loss, or that several optimisers update one after the other, is copied and measured after them. Which
+fields a probe reads is noted while it measures the first moment. The probes of lrscope run in inference mode, where a
+view costs a fifth of what it costs under `torch.no_grad`; a probe of the user's may need autograd, which inference
+tensors cannot have, and is given copies, which it may write to.
 """
 
 import math
 from collections import UserDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrscope import trees
 from lrscope.errors import InputError
 from lrscope.probes import Layer, Moment, Probe, Structure
 from lrscope.probes import State as ProbeState
 from lrscope.recorder._buffer import Values
 from lrscope.recorder._cadence import Group, Schedule
+from lrscope.recorder._live import LiveParameters, OfPlace
 from lrscope.recorder._optimizers import parameters_of
 from lrscope.records import Variable
+
+_AFTER = {"loss", "update", "update_size"}
+"""Fields of a moment that are known after the update only."""
+_GRADIENTS = {"gradient", "gradients", "gradient_norm"}
+_OUTPUTS = {"activations", "activation_gradients"}
 
 
 @dataclass
@@ -39,6 +45,11 @@ class Attached:
     last: int  # the step that the state has seen last
     reads: set[str]  # fields of a moment that it uses
     layers: set[str]  # whose outputs it uses
+
+    @property
+    def late(self) -> bool:
+        """Whether it measures after the update."""
+        return bool(self.reads & _AFTER)
 
     def state_at(self, step: int) -> ProbeState:
         """Return the state for a step: a probe that looks one step back must not see an earlier one."""
@@ -61,18 +72,20 @@ class Activity:
 
 @dataclass
 class Captured:
-    """What belongs to one step, taken before its updates; vectors that no probe reads are None."""
+    """What belongs to one step, taken before its updates."""
 
     step: int
     rates: Sequence[float]  # of each group of parameters
-    measuring: Sequence[Attached]
-    following: Sequence[Attached]  # probes that must only see the step
-    reads: set[str]  # fields of the moment that the probes use
-    parameters: Tensor | None
-    gradient: Tensor | None
-    largest: Tensor | None  # element of the gradient by size, not finite if one is not; None if nothing is recorded
-    updated: set[int]  # places of the parameters whose optimisers were called
     activity: Activity
+    measuring: Sequence[Attached]  # probes that are due, and have not measured yet
+    following: Sequence[Attached]  # those that must only see the step
+    dims: frozenset[str]  # that are recorded
+    largest: Tensor | None  # element of the gradient by size, not finite if one is not; None if nothing is recorded
+    parameters: dict[int, Tensor] = field(default_factory=dict)  # copies, by place, of what is read after the update
+    gradients: dict[int, Tensor] = field(default_factory=dict)
+    updated: set[int] = field(default_factory=set)  # places of the parameters whose optimisers were called
+    states: list[tuple[Attached, ProbeState]] = field(default_factory=list)  # after what has measured
+    measured: bool = False  # whether probes have measured before the update
 
 
 @dataclass(frozen=True)
@@ -105,31 +118,32 @@ class Measuring:
         parameters: Sequence[nn.Parameter],
         activity: Activity,
     ) -> None:
-        self._structure, self._parameters = structure, list(parameters)
+        self._structure = structure
+        self._live = LiveParameters(structure, parameters)
         self._places: dict[Optimizer, list[int]] = {}
         groups = list(groups)
-        own = all(type(probe).__module__.startswith("lrscope.") for group in groups for probe in group.probes)
-        self._without_gradients = torch.inference_mode if own else torch.no_grad
-        self._layout = trees.Layout({one.name: torch.Size(one.shape) for one in structure.parameters})
-        self.device = parameters[0].device
-        # float32 is what every program reads
-        self._dtype = torch.float64 if any(one.dtype == torch.float64 for one in parameters) else torch.float32
+        self._own = all(type(probe).__module__.startswith("lrscope.") for group in groups for probe in group.probes)
+        # tensors that are sharded do not take part in inference mode
+        self._without_gradients = torch.inference_mode if self._own and not self._live.sharded else torch.no_grad
+        self.device = self._live.device
         self.layers = {layer.path for layer in structure.layers}
-        self._nan = torch.full((), math.nan, dtype=self._dtype, device=self.device)
+        self._nan = torch.full((), math.nan, dtype=self._live.dtype, device=self.device)
         with self._without_gradients():
-            vector = self._vector(self._parameters)
-            gradient = torch.zeros_like(vector)
+            zero = torch.zeros_like(self._nan)
+            nothing = zero.expand(self._live.size) if self._own else zero.new_zeros(self._live.size)
             first = self._usable(activity, gradients=True)
             moment = Moment(
                 structure=structure,
                 loss=self._nan,
                 learning_rate=self._nan.double(),
-                parameters=self._layout.tree(vector),
-                gradients=self._layout.tree(gradient),
-                gradient=gradient,
-                update=torch.zeros_like(vector),
+                parameters=self._live.named(self._parameter),
+                gradients=self._live.named(lambda place: torch.zeros_like(self._parameter(place))),
+                gradient=nothing,
+                update=nothing,
                 activations=first.outputs,
                 activation_gradients=first.gradients,
+                gradient_norm=zero,
+                update_size=zero,
             )
             self.attached = [_attach(group.dim, probe, moment) for group in groups for probe in group.probes]
         self.layers = {path for one in self.attached for path in one.layers}
@@ -139,101 +153,141 @@ class Measuring:
         return bool(schedule.now) or any(one.follows(schedule) for one in self.attached)
 
     def begin(self, step: int, schedule: Schedule, rates: Sequence[float], activity: Activity) -> Captured:
-        """Copy the parameters before the updates of a step; the gradients are zero until `capture` takes them."""
-        with self._without_gradients():
-            measuring = [one for one in self.attached if one.dim in schedule.now]
-            following = [one for one in self.attached if one.follows(schedule)]
-            reads = set().union(*(one.reads for one in (*measuring, *following)))
-            return Captured(
-                step,
-                rates,
-                measuring,
-                following,
-                reads,
-                parameters=self._vector(self._parameters) if reads & {"parameters", "update"} else None,
-                gradient=None,
-                largest=self._nan.new_zeros(()) if schedule.now else None,
-                updated=set(),
-                activity=activity,
-            )
+        """Return what `capture` fills before each of the updates of a step."""
+        return Captured(
+            step,
+            rates,
+            activity,
+            measuring=[one for one in self.attached if one.dim in schedule.now],
+            following=[one for one in self.attached if one.follows(schedule)],
+            dims=schedule.now,
+            largest=torch.zeros_like(self._nan) if schedule.now else None,
+        )
 
-    def capture(self, captured: Captured, optimizer: Optimizer) -> None:
-        """Copy the gradients of what an optimiser is about to update, unscaled; of others they count as zero."""
+    def capture(self, captured: Captured, optimizer: Optimizer) -> Values:
+        """Return what can be measured before an optimiser's update, and copy what is read after it.
+
+        Gradients are unscaled; those of parameters that no optimiser updates at this step count as zero.
+        """
         if optimizer not in self._places:
             own = {id(one) for one in parameters_of(optimizer)}
-            self._places[optimizer] = [place for place, one in enumerate(self._parameters) if id(one) in own]
+            self._places[optimizer] = [place for place, one in enumerate(self._live.tensors) if id(one) in own]
         places = [place for place in self._places[optimizer] if place not in captured.updated]
         scale = getattr(optimizer, "grad_scale", None)
+
+        def gradient(place: int) -> Tensor:
+            found = self._live.gradient(place, scale)
+            return found if self._own else found.clone()
+
+        values: Values = {}
         with self._without_gradients():
-            gradients = [_dense_gradient(self._parameters[place]) for place in places]
-            vector = None
-            if captured.reads & {"gradient", "gradients"}:
-                vector = self._vector(gradients)
-                if scale is not None:
-                    vector.div_(scale)
-                captured.gradient = self._with(captured.gradient, places, vector)
-            if captured.largest is not None:
-                captured.largest = torch.maximum(captured.largest, self._largest(vector, gradients))
-            if captured.updated and captured.parameters is not None:  # the optimisers before may have moved them
-                now = self._vector(self._parameters[place] for place in places)
-                captured.parameters = self._with(captured.parameters, places, now)
+            if len(places) == len(self._live.tensors):
+                values = self._measure_before(captured, gradient)
+            elif captured.largest is not None:
+                captured.largest = torch.maximum(captured.largest, self._live.norm(map(gradient, places), math.inf))
+            reads = _reads(captured.measuring, captured.following)
+            if reads & {"parameters", "update", "update_size"}:
+                # the optimisers before may have moved the parameters of this one
+                for place in places if captured.updated else range(len(self._live.tensors)):
+                    captured.parameters[place] = self._live.parameter(place).clone()
+            if reads & _GRADIENTS:
+                captured.gradients |= {place: gradient(place).clone() for place in places}
+            if not reads & _OUTPUTS:
+                captured.activity = Activity({}, {})
         captured.updated.update(places)
+        return values
+
+    def _measure_before(self, captured: Captured, gradient: OfPlace) -> Values:
+        """Let the probes measure that need neither the update nor the loss, where one optimiser makes all updates."""
+        measuring = [one for one in captured.measuring if not one.late]
+        following = [one for one in captured.following if not one.late]
+        reads = _reads(measuring, following)
+        moment = self._moment(captured, reads, self._parameter, gradient)
+        if captured.largest is not None:
+            vector = moment.gradient if "gradient" in reads else None
+            pieces = map(gradient, range(len(self._live.tensors)))
+            captured.largest = (
+                self._live.norm(pieces, math.inf) if vector is None or not len(vector) else vector.abs().amax()
+            )
+        values = self._measured(captured, measuring, following, moment)
+        captured.measuring = [one for one in captured.measuring if one.late]
+        captured.following = [one for one in captured.following if one.late]
+        captured.measured = True
+        return values
 
     def measure(self, captured: Captured, loss: Tensor | float | None) -> Measured:
-        """Return what the probes that are due measure; a loss that is not known is missing, and no divergence."""
+        """Return what the probes that are due measure after the update.
+
+        A loss that is not known is missing, and no divergence.
+        """
         with self._without_gradients():
             known = self._nan if loss is None else torch.as_tensor(loss).detach().reshape(())
             number = known.to(self._nan, copy=True)
-            before, gradient, reads = captured.parameters, captured.gradient, captured.reads
-            activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
-            unread = self._nan.expand(sum(self._layout.sizes))
-            moment = Moment(
-                structure=self._structure,
-                loss=number,
-                learning_rate=self._nan.new_tensor(captured.rates[0], dtype=torch.float64),
-                parameters={} if before is None else self._layout.tree(before),
-                gradients={} if gradient is None or "gradients" not in reads else self._layout.tree(gradient),
-                gradient=unread if gradient is None else gradient,
-                update=unread
-                if before is None or "update" not in reads
-                else self._vector(self._parameters).sub_(before),
-                activations=activity.outputs,
-                activation_gradients=activity.gradients,
-            )
-            values: Values = {one.dim: {} for one in captured.measuring}
-            states = []
-            for one in captured.measuring:
-                measured, state = one.probe.measure(one.state_at(captured.step), moment)
-                values[one.dim] |= measured
-                states.append((one, state))
-            states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in captured.following]
+            live, before, zero = self._live, captured.parameters, torch.zeros_like(self._nan)
+
+            def gradient(place: int) -> Tensor:
+                return captured.gradients.get(place, zero.expand(live.tensors[place].shape))
+
+            def update(place: int) -> Tensor:
+                return live.parameter(place).to(live.dtype) - before[place].to(live.dtype)
+
+            reads = _reads(captured.measuring, captured.following)
+            moment = self._moment(captured, reads, before.__getitem__, gradient, update, number)
+            values = self._measured(captured, captured.measuring, captured.following, moment)
             largest = captured.largest
             finite = None if largest is None else (largest if loss is None else number, largest)
-            return Measured(values, states, finite)
+            return Measured(values, captured.states, finite)
 
-    def _vector(self, tensors: Iterable[Tensor]) -> Tensor:
-        """Return a copy of tensors of whatever type as one vector."""
-        return torch.cat([one.reshape(-1) for one in tensors], out=self._nan.new_empty(0))
+    def _moment(
+        self,
+        captured: Captured,
+        reads: set[str],
+        parameter: OfPlace,
+        gradient: OfPlace,
+        update: OfPlace | None = None,
+        loss: Tensor | None = None,
+    ) -> Moment:
+        """Return the moment of a step; what no probe reads is NaN."""
+        live, everywhere = self._live, range(len(self._live.tensors))
+        unread = self._nan.expand(live.size)
+        activity = Activity({}, {})
+        if reads & _OUTPUTS:
+            activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
+        vector = live.vector(gradient) if "gradient" in reads else None
+        norm = size = None
+        if "gradient_norm" in reads:
+            norm = live.norm(map(gradient, everywhere) if vector is None else [vector])
+        if "update_size" in reads and update is not None:
+            size = live.norm(map(update, everywhere))
+        return Moment(
+            structure=self._structure,
+            loss=self._nan if loss is None else loss,
+            learning_rate=torch.full((), captured.rates[0], dtype=torch.float64, device=self.device),
+            parameters=live.named(parameter),
+            gradients=live.named(gradient),
+            gradient=unread if vector is None else vector,
+            update=live.vector(update) if update is not None and "update" in reads else unread,
+            activations=activity.outputs,
+            activation_gradients=activity.gradients,
+            gradient_norm=norm,
+            update_size=size,
+        )
 
-    def _with(self, vector: Tensor | None, places: Sequence[int], values: Tensor) -> Tensor:
-        """Return a vector of all parameters with the values of some of them; otherwise zero if there is none yet."""
-        if len(places) == len(self._parameters):
-            return values
-        vector = values.new_zeros(sum(self._layout.sizes)) if vector is None else vector
-        pieces = vector.split(self._layout.sizes)
-        own = [pieces[place] for place in places]
-        for piece, value in zip(own, values.split([len(piece) for piece in own]), strict=True):
-            piece.copy_(value)
-        return vector
+    @staticmethod
+    def _measured(
+        captured: Captured, measuring: Sequence[Attached], following: Sequence[Attached], moment: Moment
+    ) -> Values:
+        values: Values = {dim: {} for dim in captured.dims}
+        for one in measuring:
+            measured, state = one.probe.measure(one.state_at(captured.step), moment)
+            values[one.dim] |= measured
+            captured.states.append((one, state))
+        captured.states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in following]
+        return values
 
-    def _largest(self, gradient: Tensor | None, gradients: Iterable[Tensor]) -> Tensor:
-        """Return the largest element by size, which does not overflow, as the Euclidean norm may."""
-        if gradient is not None:
-            return gradient.abs().amax() if len(gradient) else self._nan.new_zeros(())
-        pieces = [one for one in gradients if one.numel()]
-        if not pieces:
-            return self._nan.new_zeros(())
-        return torch.nn.utils.get_total_norm(pieces, norm_type=math.inf).to(self._nan)
+    def _parameter(self, place: int) -> Tensor:
+        parameter = self._live.parameter(place)
+        return parameter if self._own else parameter.clone()
 
     def _usable(self, activity: Activity, *, gradients: bool) -> Activity:
         """Return an output, and its gradient if it is wanted, for each layer that is used.
@@ -247,17 +301,16 @@ class Measuring:
                 output, gradient = activity.outputs.get(layer.path), activity.gradients.get(layer.path)
                 if output is None or not _fits(output, layer):
                     output = gradient = self._nan.expand(1, *layer.shape)
-                usable.outputs[layer.path] = output.to(self._dtype)
+                usable.outputs[layer.path] = output.to(self._live.dtype)
                 if gradients:
                     gradient = self._nan.expand_as(output) if gradient is None else gradient
-                    usable.gradients[layer.path] = gradient.to(self._dtype)
+                    usable.gradients[layer.path] = gradient.to(self._live.dtype)
         return usable
 
 
-def _dense_gradient(parameter: Tensor) -> Tensor:
-    if parameter.grad is None:
-        return torch.zeros_like(parameter)
-    return parameter.grad if parameter.grad.layout is torch.strided else parameter.grad.to_dense()
+def _reads(*several: Iterable[Attached]) -> set[str]:
+    """Return the fields of the moment that probes use."""
+    return set().union(*(one.reads for some in several for one in some))
 
 
 def _fits(output: Tensor, layer: Layer) -> bool:

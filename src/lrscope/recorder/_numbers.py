@@ -43,7 +43,7 @@ class Numbers:
                     raise InputError(f"probes must record each variable once; got {name} again. {remedy}")
                 value = one.values[name]
                 dtype = torch.empty(0, dtype=value.dtype).numpy().dtype
-                self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape), measured=True))
+                self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape), measured=True, late=one.late))
         for axis in self._axes:
             if not self._is_free(axis):
                 raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")

@@ -251,7 +251,7 @@ class Recorder:
                 self._begin_capture()
                 self._hooks.paused = True
             if self._captured and self._measuring:
-                self._measuring.capture(self._captured, optimizer)
+                self._buffer.hold(self._measuring.capture(self._captured, optimizer))
             self._account.spent += time.perf_counter() - began + self._hooks.seconds
             self._hooks.seconds = 0.0
         except Exception as error:  # whatever goes wrong here must not end the training
@@ -303,7 +303,8 @@ class Recorder:
             }
             values = merged(values, {STEP: seconds})
         if values:
-            self._buffer.append(step, values, measured.finite if measured else None)
+            held = captured is not None and captured.measured
+            self._buffer.append(step, values, measured.finite if measured else None, held=held)
         for one, state in measured.states if measured else ():
             one.state, one.last = state, step
         if now:
@@ -346,7 +347,8 @@ class Recorder:
     def _flush_if_due(self) -> None:
         """Hand what was measured to the thread that writes, if it is time for a block."""
         began = time.perf_counter()
-        if not self._stopped and self._file and self._file.due(began):
+        # a step that is held has a row already
+        if not self._stopped and not self.updated and self._file and self._file.due(began):
             try:
                 self._file.write(final=False)
             except Exception as error:

@@ -1,0 +1,86 @@
+"""The trained parameters of a model and their gradients, as they are now.
+
+Nothing of a whole model is copied unless a probe asks for it: each tensor is made when it is read, and what follows
+from all of them, such as a norm, is put together from one at a time. What is handed out is whole (tensors that are
+sharded over processes are gathered), dense, and of one type.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from lrscope.probes import Structure
+
+OfPlace = Callable[[int], Tensor]
+
+
+class Named(Mapping[str, Tensor]):
+    """Tensors by name, each made when it is asked for, and not kept."""
+
+    def __init__(self, places: Mapping[str, int], tensor: OfPlace) -> None:
+        self._places, self._tensor = places, tensor
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensor(self._places[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+class LiveParameters:
+    """The parameters of a structure, by their places in it.
+
+    Attributes
+    ----------
+    dtype : of what is handed out: float64 if a parameter has it, otherwise float32, which every program reads
+    size : numbers in all parameters
+    sharded : whether processes hold parts of parameters (DTensor), so that all of them must ask at the same steps
+    """
+
+    def __init__(self, structure: Structure, tensors: Sequence[Tensor]) -> None:
+        self.tensors = tensors
+        self.places = {one.name: place for place, one in enumerate(structure.parameters)}
+        self.dtype = torch.float64 if any(one.dtype == torch.float64 for one in tensors) else torch.float32
+        self.device = tensors[0].device
+        self.size = sum(one.numel() for one in tensors)
+        self.sharded = any(map(is_sharded, tensors))
+        self._zero = torch.zeros((), dtype=self.dtype, device=self.device)
+
+    def parameter(self, place: int) -> Tensor:
+        return self.tensors[place].detach()
+
+    def gradient(self, place: int, scale: Tensor | None) -> Tensor:
+        """Return the gradient of a parameter, divided by a scale; zero, without storage, where there is none."""
+        parameter = self.tensors[place]
+        gradient = parameter.grad
+        if gradient is None:
+            return self._zero.expand(parameter.shape)
+        dense = gradient.detach() if gradient.layout is torch.strided else gradient.to_dense()
+        return dense if scale is None else dense / scale
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        """Return a tensor in one piece and of the type that is handed out."""
+        gathered: Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+        return gathered.to(self.dtype)
+
+    def named(self, tensor: OfPlace) -> Named:
+        return Named(self.places, lambda place: self.whole(tensor(place)))
+
+    def vector(self, tensor: OfPlace) -> Tensor:
+        """Return a copy of all tensors as one vector."""
+        pieces = [self.whole(tensor(place)).reshape(-1) for place in range(len(self.tensors))]
+        return torch.cat(pieces, out=self._zero.new_empty(0))
+
+    def norm(self, tensors: Iterable[Tensor], order: float = 2.0) -> Tensor:
+        """Return the norm of all elements of tensors, which may be sharded."""
+        norms = [self.whole(torch.linalg.vector_norm(one, order, dtype=self.dtype)) for one in tensors if one.numel()]
+        return torch.linalg.vector_norm(torch.stack(norms), order) if norms else self._zero
+
+
+def is_sharded(tensor: Tensor) -> bool:
+    """Return whether it is a DTensor; asking for its method needs no import of `torch.distributed`."""
+    return hasattr(tensor, "full_tensor")
