@@ -267,6 +267,7 @@ def test_a_recorder_that_cannot_be_made_leaves_no_file_and_no_hooks(tmp_path, mo
 def test_of_several_processes_only_the_first_records(tmp_path, monkeypatch, model, optimizer, path):
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     with Recorder(model, path, optimizer) as recorder:
         train_for(recorder, model, optimizer, 3)
         recorder.note(val_loss=1.0)

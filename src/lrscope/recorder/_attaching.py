@@ -17,6 +17,7 @@ from torch import nn
 
 from lrscope.errors import must_be
 from lrscope.probes import Probe, wrapped
+from lrscope.recorder._processes import Processes
 from lrscope.specification import specification, to_json
 from lrscope.sweep import Sweep
 
@@ -102,10 +103,6 @@ def metadata_of(
         "time_budget": settings.time_budget,
         "size_budget": settings.size_budget,
     }
+    if (processes := Processes(model).count) > 1:
+        about |= {"processes": processes, "activations": "of the batch of the first process"}
     return {"run_id": run_id, "recorder": about}
-
-
-def is_first_rank() -> bool:
-    """Return whether this process records: of several that train together only the first does."""
-    distributed = torch.distributed
-    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0

@@ -15,6 +15,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from lrscope.errors import must_be
 from lrscope.recorder._attaching import number_of
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, missing, new_block
 from lrscope.store import Writer
@@ -260,9 +261,14 @@ class RecordsFile:
         reserved = CLOSING + BLOCK + (0 if self.flushed else FIRST_BLOCK)
         return self._bytes + self._buffer.nbytes + reserved * self._variables
 
-    @property
-    def least(self) -> int:
-        return self._bytes + 2 * self._buffer.bytes_of() + self._variables * (FIRST_BLOCK + BLOCK + CLOSING)
+    def check_size(self, budget: int) -> None:
+        """Raise an `InputError` if two records would not fit."""
+        least = self._bytes + 2 * self._buffer.bytes_of() + self._variables * (FIRST_BLOCK + BLOCK + CLOSING)
+        if budget < least:
+            remedy = "Give more, or record less: fewer probes, or fewer layers by include and exclude."
+            raise must_be(
+                "size_budget", f"at least {-(-least // 1000)} kB for this model and these probes", budget, remedy
+            )
 
     @property
     def _variables(self) -> int:

@@ -5,6 +5,7 @@ from all of them, such as a norm, is put together from one at a time. What is ha
 sharded over processes are gathered), dense, and of one type.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
@@ -75,10 +76,19 @@ class LiveParameters:
         pieces = [self.whole(tensor(place)).reshape(-1) for place in range(len(self.tensors))]
         return torch.cat(pieces, out=self._zero.new_empty(0))
 
-    def norm(self, tensors: Iterable[Tensor], order: float = 2.0) -> Tensor:
-        """Return the norm of all elements of tensors, which may be sharded."""
-        norms = [self.whole(torch.linalg.vector_norm(one, order, dtype=self.dtype)) for one in tensors if one.numel()]
-        return torch.linalg.vector_norm(torch.stack(norms), order) if norms else self._zero
+    def norm(self, tensors: Iterable[Tensor]) -> Tensor:
+        """Return the Euclidean norm of all elements of tensors, which may be sharded."""
+        norms = [self.whole(torch.linalg.vector_norm(one, dtype=self.dtype)) for one in tensors if one.numel()]
+        return torch.linalg.vector_norm(torch.stack(norms)) if norms else self._zero
+
+    def largest(self, tensors: Iterable[Tensor]) -> Tensor:
+        """Return the largest element by size, which does not overflow, as a norm may; infinite if one is not finite."""
+        local = (one.to_local() if is_sharded(one) else one for one in tensors)  # type: ignore[attr-defined]
+        norms = [torch.linalg.vector_norm(one, math.inf, dtype=self.dtype) for one in local if one.numel()]
+        largest = torch.stack(norms).amax().nan_to_num(math.inf, math.inf) if norms else self._zero.clone()
+        if self.sharded:
+            torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)
+        return largest
 
 
 def is_sharded(tensor: Tensor) -> bool:

@@ -22,7 +22,7 @@ from lrscope.probes import Layer, Moment, Probe, Structure
 from lrscope.probes import State as ProbeState
 from lrscope.recorder._buffer import Values
 from lrscope.recorder._cadence import Group, Schedule
-from lrscope.recorder._live import LiveParameters, OfPlace
+from lrscope.recorder._live import LiveParameters, OfPlace, is_sharded
 from lrscope.recorder._optimizers import parameters_of
 from lrscope.records import Variable
 
@@ -136,8 +136,8 @@ class Measuring:
                 structure=structure,
                 loss=self._nan,
                 learning_rate=self._nan.double(),
-                parameters=self._live.named(self._parameter),
-                gradients=self._live.named(lambda place: torch.zeros_like(self._parameter(place))),
+                parameters=self._live.named(self._example),
+                gradients=self._live.named(lambda place: torch.zeros_like(self._example(place))),
                 gradient=nothing,
                 update=nothing,
                 activations=first.outputs,
@@ -176,15 +176,15 @@ class Measuring:
         scale = getattr(optimizer, "grad_scale", None)
 
         def gradient(place: int) -> Tensor:
-            found = self._live.gradient(place, scale)
-            return found if self._own else found.clone()
+            own = self._live.gradient(place, scale)
+            return own if self._own else own.clone()
 
         values: Values = {}
         with self._without_gradients():
             if len(places) == len(self._live.tensors):
                 values = self._measure_before(captured, gradient)
             elif captured.largest is not None:
-                captured.largest = torch.maximum(captured.largest, self._live.norm(map(gradient, places), math.inf))
+                captured.largest = torch.maximum(captured.largest, self._live.largest(map(gradient, places)))
             reads = _reads(captured.measuring, captured.following)
             if reads & {"parameters", "update", "update_size"}:
                 # the optimisers before may have moved the parameters of this one
@@ -204,11 +204,8 @@ class Measuring:
         reads = _reads(measuring, following)
         moment = self._moment(captured, reads, self._parameter, gradient)
         if captured.largest is not None:
-            vector = moment.gradient if "gradient" in reads else None
             pieces = map(gradient, range(len(self._live.tensors)))
-            captured.largest = (
-                self._live.norm(pieces, math.inf) if vector is None or not len(vector) else vector.abs().amax()
-            )
+            captured.largest = self._live.largest([moment.gradient] if "gradient" in reads else pieces)
         values = self._measured(captured, measuring, following, moment)
         captured.measuring = [one for one in captured.measuring if one.late]
         captured.following = [one for one in captured.following if one.late]
@@ -284,6 +281,11 @@ class Measuring:
             captured.states.append((one, state))
         captured.states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in following]
         return values
+
+    def _example(self, place: int) -> Tensor:
+        """Return something of the shape of a parameter: itself, unless that would have to be gathered."""
+        parameter = self._live.tensors[place]
+        return self._nan.expand(parameter.shape) if is_sharded(parameter) else self._parameter(place)
 
     def _parameter(self, place: int) -> Tensor:
         parameter = self._live.parameter(place)

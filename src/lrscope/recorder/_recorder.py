@@ -11,17 +11,10 @@ from typing import Any, Self, Unpack
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lrscope.errors import InputError, StoreError, must_be
+from lrscope.errors import InputError, StoreError
 from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, parameters_of, structure_of
-from lrscope.recorder._attaching import (
-    Options,
-    is_first_rank,
-    metadata_of,
-    settings_for,
-    unwrapped,
-    warn,
-)
+from lrscope.recorder._attaching import Options, metadata_of, settings_for, unwrapped, warn
 from lrscope.recorder._buffer import BlockBuffer, RecordsFile
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._hooks import ActivationHooks, Hook
@@ -29,6 +22,7 @@ from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
 from lrscope.recorder._optimizers import Optimizers, is_left_out
 from lrscope.recorder._probes import affordable, chosen, expected, observed, possible
+from lrscope.recorder._processes import Processes
 from lrscope.records import STEP
 
 
@@ -43,7 +37,7 @@ class Recorder:
     Parameters
     ----------
     model : any module; of a compiled or parallel one the module inside
-    path : of the ROOT file, which must not exist yet; with ``torch.distributed`` only rank 0 records
+    path : of the ROOT file, which must not exist yet; with ``torch.distributed`` rank 0 writes it
     optimizer : what updates the model; its groups have the learning rates. Several of them in a list, or as values of a
         dictionary; of a wrapper (Accelerate's, Fabric's, Lookahead, ...) the one inside is taken
     probes : from `lrscope.probes`; weights, biases, gradients, activations, loss, rate, norm and angle of the gradient
@@ -120,15 +114,17 @@ class Recorder:
         needs = {need for probe in self._probes for need in probe.required()}
         self._hooks = ActivationHooks(self._model, self._optimizers.all, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
-        self._stopped = self._closed = not is_first_rank()
+        self._processes = Processes(self._model)
+        self._agreed: int | None = None
+        self._stopped = self._closed = not (self._processes.first or self._processes.sharded)
         if self._closed:
             return
         try:
             self._hooks.listen(wanted=True)  # the first pass shows what the model is made of
             self._handles += self._optimizers.hook(Hook(before_update(self._before_update, each_call=False)))
             metadata = metadata_of(self._model, self._optimizers.name, self._probes, self.settings, self.run_id)
-            # The file comes last: whatever fails before leaves none.
-            self._file = RecordsFile(path, metadata, self.settings.compression, sweep, self._buffer)
+            if self._processes.first:  # The file comes last: whatever fails before leaves none.
+                self._file = RecordsFile(path, metadata, self.settings.compression, sweep, self._buffer)
         except BaseException:
             self._detach()
             raise
@@ -163,7 +159,7 @@ class Recorder:
         self._called.clear()
         self._account.update()
         try:
-            if captured or metrics:
+            if (captured or metrics) and not self.failed:
                 self._complete(step, captured, loss, metrics, began)
         except Exception as error:  # a mistake of a probe, or of ours, must not end the training
             self._fail(error)
@@ -209,9 +205,9 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is left and complete the file; the model and the optimiser are as they were."""
+        self._detach()
         if self._closed:
             return
-        self._detach()
         try:
             self._end_file()
         except Exception as error:
@@ -228,10 +224,11 @@ class Recorder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if kind is None or self._account.recorded:
             self.close()
-        elif not self._closed and self._file:
+        elif not self._closed:
             self._detach()
             self._closed = True
-            self._file.give_up(error or KeyboardInterrupt())
+            if self._file:
+                self._file.give_up(error or KeyboardInterrupt())
 
     def _before_update(self, optimizer: Optimizer) -> None:
         """Take what an optimiser is about to update: parameters and gradients belong together now."""
@@ -256,6 +253,8 @@ class Recorder:
             self._hooks.seconds = 0.0
         except Exception as error:  # whatever goes wrong here must not end the training
             self._fail(error)
+            if self._measuring is None and self._processes.sharded:
+                self._go_on()  # the others ask at the first step
 
     def _miss_step(self) -> None:
         """Leave out an update after which `step` was not called."""
@@ -267,7 +266,7 @@ class Recorder:
         self.leave_out()
 
     def _begin_capture(self) -> None:
-        """Copy the parameters if the probes need them at this step, before the first of the optimisers moves them."""
+        """Begin with a step at which probes are due, before the first of the optimisers moves the parameters."""
         self._captured = None
         if self._measuring is None:
             self._hooks.copy_only_overwritten()
@@ -276,9 +275,18 @@ class Recorder:
         activity = self._hooks.take()
         if self._measuring is None:
             self._measuring = self._explored(activity)
-        if self._measuring.wants(self._schedule):
+        if self._measuring.wants(self._schedule) and self._go_on():
             rates = self._optimizers.rates()
             self._captured = self._measuring.begin(self._account.updates, self._schedule, rates, activity)
+
+    def _go_on(self) -> bool:
+        """Return whether to record, which processes that measure together decide together."""
+        if self._processes.sharded:
+            self._agreed = self._processes.agreed(self._account.factor, failed=self.failed is not None)
+            if self._agreed is None:
+                self.failed = self.failed or "recording has failed in another process"
+                self._detach()
+        return not self.failed
 
     def _complete(
         self,
@@ -289,7 +297,7 @@ class Recorder:
         began: float,
     ) -> None:
         """Measure a step that was captured, and keep it with the numbers that came with it."""
-        assert self._measuring and self._file  # noqa: PT018  for mypy
+        assert self._measuring
         now = self._schedule.now
         values = self._numbers.of_step(metrics, now)
         measured = None
@@ -302,19 +310,19 @@ class Recorder:
                 "training_seconds": self._account.elapsed(began),
             }
             values = merged(values, {STEP: seconds})
-        if values:
+        if values and self._file:
             held = captured is not None and captured.measured
             self._buffer.append(step, values, measured.finite if measured else None, held=held)
         for one, state in measured.states if measured else ():
             one.state, one.last = state, step
-        if now:
+        if now and self._file:
             self._account.record(step, self._account.spent + time.perf_counter() - began, self._file)
 
     def _plan(self) -> None:
         """Decide about the step after the next one: some probes must see the step before a record."""
-        step, factor, pause = self._account.updates, self._account.factor, None
+        step, factor, pause = self._account.updates, self._agreed or self._account.factor, None
         soon = self._schedule.due(step + 1, factor)
-        if soon and self._account.limited and self._measuring and self._file:
+        if soon and self._account.limited and self._measuring and self._file and not self._processes.sharded:
             coming = int(bool(self._schedule.soon))
             pause = self._account.pause(self._buffer.bytes_of(soon), self._file, coming=coming)
         self._schedule.advance(frozenset() if pause is not None else soon)
@@ -332,11 +340,8 @@ class Recorder:
         self._schedule = self._scheduled(probes)
         measuring = Measuring(structure, self._schedule.groups, parameters, activity)
         self._numbers.begin(measuring, len(self._optimizers.rates()))
-        size = self.settings.size_budget
-        if size is not None and self._file is not None and size < self._file.least:
-            remedy = "Give more, or record less: fewer probes, or fewer layers by include and exclude."
-            allowed = f"at least {-(-self._file.least // 1000)} kB for this model and these probes"
-            raise must_be("size_budget", allowed, size, remedy)
+        if self._file and self.settings.size_budget is not None:
+            self._file.check_size(self.settings.size_budget)
         self._hooks.only(measuring.layers)
         return measuring
 
@@ -361,8 +366,9 @@ class Recorder:
         warn(message)
 
     def _fail(self, error: Exception) -> None:
-        self._detach()
-        self.failed = str(error)
+        if not self._processes.sharded or self._processes.count == 1:
+            self._detach()  # otherwise the other processes must hear of it first, see `_go_on`
+        self.failed, self._captured = str(error), None
         with contextlib.suppress(Exception):  # what made it stop may prevent this, too; the warning says why
             if isinstance(error, StoreError) and self._file:
                 self._closed = True
@@ -378,17 +384,17 @@ class Recorder:
             handle.remove()
 
     def _end_file(self) -> None:
-        assert self._file is not None
-        self._file.write(final=True)
+        if self._file:
+            self._file.write(final=True)
         self._closed = True
-        if self._file.flushed:
+        if self._file and self._file.flushed:
             self._file.complete()
-            return
-        message = (
-            f"nothing was recorded, and {self._file.path} was not written: no record was due in {self.cost.steps} "
-            f"updates, and {self._account.skipped} calls of step() had no update before them. Call it after "
-            "optimizer.step(), with a cadence that is shorter than the training."
-        )
-        self._file.give_up(InputError(message))  # without a block it removes the file
-        if not self.failed:
-            warn(message)
+        elif self._file:
+            message = (
+                f"nothing was recorded, and {self._file.path} was not written: no record was due in {self.cost.steps} "
+                f"updates, and {self._account.skipped} calls of step() had no update before them. Call it after "
+                "optimizer.step(), with a cadence that is shorter than the training."
+            )
+            self._file.give_up(InputError(message))  # without a block it removes the file
+            if not self.failed:
+                warn(message)
