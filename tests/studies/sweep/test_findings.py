@@ -77,6 +77,15 @@ def test_nothing_is_recommended_where_all_diverged(known, options):
     assert not [words for words in found.summary if "Use a learning rate" in words]
 
 
+def test_a_rate_that_falls_is_told(known, options):
+    constant, falling = (
+        findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS, schedule=schedule)).summary[0]
+        for schedule in ("constant", "cosine")
+    )
+    assert "first update" in falling
+    assert "first update" not in constant
+
+
 def row_of(found: Report, lr: float) -> dict[str, object]:
     return next(row for row in table(found, "rates") if row["lr"] == lr)
 

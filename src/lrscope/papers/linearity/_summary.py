@@ -34,7 +34,8 @@ def trained(results: xr.DataTree, options: Options) -> str:
     of = f"of {known[0].name}" if len(known) == 1 else f"of each of {listed([each.name for each in known])}"
     lost = " ".join(text for text in map(_diverged, known) if text) or "No training diverged."
     count = counted(options.replicates, "training")
-    return f"{count} {of} on {options.data} at each of the rates {at}, with {seeds}. {lost}"
+    falls = "A rate is the largest of its trainings, at whose end it has fallen."
+    return f"{count} {of} on {options.data} at each of the rates {at}, with {seeds}. {falls} {lost}"
 
 
 def _diverged(network: Network) -> str:

@@ -11,6 +11,8 @@ from lrscope.studies._words import at_rates, counted, listed, percent, rate, sho
 from lrscope.studies.sweep._options import Grid, Options
 from lrscope.studies.sweep._results import LR, SEED
 
+FALLS = {"linear": "a straight line", "cosine": "half a cosine"}
+"""Schedules that change the rate."""
 VISIBLE = 0.01
 """Smaller shares and differences are not mentioned."""
 FORESEEABLE = 16
@@ -33,6 +35,8 @@ def _what(results: xr.DataTree, options: Options) -> str:
         f"{counted(scores.sizes[SEED], 'seed')} for {counted(options.epochs, 'epoch')} "
         f"({counted(options.epochs * results.attrs['per_epoch'], 'update')}). "
     )
+    if options.schedule in FALLS:
+        text += f"A rate is that of the first update, from which it falls to 0 along {FALLS[options.schedule]}. "
     text += f"{diverged} of them diverged." if diverged else "No network diverged."
     if options.until_decided and trained >= options.trainings:
         text += f" The budget of {options.trainings} trainings is spent."
