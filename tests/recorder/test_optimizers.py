@@ -285,3 +285,57 @@ def test_several_optimisers_between_two_records_are_only_counted(path):
     records = open_records(path)
     assert records["step"].values.tolist() == [0, 3]
     np.testing.assert_array_equal(records["weights_out"].values[0], torch.stack([seen[0][2], seen[3][2]]).numpy())
+
+
+# replaced parameters
+
+
+def assign(model, optimizer):
+    state = {name: torch.randn_like(value) for name, value in model.state_dict().items()}
+    old = list(model.parameters())
+    model.load_state_dict(state, assign=True)
+    swap(optimizer, dict(zip(old, model.parameters(), strict=True)))
+
+
+def replace_module(model, optimizer):
+    old = list(model[0].parameters())
+    model[0] = nn.Linear(3, 4)
+    swap(optimizer, dict(zip(old, model[0].parameters(), strict=True)))
+
+
+def swap(optimizer, by_old):
+    group = optimizer.param_groups[0]
+    group["params"] = [by_old.get(one, one) for one in group["params"]]
+
+
+@pytest.mark.parametrize("change", [assign, replace_module])
+def test_parameters_that_are_replaced_are_those_of_the_model(change, model, inputs, path):
+    optimizer, seen = sgd(model), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Recorder(model, path, optimizer, time_budget=None) as recorder:
+            seen += trained(model, optimizer, inputs, recorder, steps=3)
+            change(model, optimizer)
+            seen += trained(model, optimizer, inputs, recorder, steps=3)
+    records = open_records(path)
+    for name, values in zip(("weights_0", "weight_gradients_0", "loss"), zip(*seen, strict=True), strict=True):
+        np.testing.assert_array_equal(records[name].values[0], torch.stack(values).numpy())
+    missing = np.isnan(records["activations_mean_1"].values[0]).any(1).tolist()
+    assert missing == [False] * 6  # the activation function is the one from before
+
+
+def test_of_a_layer_that_has_another_shape_now_nothing_is_recorded_and_it_is_said_once(model, inputs, path):
+    optimizer = sgd(model)
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        trained(model, optimizer, inputs, recorder, steps=3)
+        model[0], model[2] = nn.Linear(3, 6), nn.Linear(6, 1)
+        optimizer.param_groups[0]["params"] = list(model.parameters())
+        with pytest.warns(RuntimeWarning, match="parameters of 0, 2 are gone or have another") as told:
+            trained(model, optimizer, inputs, recorder, steps=3)
+    assert len(told) == 1
+    records = open_records(path)
+    for name in ("weights_0", "biases_0", "weight_gradients_0", "weights_2"):
+        missing = np.isnan(records[name].values[0]).reshape(6, -1).all(1).tolist()
+        assert missing == [False] * 3 + [True] * 3
+    assert np.isfinite(records["loss"].values).all()
+    assert (records["diverged_at"].values == -1).all()

@@ -127,6 +127,14 @@ class ActivationHooks:
             self._remove()
             self._register()
 
+    def renew(self) -> None:
+        """Hear the modules that are in the place of others now."""
+        layers = layers_of(self._model)
+        self._layers = {path: layers[path] for path in self._layers if path in layers}
+        if self._handles:
+            self._remove()
+            self._register()
+
     def close(self) -> None:
         self._remove()
         self._outputs, self._gradients = {}, {}

@@ -9,12 +9,12 @@ tensors cannot have, and is given copies, which it may write to.
 
 import math
 from collections import UserDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError
@@ -115,12 +115,13 @@ class Measuring:
         self,
         structure: Structure,
         groups: Iterable[Group],
-        parameters: Sequence[nn.Parameter],
+        parameters: Sequence[Tensor],
         activity: Activity,
     ) -> None:
         self._structure = structure
         self._live = LiveParameters(structure, parameters)
         self._places: dict[Optimizer, list[int]] = {}
+        self._lost: set[str] = set()  # variables of layers whose parameters are gone
         groups = list(groups)
         self._own = all(type(probe).__module__.startswith("lrscope.") for group in groups for probe in group.probes)
         # tensors that are sharded do not take part in inference mode
@@ -148,6 +149,13 @@ class Measuring:
             self.attached = [_attach(group.dim, probe, moment) for group in groups for probe in group.probes]
         self.layers = {path for one in self.attached for path in one.layers}
         self.follows_all = any(one.probe.follows and one.probe.looks_back > 1 for one in self.attached)
+
+    def rebind(self, parameters: Sequence[Tensor], lost: Container[str]) -> None:
+        """Measure other parameters of the same shapes from now on, and nothing of layers that are lost."""
+        self._live = LiveParameters(self._structure, parameters)
+        self._places.clear()
+        labels = [label for one in self.attached for label in one.labels.values()]
+        self._lost = {label.name for label in labels if label.layer.partition(":")[0] in lost}
 
     def wants(self, schedule: Schedule) -> bool:
         return bool(schedule.now) or any(one.follows(schedule) for one in self.attached)
@@ -270,14 +278,13 @@ class Measuring:
             update_size=size,
         )
 
-    @staticmethod
     def _measured(
-        captured: Captured, measuring: Sequence[Attached], following: Sequence[Attached], moment: Moment
+        self, captured: Captured, measuring: Sequence[Attached], following: Sequence[Attached], moment: Moment
     ) -> Values:
         values: Values = {dim: {} for dim in captured.dims}
         for one in measuring:
             measured, state = one.probe.measure(one.state_at(captured.step), moment)
-            values[one.dim] |= measured
+            values[one.dim] |= {name: value for name, value in measured.items() if name not in self._lost}
             captured.states.append((one, state))
         captured.states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in following]
         return values

@@ -1,6 +1,6 @@
 """Which variables a Recorder writes: those of the probes, the seconds, further learning rates, the user's numbers."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lrscope.errors import InputError, must_be
 from lrscope.probes import refuse_collisions
+from lrscope.recorder._attaching import warn
 from lrscope.recorder._buffer import BlockBuffer, Column, Values
 from lrscope.recorder._measuring import Measuring
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, check_name
@@ -26,8 +27,8 @@ _SECONDS = (
 class Numbers:
     """Names the variables of a buffer, each once; the names of the sweep's axes are taken."""
 
-    def __init__(self, buffer: BlockBuffer, axes: Iterable[str], remark: Callable[[str], None]) -> None:
-        self._buffer, self._axes, self._remark = buffer, tuple(axes), remark
+    def __init__(self, buffer: BlockBuffer, axes: Iterable[str]) -> None:
+        self._buffer, self._axes = buffer, tuple(axes)
         self._warned: set[str] = set()
         self._of_steps: set[str] | None = None
         self._rates = 0
@@ -110,7 +111,7 @@ class Numbers:
         except InputError as error:
             if name not in self._warned:
                 self._warned.add(name)
-                self._remark(f"{error} It is missing in the records.")
+                warn(f"{error} It is missing in the records.")
 
     def _own_dim(self, label: Variable) -> str:
         dim = f"{STEP}_{label.name}"

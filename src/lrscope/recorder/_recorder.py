@@ -15,6 +15,7 @@ from lrscope.errors import InputError, StoreError
 from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, parameters_of, structure_of
 from lrscope.recorder._attaching import Options, metadata_of, settings_for, unwrapped, warn
+from lrscope.recorder._binding import Binding
 from lrscope.recorder._buffer import BlockBuffer, RecordsFile
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._hooks import ActivationHooks, Hook
@@ -103,14 +104,14 @@ class Recorder:
         sweep = self._optimizers.sweep(self.settings)
         self._account = Accounting(self.settings)
         self._buffer = BlockBuffer()
-        self._numbers = Numbers(self._buffer, sweep.axes, self._remark)
+        self._numbers = Numbers(self._buffer, sweep.axes)
         self._measuring: Measuring | None = None
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
         self.updated = False
         self._called: set[Optimizer] = set()  # the optimisers that have made an update since the last step
         self._handles: list[Any] = []
-        self._remarks: list[str] = []
+        self._binding: Binding | None = None
         needs = {need for probe in self._probes for need in probe.required()}
         self._hooks = ActivationHooks(self._model, self._optimizers.all, gradients="activation_gradients" in needs)
         self._file: RecordsFile | None = None
@@ -275,6 +276,9 @@ class Recorder:
         activity = self._hooks.take()
         if self._measuring is None:
             self._measuring = self._explored(activity)
+        elif self._binding and self._binding.renew():
+            self._measuring.rebind(self._binding.parameters, self._binding.lost)
+            self._hooks.renew()
         if self._measuring.wants(self._schedule) and self._go_on():
             rates = self._optimizers.rates()
             self._captured = self._measuring.begin(self._account.updates, self._schedule, rates, activity)
@@ -336,9 +340,9 @@ class Recorder:
         trained = self._optimizers.updated(named, self._trainable)
         structure = structure_of(self._model, activity.outputs, trained=trained)
         probes = observed(self._probes, structure)
-        parameters = [named[one.path or one.name] for one in structure.parameters]
+        self._binding = Binding(self._model, structure)
         self._schedule = self._scheduled(probes)
-        measuring = Measuring(structure, self._schedule.groups, parameters, activity)
+        measuring = Measuring(structure, self._schedule.groups, self._binding.parameters, activity)
         self._numbers.begin(measuring, len(self._optimizers.rates()))
         if self._file and self.settings.size_budget is not None:
             self._file.check_size(self.settings.size_budget)
@@ -359,11 +363,6 @@ class Recorder:
             except Exception as error:
                 self._fail(error)
             self._account.spent += time.perf_counter() - began
-
-    def _remark(self, message: str) -> None:
-        """Warn of what is missing in the records, and say it in the file."""
-        self._remarks.append(message)
-        warn(message)
 
     def _fail(self, error: Exception) -> None:
         if not self._processes.sharded or self._processes.count == 1:

@@ -1,0 +1,56 @@
+"""Which tensors a model's parameters are: a loop may replace them, as ``load_state_dict(assign=True)`` does."""
+
+import torch
+from torch import Tensor, nn
+
+from lrscope.probes import Structure, parameters_of
+from lrscope.recorder._attaching import warn
+
+
+class Binding:
+    """The parameters of a structure, in its order, as the model has them now.
+
+    Attributes
+    ----------
+    parameters : of one that the model has no longer, or with another shape, zeros in its place
+    lost : layers of such parameters
+    """
+
+    def __init__(self, model: nn.Module, structure: Structure) -> None:
+        self._model, self._structure = model, structure
+        self.lost: set[str] = set()
+        self._bind()
+
+    def renew(self) -> bool:
+        """Return whether the model has other parameters than before; a warning names layers that are lost since."""
+        if all(getattr(outer, name, None) is inner for outer, name, inner in self._links):
+            return False
+        before = self.lost.copy()
+        self._bind()
+        if self.lost - before:
+            warn(
+                f"parameters of {', '.join(sorted(self.lost - before))} are gone or have another shape than at first: "
+                "from now on they are missing in the records, and count as zero in norms of the whole model."
+            )
+        return True
+
+    def _bind(self) -> None:
+        named = parameters_of(self._model)
+        paths = dict(zip(named, dict(self._model.named_parameters()), strict=True))  # with what wraps the modules
+        links: dict[tuple[int, str], tuple[nn.Module, str, object]] = {}
+        self.parameters: list[Tensor] = []
+        for one in self._structure.parameters:
+            name = one.path or one.name
+            tensor = named.get(name)
+            if tensor is None or tuple(tensor.shape) != one.shape:
+                self.lost.add(one.layer)
+                self.parameters.append(torch.zeros(one.shape, device=next(self._model.parameters()).device))
+            else:
+                self.parameters.append(tensor)
+            outer: object = self._model
+            for step in paths.get(name, name).split("."):
+                inner = getattr(outer, step, None)
+                if isinstance(outer, nn.Module):
+                    links[id(outer), step] = (outer, step, inner)
+                outer = inner
+        self._links = list(links.values())
