@@ -158,3 +158,13 @@ def test_one_line_gives_a_report_on_a_script(script, tmp_path, monkeypatch):
     assert scores.sizes == {"lr": 2, "seed": 2}
     assert (scores.sel(lr=0.01) < scores.sel(lr=0.0001)).all()
     assert Path("results/report.html").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # transformers'
+def test_record_with_transformers(example):
+    pytest.importorskip("transformers")
+    printed = example("record_with_transformers.py")
+    assert re.search(r"\d+ of 40 steps recorded", printed)
+    records = open_records("transformers.root")
+    assert records["loss"].values[0, -1] < records["loss"].values[0, 0]
+    assert "weights_transformer_h_0_mlp_c_fc" in records
