@@ -212,6 +212,13 @@ class Scale(nn.Module):
         return self.factor * values
 
 
+def test_an_activation_function_belongs_to_each_block_that_has_it():
+    shared = nn.ReLU()
+    module = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), shared) for _ in range(2)))
+    outputs = {path: torch.rand(4, 3) for path in ("0.0", "0.1", "1.0", "0.1:2")}
+    assert [label.layer for label in Activations(full=True).labels(structure_of(module, outputs))] == ["0.1", "0.1:2"]
+
+
 @pytest.mark.parametrize(
     ("module", "activations"),
     [

@@ -209,6 +209,20 @@ def test_activations_of_a_step_are_those_with_its_parameters_and_not_of_an_ascen
     np.testing.assert_allclose(records["activations_mean_1"].values[0], outputs, rtol=1e-5, atol=1e-7)
 
 
+def test_a_pass_with_parameters_of_its_own_is_not_that_of_the_step(tmp_path):
+    def adapted(model):
+        own = dict(model.named_parameters())
+        gradients = torch.autograd.grad(loss_of(model), list(own.values()), create_graph=True)
+        moved = {name: one - slope for (name, one), slope in zip(own.items(), gradients, strict=True)}
+        loss = functional_call(model, moved, (INPUTS,)).square().mean()
+        loss.backward()
+        return loss
+
+    wanted = network()[0](INPUTS).mean(0).detach()
+    _, records = trained(network(), tmp_path / "one.root", adapted)
+    np.testing.assert_allclose(means(records)["activations_mean_0"][0], wanted, rtol=1e-5, atol=1e-7)
+
+
 class Returns(nn.Module):
     def __init__(self, kind):
         super().__init__()

@@ -74,7 +74,7 @@ def offered_layers(structure: Structure, include: tuple[str, ...]) -> tuple[Laye
     """
     if include:
         return structure.layers
-    activations = [layer.path for layer in structure.layers if layer.is_activation]
+    activations = [path for layer in structure.layers if layer.is_activation for path in (layer.path, *layer.aliases)]
     blocks = {_block(layer.path) for layer in structure.layers}
     speaking = {block for block in blocks if any(path.startswith(block) for path in activations)}
     return tuple(layer for layer in structure.layers if layer.is_activation or _block(layer.path) not in speaking)

@@ -94,12 +94,14 @@ class Layer:
     is_activation : whether it is an activation function, or a recurrent layer, which has them inside
     channels_first : whether its output is (sample, neuron, position ...), as of a convolution, and not
         (sample, position ..., neuron), as of a linear layer
+    aliases : other paths of the module, where several parts of the network share it
     """
 
     path: str
     shape: tuple[int, ...]
     is_activation: bool
     channels_first: bool = False
+    aliases: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -226,6 +228,9 @@ def structure_of(
 
 def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) -> Iterator[Layer]:
     """Yield the layers with outputs."""
+    aliases: dict[int, list[str]] = {}
+    for path, module in submodules[""].named_modules(remove_duplicate=False):
+        aliases.setdefault(id(module), []).append(".".join(name for name in path.split(".") if name not in _WRAPPED))
     known: Layer | None = None  # the last one whose kind says where its neurons are
     before: tuple[int, ...] = ()
     for path, output in outputs.items():
@@ -233,7 +238,8 @@ def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) 
         shape = tuple(output.shape[1:])
         if prod(shape):
             first = len(shape) > 1 and _are_channels_first(module, shape, known)
-            layer = Layer(path, shape, is_activation(module, keeps_shape=shape == before), first)
+            activation = is_activation(module, keeps_shape=shape == before)
+            layer = Layer(path, shape, activation, first, tuple(aliases[id(module)][1:]))
             known = known if is_of_channels(module) is None else layer
             yield layer
         before = shape

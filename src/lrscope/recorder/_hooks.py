@@ -3,7 +3,7 @@
 A hook returns nothing and writes to nothing that the model reads, so training goes on as without it. Only training
 passes are kept: the model is in training mode, gradients are on, and no transform of `torch.func` is at work. Of
 several passes before one update (gradient accumulation) the last is kept that has the parameters of the step: SAM moves
-them for a second pass, and moves them back.
+them for a second pass, and moves them back; `functional_call` replaces them.
 """
 
 import inspect
@@ -79,7 +79,7 @@ class ActivationHooks:
         self._new: list[str] = []  # of them, those that no warning has named yet
         self._thread = threading.get_ident()
         self._version: int | None = None  # of the parameters in the first pass of the step
-        self._moved = False  # the parameters have changed since
+        self._moved = False  # the pass in hand has other parameters
 
     def listen(self, *, wanted: bool) -> None:
         """Keep the next pass if it is wanted. Otherwise the hooks are removed: even an idle one costs time.
@@ -175,7 +175,9 @@ class ActivationHooks:
             self.begin_pass()
             version = sum(one._version for optimizer in self._optimizers for one in parameters_of(optimizer))
             self._version = version if self._version is None else self._version
-            self._moved = version != self._version
+            # `functional_call` puts other tensors in the place of parameters.
+            own = all(isinstance(one, nn.Parameter) for one in self._model.parameters())
+            self._moved = version != self._version or not own
 
     def _in_backward(self) -> bool:
         """Return whether a backward pass calls this. On a GPU it has threads of its own."""
@@ -279,6 +281,13 @@ class Hook:
 
     def __call__(self, *args: Any) -> Any:
         return self._function(*args)
+
+    @property
+    def __name__(self) -> str:
+        raise AttributeError(
+            "torch.jit.script compiles the hooks of a module, which those of a Recorder do not allow: script the model "
+            "before the Recorder is made or after it is closed, or use torch.export or torch.jit.trace."
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The end of an empty context takes any arguments, and can be unpickled without lrscope.
