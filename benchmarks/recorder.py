@@ -4,7 +4,7 @@ The variants alternate within one process, some steps each, so that a slow spell
 written behind the loop's back is waited for before the next has its turn. Writing the same bytes to a file and nothing
 else stands beside them: some virtual machines take longer for that than for the training step.
 
-Once in 20 steps is measured by itself, in longer turns: a Recorder writes a block every five seconds, and in short
+Once in 20 steps is measured apart, in longer turns: a Recorder writes a block every five seconds, and in short
 turns, with those of others between them, it would write one for each record. TensorBoard and wandb have a plain loop of
 their own beside them: wandb's process and its threads go on writing when its turn is over, and would slow the next.
 """
@@ -25,12 +25,14 @@ from torch import Tensor, nn
 
 from lrscope.models import CNN, Autoencoder
 from lrscope.probes import Activations, Biases, Gradients, Weights, every
-from lrscope.recorder import Recorder
+from lrscope.recorder import Cost, Recorder
 
 ROUNDS = 5
-STEPS = {"cnn": 56, "autoencoder": 600}
-LONG = {"cnn": 240, "autoencoder": 2000}
-"""Steps of a turn where one in 20 is recorded: some two seconds."""
+STEPS = {"cnn": 56, "autoencoder": 600, "transformer": 4}
+LONG = {"cnn": 240, "autoencoder": 2000, "transformer": 40}
+"""Steps of a turn where one in 20 is recorded: some two seconds, and of the transformer two records."""
+TINY = 20_000
+"""Steps of the network of 65 parameters."""
 PLAIN = "nothing recorded"
 EVERY = "Recorder: weights, biases, gradients in full, activation statistics, every step"
 ALL = "Recorder: these, and rate, norm, angle, update size, every step"
@@ -43,6 +45,21 @@ LIMITS = {EVERY: "at most 1.6", ALL: "at most 1.6", TWENTY: "at most 1.05", DEFA
 CONTENT = (Weights(), Biases(), Gradients(), Activations())
 Say = Callable[[Tensor], None]
 Wait = Callable[[], None]
+PLAINLY: tuple[Say, Wait] = (lambda _loss: None, lambda: None)
+
+
+class Transformer(nn.Module):
+    """A language model of 12.6 million parameters."""
+
+    def __init__(self, tokens: int = 8000, width: int = 320) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(tokens, width)
+        layer = nn.TransformerEncoderLayer(width, 5, 4 * width, dropout=0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, 6, enable_nested_tensor=False)
+        self.head = nn.Linear(width, tokens)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.head(self.blocks(self.embedding(tokens))).movedim(-1, 1)
 
 
 class Training:
@@ -50,11 +67,19 @@ class Training:
 
     def __init__(self, name: str) -> None:
         torch.manual_seed(0)
-        cnn = name == "cnn"
-        self.model = CNN()() if cnn else Autoencoder()()
-        self.inputs = torch.randn(64, 1, 28, 28) if cnn else torch.randn(500, 2)
-        self.targets = torch.randint(0, 10, (64,)) if cnn else self.inputs
-        self.loss = nn.functional.cross_entropy if cnn else nn.functional.mse_loss
+        self.loss: Any = nn.functional.mse_loss if name in ("autoencoder", "tiny") else nn.functional.cross_entropy
+        if name == "cnn":
+            self.model, self.inputs, self.targets = CNN()(), torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,))
+        elif name == "transformer":
+            self.model, self.inputs = Transformer(), torch.randint(0, 8000, (4, 128))
+            self.targets = self.inputs.roll(-1, 1)
+        elif name == "tiny":
+            self.model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
+            self.inputs = torch.randn(64, 2)
+            self.targets = self.inputs.sum(1, keepdim=True)
+        else:
+            self.model, self.inputs = Autoencoder()(), torch.randn(500, 2)
+            self.targets = self.inputs
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
 
     def seconds(self, steps: int, say: Say, wait: Wait) -> float:
@@ -72,7 +97,7 @@ class Training:
 
 @contextlib.contextmanager
 def nothing(_training: Training, _folder: Path) -> Iterator[tuple[Say, Wait]]:
-    yield lambda _loss: None, lambda: None
+    yield PLAINLY
 
 
 @contextlib.contextmanager
@@ -90,7 +115,11 @@ def recorder(
     with Recorder(
         training.model, path, training.optimizer, probes=probes, when=every(cadence), time_budget=budget
     ) as one:
-        yield lambda loss: one.step(loss=loss), partial(_written, one)
+        yield partial(_step, one), partial(_written, one)
+
+
+def _step(recorder: Recorder, loss: Tensor) -> None:
+    recorder.step(loss=loss)
 
 
 def _written(recorder: Recorder) -> None:
@@ -156,17 +185,33 @@ def ratios(name: str, rounds: int = ROUNDS) -> dict[str, float]:
         ALL: partial(recorder, None, 1, None),
         FLOOR: bare_file,
     }
-    seldom = {
-        PLAIN: nothing,
-        TWENTY: partial(recorder, None, 20, None),
-        DEFAULTS: partial(recorder, None, 1, 0.05),
-    }
+    seldom = {PLAIN: nothing, TWENTY: partial(recorder, None, 20, None)}
+    if name == "transformer":  # 100 MB a step in full, and nothing of another tool's that compares
+        often = {PLAIN: nothing, ALL: partial(recorder, None, 1, None)}
     found = _measured(name, often, dict.fromkeys(often, STEPS[name]), rounds)
     longer = _measured(name, seldom, dict.fromkeys(seldom, LONG[name]), rounds)
-    found |= {variant: longer[variant] for variant in (TWENTY, DEFAULTS)}
+    found |= {TWENTY: longer[TWENTY], DEFAULTS: by_default(name, rounds)}
+    if name == "transformer":
+        return found
     few = dict.fromkeys((BOARD, WANDB), max(2, STEPS[name] // 30))
     apart = _measured(name, others(), {one: few.get(one, STEPS[name]) for one in others()}, rounds)
     return apart | found
+
+
+def by_default(name: str, rounds: int) -> float:
+    """Return the ratio of a loop with the defaults, which has a Recorder of its own in each round.
+
+    A time budget is a share of all time that passes: that of other loops, too, if they took turns with it.
+    """
+    training, alone, found = Training(name), Training(name), []
+    for _ in range(rounds + 1):
+        plain = alone.seconds(LONG[name], *PLAINLY)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            recorder(None, 1, 0.05, training, Path(folder)) as (say, wait),
+        ):
+            found.append(training.seconds(LONG[name], say, wait) / plain)
+    return statistics.median(found[1:])
 
 
 def _measured(
@@ -190,23 +235,73 @@ def _ratio(mine: list[float], plain: list[float]) -> float:
     return statistics.median(one / other for one, other in zip(mine, plain, strict=True))
 
 
+def tiny(folder: Path) -> tuple[Cost, float, float]:
+    """Return what the defaults cost a network of 65 parameters, the ratio, and microseconds of an unrecorded step."""
+    training, alone = Training("tiny"), Training("tiny")
+    before = [alone.seconds(TINY // 2, *PLAINLY)]
+    with Recorder(training.model, folder / "tiny.root", training.optimizer) as one:
+        say, wait = partial(_step, one), partial(_written, one)
+        ratio = training.seconds(TINY, say, wait) / statistics.mean([*before, alone.seconds(TINY // 2, *PLAINLY)])
+        return one.cost, ratio, unrecorded(folder)
+
+
+def unrecorded(folder: Path) -> float:
+    """Return the microseconds by which a step that is only counted is longer, of an optimiser that does nothing."""
+    model = nn.Linear(2, 2)
+    alone, watched = (Idle(model.parameters(), {"lr": 0.1}) for _ in range(2))
+    with Recorder(model, folder / "idle.root", watched, when=every(10**9), time_budget=None) as one:
+        loss = model(torch.ones(1, 2)).square().mean()
+        loss.backward()
+        differences = []
+        for _ in range(20):
+            times = [time.thread_time()]
+            for _ in range(1000):
+                watched.step()
+                one.step(loss=loss)
+            times.append(time.thread_time())
+            for _ in range(1000):
+                alone.step()
+            times.append(time.thread_time())
+            differences.append(1e3 * (times[1] - times[0] - (times[2] - times[1])))
+    return statistics.median(differences)
+
+
+class Idle(torch.optim.Optimizer):
+    def step(self, closure: Any = None) -> None:
+        """Change nothing."""
+
+
 def page() -> str:
     """Measure, and return the section of docs/benchmarks.md."""
-    cnn, autoencoder = ratios("cnn"), ratios("autoencoder")
+    cnn, autoencoder, transformer = ratios("cnn"), ratios("autoencoder"), ratios("transformer", 3)
+    with tempfile.TemporaryDirectory() as folder:
+        cost, ratio, microseconds = tiny(Path(folder))
     order = [one for one in (PLAIN, EVERY, ALL, TWENTY, DEFAULTS, FLOOR, BOARD, WANDB) if one in cnn]
-    rows = [f"| {one} | {cnn[one]:.2f} | {autoencoder[one]:.2f} | {LIMITS.get(one, '')} |" for one in order]
+    rows = [
+        f"| {one} | {cnn[one]:.2f} | {autoencoder[one]:.2f} | "
+        + (f"{transformer[one]:.2f}" if one in transformer else "")
+        + f" | {LIMITS.get(one, '')} |"
+        for one in order
+    ]
     parameters = f"{sum(one.numel() for one in CNN()().parameters()):,}".replace(",", " ")
     load = os.getloadavg()[1] if hasattr(os, "getloadavg") else 0.0
     return f"""## Recording your own loop
 
 Ratio of a step to that of the bare loop, which takes {cnn["milliseconds"]:.1f} ms for the CNN of the source (28 by 28,
-batches of 64, Adam; {parameters} parameters, 1.7 MB a recorded step) and {autoencoder["milliseconds"]:.2f} ms for the
-paper's autoencoder (500 samples at once, Adam). The variants alternate in one process; medians of {ROUNDS} rounds.
+batches of 64, Adam; {parameters} parameters, 1.7 MB a recorded step), {autoencoder["milliseconds"]:.2f} ms for the
+paper's autoencoder (500 samples at once, Adam), and {transformer["milliseconds"]:.0f} ms for a transformer of 12.6
+million parameters (4 times 128 tokens, Adam; of its weights and gradients statistics of each neuron are recorded, the
+default for a model of that size). The variants alternate in one process; medians of {ROUNDS} rounds, of the
+transformer's of 3.
 While this was measured, {load:.1f} processes wanted the machine's cores (load average of 5 minutes).
 
-| recorded | CNN | autoencoder | must be |
-|---|---:|---:|---|
+| recorded | CNN | autoencoder | transformer | must be |
+|---|---:|---:|---:|---|
 {chr(10).join(rows)}
+
+Of a network of 65 parameters, trained for {TINY} steps with the defaults: {cost}
+Its loop takes {ratio:.3f} times as long as without. A step that is only counted takes {microseconds:.1f} µs (of
+processor time; must be below 5).
 """
 
 

@@ -25,7 +25,7 @@ SHORTEST = 1.5
 which says nothing. Half of that goes to its first steps, the other half to those behind them."""
 PAUSE = 1000
 """Steps after which a record that was not allowed is considered again at the latest."""
-COUNTED = 2e-6
+COUNTED = 3e-6
 """Seconds that a step takes at which nothing is due, about: too little to be timed, and something in a small loop."""
 
 
@@ -101,7 +101,7 @@ class Cost:
     Attributes
     ----------
     seconds : in which the loop was held up, and of processor time after it (compressing and writing); a step at which
-        nothing is due is not timed, but taken to cost 2 microseconds
+        nothing is due is not timed, but taken to cost 3 microseconds
     first_seconds : of these, for the first record, with which the model is explored
     loop_seconds : between the first step and the last
     bytes : of the file, and of what is still to be written

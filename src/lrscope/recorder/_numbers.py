@@ -76,6 +76,8 @@ class Numbers:
         of_steps = self._of_steps = set() if self._of_steps is None else self._of_steps
         values: Values = {}
         for name, value in sorted(numbers.items()):
+            if name in of_steps and STEP not in due:
+                continue  # reading a number of a GPU would wait for it
             with self._left_out(name):
                 checked = number(name, value)
                 if first and not name.startswith(_ANY_TIME):
@@ -87,6 +89,10 @@ class Numbers:
                 elif STEP in due:
                     values.setdefault(STEP, {})[name] = checked
         return values
+
+    def can_wait(self, numbers: Mapping[str, Any]) -> bool:
+        """Return whether nothing of what is given with a step is recorded unless the loss is."""
+        return not numbers or (self._of_steps is not None and numbers.keys() <= self._of_steps)
 
     def noted(self, numbers: Mapping[str, Any]) -> Values:
         """Return numbers that were measured between two steps."""

@@ -141,7 +141,7 @@ class Recorder:
         metrics : other numbers of this step, such as ``accuracy``. Those that are given at the first step belong to
             the cadence of the loss; others, and those named ``val_...``, are recorded whenever they are given.
         """
-        if self._schedule.idle and self.updated and not metrics:
+        if self._schedule.idle and self.updated and self._numbers.can_wait(metrics):
             self._schedule.idle -= 1
             self.updated = False
             self._called.clear()
