@@ -1,6 +1,8 @@
 """Which calls of a layer are those of a step, and that hooks harm no pass of the model."""
 
+import _thread
 import warnings
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -148,6 +150,44 @@ def test_what_is_computed_again_in_backward_is_no_call(tmp_path, reentrant):
     for name, array in without.data_vars.items():
         if "seconds" not in name:
             np.testing.assert_allclose(records[name].values, array.values, rtol=1e-5, atol=1e-7, err_msg=str(name))
+
+
+class InAThread(torch.autograd.Function):
+    """Computes its function again while backward runs, in a thread that Python has not made, as on a GPU."""
+
+    @staticmethod
+    def forward(ctx, output, again):
+        ctx.again = again
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        done = Lock()
+        done.acquire()
+
+        def work():
+            with torch.enable_grad():
+                ctx.again()
+            done.release()
+
+        _thread.start_new_thread(work, ())
+        done.acquire()
+        return gradient, None
+
+
+def test_what_is_computed_again_in_a_thread_of_backward_is_no_call(tmp_path):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return InAThread.apply(self.layer(x), lambda: self.layer(100 * x))
+
+    _, records = trained(Model(), tmp_path / "one.root", plain)
+    assert set(means(records)) == {"activations_mean_layer"}
+    np.testing.assert_allclose(means(records)["activations_mean_layer"][0], Model().layer(INPUTS).detach().mean(0))
 
 
 def test_a_layer_that_is_called_again_under_reentrant_checkpointing_is_left_out(tmp_path):

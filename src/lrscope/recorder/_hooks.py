@@ -77,7 +77,6 @@ class ActivationHooks:
         self._recomputed: set[str] = set()  # called with gradients in this pass only while backward ran
         self._left_out: dict[str, str] = {}  # what is left out, and why
         self._new: list[str] = []  # of them, those that no warning has named yet
-        self._thread = threading.get_ident()
         self._version: int | None = None  # of the parameters in the first pass of the step
         self._moved = False  # the pass in hand has other parameters
 
@@ -87,7 +86,6 @@ class ActivationHooks:
         Those of a compiled model stay: with other hooks it would be compiled again.
         """
         self._active, self._version, self._moved = wanted, None, False
-        self._thread = threading.get_ident()
         if wanted and not self._handles:
             self._register()
         elif not wanted and not self._compiled:
@@ -167,7 +165,7 @@ class ActivationHooks:
         self._overwritten = {path for path, one in self._outputs.items() if one and one.overwritten}
 
     def _on_start(self, module: nn.Module, _inputs: object) -> None:
-        if module is self._model and torch.is_grad_enabled() and not self._in_backward():
+        if module is self._model and torch.is_grad_enabled() and not _in_backward():
             self._start()
 
     def _start(self) -> None:
@@ -178,13 +176,6 @@ class ActivationHooks:
             # `functional_call` puts other tensors in the place of parameters.
             own = all(isinstance(one, nn.Parameter) for one in self._model.parameters())
             self._moved = version != self._version or not own
-
-    def _in_backward(self) -> bool:
-        """Return whether a backward pass calls this. On a GPU it has threads of its own."""
-        frame = inspect.currentframe()
-        while frame is not None and frame.f_code not in _BACKWARD:
-            frame = frame.f_back
-        return frame is not None or threading.get_ident() != self._thread
 
     def _hook(self, path: str, layer: nn.Module) -> "ForwardHook":
         def hook(module: nn.Module, _inputs: object, returned: object) -> None:
@@ -218,7 +209,7 @@ class ActivationHooks:
 
     def _called(self, path: str, output: Tensor) -> None:
         call = self._calls.get(path, 0) + 1
-        if (call > 1 or path in self._unrecorded) and self._in_backward():
+        if (call > 1 or path in self._unrecorded) and _in_backward():
             if call > 1 and path in self._recomputed:
                 self._leave_out(path, "reentrant checkpointing calls it again in another order")
             if call > 1:
@@ -255,6 +246,14 @@ class ActivationHooks:
 
             gradients.pop(path, None)
             output.register_hook(keep)
+
+
+def _in_backward() -> bool:
+    """Return whether a backward pass calls this. On a GPU it has threads that are not Python's own."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code not in _BACKWARD:
+        frame = frame.f_back
+    return frame is not None or threading.current_thread().name.startswith("Dummy-")
 
 
 def _unreadable(output: Tensor) -> str:
