@@ -114,6 +114,8 @@ EXPERIMENTS = {
 def test_compiled_steps_give_the_records_of_uncompiled_ones(name):
     if not compiles():
         pytest.skip("there is no C++ compiler")
+    if torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("PyTorch's compiler writes sums in vectors also for a processor that has none, which is refused")
     expected, uncompiled, last = trained(EXPERIMENTS[name]())
     found, compiled, state = trained_compiled(EXPERIMENTS[name]())
     assert uncompiled

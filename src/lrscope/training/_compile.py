@@ -52,7 +52,7 @@ def compile_step(step: Traced, arguments: Sequence[Tensor]) -> bool:
             warnings.simplefilter("ignore")  # the compiler warns about its own deprecated parts
             compiled(*arguments)  # compilation happens in the first call
     except (RuntimeError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = " ".join(str(error).strip().split("\n")[:2])  # the second line says what the compiler raised
         message = f"Training continues without compiling its steps, which is slower: {reason}"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         return False
