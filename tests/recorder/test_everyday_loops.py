@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from lrscope.errors import InputError
 from lrscope.probes import Activations, at, every
 from lrscope.recorder import Recorder
 from lrscope.records import outcomes
@@ -263,9 +264,15 @@ def test_a_number_of_the_steps_is_not_noted_between_them(model, optimizer, path,
     assert records["val_loss"].values.tolist() == [[3]]
 
 
-def test_a_label_with_the_name_of_a_variable_ends_the_recording(model, optimizer, path, update):
-    recorder = Recorder(model, path, optimizer, labels={"loss": 1}, time_budget=None)
-    with pytest.warns(RuntimeWarning, match="a label must be a name that is free in the records; got 'loss'"):
+def test_a_label_with_the_name_of_a_variable_is_refused(model, optimizer, path):
+    with pytest.raises(InputError, match="a label must be a name that is free in the records; got 'loss'"):
+        Recorder(model, path, optimizer, labels={"loss": 1}, time_budget=None)
+    assert not path.exists()
+
+
+def test_a_label_with_the_name_of_a_layers_variable_ends_the_recording(model, optimizer, path, update):
+    recorder = Recorder(model, path, optimizer, labels={"weights_0": 1}, time_budget=None)
+    with pytest.warns(RuntimeWarning, match="a label must be a name that is free in the records; got 'weights_0'"):
         update(model, optimizer)
     assert "a label" in recorder.failed
     assert not path.exists()
