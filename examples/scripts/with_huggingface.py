@@ -27,7 +27,8 @@ def counting(samples, seed):
 
 
 set_seed(given.seed)
-config = GPT2Config(WORDS, n_positions=LENGTH, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
+size = {"n_embd": 16, "n_layer": 1, "n_head": 2, "bos_token_id": 0, "eos_token_id": 0}
+config = GPT2Config(vocab_size=WORDS, n_positions=LENGTH, **size)
 arguments = TrainingArguments(
     output_dir=given.out,
     learning_rate=given.lr,
