@@ -5,9 +5,10 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from lrscope.cli import _compare, _data, _report
+from lrscope.cli import _compare, _data, _import, _report
 from lrscope.cli._compare import compare
 from lrscope.cli._data import data
+from lrscope.cli._import import import_runs
 from lrscope.cli._report import export, figures, inspect, report
 from lrscope.cli._run import run
 from lrscope.cli._words import HELP, INTERRUPTED, listed, say
@@ -19,6 +20,8 @@ usage: lrscope COMMAND ...
 What does the learning rate do to a neural network, neuron by neuron?
 
   lrscope run STUDY [options] --out DIR   train a study, record everything, write its report
+  lrscope run sweep -- COMMAND            train by a command of your own, such as a script
+  lrscope import SOURCE --out DIR         report on runs that exist
   lrscope report DIR                      write the report of a run again from its records
   lrscope report FILE.root                write the report of any file of records, such as a Recorder's
   lrscope figures DIR [NAME ...]          draw further figures, which the report names
@@ -72,6 +75,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "report": (report, _report.REPORT),
     "figures": (figures, _report.FIGURES),
     "compare": (compare, _compare.USAGE),
+    "import": (import_runs, _import.USAGE),
     "inspect": (inspect, _report.INSPECT),
     "data": (data, _data.USAGE),
     "export": (export, _report.EXPORT),
@@ -92,7 +96,7 @@ def _dispatch(given: list[str]) -> int:
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS)
     command, usage = COMMANDS[name]
-    if usage and (not HELP.isdisjoint(rest) or (not rest and name in ("data", "export"))):
+    if usage and (not HELP.isdisjoint(rest) or (not rest and name in ("data", "export", "import"))):
         print(usage, end="")
         return 0
     return command(rest)

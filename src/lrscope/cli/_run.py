@@ -53,9 +53,9 @@ def run(given: list[str]) -> int:
     asked = study(name)
     kinds: dict[str, type] = {"study": asked.options, "output": Output, "training": Where}
     if command is not None:
-        if asked.by_command is None:
+        if "command" not in asked.variants:
             raise InputError(f"only the study sweep trains by a command; got {name} with --.")
-        kinds = {"study": asked.by_command.options, "output": Output}
+        kinds = {"study": asked.variants["command"].options, "output": Output}
     options, output, *others = parsed(kinds, rest, f"lrscope run {name}")
     where = others[0] if others else Where(device="cpu")  # of this process, which does not train
     if command is not None:

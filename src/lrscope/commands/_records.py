@@ -1,12 +1,11 @@
 """From the metrics of all trainings to records."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from lrscope.commands._trainings import Trainings
 from lrscope.logs import Curves
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, identifier, new_block
 
@@ -15,23 +14,29 @@ LONG_NAMES = {"val_loss": "validation loss", "val_accuracy": "validation accurac
 """How the page calls metrics that vectorised trainings have, too."""
 
 
-def block_of(trainings: Trainings, curves: Sequence[Curves | None]) -> xr.Dataset:
-    """Return the metrics of all trainings as records (member, step).
+def block_of(
+    metric: str,
+    curves: Sequence[Curves | None],
+    columns: Mapping[str, np.ndarray],
+    attrs: Mapping[str, Mapping[str, str]],
+) -> xr.Dataset:
+    """Return the metrics of trainings as records (member, step).
 
     A training whose last value of the metric is not finite has diverged, at the first step from which none was. Metrics
     that were logged at other steps than the one that counts have a step dimension of their own.
 
     Parameters
     ----------
+    metric : what trainings are compared by
     curves : of each training, None of one that failed: it has no values
+    columns, attrs : ``member`` and each axis -> one entry a training; axis -> its labels
     """
-    names = _names(trainings, [metric for one in curves if one for metric in one])
-    columns = trainings.sweep.members()
+    names = _names(metric, attrs, [other for one in curves if one for other in one])
     values: dict[str, np.ndarray] = {}
     steps: dict[str, np.ndarray] = {}
     step_dims: dict[str, str] = {}
-    for name, metric in names.items():
-        own = [one[metric] if one and metric in one else pd.Series(dtype=float) for one in curves]
+    for name, logged in names.items():
+        own = [one[logged] if one and logged in one else pd.Series(dtype=float) for one in curves]
         numbers = np.unique(np.concatenate([curve.index.to_numpy(dtype=np.int64) for curve in own]))
         numbers = numbers if len(numbers) else np.zeros(1, np.int64)
         same = next((dim for dim, others in steps.items() if np.array_equal(others, numbers)), None)
@@ -39,14 +44,14 @@ def block_of(trainings: Trainings, curves: Sequence[Curves | None]) -> xr.Datase
         steps[step_dims[name]] = numbers
         values[name] = np.stack([curve.reindex(numbers).to_numpy(dtype=np.float64) for curve in own])
     first = next(iter(names))
-    diverged = np.array([diverged_at(one[trainings.metric]) if one else -1 for one in curves])
+    diverged = np.array([diverged_at(one[metric]) if one else -1 for one in curves])
     reached = (diverged[:, None] >= 0) & (steps[STEP][None] >= diverged[:, None])
     values[DIVERGED_AT] = np.where(reached, diverged[:, None], -1).astype(np.int64)
     values[first] = np.where(reached, np.nan, values[first])
     step_dims[DIVERGED_AT] = STEP
-    labels = {name: Variable(name, name, LONG_NAMES.get(metric, metric)) for name, metric in names.items()}
+    labels = {name: Variable(name, name, LONG_NAMES.get(logged, logged)) for name, logged in names.items()}
     labels[DIVERGED_AT] = Variable(DIVERGED_AT, DIVERGED_AT, "first step that is not finite", "updates")
-    return new_block(values, labels, steps, columns, trainings.sweep.attrs(), step_dims)
+    return new_block(values, labels, steps, columns, attrs, step_dims)
 
 
 def diverged_at(curve: "pd.Series[float]") -> int:
@@ -63,19 +68,19 @@ def diverged_at(curve: "pd.Series[float]") -> int:
     return int(curve.index[int(np.flatnonzero(finite)[-1]) + 1 if finite.any() else 0])
 
 
-def variable_of(trainings: Trainings) -> str:
-    """Return the name of the variable that the metric has in the records."""
-    return next(iter(_names(trainings, [])))
+def variable_of(metric: str, axes: Iterable[str]) -> str:
+    """Return the name of the variable that the metric has in records with some axes."""
+    return next(iter(_names(metric, axes, [])))
 
 
-def _names(trainings: Trainings, metrics: Iterable[str]) -> dict[str, str]:
+def _names(metric: str, axes: Iterable[str], metrics: Iterable[str]) -> dict[str, str]:
     """Return a legal name of a variable for each metric, that which counts first."""
-    taken = {*RESERVED, *trainings.sweep.axes}
+    taken = {*RESERVED, *axes}
     names: dict[str, str] = {}
-    for metric in dict.fromkeys([trainings.metric, *metrics]):
-        name = identifier(metric)
+    for one in dict.fromkeys([metric, *metrics]):
+        name = identifier(one)
         name = f"metric_{name}" if not name or name[0].isdigit() or name in taken else name
         while name in names:
             name += "_"
-        names[name] = metric
+        names[name] = one
     return names

@@ -141,7 +141,9 @@ class Running(Iterator[xr.Dataset]):
         finally:
             end([one.process for one in running if one.process])
         if not self._stopping:
-            yield block_of(self.trainings, [self._curves(one) for one in self._each])
+            sweep = self.trainings.sweep
+            curves = [self._curves(one) for one in self._each]
+            yield block_of(self.trainings.metric, curves, sweep.members(), sweep.attrs())
             self.finished = True
 
     def _begun(self, one: _Training, slot: int, attempt: int) -> _Training:

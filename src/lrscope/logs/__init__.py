@@ -7,5 +7,19 @@ texts; nothing that is named in a file is imported or run.
 from lrscope.logs._files import FORMATS, read, read_folder
 from lrscope.logs._printed import compiled, printed
 from lrscope.logs._rows import Curves, curves_of
+from lrscope.logs._runs import RATES, SEEDS, Run, named_as, runs_of
 
-__all__ = ["FORMATS", "Curves", "compiled", "curves_of", "printed", "read", "read_folder"]
+__all__ = [
+    "FORMATS",
+    "RATES",
+    "SEEDS",
+    "Curves",
+    "Run",
+    "compiled",
+    "curves_of",
+    "named_as",
+    "printed",
+    "read",
+    "read_folder",
+    "runs_of",
+]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lrscope import store
 from lrscope.errors import InputError, LrscopeError
-from lrscope.logs._rows import Curves, curves_of
+from lrscope.logs._rows import Curves, curves_of, table_of
 from lrscope.records import MEMBER, STEP
 
 EVENTS = "events.out.tfevents.*"
@@ -55,7 +55,7 @@ def read_folder(folder: Path, since: float = 0.0) -> Curves:
     [0.5, 0.25]
     """
     curves: Curves = {}
-    for path in _metric_files(folder, since):
+    for path in metric_files(folder, since):
         try:
             more = read(path)
         except LrscopeError:  # a file of that name that holds something else
@@ -67,7 +67,8 @@ def read_folder(folder: Path, since: float = 0.0) -> Curves:
     return curves
 
 
-def _metric_files(folder: Path, since: float) -> Iterator[Path]:
+def metric_files(folder: Path, since: float) -> Iterator[Path]:
+    """Yield the files of metrics below a folder; of event files one for each folder."""
     seen: set[Path] = set()
     for pattern in SEARCHED:
         for path in sorted(folder.rglob(pattern)):
@@ -77,13 +78,29 @@ def _metric_files(folder: Path, since: float) -> Iterator[Path]:
                 yield path
 
 
-def _csv(path: Path) -> Curves:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, comment="#")
-    return curves_of(table.rename(columns=str.strip))
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a file of rows as a table: CSV, JSON lines or Parquet.
+
+    Raises
+    ------
+    InputError : it is not what its name says, or the library that reads it is missing.
+    """
+    try:
+        if path.suffix == ".csv":
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, comment="#")
+            return table.rename(columns=str.strip)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return table_of(json_rows(path.read_text(encoding="utf-8")))
+    except ImportError:
+        raise InputError(f"{path} needs the library pyarrow. Install it: pip install pyarrow") from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read as its name says: {reason or type(error).__name__}.") from error
 
 
-def _json_lines(path: Path) -> Curves:
-    return curves_of(json_rows(path.read_text(encoding="utf-8")))
+def _rows(path: Path) -> Curves:
+    return curves_of(read_table(path))
 
 
 def json_rows(text: str) -> list[dict[str, Any]]:
@@ -111,16 +128,17 @@ def _json(path: Path) -> Curves:
     return curves_of([row for row in (whole if isinstance(whole, list) else [whole]) if isinstance(row, dict)])
 
 
-def _parquet(path: Path) -> Curves:
-    try:
-        return curves_of(pd.read_parquet(path))
-    except ImportError:
-        raise InputError(f"{path} needs the library pyarrow. Install it: pip install pyarrow") from None
-
-
 def _events(path: Path) -> Curves:
     curves: Curves = _tensorboard().scalars(path.parent)
     return curves
+
+
+def hyperparameters(folder: Path) -> dict[str, Any]:
+    """Return the hyperparameters in the event files below a folder, as TensorBoard's plugin of that name has them."""
+    config: dict[str, Any] = {}
+    for path in sorted({file.parent for file in folder.rglob(EVENTS)}):
+        config |= _tensorboard().hyperparameters(path)
+    return config
 
 
 def _tensorboard() -> Any:
@@ -148,11 +166,11 @@ def _records(path: Path) -> Curves:
 
 
 FORMATS: dict[str, Callable[[Path], Curves]] = {
-    "*.csv": _csv,
-    "*.jsonl": _json_lines,
-    "*.ndjson": _json_lines,
+    "*.csv": _rows,
+    "*.jsonl": _rows,
+    "*.ndjson": _rows,
     "*.json": _json,
-    "*.parquet": _parquet,
+    "*.parquet": _rows,
     EVENTS: _events,
     "*.root": _records,
 }

@@ -27,18 +27,18 @@ def curves_of(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> Curves:
     >>> curves_of([{"step": 5, "loss": "0.5"}, {"step": 10, "loss": "nan", "model": "tiny"}])["loss"].to_dict()
     {5: 0.5, 10: nan}
     """
-    table = rows if isinstance(rows, pd.DataFrame) else _table(rows)
+    table = rows if isinstance(rows, pd.DataFrame) else table_of(rows)
     steps = _steps(table)
     curves: Curves = {}
     for name in map(str, table.columns):
-        column = _numbers(table[name]) if name not in STEPS else None
+        column = _numbers(table[name]) if name.lower() not in STEPS else None
         if column is not None:
             values = pd.Series(column.values, index=steps[column.index])
             curves[name] = values[~values.index.duplicated(keep="last")].sort_index()
     return curves
 
 
-def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows as a table; None, not NaN, stands where a row has no such value."""
     flat = [_flat(row) for row in rows]
     names = dict.fromkeys(name for row in flat for name in row)
@@ -55,7 +55,8 @@ def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _steps(table: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int64]]":
     for name in STEPS:
-        column = _numbers(table[name]) if name in table else None
+        own = next((column for column in table.columns if str(column).lower() == name), None)
+        column = None if own is None else _numbers(table[own])
         if column is not None and np.isfinite(column).all() and (column % 1 == 0).all():
             return np.asarray(column.reindex(range(len(table))).ffill().fillna(0), dtype=np.int64)
     return np.arange(len(table), dtype=np.int64)

@@ -117,6 +117,7 @@ def report_of(folder: Folder, progress: Progress | None = None) -> Report:
         report_from(asked, records, options),
         experiment=next(iter(experiments.values())) if len(experiments) == 1 else experiments,
         command=description["command"],
+        again=asked.again,
         metadata={**description["versions"], **description["machine"]},
         draw=f"lrscope figures {folder.path}",
     )

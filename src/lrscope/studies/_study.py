@@ -99,8 +99,10 @@ class Study:
     histograms : results -> histograms by name, written as ``histograms.root``; or None
     stream, estimate : of a study whose experiments are no `Experiment`: the training of one, with everything that a
         `lrscope.training.Stream` has, given the `Folder` of the run and the name of the experiment; its cost
-    by_command : the same question about trainings by command, with options of its own, among them ``command``
+    variants : the same question about other trainings, by the name of an option that only theirs have: of trainings by
+        ``command``, of runs that exist (``source``)
     unit : what the progress of a run counts
+    again : what the command of a run does, for the report
     """
 
     name: str
@@ -118,12 +120,13 @@ class Study:
     histograms: "Callable[[xr.DataTree], Mapping[str, hist.Hist[Any]]] | None" = field(default=None, repr=False)
     stream: Callable[..., Any] | None = None
     estimate: Callable[..., Any] | None = None
-    by_command: "Study | None" = field(default=None, repr=False)
+    variants: "Mapping[str, Study]" = field(default_factory=dict, repr=False)
     unit: str = "network steps"
+    again: str = "This command trains the same networks again and writes this report."
 
     def of(self, options: Mapping[str, Any]) -> "Study":
-        """Return the study that options in their JSON form belong to: this one, or that of trainings by command."""
-        return self.by_command if self.by_command and "command" in options else self
+        """Return the study that options in their JSON form belong to: this one, or one of its variants."""
+        return next((one for name, one in self.variants.items() if name in options), self)
 
     def results(self, records: Mapping[str, xr.Dataset], options: Any) -> xr.DataTree:
         """Return the results of the records; their attribute ``options`` holds the options."""

@@ -14,6 +14,8 @@ import xarray as xr
 from lrscope.studies._study import Study
 from lrscope.studies.sweep._by_command import BY_COMMAND
 from lrscope.studies.sweep._claims import claims
+from lrscope.studies.sweep._import_options import ImportOptions
+from lrscope.studies.sweep._imported import IMPORTED, import_runs
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import analyse
 from lrscope.studies.sweep._sections import sections
@@ -22,7 +24,7 @@ from lrscope.studies.sweep._summary import summary
 if TYPE_CHECKING:
     from lrscope.training import Experiment
 
-__all__ = ["STUDY", "Options"]
+__all__ = ["STUDY", "ImportOptions", "Options", "import_runs"]
 
 
 def _experiments(options: Options) -> "dict[str, Experiment]":
@@ -49,5 +51,5 @@ STUDY = Study(
     claims=claims,
     summary=summary,
     sections=sections,
-    by_command=BY_COMMAND,
+    variants={"command": BY_COMMAND, "source": IMPORTED},
 )

@@ -35,4 +35,5 @@ BY_COMMAND = Study(
     stream=_stream,
     estimate=_estimate,
     unit="trainings",
+    again="This command runs the same trainings again and writes this report.",
 )

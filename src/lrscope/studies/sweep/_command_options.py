@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import tyro
@@ -20,8 +20,41 @@ from lrscope.studies.sweep._rounds import GRID, next_round
 from lrscope.sweep import Sweep
 
 LAST, BEST = "last", "best"
+LR, SEED = "lr", "seed"
 _NAME = re.compile(r"[A-Za-z_]\w*")
 TAKEN = ("lr", "seed", "out", "member", "step")
+
+
+class Compared(Protocol):
+    """Options that say by what trainings are compared."""
+
+    @property
+    def metric(self) -> str | None:
+        """Name of the metric."""
+
+    @property
+    def maximize(self) -> bool:
+        """Whether it is the larger the better."""
+
+    @property
+    def at(self) -> str:
+        """Which of its values counts: the last, the best, or that at a step."""
+
+    @property
+    def tolerance(self) -> float:
+        """Loss that may be given away."""
+
+    @property
+    def until_decided(self) -> bool:
+        """Whether further rounds may follow."""
+
+    @property
+    def trainings(self) -> int:
+        """Trainings in all at most."""
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """The values of each further axis."""
 
 
 @specification
@@ -135,12 +168,12 @@ def further(records: Mapping[str, xr.Dataset], options: CommandOptions) -> dict[
     return {} if chosen is None else {chosen.name: trainings_of(options, chosen.lrs, chosen.seeds)}
 
 
-def variable(options: CommandOptions) -> str:
+def variable(options: Compared) -> str:
     """Return the name of the metric in the records."""
-    return variable_of(trainings_of(options, options.lrs[:1], [0]))
+    return variable_of(str(options.metric), [LR, SEED, *options.axes])
 
 
-def scores_of(records: xr.Dataset, options: CommandOptions) -> xr.DataArray:
+def scores_of(records: xr.Dataset, options: Compared) -> xr.DataArray:
     """Return the value that counts of each training (lr, ..., seed): the smaller the better.
 
     Infinite where it is not finite; NaN where the training failed. What is to be maximised has its sign changed.

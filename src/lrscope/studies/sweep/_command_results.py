@@ -31,7 +31,7 @@ from lrscope import analysis
 from lrscope.commands import FINISHED
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, on_grid, step_dimension
 from lrscope.studies.recorded._results import curve_names
-from lrscope.studies.sweep._command_options import LAST, CommandOptions, scores_of, variable
+from lrscope.studies.sweep._command_options import LAST, CommandOptions, Compared, scores_of, variable
 from lrscope.studies.sweep._results import LR, SEED, whole
 from lrscope.studies.sweep._rounds import grids, rounds_of, together
 
@@ -42,7 +42,7 @@ CURVES = 6
 """Metrics that are drawn, at most."""
 
 
-def analyse(records: Mapping[str, xr.Dataset], options: CommandOptions) -> xr.DataTree:
+def analyse(records: Mapping[str, xr.Dataset], options: Compared) -> xr.DataTree:
     """Return the results of the records (member, step, ...) of the rounds."""
     rounds = grids(records)
     axes = list(options.axes)
@@ -69,9 +69,12 @@ def analyse(records: Mapping[str, xr.Dataset], options: CommandOptions) -> xr.Da
     if comparable and np.isfinite(own).any():
         logged = xr.Dataset({"score": course, DIVERGED_AT: _diverged(nodes["networks"])})
         nodes["targets"] = analysis.steps_to_target(logged, quantity="score")
+    further = []
+    if isinstance(options, CommandOptions):
+        further = rounds_of(records, options, lambda one: scores_of(one, options))
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {
-        "rounds": rounds_of(records, options, lambda one: scores_of(one, options)),
+        "rounds": further,
         "setting": best,
         "failed": _failed(records),
         "trained": sum(one.sizes[MEMBER] for one in rounds),
@@ -172,7 +175,7 @@ def _diverged(networks: xr.Dataset) -> xr.DataArray:
     return networks[DIVERGED_AT].expand_dims({"step_end": 1}, axis=-1)
 
 
-def _curves(rounds: list[xr.Dataset], options: CommandOptions, axes: list[str], setting: str) -> dict[str, xr.Dataset]:
+def _curves(rounds: list[xr.Dataset], options: Compared, axes: list[str], setting: str) -> dict[str, xr.Dataset]:
     """Return the course of the metric, and of others that every round has, at a setting (lr, seed, step)."""
     first = variable(options)
     names = [name for name in curve_names(rounds[0]) if name != first and all(name in one for one in rounds)]
@@ -189,7 +192,7 @@ def _curves(rounds: list[xr.Dataset], options: CommandOptions, axes: list[str], 
     return curves
 
 
-def _lengths(rounds: list[xr.Dataset], options: CommandOptions) -> tuple[int, int]:
+def _lengths(rounds: list[xr.Dataset], options: Compared) -> tuple[int, int]:
     """Return the first and the last of the steps at which trainings have their last value."""
     name, lasts = variable(options), []
     for one in rounds:

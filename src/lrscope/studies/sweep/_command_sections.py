@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 from lrscope import figures
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._words import counted, listed, rate, short
-from lrscope.studies.sweep._command_options import BEST, LAST, CommandOptions
+from lrscope.studies.sweep._command_options import BEST, LAST, CommandOptions, Compared
 from lrscope.studies.sweep._command_results import SETTING
 from lrscope.studies.sweep._results import LR, SEED
 from lrscope.studies.sweep._sections import DIFFERENCES, OUTCOME, TARGETS, rates_table, rounds_table
@@ -19,21 +19,27 @@ NAMED = 3
 """So many trainings that failed are named in the summary."""
 
 
-def summary(results: xr.DataTree, options: CommandOptions) -> list[str]:
+def summary(results: xr.DataTree, options: Compared) -> list[str]:
     """Return the paragraphs of the summary."""
-    texts = [
-        _what(results, options),
-        _failures(results),
-        *_advice(results, options),
-        _jointly(results),
-        _limits(results),
-    ]
-    if array_of(results, "rates/best").notnull():
-        texts.append(evidence(results))
-    return [text for text in texts if text]
+    failures = _failures(results)
+    if failures:
+        failures += " Run the command again with --resume to repeat what failed."
+    return [text for text in (_what(results, options), failures, *_answer(results, options), _limits(results)) if text]
 
 
-def _what(results: xr.DataTree, options: CommandOptions) -> str:
+def summary_of_runs(results: xr.DataTree, options: Compared) -> list[str]:
+    """Return the paragraphs of the summary of runs that exist: a recommendation only where they allow it."""
+    refused, noted = results.attrs["refused"], results.attrs["noted"]
+    answer = [f"No rate is recommended: {'; '.join(refused)}."] if refused else _answer(results, options)
+    return [text for text in (_what(results, options), _failures(results), *answer, *noted) if text]
+
+
+def _answer(results: xr.DataTree, options: Compared) -> list[str]:
+    known = bool(array_of(results, "rates/best").notnull())
+    return [*_advice(results, options), _jointly(results), *([evidence(results)] if known else [])]
+
+
+def _what(results: xr.DataTree, options: Compared) -> str:
     rates = dataset_of(results, "all_rates")
     trained, diverged = results.attrs["trained"], int(rates["diverged"].sum())
     settings = rates.sizes[SETTING]
@@ -47,7 +53,7 @@ def _what(results: xr.DataTree, options: CommandOptions) -> str:
     return text
 
 
-def _value(results: xr.DataTree, options: CommandOptions) -> str:
+def _value(results: xr.DataTree, options: Compared) -> str:
     name = str(array_of(results, "networks/score").attrs["long_name"])
     which = {LAST: f"the last {name}", BEST: f"the best {name}"}.get(options.at, f"{name} at step {options.at}")
     return f"{which} (the larger the better)" if options.maximize else which
@@ -61,14 +67,13 @@ def _failures(results: xr.DataTree) -> str:
     more = [f"{len(failed) - NAMED} more"] if len(failed) > NAMED else []
     return (
         f"{counted(len(failed), 'training')} failed and {'is' if len(failed) == 1 else 'are'} missing below: "
-        f"{listed([*names, *more])}. A failure is no divergence: nothing is concluded from it. Run the command again "
-        "with --resume to repeat what failed."
+        f"{listed([*names, *more])}. A failure is no divergence: nothing is concluded from it."
     )
 
 
-def _advice(results: xr.DataTree, options: CommandOptions) -> list[str]:
+def _advice(results: xr.DataTree, options: Compared) -> list[str]:
     setting = results.attrs["setting"]
-    texts = [text for text in (smooth_range(results), *advice(results, options)) if text]
+    texts = [text for text in (smooth_range(results), *advice(results, options.until_decided)) if text]
     return [f"With {setting}: {texts[0]}", *texts[1:]] if setting else texts
 
 
@@ -94,7 +99,7 @@ def _limits(results: xr.DataTree) -> str:
     return f"The trainings ended at different steps, {first} to {last}: a rate may be better only because it went on."
 
 
-def sections(results: xr.DataTree, options: CommandOptions) -> list[Section]:
+def sections(results: xr.DataTree, options: Compared) -> list[Section]:
     """Return the sections of the report."""
     name = str(array_of(results, "networks/score").attrs["long_name"])
     setting = results.attrs["setting"]
@@ -104,15 +109,22 @@ def sections(results: xr.DataTree, options: CommandOptions) -> list[Section]:
     settings = [_settings_table()] if setting else []
     targets = [TARGETS] if "targets" in results else []
     failed = [_failed_table()] if results.attrs["failed"] else []
+    rounds = rounds_table(options) if isinstance(options, CommandOptions) else []
     rates = rates_table(name, "all_rates" if setting else "rates", setting=bool(setting))
     return [
         Section(
             "Which learning rate",
             text,
-            [outcome if linear else OUTCOME, DIFFERENCES, *settings, rates, *rounds_table(options)],
+            [outcome if linear else OUTCOME, DIFFERENCES, *settings, rates, *rounds],
         ),
         Section("Course of the training", "", [CURVES, *targets, _networks(name), *failed]),
     ]
+
+
+def sections_of_runs(results: xr.DataTree, options: Compared) -> list[Section]:
+    """Return the sections of the report on runs that exist; what compares rates only where the runs allow it."""
+    shown = sections(results, options)
+    return shown[1:] if results.attrs["refused"] else shown
 
 
 def _draw_curves(results: xr.DataTree) -> Drawing:

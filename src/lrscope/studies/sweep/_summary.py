@@ -8,7 +8,7 @@ import xarray as xr
 
 from lrscope.report import array_of, dataset_of
 from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
-from lrscope.studies.sweep._options import Grid, Options
+from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import LR, SEED
 
 FALLS = {"linear": "a straight line", "cosine": "half a cosine"}
@@ -21,7 +21,7 @@ FORESEEABLE = 16
 
 def summary(results: xr.DataTree, options: Options) -> list[str]:
     """Return the paragraphs of the summary."""
-    texts = [_what(results, options), smooth_range(results), *advice(results, options)]
+    texts = [_what(results, options), smooth_range(results), *advice(results, options.until_decided)]
     if math.isfinite(float(array_of(results, "rates/best"))):
         texts += [evidence(results), _range_test(results), _variance(results), _insides(results)]
     return [text for text in texts if text]
@@ -61,7 +61,7 @@ def smooth_range(results: xr.DataTree) -> str:
     return f"{optimum} {unknown}, only one by at most {known}."
 
 
-def advice(results: xr.DataTree, options: Grid) -> list[str]:
+def advice(results: xr.DataTree, until_decided: bool) -> list[str]:
     """Say which rate to use, which others do not differ from it significantly, and what would decide."""
     rates = dataset_of(results, "rates")
     best = float(rates["best"])
@@ -78,7 +78,7 @@ def advice(results: xr.DataTree, options: Grid) -> list[str]:
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
         words += _undecided(rates, plausible, int(rates["epochs_needed"]))
-    return [" ".join([*words, _edge(rates, options)]).strip()]
+    return [" ".join([*words, _edge(rates, until_decided)]).strip()]
 
 
 def _undecided(rates: xr.Dataset, plausible: list[float], epochs: int) -> list[str]:
@@ -107,7 +107,7 @@ def _at_most(rates: xr.Dataset) -> str:
     return f"none of them is worse than the best by more than {size}"
 
 
-def _edge(rates: xr.Dataset, options: Grid) -> str:
+def _edge(rates: xr.Dataset, until_decided: bool) -> str:
     if rates.sizes[LR] < 2:
         return "Only one rate was tried: nothing can be said of others."
     edge = str(rates["at_edge"].item())
@@ -115,7 +115,7 @@ def _edge(rates: xr.Dataset, options: Grid) -> str:
         return ""
     end = {"lower": "smallest", "upper": "largest", "both": "smallest and the largest"}[edge]
     reaches = "It is" if bool(rates["decided"]) else "They reach"
-    remedy = "" if options.until_decided else " Try --until-decided, or a wider --lrs."
+    remedy = "" if until_decided else " Try --until-decided, or a wider --lrs."
     return f"{reaches} the {end} rate of the grid: the optimum may lie outside.{remedy}"
 
 

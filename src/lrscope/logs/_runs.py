@@ -1,0 +1,155 @@
+"""Runs that exist: their configuration and their curves, from folders, tables and the databases of trackers."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lrscope.errors import InputError
+from lrscope.logs._files import EVENTS, FORMATS, hyperparameters, metric_files, read, read_folder, read_table
+from lrscope.logs._rows import STEPS, Curves, curves_of
+from lrscope.logs._trackers import is_mlflow, mlflow_files, tracked
+
+DATABASES = ("*.db", "*.sqlite", "*.sqlite3")
+TABLES = ("*.csv", "*.parquet", "*.jsonl", "*.ndjson")
+NAMES = ("run_id", "run", "run_name", "Name", "name", "ID", "id", "trial")
+"""Columns that name a run; the first one that there is."""
+RATES = ("lr", "learning_rate", "base_lr", "max_lr")
+SEEDS = ("seed", "random_seed", "random_state", "manual_seed")
+_PAIR = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z_]*?)[=_-]?(\d[\d.]*(?:e[+-]?\d+)?)(?![A-Za-z0-9.])")
+_YAML = re.compile(r"^([\w./-]+): *([^#\n{\[]+?) *$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that exists, as its tools have logged it.
+
+    Attributes
+    ----------
+    name : of the run in its source
+    config : numbers and texts
+    curves : metric -> values by step
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    curves: Curves
+
+
+def runs_of(source: Path) -> list[Run]:
+    """Return the runs of a folder, a table or a database.
+
+    A folder has a run for each of its folders with files of metrics (TensorBoard, Lightning, Hugging Face, CSV, JSON),
+    or for each run of an MLflow file store. The configuration is that of ``hparams.yaml``, ``config.json``, the
+    hyperparameters in event files, and of the path: ``lr=0.1,seed=2`` or ``lr_0.1_seed_2``. A table has rows of several
+    runs; a database is that of MLflow or trackio.
+
+    Raises
+    ------
+    InputError : there is no such file or folder, or it has no runs.
+    """
+    if not source.exists():
+        raise InputError(f"SOURCE must be a folder or a file of runs; there is no {source}.")
+    if source.is_dir():
+        runs = list(mlflow_runs(source) if is_mlflow(source) else _folders(source))
+    elif any(source.match(pattern) for pattern in DATABASES):
+        runs = [Run(*run) for run in tracked(source)]
+    elif any(source.match(pattern) for pattern in TABLES):
+        runs = list(_rows(read_table(source)))
+    else:
+        raise InputError(f"SOURCE must be a folder, or one of {', '.join((*TABLES, *DATABASES))}; got {source}.")
+    runs = [run for run in runs if run.curves]
+    if not runs:
+        raise InputError(f"SOURCE must hold runs; {source} has none. Known: {', '.join(FORMATS)}, MLflow, trackio.")
+    return runs
+
+
+def mlflow_runs(source: Path) -> Iterator[Run]:
+    """Yield the runs of an MLflow file store."""
+    yield from (Run(*run) for run in mlflow_files(source))
+
+
+def _folders(source: Path) -> Iterator[Run]:
+    """Yield a run for each folder with files of metrics, or for each of several files that lie in the source itself."""
+    files = list(metric_files(source, 0.0))
+    own = [file for file in files if file.parent == source and not file.match(EVENTS)]
+    if len(own) > 1 and len(own) == len(files):
+        for file in own:
+            yield Run(file.stem, _pairs(file.stem), read(file))
+        return
+    holding = {_run_folder(file) for file in files}
+    for folder in sorted(holding):
+        if not holding & set(folder.parents):
+            name = folder.relative_to(source).as_posix()
+            config = _pairs(name) | _written(folder)
+            if not (named_as(config, RATES) and named_as(config, SEEDS)) and any(folder.rglob(EVENTS)):
+                config |= hyperparameters(folder)  # which reads all events again
+            yield Run(name, config, read_folder(folder))
+
+
+def _run_folder(file: Path) -> Path:
+    folder = file.parent
+    return folder.parent if folder.name.startswith("checkpoint-") else folder
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    """Return what a path says: ``lr=0.1,seed=2``, ``lr_0.1_seed_2`` or ``lr0.1-seed2``."""
+    return {name.strip("_"): _value(value) for name, value in _PAIR.findall(text)}
+
+
+def _written(folder: Path) -> dict[str, Any]:
+    """Return the configuration that lies in the folder of a run."""
+    config: dict[str, Any] = {}
+    for name in ("config.json", "params.json", "args.json", "hparams.json"):
+        try:
+            loaded = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        config |= {key: value for key, value in loaded.items() if isinstance(value, str | int | float)}
+    if (folder / "hparams.yaml").exists():
+        config |= {key: _value(value) for key, value in _YAML.findall((folder / "hparams.yaml").read_text("utf-8"))}
+    return config
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip("'\"")
+
+
+def _rows(table: pd.DataFrame) -> Iterator[Run]:
+    """Yield the runs of a table: a row or several for each, or a column for each as charts of wandb are exported."""
+    charts = [str(name).rpartition(" - ") for name in table.columns]
+    if any(between for _, between, _ in charts):
+        steps = table[[name for name in table.columns if str(name).lower() in STEPS]]
+        for run in dict.fromkeys(name for name, between, _ in charts if between):
+            own = {f"{run} - {metric}": metric for name, _, metric in charts if name == run}
+            kept = {column: metric for column, metric in own.items() if not metric.endswith(("__MIN", "__MAX"))}
+            yield Run(run, _pairs(run), curves_of(pd.concat([steps, table[list(kept)].rename(columns=kept)], axis=1)))
+        return
+    named = next((name for name in NAMES if name in table), None)
+    keys = [name for name in (named, named_as(table, RATES), named_as(table, SEEDS)) if name is not None]
+    groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
+    for values, rows in groups:
+        constant = rows.loc[:, rows.astype(str).nunique() == 1]
+        config = {str(name): _plain(column.iloc[0]) for name, column in constant.items()}
+        yield Run(" ".join(map(str, values)), config, curves_of(rows.reset_index(drop=True)))
+
+
+def named_as(names: Any, known: tuple[str, ...]) -> str | None:
+    """Return which of some names is meant by a known one, also as the end of a longer one: ``optimizer.lr``."""
+    words = list(map(str, names))
+    exact = next((one for one in known if one in words), None)
+    ends = [word for word in words if re.split(r"[./]", word.lower())[-1].replace("-", "_") in known]
+    return exact or (ends[0] if ends else None)
+
+
+def _plain(cell: Any) -> Any:
+    return _value(cell) if isinstance(cell, str) else getattr(cell, "item", lambda: cell)()

@@ -1,0 +1,213 @@
+"""What can be chosen for runs that exist, and how they become records."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from lrscope.commands import block_of
+from lrscope.errors import InputError, must_be, unknown
+from lrscope.logs import RATES, SEEDS, Run, named_as
+from lrscope.records import MEMBER
+from lrscope.specification import specification
+from lrscope.studies._words import listed
+from lrscope.sweep import Sweep
+
+METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", "valid_loss", "test_loss")
+"""Metrics that are taken unless another one is named, if the runs have one of them only."""
+LR, SEED = "lr", "seed"
+
+
+@specification
+class ImportOptions:
+    """Which runs, and by what they are compared.
+
+    Attributes
+    ----------
+    source : folder or file
+    lr, seed : name of the rate and of the seed in the configuration of the runs
+    metric : by what rates are compared
+    maximize : the larger the better
+    at : ``last``, ``best`` or a step
+    where : only runs whose configuration has these values, ``NAME=VALUE``
+    tolerance : loss that may be given away, as a share
+    """
+
+    source: str = ""
+    lr: str | None = None
+    seed: str | None = None
+    metric: str | None = None
+    maximize: bool = False
+    at: str = "last"
+    where: tuple[str, ...] = ()
+    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
+
+    @property
+    def until_decided(self) -> bool:
+        """Whether further trainings may follow: not from runs that exist."""
+        return False
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """The further axes: none."""
+        return {}
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of further rounds: none."""
+        return 0
+
+
+def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], ImportOptions]:
+    """Return the runs that are asked for, and the options with the names that were found.
+
+    Raises
+    ------
+    InputError : a name that the runs do not have, or none is named and none or several are meant.
+    """
+    for text in options.where:
+        name, _, value = text.partition("=")
+        names = sorted({key for run in runs for key in run.config})
+        if name not in names:
+            raise unknown("where", name, names)
+        values = sorted({str(run.config.get(name)) for run in runs})
+        runs = [run for run in runs if str(run.config.get(name)) == value]
+        if not runs:
+            raise unknown(name, value, values)
+    names = list(dict.fromkeys(key for run in runs for key in run.config))
+    lr = options.lr or named_as(names, RATES)
+    if lr is None or lr not in names:
+        remedy = "Name the learning rate: --lr NAME." if names else "Their configuration is not known."
+        if lr is not None and names:
+            raise unknown("lr", lr, names)
+        raise must_be("lr", f"one of {', '.join(names) or 'the names in the configuration'}", options.lr, remedy)
+    seed = options.seed or named_as(names, SEEDS)
+    if options.seed is not None and options.seed not in names:
+        raise unknown("seed", options.seed, names)
+    own = [run for run in runs if _positive(run.config.get(lr))]
+    if not own:
+        raise must_be("lr", "a positive number in the configuration of the runs", runs[0].config.get(lr))
+    metric = options.metric or _metric(own)
+    if not any(metric in run.curves for run in own):
+        raise unknown("metric", metric, dict.fromkeys(name for run in own for name in run.curves))
+    return own, replace(options, lr=lr, seed=seed, metric=metric)
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _metric(runs: Sequence[Run]) -> str:
+    names = list(dict.fromkeys(name for run in runs for name in run.curves))
+    meant = [name for name in METRICS if name in names]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        counts = [f"{name} in {sum(name in run.curves for run in runs)} runs" for name in meant]
+        raise InputError(
+            f"metric must be one of several; the runs have {listed(counts)}. Name it: --metric {meant[0]}."
+        )
+    raise must_be("metric", f"one of {', '.join(names)}", None, "Name what rates are compared by: --metric NAME.")
+
+
+def records_of(runs: Sequence[Run], options: ImportOptions) -> xr.Dataset:
+    """Return the curves of runs as records (member, step) with the axes lr and seed.
+
+    Raises
+    ------
+    InputError : two runs have the same rate and seed.
+    """
+    assert options.lr is not None
+    assert options.metric is not None
+    lrs = [float(run.config[options.lr]) for run in runs]
+    seeds = _seeds(runs, options, lrs)
+    places = Counter(zip(lrs, seeds, strict=True))
+    twice = next((place for place, count in places.items() if count > 1), None)
+    if twice is not None:
+        names = [run.name for run, place in zip(runs, zip(lrs, seeds, strict=True), strict=True) if place == twice]
+        differing = list(differences(runs, options))
+        remedy = f"Choose with --where {differing[0]}=VALUE." if differing else "Leave one of them out."
+        raise InputError(
+            f"runs must differ in rate or seed; {listed(names)} have lr {twice[0]:g}, seed {twice[1]}. {remedy}"
+        )
+    columns = {MEMBER: np.arange(len(runs)), LR: np.array(lrs), SEED: np.array(seeds, dtype=np.int64)}
+    attrs = Sweep(lr=sorted(set(lrs)), seed=sorted(set(seeds))).attrs()
+    return block_of(
+        options.metric, [run.curves if options.metric in run.curves else None for run in runs], columns, attrs
+    )
+
+
+def _seeds(runs: Sequence[Run], options: ImportOptions, lrs: Sequence[float]) -> list[int]:
+    """Return the seeds; where they are not known, the number of a run among those of its rate."""
+    values = [run.config.get(options.seed) if options.seed else None for run in runs]
+    if all(isinstance(value, int | float) and value >= 0 and float(value).is_integer() for value in values):
+        return [int(value) for value in values if value is not None]
+    if options.seed is not None and any(value is not None for value in values):
+        lacking = next(run.name for run, value in zip(runs, values, strict=True) if not isinstance(value, int | float))
+        raise InputError(f"seed must be a whole number in each run; {lacking} has none.")
+    return [lrs[:number].count(lr) for number, lr in enumerate(lrs)]
+
+
+def differences(runs: Sequence[Run], options: ImportOptions) -> dict[str, list[str]]:
+    """Return what else the runs differ in: name -> its values, of those that several runs share."""
+    names = dict.fromkeys(key for run in runs for key in run.config)
+    values = {
+        name: [str(run.config.get(name)) for run in runs] for name in names if name not in (options.lr, options.seed)
+    }
+    return {
+        name: sorted(set(own)) for name, own in values.items() if 1 < len(set(own)) < len(runs) and name not in METRICS
+    }
+
+
+def cautions(records: xr.Dataset, notes: Mapping[str, Any], options: ImportOptions) -> tuple[list[str], list[str]]:
+    """Return why no rate can be recommended, and what else must be kept in mind."""
+    lrs, seeds = records[LR].values, records[SEED].values
+    counts = Counter(lrs.tolist())
+    refused, noted = [], []
+    if len(counts) < 2:
+        refused.append(f"all runs have the learning rate {lrs[0]:g}")
+    elif max(counts.values()) < 2:
+        refused.append("every rate has one run, which says nothing about chance")
+    elif not _paired(lrs, seeds):
+        refused.append("no two rates have two seeds in common, so that they cannot be compared seed by seed")
+    first, last = notes["lengths"]
+    if first != last and options.at == "last":
+        refused.append(
+            f"the runs end at different steps, {first} to {last}, so that their last values do not compare; "
+            f"compare them at a step that all have: --at {notes['common']}"
+        )
+    if notes["single"]:
+        noted.append("The runs have one value each: whether they were still improving is not known.")
+    if not notes["seeded"] and not refused:
+        noted.append(
+            "The runs have no seeds: those of each rate are paired in their order, which is as good as chance."
+        )
+    for name, values in notes["differences"].items():
+        noted.append(f"The runs also differ in {name} ({', '.join(values)}): choose with --where {name}=VALUE.")
+    return refused, noted
+
+
+def _paired(lrs: np.ndarray, seeds: np.ndarray) -> bool:
+    sets = [set(seeds[lrs == lr].tolist()) for lr in np.unique(lrs)]
+    return any(len(one & other) > 1 for number, one in enumerate(sets) for other in sets[:number])
+
+
+def notes_of(runs: Sequence[Run], options: ImportOptions) -> dict[str, Any]:
+    """Return what the records do not hold: lengths, seeds and other differences of the runs."""
+    curves = [run.curves[options.metric] for run in runs if options.metric in run.curves]
+    finite = [curve for curve in curves if np.isfinite(curve.iloc[-1])] or curves
+    common = set.intersection(*(set(curve.index.tolist()) for curve in finite))
+    failed = {run.name: {"ended": f"no metric {options.metric}"} for run in runs if options.metric not in run.curves}
+    values = [run.config.get(options.seed) if options.seed else None for run in runs]
+    return {
+        "lengths": [int(min(curve.index[-1] for curve in finite)), int(max(curve.index[-1] for curve in finite))],
+        "common": max(common, default=0),
+        "single": all(len(curve) == 1 for curve in curves),
+        "seeded": all(value is not None for value in values),
+        "differences": differences(runs, options),
+        "trainings": failed,
+    }
