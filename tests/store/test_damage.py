@@ -1,6 +1,7 @@
 """Damage is noticed: by the checksums when something is read, or all at once by `check`."""
 
 import json
+import shutil
 import zlib
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import uproot
 import xarray as xr
 
-from lrscope.errors import InputError
+from lrscope.errors import InputError, StoreError
 from lrscope.store import Writer, check, open_records, summary, write
 
 
@@ -83,3 +84,28 @@ def test_numbers_that_occur_twice_are_refused(dim, block, tmp_path):
     twice = block(0).assign_coords({dim: [7] * block(0).sizes[dim]})
     with pytest.raises(InputError, match=f"{dim} of a block must be a different number each"):
         write(tmp_path / "records.root", [twice])
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+@pytest.mark.parametrize("state", [None, {"step": np.array(0)}])
+def test_a_file_that_was_removed_is_said_to_be_lost(blocks, state, block, tmp_path):
+    folder = tmp_path / "run"
+    writer = Writer(folder / "records.root")
+    for number in range(blocks):
+        writer.extend(block(number), state)
+    writer.wait()
+    shutil.rmtree(folder)
+    with pytest.raises(StoreError, match="was removed while it was written, and what was recorded in it is lost"):
+        writer.close()
+    assert not folder.exists()
+
+
+def test_a_file_that_was_removed_between_two_blocks_is_said_to_be_lost(block, tmp_path):
+    writer = Writer(tmp_path / "records.root")
+    writer.extend(block(0))
+    writer.wait()
+    (tmp_path / "records.root").unlink()
+    writer.extend(block(1))
+    with pytest.raises(StoreError, match="is lost"):
+        writer.extend(block(2))
+    writer.close()

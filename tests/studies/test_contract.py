@@ -1,21 +1,34 @@
 """What every study keeps to, end to end on a grid of two by two networks. A new study adds its grid to `SMALL`."""
 
+import copy
 import csv
 import dataclasses
+import importlib.abc
 import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xarray as xr
 
 from lrscope import store
+from lrscope.cli import main
+from lrscope.errors import InputError, LrscopeError
 from lrscope.papers.linearity import Replication
 from lrscope.report import Animation, ClaimResult, Figure, Report, Table
 from lrscope.report._film import ffmpeg
 from lrscope.specification import from_json, to_json
 from lrscope.studies import Folder, study, study_names, write_report
-from lrscope.studies._report import report_of
+from lrscope.studies._report import report_from, report_of
 from lrscope.training import Experiment
+
+EVIL = "evil_module:data"
+IMPORTABLE = {"sweep": {"data", "model"}, "linearity": {"data", "model"}, "stability": {"target"}}
+"""Study -> options that a run would import."""
 
 
 @pytest.fixture(scope="module", params=study_names())
@@ -69,6 +82,7 @@ def test_the_folder_holds_what_the_design_says(folder, report):
 
 def test_the_description_says_what_ran_where_and_how(name, folder):
     description = json.loads((folder.path / "experiment.json").read_text())
+    assert isinstance(description.pop("crc32"), int)
     assert description["study"] == name
     assert description["command"] == f"lrscope run {name}"
     assert description["finished"] is True
@@ -91,7 +105,9 @@ def test_the_records_are_complete_and_carry_their_description(folder, records):
         assert records[each].attrs["complete"] is True
         assert records[each].sizes["member"] == members(from_json(form))
         own = {**description, "finished": False, "experiment": form}
-        assert records[each].attrs["metadata"] == {key: own[key] for key in own if key != "experiments"}
+        late = ("experiments", "failed")  # of each experiment what was known when it began
+        metadata = {key: value for key, value in records[each].attrs["metadata"].items() if key not in late}
+        assert metadata == {key: own[key] for key in own if key not in late}
 
 
 def members(asked: Experiment | Replication) -> int:
@@ -152,3 +168,83 @@ def test_a_report_that_is_written_again_says_the_same(finished):
     before = [files(folder.path, kind) for kind in kinds]
     write_report(folder)
     assert [files(folder.path, kind) for kind in kinds] == before
+
+
+# a folder that somebody sent: nothing that it names is imported
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Is asked for each module that is not imported yet."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def find_spec(self, fullname: str, _path: object, _target: object = None) -> None:
+        self.asked.append(fullname)
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[str]:
+    """Return the names of what somebody tries to import from now on."""
+    finder = Finder()
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    return finder.asked
+
+
+def places(form: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where a JSON form has a value that is no container, or a list of some."""
+    inner = form.items() if isinstance(form, dict) else enumerate(form) if isinstance(form, list) else ()
+    if not isinstance(form, dict):
+        yield path
+    for key, value in inner:
+        yield from places(value, (*path, key))
+
+
+def changed(form: Any, path: tuple[Any, ...]) -> Any:
+    """Return a JSON form with a path of import at a place."""
+    new = copy.deepcopy(form)
+    holder = new
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = EVIL
+    return new
+
+
+def test_a_report_imports_nothing_that_the_options_name(name, folder, records, asked):
+    kind, form = study(name), folder.description()["options"]
+    del form["class"]
+    options, named = kind.options(**form), set()
+    for path in places(form):
+        with suppress(LrscopeError):
+            options = kind.options(**changed(form, path))
+            form, named = changed(form, path), {*named, path[0]}
+    assert named >= {"sweep": {"data", "model"}, "linearity": {"data", "model"}, "stability": {"target"}}.get(
+        name, set()
+    )
+    with suppress(LrscopeError):
+        report_from(kind, records, options)
+    assert not [module for module in asked if module.startswith("evil")]
+
+
+def test_options_that_are_not_those_of_the_records_are_refused(folder, tmp_path):
+    sent = Folder(shutil.copytree(folder.path, tmp_path / "run"))
+    description = sent.description()
+    other = {"options": {**description["options"], "epochs": 9}}
+    for changes in (other, {"experiments": {key: {} for key in description["experiments"]}}):
+        sent.describe({**description, **changes})
+        with pytest.raises(InputError, match=r"experiment\.json must describe the run"):
+            report_of(sent)
+
+
+def test_no_command_imports_what_the_experiments_name(folder, tmp_path, asked, capsys):
+    folder = Folder(shutil.copytree(folder.path, tmp_path / "run"))
+    description = folder.description()
+    for path in reversed(list(places(description["experiments"]))):
+        description["experiments"] = changed(description["experiments"], path)
+    folder.describe(description)
+    for words in (["compare", "--lr", "0.001", "--lr", "0.01"], ["export", "tensorboard"], ["figures"]):
+        command, *options = words
+        given = [command, str(folder.path), *options] if command != "export" else [*words, str(folder.path)]
+        assert main(given) in (0, 1, 2)
+    capsys.readouterr()
+    assert not [module for module in asked if module.startswith("evil")]

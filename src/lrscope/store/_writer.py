@@ -75,10 +75,12 @@ class Writer:
         self._pending: Future[None] | None = None
         self._failure: BaseException | None = None
         self._closed = self._resumable = False
+        self._begun = False
         try:
             self._file = RootFile(self.path, metadata or {}, compression)
         except OSError as error:
             raise self._sentence(error) from error
+        self._begun = True
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lrscope-store")
 
     def extend(self, block: xr.Dataset, state: Mapping[str, np.ndarray] | None = None) -> None:
@@ -133,6 +135,7 @@ class Writer:
             for rows in trees:
                 if rows.keep.any():
                     self._file.extend(rows.labels, rows.branches())
+                    self.path.stat()  # a file that was removed takes whatever is written to it
                     written.append(int(rows.steps.max()))
             self._last_step = max(written, default=self._last_step)
             if state is not None:
@@ -163,6 +166,7 @@ class Writer:
             if self._failure is None:
                 self.wait()
                 if complete:
+                    self.path.stat()
                     histograms = _distributions(open_records(self.path)) if self._last_step is not None else {}
                     self._file.complete(histograms)
         except OSError as error:
@@ -176,6 +180,9 @@ class Writer:
                 self.path.unlink(missing_ok=True)
 
     def _sentence(self, error: OSError) -> StoreError:
+        if isinstance(error, FileNotFoundError) and self._begun and not self.path.exists():
+            gone = "was removed while it was written, and what was recorded in it is lost"
+            return StoreError(f"{self.path} {gone}. Record it again.")
         kept = "Nothing was recorded in it"
         if self._last_step is not None:
             kept = f"Every block before is kept, the last one up to step {self._last_step}"

@@ -351,4 +351,5 @@ def _replicates(sides: Sequence[Sequence[xr.Dataset]], rates: Sequence[float]) -
         )
         for name in (REPLICATES, "diverged")
     )
-    return {"replicates": float(counts[counts > 0].mean()), "diverged": int(diverged[diverged > 0].sum())}
+    known = counts[counts > 0]
+    return {"replicates": float(known.mean()) if known.size else 0.0, "diverged": int(diverged[diverged > 0].sum())}

@@ -1,7 +1,7 @@
 """From the records of a finished run to its report. Needs no PyTorch."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -113,6 +113,8 @@ def report_of(folder: Folder, progress: Progress | None = None) -> Report:
     options = asked.options(**{name: value for name, value in description["options"].items() if name != "class"})
     experiments = description["experiments"]
     records = {name: _opened(folder, name) for name in experiments}
+    for name, one in records.items():
+        _check_described(folder, description, name, one.attrs["metadata"], asked.resumable)
     return replace(
         report_from(asked, records, options),
         experiment=next(iter(experiments.values())) if len(experiments) == 1 else experiments,
@@ -129,6 +131,22 @@ def report_from(asked: Study, records: Mapping[str, xr.Dataset], options: Any) -
         results = asked.results(records, options)
         summary, claims = asked.summary(results, options), asked.judged(results)
         return Report(asked.title, asked.question, summary, claims, asked.sections(results, options), results)
+
+
+def _check_described(
+    folder: Folder, description: Mapping[str, Any], name: str, written: Mapping[str, Any], resumable: Collection[str]
+) -> None:
+    """Make sure that the description is that of the records: both say study, options and experiment."""
+    kept = written["options"] if isinstance(written.get("options"), dict) else {}
+    free = {option: value for option, value in description["options"].items() if option in resumable}
+    same = {
+        "study": written.get("study") == description["study"],
+        "options": {**kept, **free} == description["options"],
+        "experiment": written.get("experiment") == description["experiments"][name],
+    }
+    for field in (field for field in same if not same[field]):
+        file, remedy = folder.path / "experiment.json", "Give the folder as its run has written it."
+        raise InputError(f"{file} must describe the run that wrote the records; its {field} is another. {remedy}")
 
 
 def _opened(folder: Folder, experiment: str) -> xr.Dataset:

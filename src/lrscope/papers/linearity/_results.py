@@ -8,7 +8,7 @@ import xarray as xr
 
 from lrscope.analysis import difference
 from lrscope.data import Arrays, data_set
-from lrscope.errors import LrscopeError
+from lrscope.errors import LrscopeError, must_be
 from lrscope.papers.linearity import analysis
 from lrscope.papers.linearity._options import MIN_REPLICATES, Options, Rates
 from lrscope.studies._words import listed, rate
@@ -49,6 +49,8 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     """
     results = xr.DataTree()
     for name, recorded in records.items():
+        if name not in options.networks:
+            raise must_be("the networks", f"those of the options ({', '.join(options.networks)})", name)
         sums, rates = analysis.summed(recorded), options.rates(options.networks[name])
         unknown = _unknown_groups(sums, rates)
         results[name] = xr.DataTree.from_dict(_analyses(sums, rates, options, unknown))
