@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import xarray as xr
 
 from lrscope import store
+from lrscope.studies import Folder
 
 RUN = ("run", "fluctuation", "--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--epochs", "30")
 EPOCHS, NETWORKS = 30, 4
@@ -332,3 +334,63 @@ def test_a_run_whose_report_finds_no_room_says_how_to_write_it_later(commands, r
     assert ended.err.splitlines()[-1].endswith(sentence)
     assert "Traceback" not in ended.err
     check_complete(folder, reference)
+
+
+EVERY = {
+    "fluctuation": RUN[2:],
+    "stability": ["--target", "f2", "--hidden", "8", "--lrs", "0.3", "1.0", "--seeds", "2", "--epochs", "600"],
+    "sweep": ["--lrs", "0.001", "0.01", "--seeds", "2", "--epochs", "4", "--crossed-seeds", "2"],
+    "linearity": ["--model", "perceptron", "--replicates", "64", "--epochs", "2"],
+}
+"""Study -> options of a run of some seconds."""
+TIMES = {"seconds_sum"}
+"""Variables that are no two runs' the same."""
+
+
+def written(folder: Path) -> int:
+    """Return the bytes of records and pieces."""
+    files = [*folder.glob("records*.root"), *folder.glob("pieces/*/*.npz")]
+    with suppress(FileNotFoundError):  # pieces are joined
+        return sum(file.stat().st_size for file in files)
+    return 0
+
+
+def records_of(folder: Path) -> dict[str, xr.Dataset]:
+    """Return the records of each experiment of a finished run, without its times."""
+    run = Folder(folder)
+    description = run.description()
+    assert description["finished"] is True
+    return {
+        name: store.open_records(run.records(name)).load().drop_vars(TIMES, errors="ignore").drop_attrs(deep=False)
+        for name in description["experiments"]
+    }
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def undisturbed(commands, request, tmp_path_factory) -> tuple[list[str], dict[str, xr.Dataset], int]:
+    """Return the words of a run of each study, its records, and their bytes."""
+    folder, words = tmp_path_factory.mktemp("undisturbed") / "run", ["run", request.param, *EVERY[request.param]]
+    ended = commands.run([*words, "--out", folder], commands.SMALL_BLOCKS + commands.NO_REPORT)
+    assert ended.code == 0, ended.err
+    return words, records_of(folder), written(folder)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(25))
+def test_any_study_killed_at_any_moment_ends_with_the_same_records(commands, undisturbed, tmp_path, seed):
+    words, expected, size = undisturbed
+    random, arguments = np.random.default_rng(seed), [*words, "--out", tmp_path / "run"]
+    setup, kills = commands.SMALL_BLOCKS + commands.NO_REPORT, int(random.integers(1, 4))
+    for number in range(kills):
+        bound, pause = random.uniform(written(tmp_path / "run"), size), random.uniform(0, 0.1)
+        given = [*arguments, *(["--resume"] if number else [])]
+        far = lambda bound=bound: written(tmp_path / "run") > bound  # noqa: E731
+        ended = commands.signalled(given, signal.SIGKILL, far, pause, setup)
+        assert ended.code in (-signal.SIGKILL, 0), ended.err
+        if not ended.code:
+            break  # the signal came too late
+    else:
+        ended = commands.run([*arguments, "--resume"], setup)
+        assert ended.code == 0, ended.err
+    for name, records in records_of(tmp_path / "run").items():
+        xr.testing.assert_identical(records, expected[name])
