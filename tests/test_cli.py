@@ -103,8 +103,8 @@ def test_cuda_without_a_gpu_is_one_sentence(refused):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["rum"], "command must be one of run, report, figures, compare, inspect, data, export, list; got 'rum'. "
-         "Did you mean 'run'?"),
+        (["rum"], "command must be one of run, report, figures, compare, import, inspect, data, export, list; "
+         "got 'rum'. Did you mean 'run'?"),
         (["run"], f"STUDY must be one of {', '.join(study_names())}; got none. Write for example: lrscope run sweep"),
         (["run", "fluctation"], f"study must be one of {', '.join(study_names())}; got 'fluctation'. "
          "Did you mean 'fluctuation'?"),

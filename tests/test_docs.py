@@ -163,6 +163,7 @@ def commands() -> list[str]:
 
 NAMES = (
     "lrscope run",
+    "lrscope import",
     "lrscope report",
     "lrscope compare",
     "lrscope inspect",
@@ -183,7 +184,13 @@ def exit_code(words: list[str]) -> int:
 @pytest.fixture
 def dry(monkeypatch):
     """The command line parses and does nothing."""
-    for inner in ("cli._run._trained", "cli._run.reported", "cli._report.reported", "data.fetch"):
+    for inner in (
+        "cli._run._trained",
+        "cli._run.reported",
+        "cli._report.reported",
+        "cli._import._imported",
+        "data.fetch",
+    ):
         monkeypatch.setattr(f"lrscope.{inner}", lambda *_: True)
     monkeypatch.setattr("lrscope.cli._compare._compared", lambda *_: None)
     monkeypatch.setattr("lrscope.cli._compare._print", lambda *_: None)
