@@ -348,3 +348,8 @@ def test_the_command_says_where_the_page_is(written, capsys):
     file = written(block(leave_out=["weights", "weight_gradients", "activations"]))
     assert main(["report", str(file)]) == 0
     assert capsys.readouterr().out == f"Report: {file.parent}/mine-report/report.html\n"
+
+
+def test_a_slash_in_a_name_makes_no_other_level(reported):
+    both = block().assign(**{"loss/val": block()["loss"], "a%2Fb": block()["loss"]})
+    assert {"loss", "loss%2Fval", "a%252Fb"} <= set(curves(reported(both)))

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -146,7 +147,8 @@ def _curves(source: xr.Dataset) -> dict[str, xr.Dataset]:
         array = on_grid(source[[name]].compute())[name]
         if not _has_one_step(array):
             short, every = _thinned(array)
-            nodes[f"curves/{name}"] = analysis.over_seeds(short, log=_is_log(name, array)).assign_attrs(every=every)
+            node = quote(name, safe="")  # of a tree, where / makes another level
+            nodes[f"curves/{node}"] = analysis.over_seeds(short, log=_is_log(name, array)).assign_attrs(every=every)
     ended = _ended(source)
     return nodes if ended is None else nodes | {"ended": on_grid(ended)}
 

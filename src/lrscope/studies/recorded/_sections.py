@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import xarray as xr
@@ -208,7 +209,7 @@ def _cost(results: xr.DataTree) -> str:
 
 
 def _children(results: xr.DataTree, path: str) -> dict[str, xr.Dataset]:
-    return {name: node.to_dataset() for name, node in results[path].children.items()}
+    return {unquote(name): node.to_dataset() for name, node in results[path].children.items()}
 
 
 def _few(array: Labelled) -> Labelled:
