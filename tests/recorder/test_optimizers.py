@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune
 from torch import nn
 
 from lrscope.errors import InputError
@@ -308,7 +309,12 @@ def swap(optimizer, by_old):
     group["params"] = [by_old.get(one, one) for one in group["params"]]
 
 
-@pytest.mark.parametrize("change", [assign, replace_module])
+def prune(model, optimizer):
+    """Keep the parameter, under another name."""
+    nn.utils.prune.l1_unstructured(model[2], "weight", amount=0.3)
+
+
+@pytest.mark.parametrize("change", [assign, replace_module, prune])
 def test_parameters_that_are_replaced_are_those_of_the_model(change, model, inputs, path):
     optimizer, seen = sgd(model), []
     with warnings.catch_warnings():

@@ -19,6 +19,7 @@ class Binding:
     def __init__(self, model: nn.Module, structure: Structure) -> None:
         self._model, self._structure = model, structure
         self.lost: set[str] = set()
+        self.parameters: list[Tensor] = []
         self._bind()
 
     def renew(self) -> bool:
@@ -38,9 +39,12 @@ class Binding:
         named = parameters_of(self._model)
         paths = dict(zip(named, dict(self._model.named_parameters()), strict=True))  # with what wraps the modules
         links: dict[tuple[int, str], tuple[nn.Module, str, object]] = {}
-        self.parameters: list[Tensor] = []
-        for one in self._structure.parameters:
+        before, self.parameters = self.parameters, []
+        present: dict[Tensor, str] = {tensor: name for name, tensor in named.items()}
+        for place, one in enumerate(self._structure.parameters):
             name = one.path or one.name
+            if name not in named and place < len(before):  # pruning keeps the parameter, under another name
+                name = present.get(before[place], name)
             tensor = named.get(name)
             if tensor is None or tuple(tensor.shape) != one.shape:
                 self.lost.add(one.layer)
