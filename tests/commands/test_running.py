@@ -204,3 +204,25 @@ def test_an_estimate_runs_one_training_and_leaves_nothing(tmp_path):
     assert cost.trainings == 4
     assert set(cost.metrics) == {"val_loss", "accuracy"}
     assert sorted(set(tmp_path.rglob("*")) - set(before)) == [tmp_path / "train.py"]
+
+
+def test_a_training_that_outlived_its_run_is_not_begun_again_beside_it(tmp_path):
+    running = Running(asked(tmp_path, "sleep=600", lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
+    orphan = running._begun(running._each[0], 0, 1)
+    try:
+        again = Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
+        with pytest.raises(InputError, match="goes on there"):
+            list(again)
+        assert orphan.process.status() is None
+    finally:
+        orphan.process.kill()
+    (block,) = Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
+    assert block.sizes["member"] == 1
+
+
+def test_a_file_that_is_no_program_is_refused(tmp_path):
+    file = tmp_path / "train"
+    file.write_bytes(b"\x00\x01")
+    file.chmod(0o755)
+    with pytest.raises(InputError, match="can be run"):
+        list(Running(asked(tmp_path, command=(str(file), "{lr}", "{seed}", "{out}")), tmp_path / "trainings"))

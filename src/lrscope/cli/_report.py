@@ -38,10 +38,12 @@ Draw figures and films of a finished run into DIR/figures; default: all that the
 """
 INSPECT = """\
 usage: lrscope inspect FILE.root [--check]
+       lrscope inspect FOLDER
 
 List what a file of records contains: axes, trees, variables, the command that wrote it, and whether it is complete.
 
   FILE.root   a records*.root of a run
+  FOLDER      of other tools' logs: list the runs, their configuration and their metrics, as `lrscope import` reads them
   --check     read all of it, and compare each block with its checksum
 """
 EXPORT = """\
@@ -94,12 +96,42 @@ def inspect(given: list[str]) -> int:
     from lrscope.store import check, summary
 
     path = one_path("lrscope inspect", "file", [word for word in given if word != "--check"])
+    if path.is_dir() and not (path / "experiment.json").exists():
+        _print_metrics(path)
+        return 0
     _print_summary(summary(path))
     if "--check" in given:
         with Console(stderr=True).status("Reading"):
             blocks = check(path)
         print(f"\nNo damage: {blocks} blocks have their checksums.")
     return 0
+
+
+def _print_metrics(path: Path) -> None:
+    """List what other tools have logged, as trainings by command and imports find it."""
+    from lrscope.logs import runs_of
+
+    runs = runs_of(path)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text.assemble((str(path), "bold"), f": {len(runs)} run{'' if len(runs) == 1 else 's'}"))
+    names = dict.fromkeys(name for run in runs for name in run.config)
+    for name in names:
+        values = dict.fromkeys(str(run.config[name]) for run in runs if name in run.config)
+        console.print(f"  {name}: {', '.join(values)}", markup=False)
+    table = Table("metric", "runs", "values", "last step", box=None, pad_edge=False, header_style="italic")
+    for metric in dict.fromkeys(name for run in runs for name in run.curves):
+        curves = [run.curves[metric] for run in runs if metric in run.curves]
+        counts, lasts = (
+            [int(each) for each in pair]
+            for pair in zip(*((len(curve), curve.index[-1]) for curve in curves), strict=True)
+        )
+        table.add_row(metric, str(len(curves)), _range(counts), _range(lasts))
+    console.print(table)
+
+
+def _range(numbers: "Sequence[int]") -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _print_summary(file: "FileSummary") -> None:

@@ -1,5 +1,6 @@
 """One training as a process group of its own: started, watched, ended; its output and how it ended in files."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from lrscope.errors import InputError
 
 FINISHED = "finished"
 GRACE = 5.0
@@ -53,6 +56,18 @@ class Place:
         partial.write_text(json.dumps(dict(result), indent=2) + "\n", encoding="utf-8")
         partial.replace(self.path / "training.json")
 
+    def check_free(self) -> None:
+        """Raise an `InputError` if the training of a run that was killed still goes on here."""
+        if self.output.exists():
+            with self.output.open("rb") as output:
+                try:
+                    fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    remedy = "End it, or wait until it has ended, and go on with --resume."
+                    raise InputError(
+                        f"{self.path} must be free; a training of an earlier run goes on there. {remedy}"
+                    ) from None
+
     def clear(self, attempt: int) -> None:
         """Make the folder, without what an earlier attempt has left; only what that printed is kept."""
         if attempt > 1:
@@ -80,6 +95,10 @@ class Process:
     arguments, environment : of the process
     place : where its output goes
     attempt : 1, or 2 after a failure
+
+    Raises
+    ------
+    InputError : the program cannot be run, or one of a run that was killed still runs there.
     """
 
     arguments: Sequence[str]
@@ -90,17 +109,23 @@ class Process:
     _process: "subprocess.Popen[bytes]" = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.attempt == 1:
+            self.place.check_free()
         self.place.clear(self.attempt)
         self.began = time.time()
         with self.place.output.open("wb") as output:
-            self._process = subprocess.Popen(
-                self.arguments,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            fcntl.flock(output, fcntl.LOCK_EX)  # held by the processes that have the file, also when this one is killed
+            try:
+                self._process = subprocess.Popen(
+                    self.arguments,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise InputError(f"the command must be a program that can be run; {error}.") from error
 
     @property
     def seconds(self) -> float:

@@ -131,3 +131,12 @@ def test_what_cannot_be_meant_is_one_sentence_and_nothing_is_written(tmp_path, c
     assert sentence in said
     assert said.count("lrscope: ") == 1
     assert not (tmp_path / "results").exists()
+
+
+def test_a_folder_of_logs_is_inspected(tmp_path, capsys):
+    write(tmp_path)
+    assert main(["inspect", str(tmp_path / "runs")]) == 0
+    printed = capsys.readouterr().out
+    assert "9 runs" in printed
+    assert "lr: 0.001, 0.01, 0.1" in printed
+    assert "val_loss" in printed
