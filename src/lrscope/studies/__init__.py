@@ -2,7 +2,8 @@
 
 A `Study` is a declaration; its `Claim`s are judged in one way, its report is made of `Figure`, `Animation` and `Table`.
 Studies are found by the entry-point group ``lrscope.studies``, also in packages of others. `run` trains one into a
-`Folder`, `write_report` makes its report from the records. Only `run` and `cost` need PyTorch.
+`Folder`, `write_report` makes its report from the records. Only what trains in this process needs
+PyTorch.
 """
 
 import importlib

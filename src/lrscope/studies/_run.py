@@ -1,24 +1,28 @@
-"""A study from its options to its records: train, and write while training. The half that needs PyTorch."""
+"""A study from its options to its records: train, and write while training.
 
+PyTorch is imported for studies that train in this process or its engines, not for those that start commands.
+"""
+
+import importlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from lrscope import engines, store
-from lrscope.engines import Engine, Processes
+from lrscope import store
 from lrscope.errors import InputError
 from lrscope.specification import to_json
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.studies._study import Study, study
 from lrscope.studies._where import Where
-from lrscope.training import Experiment, Stream, device_of, estimate, stream
+
+if TYPE_CHECKING:
+    from lrscope.engines import Engine
+    from lrscope.training import Stream
 
 
 def run(
@@ -66,16 +70,10 @@ def run(
             "experiments": forms,
             "command": command,
             "versions": versions(),
-            "machine": {
-                **machine(),
-                "device": torch.cuda.get_device_name()
-                if where.device != "cpu" and torch.cuda.is_available()
-                else "cpu",
-                "threads": str(torch.get_num_threads()),
-            },
+            "machine": {**machine(), **(_here().described(where) if asked.trains_here else {})},
             "finished": False,
         }
-        with _opened(where) as engine:
+        with _here().opened(where) if asked.trains_here else nullcontext() as engine:
             running = _Run(asked, folder, description, where.device, engine, resume, progress)
             trainings = running.started(experiments)
             if not resume:
@@ -97,31 +95,6 @@ def run(
         return True
 
 
-@contextmanager
-def _opened(where: Where) -> Iterator[Engine | None]:
-    """Provide the engine, None for this process, and end its workers afterwards."""
-    if where.engine == "ray":
-        if where.address is None:
-            device_of(where.device)  # refused before a Ray is started for nothing
-        engine: Engine | None = engines.Ray(where.address, where.workers, where.device)
-    else:
-        engine = _processes(where)
-    done = False
-    try:
-        yield engine
-        done = True
-    finally:
-        if engine:
-            engine.shutdown(cancel_futures=not done)
-
-
-def _processes(where: Where) -> Processes | None:
-    """Return the processes of this machine, not started yet; None if it trains on a GPU, which one keeps busy."""
-    if device_of(where.device).type != "cpu":
-        return None
-    return Processes() if where.workers is None else Processes(where.workers, startup_seconds=0.0)
-
-
 @dataclass
 class _Run:
     """A run that trains; its trainings have one progress."""
@@ -130,28 +103,24 @@ class _Run:
     folder: Folder
     description: dict[str, Any]
     device: str
-    engine: Engine | None
+    engine: "Engine | None"
     resume: bool
     progress: Callable[[int, int], None] | None
     _done: dict[str, int] = field(default_factory=dict)
     _total: int = 0
 
-    def started(self, experiments: Mapping[str, Any]) -> dict[str, Stream]:
+    def started(self, experiments: Mapping[str, Any]) -> "dict[str, Stream]":
         """Return the training of each experiment, or of whatever else the study trains, each where it stands."""
         trainings: dict[str, Stream] = {}
         for name, one in experiments.items():
             shared: Any = {"device": self.device, "engine": self.engine, "progress": partial(self._count, name)}
-            if isinstance(one, Experiment):
-                files = self.folder.records(name) if self.resume else []
-                begun = any(file.with_suffix(".state.npz").exists() for file in files)  # before its first block: none
-                checkpoint = store.load_state(files) if begun else None
-                trainings[name] = stream(one, checkpoint=checkpoint, **shared)
+            if self.study.stream is None:
+                trainings[name] = _here().started(one, self.folder, name, self.resume, **shared)
             else:
-                assert self.study.stream is not None, "a study of anything but experiments has a stream"
                 trainings[name] = self.study.stream(one, folder=self.folder, name=name, **shared)
         return trainings
 
-    def recorded(self, trainings: Mapping[str, Stream]) -> bool:
+    def recorded(self, trainings: "Mapping[str, Stream]") -> bool:
         """Train, and write the records; return whether all came to their end."""
         # Only now: a new run empties the folder after its trainings are started, and `done` reads what is there.
         self._done |= {name: training.done for name, training in trainings.items()}
@@ -182,7 +151,7 @@ class _Run:
             self.folder.describe(self.description)
         return more
 
-    def _record(self, name: str, training: Stream) -> None:
+    def _record(self, name: str, training: "Stream") -> None:
         """Train, and write each block with the state after it; the file is begun with the first block."""
         with suppress(_StoppedError), _interrupts_stop(training):
             first = next(training, None)
@@ -213,10 +182,15 @@ class _Run:
 def cost(name: str, options: Any, where: Where | None = None) -> Any:
     """Return what a run will cost, from a few steps of it on this machine; nothing is written."""
     asked, where = study(name).of(to_json(options)), where or Where()
-    workers = _processes(where) if where.engine == "local" else None
-    measure = asked.estimate or estimate
+    workers = _here().processes(where) if asked.trains_here and where.engine == "local" else None
+    measure = asked.estimate or _here().estimate
     each = [measure(one, device=where.device, engine=workers) for one in asked.experiments(options).values()]
     return sum(each[1:], each[0])
+
+
+def _here() -> Any:
+    """Return the file that needs PyTorch."""
+    return importlib.import_module("lrscope.studies._here")
 
 
 class _StoppedError(Exception):
@@ -224,7 +198,7 @@ class _StoppedError(Exception):
 
 
 @contextmanager
-def _interrupts_stop(training: Stream) -> Iterator[None]:
+def _interrupts_stop(training: "Stream") -> Iterator[None]:
     """Let the first Ctrl-C or SIGTERM end the training after the step in hand, its records kept; the second kills."""
     if threading.current_thread() is not threading.main_thread():  # Python lets only that one say what a signal does
         yield

@@ -101,6 +101,7 @@ class Study:
         `lrscope.training.Stream` has, given the `Folder` of the run and the name of the experiment; its cost
     variants : the same question about other trainings, by the name of an option that only theirs have: of trainings by
         ``command``, of runs that exist (``source``)
+    trains_here : whether this process, or its engines, train with PyTorch; false of trainings by command
     unit : what the progress of a run counts
     again : what the command of a run does, for the report
     """
@@ -121,6 +122,7 @@ class Study:
     stream: Callable[..., Any] | None = None
     estimate: Callable[..., Any] | None = None
     variants: "Mapping[str, Study]" = field(default_factory=dict, repr=False)
+    trains_here: bool = True
     unit: str = "network steps"
     again: str = "This command trains the same networks again and writes this report."
 

@@ -230,3 +230,12 @@ def test_other_studies_take_no_command(capsys):
 )
 def test_values_of_an_axis(text, values):
     assert CommandOptions(grid=(text,)).axes == {text.partition("=")[0]: values}
+
+
+def test_no_pytorch_is_loaded_for_commands(tmp_path):
+    words = ["run", "sweep", "--lrs", "0.01", "0.1", "--seeds", "2", "--out", str(tmp_path / "results")]
+    words += ["--", *command(tmp_path)]
+    code = f"import sys; from lrscope.cli import main; main({words}); print('torch' in sys.modules)"
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=here, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"

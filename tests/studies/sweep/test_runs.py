@@ -97,7 +97,7 @@ def test_numbers_of_the_tables_are_those_of_the_records(own, tmp_path, read, bla
 def test_the_cost_is_that_of_all_experiments_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "lrscope.studies._run.estimate",
+        "lrscope.studies._here.estimate",
         lambda experiment, **_: Estimate(len(experiment.sweep), experiment.epochs or experiment.steps, 10**6, 2.0),
     )
     networks = 3 * 8 + 8 + 3 * 3 * 3

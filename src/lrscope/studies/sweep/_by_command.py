@@ -34,6 +34,7 @@ BY_COMMAND = Study(
     sections=sections,
     stream=_stream,
     estimate=_estimate,
+    trains_here=False,
     unit="trainings",
     again="This command runs the same trainings again and writes this report.",
 )

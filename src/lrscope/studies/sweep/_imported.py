@@ -34,7 +34,6 @@ def import_runs(options: ImportOptions, folder: Folder, *, command: str, overwri
     """
     runs, named = chosen(runs_of(Path(options.source)), options)
     records, notes = records_of(runs, named), notes_of(runs, named)
-    folder.check_new("sweep", overwrite)
     experiment = {"runs": [run.name for run in runs]}
     description: dict[str, Any] = {
         "study": "sweep",
@@ -45,10 +44,12 @@ def import_runs(options: ImportOptions, folder: Folder, *, command: str, overwri
         "machine": machine(),
         "finished": False,
     }
-    folder.begin(description)
     own = {name: value for name, value in description.items() if name != "experiments"}
-    store.write(folder.next_records(GRID), [records], {**own, "experiment": experiment, **notes})
-    folder.finish(description)
+    with folder.locked():
+        folder.check_new("sweep", overwrite)
+        folder.begin(description)
+        store.write(folder.next_records(GRID), [records], {**own, "experiment": experiment, **notes})
+        folder.finish(description)
     return len(runs)
 
 
