@@ -51,14 +51,15 @@ def smooth_range(results: xr.DataTree) -> str:
     best, best_low, best_high, low, high = (
         rate(float(smooth[name])) for name in ("best", "best_low", "best_high", "low", "high")
     )
-    optimum = f"As a smooth curve over the learning rate, the optimum lies near {best} ({best_low} to {best_high})."
+    interval = f"{best_low} to {best_high}, 95 % confidence"
+    optimum = f"A smooth curve through all rates has its optimum near {best} ({interval})."
     tolerance, known = (f"{short(100 * float(smooth[name]), 2)} %" for name in ("tolerance", "smallest"))
-    of_what = " of what the rates differ by" if smooth.attrs["scale"] == "linear" else ""
+    of_what = " (of the spread over all rates)" if smooth.attrs["scale"] == "linear" else ""
     if np.isfinite(smooth["low"]):
-        within = f"Any learning rate from {low} to {high} is worse than the best by at most {tolerance}{of_what}"
+        within = f"Any learning rate from {low} to {high} ends within {tolerance}{of_what} of the best"
         return f"{within} (95 % confidence). {optimum}"
-    unknown = f"With these seeds no rate is known to be worse than the best by at most {tolerance}{of_what}"
-    return f"{optimum} {unknown}, only one by at most {known}."
+    unknown = f"With these seeds, no learning rate is certain to end within {tolerance}{of_what} of it"
+    return f"{optimum} {unknown}; the closest one ends within {known}."
 
 
 def advice(results: xr.DataTree, until_decided: bool) -> list[str]:
