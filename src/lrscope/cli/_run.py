@@ -78,11 +78,15 @@ def run(given: list[str]) -> int:
 
 
 def _trained(name: str, options: Any, folder: "Folder", how: dict[str, Any]) -> bool:
+    from lrscope.studies import resuming, study
     from lrscope.studies import run as train
-    from lrscope.studies import study
 
     with Bar(study(name).of(vars(options)).unit) as bar:
-        return train(name, options, folder, progress=bar.show, **how)
+        ended = train(name, options, folder, progress=bar.show, **how)
+    failed = int(folder.description().get("failed", 0)) if ended else 0
+    if failed:
+        say(f"{failed} of the trainings failed; the report says how. Repeat them with: {resuming(how['command'])}")
+    return ended
 
 
 def _finished(folder: "Folder") -> int:

@@ -128,6 +128,7 @@ def test_rates_that_differ_from_the_best_get_no_further_seeds(tmp_path):
 
 def test_what_failed_is_named_and_a_resume_repeats_only_that(tmp_path, capsys):
     assert run(tmp_path, *LRS[:4], "--seeds", "2", more=("crash=1",)) == 0
+    assert "3 of the trainings failed" in capsys.readouterr().err
     results = tmp_path / "results"
     report = report_of(Folder(results))
     assert len(report.results.attrs["failed"]) == 3
