@@ -1,8 +1,18 @@
 """What the tests of the recorder share: a small network, and the plainest loop there is."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
+
+
+@pytest.fixture(autouse=True)
+def shown():
+    """Fail where a warning is shown that is not expected: those of a Recorder are no errors to its loop, even here."""
+    with warnings.catch_warnings(record=True) as shown:
+        yield shown
+    assert not [str(one.message) for one in shown]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from lrscope.analysis import by_neuron, fluctuation, layer_norms, participation
 from lrscope.errors import InputError
 from lrscope.probes import Activations, Biases, Gradients, Loss, Oscillation, Weights, every, structure_of
 from lrscope.recorder import Recorder
-from lrscope.recorder._attaching import Settings, unwrapped
+from lrscope.recorder._attaching import Settings, Warnings, unwrapped
 from lrscope.recorder._numbers import number, scalar
 from lrscope.recorder._optimizers import Optimizers
 from lrscope.recorder._probes import chosen, observed, possible
@@ -51,7 +51,7 @@ def test_an_optimiser_without_rates_is_refused():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     del optimizer.param_groups[0]["lr"]
     with pytest.raises(InputError, match="optimizer must have a learning rate"):
-        Optimizers(optimizer, model)
+        Optimizers(optimizer, model, Warnings())
 
 
 # patterns
@@ -117,7 +117,7 @@ def left(*patterns, probes=None, lost=None):
     fitted = possible(chosen(probes, Loss().when, settings), model)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        found = observed(fitted, structure_of(model, outputs))
+        found = observed(fitted, structure_of(model, outputs), Warnings())
     assert [str(one.message).partition(":")[0].partition("patterns ")[2] for one in told] == ([lost] if lost else [])
     for probe in found:
         probe.labels(structure_of(model, outputs))
@@ -138,7 +138,7 @@ def test_patterns_that_the_first_pass_cannot_fill_are_named_and_left_out():
 def test_where_nothing_was_heard_the_patterns_of_outputs_are_left_out():
     model = small()
     with pytest.warns(RuntimeWarning, match="no layer was observed"):
-        found = observed([Loss(), Activations(include=("1",))], structure_of(model, {}))
+        found = observed([Loss(), Activations(include=("1",))], structure_of(model, {}), Warnings())
     assert found == (Loss(),)
 
 
@@ -149,10 +149,12 @@ def test_of_a_model_that_the_first_pass_completed_patterns_are_checked_then():
     settings = Settings(include=("0", "1"))
     probes = possible(chosen(None, Loss().when, settings), model)
     structure = structure_of(model, {"0": model(torch.ones(5, 3)), "1": torch.ones(5, 4)})
-    found = {type(one).__name__: one.include for one in observed(probes, structure) if hasattr(one, "include")}
+    found = {
+        type(one).__name__: one.include for one in observed(probes, structure, Warnings()) if hasattr(one, "include")
+    }
     assert found == {"Weights": ("0",), "Biases": ("0",), "Gradients": ("0",), "Activations": ("0", "1")}
     with pytest.warns(RuntimeWarning, match=r"nothing for the patterns 2 \(Weights\)"):
-        assert observed([Weights(include=("2",))], structure) == ()
+        assert observed([Weights(include=("2",))], structure, Warnings()) == ()
 
 
 def test_computed_weights_have_no_layer_of_their_own():
@@ -215,7 +217,7 @@ def axes(*rates, labels=None, scheduled=None):
     optimizer = torch.optim.SGD(groups, lr=7.0)
     if scheduled is not None:
         torch.optim.lr_scheduler.LambdaLR(optimizer, scheduled)
-    return Optimizers(optimizer, parameters).sweep(Settings(labels=labels or {})).axes
+    return Optimizers(optimizer, parameters, Warnings()).sweep(Settings(labels=labels or {})).axes
 
 
 def test_the_rate_is_that_of_the_first_group_that_has_one():
@@ -231,7 +233,7 @@ def test_a_rate_below_zero_is_refused():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     optimizer.param_groups[0]["lr"] = -0.1
     with pytest.raises(InputError, match=r"^lr must be a positive finite number; got -0.1"):
-        Optimizers(optimizer, model).sweep(Settings())
+        Optimizers(optimizer, model, Warnings()).sweep(Settings())
 
 
 def warmed_up(path, update, **options):

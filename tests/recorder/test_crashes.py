@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import itertools
+import json
 import operator
 import os
 import signal
@@ -10,21 +11,26 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+import uproot
+from torch import nn
 
 import lrscope
 import lrscope.store._rootfile
+from lrscope.cli import main
 from lrscope.probes import Every, Probe, every
 from lrscope.recorder import Recorder, _buffer
 from lrscope.recorder._probes import DEFAULT
 from lrscope.records import Variable
 from lrscope.specification import specification
-from lrscope.store import Writer, open_records
+from lrscope.store import Writer, check, open_records, summary
+from lrscope.studies._report import report_of_files
 
 
 def test_an_exception_in_the_loop_loses_nothing(model, path, optimizer, steps_of):
@@ -133,6 +139,53 @@ def test_a_probe_that_fails_ends_the_recording_and_not_the_training(model, path,
     assert Path(warned[0].filename).name == "conftest.py", "where the loop is"
     recorder.close()
     assert open_records(path)["step"].values.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("action", ["default", "error"])
+def test_what_was_warned_of_is_in_the_file_and_does_not_end_the_loop(
+    action, model, path, optimizer, update, shown, capsys
+):
+    warnings.simplefilter(action)
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        recorder.step(loss=update(model, optimizer), accuracy="good")
+        model[2] = nn.Linear(4, 2)
+        optimizer.param_groups[0]["params"] = list(model.parameters())
+        for _ in range(2):
+            recorder.step(loss=update(model, optimizer), accuracy="good")
+    told = [str(one.message) for one in shown]
+    assert {one.filename for one in shown} <= {__file__, str(Path(__file__).with_name("conftest.py"))}, (
+        "where the loop is"
+    )
+    assert [sum(word in text for text in told) for word in ("accuracy", "parameters of 2")] == [1, 1]
+    shown.clear()
+    assert open_records(path).attrs["warnings"] == told == list(summary(path).warnings)
+    with uproot.open(path) as file:
+        assert json.loads(str(file["warnings"]))["warnings"] == told
+    assert check(path)
+    assert main(["inspect", str(path)]) == 0
+    listed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  warning: ")]
+    assert listed == [f"  warning: {text}" for text in told]
+    said = report_of_files([path]).results.attrs["missing"]
+    assert all(any(text in sentence for sentence in said) for text in told)
+
+
+@pytest.mark.usefixtures("calls_from_zero")
+def test_a_file_says_why_its_recording_stopped(model, path, optimizer, steps_of, shown):
+    recorder = Recorder(model, path, optimizer, [*DEFAULT, Fragile("mistake")], time_budget=None)
+    steps_of(recorder, model, optimizer, 6)
+    assert [str(one.message) for one in shown] == open_records(path).attrs["warnings"]
+    assert recorder.failed in open_records(path).attrs["warnings"][0]
+    shown.clear()
+
+
+def test_files_that_are_read_together_have_the_warnings_of_all(model, tmp_path, optimizer, update, shown):
+    for number, name in enumerate(("one", "two")):
+        with Recorder(model, tmp_path / f"{name}.root", optimizer, labels={"seed": number}) as recorder:
+            recorder.step(loss=update(model, optimizer), **{name: "text"})
+    told = [str(one.message) for one in shown]
+    assert len(told) == 2
+    assert open_records([tmp_path / "one.root", tmp_path / "two.root"]).attrs["warnings"] == told
+    shown.clear()
 
 
 def test_numbers_noted_between_records_are_written_in_time(model, path, optimizer, monkeypatch, steps_of):

@@ -72,6 +72,7 @@ def test_what_was_written_is_read_again(block, metadata, compression):
         read = open_records(folder).load()
     assert read.attrs.pop("metadata") == metadata
     assert read.attrs.pop("complete") is True
+    assert read.attrs.pop("warnings") == []
     block.attrs.pop("metadata", None), block.attrs.pop("complete", None)
     xr.testing.assert_identical(read, completed(block))
     assert {name: read[name].dtype for name in read.data_vars} == {name: block[name].dtype for name in block.data_vars}

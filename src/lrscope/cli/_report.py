@@ -142,6 +142,8 @@ def _print_summary(file: "FileSummary") -> None:
         console.print(f"  {axis}: {', '.join(map(str, values))}", markup=False)
     if "command" in file.metadata:
         console.print(f"  written by: {file.metadata['command']}", markup=False)
+    for warning in file.warnings:
+        console.print(f"  warning: {warning}", markup=False)
     for tree in file.trees:
         steps = f"steps {tree.first_step} to {tree.last_step}" if tree.entries else "no entries"
         networks = f"{tree.members} network{'' if tree.members == 1 else 's'}"

@@ -1,5 +1,6 @@
 """What a Recorder is given: its options, and the model inside its wrappers; and how it warns."""
 
+import contextlib
 import hashlib
 import inspect
 import json
@@ -24,7 +25,7 @@ from lrscope.sweep import Sweep
 Patterns = tuple[str, ...]
 SIZE = 2 * 10**9
 """Bytes of a file at most, unless another budget is given."""
-_LIBRARIES = tuple(str(path) for path in (Path(__file__).parents[1], Path(torch.__file__).parent))
+_LIBRARIES = (*(str(path) for path in (Path(__file__).parents[1], Path(torch.__file__).parent)), contextlib.__file__)
 
 
 class Options(TypedDict, total=False):
@@ -66,12 +67,29 @@ def settings_for(path: str | os.PathLike[str], options: Options) -> Settings:
     return Settings(**limited)
 
 
-def warn(message: str) -> None:
-    """Warn of the line outside of lrscope and PyTorch that led here."""
-    frame, level = inspect.currentframe(), 1
-    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, RuntimeWarning, stacklevel=level)
+class Warnings:
+    """What a Recorder has warned of, for its file.
+
+    Attributes
+    ----------
+    messages : each once
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def add(self, message: str) -> None:
+        """Warn of the line outside of lrscope and PyTorch that led here. It never raises."""
+        if message not in self.messages:
+            self.messages.append(message)
+        frame, level = inspect.currentframe(), 1
+        while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
+            frame, level = frame.f_back, level + 1
+        try:
+            warnings.warn(message, RuntimeWarning, stacklevel=level)
+        except RuntimeWarning as error:  # Under `-W error` it would end the training: it is only shown.
+            file, line = (frame.f_code.co_filename, frame.f_lineno) if frame else (__file__, 0)
+            warnings.showwarning(error, RuntimeWarning, file, line)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

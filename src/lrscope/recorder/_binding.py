@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lrscope.probes import Structure, parameters_of
-from lrscope.recorder._attaching import warn
+from lrscope.recorder._attaching import Warnings
 
 
 class Binding:
@@ -16,8 +16,8 @@ class Binding:
     lost : layers of such parameters
     """
 
-    def __init__(self, model: nn.Module, structure: Structure) -> None:
-        self._model, self._structure = model, structure
+    def __init__(self, model: nn.Module, structure: Structure, warnings: Warnings) -> None:
+        self._model, self._structure, self._warnings = model, structure, warnings
         self.lost: set[str] = set()
         self.parameters: list[Tensor] = []
         self._bind()
@@ -29,7 +29,7 @@ class Binding:
         before = self.lost.copy()
         self._bind()
         if self.lost - before:
-            warn(
+            self._warnings.add(
                 f"parameters of {', '.join(sorted(self.lost - before))} are gone or have another shape than at first: "
                 "from now on they are missing in the records, and count as zero in norms of the whole model."
             )

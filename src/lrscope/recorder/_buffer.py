@@ -297,6 +297,7 @@ class RecordsFile:
         self._closed = True
         self._writer.__exit__(type(error), error, None)
 
-    def complete(self) -> None:
+    def complete(self, warnings: list[str]) -> None:
+        self._writer.warnings = warnings
         self._writer.close()
         self._bytes, self._closed = self.path.stat().st_size, True

@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from lrscope.probes import layers_of, output_of
-from lrscope.recorder._attaching import warn
+from lrscope.recorder._attaching import Warnings
 from lrscope.recorder._measuring import Activity
 from lrscope.recorder._optimizers import parameters_of
 
@@ -62,8 +62,11 @@ class ActivationHooks:
     paused : passes are ignored, since the step in hand has its outputs
     """
 
-    def __init__(self, model: nn.Module, optimizers: Sequence[Optimizer], *, gradients: bool) -> None:
+    def __init__(
+        self, model: nn.Module, optimizers: Sequence[Optimizer], warnings: Warnings, *, gradients: bool
+    ) -> None:
         self._model, self._optimizers, self._wants_gradients = model, optimizers, gradients
+        self._warnings = warnings
         self.seconds = 0.0
         self.paused = False
         self._active = self._compiled = False
@@ -100,7 +103,7 @@ class ActivationHooks:
             self._remove()
             scripted = list(self._layers)
         if scripted:
-            warn(
+            self._warnings.add(
                 f"layers {', '.join(scripted)} are not heard, and their activations not recorded: ScriptModules take "
                 "no hooks. Make the Recorder with the module from before torch.jit.script to have them."
             )
@@ -156,7 +159,7 @@ class ActivationHooks:
         self._gradients, self._outputs = {}, {}
         for why in dict.fromkeys(self._left_out[name] for name in self._new):
             names = [name for name in self._new if self._left_out[name] == why]
-            warn(f"activations of {', '.join(names)} are not recorded: {why}.")
+            self._warnings.add(f"activations of {', '.join(names)} are not recorded: {why}.")
         self._new = []
         return activity
 

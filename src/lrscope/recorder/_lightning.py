@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lrscope.errors import must_be
 from lrscope.probes import Every, Probe
-from lrscope.recorder._attaching import Options, Settings, warn
+from lrscope.recorder._attaching import Options, Settings
 from lrscope.recorder._cadence import Cost
 from lrscope.recorder._recorder import Recorder
 
@@ -112,7 +112,9 @@ class LightningRecorder(Callback):
             self._recorder.step(loss=None)
             if not self._warned:
                 self._warned = True
-                warn("the loss is missing in the records: with manual optimisation, return it from training_step.")
+                self._recorder.warnings.add(
+                    "the loss is missing in the records: with manual optimisation, return it from training_step."
+                )
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record what was logged in a validation between two steps."""

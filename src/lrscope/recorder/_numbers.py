@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lrscope.errors import InputError, must_be
 from lrscope.probes import refuse_collisions
-from lrscope.recorder._attaching import warn
+from lrscope.recorder._attaching import Warnings
 from lrscope.recorder._buffer import BlockBuffer, Column, Values
 from lrscope.recorder._measuring import Measuring
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, check_name
@@ -27,8 +27,8 @@ _SECONDS = (
 class Numbers:
     """Names the variables of a buffer, each once; the names of the sweep's axes are taken."""
 
-    def __init__(self, buffer: BlockBuffer, axes: Iterable[str]) -> None:
-        self._buffer, self._axes = buffer, tuple(axes)
+    def __init__(self, buffer: BlockBuffer, axes: Iterable[str], warnings: Warnings) -> None:
+        self._buffer, self._axes, self._warnings = buffer, tuple(axes), warnings
         self._warned: set[str] = set()
         self._of_steps: set[str] | None = None
         self._rates = 0
@@ -117,7 +117,7 @@ class Numbers:
         except InputError as error:
             if name not in self._warned:
                 self._warned.add(name)
-                warn(f"{error} It is missing in the records.")
+                self._warnings.add(f"{error} It is missing in the records.")
 
     def _own_dim(self, label: Variable) -> str:
         dim = f"{STEP}_{label.name}"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError, must_be
-from lrscope.recorder._attaching import Settings, warn
+from lrscope.recorder._attaching import Settings, Warnings
 from lrscope.records import check_name
 from lrscope.sweep import Sweep
 
@@ -34,7 +34,8 @@ class Optimizers:
     InputError : something that is no optimiser, updates nothing of the model, or has no learning rate.
     """
 
-    def __init__(self, given: Any, model: nn.Module) -> None:
+    def __init__(self, given: Any, model: nn.Module, warnings: Warnings) -> None:
+        self._warnings = warnings
         several = isinstance(given, Iterable) and not isinstance(given, Optimizer)
         chosen = list(given.values() if isinstance(given, Mapping) else given) if several else [given]
         of_model = {id(one) for one in model.parameters()}
@@ -80,7 +81,7 @@ class Optimizers:
         left = [name for name in wanted if id(parameters[name]) not in own]
         if left:
             named = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-            warn(
+            self._warnings.add(
                 f"parameters that the optimizer does not update are not recorded: {named}. If another optimizer "
                 "updates them, give the Recorder both: Recorder(model, path, [first, second])."
             )
@@ -106,7 +107,7 @@ class Optimizers:
         if "lr" in settings.labels:
             known = {"lr": rate}
         elif "initial_lr" in known:
-            warn(
+            self._warnings.add(
                 "the optimizer's learning rate is 0 when the Recorder is made: the records have it step by step, and "
                 "the axis initial_lr instead of lr. Name the rate that will be reached to have that axis: "
                 "labels={'lr': 0.1}, for example."

@@ -32,7 +32,7 @@ from lrscope.probes import (
     refuse_collisions,
     structure_of,
 )
-from lrscope.recorder._attaching import Settings, warn
+from lrscope.recorder._attaching import Settings, Warnings
 from lrscope.records import VALUES
 
 DEFAULT: tuple[Probe, ...] = (
@@ -81,17 +81,17 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
 
 
 def affordable(
-    given: Iterable[Probe], structure: Structure, size: int | None, *, named: bool
+    given: Iterable[Probe], model: nn.Module, size: int | None, warnings: Warnings, *, named: bool
 ) -> tuple[tuple[Probe, ...], bool]:
     """Return what of the probes a model leaves room for, and whether statistics replace values. Warnings say so.
 
     Statistics of each neuron are recorded instead of values where few values would fit the size budget. Probes that
     need a copy of the whole model, which has more than `LARGE` bytes, are left out unless they were `named`.
     """
-    probes = tuple(given)
+    probes, structure = tuple(given), expected(model)
     if not named and 4 * sum(prod(one.shape) for one in structure.parameters) > LARGE:
         probes = tuple(probe for probe in probes if not isinstance(probe, GradientAngle | UpdateSize))
-        warn(
+        warnings.add(
             "the gradient angle and the size of the update are not recorded of this model, since each needs a copy of "
             "all its parameters. Name them in probes=[...] to have them."
         )
@@ -102,7 +102,7 @@ def affordable(
     ]
     if size is None or FEWEST * full <= size or 2 * sum(_bytes(probe, structure) for probe in reduced) > full:
         return probes, False
-    warn(
+    warnings.add(
         f"weights and gradients are {full / 1e6:.3g} MB a record, and fewer than {FEWEST} records would fit "
         f"size_budget={size / 1e6:.3g} MB: mean, standard deviation and norm of each neuron are recorded instead. Give "
         "a larger size_budget, or None for no limit, to have all values."
@@ -152,7 +152,7 @@ def possible(probes: Iterable[Probe], model: nn.Module) -> tuple[Probe, ...]:
     return fitting
 
 
-def observed(probes: Iterable[Probe], structure: Structure) -> tuple[Probe, ...]:
+def observed(probes: Iterable[Probe], structure: Structure, warnings: Warnings) -> tuple[Probe, ...]:
     """Return the probes with those of their patterns that match, now that the first pass has shown the structure.
 
     A warning says that no layer was observed, or names the patterns of outputs that were not (a layer was never called,
@@ -160,7 +160,7 @@ def observed(probes: Iterable[Probe], structure: Structure) -> tuple[Probe, ...]
     """
     given = tuple(probes)
     if not structure.layers and any(isinstance(probe, Activations) for probe in given):
-        warn(
+        warnings.add(
             "no layer was observed: the model was compiled before the Recorder was made, or its modules were called in "
             "evaluation mode. Activations are not recorded. Make the Recorder before the first call of the model."
         )
@@ -172,7 +172,7 @@ def observed(probes: Iterable[Probe], structure: Structure) -> tuple[Probe, ...]
         if _mismatch(probe, pattern, structure) and (pattern not in matched or probe.required())
     ]
     if lost and structure.layers:
-        warn(
+        warnings.add(
             f"the first pass has nothing for the patterns {', '.join(dict.fromkeys(lost))}: the layer was not called, "
             "or does not return a tensor (sample, ...). They are left out of these probes."
         )

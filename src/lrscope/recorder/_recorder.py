@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from lrscope.errors import InputError, StoreError
 from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, parameters_of, structure_of
-from lrscope.recorder._attaching import Options, metadata_of, settings_for, unwrapped, warn
+from lrscope.recorder._attaching import Options, Warnings, metadata_of, settings_for, unwrapped
 from lrscope.recorder._binding import Binding
 from lrscope.recorder._buffer import BlockBuffer, RecordsFile
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
@@ -22,7 +22,7 @@ from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
 from lrscope.recorder._optimizers import Optimizers, is_left_out
-from lrscope.recorder._probes import affordable, chosen, expected, observed, possible
+from lrscope.recorder._probes import affordable, chosen, observed, possible
 from lrscope.recorder._processes import Processes
 from lrscope.records import STEP
 
@@ -53,9 +53,9 @@ class Recorder:
 
     Attributes
     ----------
-    run_id : of this training, also in the file's metadata; files with the same labels belong together only if it is
-        the same
+    run_id : of this training, also in the file's metadata; files with the same labels belong together if they share it
     failed : why recording has stopped, as in the warning; None while all is well
+    warnings : what it has warned of so far (``messages``), which is also in the file
     updated : whether an update was made for which ``step`` was not called yet
 
     Raises
@@ -94,17 +94,18 @@ class Recorder:
         self.settings = settings_for(path, options)
         self.run_id = self.settings.run_id or uuid.uuid4().hex
         self.failed: str | None = None
+        self.warnings = Warnings()
         self._model = unwrapped(model)
-        self._optimizers = Optimizers(optimizer, self._model)
+        self._optimizers = Optimizers(optimizer, self._model, self.warnings)
         # A GAN's loop may freeze one of its parts while the other is updated.
         self._trainable = {name for name, one in parameters_of(self._model).items() if one.requires_grad}
         wanted = possible(chosen(probes, when, self.settings), self._model)
         limit, named = self.settings.size_budget, probes is not None
-        self._probes, self._statistics = affordable(wanted, expected(self._model), limit, named=named)
+        self._probes, self._statistics = affordable(wanted, self._model, limit, self.warnings, named=named)
         sweep = self._optimizers.sweep(self.settings)
         self._account = Accounting(self.settings)
         self._buffer = BlockBuffer()
-        self._numbers = Numbers(self._buffer, sweep.axes)
+        self._numbers = Numbers(self._buffer, sweep.axes, self.warnings)
         self._measuring: Measuring | None = None
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
@@ -112,8 +113,8 @@ class Recorder:
         self._called: set[Optimizer] = set()  # the optimisers that have made an update since the last step
         self._handles: list[Any] = []
         self._binding: Binding | None = None
-        needs = {need for probe in self._probes for need in probe.required()}
-        self._hooks = ActivationHooks(self._model, self._optimizers.all, gradients="activation_gradients" in needs)
+        gradients = any("activation_gradients" in probe.required() for probe in self._probes)
+        self._hooks = ActivationHooks(self._model, self._optimizers.all, self.warnings, gradients=gradients)
         self._file: RecordsFile | None = None
         self._processes = Processes(self._model)
         self._agreed: int | None = None
@@ -209,15 +210,15 @@ class Recorder:
         self._detach()
         if self._closed:
             return
+        if not self.failed and self._account.futile > self.cost.steps:
+            self.warnings.add(
+                f"the last {self._account.futile} calls of step() had no update before them, and were not recorded. "
+                "Call it after optimizer.step(), and make a new Recorder where the optimizer is replaced."
+            )
         try:
             self._end_file()
         except Exception as error:
             self._fail(error)
-        if not self.failed and self._account.futile > self.cost.steps:
-            warn(
-                f"the last {self._account.futile} calls of step() had no update before them, and were not recorded. "
-                "Call it after optimizer.step(), and make a new Recorder where the optimizer is replaced."
-            )
 
     def __enter__(self) -> Self:
         return self
@@ -259,7 +260,7 @@ class Recorder:
 
     def _miss_step(self) -> None:
         """Leave out an update after which `step` was not called."""
-        warn(
+        self.warnings.add(
             "an update was left out: recorder.step() was not called after it. If the loop was interrupted there, all "
             "is well; otherwise call recorder.step(loss=loss) after every optimizer.step()."
         )
@@ -339,8 +340,8 @@ class Recorder:
         named = parameters_of(self._model)
         trained = self._optimizers.updated(named, self._trainable)
         structure = structure_of(self._model, activity.outputs, trained=trained)
-        probes = observed(self._probes, structure)
-        self._binding = Binding(self._model, structure)
+        probes = observed(self._probes, structure, self.warnings)
+        self._binding = Binding(self._model, structure, self.warnings)
         self._schedule = self._scheduled(probes)
         measuring = Measuring(structure, self._schedule.groups, self._binding.parameters, activity)
         self._numbers.begin(measuring, len(self._optimizers.rates()))
@@ -368,13 +369,13 @@ class Recorder:
         if not self._processes.sharded or self._processes.count == 1:
             self._detach()  # otherwise the other processes must hear of it first, see `_go_on`
         self.failed, self._captured = str(error), None
+        self.warnings.add(f"recording has stopped, training goes on: {error}")
         with contextlib.suppress(Exception):  # what made it stop may prevent this, too; the warning says why
             if isinstance(error, StoreError) and self._file:
                 self._closed = True
                 self._file.give_up(error)
             elif not self._closed:
                 self._end_file()
-        warn(f"recording has stopped, training goes on: {error}")
 
     def _detach(self) -> None:
         self._stopped, self._schedule.idle, self._captured = True, 0, None
@@ -387,7 +388,7 @@ class Recorder:
             self._file.write(final=True)
         self._closed = True
         if self._file and self._file.flushed:
-            self._file.complete()
+            self._file.complete(self.warnings.messages)
         elif self._file:
             message = (
                 f"nothing was recorded, and {self._file.path} was not written: no record was due in {self.cost.steps} "
@@ -396,4 +397,4 @@ class Recorder:
             )
             self._file.give_up(InputError(message))  # without a block it removes the file
             if not self.failed:
-                warn(message)
+                self.warnings.add(message)

@@ -12,7 +12,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from lrscope.errors import must_be
 from lrscope.probes import Every, Probe
-from lrscope.recorder._attaching import Options, Settings, warn
+from lrscope.recorder._attaching import Options, Settings
 from lrscope.recorder._cadence import Cost
 from lrscope.recorder._recorder import Recorder
 
@@ -96,9 +96,9 @@ class TransformersRecorder(TrainerCallback):
         self._recorder = Recorder(model, self._path, optimizer, probes=self._probes, when=self._when, **options)
         saved[_KEY] = {"run_id": self._recorder.run_id}
         state.stateful_callbacks = saved
-        self._listen()
+        self._listen(self._recorder)
 
-    def _listen(self) -> None:
+    def _listen(self, recorder: Recorder) -> None:
         """Have the Trainer's ``training_step``, which returns the loss of a micro-batch, tell it here as well.
 
         A callback is not told who calls it: the Trainer is looked for among the callers.
@@ -107,7 +107,7 @@ class TransformersRecorder(TrainerCallback):
         while frame is not None and not isinstance(frame.f_locals.get("self"), Trainer):
             frame = frame.f_back
         if frame is None:
-            warn("the losses are missing in the records: the loop is not that of a Trainer.")
+            recorder.warnings.add("the losses are missing in the records: the loop is not that of a Trainer.")
             return
         self._trainer = frame.f_locals["self"]
         training_step = self._trainer.training_step

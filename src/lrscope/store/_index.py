@@ -29,6 +29,7 @@ from lrscope.store._labels import (
     RECORDS,
     SUMMARIES,
     TREE_LABELS,
+    WARNINGS,
     TreeLabels,
     has_branch,
     tree_name,
@@ -74,11 +75,12 @@ class TreeIndex:
 
 @dataclass(frozen=True)
 class FileIndex:
-    """One file: tree name -> its index; metadata; whether it was closed rather than killed."""
+    """One file: tree name -> its index; metadata; what it lacks; whether it was closed rather than killed."""
 
     path: Path
     trees: dict[str, TreeIndex]
     metadata: dict[str, object]
+    warnings: list[str]
     complete: bool
 
 
@@ -122,11 +124,12 @@ def _scan(path: Path, file: Any) -> FileIndex:
     indices = {name: _scan_tree(path, file, keys, name, some) for name, some in trees.items()}
     if entries not in (None, {name: tree.entries for name, tree in indices.items()}):
         raise damaged(path)
-    return FileIndex(path, indices, metadata=unsealed(text)["metadata"], complete=entries is not None)
+    warnings = list(map(str, unsealed(str(file[WARNINGS]))["warnings"])) if WARNINGS in keys else []
+    return FileIndex(path, indices, unsealed(text)["metadata"], warnings, complete=entries is not None)
 
 
 def _is_unknown(key: str) -> bool:
-    return key not in (HEADER, COMPLETE, SUMMARIES) and not key.startswith((LABELS, RECORDS, DIGESTS))
+    return key not in (HEADER, COMPLETE, SUMMARIES, WARNINGS) and not key.startswith((LABELS, RECORDS, DIGESTS))
 
 
 def _scan_tree(path: Path, file: Any, keys: list[str], name: str, labels: TreeLabels) -> TreeIndex:
@@ -212,6 +215,7 @@ class FileSummary:
     ----------
     trees : in the order of the file
     axes : axis of the sweep -> its values in this file: numbers ascending, names in the order of the sweep
+    warnings : what its writer warned of, such as what the file lacks
     complete : closed by its writer; false if the run was interrupted or is still going on
     size_bytes : of the file
     """
@@ -220,6 +224,7 @@ class FileSummary:
     trees: tuple[TreeSummary, ...]
     axes: dict[str, tuple[object, ...]]
     metadata: dict[str, object]
+    warnings: tuple[str, ...]
     complete: bool
     size_bytes: int
 
@@ -240,6 +245,7 @@ def summary(path: str | os.PathLike[str]) -> FileSummary:
         trees=tuple(_tree(name, tree) for name, tree in file.trees.items()),
         axes=axes,
         metadata=file.metadata,
+        warnings=tuple(file.warnings),
         complete=file.complete,
         size_bytes=file.path.stat().st_size,
     )

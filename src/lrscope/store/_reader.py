@@ -31,9 +31,10 @@ def open_records(paths: Paths) -> xr.Dataset:
     Returns
     -------
     Dataset (member, step, ...) with the coordinates and attributes of the blocks that were written, members sorted by
-    number, and ``attrs["metadata"]`` of the first file, ``attrs["complete"]``: whether the last file was closed rather
-    than killed. A member with fewer steps than others is filled up with NaN (integers with -1, unsigned ones with
-    their largest value, bool with False). Of an entry that two files hold the last one counts.
+    number, and ``attrs["metadata"]`` of the first file, ``attrs["warnings"]``: what the Recorders of all files warned
+    of, ``attrs["complete"]``: whether the last file was closed rather than killed. A member with fewer steps than
+    others is filled up with NaN (integers with -1, unsigned ones with their largest value, bool with False). Of an
+    entry that two files hold the last one counts.
 
     Raises
     ------
@@ -51,7 +52,8 @@ def open_records(paths: Paths) -> xr.Dataset:
     for tree in joined:
         variables, coords = _along_steps(tree, members)
         records = records.assign(variables).assign_coords(coords)
-    attrs = {"metadata": files[0].metadata, "complete": files[-1].complete}
+    warnings = list(dict.fromkeys(text for file in files for text in file.warnings))
+    attrs = {"metadata": files[0].metadata, "warnings": warnings, "complete": files[-1].complete}
     return completed(records.assign_attrs({**joined[0].labels.attrs, **attrs}))
 
 

@@ -33,6 +33,7 @@ from lrscope.store._labels import (
     PART,
     SUMMARIES,
     TREE_LABELS,
+    WARNINGS,
     TreeLabels,
     has_branch,
     object_name,
@@ -173,10 +174,12 @@ class RootFile:
     def sync(self) -> None:
         self._raw.sync()
 
-    def complete(self, histograms: Mapping[str, "hist.Hist[Any]"]) -> None:
-        """Add the summaries, and the sign that nothing is missing."""
+    def complete(self, histograms: Mapping[str, "hist.Hist[Any]"], warnings: list[str]) -> None:
+        """Add the summaries, what was warned of, and the sign that nothing is missing."""
         for name, histogram in histograms.items():
             self._root[f"{SUMMARIES}/{object_name(name)}"] = histogram
+        if warnings:
+            self._root[WARNINGS] = sealed(to_json(WARNINGS, {"warnings": warnings}))
         entries = {name: int(trees[1][0].num_entries) for name, trees in self._trees.items()}
         self._root[COMPLETE] = sealed(to_json(COMPLETE, {"entries": entries}))
 

@@ -57,6 +57,7 @@ class Writer:
     Attributes
     ----------
     seconds : of processor time that the blocks took so far in the background
+    warnings : sentences about what the file lacks; written when it is closed
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Writer:
     ) -> None:
         self.path = Path(path)
         self.seconds = 0.0
+        self.warnings: list[str] = []
         self._after = after or {}
         self._labels: dict[str, TreeLabels] = {}
         self._last_step: int | None = None
@@ -168,7 +170,7 @@ class Writer:
                 if complete:
                     self.path.stat()
                     histograms = _distributions(open_records(self.path)) if self._last_step is not None else {}
-                    self._file.complete(histograms)
+                    self._file.complete(histograms, self.warnings)
         except OSError as error:
             self._failure = error if isinstance(error, StoreError) else self._sentence(error)
             raise self._failure from error.__cause__ or error

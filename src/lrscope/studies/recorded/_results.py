@@ -80,7 +80,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Any) -> xr.DataTree:
     files = [store.summary(Path(file)) for file in options.files]
     source = _regrouped(whole, axes)
     nodes: dict[str, xr.Dataset] = {}
-    missing = []
+    missing = [f"When it was recorded: {warning}" for warning in whole.attrs.get("warnings", [])]
     for title, part in _PARTS.items():
         try:
             nodes |= part(source)
