@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lrscope.errors import InputError
 from lrscope.probes import Biases, Every, Weights, every
 from lrscope.recorder import LightningRecorder, Recorder
-from lrscope.store import open_records
+from lrscope.store import open_records, summary
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -66,7 +66,7 @@ def loader() -> DataLoader:
     return DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=6)
 
 
-def fit(folder, callback, module=None, *, validated=False, checkpoint=None, **options):
+def fit(folder, callbacks, module=None, *, validated=False, checkpoint=None, **options):
     """Fit, and return the trainer."""
     trainer = lightning.Trainer(
         accelerator="cpu",
@@ -74,7 +74,7 @@ def fit(folder, callback, module=None, *, validated=False, checkpoint=None, **op
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
-        callbacks=[callback],
+        callbacks=callbacks,
         **{"max_epochs": 3, **options},
     )
     trainer.fit(module or Module(), loader(), loader() if validated else None, ckpt_path=checkpoint)
@@ -212,6 +212,24 @@ def test_the_steps_of_a_resumed_training_go_on_and_its_files_are_one_training(tm
         if name not in ("gradient_angle", "recording_seconds", "training_seconds"):
             np.testing.assert_allclose(joined[name].values, array.values, rtol=1e-6, atol=1e-7, err_msg=str(name))
     assert np.isnan(joined["gradient_angle"].values[0]).nonzero()[0].tolist() == [0, 4]
+
+
+def test_several_callbacks_record_one_training_and_its_resumption(tmp_path):
+    names = ("often", "seldom")
+
+    def pair(part):
+        paths = [tmp_path / f"{name}{part}.root" for name in names]
+        return [LightningRecorder(path, when=every(count), time_budget=None) for count, path in enumerate(paths, 1)]
+
+    first = fit(tmp_path, pair(1), max_epochs=1)
+    first.save_checkpoint(tmp_path / "a.ckpt")
+    fit(tmp_path, pair(2)[::-1], checkpoint=tmp_path / "a.ckpt")
+    for name, steps in zip(names, (range(12), range(0, 12, 2)), strict=True):
+        both = open_records([tmp_path / f"{name}{part}.root" for part in (1, 2)])
+        assert both["step"].values.tolist() == list(steps)
+        assert np.isfinite(both["loss"].values).all()
+    ids = {summary(file).metadata["run_id"] for file in tmp_path.glob("*.root")}
+    assert len(ids) == 1
 
 
 def test_wrong_options_are_refused_at_once(path):

@@ -14,6 +14,8 @@ from lrscope.recorder._attaching import Options, Settings
 from lrscope.recorder._cadence import Cost
 from lrscope.recorder._recorder import Recorder
 
+_KEY = "lrscope"
+"""Where a checkpoint has the run id and the steps."""
 _SECOND = "Make a new one for it, with another path: a file has the steps of one training."
 
 
@@ -24,6 +26,8 @@ class LightningRecorder(Callback):
     in an epoch. All optimisers are recorded: with manual optimisation what they update in a batch is one step. The loss
     is the one that ``training_step`` returns, and missing if it returns none; what is logged under a name of `metrics`
     at the end of a validation is recorded under the other name, with the parameters as they are then.
+
+    A Trainer may have several of them, at other cadences say; their files have the same run id.
 
     A callback records one ``fit``. A training that is resumed from a checkpoint needs a callback with a new file. Its
     steps go on from those of the checkpoint, which has the run id, and ``open_records([first, second])`` is the whole
@@ -67,16 +71,17 @@ class LightningRecorder(Callback):
         """What recording has cost; None before training."""
         return None if self._recorder is None else self._recorder.cost
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps: which training the file belongs to."""
-        if self._recorder is None:
-            return {}
-        return {"run_id": self._recorder.run_id, "step": self._recorder.settings.first_step + self._recorder.cost.steps}
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep which training the files belong to; it is the same for all LightningRecorders of a Trainer."""
+        if self._recorder is not None:
+            steps = self._recorder.settings.first_step + self._recorder.cost.steps
+            checkpoint[_KEY] = {"run_id": self._recorder.run_id, "step": steps}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Go on with the training of a checkpoint, in a new file."""
-        self._options.setdefault("run_id", state_dict.get("run_id"))
-        self._options.setdefault("first_step", state_dict.get("step", 0))
+        if _KEY in checkpoint:
+            self._options.setdefault("run_id", checkpoint[_KEY]["run_id"])
+            self._options.setdefault("first_step", checkpoint[_KEY]["step"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._recorder is not None:
@@ -87,6 +92,8 @@ class LightningRecorder(Callback):
             options["steps_per_epoch"] = -(-int(batches) // trainer.accumulate_grad_batches)
         # each optimiser counts its updates
         options.setdefault("first_step", trainer.global_step // max(1, len(trainer.optimizers)))
+        others = [one._recorder for one in trainer.callbacks if isinstance(one, LightningRecorder)]
+        options.setdefault("run_id", next((one.run_id for one in others if one is not None), None))
         self._recorder = Recorder(
             pl_module, self._path, trainer.optimizers, probes=self._probes, when=self._when, **options
         )
