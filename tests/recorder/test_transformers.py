@@ -178,6 +178,23 @@ def test_an_exception_keeps_what_was_recorded(tmp_path, path):
     assert open_records(path)["step"].values.tolist() == [0, 1, 2, 3]
 
 
+def test_two_callbacks_record_one_training_and_leave_the_trainer_usable(tmp_path, path):
+    other = tmp_path / "seldom.root"
+    trainer = fit(
+        tmp_path,
+        TransformersRecorder(path, time_budget=None),
+        TransformersRecorder(other, when=every(2), time_budget=None),
+        max_steps=4,
+    )
+    often, seldom = open_records(path), open_records(other)
+    assert often["step"].values.tolist() == [0, 1, 2, 3]
+    assert seldom["step"].values.tolist() == [0, 2]
+    np.testing.assert_array_equal(seldom["loss"].values, often["loss"].sel(step=[0, 2]).values)
+    assert often.attrs["metadata"]["run_id"] == seldom.attrs["metadata"]["run_id"]
+    trainer.callback_handler.callbacks = trainer.callback_handler.callbacks[:1]
+    assert trainer.train().global_step == 4
+
+
 def test_a_second_training_needs_a_callback_of_its_own(tmp_path, path):
     callback = TransformersRecorder(path, time_budget=None)
     trainer = fit(tmp_path, callback)

@@ -66,7 +66,8 @@ class TransformersRecorder(TrainerCallback):
         self._metrics = {"eval_loss": "val_loss", "eval_accuracy": "val_accuracy"} if metrics is None else metrics
         self._recorder: Recorder | None = None
         self._trainer: Trainer | None = None
-        self._replaced: Any = None  # what the user has put in the place of its ``training_step``
+        self._heard: Any = None  # what is in the place of its ``training_step``
+        self._replaced: Any = None  # what the user has put there
         self._loss: Tensor | None = None  # of the micro-batches since the last update
 
     @property
@@ -119,10 +120,11 @@ class TransformersRecorder(TrainerCallback):
             except BaseException as error:
                 self._end(error)
                 raise
-            self._loss = loss if self._loss is None else self._loss + loss
+            if self._trainer is not None:
+                self._loss = loss if self._loss is None else self._loss + loss
             return loss
 
-        self._replaced = vars(self._trainer).get("training_step")
+        self._heard, self._replaced = heard, vars(self._trainer).get("training_step")
         setattr(self._trainer, "training_step", heard)  # noqa: B010  mypy knows it as a method
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -150,10 +152,11 @@ class TransformersRecorder(TrainerCallback):
         self._end()
 
     def _end(self, error: BaseException | None = None) -> None:
-        if self._trainer is not None:
-            del self._trainer.training_step  # that of the instance, which hides the one of its class
+        own = {} if self._trainer is None else vars(self._trainer)
+        if own.get("training_step") is self._heard:  # otherwise a second callback has put its own around it
+            own.pop("training_step", None)  # that of the instance, which hides the one of its class
             if self._replaced is not None:
-                vars(self._trainer)["training_step"] = self._replaced
-            self._trainer = None
+                own["training_step"] = self._replaced
+        self._trainer = None
         if self._recorder is not None:
             self._recorder.__exit__(type(error) if error else None, error, None)
