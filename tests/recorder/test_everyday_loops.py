@@ -254,6 +254,20 @@ def test_numbers_with_names_that_are_taken_are_left_out_with_one_warning(model, 
     assert records["accuracy"].values.tolist() == [[1, 1, 1]]
 
 
+@pytest.mark.parametrize("name", ["/a", "", "a\nb"])
+def test_a_number_whose_name_cannot_be_stored_is_left_out_and_nothing_else(model, optimizer, path, name, update, shown):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for _ in range(2):
+            recorder.step(loss=update(model, optimizer), accuracy=1.0, **{name: 1.0})
+            recorder.note(**{name: 1.0, "val_loss": 2.0})
+    assert len(shown) == 1
+    shown.clear()
+    records = open_records(path)
+    assert records["accuracy"].values.tolist() == [[1, 1]]
+    assert records["val_loss"].values.tolist() == [[2, 2]]
+    assert name not in records
+
+
 def test_a_number_of_the_steps_is_not_noted_between_them(model, optimizer, path, update):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         recorder.step(loss=update(model, optimizer), accuracy=1)
