@@ -92,7 +92,8 @@ class LightningRecorder(Callback):
             options["steps_per_epoch"] = -(-int(batches) // trainer.accumulate_grad_batches)
         # each optimiser counts its updates
         options.setdefault("first_step", trainer.global_step // max(1, len(trainer.optimizers)))
-        others = [one._recorder for one in trainer.callbacks if isinstance(one, LightningRecorder)]
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set where mypy does not look
+        others = [one._recorder for one in callbacks if isinstance(one, LightningRecorder)]
         options.setdefault("run_id", next((one.run_id for one in others if one is not None), None))
         self._recorder = Recorder(
             pl_module, self._path, trainer.optimizers, probes=self._probes, when=self._when, **options
