@@ -199,6 +199,8 @@ def test_integers_and_fractions_are_numbers(value):
         np.ones(1),
         torch.ones(2),
         torch.ones(0),
+        torch.empty((), device="meta"),
+        10**400,
     ],
 )
 def test_what_is_not_a_number_is_refused(wrong):

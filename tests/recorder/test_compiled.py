@@ -138,3 +138,27 @@ def test_what_is_checkpointed_or_mapped_in_compiled_code_trains_as_before(tmp_pa
     assert all(map(torch.equal, *pair))
     layers = {array.attrs["layer"] for name, array in open_records(path).data_vars.items() if "activations" in name}
     assert layers == {"checkpointed.1", "head.1"}
+
+
+@pytest.mark.parametrize("often", [1, 3])
+def test_a_step_that_is_compiled_with_its_recorder_is_recorded(tmp_path, often):
+    torch._dynamo.reset()
+    model = network()
+    optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.1), []
+    with Recorder(model, tmp_path / "a.root", optimizer, when=every(often), time_budget=None) as recorder:
+
+        @torch.compile(backend="eager")
+        def step():
+            optimizer.zero_grad()
+            loss = model(INPUTS).square().mean()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+            return loss.detach()
+
+        for _ in range(8):
+            losses.append(float(step()))
+    assert recorder.failed is None
+    records = open_records(tmp_path / "a.root")
+    assert records["step"].values.tolist() == list(range(0, 8, often))
+    np.testing.assert_allclose(records["loss"].values[0], losses[::often], rtol=1e-6)

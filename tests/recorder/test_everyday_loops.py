@@ -156,7 +156,7 @@ def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step
     assert np.isnan(records["loss"].values[0, 4:]).all()
 
 
-@pytest.mark.filterwarnings("ignore:parameters that the optimizer does not update")
+@pytest.mark.filterwarnings("ignore:parameters that (the optimizer does not update|were added or unfrozen)")
 def test_groups_that_are_added_later_have_their_rates_and_the_loop_goes_on(model, update, path):
     optimizer = torch.optim.SGD(model[2].parameters(), lr=0.1)
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
@@ -240,7 +240,9 @@ def test_outputs_of_a_smaller_batch_are_missing_at_that_step(model, optimizer, p
     assert found.tolist() == [True, False, True]
 
 
-@pytest.mark.parametrize("name", ["member", "step", "lr", "diverged_at", "learning_rate", "gradient_norm", "weights_0"])
+@pytest.mark.parametrize(
+    "name", ["member", "step", "lr", "diverged_at", "learning_rate", "gradient_norm", "weights_0", "neuron_0"]
+)
 def test_numbers_with_names_that_are_taken_are_left_out_with_one_warning(model, optimizer, path, name, update):
     recorder = Recorder(model, path, optimizer, time_budget=None)
     losses = []
@@ -266,6 +268,47 @@ def test_a_number_whose_name_cannot_be_stored_is_left_out_and_nothing_else(model
     assert records["accuracy"].values.tolist() == [[1, 1]]
     assert records["val_loss"].values.tolist() == [[2, 2]]
     assert name not in records
+
+
+@pytest.mark.parametrize("names", [("x", "step_x"), ("step_x", "x")])
+def test_a_number_with_the_name_of_another_ones_steps_is_left_out(model, optimizer, path, update, names, shown):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        recorder.step(loss=update(model, optimizer))
+        recorder.note(**{names[0]: 3})
+        recorder.note(**{names[1]: 4})
+    assert len(shown) == 1
+    shown.clear()
+    records = open_records(path)
+    assert records[names[0]].values.tolist() == [[3]]
+    assert names[1] not in records.data_vars
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_call_before_the_update_is_noticed(model, optimizer, path, inputs, early, shown):
+    """Losses would be recorded with parameters that are not theirs; a scaler may leave out the first update."""
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        if not early:
+            recorder.step(loss=1.0)
+        for _ in range(3):
+            loss = model(inputs).square().mean()
+            loss.backward()
+            if early:
+                recorder.step(loss=loss)
+            optimizer.step()
+            if not early:
+                recorder.step(loss=loss)
+    assert len(shown) == early
+    shown.clear()
+
+
+def test_tensors_may_be_made_on_another_device_by_default(model, optimizer, path, update):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for _ in range(3):
+            loss = update(model, optimizer)
+            with torch.device("meta"):
+                recorder.step(loss=float(loss), accuracy=1)
+    assert recorder.failed is None
+    assert open_records(path).sizes["step"] == 3
 
 
 def test_a_number_of_the_steps_is_not_noted_between_them(model, optimizer, path, update):

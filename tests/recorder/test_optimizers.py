@@ -345,3 +345,29 @@ def test_of_a_layer_that_has_another_shape_now_nothing_is_recorded_and_it_is_sai
         assert missing == [False] * 3 + [True] * 3
     assert np.isfinite(records["loss"].values).all()
     assert (records["diverged_at"].values == -1).all()
+
+
+def unfrozen(model, optimizer):
+    model[0].requires_grad_(True)
+
+
+def added(model, optimizer):
+    model.append(nn.Linear(1, 1))
+    optimizer.add_param_group({"params": model[-1].parameters(), "lr": 0.5})
+
+
+@pytest.mark.parametrize("change", [unfrozen, added])
+def test_parameters_that_are_trained_only_later_are_named_once(change, model, update, path, shown):
+    model[0].requires_grad_(change is not unfrozen)
+    optimizer = sgd(model)
+    layer = {unfrozen: "0", added: "3"}[change]
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for step in range(5):
+            if step == 2:
+                change(model, optimizer)
+            recorder.step(loss=update(model, optimizer))
+    assert [f": {layer}.weight, {layer}.bias. " in str(one.message) for one in shown] == [True]
+    shown.clear()
+    records = open_records(path)
+    assert f"weights_{layer}" not in records
+    assert np.isfinite(records["weights_2"].values).all()

@@ -455,7 +455,7 @@ def test_wrong_arguments_are_refused(tmp_path, model, optimizer, path, wrong, se
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("wrong", [torch.ones(2), torch.ones(0), "0.5", None])
+@pytest.mark.parametrize("wrong", [torch.ones(2), torch.ones(0), torch.ones((), device="meta"), "0.5", None])
 def test_a_loss_that_is_not_one_number_is_missing_and_no_divergence(wrong, model, optimizer, path):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -1,5 +1,7 @@
 """Which tensors a model's parameters are: a loop may replace them, as ``load_state_dict(assign=True)`` does."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,7 @@ class Binding:
         self._model, self._structure, self._warnings = model, structure, warnings
         self.lost: set[str] = set()
         self.parameters: list[Tensor] = []
+        self._new: set[int] = set()  # identities of parameters that came later
         self._bind()
 
     def renew(self) -> bool:
@@ -34,6 +37,22 @@ class Binding:
                 "from now on they are missing in the records, and count as zero in norms of the whole model."
             )
         return True
+
+    def check_new(self, updated: Iterable[Tensor]) -> None:
+        """Warn of parameters that have a gradient now, and were added or unfrozen after the first step."""
+        known = set(map(id, self.parameters))
+        new = {id(one) for one in updated if id(one) not in known and one.grad is not None}
+        if new <= self._new:
+            return
+        self._new |= new
+        ours = {one.path or one.name for one in self._structure.parameters}
+        names = [name for name, one in parameters_of(self._model).items() if id(one) in new and name not in ours]
+        if names:
+            named = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            self._warnings.add(
+                f"parameters that were added or unfrozen after the first step are not recorded: {named}. Make a new "
+                "Recorder, with another file, to have them."
+            )
 
     def _bind(self) -> None:
         named = parameters_of(self._model)

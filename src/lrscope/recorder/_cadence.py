@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrscope.probes import At, Every, Loss, Probe
-from lrscope.recorder._attaching import Settings
+from lrscope.recorder._attaching import Settings, Warnings
 from lrscope.recorder._buffer import RecordsFile
 from lrscope.records import STEP
 
@@ -216,12 +216,13 @@ def _usual(costs: list[float]) -> float | None:
 class Accounting:
     """Seconds and steps of a Recorder."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, warnings: Warnings) -> None:
+        self._warnings = warnings
         self._budget = Budget(settings.time_budget, settings.size_budget)
         self.limited = settings.time_budget is not None or settings.size_budget is not None
         self.updates = self._first = settings.first_step  # those before a resume included
         self.recorded = self.skipped = 0
-        self.futile = 0  # calls of `step` without an update since the last update
+        self.futile = self._most_futile = 0  # calls of `step` without an update since the last update, at most before
         self.spent = self._spent_before = self._first_seconds = 0.0  # seconds in which the loop was held up
         self._counted = 0
         self._began: float | None = None
@@ -242,7 +243,9 @@ class Accounting:
             self._began = now
 
     def update(self) -> None:
-        self.updates, self.futile = self.updates + 1, 0
+        if self.futile:
+            self._most_futile, self.futile = max(self._most_futile, self.futile), 0
+        self.updates += 1
         self._ended = time.perf_counter()
 
     def count(self) -> None:
@@ -252,6 +255,23 @@ class Accounting:
 
     def skip(self) -> None:
         self.skipped, self.futile = self.skipped + 1, self.futile + 1
+
+    def check_order(self, *, passed: bool) -> None:
+        """Warn if `step` seems to be called before the update; `passed`: whether a training pass came behind it."""
+        if passed and self.updates == self._first and self.skipped == 1:
+            self._warnings.add(
+                "recorder.step() was called before the first update, and a training pass came between that update and "
+                "the next call. If it is called before optimizer.step(), call it after: losses are recorded with the "
+                "parameters of the step before."
+            )
+
+    def check_calls(self) -> None:
+        """Warn if the last calls of `step` had no update before them, more of them than between updates before."""
+        if self.futile > max(self._most_futile, min(9, self.updates - self._first)):
+            self._warnings.add(
+                f"the last {self.futile} calls of step() had no update before them, and were not recorded. "
+                "Call it after optimizer.step(), and make a new Recorder where the optimizer is replaced."
+            )
 
     def elapsed(self, now: float) -> float:
         return 0.0 if self._began is None else now - self._began

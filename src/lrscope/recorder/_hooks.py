@@ -60,6 +60,7 @@ class ActivationHooks:
     ----------
     seconds : spent in the hooks; the caller that adds them up resets them to 0
     paused : passes are ignored, since the step in hand has its outputs
+    passed : a training pass was ignored for that reason
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class ActivationHooks:
         self._model, self._optimizers, self._wants_gradients = model, optimizers, gradients
         self._warnings = warnings
         self.seconds = 0.0
-        self.paused = False
+        self.paused = self.passed = False
         self._active = self._compiled = False
         self._layers = layers_of(model)
         self._handles: list[RemovableHandle] = []
@@ -172,6 +173,7 @@ class ActivationHooks:
             self._start()
 
     def _start(self) -> None:
+        self.passed |= self.paused and self._model.training
         if self._active and not self.paused and self._model.training:
             self.begin_pass()
             version = sum(one._version for optimizer in self._optimizers for one in parameters_of(optimizer))
@@ -312,7 +314,7 @@ class ForwardHook(Hook):
     def __init__(self, function: Callable[..., Any], compiled: Callable[[Tensor | None], None]) -> None:
         self._function, self.compiled = function, compiled
         number = next(_NUMBERS)
-        self._number = torch.tensor(number)  # for each int a compiler would make other code
+        self._number = torch.tensor(number, device="cpu")  # for each int a compiler would make other code
         self._order = _ORDER
         _HOOKS[number] = self
 
@@ -326,7 +328,7 @@ class ForwardHook(Hook):
                 torch.ops.lrscope.called(detached, self._number, self._order)
 
 
-_NUMBERS, _ORDER = itertools.count(), torch.zeros((), dtype=torch.int8)
+_NUMBERS, _ORDER = itertools.count(), torch.zeros((), dtype=torch.int8, device="cpu")
 _HOOKS: weakref.WeakValueDictionary[int, ForwardHook] = weakref.WeakValueDictionary()
 
 

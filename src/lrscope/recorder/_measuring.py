@@ -226,8 +226,11 @@ class Measuring:
         A loss that is not known is missing, and no divergence.
         """
         with self._without_gradients():
-            known = self._nan if loss is None else torch.as_tensor(loss).detach().reshape(())
-            number = known.to(self._nan, copy=True)
+            number = self._nan.clone()
+            if isinstance(loss, Tensor):
+                number.copy_(loss.detach().reshape(()))
+            elif loss is not None:
+                number.fill_(loss)
             live, before, zero = self._live, captured.parameters, torch.zeros_like(self._nan)
 
             def gradient(place: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Which variables a Recorder writes: those of the probes, the seconds, further learning rates, the user's numbers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from numbers import Real
 from typing import Any
 
@@ -43,7 +43,7 @@ class Numbers:
                     remedy = "Let one probe measure all its layers, or choose other layers with include and exclude."
                     raise InputError(f"probes must record each variable once; got {name} again. {remedy}")
                 value = one.values[name]
-                dtype = torch.empty(0, dtype=value.dtype).numpy().dtype
+                dtype = torch.empty(0, dtype=value.dtype, device="cpu").numpy().dtype
                 self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape), measured=True, late=one.late))
         for axis in self._axes:
             if not self._is_free(axis):
@@ -129,28 +129,31 @@ class Numbers:
 
     def _check_free(self, name: str) -> None:
         check_name("a number", name)
-        if name in self._axes or not self._is_free(name):
+        if name in self._axes or not self._is_free(name) or f"{STEP}_{name}" in self._buffer.columns:
             remedy = "Give it another name; a number of step() cannot be given to note() as well."
             raise must_be("the name of a number", "free in the records", name, remedy)
 
     def _is_free(self, name: str) -> bool:
-        return name not in {*self._buffer.columns, MEMBER, STEP, DIVERGED_AT}
+        columns = self._buffer.columns
+        dims = {dim for column in columns.values() for dim in (column.dim, *column.label.dims)}
+        return name not in {*columns, *dims, MEMBER, STEP, DIVERGED_AT}
 
 
 def scalar(loss: Tensor | float) -> Tensor | float:
     """Return a loss that is one number; a tensor stays where it is."""
-    if isinstance(loss, Tensor) and loss.numel() == 1 and not loss.is_complex():
+    if isinstance(loss, Tensor) and loss.numel() == 1 and not loss.is_complex() and not loss.is_meta:
         return loss
     return number("loss", loss, "Give the mean over the batch, for example.")
 
 
 def number(name: str, value: Any, remedy: str = "") -> float:
     """Return a metric as a number: one of Python or NumPy, a tensor of one element, an array without dimensions."""
-    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
-        return float(value.detach())
-    plain = value[()] if isinstance(value, np.ndarray) and value.shape == () else value
-    if isinstance(plain, Real) and not isinstance(plain, bool):
-        return float(plain)
+    with suppress(OverflowError, RuntimeError):  # of an integer that is too large, of a tensor without storage
+        if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
+            return float(value.detach())
+        plain = value[()] if isinstance(value, np.ndarray) and value.shape == () else value
+        if isinstance(plain, Real) and not isinstance(plain, bool):
+            return float(plain)
     got = f"{type(value).__name__} {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) else value
     raise must_be(name, "one number", got, remedy)
 

@@ -69,6 +69,10 @@ class Optimizers:
                 got = f"a {type(one).__name__}, which takes none"
                 raise must_be("optimizer", "one that takes hooks", got, remedy) from None
 
+    def parameters(self) -> Iterator[Tensor]:
+        for one in self.all:
+            yield from parameters_of(one)
+
     def rates(self) -> list[float]:
         """Return the learning rate of each group, NaN where the optimiser chooses it by itself."""
         rates = (group["lr"] for one in self.all for group in one.param_groups)
@@ -76,7 +80,7 @@ class Optimizers:
 
     def updated(self, parameters: Mapping[str, Tensor], trainable: Container[str]) -> list[str]:
         """Return the names of the parameters that are updated; a warning names others that require a gradient."""
-        own = {id(parameter) for one in self.all for parameter in parameters_of(one)}
+        own = set(map(id, self.parameters()))
         wanted = [name for name, one in parameters.items() if one.requires_grad or name in trainable]
         left = [name for name in wanted if id(parameters[name]) not in own]
         if left:

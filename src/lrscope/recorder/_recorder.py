@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from torch import Tensor, nn
+from torch import Tensor, compiler, nn
 from torch.optim import Optimizer
 
 from lrscope.errors import InputError, StoreError
@@ -46,10 +46,9 @@ class Recorder:
     when : cadence of all probes that are not given one of their own; every step by default
     options : ``time_budget`` (share of the loop's time, 0.05 by default, None for no limit) and ``size_budget`` (bytes,
         or ``"200 MB"``, ``"1.5 GiB"``; 2 GB by default or a tenth of the free disk if that is less, None for no limit),
-        which thin the cadence; ``include`` and ``exclude`` (shell
-        patterns of layers); ``labels`` (``{"seed": 3}``); ``steps_per_epoch`` for cadences by epochs; ``first_step``
-        (updates made before) and ``run_id`` (of the first Recorder) of a training that is resumed; ``compression``
-        (``none``, ``lz4`` or ``zstd``)
+        which thin the cadence; ``include`` and ``exclude`` (shell patterns of layers); ``labels`` (``{"seed": 3}``);
+        ``steps_per_epoch`` for cadences by epochs; ``first_step`` (updates made before) and ``run_id`` (of the first
+        Recorder) of a training that is resumed; ``compression`` (``none``, ``lz4`` or ``zstd``)
 
     Attributes
     ----------
@@ -103,7 +102,7 @@ class Recorder:
         limit, named = self.settings.size_budget, probes is not None
         self._probes, self._statistics = affordable(wanted, self._model, limit, self.warnings, named=named)
         sweep = self._optimizers.sweep(self.settings)
-        self._account = Accounting(self.settings)
+        self._account = Accounting(self.settings, self.warnings)
         self._buffer = BlockBuffer()
         self._numbers = Numbers(self._buffer, sweep.axes, self.warnings)
         self._measuring: Measuring | None = None
@@ -142,7 +141,8 @@ class Recorder:
         metrics : other numbers of this step, such as ``accuracy``. Those that are given at the first step belong to
             the cadence of the loss; others, and those named ``val_...``, are recorded whenever they are given.
         """
-        if self._schedule.idle and self.updated and self._numbers.can_wait(metrics):
+        counted = self._schedule.idle and self.updated and self._numbers.can_wait(metrics)
+        if counted and not compiler.is_compiling():  # which would take the counts for constants
             self._schedule.idle -= 1
             self.updated = False
             self._called.clear()
@@ -150,12 +150,14 @@ class Recorder:
         elif not self._stopped:
             self._end_step(loss, metrics)
 
+    @compiler.disable  # type: ignore[untyped-decorator]
     def _end_step(self, loss: Tensor | float | None, metrics: dict[str, Tensor | float]) -> None:
         began = time.perf_counter()
         if not self.updated:
             self._account.skip()
             self._hooks.begin_pass()
             return
+        self._account.check_order(passed=self._hooks.passed)
         step, captured, self._captured = self._account.updates, self._captured, None
         self.updated = self._hooks.paused = False
         self._called.clear()
@@ -172,6 +174,7 @@ class Recorder:
         if captured or metrics:
             self._flush_if_due()
 
+    @compiler.disable  # type: ignore[untyped-decorator]
     def note(self, **metrics: Tensor | float) -> None:
         """Record numbers measured between two steps, such as a validation loss: they belong to the next parameters.
 
@@ -210,11 +213,8 @@ class Recorder:
         self._detach()
         if self._closed:
             return
-        if not self.failed and self._account.futile > self.cost.steps:
-            self.warnings.add(
-                f"the last {self._account.futile} calls of step() had no update before them, and were not recorded. "
-                "Call it after optimizer.step(), and make a new Recorder where the optimizer is replaced."
-            )
+        if not self.failed:
+            self._account.check_calls()
         try:
             self._end_file()
         except Exception as error:
@@ -277,9 +277,11 @@ class Recorder:
         activity = self._hooks.take()
         if self._measuring is None:
             self._measuring = self._explored(activity)
-        elif self._binding and self._binding.renew():
-            self._measuring.rebind(self._binding.parameters, self._binding.lost)
-            self._hooks.renew()
+        elif self._binding:
+            if self._binding.renew():
+                self._measuring.rebind(self._binding.parameters, self._binding.lost)
+                self._hooks.renew()
+            self._binding.check_new(self._optimizers.parameters())
         if self._measuring.wants(self._schedule) and self._go_on():
             rates = self._optimizers.rates()
             self._captured = self._measuring.begin(self._account.updates, self._schedule, rates, activity)
@@ -303,9 +305,8 @@ class Recorder:
     ) -> None:
         """Measure a step that was captured, and keep it with the numbers that came with it."""
         assert self._measuring
-        now = self._schedule.now
+        now, measured = self._schedule.now, None
         values = self._numbers.of_step(metrics, now)
-        measured = None
         if captured:
             measured = self._measuring.measure(captured, self._numbers.loss(loss))
             values = merged(measured.values, values, self._numbers.rates(captured.rates, now))
@@ -357,8 +358,7 @@ class Recorder:
     def _flush_if_due(self) -> None:
         """Hand what was measured to the thread that writes, if it is time for a block."""
         began = time.perf_counter()
-        # a step that is held has a row already
-        if not self._stopped and not self.updated and self._file and self._file.due(began):
+        if not self._stopped and not self.updated and self._file and self._file.due(began):  # a held step has a row
             try:
                 self._file.write(final=False)
             except Exception as error:
