@@ -45,7 +45,7 @@ def refused(capsys, tmp_path, monkeypatch):
         (["--target", "math:pi"], "target must be a function; got 'math:pi, which is float'."),
         (["--hidden", "1"], "hidden must be greater than or equal to 2; got '1'."),
         (["--lrs", "0.1", "-0.1"], "lr must be a positive finite number; got -0.1."),
-        (["--lrs"], "lrs must be at least one learning rate; got (). Write for example --lrs 0.1 1."),
+        (["--lrs"], "lrs must be at least one learning rate; got (). Write for example --lrs 0.001 0.01."),
         (["--lrs", "0.1", "0.1"], "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
         (["--init-scale", "0"], "init_scale must be greater than 0; got '0'."),
     ],
