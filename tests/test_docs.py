@@ -7,6 +7,7 @@ are shortened.
 
 import ast
 import importlib
+import os
 import re
 import shlex
 import shutil
@@ -230,6 +231,8 @@ def test_data_and_model_of_ones_own_are_trained_as_shown(workplace, monkeypatch)
 def test_commands_that_train_run_as_shown(tmp_path, monkeypatch):
     """The file of docs/commands.md, and each command of the page that trains it, on a small grid."""
     monkeypatch.chdir(tmp_path)
+    # The python of the page is the one that has what its script needs.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     monkeypatch.setattr("lrscope.cli._run.reported", lambda *_: None)
     page = HOW_TO / "commands.md"
     (block,) = [block for block in blocks(page) if block["mark"] == "file=train.py"]

@@ -84,10 +84,10 @@ def test_a_run_killed_before_an_experiment_is_marked_as_complete_becomes_so(comm
     kill = f"""
 from lrscope.store import _rootfile
 complete = _rootfile.RootFile.complete
-def killing(file, histograms):
+def killing(file, *arguments):
     if file._raw.path.name == "records-{name}.root":
         os.kill(os.getpid(), 9)
-    complete(file, histograms)
+    complete(file, *arguments)
 _rootfile.RootFile.complete = killing
 """
     assert commands.run([*RUN, "--out", folder], SETUP + kill).code == -signal.SIGKILL

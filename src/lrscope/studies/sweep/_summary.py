@@ -74,7 +74,8 @@ def advice(results: xr.DataTree, until_decided: bool) -> list[str]:
     average = "on average over the seeds " if rates["members"].max() > 1 else ""
     name = rates["score"].attrs["long_name"]
     lowest = f"{average}it ends with the {rates.attrs.get('end', 'lowest')} {name} ({loss}{accuracy})"
-    words = [f"Use a learning rate of {_rates(rates, best)}: {lowest}."]
+    use = "Of the rates that were trained, use" if "optimum" in results else "Use a learning rate of"
+    words = [f"{use} {_rates(rates, best)}: {lowest}."]
     if bool(rates["decided"]):
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
