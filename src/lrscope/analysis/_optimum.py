@@ -53,7 +53,7 @@ def optimum(
     Returns
     -------
     Dataset (lr) : on a fine grid of rates; all NaN with one seed, fewer than five rates, or if all networks diverged
-        score, score_low, score_high : the curve, and where it lies with that confidence at each rate
+        score, score_low, score_high : the curve, median of those drawn, and where it lies with that confidence
         cost_high : share by which the score is worse than the lowest one, at most; 0.1 is 10 %
         best, best_low, best_high : rate with the lowest score, and its interval
         low, high : every rate between them costs at most `tolerance`; NaN if no rate is known to do so
@@ -92,7 +92,7 @@ def optimum(
     means = ranks.mean(SEED)
     cost = worse / (means.max() - means.min()) if linear else xr.apply_ufunc(np.expm1, worse)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
-    score, (below, above) = curves.mean(DRAW), curves.quantile(ends, DRAW).drop_vars("quantile")
+    below, score, above = curves.quantile([ends[0], 0.5, ends[1]], DRAW).drop_vars("quantile")
     best_low, best_high = curves.idxmin(LR).quantile(ends).values
     low, high = _range(cost <= tolerance, confidence)
     cost_high = cost.quantile(confidence, DRAW).drop_vars("quantile")
