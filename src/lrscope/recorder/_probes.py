@@ -104,7 +104,7 @@ def affordable(
         return probes, False
     warnings.add(
         f"weights and gradients are {full / 1e6:.3g} MB a record, and fewer than {FEWEST} records would fit "
-        f"size_budget={size / 1e6:.3g} MB: mean, standard deviation and norm of each neuron are recorded instead. Give "
+        f"size_budget={size / 1e6:.0f} MB: mean, standard deviation and norm of each neuron are recorded instead. Give "
         "a larger size_budget, or None for no limit, to have all values."
     )
     return tuple(reduced), True
