@@ -140,8 +140,9 @@ def _drawn(ranks: xr.DataArray, wanted: Floats, draws: int, random: np.random.Ge
 
 
 class Process:
-    """A Gaussian process behind observations; what scikit-learn's `GaussianProcessRegressor` is, which takes seconds
-    to import.
+    """A Gaussian process with noisy observations.
+
+    It equals scikit-learn's `GaussianProcessRegressor`, which takes seconds to import.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ class Process:
 
 
 def _mean_and_noise(ranks: xr.DataArray) -> tuple[Floats, Floats]:
-    """Return the mean of each rate, and the variance of its error behind what a seed does to all rates.
+    """Return the mean of each rate, and the variance of its error without what a seed does to all rates.
 
     Few seeds say little about a variance: it is averaged with those of the neighbouring rates, and enlarged as
     Student's quantile is above the normal one.

@@ -23,7 +23,7 @@ WIDTH = 7.0
 AROUND = 0.55
 """Inches: height of what stands around the panels of a figure."""
 INK, SOFT, FAINT = "#222222", "#7a7a7a", "#e9e9e9"
-"""Text and marks; what is secondary; lines and areas behind the data."""
+"""Text and marks; what is secondary; lines and areas under the data."""
 ALARM = "#c1121f"
 """What failed: a member that diverged."""
 ORDERED = LinearSegmentedColormap.from_list("lrscope", ["#12355b", "#5b3f8c", "#b5446e", "#ec7d4b", "#f3b61f"])

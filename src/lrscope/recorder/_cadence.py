@@ -22,7 +22,7 @@ WARM_UP = 8
 """Records whose cost is remembered: the dearest of them is left out as a hiccup."""
 SHORTEST = 1.5
 """Seconds. A loop that has not run for as long may take as much as one that has: it would otherwise have one record,
-which says nothing. Half of that goes to its first steps, the other half to those behind them."""
+which says nothing. Half of that goes to its first steps, the other half to those after them."""
 PAUSE = 1000
 """Steps after which a record that was not allowed is considered again at the latest."""
 COUNTED = 3e-6
@@ -87,7 +87,7 @@ class Schedule:
     def rest(self, step: int, factor: int, pause: int = 0) -> None:
         """Count the steps until something must be decided again, if nothing is due at this step and the next.
 
-        `pause` is how many steps behind the next one are not recorded even if they are due.
+        `pause` is how many steps after the next one are not recorded even if they are due.
         """
         if not (self.now or self.soon):
             until = min(group.next_due(step + 2 + pause, self._per_epoch, factor) for group in self.groups)
@@ -257,7 +257,7 @@ class Accounting:
         self.skipped, self.futile = self.skipped + 1, self.futile + 1
 
     def check_order(self, *, passed: bool) -> None:
-        """Warn if `step` seems to be called before the update; `passed`: whether a training pass came behind it."""
+        """Warn if `step` seems to be called before the update; `passed`: whether a training pass came after it."""
         if passed and self.updates == self._first and self.skipped == 1:
             self._warnings.add(
                 "recorder.step() was called before the first update, and a training pass came between that update and "

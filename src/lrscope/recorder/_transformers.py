@@ -102,7 +102,7 @@ class TransformersRecorder(TrainerCallback):
     def _listen(self, recorder: Recorder) -> None:
         """Have the Trainer's ``training_step``, which returns the loss of a micro-batch, tell it here as well.
 
-        A callback is not told who calls it: the Trainer is looked for among the callers.
+        A callback does not know who calls it: the Trainer is looked for among the callers.
         """
         frame = inspect.currentframe()
         while frame is not None and not isinstance(frame.f_locals.get("self"), Trainer):

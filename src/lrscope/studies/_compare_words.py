@@ -35,7 +35,7 @@ def verdict(comparison: Comparison, samples: int | None = None) -> list[str]:
 
     Parameters
     ----------
-    samples : validation samples of an accuracy or an error rate, whose sampling error is told then
+    samples : validation samples of an accuracy or an error rate, whose sampling error is stated then
 
     Raises
     ------

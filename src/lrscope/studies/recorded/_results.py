@@ -4,7 +4,7 @@
 path                  Dataset
 ====================  ===============================================================================================
 curves/<name>         (lr, step) of `lrscope.analysis.over_seeds`, for each quantity that is one number a step
-ended                 (lr, seed) outcome, diverged_at, and the mean of the last losses, by which they are told
+ended                 (lr, seed) outcome, diverged_at, and the mean of the last losses, by which they are judged
 gradients             (lr, step, layer) of `lrscope.analysis.over_seeds`: norm of the gradient
 gradient_norms        (layer, lr) the same norm: first, median, largest and last of the steps
 fluctuation/<name>    (lr, neuron) normalised fluctuation in the first network of each rate

@@ -307,7 +307,7 @@ def _end_of_one(results: xr.DataTree, end: str) -> str:
         return f"The loss was {short(last)} then."
     curve = array_of(results, "curves/loss/mean").values.ravel()
     first = short(float(curve[np.isfinite(curve)][0]))
-    if end == "not improved":  # told by the mean of the last losses: the very last one may lie below the first
+    if end == "not improved":  # judged by the mean of the last losses: the very last one may lie below the first
         late = short(float(array_of(results, "ended/late_loss").item()))
         return f"The loss began at {first} and was {late} on average over the last {LAST_LOSSES} records: not lower."
     ending = ", and then the network diverged" if end == "diverged" else ""
