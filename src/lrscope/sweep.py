@@ -15,6 +15,8 @@ SEEDS = ("init_seed", "order_seed", "noise_seed")
 
 MOST_RATES = 10**5
 """Of one range."""
+GROUP = "lr_"
+"""An axis that begins like this multiplies the learning rate of a module, whose name follows."""
 
 _LABELS = {
     "lr": {"long_name": "learning rate", "units": "1", "scale": "log"},
@@ -28,8 +30,10 @@ class Sweep:
     Parameters
     ----------
     axes : name -> values. ``lr`` is the learning rate; ``seed`` sets initialisation, order of the data and noise
-        together (``init_seed``, ``order_seed``, ``noise_seed`` set one each); any other name must be a field of the
-        data (``shape``, ``noise``) or a number of the update rule (``momentum``, ``weight_decay``).
+        together (``init_seed``, ``order_seed``, ``noise_seed`` set one each); ``lr_<module>`` multiplies the learning
+        rate of the parameters of a module, dots written as underscores (``lr_head``, ``lr_encoder_0``); any other name
+        must be a field of the data (``shape``, ``noise``) or a number of the update rule (``momentum``,
+        ``weight_decay``).
 
     Raises
     ------
@@ -74,6 +78,8 @@ class Sweep:
 
 def _label(name: str, values: Sequence[Any]) -> dict[str, str]:
     scale = "category" if isinstance(values[0], str) or name.endswith("seed") else "linear"
+    if name.startswith(GROUP) and all(is_rate(value) for value in values):
+        scale = "log"
     return {"long_name": name.replace("_", " "), "units": "1", "scale": scale}
 
 
@@ -90,8 +96,14 @@ def _checked(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
     return checked
 
 
+def is_rate(value: Any) -> bool:
+    """Tell whether a value can be a learning rate, or multiply one: a positive finite number."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0
+
+
 def _rate(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+    if not is_rate(value):
         raise must_be(name, "a positive finite number", value)
     return float(value)
 

@@ -72,7 +72,7 @@ def test_what_cannot_be_is_said(make, sentence):
 def descend(rule, hessian, lr, steps, held=lambda state: state):
     """Return the distance from the minimum, in units of the first, of a rule on p H p / 2; `held` keeps a state."""
     parameters = torch.full((len(hessian),), 1e-9, dtype=torch.float64)
-    numbers = {**hyperparameters(rule), "lr": torch.tensor(lr, dtype=torch.float64)}
+    numbers = {**hyperparameters(rule), "lr": torch.as_tensor(lr, dtype=torch.float64)}
     state, distances = rule.init(parameters), []
     for _ in range(steps):
         parameters, state = rule.update(parameters, hessian @ parameters, held(state), numbers)
@@ -102,6 +102,23 @@ def test_descent_is_stable_up_to_its_limit_and_not_beyond(name, momentum, sharpn
     for above, settles in ((0.99, True), (1.01, False)):
         hessian = torch.eye(1, dtype=torch.float64) * ((limit.limit + decay) * above - decay)
         distances = descend(rule, hessian, lr, 600)
+        assert (distances[-1] < 1e-2) == settles
+        assert (distances[-1] > 1e2) != settles
+
+
+@pytest.mark.parametrize("name", ["plain", "Polyak", "Nesterov"])
+@settings(max_examples=6)
+@given(momentum=momenta, lr=st.floats(1e-3, 1), multipliers=st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)))
+def test_descent_with_several_rates_is_stable_up_to_its_limit_and_not_beyond(name, momentum, lr, multipliers):
+    rule = DESCENTS[name](momentum)
+    rates = torch.tensor(multipliers, dtype=torch.float64)
+    limit = rule.stability({}, {**hyperparameters(rule), "lr": lr}).with_multipliers(rates)
+    root, turned = limit.preconditioner.sqrt(), torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
+    for above, settles in ((0.99, True), (1.01, False)):
+        inner = (
+            turned @ torch.diag(torch.tensor([limit.limit * above, limit.limit / 3], dtype=torch.float64)) @ turned.T
+        )
+        distances = descend(rule, root[:, None] * inner * root, lr * rates, 600)
         assert (distances[-1] < 1e-2) == settles
         assert (distances[-1] > 1e2) != settles
 

@@ -10,7 +10,7 @@ from torch import nn, optim
 
 from lrscope.data import Samples, Shape
 from lrscope.models import Autoencoder
-from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, Linear, WarmUp
+from lrscope.optim import SGD, Adam, AdamW, Constant, Cosine, GradientAngle, GradientAngleLR, Linear, WarmUp
 from lrscope.probes import Biases, LearningRate, Loss, Probe, Weights, every
 from lrscope.records import Variable, concatenate
 from lrscope.specification import specification
@@ -114,6 +114,36 @@ def test_decays_of_adam_can_be_axes(cases, plain_loop, final_states, farthest):
         beta1, beta2, eps = (float(columns[name][number]) for name in ("beta1", "beta2", "eps"))
         theirs = partial(optim.Adam, lr=0.05, betas=(beta1, beta2), eps=eps)
         assert farthest(members[number], plain_loop("mlp", theirs, 20)[-1]) < CLOSE
+
+
+def in_groups(make, lr, encoder, last, parameters):
+    """Return an optimiser of `Small`, whose modules `encoder` and `decoder.2` have multiples of the rate."""
+    parameters = list(parameters)
+    groups = zip((encoder, 1, last), (parameters[:4], parameters[4:6], parameters[6:]), strict=True)
+    return make([{"params": some, "lr": times * lr} for times, some in groups], lr=lr)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_learning_rates_of_modules_are_parameter_groups_of_torch_optim(rule, cases, plain_loop, final_states, farthest):
+    ours, theirs = RULES[rule]
+    schedule, theirs_schedule = SCHEDULES["cosine"]
+    sweep = Sweep(lr=[0.05], lr_encoder=[0.1, 3.0], lr_decoder_2=[1, 2])
+    members = final_states(experiment_of(cases, "mlp", optimizer=ours, sweep=sweep, schedule=schedule))
+    columns = sweep.members()
+    for number in range(len(sweep)):
+        encoder, last = (float(columns[name][number]) for name in ("lr_encoder", "lr_decoder_2"))
+        grouped = partial(in_groups, theirs, 0.05, encoder, last)
+        alone = plain_loop("mlp", grouped, 60, make_schedule=theirs_schedule)
+        assert farthest(members[number], alone[-1]) < CLOSE
+
+
+def test_a_controller_hears_modules_with_rates_of_their_own_as_its_scheduler_does(
+    cases, plain_loop, final_states, farthest
+):
+    sweep = Sweep(lr=[20.0], lr_encoder=[0.1], lr_decoder_2=[3.0])
+    members = final_states(experiment_of(cases, "mlp", optimizer=SGD(), sweep=sweep, schedule=GradientAngle()))
+    grouped = partial(in_groups, optim.SGD, 20.0, 0.1, 3.0)
+    assert farthest(members[0], plain_loop("mlp", grouped, 60, make_schedule=GradientAngleLR)[-1]) < CLOSE
 
 
 def test_each_seed_decides_one_thing(cases, plain_loop, final_states, farthest):

@@ -1,7 +1,7 @@
 """Learning rates driven by the training: what they see, what they answer, and three of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Protocol
 
 import torch
@@ -31,6 +31,8 @@ _DROP = 0.1
 class Feedback:
     """What a controller sees at one step of one network, before the update.
 
+    Where modules have multiples of the rate as their own, parameters are in units in which all have the same rate.
+
     Attributes
     ----------
     lr : scalar float64, the member's own (starting) rate
@@ -47,6 +49,15 @@ class Feedback:
     parameters: Tensor
     gradient: Tensor
     hessian_product: Callable[[Tensor], Tensor]
+
+    def in_units_of(self, units: Tensor) -> "Feedback":
+        """Return what a controller sees if each parameter is measured in a unit of its own (parameter)."""
+
+        def product(vector: Tensor) -> Tensor:
+            return units * self.hessian_product(units * vector)
+
+        scaled = {"parameters": self.parameters / units, "gradient": self.gradient * units}
+        return replace(self, **scaled, hessian_product=product)
 
 
 class Controller(Protocol):

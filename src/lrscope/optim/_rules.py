@@ -36,12 +36,23 @@ class Stability:
     limit: Number
     preconditioner: Tensor | None = None
 
+    def with_multipliers(self, multipliers: Tensor) -> "Stability":
+        """Return where the rule becomes unstable if the rate of each parameter (parameter) is a multiple of ``lr``.
+
+        To multiply the rate of a parameter is to divide its gradient by less. What a limit leaves to weight decay is
+        that of parameters whose multiplier is 1.
+        """
+        divisor = 1 if self.preconditioner is None else self.preconditioner
+        return Stability(self.limit, divisor / multipliers)
+
 
 class UpdateRule(Protocol):
     """A rule that turns gradients into new parameters.
 
-    Parameters and gradients are vectors (parameter), `numbers` holds ``lr`` and every number of the rule. A rule may
-    also have a method ``stability(state, numbers)`` that returns its `Stability`, with the state after the update.
+    Parameters and gradients are vectors (parameter), `numbers` holds ``lr`` and every number of the rule. In a network
+    with parameter groups ``lr`` is a vector too, (parameter). A rule may also have a method
+    ``stability(state, numbers)`` that returns its `Stability`, with the state after the update; there ``lr`` is a
+    scalar.
     """
 
     def init(self, parameters: Tensor) -> State:

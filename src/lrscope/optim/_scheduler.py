@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -23,8 +24,9 @@ class GradientAngleLR(LRScheduler):
     move (a step pre-hook; with a closure, after it). So the rates are those of `GradientAngle` in an ensemble, and
     the gradients may be cleared at any time after ``optimizer.step()``. ``step()`` counts, as other schedulers do;
     ``get_last_lr()`` is the rate of the update made last. One angle between the gradients of all parameters, one
-    factor for the own rates of all groups; a parameter without a gradient counts as zero. Reading the factor waits for
-    the device once a step; the state holds one gradient.
+    factor for the own rates of all groups, whose parameters are measured in units in which their rates are equal; a
+    parameter without a gradient counts as zero. Reading the factor waits for the device once a step; the state holds
+    one gradient.
 
     Parameters
     ----------
@@ -106,7 +108,7 @@ class GradientAngleLR(LRScheduler):
 
     def _listen(self, _: Optimizer) -> None:
         """Choose the rate of the update that is about to be made."""
-        gradient = _gradient(self.optimizer)
+        gradient = _gradient(self.optimizer, [float(base) for base in self.base_lrs])
         state = self._heard or self._rule.init(gradient)
         if len(state["gradient"]) != len(gradient):
             remedy = "Make a new scheduler when parameters are added."
@@ -120,15 +122,25 @@ class GradientAngleLR(LRScheduler):
         self._last_lr = self.get_lr()
 
 
-def _gradient(optimizer: Optimizer) -> Tensor:
-    """Return the gradients of all parameters of all groups as one vector (parameter), zero where there is none."""
+def _gradient(optimizer: Optimizer, rates: list[float]) -> Tensor:
+    """Return the gradients of all parameters of all groups as one vector (parameter), zero where there is none.
+
+    A group whose rate is ``k`` times the largest is measured in a unit of ``sqrt(k)``, in which its rate is the
+    largest too.
+    """
+    largest = max(rates) or 1.0
+    units = {
+        parameter: math.sqrt(rate / largest)
+        for group, rate in zip(optimizer.param_groups, rates, strict=False)  # other parameters are refused after this
+        for parameter in group["params"]
+    }
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if all(parameter.grad is None for parameter in parameters):
         raise InputError(
             f"gradients must be there when optimizer.step() is called; all {len(parameters)} parameters have None. "
             "Call loss.backward() before optimizer.step(), and zero_grad() before backward() or after the step."
         )
-    pieces = [torch.zeros_like(each) if each.grad is None else each.grad for each in parameters]
+    pieces = [torch.zeros_like(one) if one.grad is None else one.grad * units.get(one, 1.0) for one in parameters]
     return torch.cat([piece.detach().reshape(-1) for piece in pieces])
 
 

@@ -89,14 +89,15 @@ class Chunks:
         """Return the members of a chunk as one; it is kept, with what it has traced, until they are trained."""
         if number not in self._ensembles:
             experiment, members = self.experiment, self.members[number]
-            varied = [name for name in ("lr", *hyperparameters(experiment.optimizer)) if name in members.columns]
+            numbered = ("lr", *hyperparameters(experiment.optimizer), *experiment.group_axes())
+            varied = [name for name in numbered if name in members.columns]
             numbers = {
                 name: torch.tensor(members.columns[name], dtype=torch.float64, device=self._device) for name in varied
             }
             params = MemberParams(numbers, torch.tensor(members.columns["noise_seed"], device=self._device))
             controller = experiment.schedule if is_controller(experiment.schedule) else None
             constants = hyperparameters(experiment.optimizer)
-            spec = StepSpec(experiment.optimizer, constants, controller, experiment.probes)
+            spec = StepSpec(experiment.optimizer, constants, controller, experiment.probes, self._prepared.groups)
             network, graphs = self._prepared.network, self._prepared.graphs
             self._ensembles[number] = Ensemble(
                 network, spec, params, members.data, members.shared, graphs, self._expected(number)

@@ -21,6 +21,7 @@ from lrscope.records import DIVERGED_AT
 from lrscope.training._activations import Tree
 from lrscope.training._compile import compile_step, pays
 from lrscope.training._graph import Graphs, Traced, leaves, simplified
+from lrscope.training._groups import Groups
 from lrscope.training._images import channels_last
 from lrscope.training._network import REFUSALS, Batch, Network, StepOutput, in_words
 from lrscope.training._noise import mix
@@ -87,7 +88,8 @@ class MemberParams:
 
     Attributes
     ----------
-    numbers : name of a hyperparameter of the update rule (``lr``, ...) -> (member) float64
+    numbers : name of a hyperparameter of the update rule (``lr``, ...), or of what multiplies the rate of a group
+        (``lr_head``) -> (member) float64
     noise_seed : (member) int64
     """
 
@@ -114,12 +116,14 @@ class StepSpec:
     constants : its hyperparameters that are the same for all members
     controller : chooses the learning rate of each step; None if it is the member's own, times the schedule's factor
     probes : what may be measured
+    groups : of parameters with learning rates of their own
     """
 
     rule: UpdateRule
     constants: Mapping[str, float]
     controller: Controller | None
     probes: tuple[Probe, ...]
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True)
@@ -299,16 +303,19 @@ class Ensemble:
         parameters, buffers = state["parameters"], state["buffers"]
         key = mix(index.seed) + index.step  # neighbouring seeds must not have the same keys at neighbouring steps
         result = self._network.forward_backward(parameters, buffers, samples.batch, key, needs)
-        rate, reason, control = self._rate(state, numbers["lr"], index, result, samples.batch)
+        groups = self._spec.groups
+        multipliers = groups.multipliers(numbers).to(parameters.dtype) if groups else None
+        rate, reason, control = self._rate(state, numbers["lr"], multipliers, index, result, samples.batch)
         all_numbers: dict[str, Number] = {**self._spec.constants, **numbers, "lr": rate}
-        updated, rule = self._spec.rule.update(parameters, result.gradient, state["rule"], all_numbers)
+        rates = rate if multipliers is None else rate.to(parameters.dtype) * multipliers
+        updated, rule = self._spec.rule.update(parameters, result.gradient, state["rule"], all_numbers | {"lr": rates})
         diverged_at = _first_not_finite(result, index.step, state[DIVERGED_AT])
         # `where` evaluates both branches: a member that has diverged computes on, but nothing of it is kept.
         alive = diverged_at < 0
         kept = torch.where(alive, updated, parameters)
         kept_buffers = {name: torch.where(alive, fresh, buffers[name]) for name, fresh in result.buffers.items()}
         moment = self._moment(parameters, kept, rate, result)
-        moment = dataclasses.replace(moment, rate_reason=reason, **self._stability(rule, all_numbers))
+        moment = dataclasses.replace(moment, rate_reason=reason, **self._stability(rule, all_numbers, multipliers))
         moment = dataclasses.replace(moment, **self._evaluated(parameters, buffers, samples, key, needs))
         values, memories = self._measured(due, state["probes"], moment)
         after = {"parameters": kept, "buffers": kept_buffers, "rule": rule, "controller": control, "probes": memories}
@@ -316,14 +323,16 @@ class Ensemble:
         return ordered({**after, DIVERGED_AT: diverged_at}, state), {**values, DIVERGED_AT: diverged_at}
 
     def _rate(
-        self, state: State, lr: Tensor, index: StepIndex, result: StepOutput, batch: Batch
+        self, state: State, lr: Tensor, multipliers: Tensor | None, index: StepIndex, result: StepOutput, batch: Batch
     ) -> tuple[Tensor, Tensor | None, State]:
         """Return the learning rate of the update, its reason, and the state of the controller."""
         if self._spec.controller is None:
             return lr * index.scale, None, {}
         parameters, key = state["parameters"], mix(index.seed) + index.step
-        curvature = self._network.curvature(parameters, state["buffers"], batch, key)
-        feedback = Feedback(lr, index.step, result.loss, parameters, result.gradient, curvature.product)
+        product = self._network.curvature(parameters, state["buffers"], batch, key).product
+        feedback = Feedback(lr, index.step, result.loss, parameters, result.gradient, product)
+        if multipliers is not None:
+            feedback = feedback.in_units_of(multipliers.sqrt())
         return self._spec.controller.control(state["controller"], feedback)
 
     def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: StepOutput) -> Moment:
@@ -341,11 +350,13 @@ class Ensemble:
             activation_gradients=result.activation_gradients,
         )
 
-    def _stability(self, rule: State, numbers: Mapping[str, Number]) -> dict[str, Any]:
+    def _stability(self, rule: State, numbers: Mapping[str, Number], multipliers: Tensor | None) -> dict[str, Any]:
         """Return the fields of a moment that say when the rule is stable."""
         if not hasattr(self._spec.rule, "stability"):
             return {}
         stability: Stability = self._spec.rule.stability(rule, numbers)
+        if multipliers is not None:
+            stability = stability.with_multipliers(multipliers)
         limit = torch.as_tensor(stability.limit, dtype=torch.float64, device=self._params.noise_seed.device)
         return {"stability_limit": limit, "preconditioner": stability.preconditioner}
 

@@ -13,7 +13,7 @@ from lrscope.errors import InputError, must_be, unknown
 from lrscope.optim import Adam, Constant, hyperparameters, is_controller, loss_function
 from lrscope.probes import Loss, Probe
 from lrscope.specification import from_json, specification, to_json
-from lrscope.sweep import SEEDS, Sweep
+from lrscope.sweep import GROUP, SEEDS, Sweep, is_rate
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -95,10 +95,19 @@ class Experiment:
         owners = dict.fromkeys(hyperparameters(self.optimizer), self.optimizer)
         owners |= dict.fromkeys(self.data_fields(), self.data)
         known = ["lr", "seed", *SEEDS, *owners]
-        if axis not in known:
-            raise unknown("an axis of the sweep", axis, known)
+        if axis in self.group_axes():
+            for value in values:
+                if not is_rate(value):
+                    raise must_be(axis, "a list of positive finite numbers, which multiply lr", value)
+        elif axis not in known:
+            raise unknown("an axis of the sweep", axis, [*known, f"{GROUP}<module>"])
         for value in values if axis in owners else ():
             dataclasses.replace(owners[axis], **{axis: value})
+
+    def group_axes(self) -> list[str]:
+        """Return the axes of the sweep that multiply the learning rate of a module."""
+        owned = {*self.data_fields(), *hyperparameters(self.optimizer)}
+        return [axis for axis in self.sweep.axes if axis.startswith(GROUP) and axis not in owned]
 
     def needs_validation(self) -> bool:
         """Tell whether a probe measures the validation samples of the data."""

@@ -8,6 +8,7 @@ from lrscope.optim import loss_function
 from lrscope.training._ensemble import check_lifted
 from lrscope.training._experiment import Experiment
 from lrscope.training._graph import Graphs
+from lrscope.training._groups import groups_of
 from lrscope.training._network import Network, build, initial_tree
 from lrscope.training._plan import DataSets, chunked
 
@@ -20,6 +21,7 @@ class Prepared:
     Attributes
     ----------
     network : as pure functions
+    groups : of parameters with learning rates of their own
     bytes_each : that one member needs while it trains
     sets : the data sets that were loaded
     graphs : the steps that were traced
@@ -39,6 +41,7 @@ class Prepared:
         last = members.samples % len(example.inputs)
         self._module, self._batches = module, [example, *([members.example(last)] if last else [])]
         self.network = Network(module, loss_function(experiment.loss), example)
+        self.groups = groups_of(experiment.group_axes(), self.network.layout)
         for batch in (members.data.train, members.data.validation):
             if batch:
                 self.network.check_classes(batch.targets)
