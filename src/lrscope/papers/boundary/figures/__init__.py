@@ -1,0 +1,7 @@
+"""Figures of maps: finished results of `lrscope.papers.boundary.analysis` in, matplotlib figures out."""
+
+from lrscope.papers.boundary.figures._edges import box_counts_by_size, line_cut, probability_map
+from lrscope.papers.boundary.figures._film import ZoomFilm
+from lrscope.papers.boundary.figures._map import trainability_map, zoom_frames
+
+__all__ = ["ZoomFilm", "box_counts_by_size", "line_cut", "probability_map", "trainability_map", "zoom_frames"]
