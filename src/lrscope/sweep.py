@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from lrscope.records import MEMBER
 SEEDS = ("init_seed", "order_seed", "noise_seed")
 """What a seed decides: the initial weights, the order of the data, dropout. `seed` sets all three."""
 
+_NAME = re.compile(r"[A-Za-z_]\w*")
 MOST_RATES = 10**5
 """Of one range."""
 GROUP = "lr_"
@@ -118,6 +120,41 @@ def _plain(name: str, value: Any) -> Any:
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise must_be(name, "a list of finite numbers or of texts", value)
     return value
+
+
+def parse_axis(text: str, taken: Sequence[str] = ()) -> tuple[str, tuple[Any, ...]]:
+    """Return the name and the values of an axis given as ``name=a,b,c`` or ``name=start:stop:count``.
+
+    Values are numbers if all are, otherwise texts. A range that begins at 0 is evenly spaced, any other by a constant
+    factor.
+
+    Raises
+    ------
+    InputError : it is neither, or the name is `taken`.
+
+    Examples
+    --------
+    >>> parse_axis("lr_head=1,3,10"), parse_axis("warmup=0:200:3")
+    (('lr_head', (1, 3, 10)), ('warmup', (0, 100, 200)))
+    """
+    name, sign, values = text.partition("=")
+    if not (sign and values and _NAME.fullmatch(name)) or name in taken:
+        example = "Write for example --grid wd=0,0.1 or --grid warmup=0:200:3."
+        raise must_be("grid", "NAME=VALUES, with a name that is not taken", text, example)
+    words = values.split(",")
+    if values.count(":") == 2:
+        try:
+            start, stop, count = (float(word) for word in values.split(":"))
+            spaced = np.geomspace if start else np.linspace
+            words = [f"{value:.6g}" for value in spaced(start, stop, int(count))]
+        except ValueError:
+            example = "Write for example --grid wd=1e-4:1e-1:4."
+            raise must_be(f"grid {name}", "start:stop:count", values, example) from None
+    try:
+        numbers = [int(word) if re.fullmatch(r"[+-]?\d+", word) else float(word) for word in words]
+    except ValueError:
+        return name, tuple(words)
+    return name, tuple(numbers) if all(isinstance(number, int) for number in numbers) else tuple(map(float, numbers))
 
 
 def parse_rates(lrs: Sequence[float | str]) -> tuple[float, ...]:

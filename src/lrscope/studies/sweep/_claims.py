@@ -26,7 +26,7 @@ def claims(results: xr.DataTree) -> Sequence[Claim]:
     options = results.attrs["options"]
     if len(missing(array_of(results, "networks/score"), lr=PUBLISHED)) > 1:
         return ()
-    return CLAIMS if options.model == "cnn" and options.data in DATA_SETS else ()
+    return CLAIMS if options.model == "cnn" and options.data in DATA_SETS and not options.grid else ()
 
 
 def _needs(*rates: float, classes: bool = False) -> Callable[[xr.DataTree], list[str]]:

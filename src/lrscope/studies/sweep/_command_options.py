@@ -1,11 +1,8 @@
 """What can be chosen for trainings by command, and the trainings that follow from it."""
 
-import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Protocol
 
-import numpy as np
 import tyro
 import xarray as xr
 from pydantic import Field, model_validator
@@ -21,8 +18,6 @@ from lrscope.sweep import Sweep
 
 LAST, BEST = "last", "best"
 LR, SEED = "lr", "seed"
-_NAME = re.compile(r"[A-Za-z_]\w*")
-TAKEN = ("lr", "seed", "out", "member", "step")
 
 
 class Compared(Protocol):
@@ -98,53 +93,9 @@ class CommandOptions(Grid):
     def _consistent(self) -> "CommandOptions":
         if self.at not in (LAST, BEST) and not self.at.isdecimal():
             raise must_be("at", "last, best or a step", self.at)
-        if self.grid and self.until_decided:
-            raise InputError("until_decided must be left out with --grid: further rounds are of rates and seeds only.")
         if self.command:
             trainings_of(self, self.lrs, range(self.seeds))
         return self
-
-    @property
-    def axes(self) -> dict[str, tuple[Any, ...]]:
-        """The values of each further axis."""
-        axes: dict[str, tuple[Any, ...]] = {}
-        for text in self.grid:
-            name, sign, values = text.partition("=")
-            example = "Write for example --grid wd=0,0.1 or --grid warmup=0:200:3."
-            if not (sign and values and _NAME.fullmatch(name)) or name in TAKEN:
-                raise must_be("grid", "NAME=VALUES, with a name that is not taken", text, example)
-            if name in axes:
-                raise InputError(f"grid must have each name once; got {name} twice.")
-            axes[name] = _values(name, values)
-        return axes
-
-    @property
-    def first_round(self) -> int:
-        """Trainings of the first round's grid."""
-        return len(self.lrs) * self.seeds * math.prod(len(values) for values in self.axes.values())
-
-
-def _values(name: str, text: str) -> tuple[Any, ...]:
-    """Return the values of an axis: numbers if all are, otherwise texts; a range that begins at 0 is evenly spaced."""
-    words = text.split(",")
-    if text.count(":") == 2:
-        try:
-            start, stop, count = (float(word) for word in text.split(":"))
-            spaced = np.geomspace if start else np.linspace
-            words = [f"{value:.6g}" for value in spaced(start, stop, int(count))]
-        except ValueError:
-            raise must_be(
-                f"grid {name}", "start:stop:count", text, "Write for example --grid wd=1e-4:1e-1:4."
-            ) from None
-    try:
-        numbers = [_plain(word) for word in words]
-    except ValueError:
-        return tuple(words)
-    return tuple(numbers) if all(isinstance(number, int) for number in numbers) else tuple(map(float, numbers))
-
-
-def _plain(text: str) -> int | float:
-    return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
 
 
 def trainings_of(options: CommandOptions, lrs: Iterable[Any], seeds: Iterable[int]) -> Trainings:

@@ -8,12 +8,13 @@ from matplotlib.figure import Figure as Drawing
 
 from lrscope import figures
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import counted, listed, rate, short
+from lrscope.studies._words import counted, listed, short
 from lrscope.studies.sweep._command_options import BEST, LAST, CommandOptions, Compared
-from lrscope.studies.sweep._command_results import SETTING
 from lrscope.studies.sweep._results import LR, SEED
 from lrscope.studies.sweep._sections import DIFFERENCES, OUTCOME, TARGETS, rates_table, rounds_table
-from lrscope.studies.sweep._summary import advice, evidence, smooth_range
+from lrscope.studies.sweep._settings import SETTING
+from lrscope.studies.sweep._settings_report import settings_parts, settings_text
+from lrscope.studies.sweep._summary import advice_at, evidence
 
 NAMED = 3
 """So many trainings that failed are named in the summary."""
@@ -36,7 +37,11 @@ def summary_of_runs(results: xr.DataTree, options: Compared) -> list[str]:
 
 def _answer(results: xr.DataTree, options: Compared) -> list[str]:
     known = bool(array_of(results, "rates/best").notnull())
-    return [*_advice(results, options), _jointly(results), *([evidence(results)] if known else [])]
+    return [
+        *advice_at(results, options.until_decided),
+        *settings_text(results),
+        *([evidence(results)] if known else []),
+    ]
 
 
 def _what(results: xr.DataTree, options: Compared) -> str:
@@ -71,27 +76,6 @@ def _failures(results: xr.DataTree) -> str:
     )
 
 
-def _advice(results: xr.DataTree, options: Compared) -> list[str]:
-    setting = results.attrs["setting"]
-    texts = [text for text in (smooth_range(results), *advice(results, options.until_decided)) if text]
-    return [f"With {setting}: {texts[0]}", *texts[1:]] if setting else texts
-
-
-def _jointly(results: xr.DataTree) -> str:
-    settings = dataset_of(results, "settings")
-    if "plausible" not in settings:
-        return ""
-    rows = []
-    for number in range(settings.sizes[SETTING]):
-        row = settings.isel({SETTING: number})
-        if bool(row["plausible"]):
-            ends = [rate(float(row[name]), settings["best"].values) for name in ("joint_low", "joint_high")]
-            rows.append(f"{row[SETTING].item()} at {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}")
-    if len(rows) == 1:
-        return f"Of all combinations, with 95 % confidence, the best is {rows[0]}."
-    return f"Of all combinations, these may be the best, with 95 % confidence: {listed(rows)}."
-
-
 def _limits(results: xr.DataTree) -> str:
     first, last = results.attrs["lengths"]
     if first == last:
@@ -106,7 +90,6 @@ def sections(results: xr.DataTree, options: Compared) -> list[Section]:
     text = f"Figures show the trainings with {setting}." if setting else ""
     linear = dataset_of(results, "rates").attrs["scale"] == "linear"
     outcome = dataclasses.replace(OUTCOME, caption=OUTCOME.caption.replace("geometric means", "means"))
-    settings = [_settings_table()] if setting else []
     targets = [TARGETS] if "targets" in results else []
     failed = [_failed_table()] if results.attrs["failed"] else []
     rounds = rounds_table(options) if isinstance(options, CommandOptions) else []
@@ -115,7 +98,7 @@ def sections(results: xr.DataTree, options: Compared) -> list[Section]:
         Section(
             "Which learning rate",
             text,
-            [outcome if linear else OUTCOME, DIFFERENCES, *settings, rates, *rounds],
+            [outcome if linear else OUTCOME, DIFFERENCES, *settings_parts(results), rates, *rounds],
         ),
         Section("Course of the training", "", [CURVES, *targets, _networks(name), *failed]),
     ]
@@ -154,20 +137,6 @@ def _networks(name: str) -> Table:
         )
 
     return Table("networks", "Every training", rows, (LR, SEED), columns)
-
-
-def _settings_table() -> Table:
-    columns = {
-        "setting": "setting",
-        "best": "best lr",
-        "low": "from",
-        "high": "to",
-        "score": "score at it",
-        "decided": "decided",
-        "plausible": "may be the best of all",
-        "difference_low": "worse than the best of all, at least",
-    }
-    return Table("settings", "Every setting", "settings", columns=columns)
 
 
 def _failed_table() -> Table:

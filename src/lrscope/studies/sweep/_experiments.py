@@ -10,7 +10,7 @@ import xarray as xr
 
 from lrscope import probes
 from lrscope.data import Arrays, DataSet, data_set
-from lrscope.errors import must_be
+from lrscope.errors import must_be, unknown
 from lrscope.models import CNN, Imported
 from lrscope.optim import OPTIMIZERS, Constant, Cosine, Exponential, Linear, hyperparameters, loss_function
 from lrscope.probes import Probe, at, every
@@ -18,6 +18,7 @@ from lrscope.studies._samples import checked, has_classes
 from lrscope.studies._size import check_size
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, GRID, RANGE_TEST, next_round
+from lrscope.sweep import GROUP
 from lrscope.training import Experiment, Sweep, estimate
 
 SCHEDULES = {"constant": Constant(), "linear": Linear(), "cosine": Cosine()}
@@ -33,23 +34,25 @@ SHARPNESS_SHARE = 0.2
 def experiments(options: Options) -> dict[str, Experiment]:
     """Return the grid of rates and seeds, a range test of the same seeds, and crossed initialisations and orders."""
     common = _common(options, data_set(options.data, options.root))
-    if isinstance(common["model"], Imported):  # what cannot be trained is refused before anything is written
-        estimate(_trained(options, common, Sweep(lr=options.lrs[:1], seed=[0])), device="cpu", steps=1)
+    _check_axes(options)
+    if isinstance(common["model"], Imported) or options.grid:  # what cannot be trained is refused before writing
+        first = {name: values[:1] for name, values in options.axes.items()}
+        estimate(_trained(options, common, Sweep(lr=options.lrs[:1], **first, seed=[0])), device="cpu", steps=1)
     seeds = range(options.seeds)
     schedule = SCHEDULES[options.schedule]
     rising = Exponential(HIGHEST / LOWEST)
     made = {
-        GRID: _trained(options, common, Sweep(lr=options.lrs, seed=seeds)),
+        GRID: _trained(options, common, Sweep(lr=options.lrs, **options.axes, seed=seeds)),
         RANGE_TEST: Experiment(
             **common,
-            sweep=Sweep(lr=[LOWEST], seed=seeds),
+            sweep=Sweep(lr=[LOWEST], **options.axes, seed=seeds),
             schedule=rising,
             steps=ITERATIONS,
             probes=(probes.Loss(), probes.LearningRate()),
         ),
     }
-    if options.crossed_seeds:
-        crossed = range(options.crossed_seeds)
+    if options.crossed:
+        crossed = range(options.crossed)
         made[CROSSED] = Experiment(
             **common,
             sweep=Sweep(lr=options.lrs, init_seed=crossed, order_seed=crossed),
@@ -58,6 +61,13 @@ def experiments(options: Options) -> dict[str, Experiment]:
             probes=(probes.Loss(when=every(1, "epoch")), probes.ValidationLoss(when=at(-1))),
         )
     return made
+
+
+def _check_axes(options: Options) -> None:
+    known = [*hyperparameters(OPTIMIZERS[options.optimizer]), f"{GROUP}<module>"]
+    for name in options.axes:
+        if name not in known and not name.startswith(GROUP):
+            raise unknown("grid", name, known)
 
 
 def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Experiment]:
@@ -127,7 +137,7 @@ def _sharpness(options: Options, per_epoch: int) -> tuple[Probe, ...]:
     """Return the sharpness that belongs to the update rule, of batches, as often as its cost allows; or none."""
     rule = OPTIMIZERS[options.optimizer]
     limit = rule.stability(rule.init(torch.zeros(1)), {"lr": 1.0, **hyperparameters(rule)})
-    adaptive = limit.preconditioner is not None
+    adaptive = limit.preconditioner is not None or any(name.startswith(GROUP) for name in options.axes)
     gradients = 3 * LANCZOS if adaptive else 3
     interval = math.ceil(gradients / (SHARPNESS_SHARE * per_epoch))
     if interval > options.epochs:

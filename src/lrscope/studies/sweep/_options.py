@@ -1,6 +1,7 @@
 """What can be chosen in the study `sweep`."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Any, Literal
 
 import tyro
 from pydantic import Field, field_validator, model_validator
@@ -9,10 +10,12 @@ from lrscope.data import check_data
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import specification
 from lrscope.studies._size import check_size
-from lrscope.sweep import parse_rates
+from lrscope.sweep import parse_axis, parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Few = Annotated[int, Field(ge=0, le=100)]
+TAKEN = ("lr", "seed", "out", "member", "step")
+"""Names that no further axis can have."""
 PUBLISHED = (0.0001, 0.001, 0.01)
 """The learning rates of the source."""
 
@@ -35,6 +38,13 @@ class Grid:
     tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")] = 0.05
     """loss that may be given away: the report says which rates end with at most so much more than the lowest"""
 
+    grid: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="NAME=VALUES", help_behavior_hint="(may be repeated)"),
+    ] = ()
+    """a further axis"""
+
     @field_validator("lrs")
     @classmethod
     def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
@@ -42,6 +52,8 @@ class Grid:
 
     @model_validator(mode="after")
     def _affordable(self) -> "Grid":
+        if self.axes and self.until_decided:
+            raise InputError("until_decided must be left out with --grid: further rounds are of rates and seeds only.")
         if self.budget is not None and not self.until_decided:
             raise InputError(f"budget must be given with --until-decided only; got {self.budget}.")
         if self.budget is not None and self.budget < self.first_round:
@@ -50,9 +62,20 @@ class Grid:
         return self
 
     @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """The values of each axis beside rate and seed."""
+        axes: dict[str, tuple[Any, ...]] = {}
+        for text in self.grid:
+            name, values = parse_axis(text, TAKEN)
+            if name in axes:
+                raise InputError(f"grid must have each name once; got {name} twice.")
+            axes[name] = values
+        return axes
+
+    @property
     def first_round(self) -> int:
         """Trainings of the first round's grid."""
-        return len(self.lrs) * self.seeds
+        return len(self.lrs) * self.seeds * math.prod(len(values) for values in self.axes.values())
 
     @property
     def trainings(self) -> int:
@@ -89,12 +112,20 @@ class Options(Grid):
         tyro.conf.arg(metavar="{adam,adamw,sgd,momentum,nesterov}"),
     ] = "adam"
     """optimizer; momentum and nesterov are sgd with momentum 0.9"""
+    grid: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="NAME=VALUES", help_behavior_hint="(may be repeated)"),
+    ] = ()
+    """a further axis, a,b,c or start:stop:count: weight_decay, momentum (of sgd), beta1, beta2 or eps (of adam), or
+    lr_MODULE, which multiplies the learning rate of a module"""
     schedule: Annotated[Literal["constant", "linear", "cosine"], tyro.conf.arg(metavar="{constant,linear,cosine}")] = (
         "constant"
     )
     """learning rate schedule; linear and cosine decay to 0"""
     crossed_seeds: Few = 3
-    """train so many initialisations, each with as many orders of the data, to separate their effects; 0 for none"""
+    """train so many initialisations, each with as many orders of the data, to separate their effects; 0 for none, as
+    with --grid"""
 
     @field_validator("model")
     @classmethod
@@ -106,7 +137,12 @@ class Options(Grid):
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
         check_data(self.data, self.root)
-        check_size(self.first_round + len(self.lrs) * self.crossed_seeds**2, self.epochs)
+        check_size(self.first_round + len(self.lrs) * self.crossed**2, self.epochs)
         if self.crossed_seeds == 1:
             raise must_be("crossed_seeds", "0, or at least 2 to compare", self.crossed_seeds)
         return self
+
+    @property
+    def crossed(self) -> int:
+        """Initialisations that are crossed with as many orders of the data."""
+        return 0 if self.grid else self.crossed_seeds

@@ -3,6 +3,7 @@
 =============  ======================================================================================================
 path           Dataset
 =============  ======================================================================================================
+settings, ...  of `lrscope.studies.sweep._settings`; all below is of the best setting
 networks       (lr, seed) score: last validation loss, inf where a network diverged, NaN where none was trained;
                accuracy, if the targets are classes; outcome, diverged_at; steps to the target, -1 if never reached
 rates          (lr) of `lrscope.analysis.recommendation`, the mean accuracy, and `lrscope.analysis.epochs_needed`
@@ -20,8 +21,8 @@ active         a node for each of some rates, with the attribute ``title``: (ste
                activates each neuron, in the first seed
 =============  ======================================================================================================
 
-Attributes: ``per_epoch``, the steps of an epoch; ``rounds`` after the first one; ``rectified``: all recorded
-activations are 0 or more, so that a neuron can be dead.
+Attributes: ``per_epoch``, the steps of an epoch; ``setting``, the best one, empty where there is one only; ``rounds``
+after the first one; ``rectified``: all recorded activations are 0 or more, so that a neuron can be dead.
 """
 
 import math
@@ -37,6 +38,7 @@ from lrscope.studies._words import rate
 from lrscope.studies.recorded._results import RATES_SHOWN, evenly
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, grids, rounds_of, together
+from lrscope.studies.sweep._settings import Settings
 
 SEED, LR, STEP = "seed", "lr", "step"
 INACTIVE = 0.1
@@ -45,15 +47,18 @@ INACTIVE = 0.1
 
 def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     """Return the results of the records (member, step, ...) of the experiments."""
-    rounds = grids(records)
+    every = grids(records)
+    settings = Settings(together(every, analysis.final_scores), list(options.axes))
+    rounds = [settings.at_best(one) for one in every]
     per_epoch = int(rounds[0][step_dimension(rounds[0]["val_loss"])][0]) + 1
     rectified = _rectified(rounds)
-    scores = together(rounds, analysis.final_scores)
+    scores = settings.best_scores
     validation = whole(rounds, "val_loss")
     diverged_at = whole(rounds, DIVERGED_AT)  # shows that a network without losses was trained
     diverged_at = diverged_at.isel({step_dimension(diverged_at): [-1]})
     course = xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at})
-    rates, tested = analysis.recommendation(scores), analysis.range_test(on_grid(records[RANGE_TEST]))
+    rates = settings.each[settings.best].copy()
+    tested = analysis.range_test(on_grid(settings.at_best(records[RANGE_TEST])))
     rates["epochs_needed"] = analysis.epochs_needed(course, rates)
     lives = together(rounds, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
     networks = together(rounds, lambda one: on_grid(outcomes(one))).assign(score=scores)
@@ -67,6 +72,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     nodes: dict[str, Any] = {
         "networks": networks,
         "rates": rates,
+        **settings.nodes(),
         "sensitivity": analysis.sensitivity(scores),
         "curves": xr.Dataset(curves),
         "range_test": tested,
@@ -83,7 +89,8 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     if CROSSED in records:
         nodes["variance"] = analysis.variance_split(analysis.final_scores(records[CROSSED]))
     tree = xr.DataTree.from_dict(nodes)
-    tree.attrs = {"per_epoch": per_epoch, "rectified": rectified, "rounds": rounds_of(records, options)}
+    tree.attrs = {"per_epoch": per_epoch, "rectified": rectified, "setting": settings.best}
+    tree.attrs["rounds"] = rounds_of(records, options)
     return tree
 
 

@@ -9,6 +9,7 @@ from lrscope.studies._words import DASH, short
 from lrscope.studies.recorded._sections import draw_activity
 from lrscope.studies.sweep._options import Grid, Options
 from lrscope.studies.sweep._results import LR, SEED, STEP, mean_curve
+from lrscope.studies.sweep._settings_report import settings_parts
 
 NOT_RECTIFIED = (
     "Dead neurons are not counted: the outputs of the recorded layers go below 0. That is so in networks that call "
@@ -30,6 +31,9 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     classes, split = "accuracy" in results["networks"].data_vars, "variance" in results
     rectified = results.attrs["rectified"]
     targets = [TARGETS] if "targets" in results else []
+    setting = results.attrs["setting"]
+    text = f"What is shown of single networks here and below is with {setting}." if setting else ""
+    rates = rates_table("validation loss", "all_rates" if setting else "rates", classes and not setting, bool(setting))
     inside: list[Figure | Animation | Table] = [
         INSIDES,
         _insides_table(results),
@@ -38,8 +42,8 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     return [
         Section(
             "Which learning rate",
-            "",
-            [OUTCOME, DIFFERENCES, rates_table("validation loss", "rates", classes), *rounds_table(options)],
+            text,
+            [OUTCOME, DIFFERENCES, *settings_parts(results), rates, *rounds_table(options)],
         ),
         Section("Course of the training", "", [CURVES, *targets, _networks(results, classes)]),
         Section("Compared with the range test", RANGE_TEST, [RANGE_TEST_FIGURE, RULES]),

@@ -10,6 +10,8 @@ from lrscope.report import array_of, dataset_of
 from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import LR, SEED
+from lrscope.studies.sweep._settings import SETTING
+from lrscope.studies.sweep._settings_report import settings_text
 
 FALLS = {"linear": "a straight line", "cosine": "half a cosine"}
 """Schedules that change the rate."""
@@ -21,18 +23,19 @@ FORESEEABLE = 16
 
 def summary(results: xr.DataTree, options: Options) -> list[str]:
     """Return the paragraphs of the summary."""
-    texts = [_what(results, options), smooth_range(results), *advice(results, options.until_decided)]
+    texts = [_what(results, options), *advice_at(results, options.until_decided), *settings_text(results)]
     if math.isfinite(float(array_of(results, "rates/best"))):
         texts += [evidence(results), _range_test(results), _variance(results), _insides(results)]
     return [text for text in texts if text]
 
 
 def _what(results: xr.DataTree, options: Options) -> str:
-    scores = array_of(results, "networks/score")
-    trained, diverged = int(scores.notnull().sum()), int((scores == math.inf).sum())
+    scores, rates = array_of(results, "networks/score"), dataset_of(results, "all_rates")
+    trained, diverged = int(rates["members"].sum()), int(rates["diverged"].sum())
+    settings = f", {counted(rates.sizes[SETTING], 'setting')}" if rates.sizes[SETTING] > 1 else ""
     text = (
-        f"{counted(trained, 'network')} learned {options.data} at {counted(scores.sizes[LR], 'learning rate')} with "
-        f"{counted(scores.sizes[SEED], 'seed')} for {counted(options.epochs, 'epoch')} "
+        f"{counted(trained, 'network')} learned {options.data} at {counted(scores.sizes[LR], 'learning rate')}"
+        f"{settings} with {counted(scores.sizes[SEED], 'seed')} for {counted(options.epochs, 'epoch')} "
         f"({counted(options.epochs * results.attrs['per_epoch'], 'update')}). "
     )
     if options.schedule in FALLS:
@@ -43,7 +46,14 @@ def _what(results: xr.DataTree, options: Options) -> str:
     return text
 
 
-def smooth_range(results: xr.DataTree) -> str:
+def advice_at(results: xr.DataTree, until_decided: bool) -> list[str]:
+    """Say which rates are good enough and which to use, at the best setting if there are several."""
+    setting = results.attrs["setting"]
+    texts = [text for text in (_smooth_range(results), *_advice(results, until_decided)) if text]
+    return [f"With {setting}: {texts[0]}", *texts[1:]] if setting else texts
+
+
+def _smooth_range(results: xr.DataTree) -> str:
     """Say which rates are good enough, those between the rates of the grid included, and where the best one lies."""
     if "optimum" not in results:
         return ""
@@ -62,7 +72,7 @@ def smooth_range(results: xr.DataTree) -> str:
     return f"{optimum} {unknown}; the closest one ends within {known}."
 
 
-def advice(results: xr.DataTree, until_decided: bool) -> list[str]:
+def _advice(results: xr.DataTree, until_decided: bool) -> list[str]:
     """Say which rate to use, which others do not differ from it significantly, and what would decide."""
     rates = dataset_of(results, "rates")
     best = float(rates["best"])
@@ -80,7 +90,8 @@ def advice(results: xr.DataTree, until_decided: bool) -> list[str]:
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
         words += _undecided(rates, plausible, int(rates["epochs_needed"]))
-    return [" ".join([*words, _edge(rates, until_decided)]).strip()]
+    remedy = "a wider --lrs" if results.attrs["setting"] else "--until-decided, or a wider --lrs"
+    return [" ".join([*words, _edge(rates, "" if until_decided else f" Try {remedy}.")]).strip()]
 
 
 def _undecided(rates: xr.Dataset, plausible: list[float], epochs: int) -> list[str]:
@@ -109,7 +120,7 @@ def _at_most(rates: xr.Dataset) -> str:
     return f"none of them is worse than the best by more than {size}"
 
 
-def _edge(rates: xr.Dataset, until_decided: bool) -> str:
+def _edge(rates: xr.Dataset, remedy: str) -> str:
     if rates.sizes[LR] < 2:
         return "Only one rate was tried: nothing can be said of others."
     edge = str(rates["at_edge"].item())
@@ -117,7 +128,6 @@ def _edge(rates: xr.Dataset, until_decided: bool) -> str:
         return ""
     end = {"lower": "smallest", "upper": "largest", "both": "smallest and the largest"}[edge]
     reaches = "It is" if bool(rates["decided"]) else "They reach"
-    remedy = "" if until_decided else " Try --until-decided, or a wider --lrs."
     return f"{reaches} the {end} rate of the grid: the optimum may lie outside.{remedy}"
 
 
