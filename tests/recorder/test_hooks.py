@@ -341,3 +341,23 @@ def test_of_a_cell_in_a_long_loop_the_first_calls_are_recorded(tmp_path):
         _, records = trained(Loop(), tmp_path / "one.root", plain)
     assert len([one for one in caught if "16 calls" in str(one.message)]) == 1
     assert set(means(records)) == {f"activations_mean_cell{f'_{call}' if call > 1 else ''}" for call in range(1, 17)}
+
+
+def test_an_output_that_is_written_over_is_missing_once(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(inplace=True), nn.Linear(5, 1))
+    outputs = []
+    model[0].register_forward_hook(lambda *given: outputs.append(given[2].detach().clone()))
+    _, records = trained(model, tmp_path / "a.root", plain)
+    own = records["activations_mean_0"].values[0]
+    assert np.isnan(own[0]).all()
+    np.testing.assert_allclose(own[1:], torch.stack(outputs).mean(1)[1:], rtol=1e-6)
+    assert np.isfinite(records["activations_mean_1"]).all()
+
+
+def test_the_first_step_has_the_activations_of_blocks_without_activation_functions(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Sequential(nn.Linear(3, 5), nn.Tanh()), nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 1)))
+    _, records = trained(model, tmp_path / "a.root", plain, probes=[Activations(when=every())])
+    assert set(means(records)) == {f"activations_mean_{layer}" for layer in ("0_1", "1_0", "1_1")}
+    assert all(np.isfinite(array).all() for array in means(records).values())

@@ -7,6 +7,7 @@ generator and changes nothing: recording never changes training.
 
 from lrscope.probes._activations import Activations, Outputs
 from lrscope.probes._directions import GradientAngle, GradientPath, Oscillation
+from lrscope.probes._kinds import is_activation
 from lrscope.probes._moment import (
     At,
     Cadence,
@@ -79,6 +80,7 @@ __all__ = [
     "Weights",
     "at",
     "every",
+    "is_activation",
     "layers_of",
     "log_spaced",
     "output_of",

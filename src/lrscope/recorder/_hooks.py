@@ -8,10 +8,11 @@ them for a second pass, and moves them back; `functional_call` replaces them.
 
 import inspect
 import itertools
+import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,8 @@ class ActivationHooks:
     Parameters
     ----------
     optimizers : whose parameters are those of a step
+    wanted : paths of layers whose outputs are kept in the first pass; those of others are NaN there
+    gradients : whether the loss's gradients for the outputs are kept as well
 
     Attributes
     ----------
@@ -64,9 +67,15 @@ class ActivationHooks:
     """
 
     def __init__(
-        self, model: nn.Module, optimizers: Sequence[Optimizer], warnings: Warnings, *, gradients: bool
+        self,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer],
+        warnings: Warnings,
+        wanted: Container[str],
+        *,
+        gradients: bool,
     ) -> None:
-        self._model, self._optimizers, self._wants_gradients = model, optimizers, gradients
+        self._model, self._optimizers, self._wanted, self._wants_gradients = model, optimizers, wanted, gradients
         self._warnings = warnings
         self.seconds = 0.0
         self.paused = self.passed = False
@@ -75,7 +84,7 @@ class ActivationHooks:
         self._handles: list[RemovableHandle] = []
         self._outputs: dict[str, _Kept | None] = {}  # None: called without gradients so far
         self._gradients: dict[str, Tensor] = {}
-        self._overwritten = set(self._layers)
+        self._overwritten: set[str] = set()
         self._calls: dict[str, int] = {}
         self._unrecorded: set[str] = set()  # called without gradients in this pass
         self._recomputed: set[str] = set()  # called with gradients in this pass only while backward ran
@@ -123,8 +132,8 @@ class ActivationHooks:
         self._handles = []
 
     def only(self, paths: set[str]) -> None:
-        modules = {path.partition(":")[0] for path in paths}
-        self._layers = {path: layer for path, layer in self._layers.items() if path in modules}
+        self._wanted = {path.partition(":")[0] for path in paths}
+        self._layers = {path: layer for path, layer in self._layers.items() if path in self._wanted}
         if self._handles and not self._compiled:
             self._remove()
             self._register()
@@ -149,24 +158,23 @@ class ActivationHooks:
     def take(self) -> Activity:
         """Return the outputs of the last pass by path, and the loss's gradients for them, and forget them.
 
-        An output that the model has written over since is left out, once: from then on it is copied in the hook.
+        One that the model has written over since is NaN, once: from then on it is copied in the hook.
         """
-        outputs = {path: one for path, one in self._outputs.items() if one}
-        self._overwritten |= {path for path, one in outputs.items() if one.overwritten}
-        outputs = {path: one for path, one in outputs.items() if one.recorded is not one.output or not one.overwritten}
+        kept = {path: one for path, one in self._outputs.items() if one}
+        outputs = {path: one.recorded for path, one in kept.items()}
+        for path, one in kept.items():
+            if one.overwritten and one.recorded is one.output:
+                outputs[path] = _missing(one.output)
+                self._overwritten.add(path)
         # The gradient of a loss that does not depend on an output is zero.
-        zeros = {path: torch.zeros_like(one.recorded) for path, one in outputs.items() if one.has_gradient}
-        activity = Activity({path: one.recorded for path, one in outputs.items()}, zeros | self._gradients)
+        zeros = {path: torch.zeros_like(outputs[path]) for path, one in kept.items() if one.has_gradient}
+        activity = Activity(outputs, zeros | self._gradients)
         self._gradients, self._outputs = {}, {}
         for why in dict.fromkeys(self._left_out[name] for name in self._new):
             names = [name for name in self._new if self._left_out[name] == why]
             self._warnings.add(f"activations of {', '.join(names)} are not recorded: {why}.")
         self._new = []
         return activity
-
-    def copy_only_overwritten(self) -> None:
-        """From now on copy outputs only where the first pass has written over them. Call it before `take`."""
-        self._overwritten = {path for path, one in self._outputs.items() if one and one.overwritten}
 
     def _on_start(self, module: nn.Module, _inputs: object) -> None:
         if module is self._model and torch.is_grad_enabled() and not _in_backward():
@@ -239,9 +247,11 @@ class ActivationHooks:
 
     def _keep(self, layer: str, call: int, output: Tensor) -> None:
         path = layer if call == 1 else f"{layer}:{call}"
-        detached = output.detach()  # shares its version with the output, which counts what is written to it
+        wanted = layer in self._wanted
+        # what is detached shares its version with the output, which counts what is written to it
+        detached = output.detach() if wanted else _missing(output)
         recorded = detached.clone() if {path, layer} & self._overwritten else detached
-        has_gradient = self._wants_gradients and output.requires_grad
+        has_gradient = wanted and self._wants_gradients and output.requires_grad
         self._outputs[path] = _Kept(recorded, detached, detached._version, has_gradient)
         if has_gradient:
             gradients = self._gradients
@@ -251,6 +261,11 @@ class ActivationHooks:
 
             gradients.pop(path, None)
             output.register_hook(keep)
+
+
+def _missing(output: Tensor) -> Tensor:
+    """Return NaN in the shape of an output, without its memory."""
+    return output.new_full((), math.nan).expand_as(output)
 
 
 def _in_backward() -> bool:

@@ -131,16 +131,19 @@ class Measuring:
         self._nan = torch.full((), math.nan, dtype=self._live.dtype, device=self.device)
         with self._without_gradients():
             zero = torch.zeros_like(self._nan)
-            nothing = zero.expand(self._live.size) if self._own else zero.new_zeros(self._live.size)
+
+            def nothing(*shape: int) -> Tensor:
+                return zero.expand(shape) if self._own else zero.new_zeros(shape)
+
             first = self._usable(activity, gradients=True)
             moment = Moment(
                 structure=structure,
                 loss=self._nan,
                 learning_rate=self._nan.double(),
                 parameters=self._live.named(self._example),
-                gradients=self._live.named(lambda place: torch.zeros_like(self._example(place))),
-                gradient=nothing,
-                update=nothing,
+                gradients=self._live.named(lambda place: nothing(*self._live.tensors[place].shape)),
+                gradient=nothing(self._live.size),
+                update=nothing(self._live.size),
                 activations=first.outputs,
                 activation_gradients=first.gradients,
                 gradient_norm=zero,

@@ -28,6 +28,7 @@ from lrscope.probes import (
     Structure,
     UpdateSize,
     Weights,
+    is_activation,
     layers_of,
     refuse_collisions,
     structure_of,
@@ -143,11 +144,7 @@ def possible(probes: Iterable[Probe], model: nn.Module) -> tuple[Probe, ...]:
                 layers = [one.layer for one in structure.parameters] + [one.path for one in structure.layers]
                 raise errors[0] if len(errors) == 1 else unknown("include", pattern, dict.fromkeys(layers))
     fitting = tuple(_narrowed(given, lambda probe, pattern: not _mismatch(probe, _module(pattern), structure)))
-    modules = [
-        dataclasses.replace(probe, include=tuple(map(_module, probe.include)))
-        for probe in fitting
-        if isinstance(probe, OfLayers)
-    ]
+    modules = (_of_modules(probe) for probe in fitting if isinstance(probe, OfLayers))
     refuse_collisions(label for probe in modules for label in probe.labels(structure))
     return fitting
 
@@ -183,8 +180,26 @@ def expected(model: nn.Module) -> Structure:
     """Return what can be recorded as far as it is known before the first pass, with every layer that may be called."""
     if any(map(is_lazy, model.parameters())):
         return Structure((), ())
-    layers = tuple(Layer(path, (1,), False) for path in layers_of(model))
-    return Structure(structure_of(model, {}).parameters, layers)
+    layers = (Layer(path, (1,), is_activation(one, keeps_shape=True)) for path, one in layers_of(model).items())
+    return Structure(structure_of(model, {}).parameters, tuple(layers))
+
+
+def heard(probes: Iterable[Probe], model: nn.Module) -> set[str]:
+    """Return the paths of the layers whose outputs the first pass must keep, as far as the classes of modules say it.
+
+    To keep those of all layers would take the memory of all activations once more.
+    """
+    structure, paths = expected(model), set[str]()
+    for probe in probes:
+        if isinstance(probe, OfLayers) and structure.layers:
+            paths |= {label.layer for label in _of_modules(probe).labels(structure)} if probe.required() else set()
+        elif probe.required() & {"activations", "activation_gradients"}:
+            paths |= set(layers_of(model))
+    return paths
+
+
+def _of_modules(probe: OfLayers) -> OfLayers:
+    return dataclasses.replace(probe, include=tuple(map(_module, probe.include)))
 
 
 def _module(pattern: str) -> str:

@@ -22,7 +22,7 @@ from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
 from lrscope.recorder._optimizers import Optimizers, is_left_out
-from lrscope.recorder._probes import affordable, chosen, observed, possible
+from lrscope.recorder._probes import affordable, chosen, heard, observed, possible
 from lrscope.recorder._processes import Processes
 from lrscope.records import STEP
 
@@ -113,7 +113,9 @@ class Recorder:
         self._handles: list[Any] = []
         self._binding: Binding | None = None
         gradients = any("activation_gradients" in probe.required() for probe in self._probes)
-        self._hooks = ActivationHooks(self._model, self._optimizers.all, self.warnings, gradients=gradients)
+        self._hooks = ActivationHooks(
+            self._model, self._optimizers.all, self.warnings, heard(self._probes, self._model), gradients=gradients
+        )
         self._file: RecordsFile | None = None
         self._processes = Processes(self._model)
         self._agreed: int | None = None
@@ -270,9 +272,7 @@ class Recorder:
     def _begin_capture(self) -> None:
         """Begin with a step at which probes are due, before the first of the optimisers moves the parameters."""
         self._captured = None
-        if self._measuring is None:
-            self._hooks.copy_only_overwritten()
-        elif not self._measuring.wants(self._schedule):
+        if self._measuring and not self._measuring.wants(self._schedule):
             return
         activity = self._hooks.take()
         if self._measuring is None:
