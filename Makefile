@@ -15,15 +15,15 @@ NUMBERS := tests/analysis tests/optim tests/probes tests/recorder tests/training
 CORE := tests/training/test_ensemble.py tests/training/test_experiment.py tests/recorder/test_recorder.py
 CORE_READING := tests/test_records.py tests/test_specification.py tests/store/test_writer.py tests/store/test_reader.py
 
-.PHONY: help study test test-long test-numbers test-no-compiler test-newest lint format bench docs clean
+.PHONY: help study test test-long test-numbers test-slurm test-no-compiler test-newest lint format bench docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make study      train a study (STUDY=fluctuation, stability, sweep or linearity) and say where its report is"
 	@echo "                again: make study ARGS=--overwrite; after an interruption: make study ARGS=--resume"
 	@echo "make test       run the tests (a few minutes); make test-long runs the long ones, make test-numbers those of"
-	@echo "                them that guard numbers, make test-no-compiler and make test-newest the core of the suite"
-	@echo "                without a C compiler and with the newest dependencies"
+	@echo "                them that guard numbers, make test-slurm those that start a Slurm; make test-no-compiler and"
+	@echo "                make test-newest run the core of the suite without a C compiler and with the newest dependencies"
 	@echo "make lint       ruff, mypy --strict, import contracts; make format repairs what ruff can"
 	@echo "make docs       every public name is documented, every example in README and docs runs"
 	@echo "make bench      measure speed and memory against plain PyTorch, write docs/benchmarks.md"
@@ -43,6 +43,10 @@ test-long: $(VENV)/installed-test
 # Of the long tests those that guard numbers: what is trained, measured and estimated.
 test-numbers: $(VENV)/installed-test
 	@$(BIN)/python -m pytest --quiet -m long --numprocesses auto --dist loadfile $(wildcard $(NUMBERS))
+
+# Workers that are jobs of a Slurm of one node, which the tests start.
+test-slurm: $(VENV)/installed-test
+	@$(BIN)/python -m pytest --quiet -m long tests/engines/test_slurm.py
 
 # A PATH without compilers: torch must not need one, and nor must we.
 test-no-compiler: $(VENV)/installed-test

@@ -18,7 +18,7 @@ from lrscope.studies import Folder, study, study_names
 SHAPES = "triangle, square, pentagon, hexagon, heptagon, octagon, circle, spiral"
 OPTIONS = (
     "--shapes, --lrs, --seeds, --epochs, --batch-size, --samples, --noise, --rotation, --threshold, "
-    "--out, --resume, --overwrite, --estimate, --device, --engine, --address, --workers"
+    "--out, --resume, --overwrite, --estimate, --device, --engine, --address, --slurm, --workers"
 )
 SHORT = ["--shapes", "circle", "--lrs", "0.01", "--epochs", "3", "--samples", "20"]
 RUN = ["run", "fluctuation"]

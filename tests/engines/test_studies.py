@@ -21,7 +21,10 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("study", SMALL)
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("fluctuation", "stability")]
+
+
+@pytest.mark.parametrize("study", ["sweep", "linearity", *LONG])
 def test_every_study_runs_on_a_ray(commands, tmp_path, study):
     arguments = ["run", study, *SMALL[study], "--engine", "ray", "--workers", "2", "--out", tmp_path]
     ended = commands.run(arguments, commands.NO_REPORT)

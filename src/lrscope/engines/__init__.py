@@ -1,8 +1,7 @@
-"""Where pieces of work run: in this process, in processes of this machine, on a Ray.
+"""Where pieces of work run: in this process, in processes of this machine, on a Ray, in jobs of Slurm.
 
 Every engine is a `concurrent.futures.Executor` that also says how many workers it has. A piece is a pure function with
-its arguments: one whose worker dies is called again. `Ray` is imported when it is used. An engine for Slurm would be
-one more file here: submitit's executors have the same interface.
+its arguments: one whose worker dies is called again. `Ray` and `Slurm` are imported when they are used.
 """
 
 import importlib
@@ -14,22 +13,27 @@ from lrscope.errors import InputError
 
 if TYPE_CHECKING:
     from lrscope.engines._ray import Ray
+    from lrscope.engines._slurm import Slurm
 
-__all__ = ["ATTEMPTS", "Engine", "InProcess", "Processes", "Ray", "WorkerError"]
+__all__ = ["ATTEMPTS", "Engine", "InProcess", "Processes", "Ray", "Slurm", "WorkerError"]
+
+_LIBRARIES = {"Ray": "ray", "Slurm": "submitit"}
 
 
 def __getattr__(name: str) -> Any:
-    """Return the engine `Ray` from the only file that imports the library.
+    """Return the engine `Ray` or `Slurm` from the only file that imports its library.
 
     Raises
     ------
-    InputError : Ray is not installed.
+    InputError : the library is not installed.
     """
-    if name != "Ray":
+    if name not in _LIBRARIES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    extra, library = name.lower(), _LIBRARIES[name]
     try:
-        return importlib.import_module(f"{__name__}._ray").Ray
+        return getattr(importlib.import_module(f"{__name__}._{extra}"), name)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "ray":
+        if (error.name or "").partition(".")[0] != library:
             raise
-        raise InputError('The engine Ray needs the library ray. Install it: pip install "lrscope[ray]"') from None
+        remedy = f'Install it: pip install "lrscope[{extra}]"'
+        raise InputError(f"The engine {name} needs the library {library}. {remedy}") from None

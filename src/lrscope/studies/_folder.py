@@ -37,6 +37,8 @@ _TRAININGS = "trainings"
 _FOLDERS_OF_RESULTS = ("tables", "figures", "tensorboard", _TRAININGS)
 _PIECES = "pieces"
 """Folder of what a replication has summed so far."""
+_SLURM = "slurm"
+"""Folder of the files of workers that are jobs of Slurm."""
 _FIELDS = {
     "study": str,
     "options": dict,
@@ -99,7 +101,7 @@ class Folder:
         ------
         InputError : another run is going on there; the folder cannot be written.
         """
-        new = not self.path.exists()
+        new = [path for path in (self.path, *self.path.parents) if not path.exists()]
         with self._as_sentences():
             if not new and not self.path.is_dir():
                 raise InputError(f"out must be a folder; {self.path} is a file. Give another --out.")
@@ -117,8 +119,8 @@ class Folder:
         finally:
             with suppress(OSError):  # the folder may be gone
                 (self.path / _LOCK).unlink()
-                if new:
-                    self.path.rmdir()  # unless something was written
+                for path in new:
+                    path.rmdir()  # unless something was written
             lock.release()
 
     def check_new(self, study: str, overwrite: bool) -> None:
@@ -130,7 +132,7 @@ class Folder:
         """
         with self._as_sentences():
             held_names = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
-        if held_names <= {_PARTIAL, _LOCK}:  # all that a run which was killed at once leaves behind
+        if held_names <= {_PARTIAL, _LOCK, _SLURM}:  # all that a run which was killed at once leaves behind
             return
         if _DESCRIPTION not in held_names:
             raise InputError(f"out must be a new or empty folder; {self.path} holds other files. Give another --out.")
@@ -222,7 +224,8 @@ class Folder:
     def tidy(self) -> None:
         """Remove from a finished run what a killed process has left."""
         self._remove(*_PASSING)
-        shutil.rmtree(self.path / _PIECES, ignore_errors=True)
+        for name in (_PIECES, _SLURM):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def _remove(self, *patterns: str) -> None:
         for pattern in patterns:
@@ -249,6 +252,11 @@ class Folder:
     def pieces(self, experiment: str) -> Path:
         """Return the folder for what a replication has summed so far; it is removed when the run is complete."""
         return self.path / _PIECES / experiment
+
+    @property
+    def slurm(self) -> Path:
+        """The folder for the files of workers that are jobs of Slurm; it is removed when the run is complete."""
+        return self.path / _SLURM
 
     @property
     def trainings(self) -> Path:

@@ -25,12 +25,16 @@ def described(where: Where) -> dict[str, str]:
 
 
 @contextmanager
-def opened(where: Where) -> Iterator[Engine | None]:
+def opened(where: Where, folder: Folder) -> Iterator[Engine | None]:
     """Provide the engine, None for this process, and end its workers afterwards."""
-    if where.engine == "ray":
+    if where.engine == "slurm":
+        engine: Engine | None = engines.Slurm(
+            folder.slurm, where.workers, where.sbatch, device=where.device, address=where.address
+        )
+    elif where.engine == "ray":
         if where.address is None:
             device_of(where.device)  # refused before a Ray is started for nothing
-        engine: Engine | None = engines.Ray(where.address, where.workers, where.device)
+        engine = engines.Ray(where.address, where.workers, where.device)
     else:
         engine = processes(where)
     done = False

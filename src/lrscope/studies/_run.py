@@ -73,8 +73,10 @@ def run(
             "machine": {**machine(), **(_here().described(where) if asked.trains_here else {})},
             "finished": False,
         }
-        with _here().opened(where) if asked.trains_here else nullcontext() as engine:
-            running = _Run(asked, folder, description, where.device, engine, resume, progress)
+        with _here().opened(where, folder) if asked.trains_here else nullcontext() as engine:
+            # Workers with GPUs were asked for and checked by the engine; this machine need not have one.
+            device = "auto" if engine and engine.device == "cuda" else where.device
+            running = _Run(asked, folder, description, device, engine, resume, progress)
             trainings = running.started(experiments)
             if not resume:
                 folder.begin(description)
