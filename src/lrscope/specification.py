@@ -19,7 +19,8 @@ from lrscope.errors import InputError, must_be, unknown
 
 T = TypeVar("T")
 _FOLDERS = tuple(
-    f"lrscope.{name}" for name in ("data", "models", "optim", "probes", "sweep", "training", "papers.linearity")
+    f"lrscope.{name}"
+    for name in ("data", "models", "optim", "probes", "sweep", "training", "papers.boundary", "papers.linearity")
 )
 PERCENT = 5
 """What is to be a share and is as large as this was given in percent."""

@@ -1,12 +1,12 @@
 """Reproductions of published experiments: each a study with its own analyses, figures and claims.
 
-`fluctuation`, `stability` and `linearity`; `lrscope run NAME` trains one of them.
+`fluctuation`, `stability`, `linearity` and `boundary`; `lrscope run NAME` trains one of them.
 """
 
 import importlib
 from types import ModuleType
 
-__all__ = ["fluctuation", "linearity", "stability"]
+__all__ = ["boundary", "fluctuation", "linearity", "stability"]
 
 
 def __getattr__(name: str) -> ModuleType:

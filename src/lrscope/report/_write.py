@@ -29,6 +29,8 @@ PARALLEL = 24
 """So many figures or more are drawn by several processes: each needs a second or two to start."""
 LONG_TABLE = 12
 """Tables of more rows have to be opened."""
+MOST_ROWS = 2000
+"""Tables of more rows are not on the page, which names their files: a browser takes seconds to lay them out."""
 STATES = {True: ("holds", "✓"), False: ("does not hold", "✗"), None: ("not checked", "?")}
 RATES = ("lr", "learning rate")
 """Columns of learning rates."""
@@ -134,8 +136,15 @@ def _view(item: Any, files: Mapping[str, Path], frames: "Mapping[str, pd.DataFra
 
 
 def _table(frame: "pd.DataFrame") -> dict[str, Any]:
+    if len(frame) > MOST_ROWS:
+        return {"columns": [], "rows": [], "long": False, "left_out": len(frame)}
     columns = [frame.iloc[:, place].tolist() for place in range(frame.shape[1])]
     numeric = [any(map(is_number, column)) for column in columns]
     written = [(rates if name in RATES else cells)(column) for name, column in zip(frame, columns, strict=True)]
     rows = list(zip(*written, strict=True))
-    return {"columns": list(zip(frame, numeric, strict=True)), "rows": rows, "long": len(rows) > LONG_TABLE}
+    return {
+        "columns": list(zip(frame, numeric, strict=True)),
+        "rows": rows,
+        "long": len(rows) > LONG_TABLE,
+        "left_out": 0,
+    }

@@ -1,0 +1,66 @@
+"""One map: which trainings it is made of, as a frozen description with a JSON form."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from lrscope.papers.boundary._conditions import CONDITIONS, Condition
+from lrscope.papers.boundary._options import Axis
+from lrscope.specification import specification, to_json
+
+Positive = Annotated[int, Field(ge=1)]
+Span = tuple[float, float]
+MAP_ATTRIBUTE = "map"
+"""Name of the attribute of records that holds their map, as JSON."""
+
+
+@specification
+class Map:
+    """Trainings of one network at every point of a plane of two hyperparameters.
+
+    Attributes
+    ----------
+    condition : tanh, relu, linear, minibatch, one-point or init-offset, see `Options`
+    x, y : ends of the horizontal and of the vertical axis; pixels lie at equal distances on logarithmic scales
+    resolution : pixels along each axis
+    steps : updates of each training
+    dtype : numbers of the networks
+    seeds : how many initial weights; each has a map
+    frame : number of factors of two by which the span is narrower than the first
+    refined : whether only the surroundings of the edge are trained at full resolution
+    noise : whether every pixel has initial weights of its own
+    offset : with `init-offset`, whether the constant is added at ``each-step`` or to the ``initial`` weights
+    """
+
+    condition: str
+    x: Span
+    y: Span
+    resolution: Positive
+    steps: Positive
+    dtype: Literal["float64", "float32"] = "float64"
+    seeds: Positive = 1
+    frame: Annotated[int, Field(ge=0)] = 0
+    refined: bool = True
+    noise: bool = False
+    offset: Literal["each-step", "initial"] = "each-step"
+
+    @property
+    def network(self) -> Condition:
+        """What is trained."""
+        return CONDITIONS[self.condition]
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The horizontal and the vertical axis."""
+        (x, x_name), (y, y_name) = self.network.axes
+        return Axis(x, x_name, *self.x), Axis(y, y_name, *self.y)
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels the maps of all seeds have."""
+        return self.resolution**2 * self.seeds
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the map as JSON: class names and plain values."""
+        form: dict[str, Any] = to_json(self)
+        return form

@@ -1,0 +1,213 @@
+"""From a map to its records: trained piece by piece, round by round, and returned as one block."""
+
+import json
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import lru_cache
+from pathlib import Path
+from time import perf_counter
+
+import cloudpickle
+import numpy as np
+import xarray as xr
+
+from lrscope.engines import Engine, InProcess
+from lrscope.papers.boundary._map import MAP_ATTRIBUTE, Map
+from lrscope.papers.boundary._pieces import Pieces
+from lrscope.papers.boundary._refinement import wanted
+from lrscope.papers.boundary._score import CONVERGED, FINAL_LOSS, STEPS_USED, VALUE, Scores, scores
+from lrscope.papers.boundary._training import at_once, losses, values
+from lrscope.records import MEMBER, STEP, Variable, new_block
+from lrscope.training import Estimate, device_of, worth_starting
+
+PIECE = 8
+"""Times as many pixels as take a step together are a piece: those that go on take the places of those that do not."""
+VARIABLES = (
+    Variable(VALUE, VALUE, "score, below 0 if the training converged"),
+    Variable(CONVERGED, CONVERGED, "whether the training converged"),
+    Variable(STEPS_USED, STEPS_USED, "steps with a finite loss", "updates"),
+    Variable(FINAL_LOSS, FINAL_LOSS, "loss before the last update"),
+)
+MEASURED = 64
+"""Pixels that are trained to estimate what a map costs."""
+REFINED_SHARE = 0.2
+"""Of the pixels of a refined map that are trained, for the estimate."""
+SECONDS = 5e-9
+"""That a core takes for a step, for each activation; only decides whether workers are started."""
+
+
+class MapTraining(Iterator[xr.Dataset]):
+    """The training of a map, as an iterator of one block (member, step), like a `lrscope.training.Stream`.
+
+    A refined map is trained in rounds: what the pixels so far leave open is trained next. A round is cut into pieces of
+    one size, so that what is trained together, and how it is rounded, depends neither on workers nor on interruptions.
+
+    Parameters
+    ----------
+    asked : the map
+    engine : where to train; in this process by default
+    folder : keeps each piece, so that a run that was killed continues after the pieces that are done
+    progress : called with the pixels that are decided, and of all
+    device : in this process: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    """
+
+    def __init__(
+        self,
+        asked: Map,
+        *,
+        engine: Engine | None = None,
+        folder: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.asked = asked
+        self.total = asked.pixels
+        self.done = 0
+        self.finished = False
+        self.state: dict[str, np.ndarray] = {}  # a resume continues from the pieces
+        self._engine = _chosen(asked, engine)
+        self._device = self._engine.device or device_of(device).type
+        self._progress = progress or (lambda _done, _total: None)
+        self._pieces = Pieces(folder, asked)
+        self._known = np.full((asked.seeds, asked.resolution, asked.resolution), np.nan)
+        self._stopping = False
+        self._blocks = self._train()
+
+    @property
+    def workers(self) -> str:
+        """What trains, in words."""
+        return str(self._engine)
+
+    def stop(self) -> None:
+        """Ask the training to end after the pieces in hand; they are kept, if there is a folder."""
+        self._stopping = True
+
+    def __next__(self) -> xr.Dataset:
+        return next(self._blocks)
+
+    def _train(self) -> Iterator[xr.Dataset]:
+        size = PIECE * at_once(self.asked, self._device)
+        trained: list[tuple[np.ndarray, Scores]] = []
+        number = 0
+        while True:
+            asked = [wanted(each, self.asked.refined) for each in self._known]
+            pixels = np.flatnonzero([some for some, _ in asked])
+            self._show(self.total - sum(int(undecided.sum()) for _, undecided in asked))
+            if not len(pixels):
+                break
+            parts = np.split(pixels, range(size, len(pixels), size))
+            for place, found in self._round(number, parts):
+                trained.append((parts[place], found))
+                self._known.flat[parts[place]] = found[VALUE]
+                self._show(self.done + len(parts[place]))
+            if self._stopping:
+                return
+            number += 1
+        yield _block(self.asked, trained)
+        self.finished = True
+
+    def _show(self, done: int) -> None:
+        self.done = max(self.done, done)
+        self._progress(self.done, self.total)
+
+    def _round(self, number: int, parts: list[np.ndarray]) -> Iterator[tuple[int, Scores]]:
+        """Yield place and scores of each piece of a round, those that are done already first."""
+        missing: deque[int] = deque()
+        for place, pixels in enumerate(parts):
+            held = self._pieces.read((number, place), pixels)
+            if held is None:
+                missing.append(place)
+            else:
+                yield place, held
+        task = (cloudpickle.dumps(self.asked), self._device)
+        # One more piece than workers, so that none waits for the driver; in this process none is begun in advance.
+        most = self._engine.workers + (self._engine.workers > 1)
+        running: dict[Future[Scores], int] = {}
+        try:
+            while running or (missing and not self._stopping):
+                while missing and len(running) < most and not self._stopping:
+                    place = missing.popleft()
+                    running[self._engine.submit(_trained, *task, parts[place])] = place
+                if self._stopping:
+                    running = {future: place for future, place in running.items() if not future.cancel()}
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    place = running.pop(future)
+                    self._pieces.keep((number, place), parts[place], future.result())
+                    yield place, future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _trained(pickled: bytes, device: str, pixels: np.ndarray) -> Scores:
+    """Train a piece."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return scores(losses(_loaded(pickled), pixels, device))
+
+
+@lru_cache(maxsize=4)
+def _loaded(pickled: bytes) -> Map:
+    asked: Map = pickle.loads(pickled)
+    return asked
+
+
+def _chosen(asked: Map, engine: Engine | None) -> Engine:
+    """Return what trains: the workers that were given, where there is enough to do for them."""
+    share = REFINED_SHARE if asked.refined else 1.0
+    seconds = SECONDS * asked.pixels * share * asked.steps * asked.network.units
+    return engine if engine and worth_starting(engine, seconds, asked.pixels) else InProcess()
+
+
+def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:
+    """Return everything that was trained as a block of records (member, step)."""
+    pixels = np.concatenate([each for each, _ in trained])
+    order = np.argsort(pixels)
+    names = [variable.name for variable in VARIABLES]
+    found = {name: np.concatenate([each[name] for _, each in trained])[order][:, None] for name in names}
+    pixels = pixels[order]
+    x, y = asked.axes
+    across, along = values(asked, pixels)
+    members = {
+        MEMBER: pixels,
+        "frame": np.full(len(pixels), asked.frame),
+        "seed": pixels // asked.resolution**2,
+        x.name: across,
+        y.name: along,
+    }
+    attrs = {
+        "frame": {"long_name": "factors of two by which the span is narrower", "units": "1", "scale": "linear"},
+        "seed": {"long_name": "seed", "units": "1", "scale": "category"},
+        x.name: x.attrs(),
+        y.name: y.attrs(),
+    }
+    labels = {variable.name: variable for variable in VARIABLES}
+    steps = {STEP: np.array([asked.steps])}
+    block = new_block(found, labels, steps, members, attrs, dict.fromkeys(names, STEP))
+    return block.assign_attrs({MAP_ATTRIBUTE: json.dumps(asked.to_json())})
+
+
+def estimate(asked: Map, device: str = "auto", engine: Engine | None = None) -> Estimate:
+    """Return what a map will cost on this machine, from the training of some of its pixels.
+
+    Of a map that is refined a fifth of the pixels is counted, which is what the source's first frame takes.
+
+    Parameters
+    ----------
+    device : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    engine : where it will be trained; in this process by default
+
+    Raises
+    ------
+    InputError : there is no such device.
+    """
+    there = device_of(device).type
+    some = np.linspace(0, asked.pixels - 1, min(asked.pixels, MEASURED)).astype(np.int64)
+    began = perf_counter()
+    losses(asked, some, there)
+    count = max(1, round(asked.pixels * (REFINED_SHARE if asked.refined else 1.0)))
+    seconds = (perf_counter() - began) / len(some) * count
+    if engine and worth_starting(engine, seconds, count):
+        seconds = seconds / engine.workers + engine.startup_seconds
+    return Estimate(count, asked.steps, count * 8 * (len(VARIABLES) + 6), seconds)
