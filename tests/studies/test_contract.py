@@ -18,6 +18,7 @@ import xarray as xr
 from lrscope import store
 from lrscope.cli import main
 from lrscope.errors import InputError, LrscopeError
+from lrscope.papers.boundary import Map
 from lrscope.papers.linearity import Replication
 from lrscope.report import Animation, ClaimResult, Figure, Report, Table
 from lrscope.report._film import ffmpeg
@@ -110,8 +111,10 @@ def test_the_records_are_complete_and_carry_their_description(folder, records):
         assert metadata == {key: own[key] for key in own if key not in late}
 
 
-def members(asked: Experiment | Replication) -> int:
-    """Return how many members the records have: networks, or batches of replicates at each rate."""
+def members(asked: Experiment | Replication | Map) -> int:
+    """Return how many members the records have: networks, batches of replicates at each rate, or pixels."""
+    if isinstance(asked, Map):
+        return asked.pixels
     return len(asked.sweep) if isinstance(asked, Experiment) else len(asked.lrs) * asked.batches
 
 
@@ -229,7 +232,8 @@ def test_a_report_imports_nothing_that_the_options_name(name, folder, records, a
 def test_options_that_are_not_those_of_the_records_are_refused(folder, tmp_path):
     sent = Folder(shutil.copytree(folder.path, tmp_path / "run"))
     description = sent.description()
-    other = {"options": {**description["options"], "epochs": 9}}
+    number = "epochs" if "epochs" in description["options"] else "steps"
+    other = {"options": {**description["options"], number: 9}}
     for changes in (other, {"experiments": {key: {} for key in description["experiments"]}}):
         sent.describe({**description, **changes})
         with pytest.raises(InputError, match=r"experiment\.json must describe the run"):

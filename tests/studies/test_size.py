@@ -24,6 +24,9 @@ NUMBERS = [
     ("stability", {"hidden": HUGE}),
     ("linearity", {"replicates": HUGE}),
     ("linearity", {"epochs": HUGE}),
+    ("boundary", {"resolution": HUGE}),
+    ("boundary", {"seeds": HUGE}),
+    ("boundary", {"null": HUGE}),
 ]
 
 
