@@ -25,10 +25,10 @@ def experiments(options: Options) -> dict[str, Map]:
         "dtype": options.dtype,
         "offset": options.offset,
     }
-    found = {MAP: Map(**frame, resolution=options.resolution, seeds=options.seeds, refined=not options.full)}
+    every = {MAP: Map(**frame, resolution=options.resolution, seeds=options.seeds, refined=not options.full)}
     if options.null:
-        found[NULL] = Map(**frame, resolution=options.null, refined=False, noise=True)
-    return found
+        every[NULL] = Map(**frame, resolution=options.null, refined=False, noise=True)
+    return every
 
 
 def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Map]:

@@ -22,10 +22,10 @@ def strides(resolution: int, refined: bool = True) -> list[int]:
     >>> strides(256), strides(100), strides(256, refined=False)
     ([4, 2, 1], [1], [1])
     """
-    found = [1]
-    while refined and found[-1] * 2 * COARSEST <= resolution:
-        found.append(found[-1] * 2)
-    return found[::-1]
+    listed = [1]
+    while refined and listed[-1] * 2 * COARSEST <= resolution:
+        listed.append(listed[-1] * 2)
+    return listed[::-1]
 
 
 def grid(resolution: int, stride: int) -> np.ndarray:

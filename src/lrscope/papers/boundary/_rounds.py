@@ -98,9 +98,9 @@ class MapTraining(Iterator[xr.Dataset]):
             if not len(pixels):
                 break
             parts = np.split(pixels, range(size, len(pixels), size))
-            for place, found in self._round(number, parts):
-                trained.append((parts[place], found))
-                self._known.flat[parts[place]] = found[VALUE]
+            for place, held in self._round(number, parts):
+                trained.append((parts[place], held))
+                self._known.flat[parts[place]] = held[VALUE]
                 self._show(self.done + len(parts[place]))
             if self._stopping:
                 return
@@ -165,7 +165,7 @@ def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:
     pixels = np.concatenate([each for each, _ in trained])
     order = np.argsort(pixels)
     names = [variable.name for variable in VARIABLES]
-    found = {name: np.concatenate([each[name] for _, each in trained])[order][:, None] for name in names}
+    joined = {name: np.concatenate([each[name] for _, each in trained])[order][:, None] for name in names}
     pixels = pixels[order]
     x, y = asked.axes
     across, along = values(asked, pixels)
@@ -184,7 +184,7 @@ def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:
     }
     labels = {variable.name: variable for variable in VARIABLES}
     steps = {STEP: np.array([asked.steps])}
-    block = new_block(found, labels, steps, members, attrs, dict.fromkeys(names, STEP))
+    block = new_block(joined, labels, steps, members, attrs, dict.fromkeys(names, STEP))
     return block.assign_attrs({MAP_ATTRIBUTE: json.dumps(asked.to_json())})
 
 
