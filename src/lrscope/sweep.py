@@ -15,6 +15,8 @@ SEEDS = ("init_seed", "order_seed", "noise_seed")
 """What a seed decides: the initial weights, the order of the data, dropout. `seed` sets all three."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
+INIT_SCALE = "init_scale"
+"""The axis that multiplies the initial weights, and all other parameters that are trained."""
 MOST_RATES = 10**5
 """Of one range."""
 GROUP = "lr_"
@@ -33,9 +35,9 @@ class Sweep:
     ----------
     axes : name -> values. ``lr`` is the learning rate; ``seed`` sets initialisation, order of the data and noise
         together (``init_seed``, ``order_seed``, ``noise_seed`` set one each); ``lr_<module>`` multiplies the learning
-        rate of the parameters of a module, dots written as underscores (``lr_head``, ``lr_encoder_0``); any other name
-        must be a field of the data (``shape``, ``noise``) or a number of the update rule (``momentum``,
-        ``weight_decay``).
+        rate of the parameters of a module, dots written as underscores (``lr_head``, ``lr_encoder_0``);
+        ``init_scale`` multiplies all initial parameters; any other name must be a field of the data (``shape``,
+        ``noise``) or a number of the update rule (``momentum``, ``weight_decay``).
 
     Raises
     ------
@@ -62,7 +64,7 @@ class Sweep:
         return hash(tuple(self.axes.items()))
 
     def __repr__(self) -> str:
-        return f"Sweep({', '.join(f'{name}={list(values)}' for name, values in self.axes.items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={values}' for name, values in self.__json__().items())})"
 
     def __json__(self) -> dict[str, list[Any]]:
         return {name: list(values) for name, values in self.axes.items()}
@@ -78,9 +80,39 @@ class Sweep:
         return {name: _LABELS.get(name) or _label(name, values) for name, values in self.axes.items()}
 
 
+class Points(Sweep):
+    """Some combinations of a grid, instead of all.
+
+    Parameters
+    ----------
+    columns : axis -> its value for each member
+    """
+
+    def __init__(self, **columns: Sequence[Any] | np.ndarray) -> None:
+        super().__init__(**{name: dict.fromkeys(np.asarray(column).tolist()) for name, column in columns.items()})
+        self._columns = {name: np.asarray(column) for name, column in columns.items()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self._columns.values())))
+
+    def __eq__(self, other: object) -> bool:
+        mine = self.__json__()
+        return isinstance(other, Points) and mine == other.__json__()
+
+    def __hash__(self) -> int:
+        return hash(tuple((name, tuple(column)) for name, column in self.__json__().items()))
+
+    def __json__(self) -> dict[str, list[Any]]:
+        return {name: column.tolist() for name, column in self._columns.items()}
+
+    def members(self) -> dict[str, np.ndarray]:
+        """Return the columns of the members: ``member`` and every axis."""
+        return {MEMBER: np.arange(len(self), dtype=np.int64), **self._columns}
+
+
 def _label(name: str, values: Sequence[Any]) -> dict[str, str]:
     scale = "category" if isinstance(values[0], str) or name.endswith("seed") else "linear"
-    if name.startswith(GROUP) and all(is_rate(value) for value in values):
+    if (name.startswith(GROUP) or name == INIT_SCALE) and all(is_rate(value) for value in values):
         scale = "log"
     return {"long_name": name.replace("_", " "), "units": "1", "scale": scale}
 

@@ -1,5 +1,7 @@
 """What networks put out behind their last update."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,9 @@ from lrscope.data import Digits, Samples
 from lrscope.errors import InputError
 from lrscope.models import CNN
 from lrscope.optim import SGD, Linear
-from lrscope.training import Experiment, Sweep, Trainer, batch_order
+from lrscope.probes import Weights, every
+from lrscope.sweep import Points
+from lrscope.training import Experiment, Sweep, Trainer, batch_order, train
 
 DATA = Digits(samples=50, val_samples=20)
 
@@ -105,3 +109,23 @@ def test_data_without_validation_samples_are_refused():
     grid = Experiment(data=data, model=lambda: nn.Linear(2, 1), sweep=Sweep(lr=[0.1]), steps=1)
     with pytest.raises(InputError, match=r"^data must be a data set with validation samples"):
         Trainer(grid, "cpu")
+
+
+def test_losses_of_some_combinations_are_those_of_the_grid():
+    grid = experiment(Sweep(lr=[0.1, 1e300], lr_3=[0.5, 2.0], init_scale=[1.0, 1.5], seed=[0]))
+    expected = train(grid, device="cpu")["loss"].isel(seed=0)
+    columns = {"lr": [0.1, 1e300, 0.1], "lr_3": [2.0, 0.5, 0.5], "init_scale": [1.5, 1.0, 1.0], "seed": [0, 0, 0]}
+    some = experiment(Points(**columns))
+    ((members, losses),) = Trainer(some, "cpu").losses(some)
+    assert members.tolist() == [0, 1, 2]
+    for number, (lr, times, scale) in enumerate(zip(*list(columns.values())[:3], strict=True)):
+        same = expected.sel(lr=lr, lr_3=times, init_scale=scale).values
+        assert np.allclose(losses[:, number], same, rtol=1e-9, equal_nan=True)
+    assert Points(**columns) == Points(**columns) != Points(**{**columns, "seed": [1, 0, 0]})
+
+
+def test_the_initial_scale_multiplies_what_is_trained():
+    scaled = experiment(Sweep(lr=[1e-9], init_scale=[0.5, 1.0], seed=[3]))
+    records = train(replace(scaled, probes=[Weights(when=every())]), device="cpu").isel(lr=0, seed=0, step=0)
+    weights = records["weights_1"]
+    assert np.allclose(weights.sel(init_scale=0.5), 0.5 * weights.sel(init_scale=1.0))

@@ -16,6 +16,7 @@ import torch
 
 from lrscope.optim import hyperparameters, is_controller
 from lrscope.records import DIVERGED_AT
+from lrscope.sweep import INIT_SCALE
 from lrscope.training._blocks import BlockBuffer, Measured
 from lrscope.training._ensemble import Ensemble, Expected, MemberParams, StepKind, StepSpec
 from lrscope.training._experiment import Experiment
@@ -116,8 +117,11 @@ class Chunks:
 
     def initial_state(self, number: int) -> State:
         """Return the state of a chunk before its first step."""
-        seeds = self.members[number].columns["init_seed"]
-        return self.ensemble(number).initial_state(*initial(self.experiment, seeds, self._device))
+        columns = self.members[number].columns
+        parameters, buffers = initial(self.experiment, columns["init_seed"], self._device)
+        if INIT_SCALE in columns:
+            parameters = parameters * torch.from_numpy(columns[INIT_SCALE]).to(parameters)[:, None]
+        return self.ensemble(number).initial_state(parameters, buffers)
 
     def restored(self, number: int, arrays: Arrays) -> State:
         """Return the state of a chunk that `to_arrays` was given."""

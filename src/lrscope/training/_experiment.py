@@ -13,7 +13,7 @@ from lrscope.errors import InputError, must_be, unknown
 from lrscope.optim import Adam, Constant, hyperparameters, is_controller, loss_function
 from lrscope.probes import Loss, Probe
 from lrscope.specification import from_json, specification, to_json
-from lrscope.sweep import GROUP, SEEDS, Sweep, is_rate
+from lrscope.sweep import GROUP, INIT_SCALE, SEEDS, Sweep, is_rate
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -94,11 +94,11 @@ class Experiment:
         """Let the data or the update rule check each value of an axis that sets one of their fields."""
         owners = dict.fromkeys(hyperparameters(self.optimizer), self.optimizer)
         owners |= dict.fromkeys(self.data_fields(), self.data)
-        known = ["lr", "seed", *SEEDS, *owners]
-        if axis in self.group_axes():
+        known = ["lr", "seed", *SEEDS, INIT_SCALE, *owners]
+        if axis in (*self.group_axes(), INIT_SCALE):
             for value in values:
                 if not is_rate(value):
-                    raise must_be(axis, "a list of positive finite numbers, which multiply lr", value)
+                    raise must_be(axis, "a list of positive finite numbers, which multiply", value)
         elif axis not in known:
             raise unknown("an axis of the sweep", axis, [*known, f"{GROUP}<module>"])
         for value in values if axis in owners else ():

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lrscope.records import DIVERGED_AT
+from lrscope.records import DIVERGED_AT, LOSS, MEMBER
 from lrscope.training._chunks import Chunks
 from lrscope.training._experiment import Experiment, holds_nothing_out
 from lrscope.training._loop import device_of
@@ -110,6 +110,19 @@ class Trainer:
             for _, _, after, _ in chunks.steps(number, state, 0):
                 state = after
             yield _of(members, {**ensemble.evaluated(state), DIVERGED_AT: state[DIVERGED_AT]})
+
+    def losses(self, experiment: Experiment) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Train an experiment, and yield members that were trained together: their numbers and losses.
+
+        Losses (step, member) are those of the step's batch, before the update; NaN after a divergence.
+        """
+        chunks = Chunks(experiment, self._device, self.at_once, 1, self._prepared)
+        for number, members in enumerate(chunks.members):
+            steps = [values for _, _, _, values in chunks.steps(number, chunks.initial_state(number), 0)]
+            losses = torch.stack([values[LOSS] for values in steps]).double().numpy(force=True)
+            diverged_at = steps[-1][DIVERGED_AT].numpy(force=True)
+            after = (diverged_at >= 0) & (np.arange(len(losses))[:, None] > diverged_at)
+            yield members.columns[MEMBER], np.where(after, np.nan, losses)
 
 
 def _of(members: Members, values: Values) -> Trained:
