@@ -100,6 +100,7 @@ def test_many_variables_have_several_trees_with_the_same_entries(tmp_path):
         for part in parts:
             assert part["shape"].array().tolist() == ["circle"] * 3 + ["spiral"] * 3
         np.testing.assert_array_equal(parts[2]["loss_449"].array(library="np"), values[..., 449].ravel())
+        assert file["summaries"].keys(cycle=False) == [f"loss_{number}" for number in range(200)]
 
 
 def test_a_path_syntax_in_names_is_escaped_for_other_readers(block, tmp_path):

@@ -18,11 +18,11 @@ import numpy as np
 import xarray as xr
 
 from lrscope.errors import InputError, StoreError, must_be
-from lrscope.records import completed, step_dimension
+from lrscope.records import completed
 from lrscope.store._files import save_state
 from lrscope.store._labels import Label, TreeLabels, by_step_dimension, labels_of, tree_name
 from lrscope.store._reader import open_records
-from lrscope.store._rootfile import RootFile, Rows, rows_of
+from lrscope.store._rootfile import MAX_VARIABLES, RootFile, Rows, rows_of
 
 BINS = 100
 LARGEST = 1e150
@@ -206,18 +206,19 @@ def _described(label: Label | None) -> str:
 
 
 def _distributions(records: xr.Dataset) -> dict[str, "hist.Hist[Any]"]:
-    """Return the distribution of the finite values (below `LARGEST`) of every variable at its last recorded step.
+    """Return the distribution of the finite values (below `LARGEST`) of variables at their last recorded step.
 
-    One variable at a time is read. Those without such a value have no histogram.
+    One variable at a time is read. Those without such a value have no histogram, nor those beyond the first
+    `MAX_VARIABLES` with the same steps: uproot takes a millisecond to write one.
     """
     histograms: dict[str, hist.Hist[Any]] = {}
-    for name in records.data_vars:
-        array = records.variables[name]  # `data_vars` would look through all coordinates for each of them
-        if array.size:
-            last = np.asarray(array.isel({step_dimension(array): -1}).values, float)
+    for step_dim, names in by_step_dimension(records).items():
+        for name in names[:MAX_VARIABLES]:
+            array = records.variables[name]  # `data_vars` would look through all coordinates for each of them
+            last = np.asarray(array.isel({step_dim: -1}).values, float) if array.size else np.empty(0)
             finite = last[np.abs(last) < LARGEST]
             if finite.size:
-                histograms[str(name)] = _histogram(finite, array.attrs)
+                histograms[name] = _histogram(finite, array.attrs)
     return histograms
 
 
