@@ -13,6 +13,7 @@ NUMBERS = [
     ("sweep", {"seeds": 10**6}),
     ("sweep", {"epochs": HUGE}),
     ("sweep", {"crossed_seeds": HUGE}),
+    ("sweep", {"batch_size": HUGE}),
     ("fluctuation", {"lrs": (f"1e-3:1e-1:{HUGE}",)}),
     ("fluctuation", {"seeds": 10**6}),
     ("fluctuation", {"epochs": HUGE}),
@@ -27,6 +28,7 @@ NUMBERS = [
     ("boundary", {"resolution": HUGE}),
     ("boundary", {"seeds": HUGE}),
     ("boundary", {"null": HUGE}),
+    ("linearity", {"batch_size": HUGE}),
 ]
 
 

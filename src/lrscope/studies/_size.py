@@ -8,6 +8,8 @@ MOST_NETWORKS, MOST_STEPS = 10**5, 10**7
 """Networks of a run, and updates of each, at most: both are listed in memory."""
 LOSS_BYTES = 4
 """Of a network at a step; every study records the loss at each, and its report reads them all."""
+SAMPLE_BYTES = 256
+"""Of a sample in a batch, about, at least: 64 numbers in float32, as of the smallest images."""
 UNKNOWN_MEMORY = 2**36
 
 
@@ -31,6 +33,11 @@ def check_memory(name: str, value: int, nbytes: int, what: str) -> None:
     if nbytes > memory():
         remedy = f"It would need {size(nbytes)} for {what}."
         raise must_be(name, f"small enough for the {size(memory())} of this machine", value, remedy)
+
+
+def check_batch(batch_size: int) -> None:
+    """Raise an error for a batch whose samples would not fit into memory, before the data set is read."""
+    check_memory("batch_size", batch_size, batch_size * SAMPLE_BYTES, "the samples of one batch")
 
 
 def memory() -> int:

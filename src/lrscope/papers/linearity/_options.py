@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from lrscope.data import check_data
 from lrscope.errors import must_be, unknown
 from lrscope.specification import specification
-from lrscope.studies._size import check_size
+from lrscope.studies._size import check_batch, check_size
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Rate = Annotated[float, Field(allow_inf_nan=False)]
@@ -87,6 +87,7 @@ class Options:
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
         check_data(self.data, self.root)
+        check_batch(self.batch_size or 1)
         check_size(1, self.epochs or 1)  # only sums are kept of the replicates
         if self.replicates > MOST_REPLICATES:
             days = self.replicates * len(self.rates(MODELS[0]).three) / 1000 / 86400

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from lrscope.data import check_data
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import specification
-from lrscope.studies._size import check_size
+from lrscope.studies._size import check_batch, check_size
 from lrscope.sweep import parse_axis, parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -137,6 +137,7 @@ class Options(Grid):
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
         check_data(self.data, self.root)
+        check_batch(self.batch_size)
         check_size(self.first_round + len(self.lrs) * self.crossed**2, self.epochs)
         if self.crossed_seeds == 1:
             raise must_be("crossed_seeds", "0, or at least 2 to compare", self.crossed_seeds)
