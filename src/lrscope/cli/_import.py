@@ -16,7 +16,7 @@ usage: lrscope import SOURCE --out DIR [options]
 
 Read runs that exist, and report which of their learning rates is the best, and how sure that is, as far as they say.
 
-  SOURCE              folder of TensorBoard, Lightning, Hugging Face, CSV or JSON files, or an MLflow file store;
+  SOURCE              folder of TensorBoard, Lightning, Hugging Face, CSV or JSON files, of wandb or MLflow;
                       a table of several runs (CSV, Parquet, JSON lines), such as an export of wandb;
                       a database of MLflow or trackio
   --out DIR           folder for the results

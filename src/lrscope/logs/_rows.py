@@ -40,16 +40,16 @@ def curves_of(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> Curves:
 
 def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows as a table; None, not NaN, stands where a row has no such value."""
-    flat = [_flat(row) for row in rows]
+    flat = [flattened(row) for row in rows]
     names = dict.fromkeys(name for row in flat for name in row)
     return pd.DataFrame({name: pd.Series([row.get(name) for row in flat], dtype=object) for name in names})
 
 
-def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return a row with the names of nested values joined by a dot."""
     flat: dict[str, Any] = {}
     for name, value in row.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+        flat |= flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
     return flat
 
 

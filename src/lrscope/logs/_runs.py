@@ -13,6 +13,8 @@ from lrscope.errors import InputError
 from lrscope.logs._files import EVENTS, FORMATS, hyperparameters, metric_files, read, read_folder, read_table
 from lrscope.logs._rows import STEPS, Curves, curves_of
 from lrscope.logs._trackers import is_mlflow, mlflow_files, tracked
+from lrscope.logs._wandb import PATTERN as WANDB
+from lrscope.logs._wandb import wandb_runs
 
 DATABASES = ("*.db", "*.sqlite", "*.sqlite3")
 TABLES = ("*.csv", "*.parquet", "*.jsonl", "*.ndjson")
@@ -44,9 +46,9 @@ def runs_of(source: Path) -> list[Run]:
     """Return the runs of a folder, a table or a database.
 
     A folder has a run for each of its folders with files of metrics (TensorBoard, Lightning, Hugging Face, CSV, JSON),
-    or for each run of an MLflow file store. The configuration is that of ``hparams.yaml``, ``config.json``, the
-    hyperparameters in event files, and of the path: ``lr=0.1,seed=2`` or ``lr_0.1_seed_2``. A table has rows of several
-    runs; a database is that of MLflow or trackio.
+    or for each run of wandb or of an MLflow file store. The configuration is that of ``hparams.yaml``, ``config.json``,
+    the hyperparameters in event files, and of the path: ``lr=0.1,seed=2`` or ``lr_0.1_seed_2``. A table has rows of
+    several runs; a database is that of MLflow or trackio.
 
     Raises
     ------
@@ -54,17 +56,21 @@ def runs_of(source: Path) -> list[Run]:
     """
     if not source.exists():
         raise InputError(f"SOURCE must be a folder or a file of runs; there is no {source}.")
-    if source.is_dir():
+    if source.match(WANDB) or any(source.rglob(WANDB)):
+        runs = [Run(*run) for run in wandb_runs(source)]
+    elif source.is_dir():
         runs = list(mlflow_runs(source) if is_mlflow(source) else _folders(source))
     elif any(source.match(pattern) for pattern in DATABASES):
         runs = [Run(*run) for run in tracked(source)]
     elif any(source.match(pattern) for pattern in TABLES):
         runs = list(_rows(read_table(source)))
     else:
-        raise InputError(f"SOURCE must be a folder, or one of {', '.join((*TABLES, *DATABASES))}; got {source}.")
+        raise InputError(f"SOURCE must be a folder, or one of {', '.join((WANDB, *TABLES, *DATABASES))}; got {source}.")
     runs = [run for run in runs if run.curves]
     if not runs:
-        raise InputError(f"SOURCE must hold runs; {source} has none. Known: {', '.join(FORMATS)}, MLflow, trackio.")
+        raise InputError(
+            f"SOURCE must hold runs; {source} has none. Known: {', '.join(FORMATS)}, wandb, MLflow, trackio."
+        )
     return runs
 
 
