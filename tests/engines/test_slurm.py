@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from command_scripts import command
 from lrscope import records, store
+from lrscope.commands import Running, Trainings
 from lrscope.data import Shape
 from lrscope.engines import Slurm, WorkerError
 from lrscope.errors import InputError
@@ -135,3 +137,16 @@ def test_a_driver_that_is_killed_loses_nothing_and_its_workers_end(slurm, comman
     got, expected = (store.open_records(folder).load() for folder in (broken, whole))
     xr.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(got.step, expected.step)
+
+
+@pytest.mark.long
+def test_trainings_by_command_are_jobs_by_themselves(slurm, tmp_path):
+    words = command(tmp_path)
+    first = f"mkdir {tmp_path}/first 2>/dev/null && {{ scancel $SLURM_JOB_ID; sleep 60; }}"
+    on_node = ("srun", "--ntasks=1", "sh", "-c", f'{first}; exec "$@"', "-")
+    grid = {"sweep": Sweep(lr=[0.001, 0.01, 1.0], seed=[0, 1]), "metric": "val_loss"}
+    (expected,) = Running(Trainings(command=words, **grid), tmp_path / "here")
+    running = Running(Trainings(command=(*on_node, *words), **grid, jobs=3), tmp_path / "jobs")
+    (got,) = running
+    xr.testing.assert_identical(got, expected)
+    assert sorted(each["attempts"] for each in running.notes["trainings"].values()) == [1, 1, 1, 1, 1, 2]
