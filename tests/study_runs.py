@@ -41,6 +41,8 @@ import json, os, sys, traceback
 import lrscope.cli, lrscope.studies, lrscope.studies._run
 import lrscope.papers.fluctuation._experiment, lrscope.papers.stability._experiments
 import lrscope.studies.sweep._experiments, lrscope.papers.linearity._replications, lrscope.papers.boundary._rounds
+import scipy.stats, sklearn.datasets, torch
+torch.compiler.reset()  # imports what tracing needs
 
 def constants(**values):
     for name, value in values.items():
@@ -80,7 +82,7 @@ class Ended:
 
 
 class Commands:
-    """Runs command lines, each in a process of its own. A server forks them, so that PyTorch is imported once.
+    """Runs command lines, each in a process of its own. A server forks them, so that what they import is imported once.
 
     `setup` is Python code that runs before a command line; so does `always`, before all of them.
     """
