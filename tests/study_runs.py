@@ -160,11 +160,8 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder]:
-    """Return the function that gives the folder of a finished small run of a study, its report included.
-
-    The report is written in a fresh interpreter, which must not need PyTorch for it.
-    """
+def recorded_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder]:
+    """Return the function that gives the folder of a finished small run of a study, which has no report."""
     made: dict[str, Folder] = {}
 
     def folder(name: str) -> Folder:
@@ -172,12 +169,27 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Folder
             made[name] = Folder(tmp_path_factory.mktemp(name) / "run")
             assert name in SMALL, f"a small grid of {name} must be added to SMALL"
             assert run(name, study(name).options(**SMALL[name]), made[name], command=f"lrscope run {name}")
+        return made[name]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(recorded_run: Callable[[str], Folder]) -> Callable[[str], Folder]:
+    """Return the function that gives the folder of a finished small run of a study, its report included.
+
+    The report is written in a fresh interpreter, which must not need PyTorch for it.
+    """
+
+    def folder(name: str) -> Folder:
+        made = recorded_run(name)
+        if not made.report.exists():
             here = {**os.environ, "PYTHONPATH": str(SOURCE)}
-            command = [sys.executable, "-c", REPORT, str(made[name].path)]
+            command = [sys.executable, "-c", REPORT, str(made.path)]
             ended = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
             assert (ended.returncode, ended.stderr) == (0, "")
-            assert ended.stdout.splitlines() == [f"Report: {made[name].report}", "[]"]
-        return made[name]
+            assert ended.stdout.splitlines() == [f"Report: {made.report}", "[]"]
+        return made
 
     return folder
 

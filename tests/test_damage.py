@@ -117,9 +117,9 @@ def test_a_damaged_file_of_a_recorder(recorded, count):
 
 
 @pytest.mark.parametrize("count", [SHORT, pytest.param(500, marks=LONG)])
-def test_damaged_records_of_a_study(finished, tmp_path, count):
+def test_damaged_records_of_a_study(recorded_run, tmp_path, count):
     file = tmp_path / "records.root"
-    file.write_bytes((finished("fluctuation").path / "records.root").read_bytes())
+    file.write_bytes((recorded_run("fluctuation").path / "records.root").read_bytes())
     check_damage(file, lambda: everything(file), same_records, count, least=count // 6)
 
 
@@ -154,8 +154,8 @@ def test_damaged_pieces(tmp_path, count):
 
 
 @pytest.mark.parametrize("count", [SHORT, pytest.param(300, marks=LONG)])
-def test_a_damaged_description(finished, tmp_path, count):
-    (tmp_path / "experiment.json").write_bytes((finished("fluctuation").path / "experiment.json").read_bytes())
+def test_a_damaged_description(recorded_run, tmp_path, count):
+    (tmp_path / "experiment.json").write_bytes((recorded_run("fluctuation").path / "experiment.json").read_bytes())
     folder = Folder(tmp_path)
     check_damage(
         folder.path / "experiment.json", folder.description, lambda one, other: one == other, count, count // 6

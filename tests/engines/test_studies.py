@@ -1,38 +1,15 @@
-"""Every study runs on every engine; whatever is killed, a resume ends with the same records."""
+"""A study by the processes of an engine: whatever is killed, a resume ends with the same records."""
 
-import json
 import os
 import signal
 import threading
 from pathlib import Path
 
 import numpy as np
-import pytest
 import xarray as xr
 
 from lrscope import store, studies
 from lrscope.studies import Folder, Where
-
-SMALL = {
-    "fluctuation": ["--shapes", "circle", "--lrs", "0.001", "0.01", "--epochs", "4"],
-    "stability": ["--target", "f1", "--hidden", "3", "--lrs", "0.2", "--epochs", "20"],
-    "sweep": ["--lrs", "0.01", "0.1", "--seeds", "2", "--epochs", "1", "--crossed-seeds", "0"],
-    "linearity": ["--model", "perceptron", "--replicates", "8", "--epochs", "1"],
-}
-
-
-LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("fluctuation", "stability")]
-
-
-@pytest.mark.parametrize("study", ["sweep", "linearity", *LONG])
-def test_every_study_runs_on_a_ray(commands, tmp_path, study):
-    arguments = ["run", study, *SMALL[study], "--engine", "ray", "--workers", "2", "--out", tmp_path]
-    ended = commands.run(arguments, commands.NO_REPORT)
-    assert ended.code == 0, ended.err
-    described = json.loads((tmp_path / "experiment.json").read_text())
-    assert described["finished"]
-    assert described["machine"]["workers"] == "Ray, 2 workers of one core"
-
 
 RUN = ["run", "fluctuation", "--shapes", "circle", "spiral", "--lrs", "0.001", "0.01", "--epochs", "150"]
 
@@ -51,15 +28,21 @@ def workers_of(driver: int) -> list[int]:
     return found
 
 
-def test_a_driver_that_is_killed_and_workers_that_are_killed_change_nothing(commands, tmp_path):
+def test_whatever_is_interrupted_or_killed_a_resume_ends_with_the_same_records(commands, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert commands.run([*RUN, "--out", whole], commands.NO_REPORT).code == 0
     arguments, setup = [*RUN, "--workers", "2", "--out", broken], commands.SMALL_BLOCKS + commands.NO_REPORT
     size = lambda: sum(file.stat().st_size for file in broken.glob("records*.root"))  # noqa: E731
-    ended = commands.signalled(arguments, signal.SIGKILL, lambda: size() > 100_000, setup=setup)
+    ended = commands.signalled(arguments, signal.SIGINT, lambda: size() > 100_000, setup=setup)
+    assert ended.code == 130, ended.err
+    assert "Traceback" not in ended.err
+    assert 0 < store.open_records(broken).sizes["step"] < 150
+    arguments.append("--resume")
+    before = size()
+    ended = commands.signalled(arguments, signal.SIGKILL, lambda: size() > before + 100_000, setup=setup)
     assert ended.code == -signal.SIGKILL, ended.err
     before = size()
-    driver = commands.start([*arguments, "--resume"], setup)
+    driver = commands.start(arguments, setup)
     killed = False
     while not killed and Path(f"/proc/{driver}").exists():
         if size() > before + 100_000:
@@ -72,15 +55,6 @@ def test_a_driver_that_is_killed_and_workers_that_are_killed_change_nothing(comm
     records, expected = (store.open_records(folder).load() for folder in (broken, whole))
     xr.testing.assert_allclose(records, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(records.step, expected.step)
-
-
-def test_ctrl_c_ends_a_run_of_several_processes_with_its_records(commands, tmp_path):
-    arguments, setup = [*RUN, "--workers", "2", "--out", tmp_path], commands.SMALL_BLOCKS + commands.NO_REPORT
-    when = lambda: any(file.stat().st_size > 100_000 for file in tmp_path.glob("records*.root"))  # noqa: E731
-    ended = commands.signalled(arguments, signal.SIGINT, when, setup=setup)
-    assert ended.code == 130, ended.err
-    assert "Traceback" not in ended.err
-    assert 0 < store.open_records(tmp_path).sizes["step"] < 150
 
 
 def test_a_study_runs_in_another_thread_than_the_main_one(tmp_path):

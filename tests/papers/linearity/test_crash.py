@@ -58,8 +58,8 @@ def check_complete(folder: Path, reference: xr.Dataset) -> None:
     assert not (folder / "pieces").exists()
 
 
-def resumed(commands, folder: Path, *more: str, setup: str = "") -> None:
-    ended = commands.run([*RUN, "--out", folder, "--resume", *more], SMALL_PIECES + commands.NO_REPORT + setup)
+def resumed(commands, folder: Path) -> None:
+    ended = commands.run([*RUN, "--out", folder, "--resume"], SMALL_PIECES + commands.NO_REPORT)
     assert ended.code == 0, ended.err
 
 
@@ -97,13 +97,13 @@ def test_ctrl_c_keeps_the_pieces_and_says_how_to_go_on(commands, reference, tmp_
     check_complete(folder, reference)
 
 
-def test_a_resume_may_choose_another_engine_but_no_other_rate(commands, reference, tmp_path):
+def test_a_resume_may_choose_no_other_rate(commands, reference, tmp_path):
     folder = tmp_path / "run"
     killed(commands, folder, 2, 0)
     ended = commands.run([*RUN, "--out", folder, "--resume", "--lr", "0.3"])
     assert ended.code == 2
     assert "--resume must have the options of the run; lr was not given, is 0.3." in ended.err
-    resumed(commands, folder, "--workers", "2")
+    resumed(commands, folder)
     check_complete(folder, reference)
 
 

@@ -69,12 +69,18 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(processes, users,
     assert users.made_by() - set(killed), "others must have made its pieces"
 
 
-def test_what_is_done_stays_and_is_continued_anywhere(processes, users, here, check_same, tmp_path):
-    training = Replicating(users.replication(), engine=processes, folder=tmp_path, progress=lambda *_: training.stop())
+@pytest.mark.parametrize("begins", ["here", "there"])
+def test_what_is_done_stays_and_is_continued_anywhere(
+    processes, users, here, check_same, tmp_path, monkeypatch, begins
+):
+    monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda *_: 2)
+    monkeypatch.setattr("lrscope.papers.linearity._replicate.PIECE_SECONDS", 0.0)
+    first, second = (None, processes) if begins == "here" else (processes, None)
+    training = Replicating(users.replication(), engine=first, folder=tmp_path, progress=lambda *_: training.stop())
     assert list(training) == []
     assert 0 < training.done < training.total
     assert Replicating(users.replication(), folder=tmp_path).done == training.done
-    check_same(replicate(users.replication(), folder=tmp_path), here)
+    check_same(replicate(users.replication(), engine=second, folder=tmp_path), here)
 
 
 def test_what_is_wrong_with_a_replication_is_the_same_error(processes, users):

@@ -1,6 +1,5 @@
 """From the command line to the folder: what is refused, custom targets, several experiments as one run."""
 
-import csv
 import json
 import sys
 
@@ -86,15 +85,13 @@ def test_a_target_that_gives_no_number_for_each_point_is_one_sentence(refused, o
     assert f"got {got!r}." in sentence
 
 
-def test_a_target_of_ones_own_is_learned(own_targets, tmp_path, capsys):
-    out = tmp_path / "run"
-    words = ["--target", f"{own_targets}:slope", "--hidden", "3", "--lrs", "0.05", "--epochs", "150"]
-    assert main([*RUN, *words, "--out", str(out)]) == 0
-    assert capsys.readouterr().out == f"Report: {out / 'report.html'}\n"
-    (row,) = csv.DictReader((out / "tables" / "summary.csv").read_text().splitlines())
-    assert row["target"] == "own_targets:slope"
-    assert float(row["final training error"]) < 8  # half the mean of (2 x)**2 is 17
-    learned = store.open_records(out / "records-run.root").isel(member=0, step=0)
+def test_a_target_of_ones_own_is_learned(own_targets, tmp_path):
+    folder = Folder(tmp_path / "run")
+    options = Options(target=f"{own_targets}:slope", hidden=3, lrs=(0.05,), epochs=150)
+    assert run("stability", options, folder, command="-", where=Where("cpu"))
+    records = store.open_records(folder.path / "records-run.root")
+    assert float(records["loss"].isel(member=0, step=-1)) < 8  # half the mean of (2 x)**2 is 17
+    learned = records.isel(member=0, step=0)
     np.testing.assert_array_equal(learned["targets"], 2 * learned["inputs"])
 
 
@@ -110,8 +107,8 @@ def test_the_progress_of_several_experiments_is_one(tmp_path):
     assert done[-1] == totals[0]
 
 
-def test_a_run_has_a_file_of_records_for_each_experiment(finished, capsys):
-    folder = finished("stability")
+def test_a_run_has_a_file_of_records_for_each_experiment(recorded_run, capsys):
+    folder = recorded_run("stability")
     description = json.loads((folder.path / "experiment.json").read_text())
     assert list(description["experiments"]) == ["run", "run-guided"]
     for name in description["experiments"]:
