@@ -41,7 +41,9 @@ import json, os, sys, traceback
 import lrscope.cli, lrscope.studies, lrscope.studies._run
 import lrscope.papers.fluctuation._experiment, lrscope.papers.stability._experiments
 import lrscope.studies.sweep._experiments, lrscope.papers.linearity._replications, lrscope.papers.boundary._rounds
-import scipy.stats, sklearn.datasets, torch
+import lrscope.data
+import scipy.stats, torch
+lrscope.data.Digits().arrays()
 torch.compiler.reset()  # imports what tracing needs
 
 def constants(**values):

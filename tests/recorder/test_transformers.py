@@ -105,7 +105,9 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting", [pytest.param(name, marks=[pytest.mark.long] * (name == "compiled")) for name in SETTINGS]
+)
 def test_the_records_are_an_independent_copy_and_the_training_is_the_same_to_the_bit(setting, tmp_path, path):
     if setting == "compiled":
         torch._dynamo.reset()

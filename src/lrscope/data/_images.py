@@ -1,5 +1,6 @@
 """What all data sets of images share, and the digits that come with scikit-learn: images without a download."""
 
+import functools
 import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -173,6 +174,11 @@ class Digits(DividedImages):
         return self
 
     def _images(self, test: bool = False) -> Images:  # noqa: ARG002  there are no others
-        # scikit-learn takes a second to import: only who uses the digits waits for it
-        bunch = importlib.import_module("sklearn.datasets").load_digits()
-        return Images(bunch.images[:, None].astype(np.uint8), bunch.target, largest=16)
+        return _digits()
+
+
+@functools.cache
+def _digits() -> Images:
+    # scikit-learn takes a second to import: only who uses the digits waits for it
+    bunch = importlib.import_module("sklearn.datasets").load_digits()
+    return Images(bunch.images[:, None].astype(np.uint8), bunch.target, largest=16)
