@@ -247,4 +247,4 @@ except InputError as error:
 """
     here = {"PYTHONPATH": str(Path(lrscope.__file__).parent.parent)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=here)
-    assert done.stdout == f"{name} needs {library}, which is not installed. Write: pip install lrscope[{library}]\n"
+    assert done.stdout.endswith(f'{library}. Install it: pip install "lrscope[{library}]"\n')

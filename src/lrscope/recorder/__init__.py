@@ -51,5 +51,5 @@ def __getattr__(name: str) -> Any:
         library, extra = _EXTRAS.get(file, ("", ""))
         if (error.name or "").partition(".")[0] != library:
             raise
-        remedy = f"Write: pip install lrscope[{extra}]"
-        raise InputError(f"{name} needs {library}, which is not installed. {remedy}") from None
+        remedy = f'Install it: pip install "lrscope[{extra}]"'
+        raise InputError(f"{name} needs the library {library}. {remedy}") from None

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Interpreter, Node
+from torch.fx import GraphModule, Interpreter
 from torch.fx.experimental.proxy_tensor import make_fx
 
 _ATEN = torch.ops.aten
@@ -41,14 +41,9 @@ def channels_last(module: GraphModule, arguments: Sequence[Tensor]) -> GraphModu
     arguments : of the shapes with which the graph will be called
     """
     nodes = [node for node in module.graph.nodes if node.op == "call_function"]
-    if not any(node.target in _CONVOLUTIONS for node in nodes) or any(map(_writes, nodes)):
+    if not any(node.target in _CONVOLUTIONS for node in nodes) or any(node.is_impure() for node in nodes):
         return module
     return make_fx(_ChannelsLast(module).run)(*arguments)
-
-
-def _writes(node: Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and bool(schema.is_mutable)
 
 
 class _ChannelsLast(Interpreter):

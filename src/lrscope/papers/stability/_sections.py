@@ -37,13 +37,7 @@ GUIDED = (
     "once to half of what the last step shows to be stable when they turn; the first step is a short trial. It is "
     "compared with other controllers, all with the same seeds and starting rates."
 )
-MARKED_REASONS = (
-    "trial step",
-    "raised: aligned",
-    "lowered: turned",
-    "held at its lower bound",
-    "held at its upper bound",
-)
+MARKED_REASONS = RATE_REASONS[1:6]  # those of the gradient angle
 FRAMES = 120
 MARGIN = 20
 """Steps that a zoom shows before the first onset and after that of the error, at least."""
