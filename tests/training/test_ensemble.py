@@ -57,8 +57,15 @@ def test_every_step_equals_torch_optim(rule, cases, plain_loop):
                 assert np.abs(records[variable].sel(lr=lr, seed=seed).values - expected).max() < CLOSE
 
 
-@pytest.mark.parametrize(("case", "batch_size"), [("mlp", 4), ("cnn", None), ("cnn", 4), ("batch norm", 4)])
-@pytest.mark.parametrize("rule", ["Nesterov decay", "AdamW"])
+@pytest.mark.parametrize(
+    ("rule", "case", "batch_size"),
+    [
+        ("Nesterov decay", "mlp", 4),
+        ("AdamW", "cnn", None),
+        ("Nesterov decay", "cnn", 4),
+        ("AdamW", "batch norm", 4),
+    ],
+)
 def test_networks_and_batches_equal_torch_optim(case, batch_size, rule, cases, plain_loop, final_states, farthest):
     ours, theirs = RULES[rule]
     members = final_states(experiment_of(cases, case, optimizer=ours, batch_size=batch_size))
