@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrscope.errors import InputError
@@ -109,6 +109,7 @@ def test_step_dimension_of_something_without_steps_is_an_error():
 # concatenation
 
 
+@settings(max_examples=40)
 @given(st.sets(st.integers(1, 3)), st.sets(st.integers(1, 9)))
 def test_blocks_however_cut_join_to_the_whole(member_cuts, step_cuts):
     whole = records()
