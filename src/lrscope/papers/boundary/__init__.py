@@ -15,6 +15,7 @@ from lrscope.papers.boundary._frames import experiments, further
 from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary._options import Options
+from lrscope.papers.boundary._own import Own
 from lrscope.papers.boundary._report import sections, summary
 from lrscope.papers.boundary._results import analyse
 from lrscope.studies import Folder, Study
@@ -22,7 +23,7 @@ from lrscope.studies import Folder, Study
 if TYPE_CHECKING:
     from lrscope.papers.boundary._rounds import MapTraining, estimate
 
-__all__ = ["STUDY", "Map", "MapTraining", "Options", "estimate", "experiments", "further", "maps"]
+__all__ = ["STUDY", "Map", "MapTraining", "Options", "Own", "estimate", "experiments", "further", "maps"]
 
 
 def __getattr__(name: str) -> Any:

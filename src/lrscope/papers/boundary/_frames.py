@@ -1,7 +1,7 @@
 """Which maps a run trains: the first frame, the null, and frames around the edge, each chosen in the one before."""
 
 import dataclasses
-import math
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +10,7 @@ import xarray as xr
 
 from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._maps import SEED, X, Y, asked_of, map_of
-from lrscope.papers.boundary._options import MAP, NULL, ZOOM, Options
+from lrscope.papers.boundary._options import MAP, NULL, ZOOM, Options, place_of, value_at
 from lrscope.papers.boundary._score import CONVERGED
 
 
@@ -24,8 +24,11 @@ def experiments(options: Options) -> dict[str, Map]:
         "steps": options.steps,
         "dtype": options.dtype,
         "offset": options.offset,
+        "own": options.own(),
     }
     every = {MAP: Map(**frame, resolution=options.resolution, seeds=options.seeds, refined=not options.full)}
+    if options.model is not None:
+        importlib.import_module("lrscope.papers.boundary._own_training").check(every[MAP])
     if options.null:
         every[NULL] = Map(**frame, resolution=options.null, refined=False, noise=True)
     return every
@@ -44,7 +47,7 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ma
     last = names[number - 1]
     asked = asked_of(records[last], last)
     x, y = asked.axes
-    middle = (math.sqrt(x.low) * math.sqrt(x.high), math.sqrt(y.low) * math.sqrt(y.high))
+    middle = x.middle, y.middle
     point = nearest_edge(map_of(records[last], last), options.zoom_point() if last == MAP else middle)
     if point is None:
         return {}
@@ -65,9 +68,12 @@ def nearest_edge(frame: xr.Dataset, point: tuple[float, float]) -> tuple[float, 
     rows, columns = np.nonzero(some & ~every)
     if not len(rows):
         return None
-    along = [np.log10(frame[dim].values) for dim in (X, Y)]
+    scales = [frame[dim].attrs["scale"] for dim in (X, Y)]
+    along = [place_of(frame[dim].values, scale) for dim, scale in zip((X, Y), scales, strict=True)]
     centres = [(axis[1:] + axis[:-1])[places] / 2 for axis, places in zip(along, (columns, rows), strict=True)]
     spans = [axis[-1] - axis[0] for axis in along]
-    distances = [(centre - math.log10(value)) / span for centre, value, span in zip(centres, point, spans, strict=True)]
+    places = [place_of(value, scale) for value, scale in zip(point, scales, strict=True)]
+    distances = [(centre - place) / span for centre, place, span in zip(centres, places, spans, strict=True)]
     nearest = int(np.argmin(np.square(distances).sum(axis=0)))
-    return float(10 ** centres[0][nearest]), float(10 ** centres[1][nearest])
+    x, y = (float(value_at(centre[nearest], scale)) for centre, scale in zip(centres, scales, strict=True))
+    return x, y

@@ -1,11 +1,13 @@
 """One map: which trainings it is made of, as a frozen description with a JSON form."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from lrscope.papers.boundary._conditions import CONDITIONS, Condition
-from lrscope.papers.boundary._options import Axis
+from lrscope.papers.boundary._options import Axis, axes_of
+from lrscope.papers.boundary._own import Own
 from lrscope.specification import specification, to_json
 
 Positive = Annotated[int, Field(ge=1)]
@@ -29,6 +31,7 @@ class Map:
     frame : number of factors of two by which the span is narrower than the first
     refined : whether only the surroundings of the edge are trained at full resolution
     noise : whether every pixel has initial weights of its own
+    own : a network of your own, with the condition ``own``
     offset : with `init-offset`, whether the constant is added at ``each-step`` or to the ``initial`` weights
     """
 
@@ -43,6 +46,7 @@ class Map:
     refined: bool = True
     noise: bool = False
     offset: Literal["each-step", "initial"] = "each-step"
+    own: Own | None = None
 
     @property
     def network(self) -> Condition:
@@ -52,8 +56,8 @@ class Map:
     @property
     def axes(self) -> tuple[Axis, Axis]:
         """The horizontal and the vertical axis."""
-        (x, x_name), (y, y_name) = self.network.axes
-        return Axis(x, x_name, *self.x), Axis(y, y_name, *self.y)
+        x, y = axes_of(self.condition, self.own)
+        return replace(x, low=self.x[0], high=self.x[1]), replace(y, low=self.y[0], high=self.y[1])
 
     @property
     def pixels(self) -> int:

@@ -1,8 +1,8 @@
 """What can be chosen in the study `boundary`."""
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lrscope.errors import must_be, unknown
 from lrscope.papers.boundary._conditions import CONDITIONS
+from lrscope.papers.boundary._own import BATCH_SIZE, OWN, Own, varied
 from lrscope.specification import specification
 from lrscope.studies._size import check_memory
 
@@ -23,48 +24,80 @@ LEAST_RATIO = 1e-13
 """By how much neighbouring pixels of the last frame differ at least: float64 has 16 digits."""
 
 
+def place_of(values: Any, scale: str) -> Any:
+    """Return where values lie on a scale, ``log`` or ``linear``."""
+    return np.log10(values) if scale == "log" else values
+
+
+def value_at(places: Any, scale: str) -> Any:
+    """Return the values at places of a scale."""
+    return 10.0**places if scale == "log" else places
+
+
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a map; its pixels lie at equal distances on a logarithmic scale, both ends included.
+    """An axis of a map; its pixels lie at equal distances on its scale, both ends included.
 
     Attributes
     ----------
     name, long_name : of its values
     low, high : its ends
+    scale : ``log`` or ``linear``
+    bounded : whether values beyond the ends may be impossible
     """
 
     name: str
     long_name: str
     low: float
     high: float
+    scale: str = "log"
+    bounded: bool = False
+
+    @property
+    def places(self) -> tuple[float, float]:
+        """Where the ends lie on the scale."""
+        return float(place_of(self.low, self.scale)), float(place_of(self.high, self.scale))
+
+    @property
+    def middle(self) -> float:
+        """The value half-way between the ends, on the scale."""
+        low, high = self.places
+        return float(value_at((low + high) / 2, self.scale))
 
     def values(self, resolution: int) -> np.ndarray:
         """Return the value of each pixel (pixel)."""
-        ends = math.log10(self.low), math.log10(self.high)
-        return 10.0 ** np.linspace(*ends, resolution)
+        return np.asarray(value_at(np.linspace(*self.places, resolution), self.scale))
 
     def narrowed(self, centre: float) -> "Axis":
-        """Return the axis with half the span, around a value."""
-        quarter = (math.log10(self.high) - math.log10(self.low)) / 4
-        middle = math.log10(centre)
-        return Axis(self.name, self.long_name, 10 ** (middle - quarter), 10 ** (middle + quarter))
+        """Return the axis with half the span, around a value; if it is bounded, within its ends."""
+        low, high = self.places
+        quarter = (high - low) / 4
+        middle = float(place_of(centre, self.scale))
+        if self.bounded:
+            middle = min(max(middle, low + quarter), high - quarter)
+        low, high = (float(value_at(middle + side * quarter, self.scale)) for side in (-1, 1))
+        return replace(self, low=low, high=high)
 
     def attrs(self) -> dict[str, str]:
         """Return the attributes of a coordinate along the axis."""
-        return {"long_name": self.long_name, "units": "1", "scale": "log"}
+        return {"long_name": self.long_name, "units": "1", "scale": self.scale}
 
 
 @specification
 class Options:
     """Map which pairs of learning rates train a small network, and where the edge between them lies.
 
-    By default the source's network with tanh, each layer with a learning rate of its own.
+    By default the source's network with tanh, each layer with a learning rate of its own. With --model it is your own
+    network, over the --axes that you choose.
     """
 
     condition: Annotated[str, tyro.conf.arg(metavar="NAME")] = "tanh"
     """tanh, relu, linear (deep linear), minibatch (tanh, 16 samples a step), one-point (tanh, one sample), or
     init-offset (tanh, a constant added to the weights of the input layer against the rate of both layers)"""
-    span: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LOW:HIGH ...")] = (DEFAULT_SPAN,)
+    span: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="LOW:HIGH ...", help_behavior_hint=f"(default: {DEFAULT_SPAN}; with --model, by axis)"),
+    ] = ()
     """range of both axes, or of the horizontal and the vertical one"""
     resolution: Annotated[int, Field(ge=2)] = 256
     """pixels along each axis"""
@@ -87,15 +120,36 @@ class Options:
     offset: Annotated[Literal["each-step", "initial"], tyro.conf.arg(metavar="{each-step,initial}")] = "each-step"
     """of init-offset: add the constant at every step, as the source's code does, or to the initial weights"""
 
+    model: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(instead of a condition)")] = None
+    """network of your own: a function that returns an nn.Module, as package.module:function"""
+    data: Annotated[str, tyro.conf.arg(metavar="NAME")] = "digits"
+    """what it learns: digits, mnist, cifar10, or your own as package.module:name"""
+    root: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required for mnist, cifar10)")] = None
+    """folder with the files of mnist or cifar10"""
+    loss: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
+    """its loss function; auto: cross_entropy for classes, mse for numbers"""
+    optimizer: Annotated[Literal["sgd", "momentum", "adam"], tyro.conf.arg(metavar="{sgd,momentum,adam}")] = "sgd"
+    """its optimizer; momentum is sgd with momentum 0.9"""
+    batch_size: Annotated[
+        Annotated[int, Field(ge=1)] | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: all samples)")
+    ] = None
+    """its samples per step"""
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
+    """learning rate of what has none on an axis"""
+    axes_of: Annotated[tuple[str, ...], tyro.conf.arg(name="axes", metavar="X Y")] = ("lr", "init_scale")
+    """horizontal and vertical axis of the map of your own network: lr, lr_MODULE (the learning rate of a module),
+    momentum, weight_decay, init_scale (multiplies the initial weights), batch_size"""
+
     @field_validator("condition")
     @classmethod
     def _known(cls, condition: str) -> str:
-        if condition not in CONDITIONS:
+        if condition not in (*CONDITIONS, OWN):
             raise unknown("condition", condition, CONDITIONS)
         return condition
 
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
+        self._check_own()
         x, y = self.axes()
         point = self.zoom_point()
         for axis, value in zip((x, y), point, strict=True):
@@ -104,7 +158,7 @@ class Options:
                 raise must_be("zoom", allowed, self.zoom)
         if self.zoom is not None and not self.zooms:
             raise must_be("zoom", "given with a number of frames, such as --zooms 10", self.zoom)
-        narrowest = min(math.log(axis.high / axis.low) for axis in (x, y)) / (self.resolution - 1)
+        narrowest = min(axis.places[1] - axis.places[0] for axis in (x, y)) * math.log(10) / (self.resolution - 1)
         most = math.floor(math.log2(narrowest / LEAST_RATIO))
         if self.zooms > most:
             raise must_be("zooms", f"at most {most}: the numbers of float64 lie too far apart for more", self.zooms)
@@ -120,11 +174,28 @@ class Options:
         ------
         InputError : a span that is no range of positive numbers.
         """
-        if not 1 <= len(self.span) <= 2:
+        if len(self.span) > 2:
             raise must_be("span", "one range, or one for each axis", list(self.span))
-        (x_low, x_high), (y_low, y_high) = (_range(self.span[0]), _range(self.span[-1]))
-        (x, x_name), (y, y_name) = CONDITIONS[self.condition].axes
-        return Axis(x, x_name, x_low, x_high), Axis(y, y_name, y_low, y_high)
+        x, y = axes_of(self.condition, self.own())
+        spans = self.span or (f"{x.low}:{x.high}", f"{y.low}:{y.high}")
+        (x_low, x_high), (y_low, y_high) = _range(spans[0], x), _range(spans[-1], y)
+        return replace(x, low=x_low, high=x_high), replace(y, low=y_low, high=y_high)
+
+    def own(self) -> Own | None:
+        """Return the network that is mapped instead of one of the source's."""
+        if self.model is None:
+            return None
+        named = {name: getattr(self, name) for name in ("data", "root", "loss", "optimizer", "batch_size", "lr")}
+        return Own(model=self.model, **named, axes=self.axes_of)
+
+    def _check_own(self) -> None:
+        if self.model is None:
+            if self.condition == OWN:
+                raise must_be("model", "given with the condition own, as package.module:function", None)
+            return
+        if self.condition not in ("tanh", OWN):  # tanh is what stands there if none is given
+            raise must_be("condition", "left out with --model", self.condition)
+        object.__setattr__(self, "condition", OWN)
 
     def zoom_point(self) -> tuple[float, float]:
         """Return the point that the frames approach.
@@ -135,23 +206,37 @@ class Options:
         """
         if self.zoom is None:
             x, y = self.axes()
-            return math.sqrt(x.low) * math.sqrt(x.high), math.sqrt(y.low) * math.sqrt(y.high)
+            return x.middle, y.middle
         return _numbers("zoom", self.zoom, ",", "X,Y, two positive numbers such as 10,0.5")
 
 
-def _range(text: str) -> tuple[float, float]:
+def axes_of(condition: str, own: Own | None) -> tuple[Axis, Axis]:
+    """Return the axes of a condition, or of a network of your own, with the ends that they have by default."""
+    if own is None:
+        ends = _numbers("span", DEFAULT_SPAN, ":", "")
+        x, y = (Axis(name, long_name, *ends) for name, long_name in CONDITIONS[condition].axes)
+        return x, y
+    each = {name: varied(name) for name in own.axes}
+    x, y = (
+        Axis(name, one.long_name, *one.span, one.scale, one.scale == "linear" or name == BATCH_SIZE)
+        for name, one in each.items()
+    )
+    return x, y
+
+
+def _range(text: str, axis: Axis) -> tuple[float, float]:
     allowed = "LOW:HIGH, two positive numbers such as 1e-3:1e6, the larger one last"
-    low, high = _numbers("span", text, ":", allowed)
+    low, high = _numbers("span", text, ":", allowed, zero=axis.scale == "linear")
     if not low < high:
         raise must_be("span", allowed, text)
     return low, high
 
 
-def _numbers(name: str, text: str, between: str, allowed: str) -> tuple[float, float]:
+def _numbers(name: str, text: str, between: str, allowed: str, zero: bool = False) -> tuple[float, float]:
     try:
         first, second = map(float, text.split(between))
     except ValueError:
         raise must_be(name, allowed, text) from None
-    if not (0 < first < math.inf and 0 < second < math.inf):
+    if not all(0 < value < math.inf or (zero and value == 0) for value in (first, second)):
         raise must_be(name, allowed, text)
     return first, second

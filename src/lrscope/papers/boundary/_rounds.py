@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope.engines import Engine, InProcess
+from lrscope.papers.boundary import _own_training
 from lrscope.papers.boundary._map import MAP_ATTRIBUTE, Map
 from lrscope.papers.boundary._pieces import Pieces
 from lrscope.papers.boundary._refinement import wanted
@@ -34,8 +35,9 @@ MEASURED = 64
 """Pixels that are trained to estimate what a map costs."""
 REFINED_SHARE = 0.2
 """Of the pixels of a refined map that are trained, for the estimate."""
-SECONDS = 5e-9
-"""That a core takes for a step, for each activation; only decides whether workers are started."""
+SECONDS, OWN_SECONDS = 5e-9, 50e-6
+"""That a core takes for a step, for each activation, and for one of your own network; they only decide whether workers
+are started."""
 
 
 class MapTraining(Iterator[xr.Dataset]):
@@ -88,7 +90,7 @@ class MapTraining(Iterator[xr.Dataset]):
         return next(self._blocks)
 
     def _train(self) -> Iterator[xr.Dataset]:
-        size = PIECE * at_once(self.asked, self._device)
+        size = PIECE * (_own_training.AT_ONCE if self.asked.own else at_once(self.asked, self._device))
         trained: list[tuple[np.ndarray, Scores]] = []
         number = 0
         while True:
@@ -144,7 +146,11 @@ class MapTraining(Iterator[xr.Dataset]):
 def _trained(pickled: bytes, device: str, pixels: np.ndarray) -> Scores:
     """Train a piece."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return scores(losses(_loaded(pickled), pixels, device))
+        return scores(_losses(_loaded(pickled), pixels, device))
+
+
+def _losses(asked: Map, pixels: np.ndarray, device: str) -> np.ndarray:
+    return (_own_training.losses if asked.own else losses)(asked, pixels, device)
 
 
 @lru_cache(maxsize=4)
@@ -156,7 +162,8 @@ def _loaded(pickled: bytes) -> Map:
 def _chosen(asked: Map, engine: Engine | None) -> Engine:
     """Return what trains: the workers that were given, where there is enough to do for them."""
     share = REFINED_SHARE if asked.refined else 1.0
-    seconds = SECONDS * asked.pixels * share * asked.steps * asked.network.units
+    each = OWN_SECONDS if asked.own else SECONDS * asked.network.units
+    seconds = each * asked.pixels * share * asked.steps
     return engine if engine and worth_starting(engine, seconds, asked.pixels) else InProcess()
 
 
@@ -205,7 +212,7 @@ def estimate(asked: Map, device: str = "auto", engine: Engine | None = None) -> 
     there = device_of(device).type
     some = np.linspace(0, asked.pixels - 1, min(asked.pixels, MEASURED)).astype(np.int64)
     began = perf_counter()
-    losses(asked, some, there)
+    _losses(asked, some, there)
     count = max(1, round(asked.pixels * (REFINED_SHARE if asked.refined else 1.0)))
     seconds = (perf_counter() - began) / len(some) * count
     if engine and worth_starting(engine, seconds, count):

@@ -1,0 +1,127 @@
+"""Maps of a network of one's own are those of plain loops with torch.optim."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lrscope.errors import InputError, UnknownNameError
+from lrscope.papers.boundary import MapTraining, Options, experiments, maps
+from lrscope.papers.boundary._own_training import losses
+from lrscope.records import concatenate
+from lrscope.training import batch_order
+
+THINGS = """
+import numpy as np
+from torch import nn
+
+POINTS = np.random.default_rng(0).normal(size=(20, 3))
+DATA = (POINTS, POINTS[:, :1] ** 2), (POINTS[:4], POINTS[:4, :1])
+
+class Parts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.head = nn.Sequential(nn.Linear(3, 4), nn.Tanh()), nn.Linear(4, 1)
+
+    def forward(self, points):
+        return self.head(self.backbone(points))
+"""
+STEPS = 25
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Return the function that gives the first map of options."""
+    (tmp_path / "map_things.py").write_text(THINGS)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def made(*axes: str, **fields):
+        given = {"model": "map_things:Parts", "data": "map_things:DATA", "steps": STEPS, "resolution": 3} | fields
+        return experiments(Options(axes_of=axes, dtype="float64", **given))["map"]
+
+    yield made
+    sys.modules.pop("map_things", None)
+
+
+def plain(asked, pixel: int) -> np.ndarray:
+    """Return the losses of the steps of one pixel."""
+    own, x, y = asked.own, *asked.axes
+    row, column = divmod(pixel, 3)
+    at = {x.name: float(x.values(3)[column]), y.name: float(y.values(3)[row])}
+    lr = at.get("lr", own.lr)
+    torch.manual_seed(0)
+    network = sys.modules["map_things"].Parts().double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter *= at.get("init_scale", 1.0)
+    groups = [{"params": part.parameters(), "lr": at.get(f"lr_{name}", lr)} for name, part in network.named_children()]
+    decay = at.get("weight_decay", 0.0)
+    if own.optimizer == "adam":
+        optimizer = torch.optim.Adam(groups, weight_decay=decay)
+    else:
+        default = 0.9 if own.optimizer == "momentum" else 0.0
+        optimizer = torch.optim.SGD(groups, momentum=at.get("momentum", default), weight_decay=decay)
+    inputs, targets = map(torch.from_numpy, sys.modules["map_things"].DATA[0])
+    size = round(at["batch_size"]) if "batch_size" in at else own.batch_size or len(inputs)
+    orders = (batch_order(0, epoch, len(inputs)).split(size) for epoch in range(STEPS))
+    batches = [batch for order in orders for batch in order] if size < len(inputs) else [slice(None)] * STEPS
+    found = []
+    for batch in batches[:STEPS]:
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(network(inputs[batch]), targets[batch])
+        loss.backward()
+        optimizer.step()
+        found.append(loss.item())
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("axes", "fields"),
+    [
+        (("lr_backbone", "lr_head"), {"span": ("1e-3:0.1", "1e-2:0.3")}),
+        (("lr", "lr_head"), {"optimizer": "adam", "span": ("1e-3:0.1",)}),
+        (("momentum", "lr"), {"span": ("0:0.9", "1e-3:0.1"), "batch_size": 8}),
+        (("init_scale", "weight_decay"), {"optimizer": "momentum"}),
+        (("batch_size", "lr"), {"span": ("1:20", "1e-3:0.1")}),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_losses_are_those_of_a_plain_loop(asked, axes, fields):
+    one = asked(*axes, **fields)
+    pixels = np.array([1, 3, 8])
+    trained = losses(one, pixels)
+    for column, pixel in enumerate(pixels.tolist()):
+        assert np.allclose(trained[:, column], plain(one, pixel), rtol=1e-10)
+
+
+def test_a_map_has_the_axes_that_were_asked_for(asked):
+    one = asked("momentum", "lr", span=("0:0.9", "1e-3:1e3"))
+    records = concatenate(MapTraining(one, device="cpu"))
+    (node,) = maps({"map": records}).values()
+    assert np.allclose(node["x"], [0, 0.45, 0.9])
+    assert node["x"].attrs["scale"] == "linear"
+    assert node.attrs["x_name"] == "momentum"
+    assert node["converged"].isel(seed=0, y=0).all()
+    assert not node["converged"].isel(seed=0, y=2).any()
+
+
+WRONG = [
+    ({"axes_of": ("lr", "momentun")}, UnknownNameError, "momentum"),
+    ({"axes_of": ("lr", "lr")}, InputError, "two different names"),
+    ({"axes_of": ("lr", "momentum"), "optimizer": "adam"}, InputError, "optimizer"),
+    ({"axes_of": ("lr", "momentum"), "span": ("1e-3:1", "-1:0.5")}, InputError, "LOW:HIGH"),
+    ({"axes_of": ("lr", "lr_haed")}, UnknownNameError, "head"),
+    ({"axes_of": ("lr", "momentum"), "span": ("1e-3:1", "0:1.5")}, InputError, "momentum"),
+    ({"axes_of": ("lr", "batch_size"), "span": ("1e-3:1", "1:50")}, InputError, "at most the 20 samples"),
+    ({"condition": "relu"}, InputError, "condition"),
+    ({"data": "digit"}, UnknownNameError, "digits"),
+]
+
+
+@pytest.mark.parametrize(("fields", "kind", "named"), WRONG, ids=lambda value: str(value)[:40])
+def test_what_cannot_be_mapped_is_said_before_anything_is_trained(asked, fields, kind, named):
+    fields = {"data": "map_things:DATA"} | fields
+    with pytest.raises(kind, match=named):
+        asked(*fields.pop("axes_of", ("lr", "init_scale")), **fields)
