@@ -244,7 +244,12 @@ def layer_norms(records: xr.Dataset, quantities: Sequence[str] = GRADIENTS) -> x
     InputError : none of it was recorded, or only spreads of it, or at different cadences.
     """
     arrays = [array for quantity in quantities for array in layers(records, quantity, [VALUES])]
-    squares = join([as_neurons(in_pieces(array, _squared), array) for array in arrays])
+    squares = join(
+        [
+            as_neurons(in_pieces(array, lambda one: (one**2).sum(element_dims(one), skipna=False)), array)
+            for array in arrays
+        ]
+    )
     names = squares["layer"].values
     groups = {name: squares.isel({NEURON: names == name}).sum(NEURON, skipna=False) for name in dict.fromkeys(names)}
     joined = xr.concat(list(groups.values()), "layer", coords="minimal", compat="override")
@@ -252,7 +257,3 @@ def layer_norms(records: xr.Dataset, quantities: Sequence[str] = GRADIENTS) -> x
     joined = joined.assign_coords(layer=list(groups), module=("layer", [modules[name] for name in groups]))
     name = " and ".join(quantity.replace("_", " ") for quantity in quantities)
     return labelled((joined**0.5).transpose(..., "layer"), records, f"norm of the {name}", arrays[0].attrs["units"])
-
-
-def _squared(array: xr.DataArray) -> xr.DataArray:
-    return (array**2).sum(element_dims(array), skipna=False)

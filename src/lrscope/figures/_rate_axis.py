@@ -80,7 +80,8 @@ class _RateTicks(Formatter):
         return rate_text(x)
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
-        ax, full = self._axes(), [rate_text(rate) for rate in values]
+        ax: Axes = self.axis.axes  # type: ignore[union-attr]
+        full = [rate_text(rate) for rate in values]
         at = ax.transData.transform(np.c_[values, np.ones(len(full))])[:, 0] / figure_of(ax).dpi
         short = [min(text, _with_exponent(rate), key=len) for text, rate in zip(full, values, strict=True)]
         for texts in (full, short):
@@ -88,10 +89,6 @@ class _RateTicks(Formatter):
                 return texts
         kept = _even(at, full) or _with_room(at, full)
         return [text if place in kept else "" for place, text in enumerate(full)]
-
-    def _axes(self) -> Axes:
-        axes: Axes = self.axis.axes  # type: ignore[union-attr]
-        return axes
 
 
 def _with_exponent(rate: float) -> str:

@@ -297,16 +297,14 @@ def select(layers: Iterable[Named], include: tuple[str, ...], exclude: tuple[str
     Without `include`, all match.
     """
     candidates = list(layers)
-    paths = {candidate: _path(candidate) for candidate in candidates}
+    paths = {
+        candidate: candidate.layer if isinstance(candidate, Parameter) else candidate.path for candidate in candidates
+    }
     for pattern in include:
         if not any(fnmatchcase(path, pattern) for path in paths.values()):
             raise unknown("include", pattern, dict.fromkeys(paths.values()))
     wanted = include or ("*",)
     return [one for one in candidates if _matches(paths[one], wanted) and not _matches(paths[one], exclude)]
-
-
-def _path(candidate: Parameter | Layer) -> str:
-    return candidate.layer if isinstance(candidate, Parameter) else candidate.path
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:

@@ -108,8 +108,15 @@ def compare(
         exist; the sets are the same; several axes of seeds; or no case has two networks of each set that did not
         diverge.
     """
-    runs = [[path] for path in paths] if len(paths) == 2 and all(map(_is_run, paths)) else [paths, paths]
-    texts = [{axis: _of_side(value, side) for axis, value in (where or {}).items()} for side in (0, 1)]
+    runs = (
+        [[path] for path in paths]
+        if len(paths) == 2 and all((Path(path) / "experiment.json").exists() for path in paths)
+        else [paths, paths]
+    )
+    texts = [
+        {axis: value if isinstance(value, str) else value[side] for axis, value in (where or {}).items()}
+        for side in (0, 1)
+    ]
     if len(lrs) > 2 or (runs[0] == runs[1] and texts[0] == texts[1] and len(set(lrs)) < 2):
         got = " and ".join(f"{lr:g}" for lr in lrs) or None
         remedy = "Compare two rates, two folders, or two values of an axis."
@@ -134,14 +141,6 @@ def compare(
     if not result.results:
         raise InputError(str(cases[0].result))
     return result
-
-
-def _is_run(path: str | PathLike[str]) -> bool:
-    return (Path(path) / "experiment.json").exists()
-
-
-def _of_side(value: str | tuple[str, str], side: int) -> str:
-    return value if isinstance(value, str) else value[side]
 
 
 def _name(side: int, runs: Sequence[Any], own: Sequence[Mapping[str, Any]], rates: Sequence[float]) -> str:

@@ -60,7 +60,9 @@ def analyse(records: Mapping[str, xr.Dataset], options: Compared) -> xr.DataTree
     course = nodes[f"curves/{variable(options)}"][variable(options)]
     comparable = options.at == LAST and not options.maximize and len(set(lengths)) == 1 and course.sizes[STEP] > 1
     if comparable and np.isfinite(own).any():
-        logged = xr.Dataset({"score": course, DIVERGED_AT: _diverged(nodes["networks"])})
+        logged = xr.Dataset(
+            {"score": course, DIVERGED_AT: nodes["networks"][DIVERGED_AT].expand_dims({"step_end": 1}, axis=-1)}
+        )
         nodes["targets"] = analysis.steps_to_target(logged, quantity="score")
     further = []
     if isinstance(options, CommandOptions):
@@ -83,10 +85,6 @@ def _networks(rounds: list[xr.Dataset], scores: xr.DataArray, sign: float) -> xr
     ended = xr.where(scores.isnull(), "failed", xr.where(np.isinf(scores), "diverged", "finished"))
     asked = diverged_at.notnull()
     return xr.Dataset({"score": shown, "ended": ended.where(asked, ""), DIVERGED_AT: diverged_at.where(asked, -1)})
-
-
-def _diverged(networks: xr.Dataset) -> xr.DataArray:
-    return networks[DIVERGED_AT].expand_dims({"step_end": 1}, axis=-1)
 
 
 def _curves(rounds: list[xr.Dataset], options: Compared) -> dict[str, xr.Dataset]:

@@ -60,16 +60,12 @@ def _analyse(records: Mapping[str, xr.Dataset], options: ImportOptions) -> xr.Da
     return results
 
 
-def _nothing(_options: Any) -> dict[str, Any]:
-    return {}
-
-
 IMPORTED = Study(
     name="sweep",
     title="A learning rate with its evidence, from runs that exist",
     question="Which learning rate should I use, and how sure is that?",
     options=ImportOptions,
-    experiments=_nothing,
+    experiments=lambda _options: {},
     analyse=_analyse,
     summary=summary_of_runs,
     sections=sections_of_runs,
