@@ -341,7 +341,7 @@ EVERY = {
     "stability": ["--target", "f2", "--hidden", "8", "--lrs", "0.3", "1.0", "--seeds", "2", "--epochs", "600"],
     "sweep": ["--lrs", "0.001", "0.01", "--seeds", "2", "--epochs", "4", "--crossed-seeds", "2"],
     "linearity": ["--model", "perceptron", "--replicates", "64", "--epochs", "2"],
-    "boundary": ["--resolution", "128", "--steps", "60"],
+    "boundary": ["--resolution", "128", "--steps", "40", "--zooms", "1", "--null", "0"],
 }
 """Study -> options of a run of some seconds."""
 TIMES = {"seconds_sum"}

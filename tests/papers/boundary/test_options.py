@@ -22,7 +22,7 @@ WRONG = [
     ({"steps": 0}, "steps"),
     ({"seeds": 0}, "seeds"),
     ({"dtype": "float16"}, "dtype"),
-    ({"zoom": "10,1"}, "zooms"),
+    ({"zoom": "10,1", "zooms": 0}, "zooms"),
     ({"zoom": "10", "zooms": 2}, "X,Y"),
     ({"zoom": "1e7,1", "zooms": 2}, "zoom"),
     ({"zooms": 60}, "zooms"),

@@ -30,7 +30,7 @@ def experiments(options: Options) -> dict[str, Map]:
     if options.model is not None:
         importlib.import_module("lrscope.papers.boundary._own_training").check(every[MAP])
     if options.null:
-        every[NULL] = Map(**frame, resolution=options.null, refined=False, noise=True)
+        every[NULL] = Map(**frame, resolution=options.null, refined=not options.full, noise=True)
     return every
 
 

@@ -113,9 +113,9 @@ class Options:
         None
     )
     """values of both axes: frames are centred on the point of the edge next to these"""
-    zooms: Annotated[int, Field(ge=0)] = 0
+    zooms: Annotated[int, Field(ge=0)] = 3
     """frames after the first, each with half the span of the one before"""
-    null: Annotated[int, Field(ge=0)] = 0
+    null: Annotated[int, Field(ge=0)] = 128
     """pixels along each axis of the null, a map with other initial weights in every pixel; 0 leaves it out"""
     offset: Annotated[Literal["each-step", "initial"], tyro.conf.arg(metavar="{each-step,initial}")] = "each-step"
     """of init-offset: add the constant at every step, as the source's code does, or to the initial weights"""

@@ -31,7 +31,7 @@ VARIABLES = (
     Variable(STEPS_USED, STEPS_USED, "steps with a finite loss", "updates"),
     Variable(FINAL_LOSS, FINAL_LOSS, "loss before the last update"),
 )
-MEASURED = 64
+MEASURED = 32
 """Pixels that are trained to estimate what a map costs."""
 REFINED_SHARE = 0.2
 """Of the pixels of a refined map that are trained, for the estimate."""

@@ -64,7 +64,7 @@ def losses(asked: Map, pixels: np.ndarray, device: str = "cpu") -> np.ndarray:
 
 def _losses(asked: Map, pixels: np.ndarray, device: torch.device) -> Tensor:
     dtype = getattr(torch, asked.dtype)
-    samples = _samples(asked.network.samples, dtype, device)
+    samples = samples_of(asked, device.type)
     first, second = (each.to(device, dtype) for each in _weights(asked, pixels))
     across, along = (torch.from_numpy(each).to(device, dtype) for each in values(asked, pixels))
     offsets = across if asked.condition == "init-offset" else None
@@ -184,10 +184,11 @@ def initial_weights(seed: int) -> Tensor:
     return torch.randn(WIDTH + 1, WIDTH, generator=generator, dtype=torch.float64)
 
 
-def _samples(count: int, dtype: torch.dtype, device: torch.device) -> Samples:
-    """Return the samples, standard normal; of fewer the first ones."""
+def samples_of(asked: Map, device: str = "cpu") -> Samples:
+    """Return the samples that every pixel learns, standard normal; of fewer the first ones."""
     generator = torch.Generator().manual_seed(DATA_SEED)
-    drawn = torch.randn(count, WIDTH + 1, generator=generator, dtype=torch.float64).to(device, dtype)
+    drawn = torch.randn(asked.network.samples, WIDTH + 1, generator=generator, dtype=torch.float64)
+    drawn = drawn.to(device, getattr(torch, asked.dtype))
     return Samples(drawn[:, :WIDTH].T.contiguous(), drawn[:, WIDTH].contiguous())
 
 
