@@ -27,10 +27,13 @@ from lrscope.models import CNN, Autoencoder
 from lrscope.probes import Activations, Biases, Gradients, Weights, every
 from lrscope.recorder import Cost, Recorder
 
-ROUNDS = 5
-STEPS = {"cnn": 56, "autoencoder": 600, "transformer": 4}
-LONG = {"cnn": 240, "autoencoder": 2000, "transformer": 40}
-"""Steps of a turn where one in 20 is recorded: some two seconds, and of the transformer two records."""
+ROUNDS = {"cnn": 3, "autoencoder": 3, "transformer": 2}
+"""Besides one that warms up and is not counted. All together take some three minutes on two cores."""
+STEPS = {"cnn": 56, "autoencoder": 600}
+LONG = {"cnn": 120, "autoencoder": 1600, "transformer": 20}
+"""Steps of a turn where one in 20 is recorded: some two seconds, and of the transformer one record."""
+FEW = {"cnn": 2, "autoencoder": 12}
+"""Steps of a turn of other tools, which take 6 to 40 times as long for one."""
 TINY = 20_000
 """Steps of the network of 65 parameters."""
 PLAIN = "nothing recorded"
@@ -71,7 +74,7 @@ class Training:
         if name == "cnn":
             self.model, self.inputs, self.targets = CNN()(), torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,))
         elif name == "transformer":
-            self.model, self.inputs = Transformer(), torch.randint(0, 8000, (4, 128))
+            self.model, self.inputs = Transformer(), torch.randint(0, 8000, (4, 64))
             self.targets = self.inputs.roll(-1, 1)
         elif name == "tiny":
             self.model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
@@ -177,34 +180,33 @@ def others() -> dict[str, Callable[[Training, Path], Any]]:
     return found
 
 
-def ratios(name: str, rounds: int = ROUNDS) -> dict[str, float]:
-    """Return each variant's step relative to the plain one: medians over rounds; the first is milliseconds."""
+def ratios(name: str) -> dict[str, float]:
+    """Return each variant's step relative to the plain one: medians over rounds; the first is milliseconds.
+
+    Of the transformer every step in full would be 100 MB, and another tool's has nothing that compares.
+    """
+    seldom = {PLAIN: nothing, TWENTY: partial(recorder, None, 20, None)}
+    found = _measured(name, seldom, dict.fromkeys(seldom, LONG[name])) | {DEFAULTS: by_default(name)}
+    if name == "transformer":
+        return found
     often = {
         PLAIN: nothing,
         EVERY: partial(recorder, CONTENT, 1, None),
         ALL: partial(recorder, None, 1, None),
         FLOOR: bare_file,
     }
-    seldom = {PLAIN: nothing, TWENTY: partial(recorder, None, 20, None)}
-    if name == "transformer":  # 100 MB a step in full, and nothing of another tool's that compares
-        often = {PLAIN: nothing, ALL: partial(recorder, None, 1, None)}
-    found = _measured(name, often, dict.fromkeys(often, STEPS[name]), rounds)
-    longer = _measured(name, seldom, dict.fromkeys(seldom, LONG[name]), rounds)
-    found |= {TWENTY: longer[TWENTY], DEFAULTS: by_default(name, rounds)}
-    if name == "transformer":
-        return found
-    few = dict.fromkeys((BOARD, WANDB), max(2, STEPS[name] // 30))
-    apart = _measured(name, others(), {one: few.get(one, STEPS[name]) for one in others()}, rounds)
-    return apart | found
+    apart = others()
+    few = {PLAIN: STEPS[name]} | dict.fromkeys((BOARD, WANDB), FEW[name])
+    return _measured(name, apart, few) | found | _measured(name, often, dict.fromkeys(often, STEPS[name]))
 
 
-def by_default(name: str, rounds: int) -> float:
+def by_default(name: str) -> float:
     """Return the ratio of a loop with the defaults, which has a Recorder of its own in each round.
 
     A time budget is a share of all time that passes: that of other loops, too, if they took turns with it.
     """
     training, alone, found = Training(name), Training(name), []
-    for _ in range(rounds + 1):
+    for _ in range(ROUNDS[name] + 1):
         plain = alone.seconds(LONG[name], *PLAINLY)
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -214,9 +216,7 @@ def by_default(name: str, rounds: int) -> float:
     return statistics.median(found[1:])
 
 
-def _measured(
-    name: str, begins: dict[str, Callable[[Training, Path], Any]], steps: dict[str, int], rounds: int
-) -> dict[str, float]:
+def _measured(name: str, begins: dict[str, Callable[[Training, Path], Any]], steps: dict[str, int]) -> dict[str, float]:
     """Return the ratios of variants that take turns of so many steps."""
     with contextlib.ExitStack() as stack:
         loops = {}
@@ -224,7 +224,7 @@ def _measured(
             training, folder = Training(name), Path(stack.enter_context(tempfile.TemporaryDirectory()))
             loops[variant] = training, *stack.enter_context(begin(training, folder))
         times: dict[str, list[float]] = {variant: [] for variant in loops}
-        for _ in range(rounds + 1):
+        for _ in range(ROUNDS[name] + 1):
             for variant, (training, say, wait) in loops.items():
                 times[variant].append(training.seconds(steps[variant], say, wait))
     found = {variant: _ratio(own[1:], times[PLAIN][1:]) for variant, own in times.items()}
@@ -273,7 +273,7 @@ class Idle(torch.optim.Optimizer):
 
 def page() -> str:
     """Measure, and return the section of docs/benchmarks.md."""
-    cnn, autoencoder, transformer = ratios("cnn"), ratios("autoencoder"), ratios("transformer", 3)
+    cnn, autoencoder, transformer = ratios("cnn"), ratios("autoencoder"), ratios("transformer")
     with tempfile.TemporaryDirectory() as folder:
         cost, ratio, microseconds = tiny(Path(folder))
     order = [one for one in (PLAIN, EVERY, ALL, TWENTY, DEFAULTS, FLOOR, BOARD, WANDB) if one in cnn]
@@ -290,9 +290,9 @@ def page() -> str:
 Ratio of a step to that of the bare loop, which takes {cnn["milliseconds"]:.1f} ms for the CNN of the source (28 by 28,
 batches of 64, Adam; {parameters} parameters, 1.7 MB a recorded step), {autoencoder["milliseconds"]:.2f} ms for the
 paper's autoencoder (500 samples at once, Adam), and {transformer["milliseconds"]:.0f} ms for a transformer of 12.6
-million parameters (4 times 128 tokens, Adam; of its weights and gradients statistics of each neuron are recorded, the
-default for a model of that size). The variants alternate in one process; medians of {ROUNDS} rounds, of the
-transformer's of 3.
+million parameters (4 times 64 tokens, Adam; of its weights and gradients statistics of each neuron are recorded, the
+default for a model of that size). The variants alternate in one process; medians of {ROUNDS["cnn"]} rounds, of the
+transformer's of {ROUNDS["transformer"]}.
 While this was measured, {load:.1f} processes wanted the machine's cores (load average of 5 minutes).
 
 | recorded | CNN | autoencoder | transformer | must be |
