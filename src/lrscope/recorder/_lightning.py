@@ -1,25 +1,16 @@
 """A Recorder that Lightning's Trainer calls."""
 # ruff: noqa: ARG002  hooks take what Lightning passes
 
-import os
-from collections.abc import Iterable
-from typing import Any, Unpack
+from types import MappingProxyType
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lrscope.errors import must_be
-from lrscope.probes import Every, Probe
-from lrscope.recorder._attaching import Options, Settings
-from lrscope.recorder._cadence import Cost
-from lrscope.recorder._recorder import Recorder
-
-_KEY = "lrscope"
-"""Where a checkpoint has the run id and the steps."""
-_SECOND = "Make a new one for it, with another path: a file has the steps of one training."
+from lrscope.recorder._callback import KEY, TrainerRecorder
 
 
-class LightningRecorder(Callback):
+class LightningRecorder(TrainerRecorder, Callback):
     """Records what happens inside a LightningModule while its Trainer trains it.
 
     The arguments are those of `lrscope.recorder.Recorder`, without model and optimiser; the Trainer knows the updates
@@ -51,41 +42,24 @@ class LightningRecorder(Callback):
     True
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        probes: Iterable[Probe] | None = None,
-        when: Any = Every(),  # noqa: B008  frozen
-        metrics: dict[str, str] | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__()
-        Settings(**options)
-        self._path, self._probes, self._when, self._options = path, probes, when, options
-        self._metrics = {"val_loss": "val_loss", "val_acc": "val_accuracy"} if metrics is None else metrics
-        self._recorder: Recorder | None = None
-        self._warned = False
-
-    @property
-    def cost(self) -> Cost | None:
-        """What recording has cost; None before training."""
-        return None if self._recorder is None else self._recorder.cost
+    _METRICS = MappingProxyType({"val_loss": "val_loss", "val_acc": "val_accuracy"})
+    _warned = False
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep which training the files belong to; it is the same for all LightningRecorders of a Trainer."""
         if self._recorder is not None:
             steps = self._recorder.settings.first_step + self._recorder.cost.steps
-            checkpoint[_KEY] = {"run_id": self._recorder.run_id, "step": steps}
+            checkpoint[KEY] = {"run_id": self._recorder.run_id, "step": steps}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Go on with the training of a checkpoint, in a new file."""
-        if _KEY in checkpoint:
-            self._options.setdefault("run_id", checkpoint[_KEY]["run_id"])
-            self._options.setdefault("first_step", checkpoint[_KEY]["step"])
+        if KEY in checkpoint:
+            self._options.setdefault("run_id", checkpoint[KEY]["run_id"])
+            self._options.setdefault("first_step", checkpoint[KEY]["step"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._recorder is not None:
-            raise must_be("a LightningRecorder", "used for one fit", f"a second one, into {self._path}", _SECOND)
+            self._refuse_a_second("fit")
         options = self._options.copy()
         batches = trainer.num_training_batches  # infinite for data without a length
         if options.get("steps_per_epoch") is None and batches != float("inf"):
@@ -95,9 +69,7 @@ class LightningRecorder(Callback):
         callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set where mypy does not look
         others = [one._recorder for one in callbacks if isinstance(one, LightningRecorder)]
         options.setdefault("run_id", next((one.run_id for one in others if one is not None), None))
-        self._recorder = Recorder(
-            pl_module, self._path, trainer.optimizers, probes=self._probes, when=self._when, **options
-        )
+        self._begin(pl_module, trainer.optimizers, options)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Begin a pass: a LightningModule calls its parts by themselves."""
@@ -126,9 +98,8 @@ class LightningRecorder(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record what was logged in a validation between two steps."""
-        if self._recorder is not None and not trainer.sanity_checking:
-            logged = trainer.callback_metrics
-            self._recorder.note(**{ours: logged[name] for name, ours in self._metrics.items() if name in logged})
+        if not trainer.sanity_checking:
+            self._note(trainer.callback_metrics)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._recorder is not None:

@@ -3,25 +3,17 @@
 
 import functools
 import inspect
-import os
-from collections.abc import Iterable
-from typing import Any, Unpack
+from types import MappingProxyType
+from typing import Any
 
 from torch import Tensor
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from lrscope.errors import must_be
-from lrscope.probes import Every, Probe
-from lrscope.recorder._attaching import Options, Settings
-from lrscope.recorder._cadence import Cost
+from lrscope.recorder._callback import KEY, TrainerRecorder
 from lrscope.recorder._recorder import Recorder
 
-_KEY = "lrscope"
-"""Where the state that the Trainer saves with a checkpoint has the run id."""
-_SECOND = "Make a new one for it, with another path: a file has the steps of one training."
 
-
-class TransformersRecorder(TrainerCallback):
+class TransformersRecorder(TrainerRecorder, TrainerCallback):
     """Records what happens inside a model while Hugging Face's Trainer trains it.
 
     The arguments are those of `lrscope.recorder.Recorder`, without model and optimiser; the Trainer knows the updates
@@ -52,28 +44,11 @@ class TransformersRecorder(TrainerCallback):
     True
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        probes: Iterable[Probe] | None = None,
-        when: Any = Every(),  # noqa: B008  frozen
-        metrics: dict[str, str] | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__()
-        Settings(**options)
-        self._path, self._probes, self._when, self._options = path, probes, when, options
-        self._metrics = {"eval_loss": "val_loss", "eval_accuracy": "val_accuracy"} if metrics is None else metrics
-        self._recorder: Recorder | None = None
-        self._trainer: Trainer | None = None
-        self._heard: Any = None  # what is in the place of its ``training_step``
-        self._replaced: Any = None  # what the user has put there
-        self._loss: Tensor | None = None  # of the micro-batches since the last update
-
-    @property
-    def cost(self) -> Cost | None:
-        """What recording has cost; None before training."""
-        return None if self._recorder is None else self._recorder.cost
+    _METRICS = MappingProxyType({"eval_loss": "val_loss", "eval_accuracy": "val_accuracy"})
+    _trainer: Trainer | None = None
+    _heard: Any = None  # what is in the place of its ``training_step``
+    _replaced: Any = None  # what the user has put there
+    _loss: Tensor | None = None  # of the micro-batches since the last update
 
     def on_train_begin(
         self,
@@ -86,18 +61,17 @@ class TransformersRecorder(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         if self._recorder is not None and self._recorder.cost.steps:
-            got = f"a second one, into {self._path}"
-            raise must_be("a TransformersRecorder", "used for one training", got, _SECOND)
+            self._refuse_a_second("training")
         options = self._options.copy()
         if options.get("steps_per_epoch") is None and hasattr(train_dataloader, "__len__"):
             options["steps_per_epoch"] = -(-len(train_dataloader) // args.gradient_accumulation_steps)
         options.setdefault("first_step", state.global_step)
         saved: Any = state.stateful_callbacks or {}
-        options.setdefault("run_id", saved.get(_KEY, {}).get("run_id"))
-        self._recorder = Recorder(model, self._path, optimizer, probes=self._probes, when=self._when, **options)
-        saved[_KEY] = {"run_id": self._recorder.run_id}
+        options.setdefault("run_id", saved.get(KEY, {}).get("run_id"))
+        recorder = self._begin(model, optimizer, options)
+        saved[KEY] = {"run_id": recorder.run_id}
         state.stateful_callbacks = saved
-        self._listen(self._recorder)
+        self._listen(recorder)
 
     def _listen(self, recorder: Recorder) -> None:
         """Have the Trainer's ``training_step``, which returns the loss of a micro-batch, tell it here as well.
@@ -142,9 +116,7 @@ class TransformersRecorder(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Record what an evaluation between two steps has found."""
-        if self._recorder is not None and metrics:
-            given = {ours: metrics[name] for name, ours in self._metrics.items() if name in metrics}
-            self._recorder.note(**given)
+        self._note(metrics or {})
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
