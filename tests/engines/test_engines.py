@@ -230,6 +230,20 @@ def test_workers_that_die_lose_nothing_and_count_nothing_twice(workers, tmp_path
     assert seen[-1] == (4 * 12, 4 * 12)
 
 
+@pytest.mark.long
+def test_sixty_four_pieces_with_workers_killed_at_random_are_those_of_one_process(workers):
+    lrs, seeds = [0.0001 * 2**number for number in range(8)], range(8)
+    asked = experiment(sweep=Sweep(lr=lrs, seed=seeds), probes=(Weights(when=every(20)),), epochs=100)
+    blocks = []
+    for block in stream(asked, device="cpu", chunk_size=1, engine=workers):
+        blocks.append(block)
+        if len(blocks) in (5, 20, 35, 50):  # this process goes on when the worker has begun its next piece
+            os.kill(workers.submit(os.getpid).result(), signal.SIGKILL)
+    assert len(blocks) >= 64
+    expected = train(asked, device="cpu", chunk_size=1)
+    xr.testing.assert_allclose(records.on_grid(joined(blocks)), expected, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("resumed_by", ["engine", "this process"])
 def test_a_resume_goes_on_anywhere(processes, resumed_by, monkeypatch):
     monkeypatch.setattr(_loop, "BLOCK_BYTES", 1)

@@ -79,6 +79,7 @@ def test_what_slurm_refuses_is_said_in_one_sentence_and_nothing_is_written(slurm
     assert "partition" in refused(*run, "--slurm", "partition=nowhere")
     assert "--tme=5" in refused(*run, "--slurm", "tme=5")
     assert "gpus-per-node" in refused(*run, "--device", "cuda")
+    assert "5000 jobs" in refused(*run, "--workers", "5000")
     assert jobs() == []
 
 
@@ -97,7 +98,7 @@ def test_sixty_four_pieces_with_workers_that_end_at_random_are_those_of_one_proc
         data=Shape("circle", samples=20),
         model=Autoencoder(hidden=(6, 4)),
         sweep=Sweep(lr=np.geomspace(1e-4, 1e-2, 8), seed=range(8)),
-        epochs=150,
+        epochs=100,
         probes=(Weights(when=every(20)),),
         dtype="float64",
     )

@@ -86,7 +86,7 @@ class Slurm(Engine):
         options = {name.replace("-", "_"): value for name, value in (parameters or {}).items()}
         self.device = _device(device, options)
         if cluster == "slurm":
-            _check_parameters(options)
+            _check_parameters(options, self.workers)
         self._name = f"lrscope-{secrets.token_hex(6)}"
         self.folder = folder.absolute() / self._name
         key = secrets.token_bytes(32)
@@ -310,8 +310,8 @@ def _setup() -> list[str]:
     ]
 
 
-def _check_parameters(options: Mapping[str, str | bool]) -> None:
-    """Raise an `InputError` if there is no Slurm, or if it does not take jobs with these options."""
+def _check_parameters(options: Mapping[str, str | bool], workers: int) -> None:
+    """Raise an `InputError` if there is no Slurm, or if it does not take so many jobs with these options."""
     for program in ("sbatch", "srun", "squeue"):
         if shutil.which(program) is None:
             remedy = "Run it on a machine from which jobs are submitted, or use --engine local."
@@ -320,11 +320,11 @@ def _check_parameters(options: Mapping[str, str | bool]) -> None:
         if name in options:
             raise InputError(f"slurm must leave {name.replace('_', '-')} to lrscope, which sets it itself.")
     flags = [_flag(name, value) for name, value in options.items()]
-    words = ["sbatch", "--test-only", *flags, "--wrap=true"]
+    words = ["sbatch", "--test-only", f"--array=0-{workers - 1}", *flags, "--wrap=true"]
     tried = subprocess.run(words, capture_output=True, text=True, check=False)
     if tried.returncode:
-        asked = " ".join(flags) or "without options"
-        raise InputError(f"Slurm does not take jobs {asked}: {_reason(tried.stderr)}.")
+        asked = " ".join([f"{workers} jobs", *flags])
+        raise InputError(f"Slurm does not take {asked}: {_reason(tried.stderr)}.")
 
 
 def _flag(name: str, value: str | bool) -> str:
@@ -333,6 +333,7 @@ def _flag(name: str, value: str | bool) -> str:
 
 
 def _reason(stderr: str) -> str:
-    """Return the first thing that sbatch says, as part of a sentence."""
+    """Return what sbatch says ended it, or else the first thing that it says, as part of a sentence."""
     lines = [line.removeprefix("sbatch: ").removeprefix("error: ").strip() for line in stderr.splitlines()]
-    return next((line.rstrip(".") for line in lines if line), "it does not say why")
+    fatal = [line.removeprefix("fatal: ") for line in lines if line.startswith("fatal: ")]
+    return next((line.rstrip(".") for line in fatal + lines if line), "it does not say why")
