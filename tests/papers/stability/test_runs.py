@@ -87,7 +87,7 @@ def test_a_target_that_gives_no_number_for_each_point_is_one_sentence(refused, o
 
 def test_a_target_of_ones_own_is_learned(own_targets, tmp_path):
     folder = Folder(tmp_path / "run")
-    options = Options(target=f"{own_targets}:slope", hidden=3, lrs=(0.05,), epochs=150)
+    options = Options(target=f"{own_targets}:slope", hidden=3, lrs=(0.05,), epochs=79)
     assert run("stability", options, folder, command="-", where=Where("cpu"))
     records = store.open_records(folder.path / "records-run.root")
     assert float(records["loss"].isel(member=0, step=-1)) < 8  # half the mean of (2 x)**2 is 17
