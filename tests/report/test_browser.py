@@ -3,9 +3,11 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure as Drawing
 
-from lrscope.report import write
+from lrscope.report import Figure, PointCommand, Report, Section, write
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
@@ -75,6 +77,28 @@ def test_nothing_sticks_out_of_the_window(opened, width):
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     read_to_the_end(opened)
     assert opened.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_a_click_on_a_figure_shows_the_command_for_the_point(browser, tmp_path):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    point = PointCommand("look --at {x},{y}", (1e-3, 1e3), (1.0, 100.0), (0.25, 0.2, 0.5, 0.6))
+    figure = Figure("map", "Map", "", lambda _: blank(), point=point)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.get(write(Report("Map", "", [], [], [Section("Map", "", [figure])]), tmp_path).as_uri())
+    image, command = (browser.find_element("css selector", name) for name in ("img", ".picture .command"))
+    assert not command.is_displayed()
+    # selenium counts from the middle of the picture, which is the middle of the axes
+    ActionChains(browser).move_to_element_with_offset(image, -int(0.2 * image.size["width"]), 0).click().perform()
+    x, y = (float(part) for part in command.text.splitlines()[0].removeprefix("look --at ").split(","))
+    assert np.log10(x) == pytest.approx(-3 + 6 * 0.1, abs=0.1)
+    assert np.log10(y) == pytest.approx(1, abs=0.05)
+
+
+def blank():
+    drawing = Drawing(figsize=(5, 4))
+    drawing.add_axes((0.25, 0.2, 0.5, 0.6))
+    return drawing
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -8,7 +8,18 @@ asks the network for nothing, and the same report always gives the same bytes.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lrscope.report._parts import Animation, ClaimResult, Figure, Report, Section, Table, array_of, dataset_of, verdict
+from lrscope.report._parts import (
+    Animation,
+    ClaimResult,
+    Figure,
+    PointCommand,
+    Report,
+    Section,
+    Table,
+    array_of,
+    dataset_of,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from lrscope.report._film import write_film
@@ -18,6 +29,7 @@ __all__ = [
     "Animation",
     "ClaimResult",
     "Figure",
+    "PointCommand",
     "Progress",
     "Report",
     "Section",

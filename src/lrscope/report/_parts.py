@@ -27,6 +27,25 @@ class Frames(Protocol):
 
 
 @dataclass(frozen=True)
+class PointCommand:
+    """The command that the page shows for a point of a figure that is clicked.
+
+    Attributes
+    ----------
+    command : with ``{x}`` and ``{y}``, where the values of the point stand
+    x, y : values at both ends of the axes
+    box : left, bottom, width and height of the axes, as shares of the picture, as in matplotlib
+    logarithmic : whether x and y are
+    """
+
+    command: str
+    x: tuple[float, float]
+    y: tuple[float, float]
+    box: tuple[float, float, float, float]
+    logarithmic: tuple[bool, bool] = (True, True)
+
+
+@dataclass(frozen=True)
 class Figure:
     """A figure that matplotlib draws.
 
@@ -36,6 +55,7 @@ class Figure:
     title, caption : what is shown; how to read it
     draw : returns the matplotlib figure of the results; any callable
     appendix : if true, only `lrscope figures` draws it, and the page names it
+    point : the command for a point that is clicked
     """
 
     name: str
@@ -43,6 +63,7 @@ class Figure:
     caption: str
     draw: "Callable[[xr.DataTree], Drawing]" = field(repr=False)
     appendix: bool = False
+    point: PointCommand | None = None
 
 
 @dataclass(frozen=True)

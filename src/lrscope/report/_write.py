@@ -7,6 +7,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,7 @@ def _template() -> jinja2.Template:
     environment.filters |= {
         "words": words,
         "state": lambda claim: STATES[claim.holds],
+        "point": lambda point: json.dumps(asdict(point)),
         "paragraphs": lambda text: [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()],
     }
     return environment.get_template("page.html.j2")

@@ -7,7 +7,7 @@ import xarray as xr
 from lrscope.engines import Processes
 from lrscope.errors import InputError
 from lrscope.papers.boundary import Map, MapTraining, Options, experiments, further, maps
-from lrscope.papers.boundary._frames import nearest_edge
+from lrscope.papers.boundary._frames import point_of_edge
 
 VARIABLES = ("member", "value", "converged", "steps_used", "final_loss", "seed", "lr_input", "lr_output", "frame")
 
@@ -87,12 +87,26 @@ def test_each_frame_halves_the_span_around_the_edge():
         assert (name, asked.frame) == (f"zoom{number}", number)
         before = maps(records)[["map", "zoom1"][number - 1]]
         x, y = np.sqrt(asked.x[0] * asked.x[1]), np.sqrt(asked.y[0] * asked.y[1])
-        np.testing.assert_allclose((x, y), nearest_edge(before, (x, y)))
+        np.testing.assert_allclose((x, y), point_of_edge(before))
+        assert before["x"][0] <= asked.x[0] < asked.x[1] <= before["x"][-1]
         for span, dim in ((asked.x, "x"), (asked.y, "y")):
             ratio = float(np.log(before[dim][-1] / before[dim][0]))
             np.testing.assert_allclose(np.log(span[1] / span[0]), ratio / 2)
         records[name] = trained(asked)
     assert further(records, options) == {}
+
+
+def test_frames_go_where_the_edge_is_densest_or_to_the_point_asked_for(make_map):
+    good = np.ones((1, 64, 64), dtype=bool)
+    good[0, 40:] = False
+    good[0, 40:48, 50:58] = np.random.default_rng(0).random((8, 8)) < 0.5
+    frame = make_map(good)
+    x, y = np.log10(point_of_edge(frame))
+    here = {"x": x - 2.25, "y": y - 2.25}
+    seen = [np.log10(frame[dim].values[place]) - here[dim] for dim, place in (("x", 54), ("y", 44))]
+    assert min(seen) > 0
+    assert max(seen) < 4.5
+    np.testing.assert_allclose(np.log10(point_of_edge(frame, (1e-3, 1e6)))[0], -3 + 9 / 4)
 
 
 def test_a_frame_without_an_edge_is_the_last():

@@ -11,13 +11,15 @@ makes the maps of their records.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lrscope.papers.boundary._claims import claims
 from lrscope.papers.boundary._frames import experiments, further
 from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary._options import Options
 from lrscope.papers.boundary._own import Own
-from lrscope.papers.boundary._report import sections, summary
+from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse
+from lrscope.papers.boundary._summary import summary
 from lrscope.studies import Folder, Study
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ STUDY = Study(
     experiments=experiments,
     further=further,
     analyse=analyse,
+    claims=claims,
     summary=summary,
     sections=sections,
     stream=_stream,

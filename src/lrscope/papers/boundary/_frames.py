@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import uniform_filter
 
 from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._maps import SEED, X, Y, asked_of, map_of
 from lrscope.papers.boundary._options import MAP, NULL, ZOOM, Options, place_of, value_at
 from lrscope.papers.boundary._score import CONVERGED
+from lrscope.papers.boundary.analysis import boundary
 
 
 def experiments(options: Options) -> dict[str, Map]:
@@ -35,10 +37,11 @@ def experiments(options: Options) -> dict[str, Map]:
 
 
 def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Map]:
-    """Return the next frame: half the span of the last, around the point of its edge that is nearest to its centre.
+    """Return the next frame, of half the span of the last, around a point of its edge.
 
-    The first is around the point nearest to that of the options. Frames have the first seed. There is none if the last
-    frame has no edge.
+    The point is that nearest to the one of the options, then that nearest to the middle of the last frame. Without one
+    in the options it is where the edge is densest: of all next frames around a point of the edge, this one has the most
+    of it. Frames have the first seed. There is none if the last frame has no edge.
     """
     names = [MAP, *(f"{ZOOM}{number}" for number in range(1, options.zooms + 1))]
     number = next((number for number, name in enumerate(names) if name not in records), len(names))
@@ -47,33 +50,47 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ma
     last = names[number - 1]
     asked = asked_of(records[last], last)
     x, y = asked.axes
-    middle = x.middle, y.middle
-    point = nearest_edge(map_of(records[last], last), options.zoom_point() if last == MAP else middle)
-    if point is None:
+    point = None
+    if options.zoom is not None:
+        point = options.zoom_point() if last == MAP else (x.middle, y.middle)
+    centre = point_of_edge(map_of(records[last], last), point)
+    if centre is None:
         return {}
-    x, y = x.narrowed(point[0]), y.narrowed(point[1])
+    x, y = x.narrowed(centre[0]), y.narrowed(centre[1])
     spans: dict[str, Any] = {X: (x.low, x.high), Y: (y.low, y.high)}
     return {names[number]: dataclasses.replace(asked, **spans, frame=number, seeds=1)}
 
 
-def nearest_edge(frame: xr.Dataset, point: tuple[float, float]) -> tuple[float, float] | None:
+def point_of_edge(frame: xr.Dataset, point: tuple[float, float] | None = None) -> tuple[float, float] | None:
     """Return the point (x, y) of the edge of the first seed that is nearest to another; None where there is no edge.
 
-    Distances are those on the map, whose axes are logarithmic. A point of the edge is the centre of four neighbouring
-    pixels which do not all converge or all diverge.
+    Without a point, it is the one with the most of the edge in a square of half the side around it. A point of the
+    edge is the centre of four neighbouring pixels of which some converge and some do not. A frame of half the span
+    around the point that is returned lies within the map: near a side the point is moved inwards.
+
+    Parameters
+    ----------
+    point : (x, y); distances are those on the map, along the scales of its axes
     """
-    good = frame[CONVERGED].isel({SEED: 0}).transpose(Y, X).values
-    some = good[1:, 1:] | good[1:, :-1] | good[:-1, 1:] | good[:-1, :-1]
-    every = good[1:, 1:] & good[1:, :-1] & good[:-1, 1:] & good[:-1, :-1]
-    rows, columns = np.nonzero(some & ~every)
+    edge = boundary(frame[CONVERGED].isel({SEED: 0}, drop=True)).transpose(Y, X).values
+    rows, columns = np.nonzero(edge)
     if not len(rows):
         return None
     scales = [frame[dim].attrs["scale"] for dim in (X, Y)]
     along = [place_of(frame[dim].values, scale) for dim, scale in zip((X, Y), scales, strict=True)]
     centres = [(axis[1:] + axis[:-1])[places] / 2 for axis, places in zip(along, (columns, rows), strict=True)]
     spans = [axis[-1] - axis[0] for axis in along]
-    places = [place_of(value, scale) for value, scale in zip(point, scales, strict=True)]
-    distances = [(centre - place) / span for centre, place, span in zip(centres, places, spans, strict=True)]
-    nearest = int(np.argmin(np.square(distances).sum(axis=0)))
-    x, y = (float(value_at(centre[nearest], scale)) for centre, scale in zip(centres, scales, strict=True))
+    if point is None:
+        density = uniform_filter(edge.astype(float), len(along[0]) // 2, mode="constant")[rows, columns]
+        # sums of as many pixels may differ in their last bits
+        best = int(np.argmax(density.round(9)))
+    else:
+        places = [place_of(value, scale) for value, scale in zip(point, scales, strict=True)]
+        distances = [(centre - place) / span for centre, place, span in zip(centres, places, spans, strict=True)]
+        best = int(np.argmin(np.square(distances).sum(axis=0)))
+    inner = [(axis[0] + span / 4, axis[-1] - span / 4) for axis, span in zip(along, spans, strict=True)]
+    x, y = (
+        float(value_at(np.clip(centre[best], *ends), scale))
+        for centre, ends, scale in zip(centres, inner, scales, strict=True)
+    )
     return x, y

@@ -109,10 +109,10 @@ class Options:
     """initial weights, each with a map of its own: gives the probability that a point trains"""
     full: bool = False
     """train every pixel; by default only the surroundings of the edge are trained at full resolution"""
-    zoom: Annotated[str | None, tyro.conf.arg(metavar="X,Y", help_behavior_hint="(default: the middle of the map)")] = (
-        None
-    )
-    """values of both axes: frames are centred on the point of the edge next to these"""
+    zoom: Annotated[
+        str | None, tyro.conf.arg(metavar="X,Y", help_behavior_hint="(default: where the edge is densest)")
+    ] = None
+    """values of both axes: frames are centred on the point of the edge nearest to these"""
     zooms: Annotated[int, Field(ge=0)] = 3
     """frames after the first, each with half the span of the one before"""
     null: Annotated[int, Field(ge=0)] = 128

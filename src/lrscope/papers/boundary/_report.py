@@ -1,59 +1,195 @@
-"""The report: what it shows, and the answer in plain words."""
+"""The sections of the report: figures and tables of what is known, and how to read them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
-import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib import figure as mpl
 
-from lrscope.figures._style import axis_label, new_figure
-from lrscope.papers.boundary._maps import SEED, TRAINED, X, Y
-from lrscope.papers.boundary._options import MAP, Options
-from lrscope.papers.boundary._results import PIXEL_COLUMNS, pixels
-from lrscope.papers.boundary._score import CONVERGED, VALUE
-from lrscope.studies import Figure, Section, Table
-from lrscope.studies._words import percent
+from lrscope.figures._style import figure_of
+from lrscope.papers.boundary import figures
+from lrscope.papers.boundary._claims import PUBLISHED
+from lrscope.papers.boundary._results import (
+    DIMENSION,
+    EDGE,
+    FIRST,
+    LINE,
+    NULL,
+    PIXEL_COLUMNS,
+    SEEDS,
+    Condition,
+    conditions,
+    frames_of,
+    pixels,
+)
+from lrscope.papers.boundary._summary import is_diagonal
+from lrscope.papers.boundary.analysis._boxes import SEED
+from lrscope.studies import Animation, Figure, Section, Table
+from lrscope.studies._words import rate
+
+MAP_TEXT = (
+    "Each pixel is one training: its place gives the two values that were chosen for it, its colour what became of "
+    "it. A training converges if the mean of its last 20 losses is below the first one."
+)
+MAP_CAPTION = (
+    "Blue and green: converged, the faster the greener. Red and yellow: diverged, the faster the yellower. Each half "
+    "of the scale is used evenly, by rank, so that colours of different maps cannot be compared. "
+    "Ringed: the edge with both learning rates equal."
+)
+SEEDS_TEXT = (
+    "The edge of a single seed is where it is by chance. Over seeds, a point trains with a probability; a rate is "
+    "safe if the edge of nearly all seeds lies above it."
+)
+LINE_CAPTION = (
+    "Above, a row for each seed: rates that train are blue, others red. Below, the share of seeds that train, with "
+    "95 % intervals (Wilson). Grey: where the edge of a further seed lies, from the first rate that does not train "
+    "to the last one that does."
+)
+ROUGH_TEXT = (
+    "How many boxes hold a piece of the boundary, for boxes of 1, 2, 4, ... pixels? A smooth curve needs twice as "
+    "many of half the size: dimension 1. A boundary that fills the plane needs four times as many: dimension 2. So "
+    "does pure noise, which is why the same map with an independent seed in every pixel stands beside it."
+)
+ROUGH_CAPTION = (
+    "Left: boxes with a piece of the boundary. Right: by what power their number grows from one size to the next; "
+    "line and band: the median over sizes and frames, with its 95 % interval."
+)
+ZOOM_CAPTION = (
+    "Each frame shows what is framed in the one before; the number is the magnification. Colours by rank in each."
+)
+FILM_CAPTION = "The same as one continuous movement."
 
 
-def summary(results: xr.DataTree, options: Options) -> list[str]:
-    """Return the answer, one text a paragraph."""
-    first = results[MAP]
-    share, trained = (float(first[name].mean()) for name in (CONVERGED, TRAINED))
+def sections(results: xr.DataTree, _options: Any) -> list[Section]:
+    """Return the sections of the report; those without anything to show are left out."""
+    known = conditions(results)
+    parts = [
+        Section("The map", MAP_TEXT, [_map(each, len(known) > 1) for each in known]),
+        Section("Over seeds", SEEDS_TEXT, [item for each in known for item in _seeds(each, len(known) > 1)]),
+        Section("How rough is the edge?", ROUGH_TEXT, _roughness(results)),
+        Section("Zoom", "", [item for each in known for item in _zoom(each, len(known) > 1)]),
+        Section("Every trained pixel", "", [PIXEL_TABLE]),
+    ]
+    return [section for section in parts if section.items]
+
+
+def _named(name: str, title: str, condition: Condition, several: bool) -> tuple[str, str]:
+    """Return the name and title of an item, with its condition where there are several."""
+    return (f"{name}_{condition.name}", f"{title}: {condition.name}") if several else (name, title)
+
+
+def _figure(named: tuple[str, str], caption: str, draw: Callable[[Any], mpl.Figure], condition: Condition) -> Figure:
+    """Return a figure of a condition."""
+    path = condition.name
+    return Figure(*named, caption, lambda results: draw(results[path]))
+
+
+def _map(condition: Condition, several: bool) -> Figure:
+    return _figure(_named("map", "The map", condition, several), MAP_CAPTION, _draw_map, condition)
+
+
+def _draw_map(condition: Condition) -> mpl.Figure:
+    line, ranks = condition[LINE], frames_of(condition)[0]["rank"]
+    ends = [float(line[name][0]) for name in ("lower", "upper")]
+    known = [end for end in dict.fromkeys(ends) if ranks["x"].min() < end < ranks["x"].max()]
+    points = {rate(end): (end, end) for end in known} if is_diagonal(line) else {}
+    return figure_of(figures.trainability_map(ranks, points=points))
+
+
+def _seeds(condition: Condition, several: bool) -> list[Any]:
+    if SEEDS not in condition.children:
+        return []
+    named = partial(_named, condition=condition, several=several)
+    share_caption = f"The share of {int(condition[SEEDS].attrs['seeds'])} seeds whose training converges."
     return [
-        f"{percent(share)} of the {options.resolution} by {options.resolution} points of the map train. "
-        f"{percent(trained)} of them were trained; the others lie where all points around train, or none."
+        _figure(named("line", "Along a line"), LINE_CAPTION, _draw_line, condition),
+        _figure(named("probability", "Share of seeds that train"), share_caption, _draw_probability, condition),
+        Table(
+            *named("edge", "The edge along the line, seed by seed"),
+            lambda results: results[condition.name][LINE].to_dataset()[["lower", "upper", "crossings"]],
+            ["seed"],
+            {"seed": "seed", "lower": "all train below", "upper": "none trains above", "crossings": "changes"},
+            "Empty: no rate of the line trains, or all do.",
+        ),
     ]
 
 
-def sections(_results: xr.DataTree, _options: Options) -> Sequence[Section]:
-    """Return the sections of the report."""
-    return [Section("The map", "", [MAP_FIGURE, MAP_TABLE])]
+def _draw_line(condition: Condition) -> mpl.Figure:
+    line = condition[LINE].to_dataset()
+    return figures.line_cut(line["converged"], line[["probability", "low", "high"]], condition[EDGE].to_dataset())
 
 
-def draw_map(results: xr.DataTree) -> mpl.Figure:
-    """Return the map of the first seed: converging points blue and green, the others red and yellow."""
-    frame = results[MAP].to_dataset().isel({SEED: 0}).transpose(Y, X)
-    values = frame[VALUE].values
-    good = int((values < 0).sum())
-    shades = np.concatenate([np.linspace(1, 0.25, good), np.linspace(-0.25, -1, values.size - good)])
-    drawing = new_figure(height=7.0)
-    ax = drawing.subplots()
-    image = np.interp(values, np.sort(values, axis=None), shades)
-    ax.pcolormesh(frame[X], frame[Y], image, cmap="Spectral", vmin=-1, vmax=1, rasterized=True)
-    ax.set(xscale="log", yscale="log", xlabel=axis_label(frame[X]), ylabel=axis_label(frame[Y]))
-    return drawing
+def _draw_probability(condition: Condition) -> mpl.Figure:
+    return figure_of(figures.probability_map(condition[SEEDS].to_dataset()))
 
 
-MAP_FIGURE = Figure(
+def _roughness(results: xr.DataTree) -> list[Any]:
+    known = conditions(results, DIMENSION)
+    if not known:
+        return []
+    several = len(conditions(results)) > 1
+    drawn = [
+        _figure(_named("box_counts", "Box counts", each, several), ROUGH_CAPTION, _draw_counts, each) for each in known
+    ]
+    note = (
+        "95 % intervals from a bootstrap over the frames of a zoom (5 or more), else over seeds (5 or more), else "
+        "over the parts of the frame. Finest: between boxes of 2 and 1 pixels. Published: a median over scales and "
+        "some 50 frames."
+    )
+    return [*drawn, Table("dimension", "The dimension of the boundary", _dimensions, note=note)]
+
+
+def _draw_counts(condition: Condition) -> mpl.Figure:
+    null = condition[NULL]["counts"] if NULL in condition.children else None
+    return figures.box_counts_by_size(condition[DIMENSION]["counts"], condition[DIMENSION].to_dataset(), null)
+
+
+def _dimensions(results: xr.DataTree) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for condition in conditions(results, DIMENSION):
+        nodes = ((DIMENSION, "all frames"), (FIRST, "first frame"), (NULL, "first frame, a seed for each pixel"))
+        for node, name in nodes[len(frames_of(condition)) == 1 :]:
+            if node in condition.children:
+                rows.append({"condition": condition.name, "of": name} | _row(condition[node]))
+                rows[-1]["published"] = PUBLISHED.get(condition.name) if node != NULL else None
+    return pd.DataFrame(rows)
+
+
+def _row(values: Condition) -> dict[str, Any]:
+    names = {"median": "median", "slope": "regression", "finest": "finest"}
+    row = {
+        f"{heading}{end}": float(values[f"{name}{key}"])
+        for name, heading in names.items()
+        for key, end in {"": "", "_low": ", from", "_high": ", to"}.items()
+    }
+    return row | {"interval over": f"{int(values['units'])} {values.attrs['over']}s"}
+
+
+def _zoom(condition: Condition, several: bool) -> Sequence[Any]:
+    path = condition.name
+    if len(frames_of(condition)) == 1:
+        return []
+
+    def film(results: xr.DataTree) -> figures.ZoomFilm:
+        return figures.ZoomFilm([each["value"].isel({SEED: 0}) for each in frames_of(results[path])])
+
+    return [
+        _figure(_named("zoom", "Frames of the zoom", condition, several), ZOOM_CAPTION, _draw_zoom, condition),
+        Animation(*_named("zoom_film", "The zoom as a film", condition, several), FILM_CAPTION, film),
+    ]
+
+
+def _draw_zoom(condition: Condition) -> mpl.Figure:
+    return figures.zoom_frames([each["rank"] for each in frames_of(condition)])
+
+
+PIXEL_TABLE = Table(
     "map",
-    "Which pairs train",
-    "Blue and green: trained, the darker the slower. Red and yellow: did not.",
-    draw_map,
-)
-MAP_TABLE = Table(
-    "map",
-    "Trained points",
+    "Trained pixels",
     pixels,
     columns={name: name for name in PIXEL_COLUMNS},
-    note="x and y in the units of the axes; frame -1 is the null.",
+    note="x and y in the units of the axes; value as in the source: below 0 where the training converged; frame -1 is "
+    "the null.",
 )

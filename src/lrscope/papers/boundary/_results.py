@@ -1,43 +1,130 @@
-"""From the records of trained pixels to the results: a node for each map."""
+"""From the maps of a run to the results: a node for each condition, below it one for each analysis."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-from lrscope.papers.boundary._maps import SEED, TRAINED, X, Y, maps
-from lrscope.papers.boundary._options import MAP, NULL, Options
-from lrscope.papers.boundary._score import CONVERGED, STEPS_USED, VALUE
+from lrscope.papers.boundary import analysis
+from lrscope.papers.boundary._maps import maps
+from lrscope.papers.boundary.analysis._boxes import MIN_RESOLUTION, MIN_UNITS, SEED, TILE
 
-PIXEL_COLUMNS = ("x", "y", CONVERGED, VALUE, STEPS_USED, "frame", SEED)
+Condition = Any
+"""The node of a condition, a DataTree; what its paths lead to, xarray types as a union of all that there can be."""
+FRAMES, NULL_MAP, SEEDS = "frames", "null_map", "seeds"
+DIMENSION, FIRST, NULL = "dimension", "first", "null"
+LINE, EDGE, MEAN = "line", "edge", "mean"
+PIXEL_COLUMNS = ("x", "y", "converged", "value", "steps_used", "condition", "frame", SEED)
 """Of the table of trained pixels."""
 
 
-def analyse(records: Mapping[str, xr.Dataset], _options: Options) -> xr.DataTree:
-    """Return the results: a node for each of the `maps` of a run.
+def analyse(records: Mapping[str, xr.Dataset], _options: Any) -> xr.DataTree:
+    """Return the results of each condition.
+
+    Parameters
+    ----------
+    records : (member, step) of trained pixels, by the name of the experiment
+
+    Returns
+    -------
+    DataTree
+        Below ``/<condition>``, those of these nodes that the maps allow:
+
+        frames/<number> : maps (seed, y, x): the first frame, then those of the zoom; ``rank`` (y, x) of the first seed
+        null_map : the map with an independent seed in every pixel
+        dimension, first, null : `dimension` of all frames, of the first one, and of the null, which has its span; with
+            the ``counts`` (frame, seed, box)
+        seeds : `training_probability` in the first frame
+        line : ``converged`` (seed, rate), its ``probability`` and the `edge` (seed) where both learning rates are equal
+        edge : the `edge_interval`
+        mean : `mean_boundary` of the first frame
 
     Raises
     ------
     InputError : the records are not those of maps.
     """
-    return xr.DataTree.from_dict({f"/{name}": each for name, each in maps(records).items()})
+    return analyse_maps(maps(records))
 
 
-def frames(results: xr.DataTree) -> list[str]:
-    """Return the names of the nodes of the frames, the first one first."""
-    return [name for name in results.children if name == MAP or results[name].attrs["frame"]]
+def analyse_maps(known: Mapping[str, xr.Dataset]) -> xr.DataTree:
+    """Return the results of maps, see `analyse`."""
+    results = xr.DataTree()
+    for condition in dict.fromkeys(str(one.attrs["condition"]) for one in known.values()):
+        alike = [one for one in known.values() if one.attrs["condition"] == condition]
+        frames = sorted((one for one in alike if not one.attrs["noise"]), key=lambda one: int(one.attrs["frame"]))
+        results[condition] = xr.DataTree.from_dict(_nodes(frames, [one for one in alike if one.attrs["noise"]]))
+    return results
+
+
+def frames_of(condition: Condition) -> list[Condition]:
+    """Return the nodes of the frames of a condition, the first one first."""
+    nodes = condition[FRAMES].children
+    return [nodes[name] for name in sorted(nodes, key=int)]
 
 
 def pixels(results: xr.DataTree) -> pd.DataFrame:
-    """Return a row for each trained pixel of the frames, and of the null, in the order of `PIXEL_COLUMNS`.
-
-    ``frame`` is the number of the frame; that of the null is -1.
-    """
+    """Return a row for each trained pixel; ``frame`` is the number of the frame, and -1 in the null."""
     parts = []
-    for name in [*frames(results), *([NULL] if NULL in results.children else [])]:
-        node = results[name].to_dataset()
-        trained = node[TRAINED].values
-        rows = node[[CONVERGED, VALUE, STEPS_USED]].to_dataframe(dim_order=[SEED, Y, X])[trained.ravel()].reset_index()
-        rows["frame"] = -1 if name == NULL else node.attrs["frame"]
-        parts.append(rows[list(PIXEL_COLUMNS)])
-    return pd.concat(parts, ignore_index=True).astype({CONVERGED: int})
+    for condition in conditions(results):
+        null = [condition[NULL_MAP]] if NULL_MAP in condition.children else []
+        for number, node in [*enumerate(frames_of(condition)), *((-1, each) for each in null)]:
+            trained = node["trained"].values
+            values = node.to_dataset()[["converged", "value", "steps_used"]].drop_attrs()
+            rows = values.to_dataframe(dim_order=[SEED, "y", "x"])[trained.ravel()].reset_index()
+            parts.append(rows.assign(condition=condition.name, frame=number))
+    return pd.concat(parts, ignore_index=True)[list(PIXEL_COLUMNS)].astype({"converged": int})
+
+
+def conditions(results: xr.DataTree, node: str = "") -> list[Condition]:
+    """Return the nodes of the conditions, or of those that have a certain node."""
+    return [each for each in results.children.values() if not node or node in each.children]
+
+
+def _nodes(frames: Sequence[xr.Dataset], nulls: Sequence[xr.Dataset]) -> dict[str, xr.Dataset]:
+    first = frames[0]
+    nodes = {f"{FRAMES}/{number}": frame.assign(rank=_rank(frame)) for number, frame in enumerate(frames)}
+    nodes |= _line(first)
+    if nulls:
+        nodes[NULL_MAP] = nulls[0]
+    counted = {DIMENSION: frames, FIRST: frames[:1], NULL: nulls}
+    nodes |= {name: _dimension(known) for name, known in counted.items() if _countable(known)}
+    if first.sizes[SEED] > 1:
+        nodes[SEEDS] = analysis.training_probability(first["converged"])
+    if first.sizes[SEED] >= MIN_UNITS and _countable(frames):
+        nodes[MEAN] = analysis.mean_boundary(first["converged"])
+    return nodes
+
+
+def _rank(frame: xr.Dataset) -> xr.DataArray:
+    return analysis.equalised(frame["value"].isel({SEED: 0}, drop=True))
+
+
+def _countable(known: Sequence[xr.Dataset]) -> bool:
+    return bool(known) and min(known[0].sizes["y"], known[0].sizes["x"]) >= MIN_RESOLUTION
+
+
+def _dimension(known: Sequence[xr.Dataset]) -> xr.Dataset:
+    # frames of a zoom have the first seed only
+    alike = [one.isel({SEED: [0]}) for one in known] if len(known) > 1 else known
+    each = [analysis.box_counts(analysis.boundary(one["converged"])) for one in alike]
+    counts = xr.concat(each, xr.Variable("frame", np.arange(len(known))))
+    return analysis.dimension(counts).assign(counts=counts.sum(TILE, keep_attrs=True))
+
+
+def _line(first: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return what is known where both learning rates are equal; of a single one, in the middle of the other axis."""
+    x, y = first["x"], first["y"]
+    rates = [dim for dim in ("x", "y") if str(first.attrs[f"{dim}_name"]).startswith("lr")]
+    if len(rates) == 2 and analysis.has_equal_values(x, y):
+        line = analysis.along(first["converged"])
+    else:
+        middle = (float(x[x.size // 2]), float(y[y.size // 2]))
+        line = analysis.along(first["converged"], middle, "y" if rates == ["y"] else "x")
+    edges = analysis.edge(line)
+    share = analysis.training_probability(line)
+    return {
+        LINE: line.to_dataset(name="converged").assign(share).assign(edges),
+        EDGE: analysis.edge_interval(edges),
+    }

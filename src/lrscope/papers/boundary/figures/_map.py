@@ -1,6 +1,6 @@
 """A map at its full resolution, and the frames of a zoom."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, figure_of, style, value_label
@@ -30,7 +31,9 @@ COLUMNS, SPACE = 4, 0.12
 """Frames beside each other, and inches between them."""
 
 
-def trainability_map(ranks: xr.DataArray, ax: Axes | None = None, points: Sequence[tuple[float, float]] = ()) -> Axes:
+def trainability_map(
+    ranks: xr.DataArray, ax: Axes | None = None, points: Mapping[str, tuple[float, float]] | None = None
+) -> Axes:
     """Draw a map, each pixel by the rank of its value: blue and green converge, red and yellow diverge.
 
     Without `ax` the picture has the size at which every pixel of the map is as sharp as it can be: one pixel or a whole
@@ -39,7 +42,7 @@ def trainability_map(ranks: xr.DataArray, ax: Axes | None = None, points: Sequen
     Parameters
     ----------
     ranks : (y, x) of `analysis.equalised`
-    points : (x, y) that are marked
+    points : text -> (x, y) that is marked with it
 
     References
     ----------
@@ -51,13 +54,20 @@ def trainability_map(ranks: xr.DataArray, ax: Axes | None = None, points: Sequen
         image = _image(ranks, ax)
         axis_ticks(ax, "x", ranks["x"])
         axis_ticks(ax, "y", ranks["y"])
-        for x, y in points:
-            for colour, width in (("white", 3.0), (INK, 1.3)):
-                place = (position(ranks["x"], x), position(ranks["y"], y))
-                ax.plot(*place, markeredgecolor=colour, markeredgewidth=width, **POINT)
+        for text, (x, y) in (points or {}).items():
+            _mark(ax, text, position(ranks["x"], x), position(ranks["y"], y))
         if own:
             _scale(ax, image)
     return ax
+
+
+def _mark(ax: Axes, text: str, x: float, y: float) -> None:
+    """Mark a point with a ring and a text that can be read on any colour."""
+    halo = [withStroke(linewidth=2.4, foreground="white", alpha=0.85)]
+    for colour, width in (("white", 3.0), (INK, 1.3)):
+        ax.plot(x, y, markeredgecolor=colour, markeredgewidth=width, **POINT)
+    look: dict[str, Any] = {"textcoords": "offset points", "va": "center", "path_effects": halo, "fontsize": 8}
+    ax.annotate(text, (x, y), (8, 0), **look)
 
 
 def _sharp_axes(ranks: xr.DataArray) -> Axes:
@@ -134,20 +144,22 @@ def zoom_frames(ranks: Sequence[xr.DataArray]) -> Figure:
     ----------
     ranks : (y, x) of each frame, of `analysis.equalised`
     """
-    rows = -(-len(ranks) // COLUMNS)
-    side = (WIDTH - SPACE * (COLUMNS - 1)) / COLUMNS
+    columns = min(COLUMNS, len(ranks))
+    rows = -(-len(ranks) // columns)
+    side, room = (WIDTH - SPACE * (COLUMNS - 1)) / COLUMNS, 2.2 * SPACE
+    width, height = columns * (side + SPACE) - SPACE, rows * (side + room)
     with style():
-        height = rows * (side + 2.2 * SPACE)
-        figure = Figure(figsize=(WIDTH, height))
+        figure = Figure(figsize=(width, height))
         for place, frame in enumerate(ranks):
-            row, column = divmod(place, COLUMNS)
-            left, bottom = column * (side + SPACE), height - (row + 1) * (side + 2.2 * SPACE)
-            ax = figure.add_axes((left / WIDTH, bottom / height, side / WIDTH, side / height))
+            row, column = divmod(place, columns)
+            left, bottom = column * (side + SPACE), height - (row + 1) * (side + room)
+            ax = figure.add_axes((left / width, bottom / height, side / width, side / height))
             _image(frame, ax)
             if place + 1 < len(ranks):
                 (x0, x1), (y0, y1) = (ends(ranks[place + 1][dim]) for dim in ("x", "y"))
                 ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **NEXT))
             ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
             first, here = (np.diff(ends(one["x"]))[0] for one in (ranks[0], frame))
             ax.set_title(f"× {first / here:,.0f}", fontsize=6.5, pad=2, color=SOFT, fontweight="normal")
     return figure

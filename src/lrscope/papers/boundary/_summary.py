@@ -1,0 +1,139 @@
+"""The answer of the study in plain words, from the numbers of the results."""
+
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from lrscope.papers.boundary._results import DIMENSION, EDGE, FIRST, LINE, MEAN, NULL, Condition, conditions, frames_of
+from lrscope.studies._words import counted, percent, short
+
+OVER = {
+    "frame": "interval over {} of the zoom",
+    "seed": "interval over {}",
+    "tile": "interval over {} of what was mapped, not over further frames",
+}
+"""What was resampled -> in words."""
+NOUNS = {"frame": "frame", "seed": "seed", "tile": "part"}
+
+
+def summary(results: xr.DataTree, _options: Any) -> list[str]:
+    """Return the answer, one text a paragraph."""
+    several = len(conditions(results)) > 1
+    paragraphs = []
+    for each in conditions(results):
+        texts = [edge_text(each), roughness(each), mean_text(each), trained(each)]
+        paragraphs += [f"{each.name}: {text}" if several else text for text in texts if text]
+    return paragraphs
+
+
+def estimate_text(values: Any, name: str, digits: int = 3) -> str:
+    """Return an estimate with the ends of its interval.
+
+    Examples
+    --------
+    >>> estimate_text({"slope": 1.234, "slope_low": 1.2, "slope_high": 1.3}, "slope"), estimate_text({"a": 1.0}, "a")
+    ('1.23 (1.2 to 1.3)', '1')
+    """
+    value, low, high = (
+        float(values[key]) if key in values else math.nan for key in (name, f"{name}_low", f"{name}_high")
+    )
+    ends = f" ({short(low, digits)} to {short(high, digits)})" if math.isfinite(low) and math.isfinite(high) else ""
+    return f"{short(value, digits)}{ends}"
+
+
+def edge_text(condition: Condition) -> str:
+    """Say up to which rate networks train, and above which none does."""
+    line, edge = condition[LINE], condition[EDGE]
+    last, seeds = short(float(line["rate"][-1])), int(edge["seeds"])
+    lower, upper, level = (float(edge[name]) for name in ("lower", "upper", "level"))
+    crossings = line["crossings"]
+    if math.isinf(lower):
+        text = f"every rate up to {last} trains"
+    elif upper == 0:
+        text = "no rate trains"
+    else:
+        below = f"every rate below {short(lower)} trains" if lower > 0 else "the smallest rate is not sure to train"
+        above = f"{last} may still train" if math.isinf(upper) else f"none above {short(upper)} does"
+        text = f"{below}, and {above}"
+    if seeds == 1:
+        changes = int(crossings[0])
+        mixed = f" In between the verdict changes {changes} times." if changes > 1 else ""
+        return f"{_where(condition)}, {text}.{mixed} This is one seed: --seeds 19 shows where the edge of others lies."
+    mixed = (
+        f" In {counted(int((crossings > 1).sum()), 'seed')} both alternate in between." if (crossings > 1).any() else ""
+    )
+    sure = f"Each holds for at least {percent(level)} of seeds, predicted from {seeds}."
+    example = f" {short(lower / 3)} is a factor of 3 below the edge." if 0 < lower < math.inf else ""
+    return f"{_where(condition)}, {text}. {sure}{mixed}{example}"
+
+
+def _where(condition: Condition) -> str:
+    line, first = condition[LINE], frames_of(condition)[0]
+    label = str(line["rate"].attrs["long_name"])
+    if is_diagonal(line):
+        return "With both learning rates equal"
+    other = first["y"] if label == first["x"].attrs["long_name"] else first["x"]
+    return f"Along the {label}, at a {other.attrs['long_name']} of {short(float(line['other'][0]))}"
+
+
+def is_diagonal(line: Any) -> bool:
+    """Tell whether both coordinates of a line are equal."""
+    return bool(np.allclose(line["rate"], line["other"]))
+
+
+def roughness(condition: Condition) -> str:
+    """Say how rough the boundary is, and whether noise would be as rough."""
+    if DIMENSION not in condition.children:
+        return ""
+    result = condition[DIMENSION]
+    if math.isnan(float(result["median"])):
+        return "There is no boundary in the map: all its points train, or none does."
+    over = str(result.attrs["over"])
+    of = OVER[over].format(counted(int(result["units"]), NOUNS[over]))
+    text = f"The box dimension of the boundary is {estimate_text(result, 'median')} ({of}); a smooth curve has 1."
+    if NULL not in condition.children:
+        return f"{text} --null 128 shows what noise alone gives."
+    first, null = condition[FIRST], condition[NULL]
+    if not math.isfinite(float(null["median"])):
+        return f"{text} With an independent seed in every pixel there is no boundary."
+    low, high = (float(first[f"median_{end}"]) for end in ("low", "high"))
+    null_low, null_high = (float(null[f"median_{end}"]) for end in ("low", "high"))
+    if low > null_high:
+        verdict = "the boundary is rougher than noise"
+    elif high < null_low:
+        verdict = "the boundary is not as rough as noise"
+    else:
+        verdict = "whether it is rougher or smoother than noise is not decided there"
+    here = f" In the first frame it is {estimate_text(first, 'median')}," if len(frames_of(condition)) > 1 else ""
+    noise = f"with an independent seed in every pixel {estimate_text(null, 'median')}: {verdict}."
+    return f"{text}{here} {noise if here else noise[:1].upper() + noise[1:]}"
+
+
+def mean_text(condition: Condition) -> str:
+    """Say whether the boundary of most seeds is smoother than that of one."""
+    if MEAN not in condition.children:
+        return ""
+    mean = condition[MEAN]
+    low, high = float(mean["difference_low"]), float(mean["difference_high"])
+    verdict = "smoother" if low > 0 else "rougher" if high < 0 else "not certainly smoother"
+    return (
+        f"The boundary of what most seeds train is {verdict} than that of a single seed: dimension "
+        f"{short(float(mean['mean']))} and {short(float(mean['single']))} in the first frame, a difference of "
+        f"{estimate_text(mean, 'difference')}."
+    )
+
+
+def trained(condition: Condition) -> str:
+    """Say what was trained."""
+    first, frames = frames_of(condition)[0], len(frames_of(condition))
+    share = float(first["trained"].mean())
+    size = f"{first.sizes['x']} by {first.sizes['y']}"
+    text = f"{counted(frames, 'frame')} of {size} points with {counted(first.sizes['seed'], 'seed')} each."
+    if share < 1:
+        text += (
+            f" In the first frame {percent(share, 1)} of the points were trained; the others lie in regions whose "
+            "corners agree, and are interpolated."
+        )
+    return text
