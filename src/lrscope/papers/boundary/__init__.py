@@ -9,23 +9,29 @@ makes the maps of their records.
 """
 
 import importlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import xarray as xr
 
 from lrscope.papers.boundary._claims import claims
 from lrscope.papers.boundary._frames import experiments, further
 from lrscope.papers.boundary._map import Map
-from lrscope.papers.boundary._maps import maps
-from lrscope.papers.boundary._options import Options
+from lrscope.papers.boundary._maps import map_of, maps
+from lrscope.papers.boundary._options import MAP, Options
 from lrscope.papers.boundary._own import Own
+from lrscope.papers.boundary._point import POINT, Point, analysed
+from lrscope.papers.boundary._point_report import point_sections, point_text
 from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse
 from lrscope.papers.boundary._summary import summary
-from lrscope.studies import Folder, Study
+from lrscope.studies import Folder, Section, Study
 
 if TYPE_CHECKING:
+    from lrscope.papers.boundary._point_training import PointTraining
     from lrscope.papers.boundary._rounds import MapTraining, estimate
 
-__all__ = ["STUDY", "Map", "MapTraining", "Options", "Own", "estimate", "experiments", "further", "maps"]
+__all__ = ["STUDY", "Map", "MapTraining", "Options", "Own", "Point", "estimate", "experiments", "further", "maps"]
 
 
 def __getattr__(name: str) -> Any:
@@ -39,10 +45,30 @@ def _estimate(asked: Map, **where: Any) -> Any:
     return __getattr__("estimate")(asked, **where)
 
 
-def _stream(asked: Map, *, folder: Folder, name: str, **shared: Any) -> "MapTraining":
-    """Return the training of a map of a run; its pieces so far lie in the folder of the run."""
+def _stream(asked: Map | Point, *, folder: Folder, name: str, **shared: Any) -> "MapTraining | PointTraining":
+    """Return the training of a map of a run, whose pieces so far lie in the folder of the run, or of a point."""
+    if isinstance(asked, Point):
+        point: PointTraining = importlib.import_module(f"{__name__}._point_training").PointTraining(asked, **shared)
+        return point
     training: MapTraining = __getattr__("MapTraining")(asked, folder=folder.pieces(name), **shared)
     return training
+
+
+def _analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
+    """Return the results of the maps, and below those of its condition those of the point."""
+    results = analyse({name: one for name, one in records.items() if name != POINT}, options)
+    if POINT in records:
+        frame = map_of(records[MAP], MAP)
+        results[f"{options.condition}/{POINT}"] = xr.DataTree(analysed(records[POINT], frame))
+    return results
+
+
+def _summary(results: xr.DataTree, options: Options) -> list[str]:
+    return [*summary(results, options), *point_text(results)]
+
+
+def _sections(results: xr.DataTree, options: Options) -> list[Section]:
+    return [*sections(results, options), *point_sections(results)]
 
 
 STUDY = Study(
@@ -53,10 +79,10 @@ STUDY = Study(
     options=Options,
     experiments=experiments,
     further=further,
-    analyse=analyse,
+    analyse=_analyse,
     claims=claims,
-    summary=summary,
-    sections=sections,
+    summary=_summary,
+    sections=_sections,
     stream=_stream,
     estimate=_estimate,
     unit="pixels",

@@ -12,6 +12,7 @@ from scipy.ndimage import uniform_filter
 from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._maps import SEED, X, Y, asked_of, map_of
 from lrscope.papers.boundary._options import MAP, NULL, ZOOM, Options, place_of, value_at
+from lrscope.papers.boundary._point import POINT, Point, point_of
 from lrscope.papers.boundary._score import CONVERGED
 from lrscope.papers.boundary.analysis import boundary
 
@@ -36,7 +37,14 @@ def experiments(options: Options) -> dict[str, Map]:
     return every
 
 
-def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Map]:
+def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Map | Point]:
+    """Return the next frame, and the point that is recorded in full; nothing if all is trained."""
+    at = options.at_point()
+    point = {POINT: point_of(records[MAP], at)} if at and POINT not in records else {}
+    return {**point, **_next_frame(records, options)}
+
+
+def _next_frame(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Map]:
     """Return the next frame, of half the span of the last, around a point of its edge.
 
     The point is that nearest to the one of the options, then that nearest to the middle of the last frame. Without one

@@ -117,6 +117,8 @@ class Options:
     """frames after the first, each with half the span of the one before"""
     null: Annotated[int, Field(ge=0)] = 128
     """pixels along each axis of the null, a map with other initial weights in every pixel; 0 leaves it out"""
+    at: Annotated[str | None, tyro.conf.arg(metavar="X,Y", help_behavior_hint="(default: none)")] = None
+    """values of both axes: also record the nearest pixel and those next to it across the edge in full"""
     offset: Annotated[Literal["each-step", "initial"], tyro.conf.arg(metavar="{each-step,initial}")] = "each-step"
     """of init-offset: add the constant at every step, as the source's code does, or to the initial weights"""
 
@@ -151,11 +153,14 @@ class Options:
     def _consistent(self) -> "Options":
         self._check_own()
         x, y = self.axes()
-        point = self.zoom_point()
-        for axis, value in zip((x, y), point, strict=True):
-            if not axis.low <= value <= axis.high:
-                allowed = f"a point of the map, {axis.name} from {axis.low:g} to {axis.high:g}"
-                raise must_be("zoom", allowed, self.zoom)
+        for name, point in (("zoom", self.zoom_point()), ("at", self.at_point())):
+            for axis, value in zip((x, y), point or (), strict=bool(point)):
+                if not axis.low <= value <= axis.high:
+                    allowed = f"a point of the map, {axis.name} from {axis.low:g} to {axis.high:g}"
+                    raise must_be(name, allowed, getattr(self, name))
+        if self.at is not None and self.condition in ("minibatch", "init-offset"):
+            remedy = "Its steps are not those of the trainer that records."
+            raise must_be("at", f"left out with the condition {self.condition}", self.at, remedy)
         if self.zoom is not None and not self.zooms:
             raise must_be("zoom", "given with a number of frames, such as --zooms 10", self.zoom)
         narrowest = min(axis.places[1] - axis.places[0] for axis in (x, y)) * math.log(10) / (self.resolution - 1)
@@ -207,7 +212,20 @@ class Options:
         if self.zoom is None:
             x, y = self.axes()
             return x.middle, y.middle
-        return _numbers("zoom", self.zoom, ",", "X,Y, two positive numbers such as 10,0.5")
+        return self._point("zoom", self.zoom)
+
+    def at_point(self) -> tuple[float, float] | None:
+        """Return the point that is recorded in full, if there is one.
+
+        Raises
+        ------
+        InputError : it is not two positive numbers.
+        """
+        return None if self.at is None else self._point("at", self.at)
+
+    def _point(self, name: str, text: str) -> tuple[float, float]:
+        linear = any(axis.scale == "linear" for axis in self.axes())
+        return _numbers(name, text, ",", "X,Y, two positive numbers such as 10,0.5", zero=linear)
 
 
 def axes_of(condition: str, own: Own | None) -> tuple[Axis, Axis]:

@@ -29,7 +29,7 @@ def losses(asked: Map, pixels: np.ndarray, device: str = "cpu") -> np.ndarray:
     pixels : (pixel) numbers ``(seed * resolution + row) * resolution + column``
     """
     result = np.full((asked.steps, len(pixels)), np.nan)
-    for size, some in _by_batch_size(asked, pixels):
+    for size, some in by_batch_size(asked, pixels):
         experiment = experiment_of(asked, pixels[some], size)
         for members, own in _trainer(asked, size, device).losses(experiment):
             result[:, some[members]] = own
@@ -59,7 +59,7 @@ def experiment_of(asked: Map, pixels: np.ndarray, batch_size: int | None, probes
 
 def batch_size_of(asked: Map, pixel: int) -> int | None:
     """Return the batch size of a pixel; None for all samples."""
-    ((size, _),) = _by_batch_size(asked, np.array([pixel]))
+    ((size, _),) = by_batch_size(asked, np.array([pixel]))
     return size
 
 
@@ -86,7 +86,7 @@ def _columns(asked: Map, pixels: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _by_batch_size(asked: Map, pixels: np.ndarray) -> list[tuple[int | None, np.ndarray]]:
+def by_batch_size(asked: Map, pixels: np.ndarray) -> list[tuple[int | None, np.ndarray]]:
     """Return each batch size with the places of its pixels."""
     own = _own(asked)
     if BATCH_SIZE not in own.axes:
