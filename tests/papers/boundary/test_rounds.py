@@ -35,7 +35,7 @@ def whole(asked) -> xr.Dataset:
 def test_a_refined_map_is_the_full_one_where_it_was_trained(asked, whole):
     every = maps({"map": trained(Map(**{**vars(asked), "refined": False, "seeds": 1}))})["map"].isel(seed=0)
     some = maps({"map": whole})["map"].isel(seed=0)
-    assert 0.2 < some["trained"].mean() < 0.9
+    assert 0.05 < some["trained"].mean() < 0.9
     assert every["trained"].all()
     different = (some["converged"] != every["converged"]).values
     assert different.mean() < 0.01

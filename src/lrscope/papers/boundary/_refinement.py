@@ -1,17 +1,20 @@
 """From a coarse grid to the edge at full resolution: which pixels to train next, and what the others are taken for.
 
 A grid of stride s has the pixels 0, s, 2s, ... and the last one of each axis. A cell of it whose corners do not all
-converge, or all diverge, is crossed by the edge. Every pixel of the next grid in it is trained; the corners of other
-cells agree, and what lies inside is taken for the same.
+converge, or all diverge, is crossed by the edge. In such cells and in those around them every pixel of the next grid is
+trained. The corners of other cells agree, and what lies inside is taken for the same.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
+from scipy.ndimage import binary_dilation
 
-COARSEST = 64
-"""Pixels along an axis of the first grid, at least."""
+COARSEST = 32
+"""Pixels along an axis of the first grid, at least ..."""
+LARGEST_CELL = 8
+"""... and its stride, at most: smaller islands may be missed."""
 
 
 def strides(resolution: int, refined: bool = True) -> list[int]:
@@ -20,10 +23,10 @@ def strides(resolution: int, refined: bool = True) -> list[int]:
     Examples
     --------
     >>> strides(256), strides(100), strides(256, refined=False)
-    ([4, 2, 1], [1], [1])
+    ([8, 4, 2, 1], [2, 1], [1])
     """
     listed = [1]
-    while refined and listed[-1] * 2 * COARSEST <= resolution:
+    while refined and listed[-1] < LARGEST_CELL and listed[-1] * 2 * COARSEST <= resolution:
         listed.append(listed[-1] * 2)
     return listed[::-1]
 
@@ -51,13 +54,14 @@ def wanted(values: np.ndarray, refined: bool = True) -> tuple[np.ndarray, np.nda
         return first, missing
     for stride, lines, filled in levels(values, refined, smooth=False):
         crossed = _crossed(filled)
-        inside = _inside(crossed, lines, everywhere) & missing
+        near = binary_dilation(crossed, np.ones((3, 3)))
+        inside = _inside(near, lines, everywhere) & missing
         # Corners of crossed cells that lie in a cell of the grid before whose corners agreed: the edge goes on there.
         corners = _spread(_inside(crossed, lines, lines), lines, resolution) & missing
         if corners.any():
             return corners, inside
         finer = grid(resolution, max(1, stride // 2))
-        asked = _spread(_inside(crossed, lines, finer), finer, resolution) & missing
+        asked = _spread(_inside(near, lines, finer), finer, resolution) & missing
         if asked.any():
             return asked, inside
     nothing = np.zeros_like(missing)
