@@ -5,10 +5,11 @@ import sys
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from torch import nn
 
 from lrscope.errors import InputError, UnknownNameError
-from lrscope.papers.boundary import MapTraining, Options, experiments, maps
+from lrscope.papers.boundary import STUDY, MapTraining, Options, experiments, maps
 from lrscope.papers.boundary._own_training import losses
 from lrscope.records import concatenate
 from lrscope.training import batch_order
@@ -105,6 +106,8 @@ def test_a_map_has_the_axes_that_were_asked_for(asked):
     assert node.attrs["x_name"] == "momentum"
     assert node["converged"].isel(seed=0, y=0).all()
     assert not node["converged"].isel(seed=0, y=2).any()
+    results = xr.DataTree.from_dict({"own/frames/0": node})
+    assert STUDY.judged(results) == []  # the source says nothing of it
 
 
 WRONG = [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+from lrscope.papers.boundary._own import OWN
 from lrscope.papers.boundary._results import DIMENSION, MEAN, Condition, conditions
 from lrscope.papers.boundary._summary import estimate_text
 from lrscope.papers.boundary.analysis._boxes import FRAME, MIN_UNITS
@@ -29,8 +30,10 @@ SMOOTH = 1.05
 
 
 def claims(results: xr.DataTree) -> list[Claim]:
-    """Return every statement that these conditions can decide, and those that others could."""
-    known = conditions(results)
+    """Return every statement that these conditions can decide, and those that others could; none of other networks."""
+    known = [each for each in conditions(results) if each.name != OWN]
+    if not known:
+        return []
     several = len(known) > 1
     judged = []
     for each in known:
