@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lrscope.papers.boundary import Options
 from lrscope.papers.boundary._claims import PUBLISHED, claims
 from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse_maps, pixels
@@ -120,9 +121,18 @@ def test_the_report_of_any_run_is_written(zoom, make_map, maps, tmp_path):
     }[maps]()
     results = analyse_maps(known)
     told = [claim.judge(results) for claim in claims(results)]
-    parts = sections(results, None)
+    parts = sections(results, Options())
     page = write(Report("Map", "Which?", summary(results, None), told, parts, results), tmp_path)
     text = " ".join(summary(results, None))
     assert "nan" not in text
     assert "–" not in text
     assert page.stat().st_size < 6e6
+
+
+def test_the_command_for_a_point_has_the_options_of_the_run(make_map):
+    options = Options(condition="relu", span=("1e-2:10",), resolution=64, full=True, seeds=3)
+    results = analyse_maps({"map": make_map([smooth()], -2, 1, condition="relu")})
+    point = sections(results, options)[0].items[0].point
+    expected = "lrscope run boundary --condition relu --span 1e-2:10 --resolution 64 --full --at {x},{y} --zooms 0"
+    assert point.command.startswith(expected)
+    assert point.x == pytest.approx((0.01, 10))

@@ -1,6 +1,8 @@
 """The sections of the report: figures and tables of what is known, and how to read them."""
 
+import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +13,8 @@ from matplotlib import figure as mpl
 from lrscope.figures._style import figure_of
 from lrscope.papers.boundary import figures
 from lrscope.papers.boundary._claims import PUBLISHED
+from lrscope.papers.boundary._options import Options
+from lrscope.papers.boundary._own import OWN
 from lrscope.papers.boundary._results import (
     DIMENSION,
     EDGE,
@@ -26,6 +30,8 @@ from lrscope.papers.boundary._results import (
 )
 from lrscope.papers.boundary._summary import is_diagonal
 from lrscope.papers.boundary.analysis._boxes import SEED
+from lrscope.papers.boundary.analysis._seeds import is_log
+from lrscope.report import PointCommand
 from lrscope.studies import Animation, Figure, Section, Table
 from lrscope.studies._words import rate
 
@@ -36,7 +42,7 @@ MAP_TEXT = (
 MAP_CAPTION = (
     "Blue and green: converged, the faster the greener. Red and yellow: diverged, the faster the yellower. Each half "
     "of the scale is used evenly, by rank, so that colours of different maps cannot be compared. "
-    "Ringed: the edge with both learning rates equal."
+    "Ringed: the edge with both learning rates equal. Click on a point for the command that records it in full."
 )
 SEEDS_TEXT = (
     "The edge of a single seed is where it is by chance. Over seeds, a point trains with a probability; a rate is "
@@ -62,11 +68,11 @@ ZOOM_CAPTION = (
 FILM_CAPTION = "The same as one continuous movement."
 
 
-def sections(results: xr.DataTree, _options: Any) -> list[Section]:
+def sections(results: xr.DataTree, options: Options) -> list[Section]:
     """Return the sections of the report; those without anything to show are left out."""
     known = conditions(results)
     parts = [
-        Section("The map", MAP_TEXT, [_map(each, len(known) > 1) for each in known]),
+        Section("The map", MAP_TEXT, [_map(each, len(known) > 1, options) for each in known]),
         Section("Over seeds", SEEDS_TEXT, [item for each in known for item in _seeds(each, len(known) > 1)]),
         Section("How rough is the edge?", ROUGH_TEXT, _roughness(results)),
         Section("Zoom", "", [item for each in known for item in _zoom(each, len(known) > 1)]),
@@ -86,8 +92,30 @@ def _figure(named: tuple[str, str], caption: str, draw: Callable[[Any], mpl.Figu
     return Figure(*named, caption, lambda results: draw(results[path]))
 
 
-def _map(condition: Condition, several: bool) -> Figure:
-    return _figure(_named("map", "The map", condition, several), MAP_CAPTION, _draw_map, condition)
+def _map(condition: Condition, several: bool, options: Options) -> Figure:
+    ranks = frames_of(condition)[0]["rank"]
+    x, y = ((float(ranks[dim][0]), float(ranks[dim][-1])) for dim in ("x", "y"))
+    log = (is_log(ranks["x"]), is_log(ranks["y"]))
+    point = PointCommand(_point_command(options), x, y, figures.map_box(ranks), log)
+    figure = _figure(_named("map", "The map", condition, several), MAP_CAPTION, _draw_map, condition)
+    return replace(figure, point=point)
+
+
+def _point_command(options: Options) -> str:
+    """Return the command that records a point in full, with the options of this run."""
+    words = ["lrscope", "run", "boundary"]
+    own = options.condition == OWN
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if (
+            value != each.default
+            and each.name not in ("zoom", "zooms", "null", "seeds", "at")
+            and not (own and value == OWN)
+        ):
+            name = "--" + ("axes" if each.name == "axes_of" else each.name.replace("_", "-"))
+            given = value if isinstance(value, tuple) else () if value is True else (value,)
+            words += [name, *map(str, given)]
+    return f"{shlex.join(words)} --at {{x}},{{y}} --zooms 0 --null 0 --out results/point"
 
 
 def _draw_map(condition: Condition) -> mpl.Figure:

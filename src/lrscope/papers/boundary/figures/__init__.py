@@ -2,6 +2,14 @@
 
 from lrscope.papers.boundary.figures._edges import box_counts_by_size, line_cut, probability_map
 from lrscope.papers.boundary.figures._film import ZoomFilm
-from lrscope.papers.boundary.figures._map import trainability_map, zoom_frames
+from lrscope.papers.boundary.figures._map import map_box, trainability_map, zoom_frames
 
-__all__ = ["ZoomFilm", "box_counts_by_size", "line_cut", "probability_map", "trainability_map", "zoom_frames"]
+__all__ = [
+    "ZoomFilm",
+    "box_counts_by_size",
+    "line_cut",
+    "map_box",
+    "probability_map",
+    "trainability_map",
+    "zoom_frames",
+]

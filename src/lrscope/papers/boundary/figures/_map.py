@@ -72,12 +72,27 @@ def _mark(ax: Axes, text: str, x: float, y: float) -> None:
 
 def _sharp_axes(ranks: xr.DataArray) -> Axes:
     """Return axes of a figure that stand on whole pixels, so that each pixel of the map has as many as any other."""
-    height, width = ranks.sizes["y"], ranks.sizes["x"]
-    each = max(1, SIDE // max(height, width))
-    across, down = width * each, height * each
-    size = (LEFT + across + RIGHT, BOTTOM + down + TOP)
-    figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
-    return figure.add_axes((LEFT / size[0], BOTTOM / size[1], across / size[0], down / size[1]))
+    each, (width, height) = _sizes(ranks)
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    across, down = (ranks.sizes[dim] * each for dim in ("x", "y"))
+    return figure.add_axes((LEFT / width, BOTTOM / height, across / width, down / height))
+
+
+def _sizes(ranks: xr.DataArray) -> tuple[int, tuple[int, int]]:
+    """Return the pixels of the picture for each pixel of the map, and its width and height."""
+    across, down = ranks.sizes["x"], ranks.sizes["y"]
+    each = max(1, SIDE // max(across, down))
+    return each, (LEFT + across * each + RIGHT, BOTTOM + down * each + TOP)
+
+
+def map_box(ranks: xr.DataArray) -> tuple[float, float, float, float]:
+    """Return left, bottom, width and height of the area between the middles of the outer pixels of a map.
+
+    They are shares of the picture of `trainability_map` without `ax`.
+    """
+    each, (width, height) = _sizes(ranks)
+    across, down = ((ranks.sizes[dim] - 1) * each for dim in ("x", "y"))
+    return (LEFT + each / 2) / width, (BOTTOM + each / 2) / height, across / width, down / height
 
 
 def _image(ranks: xr.DataArray, ax: Axes) -> Any:
