@@ -172,7 +172,7 @@ def _order() -> Claim:
         )
 
     def needs(results: xr.DataTree) -> Sequence[str]:
-        return [] if len(comparable(results)) > 1 else ["a run of two conditions or more"]
+        return [] if len(comparable(results)) > 1 else ["maps of two conditions or more, and a run has one"]
 
     return Claim(
         id="order",
