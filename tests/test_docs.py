@@ -216,7 +216,7 @@ def test_data_and_model_of_ones_own_are_trained_as_shown(workplace, monkeypatch)
     monkeypatch.setattr("lrscope.cli._run.reported", lambda *_: None)
     (block,) = [block for block in blocks(HOW_TO / "sweep.md") if block["mark"] == "file=mine.py"]
     Path("mine.py").write_text(block["code"])
-    line = next(line for line in WHOLE if "mine:rings" in line and "--lrs" not in line)
+    line = next(line for line in WHOLE if "run sweep" in line and "mine:rings" in line and "--lrs" not in line)
     small = ["--lrs", "0.01", "--seeds", "2", "--epochs", "5", "--crossed-seeds", "0"]
     try:
         assert exit_code([*shlex.split(line)[1:], *small]) == 0
