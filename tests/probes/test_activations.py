@@ -53,6 +53,12 @@ def test_a_neuron_at_zero_is_not_active():
     assert measured(np.array([[0.0, -1.0, 1.0], [0.0, 1.0, 1.0]]))["activations_active_a"].tolist() == [0, 0.5, 1]
 
 
+def test_where_an_output_is_missing_so_are_all_statistics_and_infinite_ones_are_counted():
+    found = measured(np.array([[np.nan, np.inf, 1.0], [1.0, -np.inf, 1.0]]))
+    assert all(statistic[0].isnan() for statistic in found.values())
+    assert found["activations_active_a"][1:].tolist() == [0.5, 1]
+
+
 def test_full_outputs_are_those_of_the_layer():
     outputs = np.arange(12.0).reshape(4, 3)
     assert np.array_equal(measured(outputs, full=True)["activations_a"], outputs)

@@ -351,6 +351,9 @@ def test_an_output_that_is_written_over_is_missing_once(tmp_path):
     _, records = trained(model, tmp_path / "a.root", plain)
     own = records["activations_mean_0"].values[0]
     assert np.isnan(own[0]).all()
+    share = records["activations_active_0"].values[0]
+    assert np.isnan(share[0]).all()
+    assert np.isfinite(share[1:]).all()
     np.testing.assert_allclose(own[1:], torch.stack(outputs).mean(1)[1:], rtol=1e-6)
     assert np.isfinite(records["activations_mean_1"]).all()
 
@@ -360,4 +363,16 @@ def test_the_first_step_has_the_activations_of_blocks_without_activation_functio
     model = nn.Sequential(nn.Sequential(nn.Linear(3, 5), nn.Tanh()), nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 1)))
     _, records = trained(model, tmp_path / "a.root", plain, probes=[Activations(when=every())])
     assert set(means(records)) == {f"activations_mean_{layer}" for layer in ("0_1", "1_0", "1_1")}
+    assert all(np.isfinite(array).all() for array in means(records).values())
+
+
+def test_the_first_step_has_the_activations_of_blocks_with_a_module_that_reshapes(tmp_path):
+    class Reshape(nn.Module):
+        def forward(self, x):
+            return x.reshape(len(x), 2, 2)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Sequential(nn.Linear(3, 4), Reshape(), nn.Linear(2, 1)))
+    _, records = trained(model, tmp_path / "a.root", plain, probes=[Activations(when=every())])
+    assert {"activations_mean_0_0", "activations_mean_0_2"} <= set(means(records))
     assert all(np.isfinite(array).all() for array in means(records).values())

@@ -116,13 +116,16 @@ def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[s
 def _statistics(outputs: Tensor) -> tuple[Tensor, ...]:
     """Return each neuron's statistics of outputs (sample, neuron, position), in the order of `STATISTICS`.
 
-    Centred squares and the sign are several times faster on a CPU than `std` and a sum of booleans.
+    Centred squares and the sign are several times faster on a CPU than `std` and a sum of booleans. The sign of NaN is
+    0, which would count as not active: where an output is missing, so is the share, like the minimum.
     """
     outputs, dims = (outputs[:, :, 0], (0,)) if outputs.shape[2] == 1 else (outputs, (0, 2))
     mean = outputs.mean(dims, keepdim=True)
     deviation = (outputs - mean).square().mean(dims).sqrt()
     active = outputs.sign().clamp(min=0).sum(dims) / prod(outputs.shape[dim] for dim in dims)
-    return mean.reshape(-1), deviation, outputs.amin(dims), outputs.amax(dims), active
+    smallest = outputs.amin(dims)
+    active = torch.where(smallest.isnan(), smallest, active)
+    return mean.reshape(-1), deviation, smallest, outputs.amax(dims), active
 
 
 @lru_cache(maxsize=1024)

@@ -250,7 +250,7 @@ class ActivationHooks:
         wanted = layer in self._wanted
         # what is detached shares its version with the output, which counts what is written to it
         detached = output.detach() if wanted else _missing(output)
-        recorded = detached.clone() if {path, layer} & self._overwritten else detached
+        recorded = detached.clone() if wanted and {path, layer} & self._overwritten else detached
         has_gradient = wanted and self._wants_gradients and output.requires_grad
         self._outputs[path] = _Kept(recorded, detached, detached._version, has_gradient)
         if has_gradient:

@@ -176,11 +176,14 @@ def observed(probes: Iterable[Probe], structure: Structure, warnings: Warnings) 
     return tuple(_narrowed(given, lambda probe, pattern: not _mismatch(probe, pattern, structure)))
 
 
-def expected(model: nn.Module) -> Structure:
-    """Return what can be recorded as far as it is known before the first pass, with every layer that may be called."""
+def expected(model: nn.Module, *, keeps_shape: bool = True) -> Structure:
+    """Return what can be recorded as far as it is known before the first pass, with every layer that may be called.
+
+    Whether a layer's output has the shape of the one before it is not known: `keeps_shape` says it of all layers.
+    """
     if any(map(is_lazy, model.parameters())):
         return Structure((), ())
-    layers = (Layer(path, (1,), is_activation(one, keeps_shape=True)) for path, one in layers_of(model).items())
+    layers = (Layer(path, (1,), is_activation(one, keeps_shape=keeps_shape)) for path, one in layers_of(model).items())
     return Structure(structure_of(model, {}).parameters, tuple(layers))
 
 
@@ -189,10 +192,11 @@ def heard(probes: Iterable[Probe], model: nn.Module) -> set[str]:
 
     To keep those of all layers would take the memory of all activations once more.
     """
-    structure, paths = expected(model), set[str]()
+    either, paths = [expected(model, keeps_shape=keeps_shape) for keeps_shape in (True, False)], set[str]()
     for probe in probes:
-        if isinstance(probe, OfLayers) and structure.layers:
-            paths |= {label.layer for label in _of_modules(probe).labels(structure)} if probe.required() else set()
+        if isinstance(probe, OfLayers) and either[0].layers:
+            labels = [label for structure in either for label in _of_modules(probe).labels(structure)]
+            paths |= {label.layer for label in labels} if probe.required() else set()
         elif probe.required() & {"activations", "activation_gradients"}:
             paths |= set(layers_of(model))
     return paths
