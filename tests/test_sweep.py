@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.errors import InputError
-from lrscope.sweep import Sweep, parse_rates
+from lrscope.sweep import Sweep, parse_axis, parse_rates
 
 rates = st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=4, unique=True)
 seeds = st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=4, unique=True)
@@ -97,3 +97,16 @@ def test_what_is_no_grid_is_said(text):
         f"lrs must be numbers or start:stop:count; got {text!r}. "
         "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
     )
+
+
+@pytest.mark.parametrize(
+    "values", ["0:1:1000000000", "1:2:100001", "0:1:inf", "0:1:2.7", "0:1:0", "-1:1:3", "1:0:3", "0:inf:3", "nan:1:3"]
+)
+def test_a_range_of_an_axis_that_is_none_is_refused(values):
+    with pytest.raises(InputError, match=r"^grid wd must be .*; got '"):
+        parse_axis(f"wd={values}")
+
+
+def test_ranges_of_an_axis():
+    assert parse_axis("wd=0:-1:3") == ("wd", (0, -0.5, -1))
+    assert parse_axis("wd=-1:-4:3") == ("wd", (-1, -2, -4))

@@ -176,9 +176,17 @@ def parse_axis(text: str, taken: Sequence[str] = ()) -> tuple[str, tuple[Any, ..
     words = values.split(",")
     if values.count(":") == 2:
         try:
-            start, stop, count = (float(word) for word in values.split(":"))
+            first, last, number = values.split(":")
+            start, stop, count = float(first), float(last), int(number)
+            if count > MOST_RATES:
+                raise must_be(f"grid {name}", f"at most {MOST_RATES:,} values", values)
+            across = start and (start > 0) != (stop > 0)  # a constant factor does not lead across 0
+            if count < 1 or across or not (math.isfinite(start) and math.isfinite(stop)):
+                raise ValueError("no such range")
             spaced = np.geomspace if start else np.linspace
-            words = [f"{value:.6g}" for value in spaced(start, stop, int(count))]
+            words = [f"{value:.6g}" for value in spaced(start, stop, count)]
+        except InputError:
+            raise
         except ValueError:
             example = "Write for example --grid wd=1e-4:1e-1:4."
             raise must_be(f"grid {name}", "start:stop:count", values, example) from None

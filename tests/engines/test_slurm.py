@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -10,8 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
+import submitit
 import xarray as xr
 
 from command_scripts import command
@@ -19,6 +22,8 @@ from lrscope import records, store
 from lrscope.commands import Running, Trainings
 from lrscope.data import Shape
 from lrscope.engines import Slurm, WorkerError
+from lrscope.engines._engine import ATTEMPTS
+from lrscope.engines._slurm_worker import _called
 from lrscope.errors import InputError
 from lrscope.models import Autoencoder
 from lrscope.probes import Weights, every
@@ -50,6 +55,38 @@ def test_workers_that_die_are_replaced_and_their_pieces_called_again(tmp_path):
         np.testing.assert_array_equal([each.result() for each in others], [[0, 1], [1, 2], [2, 3]])
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
     assert not (tmp_path / "jobs").exists()
+
+
+def test_a_slurm_that_refuses_all_further_jobs_ends_the_run(tmp_path, monkeypatch):
+    def submit_array(executor, functions):
+        submitted.append(len(functions))
+        if len(submitted) > 1:
+            raise RuntimeError("sbatch: error: QOSMaxSubmitJobPerUserLimit")
+        return []  # jobs that have ended at once
+
+    submitted: list[int] = []
+    monkeypatch.setattr(submitit.LocalExecutor, "submit_array", submit_array)
+    monkeypatch.setattr("lrscope.engines._slurm.CHECK_SECONDS", 0.1)
+    with Slurm(tmp_path / "jobs", 2, cluster="local", **HERE) as engine:
+        error = engine.submit(pow, 2, 3).exception(timeout=30)
+    assert isinstance(error, WorkerError)
+    assert "QOSMaxSubmitJobPerUserLimit" in str(error)
+    assert submitted == [2] * ATTEMPTS
+
+
+@pytest.mark.parametrize("kind", ["exit", "unpicklable"])
+def test_an_error_that_cannot_travel_is_returned_as_its_text(kind):
+    def raises() -> None:
+        class UnpicklableError(Exception):
+            def __reduce__(self):
+                raise TypeError("cannot be pickled")
+
+        raise SystemExit("what happened") if kind == "exit" else UnpicklableError("what happened")
+
+    returned, error = pickle.loads(_called(cloudpickle.dumps((raises, (), {}))))
+    assert not returned
+    assert isinstance(error, RuntimeError)
+    assert "what happened" in str(error)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:

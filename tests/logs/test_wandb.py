@@ -89,20 +89,63 @@ def test_of_a_file_that_is_cut_off_what_is_whole_counts(folder):
     file = folder / "first/run-a1.wandb"
     whole = file.read_bytes()
     for size in (len(whole) - 1, len(whole) - 400, BLOCK + 3, BLOCK, BLOCK - 1):
-        file.write_bytes(whole[:size])
-        curve = runs_of(file)[0].curves["val_loss"]
-        assert 30 < len(curve) < 300
-        assert curve.to_dict() == {step: 1 / (step + 1) for step in range(len(curve))}
+        for tail in (b"", bytes(2 * BLOCK)):
+            file.write_bytes(whole[:size] + tail)
+            curve = runs_of(file)[0].curves["val_loss"]
+            assert 30 < len(curve) < 300
+            assert curve.to_dict() == {step: 1 / (step + 1) for step in range(len(curve))}
 
 
-@pytest.mark.parametrize("place", [3, 100, BLOCK + 100])
+LAST = steps(299, 300)[0]
+
+
+@pytest.mark.parametrize("place", [3, 100, BLOCK + 100, -len(LAST) - 2], ids=["name", "first", "later", "last size"])
 def test_a_damaged_file_is_refused(folder, place):
     file = folder / "first/run-a1.wandb"
     data = bytearray(file.read_bytes())
-    data[place] ^= 1
+    data[place] ^= 128
     file.write_bytes(data)
     with pytest.raises(InputError, match=r"run-a1\.wandb"):
         runs_of(folder)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        field(2, field(1, field(1, b"loss") + field(16, b"{"))),  # no JSON
+        field(2, field(1, field(1, b"loss") + field(16, b"[" * 10**5))),  # nested too deeply
+        field(2, field(1, field(1, b"loss") + field(6, b"half"))),  # no float64
+        field(2, varint(1 << 3) + varint(5)),  # an integer instead of an item
+        field(17, field(8, b"no id")),
+        b"\x13",  # a kind that there is not
+        b"\x80",  # an integer that is cut off
+    ],
+)
+def test_a_record_that_is_none_is_refused(tmp_path, record):
+    (tmp_path / "run-a1.wandb").write_bytes(log([run("a1"), record, *steps(0, 3)]))
+    with pytest.raises(InputError, match=r"run-a1\.wandb"):
+        runs_of(tmp_path)
+
+
+def test_a_piece_without_its_beginning_is_refused(tmp_path):
+    end = struct.pack("<IHB", zlib.crc32(b"\4x"), 1, 4) + b"x"
+    (tmp_path / "run-a1.wandb").write_bytes(log([run("a1"), *steps(0, 3)]) + end)
+    with pytest.raises(InputError, match=r"run-a1\.wandb"):
+        runs_of(tmp_path)
+
+
+def test_an_integer_beyond_float64_is_infinite(tmp_path):
+    (tmp_path / "run-a1.wandb").write_bytes(log([run("a1"), history(0, loss=10**400), history(1, loss=-(10**400))]))
+    assert runs_of(tmp_path)[0].curves["loss"].tolist() == [math.inf, -math.inf]
+
+
+def test_metrics_beside_runs_of_wandb_are_left_out_with_a_warning(folder):
+    (folder / "first/files").mkdir()
+    (folder / "first/files/log.json").write_text("{}")  # wandb's own
+    assert len(runs_of(folder)) == 1
+    (folder / "metrics.csv").write_text("step,val_loss\n1,0.5\n")
+    with pytest.warns(RuntimeWarning, match=r"metrics\.csv"):
+        assert len(runs_of(folder)) == 1
 
 
 def test_what_wandb_itself_has_written(tmp_path):

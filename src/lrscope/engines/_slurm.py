@@ -118,7 +118,7 @@ class Slurm(Engine):
         future: Future[T] = Future()
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
-        self._pieces.put(_Piece(cloudpickle.dumps((function, args, kwargs)), future))
+        self._put(_Piece(cloudpickle.dumps((function, args, kwargs)), future))
         return future
 
     def _executor_of(self, options: Mapping[str, str | bool]) -> "submitit.SlurmExecutor | submitit.LocalExecutor":
@@ -141,13 +141,13 @@ class Slurm(Engine):
 
     def _start_jobs(self, count: int) -> None:
         """Submit so many workers as one array job."""
+        self._fruitless += 1  # until a piece is done
         try:
             jobs = self._executor.submit_array([self._work] * count)
         except (RuntimeError, OSError) as error:  # what submitit raises if sbatch does not take the job
             raise LrscopeError(f"Slurm did not take the jobs: {_reason(str(error))}.") from error
         if self._local_jobs is not None:
             self._local_jobs += jobs
-        self._fruitless += 1
 
     def _queued(self) -> int:
         """Return how many of the jobs run or wait in the queue."""
@@ -159,6 +159,7 @@ class Slurm(Engine):
 
     def _replace(self) -> None:
         """Submit new jobs for workers that have ended, while there are pieces."""
+        refused = ""
         while not self._ended.wait(CHECK_SECONDS if self._local_jobs is None else CHECK_SECONDS / 10):
             if not self._unfinished or len(self._connections) >= self.workers:
                 continue
@@ -166,16 +167,25 @@ class Slurm(Engine):
             if queued >= self.workers:
                 continue
             if self._fruitless < ATTEMPTS:
-                with contextlib.suppress(LrscopeError):  # it is tried again, and then given up
+                try:
                     self._start_jobs(self.workers - queued)
+                    refused = ""
+                except LrscopeError as error:  # it is tried again, and then given up
+                    refused = f" {error}"
             elif not queued:
-                self._give_up(f"All jobs of Slurm ended {ATTEMPTS} times before one of them did anything")
+                reason = f"All jobs of Slurm ended, or were refused, {ATTEMPTS} times before one of them did anything."
+                self._give_up(reason + refused)
 
     def _give_up(self, reason: str) -> None:
         host, port = self._address
         self._failed = True
         remedy = f"They must reach {host}:{port} (--address), and read and write {self.folder}, where their logs are."
-        self._drop_pieces(f"{reason}. {remedy}")
+        self._drop_pieces(f"{reason} {remedy}")
+
+    def _put(self, piece: "_Piece") -> None:
+        self._pieces.put(piece)
+        if self._ended.is_set():  # and perhaps the pieces have been dropped before
+            self._drop_pieces(ENDED)
 
     def _drop_pieces(self, reason: str) -> None:
         with contextlib.suppress(Empty):
@@ -187,14 +197,16 @@ class Slurm(Engine):
         while not self._ended.is_set():
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):
+            except (OSError, EOFError, AuthenticationError, AssertionError):  # Python 3.11 asserts what it receives
                 continue
             with connection, contextlib.suppress(OSError):
-                keep_alive(connection)
-                self._connections.add(connection)
-                while (piece := self._next(connection)) is not None and self._done(piece, connection):
-                    self._fruitless = 0
-            self._connections.discard(connection)
+                try:
+                    keep_alive(connection)
+                    self._connections.add(connection)
+                    while (piece := self._next(connection)) is not None and self._done(piece, connection):
+                        self._fruitless = 0
+                finally:
+                    self._connections.discard(connection)
 
     def _next(self, connection: Connection) -> "_Piece | None":
         """Return the next piece; None if the worker has ended meanwhile, or the engine."""
@@ -203,7 +215,7 @@ class Slurm(Engine):
                 piece = self._pieces.get(timeout=IDLE_SECONDS)
                 if not connection.poll():
                     return piece
-                self._pieces.put(piece)
+                self._put(piece)
             if connection.poll():  # an idle worker sends nothing but the end
                 break
         return None
@@ -219,7 +231,7 @@ class Slurm(Engine):
             if self._ended.is_set():
                 piece.fail(ENDED)
             elif piece.attempts < ATTEMPTS:
-                self._pieces.put(piece)
+                self._put(piece)
             else:
                 self._failed = True
                 logs = f"The logs of the workers are in {self.folder}."
@@ -239,9 +251,9 @@ class Slurm(Engine):
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 hang_up(connection)
-        for _ in range(self.workers + SPARE):  # threads that wait for a worker
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self._address[1])).close()
+        with contextlib.suppress(OSError):  # none accepts while peers say nothing; the threads are daemons
+            for _ in range(self.workers + SPARE):  # threads that wait for a worker
+                socket.create_connection(("127.0.0.1", self._address[1]), timeout=1).close()
         self._listener.close()
         if self._local_jobs is None:
             subprocess.run(["scancel", f"--name={self._name}"], capture_output=True, check=False)

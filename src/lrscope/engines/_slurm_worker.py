@@ -1,5 +1,6 @@
 """A worker of Slurm: it connects to the run, and takes piece after piece until the run or Slurm ends it."""
 
+import contextlib
 import os
 import pickle
 import signal
@@ -51,8 +52,17 @@ def _called(call: bytes) -> bytes:
     try:
         function, args, kwargs = pickle.loads(call)
         reply: bytes = cloudpickle.dumps((True, function(*args, **kwargs)))
-    except Exception as error:
-        reply = cloudpickle.dumps((False, error))
+    except (Exception, SystemExit) as error:
+        reply = _raised(error)
+    return reply
+
+
+def _raised(error: BaseException) -> bytes:
+    """Return an error as a reply; as its text if it cannot be pickled, or would end the run without a word."""
+    reply: bytes = cloudpickle.dumps((False, RuntimeError(repr(error))))
+    if isinstance(error, Exception):
+        with contextlib.suppress(Exception):
+            reply = cloudpickle.dumps((False, error))
     return reply
 
 

@@ -78,4 +78,7 @@ def _numbers(column: "pd.Series[Any]") -> "pd.Series[float] | None":
 def _number(cell: Any) -> float:
     if isinstance(cell, bool) or not isinstance(cell, str | float | int | np.number):
         raise ValueError("not a number")
-    return float(cell)  # of a text, too: "1e-3", " NaN ", "-Infinity"
+    try:
+        return float(cell)  # of a text, too: "1e-3", " NaN ", "-Infinity"
+    except OverflowError:  # an integer beyond float64, as infinite as its text
+        return float(str(cell))

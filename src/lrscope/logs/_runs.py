@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ def runs_of(source: Path) -> list[Run]:
     if not source.exists():
         raise InputError(f"SOURCE must be a folder or a file of runs; there is no {source}.")
     if source.match(WANDB) or any(source.rglob(WANDB)):
+        _warn_of_others(source)
         runs = [Run(*run) for run in wandb_runs(source)]
     elif source.is_dir():
         runs = list(mlflow_runs(source) if is_mlflow(source) else _folders(source))
@@ -72,6 +74,16 @@ def runs_of(source: Path) -> list[Run]:
             f"SOURCE must hold runs; {source} has none. Known: {', '.join(FORMATS)}, wandb, MLflow, trackio."
         )
     return runs
+
+
+def _warn_of_others(source: Path) -> None:
+    """Warn if a folder with runs of wandb has metrics beside theirs, which are left out."""
+    own = {file.parent / "files" for file in source.rglob(WANDB)}
+    others = [file for file in metric_files(source, 0.0) if not own & set(file.parents)]
+    if others or is_mlflow(source):
+        left_out = f"other metrics, such as {others[0]}," if others else "the runs of MLflow"
+        message = f"{source} has runs of wandb; {left_out} are left out. Give their own folder to import them."
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 def mlflow_runs(source: Path) -> Iterator[Run]:

@@ -20,7 +20,7 @@ from lrscope.logs._rows import Curves, curves_of, flattened
 
 PATTERN = "*.wandb"
 _START, _BLOCK = 7, 2**15
-_FULL, _FIRST, _LAST = 1, 2, 4
+_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _CONFIG, _RUN = 2, 5, 17
 """Fields of a record ..."""
 _RUN_ID, _RUN_CONFIG, _RUN_NAME = 1, 4, 8
@@ -45,13 +45,16 @@ def wandb_runs(source: Path) -> Iterator[tuple[str, dict[str, Any], Curves]]:
     for file in sorted({file.resolve() for file in files}):  # `latest-run` is a link
         run = file.stem
         for record in _records(file):
-            for number, value in _fields(record):
-                if number == _RUN:
-                    run = _described(value, names, configs)
-                elif number == _CONFIG:
-                    configs.setdefault(run, {}).update(_items(value))
-                elif number == _HISTORY:
-                    rows.setdefault(run, []).append(_items(value))
+            try:
+                for number, value in _fields(record):
+                    if number == _RUN:
+                        run = _described(value, names, configs)
+                    elif number == _CONFIG:
+                        configs.setdefault(run, {}).update(_items(value))
+                    elif number == _HISTORY:
+                        rows.setdefault(run, []).append(_items(value))
+            except (ValueError, LookupError, TypeError, struct.error, RecursionError) as error:
+                raise InputError(f"{file} must be whole; a record of it cannot be read.") from error
     for run, own in rows.items():
         config = {name: value for name, value in flattened(configs.get(run, {})).items() if not name.startswith("_")}
         yield names.get(run) or run, config, curves_of(own)
@@ -71,7 +74,9 @@ def _records(file: Path) -> Iterator[bytes]:
     data = file.read_bytes()
     if not data.startswith(b":W&B"):
         raise InputError(f"{file} must be a file of wandb; it begins as another one.")
-    place, parts = _START, b""
+    written = len(data.rstrip(b"\0"))  # where a machine went down, the end may be filled with zeros
+    parts: bytes | None = None
+    place = _START
     while place + _START <= len(data):
         left = _BLOCK - place % _BLOCK
         if left < _START:  # too little for the head of a piece: filled with zeros
@@ -79,14 +84,16 @@ def _records(file: Path) -> Iterator[bytes]:
             continue
         checksum, size, kind = struct.unpack_from("<IHB", data, place)
         piece = data[place + _START : place + _START + size]
-        if len(piece) < size:
-            return
-        if checksum != zlib.crc32(piece, zlib.crc32(bytes([kind]))):
+        fits = kind in (_FULL, _FIRST) or (kind in (_MIDDLE, _LAST) and parts is not None)
+        if not fits or len(piece) < size or checksum != zlib.crc32(piece, zlib.crc32(bytes([kind]))):
+            if size <= left - _START and place + _START + size > written:
+                return
             raise InputError(f"{file} must be whole; it is damaged at byte {place}.")
         place += _START + size
-        parts = piece if kind in (_FULL, _FIRST) else parts + piece
+        parts = piece if kind in (_FULL, _FIRST) else (parts or b"") + piece
         if kind in (_FULL, _LAST):
             yield parts
+            parts = None
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
