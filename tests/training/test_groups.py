@@ -11,6 +11,7 @@ from lrscope.optim import SGD
 from lrscope.probes import PreconditionedSharpness, Sharpness, every
 from lrscope.training import Experiment, Sweep, train
 from lrscope.training._groups import groups_of
+from lrscope.training._network import tied_parameters, trained_parameters
 from lrscope.trees import Layout
 
 NAMES = {
@@ -26,7 +27,7 @@ LAYOUT = Layout({name: torch.Size([size]) for name, size in NAMES.items()})
 
 def members(*axes):
     """Return the axis of each parameter."""
-    groups = groups_of(axes, LAYOUT)
+    groups = groups_of(axes, LAYOUT, {})
     owners = [axis for axis, count in groups.runs for _ in range(count)]
     places = np.cumsum([0, *NAMES.values()])[:-1]
     assert len(owners) == sum(NAMES.values())
@@ -43,7 +44,9 @@ def test_a_name_with_which_none_begins_is_taken_wherever_it_is():
 
 
 def test_the_numbers_multiply_their_own_parameters():
-    scaled = groups_of(["lr_lora_A"], LAYOUT).multipliers({"lr": torch.tensor(0.1), "lr_lora_A": torch.tensor(3.0)})
+    scaled = groups_of(["lr_lora_A"], LAYOUT, {}).multipliers(
+        {"lr": torch.tensor(0.1), "lr_lora_A": torch.tensor(3.0)}, torch.float32
+    )
     assert scaled.tolist() == [3.0] * 6 + [1.0] * 4 + [3.0] * 6 + [1.0] * 12
 
 
@@ -56,6 +59,23 @@ def test_no_parameter_has_two_multipliers():
 def test_an_unknown_module_names_the_nearest(axis, near):
     with pytest.raises(UnknownNameError, match=f"Did you mean '{near}'"):
         members(axis)
+
+
+class Tied(nn.Module):
+    """A decoder whose matrix is that of the encoder."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.head.weight = self.encoder.weight
+
+
+def test_a_module_whose_parameter_has_another_name_has_no_rate_of_its_own():
+    layout, tied = Layout.of(trained_parameters(Tied())), tied_parameters(Tied())
+    assert tied == {"head.weight": "encoder.weight"}
+    with pytest.raises(InputError, match=r"head\.weight is tied to encoder\.weight"):
+        groups_of(["lr_head"], layout, tied)
+    assert groups_of(["lr_encoder"], layout, tied).runs == (("lr_encoder", 12), ("", 3))
 
 
 def experiment(**axes):

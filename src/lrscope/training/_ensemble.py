@@ -304,7 +304,7 @@ class Ensemble:
         key = mix(index.seed) + index.step  # neighbouring seeds must not have the same keys at neighbouring steps
         result = self._network.forward_backward(parameters, buffers, samples.batch, key, needs)
         groups = self._spec.groups
-        multipliers = groups.multipliers(numbers).to(parameters.dtype) if groups else None
+        multipliers = groups.multipliers(numbers, parameters.dtype) if groups else None
         rate, reason, control = self._rate(state, numbers["lr"], multipliers, index, result, samples.batch)
         all_numbers: dict[str, Number] = {**self._spec.constants, **numbers, "lr": rate}
         rates = rate if multipliers is None else rate.to(parameters.dtype) * multipliers

@@ -26,32 +26,44 @@ class Groups:
 
     runs: tuple[tuple[str, int], ...]
 
-    def multipliers(self, numbers: Mapping[str, Tensor]) -> Tensor:
+    def multipliers(self, numbers: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
         """Return what the learning rate of each parameter is multiplied by, (parameter).
 
         Parameters
         ----------
         numbers : axis -> multiplier, a scalar
+        dtype : of the result
         """
         one = torch.ones_like(numbers["lr"])
-        return torch.cat([(numbers[axis] if axis else one).expand(count) for axis, count in self.runs])
+        return torch.cat([(numbers[axis] if axis else one).to(dtype).expand(count) for axis, count in self.runs])
 
 
-def groups_of(axes: Sequence[str], layout: Layout) -> Groups | None:
+def groups_of(axes: Sequence[str], layout: Layout, tied: Mapping[str, str]) -> Groups | None:
     """Return the groups that the axes ``lr_<module>`` of a sweep name; None if there are no such axes.
 
     The parameters whose names begin with the module belong to the group, dots written as underscores. If there are
     none, those that have it anywhere in their names do, such as the matrices ``lora_A`` of all layers.
 
+    Parameters
+    ----------
+    tied : further names of parameters -> the name in the layout
+
     Raises
     ------
-    InputError : no parameter has the name, or some belong to two groups.
+    InputError : no parameter has the name, some belong to two groups, or one is that of a module outside as well, which
+        has its name.
     """
     if not axes:
         return None
     owner: dict[str, str] = {}
     for axis in axes:
-        for parameter in _members(axis, list(layout.shapes)):
+        members = _members(axis, [*layout.shapes, *tied])
+        for parameter in members:
+            if tied.get(parameter, parameter) not in members:
+                raise InputError(
+                    f"{axis} must be of a module with parameters of its own; {parameter} is tied to {tied[parameter]}. "
+                    "Name the module of that one."
+                )
             if parameter in owner:
                 raise InputError(
                     f"{owner[parameter]} and {axis} must have no parameter in common; both have {parameter}. "

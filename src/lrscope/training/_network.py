@@ -242,3 +242,10 @@ def initial_tree(module: nn.Module) -> tuple[Tensor, Tree]:
 def trained_parameters(module: nn.Module) -> Tree:
     """Return the parameters that require a gradient, detached."""
     return {name: tensor.detach() for name, tensor in module.named_parameters() if tensor.requires_grad}
+
+
+def tied_parameters(module: nn.Module) -> dict[str, str]:
+    """Return each further name of a parameter that requires a gradient, and the name that it has in the vector."""
+    first = {id(tensor): name for name, tensor in module.named_parameters() if tensor.requires_grad}
+    named = ((name, first.get(id(tensor))) for name, tensor in module.named_parameters(remove_duplicate=False))
+    return {name: known for name, known in named if known is not None and known != name}

@@ -9,7 +9,7 @@ from lrscope.training._ensemble import check_lifted
 from lrscope.training._experiment import Experiment
 from lrscope.training._graph import Graphs
 from lrscope.training._groups import groups_of
-from lrscope.training._network import Network, build, initial_tree
+from lrscope.training._network import Network, build, initial_tree, tied_parameters
 from lrscope.training._plan import DataSets, chunked
 
 
@@ -41,13 +41,14 @@ class Prepared:
         last = members.samples % len(example.inputs)
         self._module, self._batches = module, [example, *([members.example(last)] if last else [])]
         self.network = Network(module, loss_function(experiment.loss), example)
-        self.groups = groups_of(experiment.group_axes(), self.network.layout)
+        self.groups = groups_of(experiment.group_axes(), self.network.layout, tied_parameters(module))
         for batch in (members.data.train, members.data.validation):
             if batch:
                 self.network.check_classes(batch.targets)
         outputs = sum(int(np.prod(layer.shape)) for layer in self.network.structure.layers) * len(example.inputs)
         parameters = sum(self.network.layout.sizes)
-        self.bytes_each: int = (outputs + 4 * parameters) * dtype.itemsize
+        vectors = 6 if self.groups else 4  # multipliers and rates of groups are as long as the parameters
+        self.bytes_each: int = (outputs + vectors * parameters) * dtype.itemsize
 
     def check_lifted(self) -> None:
         """Make sure that batches of each size can be learned from by many; see `_ensemble.check_lifted`."""

@@ -10,6 +10,7 @@ from lrscope.records import on_grid
 from lrscope.studies._report import report_from
 from lrscope.studies.sweep import STUDY
 from lrscope.studies.sweep._settings import Settings
+from lrscope.studies.sweep._settings_report import _effect
 
 LRS, HEAD, DECAY = np.geomspace(1e-3, 1e-1, 3), np.array([1.0, 3.0]), np.array([0.0, 0.1])
 
@@ -47,7 +48,56 @@ def test_a_value_at_which_everything_diverges_is_not_the_best(settings):
     scores.loc[{"lr_head": 3.0}] = np.inf
     effects = Settings(scores, settings.axes).nodes()["effects"].isel(choice=slice(2))
     assert effects["plausible"].values.tolist() == [True, False]
+    assert effects["trained"].all()
     assert effects["change"].isel(choice=1).isnull()
+
+
+def sentence(settings: Settings) -> str:
+    """Return what is said of the axis lr_head."""
+    return _effect(settings.nodes()["effects"].isel(choice=slice(2)), "lr_head")
+
+
+def test_of_a_value_without_scores_nothing_is_said(settings):
+    scores = settings.scores.copy()
+    scores.loc[{"lr_head": 1.0}] = np.nan
+    lost = Settings(scores, settings.axes)
+    assert lost.nodes()["effects"]["trained"].values.tolist() == [False, True, True, True]
+    assert lost.nodes()["settings"]["trained"].values.tolist() == [False, False, True, True]
+    assert "matters" not in sentence(lost)
+    assert "No effect" not in sentence(lost)
+
+
+def test_of_one_seed_nothing_is_said(settings):
+    one = Settings(settings.scores.isel(seed=[0]), settings.axes)
+    assert one.nodes()["effects"]["difference_high"].isnull().all()
+    assert "No effect" not in sentence(one)
+
+
+def test_a_value_that_shares_no_two_seeds_has_no_bound_and_neither_have_all(settings):
+    scores = settings.scores.sel(lr_head=3.0).assign_coords(weight_decay=[0.0, 0.1]).reindex(weight_decay=[0, 0.1, 0.2])
+    scores.loc[{"weight_decay": 0.2, "seed": 0}] = scores.sel(weight_decay=0.1, seed=0)
+    few = Settings(scores, ["weight_decay"])
+    assert few.nodes()["effects"]["difference_high"].isnull().values.tolist() == [False, False, True]
+    assert "at most" not in _effect(few.nodes()["effects"], "weight_decay")
+
+
+def test_differences_are_on_one_scale(settings):
+    """Of all settings the best one alone has scores below zero."""
+    scores = settings.scores - 1.0
+    scores.loc[{"lr_head": 3.0, "weight_decay": 0.1}] -= 1
+    assert (scores.sel(lr_head=1.0, lr=0.01) > -1).all()
+    linear = Settings(scores, settings.axes).nodes()["effects"]
+    below = Settings(scores - 5, settings.axes).nodes()["effects"]
+    assert linear.attrs["scale"] == below.attrs["scale"] == "linear"
+    xr.testing.assert_allclose(linear, below)
+
+
+def test_the_best_rate_with_a_value_is_none_at_which_too_many_diverge(settings):
+    scores = settings.scores.copy()
+    scores.loc[{"lr_head": 1.0, "lr": LRS[2], "seed": [0, 1]}] = np.inf
+    scores.loc[{"lr_head": 1.0, "lr": LRS[2], "seed": range(2, 8)}] /= 1e3
+    effects = Settings(scores, settings.axes).nodes()["effects"]
+    assert effects["best"].values[0] == LRS[1]
 
 
 def test_axes_of_vectorised_trainings_are_those_of_the_records(train, options):

@@ -11,12 +11,12 @@ effects        (choice) of each value of each axis, below; absent without such a
 by_axis/<axis> (lr, value, seed) scores at the other axes' values of the best setting
 =============  ======================================================================================================
 
-``effects`` has, for each value of an axis: ``best``, the rate with which it does best; ``difference``,
-``difference_low``: how much worse than the best of all combinations it is with the best for it of everything else, and
-whether it may be the best (``plausible``); ``difference_high``: at most, if each value's best combination is the one
-that seems so; ``change``, ``change_low``, ``change_high``: at the
-same rate, how much its scores differ from those of the axis's ``reference``, a mean over rates and seeds with Student's
-t interval. Differences are those of logarithms, unless scores are below zero.
+``effects`` has, for each value of an axis: ``trained``, whether it has any score; ``best``, the rate with which it does
+best, of the best rates of its settings; ``difference``, ``difference_low``: how much worse than the best of all
+combinations it is with the best for it of everything else, and whether it may be the best (``plausible``);
+``difference_high``: at most, if each value's best combination is the one that seems so; ``change``, ``change_low``,
+``change_high``: at the same rate, how much its scores differ from those of the axis's ``reference``, a mean over rates
+and seeds with Student's t interval. Differences are those of logarithms, unless scores are below zero.
 """
 
 import itertools
@@ -120,7 +120,7 @@ class Settings:
         if len(self.labels) < 2:
             return nodes
         effects = xr.concat([self._effects(axis) for axis in self.axes], CHOICE)
-        nodes["effects"] = effects.assign_attrs(scale=next(iter(self.each.values())).attrs["scale"])
+        nodes["effects"] = effects.assign_attrs(scale=self._flat.attrs["scale"])
         return nodes | {f"by_axis/{axis}": self._by_axis(axis) for axis in self.axes}
 
     def _at(self, labels: Mapping[str, Any]) -> xr.DataArray:
@@ -151,6 +151,7 @@ class Settings:
             if len(self.labels) > 1:
                 own = self._jointly.sel({SETTING: setting}, drop=True)
                 lrs = xr.DataArray(own[LR].values, dims=LR).where(own["plausible"])
+                row["trained"] = self._at(self.labels[setting]).notnull().any()
                 row["plausible"] = own["plausible"].any(LR)
                 row["joint_low"], row["joint_high"] = lrs.min(LR), lrs.max(LR)
                 row["difference_low"] = own["difference_low"].min(LR)
@@ -164,7 +165,9 @@ class Settings:
         for value in values:
             names = [name for name, labels in self.labels.items() if labels[axis] == value]
             own = self._jointly.sel({SETTING: names})
-            difference = own["difference"].fillna(np.inf)
+            # A rate at which too many diverge is not the best one of a setting, however low the scores of the others.
+            bests = xr.DataArray([float(self.each[name]["best"]) for name in names], dims=SETTING)
+            difference = own["difference"].where(own[LR] == bests).fillna(np.inf)
             first = own.isel(difference.argmin((SETTING, LR)))
             tuned.append(self._at(self.labels[str(first[SETTING].item())]).sel({LR: first[LR]}).values)
             change = analysis.over_seeds(self.sign * self._change(axis, value, reference))
@@ -173,14 +176,19 @@ class Settings:
                 "axis": axis,
                 VALUE: _text(value),
                 "reference": _text(reference),
-                "best": float(first[LR].where(np.isfinite(first["difference"]))),
+                "trained": bool(self.scores.sel({axis: value}).notnull().any()),
+                "best": float(first[LR].where(np.isfinite(difference.min()))),
                 "difference": float(first["difference"]),
                 "difference_low": float(own["difference_low"].min()),
                 "plausible": bool(own["plausible"].any()),
                 **{name: float(change[end]) for name, end in CHANGE.items()},
             }
             rows.append(xr.Dataset(row))
-        between = analysis.recommendation(self._numbered(np.stack(tuned)))["difference_high"]
+        scores = self._numbered(np.stack(tuned))
+        if self._flat.attrs["scale"] == "linear":
+            # Below zero they are compared by their differences, as all are; a constant changes none of these.
+            scores = scores - float(self.scores.where(np.isfinite(self.scores)).max()) - 1
+        between = analysis.recommendation(scores)["difference_high"]
         return xr.concat(rows, CHOICE).assign(difference_high=(CHOICE, between.values))
 
     def _numbered(self, scores: np.ndarray) -> xr.DataArray:

@@ -36,9 +36,10 @@ def _jointly(results: xr.DataTree) -> str:
             rows.append(f"{row[SETTING].item()} at {ends[0] if ends[0] == ends[1] else ' to '.join(ends)}")
     if not rows:
         return ""
+    every = "all combinations" if bool(settings["trained"].all()) else "the combinations that have scores"
     if len(rows) == 1:
-        return f"Of all combinations, with 95 % confidence, the best is {rows[0]}."
-    return f"Of all combinations, these may be the best, with 95 % confidence: {listed(rows)}."
+        return f"Of {every}, with 95 % confidence, the best is {rows[0]}."
+    return f"Of {every}, these may be the best, with 95 % confidence: {listed(rows)}."
 
 
 def _effects(results: xr.DataTree) -> str:
@@ -50,20 +51,26 @@ def _effects(results: xr.DataTree) -> str:
 def _effect(effects: xr.Dataset, axis: str) -> str:
     """Return whether an axis matters, each of its values with the rate that is best for it."""
     linear = effects.attrs["scale"] == "linear"
-    rows = [effects.isel({CHOICE: number}) for number in range(effects.sizes[CHOICE])]
+    every = [effects.isel({CHOICE: number}) for number in range(effects.sizes[CHOICE])]
+    lost = [f"{axis} {row['value'].item()}" for row in every if not bool(row["trained"])]
+    note = f" Nothing is known of {listed(lost)}: no training with it has a score." if lost else ""
+    rows = [row for row in every if bool(row["trained"])]
+    may = [row["value"].item() for row in rows if bool(row["plausible"])]
     worse = []
     for row in rows:
         if not bool(row["plausible"]):
             least = float(row["difference_low"])
-            size = f"at least {_size(least, linear)} worse" if least > 0 else "worse, or diverges"
+            size = f"at least {_size(least, linear)} worse" if least > 0 else "worse, or diverges more often,"
             worse.append(f"{row['value'].item()} is {size}")
-    values = listed([row["value"].item() for row in rows])
-    if worse:
-        may = listed([row["value"].item() for row in rows if bool(row["plausible"])])
-        return f"{axis} matters: each at its own best rate, {listed(worse)} than the best, which may have {may}."
-    most = float(effects["difference_high"].max())
+    if worse and may:
+        best = f"the best, which may have {listed(may)}"
+        return f"{axis} matters: each at its own best rate, {listed(worse)} than {best}.{note}"
+    highest = [float(row["difference_high"]) for row in rows]
+    if not may or not np.isfinite(highest).any():
+        return f"Nothing is known of the effect of {axis}: too few seeds of its values can be compared.{note}"
+    most = float(np.max(highest))  # NaN where one of them is
     bound = f", and costs at most {_size(most, linear)}" if math.isfinite(most) else ""
-    return f"No effect of {axis} is seen: each of {values} may be the best at a rate of its own{bound}."
+    return f"No effect of {axis} is seen: each of {listed(may)} may be the best at a rate of its own{bound}.{note}"
 
 
 def _size(difference: float, linear: bool) -> str:
