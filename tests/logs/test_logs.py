@@ -83,9 +83,10 @@ def test_other_files_are_left_out(tmp_path):
     assert read_folder(tmp_path) == {}
 
 
-@pytest.mark.parametrize("name", ["log.txt", "none.csv"])
+@pytest.mark.parametrize("name", ["log.txt", "none.csv", "deep.json"])
 def test_a_file_that_is_none_is_refused(tmp_path, name):
     (tmp_path / "log.txt").write_text("loss 1")
+    (tmp_path / "deep.json").write_text("[" * 10**5)
     with pytest.raises(InputError):
         read(tmp_path / name)
 

@@ -114,12 +114,14 @@ def test_a_damaged_file_is_refused(folder, place):
     [
         field(2, field(1, field(1, b"loss") + field(16, b"{"))),  # no JSON
         field(2, field(1, field(1, b"loss") + field(16, b"[" * 10**5))),  # nested too deeply
+        field(2, field(1, field(1, b"loss") + field(16, b'{"a":' * 10**5 + b"1" + b"}" * 10**5))),
         field(2, field(1, field(1, b"loss") + field(6, b"half"))),  # no float64
         field(2, varint(1 << 3) + varint(5)),  # an integer instead of an item
         field(17, field(8, b"no id")),
         b"\x13",  # a kind that there is not
         b"\x80",  # an integer that is cut off
     ],
+    ids=len,
 )
 def test_a_record_that_is_none_is_refused(tmp_path, record):
     (tmp_path / "run-a1.wandb").write_bytes(log([run("a1"), record, *steps(0, 3)]))

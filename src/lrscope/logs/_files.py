@@ -32,7 +32,7 @@ def read(path: Path) -> Curves:
         raise
     except FileNotFoundError:
         raise InputError(f"{path} must be a file of metrics; there is none.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read as its name says: {reason or type(error).__name__}.") from error
 
@@ -94,7 +94,7 @@ def read_table(path: Path) -> pd.DataFrame:
         return table_of(json_rows(path.read_text(encoding="utf-8")))
     except ImportError:
         raise InputError(f"{path} needs the library pyarrow. Install it: pip install pyarrow") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read as its name says: {reason or type(error).__name__}.") from error
 

@@ -56,7 +56,7 @@ def wandb_runs(source: Path) -> Iterator[tuple[str, dict[str, Any], Curves]]:
             except (ValueError, LookupError, TypeError, struct.error, RecursionError) as error:
                 raise InputError(f"{file} must be whole; a record of it cannot be read.") from error
     for run, own in rows.items():
-        config = {name: value for name, value in flattened(configs.get(run, {})).items() if not name.startswith("_")}
+        config = {name: value for name, value in configs.get(run, {}).items() if not name.startswith("_")}
         yield names.get(run) or run, config, curves_of(own)
 
 
@@ -130,7 +130,7 @@ def _items(message: bytes) -> dict[str, Any]:
         if number == _ITEM:
             key, item = _item(value)
             if not key.startswith(("_runtime", "_timestamp", "_wandb")) and not _is_media(item):
-                row[key] = item
+                row |= flattened({key: item})
         elif number == _STEP:
             row["_step"] = dict(_fields(value)).get(1, 0)
     return row
