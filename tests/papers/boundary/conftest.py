@@ -37,7 +37,14 @@ def map_of(converged: np.ndarray, low: float = -3.0, high: float = 6.0, **attrs)
         "trained": np.ones_like(good),
         "steps_used": np.where(good, MAP_STEPS, 7),
     }
-    attrs = {"x_name": "lr_input", "y_name": "lr_output", "condition": "tanh", "frame": 0, "noise": False} | attrs
+    attrs = {
+        "x_name": "lr_input",
+        "y_name": "lr_output",
+        "condition": "tanh",
+        "frame": 0,
+        "noise": False,
+        "offset": "each-step",
+    } | attrs
     return xr.Dataset({name: (("seed", "y", "x"), values) for name, values in variables.items()}, coords, attrs)
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from lrscope.papers.boundary._conditions import CONDITIONS
 from lrscope.papers.boundary._score import scores
-from lrscope.papers.boundary._training import losses
+from lrscope.papers.boundary._training import initial_weights, losses, samples_of
 
 VARIANTS = [*((name, {}) for name in CONDITIONS), ("init-offset", {"offset": "initial"})]
 IDS = [*CONDITIONS, "init-offset-initial"]
@@ -53,6 +54,14 @@ def test_whole_trainings_are_those_of_a_plain_loop(plain, small, condition, chan
     settled = comparable.all(0) | ~np.isfinite(one[-1])
     verdicts = [scores(each)["converged"][settled] for each in (ours, one)]
     np.testing.assert_array_equal(*verdicts)
+
+
+def test_samples_are_independent_of_the_initial_weights(small):
+    for condition in CONDITIONS:
+        samples = samples_of(small(condition=condition))
+        drawn = torch.cat([samples.inputs.flatten(), samples.targets])
+        for seed in (0, 1):
+            assert not torch.isin(initial_weights(seed), drawn).any()
 
 
 def test_a_loss_that_is_not_finite_is_never_followed_by_a_finite_one(plain, small):

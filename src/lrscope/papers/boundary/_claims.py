@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import xarray as xr
 
 from lrscope.papers.boundary._own import OWN
-from lrscope.papers.boundary._results import DIMENSION, MEAN, Condition, conditions
+from lrscope.papers.boundary._results import DIMENSION, LAST, MEAN, Condition, conditions, frames_of
 from lrscope.papers.boundary._summary import estimate_text
 from lrscope.papers.boundary.analysis._boxes import FRAME, MIN_UNITS
 from lrscope.studies import Claim
@@ -70,6 +70,8 @@ def _dimension(condition: Condition, several: bool) -> Claim:
         missing = _no_boundary(results[path])
         if not missing and results[path][DIMENSION].attrs["over"] != FRAME:
             missing = [f"a zoom of {MIN_UNITS} frames or more: the published one is a median over some 50"]
+        if frames_of(results[path])[0].attrs["offset"] == "initial":
+            missing = [*missing, "--offset each-step, as in the source's code"]
         return missing
 
     def holds(results: xr.DataTree) -> bool | None:
@@ -96,11 +98,12 @@ def _interleaved(condition: Condition, several: bool) -> Claim:
     path = condition.name
 
     def holds(results: xr.DataTree) -> bool | None:
-        low, high = (float(results[path][DIMENSION][f"finest_{end}"]) for end in ("low", "high"))
+        low, high = (float(results[path][LAST][f"finest_{end}"]) for end in ("low", "high"))
         return True if low > SMOOTH else False if high < SMOOTH else None
 
     def measured(results: xr.DataTree) -> str:
-        return f"local dimension between boxes of 2 and 1 pixels {estimate_text(results[path][DIMENSION], 'finest')}"
+        finest = estimate_text(results[path][LAST], "finest")
+        return f"local dimension between boxes of 2 and 1 pixels of the last frame {finest}"
 
     return Claim(
         id=_named("interleaved", condition, several),
@@ -136,9 +139,7 @@ def _mean(condition: Condition, several: bool) -> Claim:
     return Claim(
         id=_named("mean", condition, several),
         source="Jordan, post, on figure 1 of the paper",
-        statement=_statement(
-            "single trainings depend chaotically on the rate, the mean over seeds is smooth", condition, several
-        ),
+        statement=_statement("the boundary of what most seeds train is smoother than that of one", condition, several),
         holds=holds,
         measured=measured,
         undecided=lambda results: f"The interval of the difference contains 0: {measured(results)}.",

@@ -32,8 +32,8 @@ def experiments(options: Options) -> dict[str, Map]:
     every = {MAP: Map(**frame, resolution=options.resolution, seeds=options.seeds, refined=not options.full)}
     if options.model is not None:
         importlib.import_module("lrscope.papers.boundary._own_training").check(every[MAP])
-    if options.null:
-        every[NULL] = Map(**frame, resolution=options.null, refined=not options.full, noise=True)
+    if options.null_resolution():  # refinement would miss pixels that differ from all around them
+        every[NULL] = Map(**frame, resolution=options.null_resolution(), refined=False, noise=True)
     return every
 
 

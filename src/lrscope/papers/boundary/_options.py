@@ -20,8 +20,12 @@ DEFAULT_SPAN = "1e-3:1e6"
 PIXEL_BYTES = 200
 """Of memory that a pixel of a frame takes for a seed, in training, records and report together."""
 MOST_STEPS = 10**6
-LEAST_RATIO = 1e-13
-"""By how much neighbouring pixels of the last frame differ at least: float64 has 16 digits."""
+NOT_RECORDED = ("minibatch", "init-offset")
+"""Conditions whose steps are not those of the trainer that records points in full."""
+LEAST_RATIO = {"float64": 1e-13, "float32": 1e-5}
+"""By how much neighbouring pixels of the last frame differ at least: these numbers have 16 and 7 digits."""
+SMALLEST_NULL, LARGEST_NULL = 32, 64
+"""Pixels along each axis: fewer have no dimension; without a number given there are no more."""
 
 
 def place_of(values: Any, scale: str) -> Any:
@@ -83,6 +87,11 @@ class Axis:
         return {"long_name": self.long_name, "units": "1", "scale": self.scale}
 
 
+_OF_OWN = ("data", "root", "loss", "optimizer", "batch_size", "lr", "axes_of")
+"""Options that only networks of one's own have."""
+_WORDS = {"axes_of": "axes", "batch_size": "batch-size"}
+
+
 @specification
 class Options:
     """Map which pairs of learning rates train a small network, and where the edge between them lies.
@@ -115,8 +124,12 @@ class Options:
     """values of both axes: frames are centred on the point of the edge nearest to these"""
     zooms: Annotated[int, Field(ge=0)] = 3
     """frames after the first, each with half the span of the one before"""
-    null: Annotated[int, Field(ge=0)] = 128
-    """pixels along each axis of the null, a map with other initial weights in every pixel; 0 leaves it out"""
+    null: Annotated[
+        Annotated[int, Field(ge=0)] | None,
+        tyro.conf.arg(metavar="INT", help_behavior_hint=f"(default: at most {LARGEST_NULL})"),
+    ] = None
+    """pixels along each axis of the null, a map with other initial weights in every pixel: the resolution or
+    a whole fraction of it; 0 leaves it out"""
     at: Annotated[str | None, tyro.conf.arg(metavar="X,Y", help_behavior_hint="(default: none)")] = None
     """values of both axes: also record the nearest pixel and those next to it across the edge in full"""
     offset: Annotated[Literal["each-step", "initial"], tyro.conf.arg(metavar="{each-step,initial}")] = "each-step"
@@ -158,19 +171,30 @@ class Options:
                 if not axis.low <= value <= axis.high:
                     allowed = f"a point of the map, {axis.name} from {axis.low:g} to {axis.high:g}"
                     raise must_be(name, allowed, getattr(self, name))
-        if self.at is not None and self.condition in ("minibatch", "init-offset"):
+        if self.at is not None and self.condition in NOT_RECORDED:
             remedy = "Its steps are not those of the trainer that records."
             raise must_be("at", f"left out with the condition {self.condition}", self.at, remedy)
         if self.zoom is not None and not self.zooms:
             raise must_be("zoom", "given with a number of frames, such as --zooms 10", self.zoom)
         narrowest = min(axis.places[1] - axis.places[0] for axis in (x, y)) * math.log(10) / (self.resolution - 1)
-        most = math.floor(math.log2(narrowest / LEAST_RATIO))
+        most = math.floor(math.log2(narrowest / LEAST_RATIO[self.dtype])) if narrowest > 0 else -1
+        if most < 0:
+            raise must_be("span", f"so wide that its pixels differ in {self.dtype}", list(self.span))
         if self.zooms > most:
-            raise must_be("zooms", f"at most {most}: the numbers of float64 lie too far apart for more", self.zooms)
-        frames = 1 + self.zooms
-        check_memory("resolution", self.resolution, self.resolution**2 * self.seeds * frames * PIXEL_BYTES, "the maps")
-        check_memory("null", self.null, self.null**2 * PIXEL_BYTES, "the null")
+            raise must_be("zooms", f"at most {most}: numbers of {self.dtype} lie too far apart for more", self.zooms)
+        maps = self.seeds + self.zooms  # frames of a zoom have one seed
+        check_memory("resolution", self.resolution, self.resolution**2 * maps * PIXEL_BYTES, "the maps")
+        if self.null and (self.null < SMALLEST_NULL or self.resolution % self.null):
+            allowed = f"0, or the resolution or a whole fraction of it, and {SMALLEST_NULL} or more"
+            raise must_be("null", allowed, self.null)
         return self
+
+    def null_resolution(self) -> int:
+        """Return the pixels along each axis of the null; 0 if there is none."""
+        if self.null is not None:
+            return self.null
+        fitting = (size for size in range(LARGEST_NULL, SMALLEST_NULL - 1, -1) if self.resolution % size == 0)
+        return next(fitting, 0)
 
     def axes(self) -> tuple[Axis, Axis]:
         """Return the horizontal and the vertical axis of the first frame.
@@ -197,6 +221,11 @@ class Options:
         if self.model is None:
             if self.condition == OWN:
                 raise must_be("model", "given with the condition own, as package.module:function", None)
+            for name in _OF_OWN:
+                if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+                    raise must_be(_WORDS.get(name, name), "given together with --model", getattr(self, name))
+            if self.offset != "each-step" and self.condition != "init-offset":
+                raise must_be("offset", "given together with --condition init-offset", self.offset)
             return
         if self.condition not in ("tanh", OWN):  # tanh is what stands there if none is given
             raise must_be("condition", "left out with --model", self.condition)

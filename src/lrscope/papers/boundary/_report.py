@@ -13,7 +13,7 @@ from matplotlib import figure as mpl
 from lrscope.figures._style import figure_of
 from lrscope.papers.boundary import figures
 from lrscope.papers.boundary._claims import PUBLISHED
-from lrscope.papers.boundary._options import Options
+from lrscope.papers.boundary._options import NOT_RECORDED, Options
 from lrscope.papers.boundary._own import OWN
 from lrscope.papers.boundary._results import (
     DIMENSION,
@@ -41,9 +41,10 @@ MAP_TEXT = (
 )
 MAP_CAPTION = (
     "Blue and green: converged, the faster the greener. Red and yellow: diverged, the faster the yellower. Each half "
-    "of the scale is used evenly, by rank, so that colours of different maps cannot be compared. "
-    "Ringed: the edge with both learning rates equal. Click on a point for the command that records it in full."
+    "of the scale is used evenly, by rank, so that colours of different maps cannot be compared."
 )
+RINGED_CAPTION = " Ringed: the edge with both learning rates equal."
+CLICK_CAPTION = " Click on a point for the command that records it in full."
 SEEDS_TEXT = (
     "The edge of a single seed is where it is by chance. Over seeds, a point trains with a probability; a rate is "
     "safe if the edge of nearly all seeds lies above it."
@@ -56,7 +57,7 @@ LINE_CAPTION = (
 ROUGH_TEXT = (
     "How many boxes hold a piece of the boundary, for boxes of 1, 2, 4, ... pixels? A smooth curve needs twice as "
     "many of half the size: dimension 1. A boundary that fills the plane needs four times as many: dimension 2. So "
-    "does pure noise, which is why the same map with an independent seed in every pixel stands beside it."
+    "does pure noise, which is why a map with an independent seed in every pixel stands beside it."
 )
 ROUGH_CAPTION = (
     "Left: boxes with a piece of the boundary. Right: by what power their number grows from one size to the next; "
@@ -96,8 +97,10 @@ def _map(condition: Condition, several: bool, options: Options) -> Figure:
     ranks = frames_of(condition)[0]["rank"]
     x, y = ((float(ranks[dim][0]), float(ranks[dim][-1])) for dim in ("x", "y"))
     log = (is_log(ranks["x"]), is_log(ranks["y"]))
-    point = PointCommand(_point_command(options), x, y, figures.map_box(ranks), log)
-    figure = _figure(_named("map", "The map", condition, several), MAP_CAPTION, _draw_map, condition)
+    recordable = options.condition not in NOT_RECORDED
+    point = PointCommand(_point_command(options), x, y, figures.map_box(ranks), log) if recordable else None
+    caption = MAP_CAPTION + RINGED_CAPTION * bool(_ringed(condition)) + CLICK_CAPTION * recordable
+    figure = _figure(_named("map", "The map", condition, several), caption, _draw_map, condition)
     return replace(figure, point=point)
 
 
@@ -119,11 +122,15 @@ def _point_command(options: Options) -> str:
 
 
 def _draw_map(condition: Condition) -> mpl.Figure:
-    line, ranks = condition[LINE], frames_of(condition)[0]["rank"]
+    points = {rate(end): (end, end) for end in _ringed(condition)}
+    return figure_of(figures.trainability_map(frames_of(condition)[0]["rank"], points=points))
+
+
+def _ringed(condition: Condition) -> list[float]:
+    """Return where the edge lies with both learning rates equal, if it lies on the map."""
+    line, x = condition[LINE], frames_of(condition)[0]["x"]
     ends = [float(line[name][0]) for name in ("lower", "upper")]
-    known = [end for end in dict.fromkeys(ends) if ranks["x"].min() < end < ranks["x"].max()]
-    points = {rate(end): (end, end) for end in known} if is_diagonal(line) else {}
-    return figure_of(figures.trainability_map(ranks, points=points))
+    return [end for end in dict.fromkeys(ends) if x.min() < end < x.max()] if is_diagonal(line) else []
 
 
 def _seeds(condition: Condition, several: bool) -> list[Any]:
@@ -177,9 +184,9 @@ def _draw_counts(condition: Condition) -> mpl.Figure:
 def _dimensions(results: xr.DataTree) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for condition in conditions(results, DIMENSION):
-        nodes = ((DIMENSION, "all frames"), (FIRST, "first frame"), (NULL, "first frame, a seed for each pixel"))
-        for node, name in nodes[len(frames_of(condition)) == 1 :]:
-            if node in condition.children:
+        nodes = {DIMENSION: "all frames", FIRST: "first frame, at the points of the null", NULL: "null"}
+        for node, name in nodes.items():
+            if node in condition.children and (node != FIRST or NULL in condition.children):
                 rows.append({"condition": condition.name, "of": name} | _row(condition[node]))
                 rows[-1]["published"] = PUBLISHED.get(condition.name) if node != NULL else None
     return pd.DataFrame(rows)

@@ -14,7 +14,7 @@ from lrscope.papers.boundary.analysis._boxes import MIN_RESOLUTION, MIN_UNITS, S
 Condition = Any
 """The node of a condition, a DataTree; what its paths lead to, xarray types as a union of all that there can be."""
 FRAMES, NULL_MAP, SEEDS = "frames", "null_map", "seeds"
-DIMENSION, FIRST, NULL = "dimension", "first", "null"
+DIMENSION, FIRST, LAST, NULL = "dimension", "first", "last", "null"
 LINE, EDGE, MEAN = "line", "edge", "mean"
 PIXEL_COLUMNS = ("x", "y", "converged", "value", "steps_used", "condition", "frame", SEED)
 """Of the table of trained pixels."""
@@ -34,8 +34,8 @@ def analyse(records: Mapping[str, xr.Dataset], _options: Any) -> xr.DataTree:
 
         frames/<number> : maps (seed, y, x): the first frame, then those of the zoom; ``rank`` (y, x) of the first seed
         null_map : the map with an independent seed in every pixel
-        dimension, first, null : `dimension` of all frames, of the first one, and of the null, which has its span; with
-            the ``counts`` (frame, seed, box)
+        dimension, first, last, null : `dimension` of all frames, of the first one at as many pixels as the null has,
+            of the last one, and of the null; with the ``counts`` (frame, seed, box)
         seeds : `training_probability` in the first frame
         line : ``converged`` (seed, rate), its ``probability`` and the `edge` (seed) where both learning rates are equal
         edge : the `edge_interval`
@@ -73,6 +73,8 @@ def pixels(results: xr.DataTree) -> pd.DataFrame:
             trained = node["trained"].values
             values = node.to_dataset()[["converged", "value", "steps_used"]].drop_attrs()
             rows = values.to_dataframe(dim_order=[SEED, "y", "x"])[trained.ravel()].reset_index()
+            if number < 0:
+                rows[SEED] = np.flatnonzero(trained.ravel()) + 1
             parts.append(rows.assign(condition=condition.name, frame=number))
     return pd.concat(parts, ignore_index=True)[list(PIXEL_COLUMNS)].astype({"converged": int})
 
@@ -88,13 +90,19 @@ def _nodes(frames: Sequence[xr.Dataset], nulls: Sequence[xr.Dataset]) -> dict[st
     nodes |= _line(first)
     if nulls:
         nodes[NULL_MAP] = nulls[0]
-    counted = {DIMENSION: frames, FIRST: frames[:1], NULL: nulls}
+    counted = {DIMENSION: frames, FIRST: [_on_grid_of(nulls, first)], LAST: frames[-1:], NULL: nulls}
     nodes |= {name: _dimension(known) for name, known in counted.items() if _countable(known)}
     if first.sizes[SEED] > 1:
         nodes[SEEDS] = analysis.training_probability(first["converged"])
     if first.sizes[SEED] >= MIN_UNITS and _countable(frames):
         nodes[MEAN] = analysis.mean_boundary(first["converged"])
     return nodes
+
+
+def _on_grid_of(nulls: Sequence[xr.Dataset], first: xr.Dataset) -> xr.Dataset:
+    """Return the pixels of the first frame that lie where those of the null do: noise is rougher on a finer grid."""
+    strides = {dim: first.sizes[dim] // nulls[0].sizes[dim] if nulls else 1 for dim in ("x", "y")}
+    return first.isel({dim: slice(None, None, stride) for dim, stride in strides.items()})
 
 
 def _rank(frame: xr.Dataset) -> xr.DataArray:

@@ -179,7 +179,7 @@ def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:
     members = {
         MEMBER: pixels,
         "frame": np.full(len(pixels), asked.frame),
-        "seed": pixels // asked.resolution**2,
+        "seed": pixels + 1 if asked.noise else pixels // asked.resolution**2,
         x.name: across,
         y.name: along,
     }

@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lrscope.papers.boundary._results import DIMENSION, EDGE, FIRST, LINE, MEAN, NULL, Condition, conditions, frames_of
+from lrscope.papers.boundary._options import LARGEST_NULL
+from lrscope.papers.boundary._results import (
+    DIMENSION,
+    EDGE,
+    FIRST,
+    LINE,
+    MEAN,
+    NULL,
+    NULL_MAP,
+    Condition,
+    conditions,
+    frames_of,
+)
 from lrscope.studies._words import counted, percent, short
 
 OVER = {
@@ -64,7 +76,7 @@ def edge_text(condition: Condition) -> str:
     mixed = (
         f" In {counted(int((crossings > 1).sum()), 'seed')} both alternate in between." if (crossings > 1).any() else ""
     )
-    sure = f"Each holds for at least {percent(level)} of seeds, predicted from {seeds}."
+    sure = f"Each holds for a further seed with a probability of {percent(level)}, predicted from {seeds}."
     example = f" {short(lower / 3)} is a factor of 3 below the edge." if 0 < lower < math.inf else ""
     return f"{_where(condition)}, {text}. {sure}{mixed}{example}"
 
@@ -94,7 +106,7 @@ def roughness(condition: Condition) -> str:
     of = OVER[over].format(counted(int(result["units"]), NOUNS[over]))
     text = f"The box dimension of the boundary is {estimate_text(result, 'median')} ({of}); a smooth curve has 1."
     if NULL not in condition.children:
-        return f"{text} --null 128 shows what noise alone gives."
+        return f"{text} --null {LARGEST_NULL} shows what noise alone gives."
     first, null = condition[FIRST], condition[NULL]
     if not math.isfinite(float(null["median"])):
         return f"{text} With an independent seed in every pixel there is no boundary."
@@ -106,9 +118,10 @@ def roughness(condition: Condition) -> str:
         verdict = "the boundary is not as rough as noise"
     else:
         verdict = "whether it is rougher or smoother than noise is not decided there"
-    here = f" In the first frame it is {estimate_text(first, 'median')}," if len(frames_of(condition)) > 1 else ""
+    size = condition[NULL_MAP].sizes["x"]
+    here = f" In the first frame, at {size} by {size} points, it is {estimate_text(first, 'median')},"
     noise = f"with an independent seed in every pixel {estimate_text(null, 'median')}: {verdict}."
-    return f"{text}{here} {noise if here else noise[:1].upper() + noise[1:]}"
+    return f"{text}{here} {noise}"
 
 
 def mean_text(condition: Condition) -> str:
@@ -130,7 +143,12 @@ def trained(condition: Condition) -> str:
     first, frames = frames_of(condition)[0], len(frames_of(condition))
     share = float(first["trained"].mean())
     size = f"{first.sizes['x']} by {first.sizes['y']}"
-    text = f"{counted(frames, 'frame')} of {size} points with {counted(first.sizes['seed'], 'seed')} each."
+    text = f"{counted(frames, 'frame')} of {size} points; the first with {counted(first.sizes['seed'], 'seed')}."
+    if condition.name == "init-offset":
+        where = (
+            "to the initial weights" if first.attrs["offset"] == "initial" else "at every step, as in the source's code"
+        )
+        text += f" The constant is added {where}."
     if share < 1:
         text += (
             f" In the first frame {percent(share, 1)} of the points were trained; the others lie in regions whose "

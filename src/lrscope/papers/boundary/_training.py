@@ -22,8 +22,9 @@ MOST_AT_ONCE = 512
 """Pixels that take a step together on a CPU, at most: those of a few samples."""
 SEGMENT = 16
 """Steps between two looks at which pixels go on."""
-DATA_SEED = 2**32
-"""Of samples and batches, which all maps share; those of the initial weights are smaller."""
+DATA_SEED = 2**32 - 2
+"""Of samples, and plus 1 of batches, which all maps share. Those of the initial weights are smaller; more than 32 bits
+would be of no use, since PyTorch's generator takes the lowest 32 only."""
 
 
 @dataclass(frozen=True)
