@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,23 @@ time.sleep(600)
     running.wait()
     running.stdout.close()
     wait_until(lambda: not any(map(alive, pids)))
+
+
+def test_a_process_that_is_killed_while_it_sends_a_result_is_noticed():
+    """The process ends behind the first 1000 bytes that it writes to a pipe."""
+
+    def dies_writing() -> np.ndarray:
+        def write(pipe: int, data: bytes) -> int:
+            written = os.write(pipe, data[:1000])
+            os.kill(os.getpid(), signal.SIGKILL)
+            return written
+
+        Connection._send.__defaults__ = (write,)
+        return np.zeros(10**6)
+
+    with Processes(1) as engine:
+        assert engine.submit(dies_writing).result(60).shape == (10**6,)
+        assert engine.submit(pow, 2, 3).result(60) == 8
 
 
 @pytest.mark.parametrize("workers", [0, -1, True, 1.5])

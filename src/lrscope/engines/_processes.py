@@ -2,14 +2,20 @@
 
 import multiprocessing
 import os
+import pickle
+import shutil
 import signal
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import cloudpickle
 import loky
 
 from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
@@ -34,7 +40,9 @@ class Processes(Engine):
 
     Each worker is an executor of loky with one process, so that a process that dies takes no other piece with it. A
     piece goes to a worker that is idle: if each result is followed by the next piece of the same training, that piece
-    finds its traced step where it was left.
+    finds its traced step where it was left. A piece and its result travel in files of the system's temporary folder: a
+    process that is killed while it writes to a pipe of loky would leave part of a message there, for whose end loky
+    waits forever.
 
     Parameters
     ----------
@@ -64,6 +72,8 @@ class Processes(Engine):
         self._environment |= _KEEP_MEMORY
         # The pipe's other end is in this process only. When this process ends, even by SIGKILL, it is closed.
         self._alive, self._lifeline = multiprocessing.Pipe(duplex=False)
+        self._folder = Path(tempfile.mkdtemp(prefix="lrscope-"))
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._threads = ThreadPoolExecutor(self.workers, "lrscope-worker")
         self._lane = threading.local()
         self._lanes: set[loky.ProcessPoolExecutor] = set()
@@ -75,10 +85,12 @@ class Processes(Engine):
 
     def _called(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the function returns in the process that belongs to this thread."""
+        file = self._folder / str(threading.get_ident())
+        file.write_bytes(cloudpickle.dumps((function, args, kwargs)))
         for _ in range(ATTEMPTS):
             lane = self._running()
             try:
-                result: T = lane.submit(function, *args, **kwargs).result()
+                returned = lane.submit(_work, file).result()
             except BrokenProcessPool as error:
                 self._lanes.discard(lane)
                 self._lane.executor = None
@@ -86,7 +98,11 @@ class Processes(Engine):
             except loky.process_executor.ShutdownExecutorError:
                 break
             else:
-                return result
+                value = pickle.loads(_result_of(file).read_bytes())
+                if returned:
+                    result: T = value
+                    return result
+                raise value
             if self._ended:
                 break
         if self._ended:
@@ -97,7 +113,7 @@ class Processes(Engine):
         lane = getattr(self._lane, "executor", None)
         if lane is None:
             lane = loky.ProcessPoolExecutor(
-                1, timeout=None, initializer=_begin, initargs=(self._alive,), env=self._environment
+                1, timeout=None, initializer=_begin, initargs=(self._alive, self._folder), env=self._environment
             )
             self._lane.executor = lane
             self._lanes.add(lane)
@@ -114,6 +130,8 @@ class Processes(Engine):
             self._ended = True
             for lane in list(self._lanes):
                 lane.shutdown(wait=False)  # a process takes a second to leave PyTorch; there is nothing to wait for
+        if wait or cancel_futures:
+            self._remove_folder()
 
     def __str__(self) -> str:
         return f"{self.workers} process{'es' if self.workers > 1 else ''}"
@@ -127,14 +145,30 @@ def _codes(error: BrokenProcessPool) -> str:
     )
 
 
-def _begin(driver: Connection) -> None:
+def _begin(driver: Connection, folder: Path) -> None:
     """Begin a worker: Ctrl-C is the driver's, and the worker does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(driver, folder), daemon=True).start()
 
 
-def _end_with(driver: Connection) -> None:
+def _end_with(driver: Connection, folder: Path) -> None:
     try:
         driver.recv_bytes()
     except (EOFError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
+
+
+def _result_of(file: Path) -> Path:
+    return file.with_suffix(".result")
+
+
+def _work(file: Path) -> bool:
+    """Call the function in a file, write what it returns or raises beside it, and return whether it returned."""
+    try:
+        function, args, kwargs = pickle.loads(file.read_bytes())
+        returned, value = True, function(*args, **kwargs)
+    except Exception as error:
+        returned, value = False, error
+    _result_of(file).write_bytes(cloudpickle.dumps(value))
+    return returned
