@@ -23,7 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "fluctuation": {"shapes": ("circle",), "lrs": (0.001, 0.01), "seeds": 2, "epochs": 8},
     "stability": {"target": "f2", "hidden": 8, "lrs": (0.3, 1.0), "seeds": 2, "epochs": 30},
     "sweep": {"lrs": (0.001, 0.01), "seeds": 2, "epochs": 2, "crossed_seeds": 2},
-    "boundary": {"resolution": 16, "steps": 12, "seeds": 2, "zooms": 0, "null": 8},
+    "boundary": {"resolution": 32, "steps": 12, "seeds": 2, "zooms": 0, "null": 32},
     "linearity": {"model": ("perceptron",), "replicates": 16, "epochs": 2},
 }
 """Study -> options of a grid of 2 by 2 networks, or of few trainings, that learn for a moment."""

@@ -88,7 +88,7 @@ class Axis:
 
 
 _OF_OWN = ("data", "root", "loss", "optimizer", "batch_size", "lr", "axes_of")
-"""Options that only networks of one's own have."""
+"""Options of networks of your own."""
 _WORDS = {"axes_of": "axes", "batch_size": "batch-size"}
 
 
