@@ -174,10 +174,10 @@ def watched(training: Training, folder: Path) -> Iterator[tuple[Say, Wait]]:
 
 def others() -> dict[str, Callable[[Training, Path], Any]]:
     """Return what lrscope is compared with, and the plain loop; what they leave running would slow whoever is next."""
-    found: dict[str, Callable[[Training, Path], Any]] = {PLAIN: nothing}
-    found |= {BOARD: board} if importlib.util.find_spec("tensorboard") else {}
-    found |= {WANDB: watched} if importlib.util.find_spec("wandb") else {}
-    return found
+    variants: dict[str, Callable[[Training, Path], Any]] = {PLAIN: nothing}
+    variants |= {BOARD: board} if importlib.util.find_spec("tensorboard") else {}
+    variants |= {WANDB: watched} if importlib.util.find_spec("wandb") else {}
+    return variants
 
 
 def ratios(name: str) -> dict[str, float]:
@@ -186,9 +186,9 @@ def ratios(name: str) -> dict[str, float]:
     Of the transformer every step in full would be 100 MB, and another tool's has nothing that compares.
     """
     seldom = {PLAIN: nothing, TWENTY: partial(recorder, None, 20, None)}
-    found = _measured(name, seldom, dict.fromkeys(seldom, LONG[name])) | {DEFAULTS: by_default(name)}
+    medians = _measured(name, seldom, dict.fromkeys(seldom, LONG[name])) | {DEFAULTS: by_default(name)}
     if name == "transformer":
-        return found
+        return medians
     often = {
         PLAIN: nothing,
         EVERY: partial(recorder, CONTENT, 1, None),
@@ -197,7 +197,7 @@ def ratios(name: str) -> dict[str, float]:
     }
     apart = others()
     few = {PLAIN: STEPS[name]} | dict.fromkeys((BOARD, WANDB), FEW[name])
-    return _measured(name, apart, few) | found | _measured(name, often, dict.fromkeys(often, STEPS[name]))
+    return _measured(name, apart, few) | medians | _measured(name, often, dict.fromkeys(often, STEPS[name]))
 
 
 def by_default(name: str) -> float:
@@ -205,15 +205,15 @@ def by_default(name: str) -> float:
 
     A time budget is a share of all time that passes: that of other loops, too, if they took turns with it.
     """
-    training, alone, found = Training(name), Training(name), []
+    training, alone, costs = Training(name), Training(name), []
     for _ in range(ROUNDS[name] + 1):
         plain = alone.seconds(LONG[name], *PLAINLY)
         with (
             tempfile.TemporaryDirectory() as folder,
             recorder(None, 1, 0.05, training, Path(folder)) as (say, wait),
         ):
-            found.append(training.seconds(LONG[name], say, wait) / plain)
-    return statistics.median(found[1:])
+            costs.append(training.seconds(LONG[name], say, wait) / plain)
+    return statistics.median(costs[1:])
 
 
 def _measured(name: str, begins: dict[str, Callable[[Training, Path], Any]], steps: dict[str, int]) -> dict[str, float]:
@@ -227,8 +227,8 @@ def _measured(name: str, begins: dict[str, Callable[[Training, Path], Any]], ste
         for _ in range(ROUNDS[name] + 1):
             for variant, (training, say, wait) in loops.items():
                 times[variant].append(training.seconds(steps[variant], say, wait))
-    found = {variant: _ratio(own[1:], times[PLAIN][1:]) for variant, own in times.items()}
-    return {"milliseconds": statistics.median(times[PLAIN][1:]) * 1e3, **found}
+    medians = {variant: _ratio(own[1:], times[PLAIN][1:]) for variant, own in times.items()}
+    return {"milliseconds": statistics.median(times[PLAIN][1:]) * 1e3, **medians}
 
 
 def _ratio(mine: list[float], plain: list[float]) -> float:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import cloudpickle
 import numpy as np
 import pytest
 import submitit
@@ -22,8 +21,8 @@ from lrscope import records, store
 from lrscope.commands import Running, Trainings
 from lrscope.data import Shape
 from lrscope.engines import Slurm, WorkerError
+from lrscope.engines._calls import packed, reply_to
 from lrscope.engines._engine import ATTEMPTS
-from lrscope.engines._slurm_worker import _called
 from lrscope.errors import InputError
 from lrscope.models import Autoencoder
 from lrscope.probes import Weights, every
@@ -83,7 +82,7 @@ def test_an_error_that_cannot_travel_is_returned_as_its_text(kind):
 
         raise SystemExit("what happened") if kind == "exit" else UnpicklableError("what happened")
 
-    returned, error = pickle.loads(_called(cloudpickle.dumps((raises, (), {}))))
+    returned, error = pickle.loads(reply_to(packed(raises, (), {})))
     assert not returned
     assert isinstance(error, RuntimeError)
     assert "what happened" in str(error)

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pickle
 import shutil
 import signal
 import tempfile
@@ -15,9 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-import cloudpickle
 import loky
 
+from lrscope.engines._calls import packed, reply_to, result_of
 from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
 
 P = ParamSpec("P")
@@ -86,11 +85,11 @@ class Processes(Engine):
     def _called(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the function returns in the process that belongs to this thread."""
         file = self._folder / str(threading.get_ident())
-        file.write_bytes(cloudpickle.dumps((function, args, kwargs)))
+        file.write_bytes(packed(function, args, kwargs))
         for _ in range(ATTEMPTS):
             lane = self._running()
             try:
-                returned = lane.submit(_work, file).result()
+                lane.submit(_work, file).result()
             except BrokenProcessPool as error:
                 self._lanes.discard(lane)
                 self._lane.executor = None
@@ -98,11 +97,8 @@ class Processes(Engine):
             except loky.process_executor.ShutdownExecutorError:
                 break
             else:
-                value = pickle.loads(_result_of(file).read_bytes())
-                if returned:
-                    result: T = value
-                    return result
-                raise value
+                result: T = result_of(_reply_of(file).read_bytes())
+                return result
             if self._ended:
                 break
         if self._ended:
@@ -159,16 +155,10 @@ def _end_with(driver: Connection, folder: Path) -> None:
         os._exit(1)
 
 
-def _result_of(file: Path) -> Path:
-    return file.with_suffix(".result")
+def _reply_of(file: Path) -> Path:
+    return file.with_suffix(".reply")
 
 
-def _work(file: Path) -> bool:
-    """Call the function in a file, write what it returns or raises beside it, and return whether it returned."""
-    try:
-        function, args, kwargs = pickle.loads(file.read_bytes())
-        returned, value = True, function(*args, **kwargs)
-    except Exception as error:
-        returned, value = False, error
-    _result_of(file).write_bytes(cloudpickle.dumps(value))
-    return returned
+def _work(file: Path) -> None:
+    """Make the call in a file, and write the reply beside it."""
+    _reply_of(file).write_bytes(reply_to(file.read_bytes()))

@@ -3,15 +3,15 @@
 A worker takes one core or one GPU, and keeps what it has traced. A piece whose worker dies is begun again by Ray.
 """
 
-import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 
+from lrscope.engines._calls import packed, reply_to, settle
 from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
 from lrscope.engines._ray_cluster import check_address, join, start
 from lrscope.errors import InputError, LrscopeError, must_be
@@ -59,14 +59,15 @@ class Ray(Engine):
             raise
         self.workers = min(there, workers or there)
         options = {"num_cpus": 1, "num_gpus": int(self.device == "cuda"), "max_retries": ATTEMPTS - 1}
-        self._call = ray.remote(_called).options(**options)
+        self._call = ray.remote(reply_to).options(**options)
         self._running: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run ``function(*args, **kwargs)`` in a task."""
         future: Future[T] = Future()
-        reference = self._call.remote(ray.cloudpickle.dumps((function, args, kwargs)))
+        # Bytes arrive as arrays that can be written; those of Ray's own store cannot.
+        reference = self._call.remote(packed(function, args, kwargs))
         with self._lock:
             self._running[reference] = future
         reference.future().add_done_callback(lambda done: self._ended(reference, done))
@@ -80,9 +81,7 @@ class Ray(Engine):
             return
         error = done.exception()
         if error is None:
-            future.set_result(pickle.loads(done.result()))
-        elif isinstance(error, RayTaskError):
-            future.set_exception(error.cause)
+            settle(future, done.result())
         else:
             future.set_exception(_given_up(error) if isinstance(error, RayError) else error)
 
@@ -115,13 +114,6 @@ def _device(device: str) -> str:
     if device == "cuda" and not gpus:
         raise InputError("The Ray has no GPU, so the device cannot be cuda. Use auto or cpu.")
     return "cuda" if device != "cpu" and gpus else "cpu"
-
-
-def _called(blob: bytes) -> bytes:
-    """Call a function in a worker, and return what it returns as bytes, which arrive as arrays that can be written."""
-    function, args, kwargs = ray.cloudpickle.loads(blob)
-    returned: bytes = ray.cloudpickle.dumps(function(*args, **kwargs))
-    return returned
 
 
 def _given_up(error: RayError) -> WorkerError:

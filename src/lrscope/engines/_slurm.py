@@ -6,7 +6,6 @@ A piece takes a second or two, a job of Slurm many more until it runs. So a job 
 import contextlib
 import functools
 import os
-import pickle
 import secrets
 import shlex
 import shutil
@@ -25,9 +24,9 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, Literal, ParamSpec, TypeVar
 
-import cloudpickle
 import submitit
 
+from lrscope.engines._calls import packed, settle
 from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
 from lrscope.engines._slurm_worker import hang_up, keep_alive, work
 from lrscope.errors import InputError, LrscopeError, must_be
@@ -118,7 +117,7 @@ class Slurm(Engine):
         future: Future[T] = Future()
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
-        self._put(_Piece(cloudpickle.dumps((function, args, kwargs)), future))
+        self._put(_Piece(packed(function, args, kwargs), future))
         return future
 
     def _executor_of(self, options: Mapping[str, str | bool]) -> "submitit.SlurmExecutor | submitit.LocalExecutor":
@@ -291,14 +290,7 @@ class _Piece:
 
     def finish(self, reply: bytes) -> None:
         """Take what the worker sent back."""
-        try:
-            returned, value = pickle.loads(reply)
-        except Exception as error:  # of a class that this process cannot make
-            returned, value = False, error
-        if returned:
-            self.future.set_result(value)
-        else:
-            self.future.set_exception(value)
+        settle(self.future, reply)
 
 
 def _device(device: str, options: Mapping[str, str | bool]) -> str:

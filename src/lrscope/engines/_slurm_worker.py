@@ -1,15 +1,13 @@
 """A worker of Slurm: it connects to the run, and takes piece after piece until the run or Slurm ends it."""
 
-import contextlib
 import os
-import pickle
 import signal
 import socket
 import threading
 from multiprocessing.connection import Client, Connection
 from queue import SimpleQueue
 
-import cloudpickle
+from lrscope.engines._calls import reply_to
 
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 120_000}
 """A machine that is switched off says nothing: after two minutes the other side takes the connection for ended."""
@@ -35,7 +33,7 @@ def work(host: str, port: int, key: bytes) -> None:
         signal.signal(number, lambda *_: calls.put(None))
     threading.Thread(target=_receive, args=(connection, calls), daemon=True).start()
     while (call := calls.get()) is not None:
-        connection.send_bytes(_called(call))
+        connection.send_bytes(reply_to(call))
 
 
 def _receive(connection: Connection, calls: SimpleQueue[bytes | None]) -> None:
@@ -45,25 +43,6 @@ def _receive(connection: Connection, calls: SimpleQueue[bytes | None]) -> None:
             calls.put(connection.recv_bytes())
     except (EOFError, OSError):
         os._exit(0)
-
-
-def _called(call: bytes) -> bytes:
-    """Call a function, and return whether it returned, and what it returned or raised."""
-    try:
-        function, args, kwargs = pickle.loads(call)
-        reply: bytes = cloudpickle.dumps((True, function(*args, **kwargs)))
-    except (Exception, SystemExit) as error:
-        reply = _raised(error)
-    return reply
-
-
-def _raised(error: BaseException) -> bytes:
-    """Return an error as a reply; as its text if it cannot be pickled, or would end the run without a word."""
-    reply: bytes = cloudpickle.dumps((False, RuntimeError(repr(error))))
-    if isinstance(error, Exception):
-        with contextlib.suppress(Exception):
-            reply = cloudpickle.dumps((False, error))
-    return reply
 
 
 def keep_alive(connection: Connection) -> None:

@@ -122,6 +122,21 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def save_piece(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a piece of a training, see `save_arrays`; its folder need not exist.
+
+    Raises
+    ------
+    StoreError : the disk is full, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_arrays(path, arrays)
+    except OSError as error:
+        remedy = "Check the folder and its disk, and run again with --resume."
+        raise StoreError(f"{path} could not be written: {error.strerror}. {remedy}") from error
+
+
 def _checksum(arrays: Mapping[str, np.ndarray]) -> int:
     """Return the CRC-32 of names, types, sizes and values."""
     total = 0

@@ -92,18 +92,18 @@ def plain_losses(asked: Map, pixel: int, turned: bool = False) -> np.ndarray:
         units = hidden(inputs[some] @ weights[0] / math.sqrt(WIDTH))
         return ((units @ weights[1] / math.sqrt(WIDTH) / math.sqrt(WIDTH) - targets[some]) ** 2).mean()
 
-    found = []
+    losses = []
     for step in range(asked.steps):
         if offset and (step == 0 or asked.offset == "each-step"):
             with torch.no_grad():
                 weights[0] += offset
-        found.append(loss(slice(None)).item())
+        losses.append(loss(slice(None)).item())
         learned = batches[step] if asked.condition == "minibatch" else slice(None)
         gradients = torch.autograd.grad(loss(learned), weights)
         with torch.no_grad():
             for weight, rate, gradient in zip(weights, rates, gradients, strict=True):
                 weight -= rate * gradient
-    return np.array(found)
+    return np.array(losses)
 
 
 @pytest.fixture(scope="session")

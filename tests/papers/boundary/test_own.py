@@ -38,11 +38,11 @@ def asked(tmp_path, monkeypatch):
     (tmp_path / "map_things.py").write_text(THINGS)
     monkeypatch.syspath_prepend(tmp_path)
 
-    def made(*axes: str, **fields):
-        given = {"model": "map_things:Parts", "data": "map_things:DATA", "steps": STEPS, "resolution": 3} | fields
-        return experiments(Options(axes_of=axes, dtype="float64", **given))["map"]
+    def map_of(*axes: str, **fields):
+        options = {"model": "map_things:Parts", "data": "map_things:DATA", "steps": STEPS, "resolution": 3} | fields
+        return experiments(Options(axes=axes, dtype="float64", **options))["map"]
 
-    yield made
+    yield map_of
     sys.modules.pop("map_things", None)
 
 
@@ -111,13 +111,13 @@ def test_a_map_has_the_axes_that_were_asked_for(asked):
 
 
 WRONG = [
-    ({"axes_of": ("lr", "momentun")}, UnknownNameError, "momentum"),
-    ({"axes_of": ("lr", "lr")}, InputError, "two different names"),
-    ({"axes_of": ("lr", "momentum"), "optimizer": "adam"}, InputError, "optimizer"),
-    ({"axes_of": ("lr", "momentum"), "span": ("1e-3:1", "-1:0.5")}, InputError, "LOW:HIGH"),
-    ({"axes_of": ("lr", "lr_haed")}, UnknownNameError, "head"),
-    ({"axes_of": ("lr", "momentum"), "span": ("1e-3:1", "0:1.5")}, InputError, "momentum"),
-    ({"axes_of": ("lr", "batch_size"), "span": ("1e-3:1", "1:50")}, InputError, "at most the 20 samples"),
+    ({"axes": ("lr", "momentun")}, UnknownNameError, "momentum"),
+    ({"axes": ("lr", "lr")}, InputError, "two different names"),
+    ({"axes": ("lr", "momentum"), "optimizer": "adam"}, InputError, "optimizer"),
+    ({"axes": ("lr", "momentum"), "span": ("1e-3:1", "-1:0.5")}, InputError, "LOW:HIGH"),
+    ({"axes": ("lr", "lr_haed")}, UnknownNameError, "head"),
+    ({"axes": ("lr", "momentum"), "span": ("1e-3:1", "0:1.5")}, InputError, "momentum"),
+    ({"axes": ("lr", "batch_size"), "span": ("1e-3:1", "1:50")}, InputError, "at most the 20 samples"),
     ({"condition": "relu"}, InputError, "condition"),
     ({"data": "digit"}, UnknownNameError, "digits"),
 ]
@@ -127,4 +127,4 @@ WRONG = [
 def test_what_cannot_be_mapped_is_said_before_anything_is_trained(asked, fields, kind, named):
     fields = {"data": "map_things:DATA"} | fields
     with pytest.raises(kind, match=named):
-        asked(*fields.pop("axes_of", ("lr", "init_scale")), **fields)
+        asked(*fields.pop("axes", ("lr", "init_scale")), **fields)

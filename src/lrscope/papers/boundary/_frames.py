@@ -19,7 +19,7 @@ from lrscope.papers.boundary.analysis import boundary
 
 def experiments(options: Options) -> dict[str, Map]:
     """Return the maps that are known from the beginning: ``map``, and ``null`` if it is asked for."""
-    x, y = options.axes()
+    x, y = options.both_axes()
     frame: dict[str, Any] = {
         "condition": options.condition,
         "x": (x.low, x.high),

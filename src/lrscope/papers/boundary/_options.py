@@ -87,9 +87,8 @@ class Axis:
         return {"long_name": self.long_name, "units": "1", "scale": self.scale}
 
 
-_OF_OWN = ("data", "root", "loss", "optimizer", "batch_size", "lr", "axes_of")
+_OF_OWN = ("data", "root", "loss", "optimizer", "batch_size", "lr", "axes")
 """Options of networks of your own."""
-_WORDS = {"axes_of": "axes", "batch_size": "batch-size"}
 
 
 @specification
@@ -151,7 +150,7 @@ class Options:
     """its samples per step"""
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
     """learning rate of what has none on an axis"""
-    axes_of: Annotated[tuple[str, ...], tyro.conf.arg(name="axes", metavar="X Y")] = ("lr", "init_scale")
+    axes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="X Y")] = ("lr", "init_scale")
     """horizontal and vertical axis of the map of your own network: lr, lr_MODULE (the learning rate of a module),
     momentum, weight_decay, init_scale (multiplies the initial weights), batch_size"""
 
@@ -165,7 +164,7 @@ class Options:
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
         self._check_own()
-        x, y = self.axes()
+        x, y = self.both_axes()
         for name, point in (("zoom", self.zoom_point()), ("at", self.at_point())):
             for axis, value in zip((x, y), point or (), strict=bool(point)):
                 if not axis.low <= value <= axis.high:
@@ -196,7 +195,7 @@ class Options:
         fitting = (size for size in range(LARGEST_NULL, SMALLEST_NULL - 1, -1) if self.resolution % size == 0)
         return next(fitting, 0)
 
-    def axes(self) -> tuple[Axis, Axis]:
+    def both_axes(self) -> tuple[Axis, Axis]:
         """Return the horizontal and the vertical axis of the first frame.
 
         Raises
@@ -215,7 +214,7 @@ class Options:
         if self.model is None:
             return None
         named = {name: getattr(self, name) for name in ("data", "root", "loss", "optimizer", "batch_size", "lr")}
-        return Own(model=self.model, **named, axes=self.axes_of)
+        return Own(model=self.model, **named, axes=self.axes)
 
     def _check_own(self) -> None:
         if self.model is None:
@@ -223,7 +222,7 @@ class Options:
                 raise must_be("model", "given with the condition own, as package.module:function", None)
             for name in _OF_OWN:
                 if getattr(self, name) != type(self).__dataclass_fields__[name].default:
-                    raise must_be(_WORDS.get(name, name), "given together with --model", getattr(self, name))
+                    raise must_be(name, "given together with --model", getattr(self, name))
             if self.offset != "each-step" and self.condition != "init-offset":
                 raise must_be("offset", "given together with --condition init-offset", self.offset)
             return
@@ -239,7 +238,7 @@ class Options:
         InputError : it is not two positive numbers.
         """
         if self.zoom is None:
-            x, y = self.axes()
+            x, y = self.both_axes()
             return x.middle, y.middle
         return self._point("zoom", self.zoom)
 
@@ -253,7 +252,7 @@ class Options:
         return None if self.at is None else self._point("at", self.at)
 
     def _point(self, name: str, text: str) -> tuple[float, float]:
-        linear = any(axis.scale == "linear" for axis in self.axes())
+        linear = any(axis.scale == "linear" for axis in self.both_axes())
         return _numbers(name, text, ",", "X,Y, two positive numbers such as 10,0.5", zero=linear)
 
 

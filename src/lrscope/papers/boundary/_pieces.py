@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lrscope.errors import InputError, StoreError
+from lrscope.errors import InputError
 from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._score import Scores
-from lrscope.store import load_arrays, save_arrays
+from lrscope.store import load_arrays, save_piece
 
 _MAP, _PIXELS = "map", "pixels"
 
@@ -57,14 +57,8 @@ class Pieces:
         StoreError : the disk is full, or the folder cannot be written.
         """
         file = self._file(number)
-        if file is None:
-            return
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            save_arrays(file, {_MAP: np.array(self._form), _PIXELS: pixels, **scores})
-        except OSError as error:
-            remedy = "Check the folder and its disk, and run again with --resume."
-            raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
+        if file is not None:
+            save_piece(file, {_MAP: np.array(self._form), _PIXELS: pixels, **scores})
 
     def _file(self, number: tuple[int, int]) -> Path | None:
         return self._folder / "{:03d}-{:06d}.npz".format(*number) if self._folder else None

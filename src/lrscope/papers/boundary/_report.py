@@ -115,9 +115,8 @@ def _point_command(options: Options) -> str:
             and each.name not in ("zoom", "zooms", "null", "seeds", "at")
             and not (own and value == OWN)
         ):
-            name = "--" + ("axes" if each.name == "axes_of" else each.name.replace("_", "-"))
-            given = value if isinstance(value, tuple) else () if value is True else (value,)
-            words += [name, *map(str, given)]
+            values = value if isinstance(value, tuple) else () if value is True else (value,)
+            words += [f"--{each.name.replace('_', '-')}", *map(str, values)]
     return f"{shlex.join(words)} --at {{x}},{{y}} --zooms 0 --null 0 --out results/point"
 
 

@@ -2,9 +2,7 @@
 
 import json
 import pickle
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +11,7 @@ import cloudpickle
 import numpy as np
 import xarray as xr
 
-from lrscope.engines import Engine, InProcess
+from lrscope.engines import Engine, InProcess, completed
 from lrscope.papers.boundary import _own_training
 from lrscope.papers.boundary._map import MAP_ATTRIBUTE, Map
 from lrscope.papers.boundary._pieces import Pieces
@@ -116,7 +114,7 @@ class MapTraining(Iterator[xr.Dataset]):
 
     def _round(self, number: int, parts: list[np.ndarray]) -> Iterator[tuple[int, Scores]]:
         """Yield place and scores of each piece of a round, those that are done already first."""
-        missing: deque[int] = deque()
+        missing = []
         for place, pixels in enumerate(parts):
             held = self._pieces.read((number, place), pixels)
             if held is None:
@@ -124,23 +122,10 @@ class MapTraining(Iterator[xr.Dataset]):
             else:
                 yield place, held
         task = (cloudpickle.dumps(self.asked), self._device)
-        # One more piece than workers, so that none waits for the driver; in this process none is begun in advance.
-        most = self._engine.workers + (self._engine.workers > 1)
-        running: dict[Future[Scores], int] = {}
-        try:
-            while running or (missing and not self._stopping):
-                while missing and len(running) < most and not self._stopping:
-                    place = missing.popleft()
-                    running[self._engine.submit(_trained, *task, parts[place])] = place
-                if self._stopping:
-                    running = {future: place for future, place in running.items() if not future.cancel()}
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    place = running.pop(future)
-                    self._pieces.keep((number, place), parts[place], future.result())
-                    yield place, future.result()
-        finally:
-            for future in running:
-                future.cancel()
+        calls = ((place, (*task, parts[place])) for place in missing)
+        for place, trained in completed(self._engine, _trained, calls, lambda: self._stopping):
+            self._pieces.keep((number, place), parts[place], trained)
+            yield place, trained
 
 
 def _trained(pickled: bytes, device: str, pixels: np.ndarray) -> Scores:

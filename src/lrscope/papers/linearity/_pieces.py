@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lrscope.errors import InputError, StoreError
+from lrscope.errors import InputError
 from lrscope.papers.linearity._replication import Replication
 from lrscope.papers.linearity._sums import Sums, merged
-from lrscope.store import load_arrays, save_arrays
+from lrscope.store import load_arrays, save_piece
 from lrscope.training import build
 
 JOINED = 16
@@ -104,13 +104,7 @@ class Pieces:
         return self._folder / f"{piece.start}-{piece.stop}.npz"
 
     def _write(self, piece: range, sums: Sums) -> None:
-        file = self._file(piece)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            save_arrays(file, {_EXPERIMENT: np.array(json.dumps(self._form)), **sums})
-        except OSError as error:
-            remedy = "Check the folder and its disk, and run again with --resume."
-            raise StoreError(f"{file} could not be written: {error.strerror}. {remedy}") from error
+        save_piece(self._file(piece), {_EXPERIMENT: np.array(json.dumps(self._form)), **sums})
 
     def _read(self, piece: range) -> Sums:
         file = self._file(piece)

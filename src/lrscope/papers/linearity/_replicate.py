@@ -5,7 +5,6 @@ import math
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope import records
-from lrscope.engines import Engine, InProcess
+from lrscope.engines import Engine, InProcess, completed
 from lrscope.papers.linearity._pieces import Pieces
 from lrscope.papers.linearity._replication import Replication, cut
 from lrscope.papers.linearity._sums import (
@@ -139,21 +138,9 @@ class Replicating(Iterator[xr.Dataset]):
         engine = self._engine()
         task = (cloudpickle.dumps(self.replication), engine.device or self._device, engine.workers)
         unit = engine.submit(_unit, task).result()
-        # One more piece than workers, so that none waits for the driver; in this process none is begun in advance.
-        most = engine.workers + (engine.workers > 1)
-        running: dict[Future[Sums], range] = {}
-        try:
-            while running or (missing and not self._stopping):
-                while missing and len(running) < most and not self._stopping:
-                    piece = self._next_piece(missing, unit, engine.workers)
-                    running[engine.submit(_trained, task, piece, unit)] = piece
-                if self._stopping:
-                    running = {future: piece for future, piece in running.items() if not future.cancel()}
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    self._keep(running.pop(future), future.result())
-        finally:
-            for future in running:
-                future.cancel()
+        calls = ((piece, (task, piece, unit)) for piece in self._next_pieces(missing, unit, engine.workers))
+        for piece, sums in completed(engine, _trained, calls, lambda: self._stopping):
+            self._keep(piece, sums)
 
     def _engine(self) -> Engine:
         """Return what trains: the workers that were given, where there is enough to do for them."""
@@ -164,16 +151,17 @@ class Replicating(Iterator[xr.Dataset]):
         worth = worth_starting(self._given_engine, seconds * self.replication.replicates, self.total)
         return self._given_engine if worth else InProcess()
 
-    def _next_piece(self, missing: deque[range], most: int, workers: int) -> range:
-        """Take the next piece off what is missing."""
-        replicates = missing.popleft()
-        unit = len(next(cut(replicates, most)))
-        share = (sum(map(len, missing)) + len(replicates)) // (unit * workers * SHARES)
-        units = max(1, min(share, int(PIECE_SECONDS / (self._seconds_each * unit))))
-        stop = min(replicates.stop, replicates.start + unit * units)
-        if stop < replicates.stop:
-            missing.appendleft(range(stop, replicates.stop))
-        return range(replicates.start, stop)
+    def _next_pieces(self, missing: deque[range], most: int, workers: int) -> Iterator[range]:
+        """Yield what is missing, piece by piece, each as large as the time of those before suggests."""
+        while missing:
+            replicates = missing.popleft()
+            unit = len(next(cut(replicates, most)))
+            share = (sum(map(len, missing)) + len(replicates)) // (unit * workers * SHARES)
+            units = max(1, min(share, int(PIECE_SECONDS / (self._seconds_each * unit))))
+            stop = min(replicates.stop, replicates.start + unit * units)
+            if stop < replicates.stop:
+                missing.appendleft(range(stop, replicates.stop))
+            yield range(replicates.start, stop)
 
     def _keep(self, piece: range, sums: Sums) -> None:
         self._seconds_each = total(sums, SECONDS) / len(piece)
