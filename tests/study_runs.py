@@ -74,6 +74,13 @@ for line in sys.stdin:
 """
 
 
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.02)
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command line ended: exit code (negative: the signal that killed it), and what it printed."""

@@ -27,16 +27,9 @@ from lrscope.models import Autoencoder
 from lrscope.probes import Activations, Gradients, Weights, every
 from lrscope.studies import Folder, Where
 from lrscope.training import Experiment, Sweep, _loop, stream, train
-from study_runs import SMALL
+from study_runs import SMALL, wait_until
 
 SOURCE = Path(lrscope.__file__).parents[1]
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it took too long"
-        time.sleep(0.05)
 
 
 def alive(pid: int) -> bool:

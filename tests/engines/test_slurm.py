@@ -7,8 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +26,7 @@ from lrscope.models import Autoencoder
 from lrscope.probes import Weights, every
 from lrscope.training import Experiment, Sweep, stream, train
 from single_node_slurm import jobs, single_node
+from study_runs import wait_until
 
 HERE = {"address": "127.0.0.1"}
 
@@ -86,13 +85,6 @@ def test_an_error_that_cannot_travel_is_returned_as_its_text(kind):
     assert not returned
     assert isinstance(error, RuntimeError)
     assert "what happened" in str(error)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it took too long"
-        time.sleep(0.05)
 
 
 def fails() -> None:

@@ -3,8 +3,6 @@
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +10,7 @@ from lrscope.engines import Processes
 from lrscope.errors import InputError
 from lrscope.models import Imported
 from lrscope.papers.linearity import Replicating, replicate
+from study_runs import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +29,6 @@ def hold(users):
     users.forget()
     yield users.folder / "hold"
     (users.folder / "hold").unlink(missing_ok=True)
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    until = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
