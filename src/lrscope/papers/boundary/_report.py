@@ -169,8 +169,8 @@ def _roughness(results: xr.DataTree) -> list[Any]:
     ]
     note = (
         "95 % intervals from a bootstrap over the frames of a zoom (5 or more), else over seeds (5 or more), else "
-        "over the parts of the frame. Finest: between boxes of 2 and 1 pixels. Published: a median over scales and "
-        "some 50 frames."
+        "over the parts of the frame. First frame: at as many points as the null has, if there is one. Finest: between "
+        "boxes of 2 and 1 pixels. Published: a median over scales and some 50 frames."
     )
     return [*drawn, Table("dimension", "The dimension of the boundary", _dimensions, note=note)]
 
@@ -183,12 +183,13 @@ def _draw_counts(condition: Condition) -> mpl.Figure:
 def _dimensions(results: xr.DataTree) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for condition in conditions(results, DIMENSION):
-        nodes = {DIMENSION: "all frames", FIRST: "first frame, at the points of the null", NULL: "null"}
+        nodes = {DIMENSION: "all frames", FIRST: "first frame", NULL: "null"}
         for node, name in nodes.items():
             if node in condition.children and (node != FIRST or NULL in condition.children):
-                rows.append({"condition": condition.name, "of": name} | _row(condition[node]))
-                rows[-1]["published"] = PUBLISHED.get(condition.name) if node != NULL else None
-    return pd.DataFrame(rows)
+                published = PUBLISHED.get(condition.name) if node == DIMENSION else None
+                rows.append({"condition": condition.name, "of": name, "published": published} | _row(condition[node]))
+    table = pd.DataFrame(rows)
+    return table if len(conditions(results)) > 1 else table.drop(columns="condition")
 
 
 def _row(values: Condition) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def edge_text(condition: Condition) -> str:
     mixed = (
         f" In {counted(int((crossings > 1).sum()), 'seed')} both alternate in between." if (crossings > 1).any() else ""
     )
-    sure = f"Each holds for a further seed with a probability of {percent(level)}, predicted from {seeds}."
-    example = f" {short(lower / 3)} is a factor of 3 below the edge." if 0 < lower < math.inf else ""
+    sure = f"Each holds for a further seed with a probability of {percent(level)}, predicted from {seeds} seeds."
+    example = f" A rate of {short(lower / 3)} is a factor of 3 below the edge." if 0 < lower < math.inf else ""
     return f"{_where(condition)}, {text}. {sure}{mixed}{example}"
 
 
@@ -143,7 +143,8 @@ def trained(condition: Condition) -> str:
     first, frames = frames_of(condition)[0], len(frames_of(condition))
     share = float(first["trained"].mean())
     size = f"{first.sizes['x']} by {first.sizes['y']}"
-    text = f"{counted(frames, 'frame')} of {size} points; the first with {counted(first.sizes['seed'], 'seed')}."
+    seeds = f"{'; the first' if frames > 1 else ''} with {counted(first.sizes['seed'], 'seed')}"
+    text = f"{counted(frames, 'frame')} of {size} points{seeds}."
     if condition.name == "init-offset":
         where = (
             "to the initial weights" if first.attrs["offset"] == "initial" else "at every step, as in the source's code"
