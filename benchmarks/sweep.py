@@ -63,8 +63,8 @@ Images of 28 by 28 pixels, as those of MNIST: {LARGE_SEEDS} networks, {LARGE_SAM
 
 {table(large, {})}
 
-How many networks are trained at once follows from what fits the cache of a core: six of these on digits, one or two
-of these on images of 28 by 28 pixels. Many networks as one are a grouped convolution. As PyTorch lays images by
+How many networks are trained at once follows from what fits the cache of a core: twelve of these on digits, one of
+those on images of 28 by 28 pixels. Many networks as one are a grouped convolution. As PyTorch lays images by
 default, it is slower on a CPU than members one by one; lrscope lays the channels of all members last in memory.
 """
 

@@ -1,16 +1,11 @@
 """scikit-learn's digits: the images as they are there, in a form for training, some for validation."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-import lrscope
 from lrscope.data import Digits
 from lrscope.errors import InputError
 
@@ -75,13 +70,3 @@ def test_what_cannot_be_is_said(fields, sentence):
     with pytest.raises(InputError) as caught:
         Digits(**fields)
     assert str(caught.value) == sentence
-
-
-def test_scikit_learn_is_imported_by_those_who_use_the_digits_only():
-    code = "import sys, lrscope.data as d; d.Digits(); print('sklearn' in sys.modules); d.Digits().arrays(); "
-    code += "print('sklearn' in sys.modules, 'torch' in sys.modules)"
-    source = str(Path(lrscope.__file__).parent.parent)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": source}
-    )
-    assert done.stdout.split() == ["False", "True", "False"]

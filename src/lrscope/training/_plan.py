@@ -17,9 +17,9 @@ from lrscope.records import MEMBER, STEP
 from lrscope.training._experiment import Experiment, holds_nothing_out
 from lrscope.training._network import Batch
 
-CPU_BYTES = 10 * 2**20
-"""Working set of a chunk on a CPU: 12 of the paper's autoencoders. Larger ones fall out of the cache while activations
-are recorded, smaller ones spend their time between the operations."""
+CPU_BYTES = 16 * 2**20
+"""Working set of a chunk on a CPU: 12 of the CNNs on digits. Larger ones fall out of the cache while activations are
+recorded, smaller ones spend their time between the operations."""
 GPU_SHARE = 0.4
 """Share of a GPU's free memory that a chunk may take."""
 
