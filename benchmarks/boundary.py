@@ -24,7 +24,7 @@ HAS_JAX = importlib.util.find_spec("jax") is not None
 if HAS_JAX:
     from benchmarks import jax_boundary
 
-ROUNDS = 3
+ROUNDS = 1
 RESOLUTION, STEPS = 128, 500
 PART = 16
 """Pixels along each axis that the vectorised trainer trains, which is too slow for all."""

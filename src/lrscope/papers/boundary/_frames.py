@@ -47,9 +47,9 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ma
 def _next_frame(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Map]:
     """Return the next frame, of half the span of the last, around a point of its edge.
 
-    The point is that nearest to the one of the options, then that nearest to the middle of the last frame. Without one
-    in the options it is where the edge is densest: of all next frames around a point of the edge, this one has the most
-    of it. Frames have the first seed. There is none if the last frame has no edge.
+    The point is that nearest to the one of the options. Without one it is where the edge is densest: of all next frames
+    around a point of the edge, this one has the most of it. Frames have the first seed. There is none if the last frame
+    has no edge.
     """
     names = [MAP, *(f"{ZOOM}{number}" for number in range(1, options.zooms + 1))]
     number = next((number for number, name in enumerate(names) if name not in records), len(names))
@@ -57,13 +57,10 @@ def _next_frame(records: Mapping[str, xr.Dataset], options: Options) -> dict[str
         return {}
     last = names[number - 1]
     asked = asked_of(records[last], last)
-    x, y = asked.axes
-    point = None
-    if options.zoom is not None:
-        point = options.zoom_point() if last == MAP else (x.middle, y.middle)
-    centre = point_of_edge(map_of(records[last], last), point)
+    centre = point_of_edge(map_of(records[last], last), options.zoom_point())
     if centre is None:
         return {}
+    x, y = asked.axes
     x, y = x.narrowed(centre[0]), y.narrowed(centre[1])
     spans: dict[str, Any] = {X: (x.low, x.high), Y: (y.low, y.high)}
     return {names[number]: dataclasses.replace(asked, **spans, frame=number, seeds=1)}

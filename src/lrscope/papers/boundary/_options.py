@@ -62,12 +62,6 @@ class Axis:
         """Where the ends lie on the scale."""
         return float(place_of(self.low, self.scale)), float(place_of(self.high, self.scale))
 
-    @property
-    def middle(self) -> float:
-        """The value half-way between the ends, on the scale."""
-        low, high = self.places
-        return float(value_at((low + high) / 2, self.scale))
-
     def values(self, resolution: int) -> np.ndarray:
         """Return the value of each pixel (pixel)."""
         return np.asarray(value_at(np.linspace(*self.places, resolution), self.scale))
@@ -230,17 +224,14 @@ class Options:
             raise must_be("condition", "left out with --model", self.condition)
         object.__setattr__(self, "condition", OWN)
 
-    def zoom_point(self) -> tuple[float, float]:
-        """Return the point that the frames approach.
+    def zoom_point(self) -> tuple[float, float] | None:
+        """Return the point that the frames approach, if there is one.
 
         Raises
         ------
         InputError : it is not two positive numbers.
         """
-        if self.zoom is None:
-            x, y = self.both_axes()
-            return x.middle, y.middle
-        return self._point("zoom", self.zoom)
+        return self._point("zoom", self.zoom) if self.zoom is not None else None
 
     def at_point(self) -> tuple[float, float] | None:
         """Return the point that is recorded in full, if there is one.

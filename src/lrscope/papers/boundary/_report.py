@@ -46,13 +46,13 @@ MAP_CAPTION = (
 RINGED_CAPTION = " Ringed: the edge with both learning rates equal."
 CLICK_CAPTION = " Click on a point for the command that records it in full."
 SEEDS_TEXT = (
-    "The edge of a single seed is where it is by chance. Over seeds, a point trains with a probability; a rate is "
+    "The edge of a single seed is where it is by chance. Over seeds, a point trains with a probability; a value is "
     "safe if the edge of nearly all seeds lies above it."
 )
 LINE_CAPTION = (
-    "Above, a row for each seed: rates that train are blue, others red. Below, the share of seeds that train, with "
-    "95 % intervals (Wilson). Grey: where the edge of a further seed lies, from the first rate that does not train "
-    "to the last one that does."
+    "Above, a row for each seed: values that train are blue, others red. Below, the share of seeds that train, with "
+    "95 % intervals (Wilson). Grey: where the edge of a further seed lies, from the first value that does not "
+    "train to the last one that does."
 )
 ROUGH_TEXT = (
     "How many boxes hold a piece of the boundary, for boxes of 1, 2, 4, ... pixels? A smooth curve needs twice as "
@@ -145,7 +145,7 @@ def _seeds(condition: Condition, several: bool) -> list[Any]:
             lambda results: results[condition.name][LINE].to_dataset()[["lower", "upper", "crossings"]],
             ["seed"],
             {"seed": "seed", "lower": "all train below", "upper": "none trains above", "crossings": "changes"},
-            "Empty: no rate of the line trains, or all do.",
+            "Empty: no value of the line trains, or all do.",
         ),
     ]
 

@@ -60,13 +60,15 @@ def edge_text(condition: Condition) -> str:
     line, edge = condition[LINE], condition[EDGE]
     last, seeds = short(float(line["rate"][-1])), int(edge["seeds"])
     lower, upper, level = (float(edge[name]) for name in ("lower", "upper", "level"))
-    crossings = line["crossings"]
+    crossings, label = line["crossings"], str(line["rate"].attrs["long_name"])
+    what = "rate" if "learning rate" in label else label
     if math.isinf(lower):
-        text = f"every rate up to {last} trains"
+        text = f"every {what} up to {last} trains"
     elif upper == 0:
-        text = "no rate trains"
+        text = f"no {what} trains"
     else:
-        below = f"every rate below {short(lower)} trains" if lower > 0 else "the smallest rate is not sure to train"
+        sure = f"every {what} below {short(lower)} trains"
+        below = sure if lower > 0 else f"the smallest {what} is not sure to train"
         above = f"{last} may still train" if math.isinf(upper) else f"none above {short(upper)} does"
         text = f"{below}, and {above}"
     if seeds == 1:
@@ -76,9 +78,9 @@ def edge_text(condition: Condition) -> str:
     mixed = (
         f" In {counted(int((crossings > 1).sum()), 'seed')} both alternate in between." if (crossings > 1).any() else ""
     )
-    sure = f"Each holds for a further seed with a probability of {percent(level)}, predicted from {seeds} seeds."
-    example = f" A rate of {short(lower / 3)} is a factor of 3 below the edge." if 0 < lower < math.inf else ""
-    return f"{_where(condition)}, {text}. {sure}{mixed}{example}"
+    holds = f"Each holds for a further seed with a probability of {percent(level)}, predicted from {seeds} seeds."
+    example = f" A {what} of {short(lower / 3)} is a factor of 3 below the edge." if 0 < lower < math.inf else ""
+    return f"{_where(condition)}, {text}. {holds}{mixed}{example}"
 
 
 def _where(condition: Condition) -> str:
