@@ -45,11 +45,11 @@ def page(resolution: int = RESOLUTION, rounds: int = ROUNDS) -> str:
     )
     return f"""## Maps: {resolution} by {resolution} trainings of the first frame, tanh, {STEPS} steps, float64
 
-On {os.cpu_count()} cores, medians of {rounds} rounds; ratios are to lrscope in the same round. Compiling and starting
+On {os.cpu_count()} cores, medians of rounds: {rounds}; ratios are to lrscope in the same round. Compiling and starting
 processes count. Of the vectorised trainer {PART} by {PART} pixels, in one process, tracing counts.
 
 | | trainings a second | relative |
-|---|---|---|
+|---|---:|---:|
 {rows}
 
 A pixel ends with its first loss that is not finite, in lrscope; in JAX every pixel takes every step.

@@ -52,7 +52,7 @@ its processes, building the networks and tracing the step; JAX's row compilation
 
 - Recording everything takes {_share(measured):.0%} of the time of the recording run.
 - `lrscope run fluctuation` from the shell, with start, training, records, analysis, figures and report:
-  {seconds:.0f} s; the peak memory of all its processes together is {megabytes:.0f} MiB (must be below 2048).
+  {seconds:.0f} s; the peak memory of all its processes together is {megabytes:.0f} MiB.
 """
 
 

@@ -72,7 +72,7 @@ def koch_curve() -> Callable[[float, int], np.ndarray]:
 
 
 def plain_losses(asked: Map, pixel: int, turned: bool = False) -> np.ndarray:
-    """Return the losses (step) of one pixel; with its samples in another order only the rounding is another."""
+    """Return the losses (step) of one pixel; with samples and units in another order only the rounding is another."""
     x, y = (axis.values(asked.resolution) for axis in asked.axes)
     across, along = float(x[pixel % asked.resolution]), float(y[pixel // asked.resolution % asked.resolution])
     offset = across if asked.condition == "init-offset" else 0.0
@@ -85,6 +85,9 @@ def plain_losses(asked: Map, pixel: int, turned: bool = False) -> np.ndarray:
         asked.network.samples, (asked.steps, 16), generator=torch.Generator().manual_seed(DATA_SEED + 1)
     )
     start = initial_weights(int(pixel) // asked.resolution**2)
+    if turned:
+        batches = (asked.network.samples - 1 - batches).flip(1)
+        start = torch.cat([start[:WIDTH].flip(0), start[WIDTH:].flip(1)])
     weights = [start[:WIDTH].T.clone().requires_grad_(), start[WIDTH:].T.clone().requires_grad_()]
     hidden = HIDDEN.get(asked.condition, lambda z: torch.tanh(math.sqrt(2) * z))
 
