@@ -46,8 +46,8 @@ On {os.cpu_count()} cores, medians of {ROUNDS} rounds; ratios are to the plain l
 
 {_table(measured)}
 
-Seconds before: until the first piece of lrscope's {NETWORKS} networks is done, less the time of a later one (tracing and
-compiling, which pay for so many), of JAX compiling. Behind them, networks a second relative to JAX:
+Seconds before: until the first piece of lrscope's {NETWORKS} networks is done, less the time of a later one (tracing
+and compiling, which pay for so many), of JAX compiling. Behind them, networks a second relative to JAX:
 {_relative(measured)}.
 lrscope's time includes what a replication is for: outputs on the validation samples and learned from, and sums of them.
 JAX trains only. Its program keeps one core busy, and takes about the same time a network for
