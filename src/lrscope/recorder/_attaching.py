@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     first_step: int
     run_id: str | None
     compression: str
+    reduce_activations: bool
 
 
 @specification
@@ -55,6 +56,7 @@ class Settings:
     first_step: Annotated[int, Field(ge=0)] = 0
     run_id: str | None = None
     compression: str = "none"
+    reduce_activations: bool = False
 
 
 def settings_for(path: str | os.PathLike[str], options: Options) -> Settings:
@@ -122,5 +124,6 @@ def metadata_of(
         "size_budget": settings.size_budget,
     }
     if (processes := Processes(model).count) > 1:
-        about |= {"processes": processes, "activations": "of the batch of the first process"}
+        whose = "batches of all processes" if settings.reduce_activations else "batch of the first process"
+        about |= {"processes": processes, "activations": f"of the {whose}"}
     return {"run_id": run_id, "recorder": about}

@@ -273,6 +273,13 @@ class Accounting:
                 "Call it after optimizer.step(), and make a new Recorder where the optimizer is replaced."
             )
 
+    def nothing_recorded(self, file: RecordsFile) -> str:
+        return (
+            f"nothing was recorded, and {file.path} was not written: no record was due in {self.updates - self._first} "
+            f"updates, and {self.skipped} calls of step() had no update before them. Call it after "
+            "optimizer.step(), with a cadence that is shorter than the training."
+        )
+
     def elapsed(self, now: float) -> float:
         return 0.0 if self._began is None else now - self._began
 

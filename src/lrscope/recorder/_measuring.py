@@ -8,58 +8,24 @@ tensors cannot have, and is given copies, which it may write to.
 """
 
 import math
-from collections import UserDict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lrscope.errors import InputError
-from lrscope.probes import Layer, Moment, Probe, Structure
+from lrscope.probes import Activations, Layer, Moment, Structure
 from lrscope.probes import State as ProbeState
 from lrscope.recorder._buffer import Values
 from lrscope.recorder._cadence import Group, Schedule
 from lrscope.recorder._live import LiveParameters, OfPlace, is_sharded
 from lrscope.recorder._optimizers import parameters_of
-from lrscope.records import Variable
+from lrscope.recorder._pooling import Pooling, pool
+from lrscope.recorder._watching import Attached, attach
 
-_AFTER = {"loss", "update", "update_size"}
-"""Fields of a moment that are known after the update only."""
 _GRADIENTS = {"gradient", "gradients", "gradient_norm"}
 _OUTPUTS = {"activations", "activation_gradients"}
-
-
-@dataclass
-class Attached:
-    """A probe with its step dimension, its variables and its state."""
-
-    dim: str
-    probe: Probe
-    labels: dict[str, Variable]
-    values: dict[str, Tensor]  # without storage, of the shapes and types that it returned for the first moment
-    initial: ProbeState
-    state: ProbeState
-    last: int  # the step that the state has seen last
-    reads: set[str]  # fields of a moment that it uses
-    layers: set[str]  # whose outputs it uses
-
-    @property
-    def late(self) -> bool:
-        """Whether it measures after the update."""
-        return bool(self.reads & _AFTER)
-
-    def state_at(self, step: int) -> ProbeState:
-        """Return the state for a step: a probe that looks one step back must not see an earlier one."""
-        return self.state if self.probe.looks_back > 1 or self.last == step - 1 else self.initial
-
-    def follows(self, schedule: Schedule) -> bool:
-        """Return whether `follow` must see the step in hand."""
-        if not self.probe.follows or self.dim in schedule.now:
-            return False
-        return self.probe.looks_back > 1 or self.dim in schedule.soon
 
 
 @dataclass(frozen=True)
@@ -85,6 +51,7 @@ class Captured:
     gradients: dict[int, Tensor] = field(default_factory=dict)
     updated: set[int] = field(default_factory=set)  # places of the parameters whose optimisers were called
     states: list[tuple[Attached, ProbeState]] = field(default_factory=list)  # after what has measured
+    pooled: Mapping[str, Tensor] | None = None  # statistics of activations over several processes
     measured: bool = False  # whether probes have measured before the update
 
 
@@ -104,6 +71,7 @@ class Measuring:
     ----------
     parameters : those of the structure, in its order
     activity : of all layers in the first pass
+    gathered : returns the tensors of all processes, where statistics of activations are those of all their samples
 
     Attributes
     ----------
@@ -117,7 +85,9 @@ class Measuring:
         groups: Iterable[Group],
         parameters: Sequence[Tensor],
         activity: Activity,
+        gathered: Callable[[Tensor], Sequence[Tensor]] | None = None,
     ) -> None:
+        self._gathered = gathered
         self._structure = structure
         self._live = LiveParameters(structure, parameters)
         self._places: dict[Optimizer, list[int]] = {}
@@ -149,7 +119,7 @@ class Measuring:
                 gradient_norm=zero,
                 update_size=zero,
             )
-            self.attached = [_attach(group.dim, probe, moment) for group in groups for probe in group.probes]
+            self.attached = [attach(group.dim, probe, moment) for group in groups for probe in group.probes]
         self.layers = {path for one in self.attached for path in one.layers}
         self.follows_all = any(one.probe.follows and one.probe.looks_back > 1 for one in self.attached)
 
@@ -165,7 +135,7 @@ class Measuring:
 
     def begin(self, step: int, schedule: Schedule, rates: Sequence[float], activity: Activity) -> Captured:
         """Return what `capture` fills before each of the updates of a step."""
-        return Captured(
+        captured = Captured(
             step,
             rates,
             activity,
@@ -174,6 +144,46 @@ class Measuring:
             dims=schedule.now,
             largest=torch.zeros_like(self._nan) if schedule.now else None,
         )
+        due = [one for one in captured.measuring if isinstance(one.probe, Activations) and one.labels]
+        if self._gathered and due:
+            captured.pooled = self._pooled(captured, due, self._gathered)
+        return captured
+
+    @property
+    def digest(self) -> int:
+        """A number that processes share if they observe the same layers; 0 if their activations are not reduced."""
+        return self._pooling(self.attached).digest if self._gathered else 0
+
+    def _pooling(self, attached: Iterable[Attached]) -> Pooling:
+        labels = [label for one in attached if isinstance(one.probe, Activations) for label in one.labels.values()]
+        return Pooling(labels, {layer.path: layer.neurons for layer in self._structure.layers})
+
+    def _pooled(
+        self, captured: Captured, due: Sequence[Attached], gathered: Callable[[Tensor], Sequence[Tensor]]
+    ) -> dict[str, Tensor]:
+        """Return the statistics of activations over the samples of all processes.
+
+        It comes before any other probe, and gathers even if it fails: the other processes wait for it.
+        """
+        pooling, values = self._pooling(due), dict[str, Tensor]()
+        part = self._nan.double().new_full(pooling.shape, math.nan)
+        try:
+            with self._without_gradients():
+                moment = self._moment(captured, {"activations"}, self._parameter, self._parameter)
+                for one in due:
+                    values |= one.probe.measure(one.initial, moment)[0]
+                heard = captured.activity.outputs
+                counts = {
+                    layer.path: moment.activations[layer.path].numel() // layer.neurons
+                    if layer.path in heard and heard[layer.path].numel()
+                    else 0
+                    for layer in self._structure.layers
+                    if layer.path in moment.activations
+                }
+                part.copy_(pooling.packed(values, counts))
+        finally:
+            parts = gathered(part)
+        return {name: value.to(self._live.dtype) for name, value in pooling.unpacked(pool(parts)).items()}
 
     def capture(self, captured: Captured, optimizer: Optimizer) -> Values:
         """Return what can be measured before an optimiser's update, and copy what is read after it.
@@ -289,7 +299,10 @@ class Measuring:
     ) -> Values:
         values: Values = {dim: {} for dim in captured.dims}
         for one in measuring:
-            measured, state = one.probe.measure(one.state_at(captured.step), moment)
+            if captured.pooled is not None and isinstance(one.probe, Activations):
+                measured, state = {name: captured.pooled[name] for name in one.labels}, one.initial
+            else:
+                measured, state = one.probe.measure(one.state_at(captured.step), moment)
             values[one.dim] |= {name: value for name, value in measured.items() if name not in self._lost}
             captured.states.append((one, state))
         captured.states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in following]
@@ -332,42 +345,3 @@ def _fits(output: Tensor, layer: Layer) -> bool:
     """Return whether an output has samples, and the neurons of the first pass; it may have other positions."""
     same_rank = output.ndim == len(layer.shape) + 1
     return same_rank and output.numel() > 0 and output.shape[1 if layer.channels_first else -1] == layer.neurons
-
-
-def _attach(dim: str, probe: Probe, moment: Moment) -> Attached:
-    """Let a probe measure the first moment, to know what it reads and returns."""
-    initial = probe.init(moment.parameters)
-    watched = _Watched(moment)
-    values, _ = probe.measure(initial, cast(Moment, watched))
-    if probe.follows:
-        probe.follow(initial, cast(Moment, watched))
-    labels = {label.name: label for label in probe.labels(moment.structure)}
-    if set(labels) != set(values):
-        name = type(probe).__name__
-        raise InputError(f"{name} must return the variables of its labels; got {', '.join(values)}.")
-    shapes = {name: value.to("meta") for name, value in values.items()}
-    return Attached(dim, probe, labels, shapes, initial, initial, -1, watched.fields, watched.layers)
-
-
-class _Watched:
-    """A moment that notes which of its fields are read, and the outputs of which layers."""
-
-    def __init__(self, moment: Moment) -> None:
-        self._moment = moment
-        self.fields: set[str] = set()
-        self.layers: set[str] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        self.fields.add(name)
-        value = getattr(self._moment, name)
-        return _WatchedOutputs(value, self.layers) if name in ("activations", "activation_gradients") else value
-
-
-class _WatchedOutputs(UserDict[str, Tensor]):
-    def __init__(self, outputs: Mapping[str, Tensor], read: set[str]) -> None:
-        super().__init__(outputs)
-        self._read = read
-
-    def __getitem__(self, path: str) -> Tensor:
-        self._read.add(path)
-        return super().__getitem__(path)

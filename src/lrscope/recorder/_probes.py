@@ -35,6 +35,7 @@ from lrscope.probes import (
 )
 from lrscope.recorder._attaching import Settings, Warnings
 from lrscope.records import VALUES
+from lrscope.specification import to_json
 
 DEFAULT: tuple[Probe, ...] = (
     Loss(),
@@ -71,6 +72,8 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
     given = DEFAULT if probes is None else tuple(probes)
     for probe in given:
         _check(probe)
+        if settings.reduce_activations:
+            _check_reducible(probe)
     if not any(isinstance(probe, Loss) for probe in given):
         given = (Loss(), *given)
     own = [one for one in given if not isinstance(one, OfLayers) and type(one).__module__.startswith("lrscope.")]
@@ -236,6 +239,18 @@ def _check(probe: Any) -> None:
     for need in _LACKING.keys() & needs:
         name = type(probe).__name__
         raise InputError(f"probes must need only what the loop gives; got {name}: it needs {_LACKING[need]}.")
+
+
+def _check_reducible(probe: Probe) -> None:
+    """Refuse what does not follow from the statistics of each process: outputs, gradients of a part of the loss."""
+    exact = isinstance(probe, Activations) and not probe.full
+    if not exact and probe.required() & {"activations", "activation_gradients"}:
+        raise must_be(
+            "reduce_activations",
+            "used with statistics of activations only, Activations(), which are exact over several processes",
+            to_json(probe),
+            "Leave the probe out, or reduce_activations: then the activations are those of the first process's batch.",
+        )
 
 
 def _adapted(probe: Probe, when: Any, settings: Settings) -> Probe:

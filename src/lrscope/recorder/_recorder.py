@@ -48,7 +48,8 @@ class Recorder:
         or ``"200 MB"``, ``"1.5 GiB"``; 2 GB by default or a tenth of the free disk if that is less, None for no limit),
         which thin the cadence; ``include`` and ``exclude`` (shell patterns of layers); ``labels`` (``{"seed": 3}``);
         ``steps_per_epoch`` for cadences by epochs; ``first_step`` (updates made before) and ``run_id`` (of the first
-        Recorder) of a training that is resumed; ``compression`` (``none``, ``lz4`` or ``zstd``)
+        Recorder) of a training that is resumed; ``compression`` (``none``, ``lz4`` or ``zstd``);
+        ``reduce_activations`` (of several processes, whose samples are counted together)
 
     Attributes
     ----------
@@ -117,9 +118,9 @@ class Recorder:
             self._model, self._optimizers.all, self.warnings, heard(self._probes, self._model), gradients=gradients
         )
         self._file: RecordsFile | None = None
-        self._processes = Processes(self._model)
+        self._processes = Processes(self._model, reduce_activations=self.settings.reduce_activations)
         self._agreed: int | None = None
-        self._stopped = self._closed = not (self._processes.first or self._processes.sharded)
+        self._stopped = self._closed = not (self._processes.first or self._processes.together)
         if self._closed:
             return
         try:
@@ -257,7 +258,7 @@ class Recorder:
             self._hooks.seconds = 0.0
         except Exception as error:  # whatever goes wrong here must not end the training
             self._fail(error)
-            if self._measuring is None and self._processes.sharded:
+            if self._measuring is None and self._processes.together:
                 self._go_on()  # the others ask at the first step
 
     def _miss_step(self) -> None:
@@ -288,8 +289,9 @@ class Recorder:
 
     def _go_on(self) -> bool:
         """Return whether to record, which processes that measure together decide together."""
-        if self._processes.sharded:
-            self._agreed = self._processes.agreed(self._account.factor, failed=self.failed is not None)
+        if self._processes.together:
+            digest = self._measuring.digest if self._measuring else 0
+            self._agreed = self._processes.agreed(self._account.factor, digest, failed=self.failed is not None)
             if self._agreed is None:
                 self.failed = self.failed or "recording has failed in another process"
                 self._detach()
@@ -328,7 +330,7 @@ class Recorder:
         """Decide about the step after the next one: some probes must see the step before a record."""
         step, factor, pause = self._account.updates, self._agreed or self._account.factor, None
         soon = self._schedule.due(step + 1, factor)
-        if soon and self._account.limited and self._measuring and self._file and not self._processes.sharded:
+        if soon and self._account.limited and self._measuring and self._file and not self._processes.together:
             coming = int(bool(self._schedule.soon))
             pause = self._account.pause(self._buffer.bytes_of(soon), self._file, coming=coming)
         self._schedule.advance(frozenset() if pause is not None else soon)
@@ -344,7 +346,8 @@ class Recorder:
         probes = observed(self._probes, structure, self.warnings)
         self._binding = Binding(self._model, structure, self.warnings)
         self._schedule = self._scheduled(probes)
-        measuring = Measuring(structure, self._schedule.groups, self._binding.parameters, activity)
+        gathered = self._processes.gathered if self._processes.reduces else None
+        measuring = Measuring(structure, self._schedule.groups, self._binding.parameters, activity, gathered)
         self._numbers.begin(measuring, len(self._optimizers.rates()))
         if self._file and self.settings.size_budget is not None:
             self._file.check_size(self.settings.size_budget)
@@ -366,7 +369,7 @@ class Recorder:
             self._account.spent += time.perf_counter() - began
 
     def _fail(self, error: Exception) -> None:
-        if not self._processes.sharded or self._processes.count == 1:
+        if not self._processes.together or self._processes.count == 1:
             self._detach()  # otherwise the other processes must hear of it first, see `_go_on`
         self.failed, self._captured = str(error), None
         self.warnings.add(f"recording has stopped, training goes on: {error}")
@@ -390,11 +393,7 @@ class Recorder:
         if self._file and self._file.flushed:
             self._file.complete(self.warnings.messages)
         elif self._file:
-            message = (
-                f"nothing was recorded, and {self._file.path} was not written: no record was due in {self.cost.steps} "
-                f"updates, and {self._account.skipped} calls of step() had no update before them. Call it after "
-                "optimizer.step(), with a cadence that is shorter than the training."
-            )
+            message = self._account.nothing_recorded(self._file)
             self._file.give_up(InputError(message))  # without a block it removes the file
             if not self.failed:
                 self.warnings.add(message)
