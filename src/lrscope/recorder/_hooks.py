@@ -31,6 +31,8 @@ from lrscope.recorder._optimizers import parameters_of
 
 MOST_CALLS = 16
 """So many calls of one module in a pass are kept: a cell may be called for every item of a long sequence."""
+COPIED = 8 * 2**20
+"""Bytes of outputs that are copied in the first pass, when it is not known yet which of them are written over."""
 _BACKWARD = {torch.autograd.backward.__code__, torch.autograd.grad.__code__}
 
 
@@ -85,6 +87,7 @@ class ActivationHooks:
         self._outputs: dict[str, _Kept | None] = {}  # None: called without gradients so far
         self._gradients: dict[str, Tensor] = {}
         self._overwritten: set[str] = set()
+        self._copied = self._room = COPIED  # bytes that a pass may copy, and what is left of them
         self._calls: dict[str, int] = {}
         self._unrecorded: set[str] = set()  # called without gradients in this pass
         self._recomputed: set[str] = set()  # called with gradients in this pass only while backward ran
@@ -152,24 +155,27 @@ class ActivationHooks:
         self._active = False
 
     def begin_pass(self) -> None:
+        self._room = self._copied
         for of_pass in (self._calls, self._unrecorded, self._recomputed):
             of_pass.clear()
 
     def take(self) -> Activity:
         """Return the outputs of the last pass by path, and the loss's gradients for them, and forget them.
 
-        One that the model has written over since is NaN, once: from then on it is copied in the hook.
+        One that the model has written over since is copied in the hook from then on. It is NaN once, if it was not
+        copied: of the first pass the first outputs are.
         """
         kept = {path: one for path, one in self._outputs.items() if one}
         outputs = {path: one.recorded for path, one in kept.items()}
         for path, one in kept.items():
-            if one.overwritten and one.recorded is one.output:
-                outputs[path] = _missing(one.output)
+            if one.overwritten:
                 self._overwritten.add(path)
+                outputs[path] = _missing(one.output) if one.recorded is one.output else one.recorded
         # The gradient of a loss that does not depend on an output is zero.
         zeros = {path: torch.zeros_like(outputs[path]) for path, one in kept.items() if one.has_gradient}
         activity = Activity(outputs, zeros | self._gradients)
         self._gradients, self._outputs = {}, {}
+        self._copied = self._room = 0
         for why in dict.fromkeys(self._left_out[name] for name in self._new):
             names = [name for name in self._new if self._left_out[name] == why]
             self._warnings.add(f"activations of {', '.join(names)} are not recorded: {why}.")
@@ -250,7 +256,10 @@ class ActivationHooks:
         wanted = layer in self._wanted
         # what is detached shares its version with the output, which counts what is written to it
         detached = output.detach() if wanted else _missing(output)
-        recorded = detached.clone() if wanted and {path, layer} & self._overwritten else detached
+        copied = wanted and bool({path, layer} & self._overwritten)
+        if wanted and not copied and detached.nbytes <= self._room:
+            self._room, copied = self._room - detached.nbytes, True
+        recorded = detached.clone() if copied else detached
         has_gradient = wanted and self._wants_gradients and output.requires_grad
         self._outputs[path] = _Kept(recorded, detached, detached._version, has_gradient)
         if has_gradient:
