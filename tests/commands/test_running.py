@@ -12,6 +12,7 @@ import pytest
 from command_scripts import command
 from lrscope.commands import CommandError, Running, Trainings, tried
 from lrscope.commands._machine import environment
+from lrscope.commands._process import Place, Process
 from lrscope.errors import InputError
 from lrscope.sweep import Sweep
 
@@ -207,15 +208,15 @@ def test_an_estimate_runs_one_training_and_leaves_nothing(tmp_path):
 
 
 def test_a_training_that_outlived_its_run_is_not_begun_again_beside_it(tmp_path):
-    running = Running(asked(tmp_path, "sleep=600", lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
-    orphan = running._begun(running._each[0], 0, 1)
+    place = Place(tmp_path / "trainings/lr=0.1,seed=0")
+    orphan = Process(asked(tmp_path, "sleep=600").arguments({"lr": 0.1, "seed": 0}, place.out), {}, place, tmp_path)
     try:
         again = Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
         with pytest.raises(InputError, match="goes on there"):
             list(again)
-        assert orphan.process.status() is None
+        assert orphan.status() is None
     finally:
-        orphan.process.kill()
+        orphan.kill()
     (block,) = Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
     assert block.sizes["member"] == 1
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -19,7 +20,9 @@ import xarray as xr
 from torch import nn
 
 import lrscope
+from command_scripts import command
 from lrscope import engines, records, studies
+from lrscope.commands import Running, Trainings
 from lrscope.data import Shape
 from lrscope.engines import ATTEMPTS, Processes, WorkerError
 from lrscope.errors import InputError
@@ -297,3 +300,38 @@ def test_every_study_runs_on_a_ray(tmp_path, study):
     described = json.loads((folder.path / "experiment.json").read_text())
     assert described["finished"]
     assert described["machine"]["workers"] == "Ray, 2 workers of one core"
+
+
+def test_trainings_by_command_are_those_of_this_machine(on_ray, tmp_path):
+    grid = {"sweep": Sweep(lr=[0.001, 0.01], seed=[0, 1]), "metric": "val_loss"}
+    (expected,) = Running(Trainings(command=command(tmp_path), **grid), tmp_path / "here")
+    running = Running(Trainings(command=command(tmp_path), **grid), tmp_path / "workers", engine=on_ray)
+    (got,) = running
+    xr.testing.assert_identical(got, expected)
+    assert running.workers == "Ray, 2 workers of one core"
+
+
+def test_a_command_ends_with_its_worker_and_is_run_by_another(on_ray, tmp_path):
+    """The first worker is killed while the command and a process that it has started run."""
+    words = command(tmp_path, "sleep=600")
+    killed = tmp_path / "killed"
+    script = tmp_path / "train.py"
+    again = f"if pathlib.Path({str(killed)!r}).exists(): given.pop('sleep')\n"
+    script.write_text(script.read_text().replace('if given.get("sleep")', again + 'if given.get("sleep")'))
+    trainings = Trainings(command=words, sweep=Sweep(lr=[0.01], seed=[0]), metric="val_loss")
+    pids = tmp_path / "trainings/lr=0.01,seed=0/out/pids"
+    seen: list[int] = []
+
+    def kill_worker() -> None:
+        wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        seen.extend(int(pid) for pid in pids.read_text().split())
+        killed.touch()
+        stat = Path(f"/proc/{seen[0]}/stat").read_text().rpartition(")")[2].split()
+        os.kill(int(stat[1]), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill_worker)
+    thread.start()
+    (block,) = Running(trainings, tmp_path / "trainings", engine=on_ray)
+    thread.join()
+    assert block.sizes["member"] == 1
+    wait_until(lambda: not any(map(alive, seen)))

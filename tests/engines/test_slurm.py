@@ -169,13 +169,18 @@ def test_a_driver_that_is_killed_loses_nothing_and_its_workers_end(slurm, comman
 
 
 @pytest.mark.long
-def test_trainings_by_command_are_jobs_by_themselves(slurm, tmp_path):
-    words = command(tmp_path)
-    first = f"mkdir {tmp_path}/first 2>/dev/null && {{ scancel $SLURM_JOB_ID; sleep 60; }}"
-    on_node = ("srun", "--ntasks=1", "sh", "-c", f'{first}; exec "$@"', "-")
+def test_trainings_by_command_whose_jobs_are_killed_are_those_of_this_machine(slurm, tmp_path):
     grid = {"sweep": Sweep(lr=[0.001, 0.01, 1.0], seed=[0, 1]), "metric": "val_loss"}
-    (expected,) = Running(Trainings(command=words, **grid), tmp_path / "here")
-    running = Running(Trainings(command=(*on_node, *words), **grid, jobs=3), tmp_path / "jobs")
-    (got,) = running
+    trainings = Trainings(command=command(tmp_path, "sleep=1"), **grid)
+    (expected,) = Running(Trainings(command=command(tmp_path), **grid), tmp_path / "here")
+    killed = []
+
+    def kill(done: int, _total: int) -> None:
+        if done == 1:
+            killed.extend(jobs("RUNNING")[:1])
+            subprocess.run(["scancel", "--signal=KILL", *killed], check=True)
+
+    with Slurm(tmp_path / "jobs", 2, {"time": "10"}, **HERE) as engine:
+        (got,) = Running(trainings, tmp_path / "trainings", kill, engine)
+    assert killed
     xr.testing.assert_identical(got, expected)
-    assert sorted(each["attempts"] for each in running.notes["trainings"].values()) == [1, 1, 1, 1, 1, 2]

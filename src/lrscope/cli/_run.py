@@ -55,9 +55,8 @@ def run(given: list[str]) -> int:
     if command is not None:
         if "command" not in asked.variants:
             raise InputError(f"only the study sweep trains by a command; got {name} with --.")
-        kinds = {"study": asked.variants["command"].options, "output": Output}
-    options, output, *others = parsed(kinds, rest, f"lrscope run {name}")
-    where = others[0] if others else Where(device="cpu")  # of this process, which does not train
+        kinds["study"] = asked.variants["command"].options
+    options, output, where = parsed(kinds, rest, f"lrscope run {name}")
     if command is not None:
         options = replace(options, command=command)
     folder = Folder(output.out or Path("results") / name)

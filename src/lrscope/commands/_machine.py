@@ -3,6 +3,13 @@
 import os
 import shutil
 import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+from lrscope.engines import Engine
 
 VISIBLE, THREADS = "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"
 
@@ -27,3 +34,44 @@ def environment(place: int, jobs: int, devices: list[str]) -> dict[str, str]:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         own.setdefault(THREADS, str(max(1, cores // jobs)))
     return own
+
+
+class Here(Engine):
+    """Runs trainings by command on this machine: each is watched by a thread, and has a GPU and cores of its own.
+
+    Parameters
+    ----------
+    jobs : trainings at a time
+    devices : GPUs
+    """
+
+    def __init__(self, jobs: int, devices: list[str]) -> None:
+        self.workers = jobs
+        self._devices = devices
+        self._ending = threading.Event()
+        self._threads = ThreadPoolExecutor(jobs, "lrscope-training")
+        self._places: SimpleQueue[int] = SimpleQueue()
+        for place in range(jobs):
+            self._places.put(place)
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a function, which is also given the environment of a command, and told when to end it."""
+        return self._threads.submit(self._called, function, *args, **kwargs)
+
+    def _called(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        place = self._places.get()
+        try:
+            own = environment(place, self.workers, self._devices)
+            return function(*args, **kwargs, environment=own, stopping=self._ending.is_set)
+        finally:
+            self._places.put(place)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the threads: after what was submitted, or, with `cancel_futures`, with the trainings that run."""
+        if cancel_futures:
+            self._ending.set()
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+
+    def __str__(self) -> str:
+        on = f", on {len(self._devices)} GPUs" if self._devices else ""
+        return f"{self.workers} trainings at a time{on}" if self.workers > 1 else f"one training at a time{on}"

@@ -56,17 +56,23 @@ class Place:
         partial.write_text(json.dumps(dict(result), indent=2) + "\n", encoding="utf-8")
         partial.replace(self.path / "training.json")
 
-    def check_free(self) -> None:
-        """Raise an `InputError` if the training of a run that was killed still goes on here."""
+    def check_free(self, seconds: float) -> None:
+        """Raise an `InputError` if a training that was begun before still goes on here after some seconds."""
+        until = time.monotonic() + seconds
+        while not self._free():
+            if time.monotonic() >= until:
+                remedy = "End it, or wait until it has ended, and go on with --resume."
+                raise InputError(f"{self.path} must be free; a training of an earlier run goes on there. {remedy}")
+            time.sleep(0.02)
+
+    def _free(self) -> bool:
         if self.output.exists():
             with self.output.open("rb") as output:
                 try:
-                    fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(output, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    remedy = "End it, or wait until it has ended, and go on with --resume."
-                    raise InputError(
-                        f"{self.path} must be free; a training of an earlier run goes on there. {remedy}"
-                    ) from None
+                    return False
+        return True
 
     def clear(self, attempt: int) -> None:
         """Make the folder, without what an earlier attempt has left; only what that printed is kept."""
@@ -94,23 +100,23 @@ class Process:
     ----------
     arguments, environment : of the process
     place : where its output goes
+    folder : in which it is started
     attempt : 1, or 2 after a failure
 
     Raises
     ------
-    InputError : the program cannot be run, or one of a run that was killed still runs there.
+    InputError : the program cannot be run.
     """
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     place: Place
+    folder: Path
     attempt: int = 1
     began: float = field(init=False)
     _process: "subprocess.Popen[bytes]" = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.attempt == 1:
-            self.place.check_free()
         self.place.clear(self.attempt)
         self.began = time.time()
         with self.place.output.open("wb") as output:
@@ -119,6 +125,7 @@ class Process:
                 self._process = subprocess.Popen(
                     self.arguments,
                     env=self.environment,
+                    cwd=self.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -126,6 +133,11 @@ class Process:
                 )
             except OSError as error:
                 raise InputError(f"the command must be a program that can be run; {error}.") from error
+
+    @property
+    def group(self) -> int:
+        """Number of its process group."""
+        return self._process.pid
 
     @property
     def seconds(self) -> float:

@@ -1,8 +1,6 @@
 """The trainings of a grid, some at a time, each in a folder of its own; afterwards their metrics as one block."""
 
 import tempfile
-import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,21 +11,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lrscope.commands._machine import environment, gpus
-from lrscope.commands._process import FINISHED, Place, Process, end
+from lrscope.commands._machine import Here, gpus
+from lrscope.commands._process import FINISHED, Place
 from lrscope.commands._records import block_of
+from lrscope.commands._training import CLOCK, trained
 from lrscope.commands._trainings import SEED, Trainings, check_program, name_of
+from lrscope.engines import Engine, completed
 from lrscope.errors import InputError, LrscopeError, unknown
 from lrscope.logs import Curves
 
-ATTEMPTS = 2
-"""How often a training is begun that fails."""
 HOPELESS = 3
 """After so many trainings that failed, and none that did not, the command itself is taken for wrong."""
-PAUSE = 0.01
-"""Seconds between two looks at the trainings that run."""
-CLOCK = 1.0
-"""Seconds by which the time of a file may lie before that of the process which wrote it."""
+LOOK = 0.1
+"""Seconds between two looks at whether to stop."""
 
 
 class CommandError(LrscopeError):
@@ -41,8 +37,6 @@ class _Training:
     number: int
     labels: dict[str, Any]
     place: Place
-    process: Process | None = None
-    slot: int = 0
 
 
 class Running(Iterator[xr.Dataset]):
@@ -56,6 +50,7 @@ class Running(Iterator[xr.Dataset]):
     trainings : what is run
     folder : where the folders of the trainings go
     progress : called with the trainings that are done, and of all
+    engine : whose workers run the commands; by default this machine, with a GPU each
 
     Attributes
     ----------
@@ -64,17 +59,26 @@ class Running(Iterator[xr.Dataset]):
 
     Raises
     ------
-    InputError : there is no such program; or, when the first training is done, no such metric.
+    InputError : there is no such program here; or, when the first training is done, no such metric.
     CommandError : all of the first trainings fail.
+    WorkerError : the workers of one training died at every attempt.
     """
 
-    def __init__(self, trainings: Trainings, folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        trainings: Trainings,
+        folder: Path,
+        progress: Callable[[int, int], None] | None = None,
+        engine: Engine | None = None,
+    ) -> None:
         check_program(trainings.command)
         self.trainings = trainings
         self.total = len(trainings)
         self.finished = False
         self.state: dict[str, np.ndarray] = {}  # a resume continues from the folders
-        self._folder = folder
+        self._folder = folder.absolute()
+        self._here = Path.cwd()
+        self._given_engine = engine
         self._progress = progress or (lambda _done, _total: None)
         self._stopping = False
         self._blocks = self._run()
@@ -106,19 +110,21 @@ class Running(Iterator[xr.Dataset]):
         return self.done < self.total
 
     @cached_property
-    def _devices(self) -> list[str]:
-        return gpus()
+    def _engine(self) -> Engine:
+        if self._given_engine is not None:
+            return self._given_engine
+        devices = gpus()
+        return Here(self.trainings.jobs or max(1, len(devices)), devices)
 
     @property
     def jobs(self) -> int:
         """Trainings at a time."""
-        return self.trainings.jobs or max(1, len(self._devices))
+        return self._engine.workers
 
     @property
     def workers(self) -> str:
         """What trains, in words."""
-        on = f", on {len(self._devices)} GPUs" if self._devices else ""
-        return f"{self.jobs} trainings at a time{on}" if self.jobs > 1 else f"one training at a time{on}"
+        return str(self._engine)
 
     def stop(self) -> None:
         """Ask the trainings that run to end; they are repeated by a resume."""
@@ -129,58 +135,23 @@ class Running(Iterator[xr.Dataset]):
 
     def _run(self) -> Iterator[xr.Dataset]:
         missing = [one for one in self._each if one.number not in self._results]
-        queue = deque(sorted(missing, key=lambda one: one.labels.get(SEED, 0)))  # all rates early, not all seeds
-        running: list[_Training] = []
+        missing.sort(key=lambda one: one.labels.get(SEED, 0))  # all rates early, not all seeds
+        calls = ((one, (self.trainings, one.labels, one.place, self._here)) for one in missing)
+        done = False
         try:
-            while (queue or running) and not self._stopping:
-                free = set(range(self.jobs)) - {one.slot for one in running}
-                while queue and free:
-                    running.append(self._begun(queue.popleft(), free.pop(), attempt=1))
-                time.sleep(PAUSE)
-                running = [again for one in running for again in self._watched(one)]
+            for one, result in completed(self._engine, trained, calls, lambda: self._stopping, LOOK):
+                self._keep(one, result)
+            done = not self._stopping
         finally:
-            end([one.process for one in running if one.process])
-        if not self._stopping:
+            if not done:
+                self._engine.shutdown(cancel_futures=True)
+            elif self._given_engine is None:
+                self._engine.shutdown()
+        if done:
             sweep = self.trainings.sweep
             curves = [self._curves(one) for one in self._each]
             yield block_of(self.trainings.metric, curves, sweep.members(), sweep.attrs())
             self.finished = True
-
-    def _begun(self, one: _Training, slot: int, attempt: int) -> _Training:
-        arguments = self.trainings.arguments(one.labels, one.place.out.resolve())
-        process = Process(arguments, environment(slot, self.jobs, self._devices), one.place, attempt)
-        return _Training(one.number, one.labels, one.place, process, slot)
-
-    def _watched(self, one: _Training) -> list[_Training]:
-        """Return the training if it goes on, also as its second attempt; none if it has ended."""
-        assert one.process is not None
-        status, late = one.process.status(), False
-        if status is None:
-            late = self.trainings.timeout is not None and one.process.seconds > self.trainings.timeout
-            if not late:
-                return [one]
-            end([one.process])
-        ended = f"took longer than {self.trainings.timeout:g} s" if late else self._ended(one, status or 0)
-        if ended != FINISHED and not late and one.process.attempt < ATTEMPTS and not ended.startswith("no metric"):
-            return [self._begun(one, one.slot, one.process.attempt + 1)]
-        self._keep(one, ended, status)
-        return []
-
-    def _ended(self, one: _Training, status: int) -> str:
-        """Return how a training ended, in words."""
-        if status:
-            return f"exit status {status}" if status > 0 else f"signal {-status}"
-        known = self._read(one, one.process.began if one.process else 0.0)
-        if self.trainings.metric in known:
-            return FINISHED
-        if not self._finished:
-            if not known:
-                raise InputError(
-                    f"the command must leave metrics in files in {{out}}, or --read must say where; "
-                    f"{name_of(one.labels)} left none. It printed: {one.place.last_lines() or 'nothing'}"
-                )
-            raise unknown("metric", self.trainings.metric, known)
-        return f"no metric {self.trainings.metric}"
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -193,21 +164,10 @@ class Running(Iterator[xr.Dataset]):
     def _finished(self) -> bool:
         return any(result["ended"] == FINISHED for result in self._results.values())
 
-    def _keep(self, one: _Training, ended: str, status: int | None) -> None:
-        process = one.process
-        assert process is not None
-        result = {
-            "arguments": list(process.arguments),
-            "labels": one.labels,
-            "ended": ended,
-            "exit_status": status,
-            "seconds": round(process.seconds, 3),
-            "began": process.began,
-            "attempts": process.attempt,
-        }
-        if ended != FINISHED:
-            result["last_lines"] = one.place.last_lines()
-        one.place.finish(result)
+    def _keep(self, one: _Training, result: dict[str, Any]) -> None:
+        ended = result["ended"]
+        if ended.startswith("no metric") and not self._finished:
+            self._refuse_metric(one, result)
         self._results[one.number] = result
         self._progress(self.done, self.total)
         if not self._finished and self.done >= min(HOPELESS, self.total):
@@ -217,9 +177,18 @@ class Running(Iterator[xr.Dataset]):
                 f"All of it stands in {one.place.output}."
             )
 
+    def _refuse_metric(self, one: _Training, result: dict[str, Any]) -> None:
+        """Raise an `InputError` if the first training has not the metric."""
+        known = self._read(one, result["began"])
+        if known:
+            raise unknown("metric", self.trainings.metric, known)
+        raise InputError(
+            f"the command must leave metrics in files in {{out}}, or --read must say where; "
+            f"{name_of(one.labels)} left none. It printed: {one.place.last_lines() or 'nothing'}"
+        )
+
     def _read(self, one: _Training, began: float) -> Curves:
-        place = one.place
-        return self.trainings.curves(one.labels, place.out.resolve(), place.output, began - CLOCK)
+        return self.trainings.curves(one.labels, one.place, self._here, began - CLOCK)
 
     def _curves(self, one: _Training) -> Curves | None:
         result = self._results[one.number]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from lrscope.commands._process import Place
 from lrscope.commands._template import filled, placeholders
 from lrscope.errors import InputError, unknown
 from lrscope.logs import Curves, compiled, printed, read, read_folder
@@ -70,24 +71,26 @@ class Trainings:
         values = texts(labels, out)
         return [filled(argument, values) for argument in self.command]
 
-    def curves(self, labels: Mapping[str, Any], out: Path, output: Path, since: float) -> Curves:
+    def curves(self, labels: Mapping[str, Any], place: Place, folder: Path, since: float) -> Curves:
         """Return the metrics that a training has left.
 
         Parameters
         ----------
-        output : file with what it has printed
+        place : its folder
+        folder : where the command was started
         since : when it began; older files are not its own
 
         Raises
         ------
         InputError : the file of `read` cannot be read.
         """
+        out = place.out.resolve()
         if self.read is None:
             return read_folder(out, since)
         if self.read.startswith(STDOUT):
             pattern = compiled(self.read.removeprefix(STDOUT))
-            return printed(output.read_text(encoding="utf-8", errors="replace"), pattern, self.metric)
-        path = Path(filled(self.read, texts(labels, out)))
+            return printed(place.output.read_text(encoding="utf-8", errors="replace"), pattern, self.metric)
+        path = Path(folder, filled(self.read, texts(labels, out)))
         if path.is_dir():
             return read_folder(path, since)
         if not path.exists() or path.stat().st_mtime < since:

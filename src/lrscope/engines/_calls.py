@@ -58,7 +58,11 @@ def settle(future: Future[Any], reply: bytes) -> None:
 
 
 def completed(
-    engine: Engine, function: Callable[..., T], calls: Iterable[tuple[K, tuple[Any, ...]]], stopping: Callable[[], bool]
+    engine: Engine,
+    function: Callable[..., T],
+    calls: Iterable[tuple[K, tuple[Any, ...]]],
+    stopping: Callable[[], bool],
+    look: float | None = None,
 ) -> Iterator[tuple[K, T]]:
     """Yield key and result of each call as it ends.
 
@@ -68,6 +72,7 @@ def completed(
     ----------
     calls : keys, each with the arguments of a call
     stopping : whether to begin no more calls; those that run are waited for
+    look : seconds after which `stopping` is asked again; those that run are then left to the engine's ``shutdown``
     """
     # One more call than workers, so that none waits for the driver; in this process none is begun in advance.
     most = engine.workers + (engine.workers > 1)
@@ -78,9 +83,9 @@ def completed(
                 running[engine.submit(function, *call[1])] = call[0]
             if stopping():
                 running = {future: key for future, key in running.items() if not future.cancel()}
-            if not running:
+            if not running or (look is not None and stopping()):
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, look, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
     finally:
         for future in running:

@@ -5,7 +5,8 @@ A worker takes one core or one GPU, and keeps what it has traced. A piece whose 
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 import ray
@@ -94,7 +95,8 @@ class Ray(Engine):
         if cancel_futures:
             for reference, future in running.items():
                 ray.cancel(reference, force=True)
-                future.set_exception(WorkerError("The workers were ended before this piece was done."))
+                with suppress(InvalidStateError):  # it was cancelled
+                    future.set_exception(WorkerError("The workers were ended before this piece was done."))
         elif wait:
             for future in running.values():
                 future.exception()

@@ -58,6 +58,7 @@ def run(
     with folder.locked():
         chosen = to_json(options)
         asked = study(name).of(chosen)
+        where = asked.where(options, where) if asked.where else where
         experiments = dict(asked.experiments(options))
         forms = {each: experiment.to_json() for each, experiment in experiments.items()}
         if resume:
@@ -73,7 +74,8 @@ def run(
             "machine": {**machine(), **(_here().described(where) if asked.trains_here else {})},
             "finished": False,
         }
-        with _here().opened(where, folder) if asked.trains_here else nullcontext() as engine:
+        by_engine = asked.trains_here or where.engine != "local"
+        with _here().opened(where, folder) if by_engine else nullcontext() as engine:
             # Workers with GPUs were asked for and checked by the engine; this machine need not have one.
             device = "auto" if engine and engine.device == "cuda" else where.device
             running = _Run(asked, folder, description, device, engine, resume, progress)

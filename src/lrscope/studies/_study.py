@@ -11,6 +11,7 @@ import xarray as xr
 from lrscope._imported import ANYTHING, error_text
 from lrscope.errors import InputError, unknown
 from lrscope.report import ClaimResult, Section
+from lrscope.studies._where import Where
 from lrscope.studies._words import counted, listed, rate
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Study:
     histograms : results -> histograms by name, written as ``histograms.root``; or None
     stream, estimate : of a study whose experiments are no `Experiment`: the training of one, with everything that a
         `lrscope.training.Stream` has, given the `Folder` of the run and the name of the experiment; its cost
+    where : options, the `Where` that is asked for -> where to train; refuses what these trainings do not allow
     variants : the same question about other trainings, by the name of an option that only theirs have: of trainings by
         ``command``, of runs that exist (``source``)
     trains_here : whether this process, or its engines, train with PyTorch; false of trainings by command
@@ -121,6 +123,7 @@ class Study:
     histograms: "Callable[[xr.DataTree], Mapping[str, hist.Hist[Any]]] | None" = field(default=None, repr=False)
     stream: Callable[..., Any] | None = None
     estimate: Callable[..., Any] | None = None
+    where: Callable[[Any, Where], Where] | None = None
     variants: "Mapping[str, Study]" = field(default_factory=dict, repr=False)
     trains_here: bool = True
     unit: str = "network steps"

@@ -195,6 +195,9 @@ def alive(pid: int) -> bool:
         (("--grid", "lr=1,2"), None, "grid must be"),
         (("--at", "never"), None, "at must be last, best or a step"),
         (("--epochs", "3"), None, "an option must be one of"),
+        (("--device", "cpu"), None, "device must be"),
+        (("--workers", "2"), None, "--jobs 2"),
+        (("--engine", "ray", "--workers", "2", "--jobs", "3"), None, "not both"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence_and_nothing_is_written(tmp_path, capsys, options, words, sentence):

@@ -85,7 +85,7 @@ class CommandOptions(Grid):
     jobs: Annotated[
         Positive | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: one, or one per GPU)")
     ] = None
-    """trainings at a time; they share the cores, and each has a GPU of its own"""
+    """trainings at a time; they share the cores, and each has a GPU of its own; on ray, slurm: workers"""
     command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
     """program and arguments, given after --"""
 

@@ -1,0 +1,114 @@
+"""One training by command from its start to its result, in a thread of this process or in a worker of an engine."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from lrscope.commands._process import FINISHED, GRACE, Place, Process, end
+from lrscope.commands._trainings import Trainings
+from lrscope.engines import WorkerError
+
+ATTEMPTS = 2
+"""How often a training is begun that fails."""
+PAUSE = 0.01
+"""Seconds between two looks at a training that runs."""
+CLOCK = 1.0
+"""Seconds by which the time of a file may lie before that of the process which wrote it."""
+
+
+def trained(
+    trainings: Trainings,
+    labels: Mapping[str, Any],
+    place: Place,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Run the command for one training, once more if it fails, and return how it ended, as it stands in its folder.
+
+    A training that has finished is not begun again: the worker of its first call died, or could not reply.
+
+    Parameters
+    ----------
+    labels : value of each axis
+    folder : where the command is started
+    environment : of the command; None in the worker of an engine, whose environment it has, and with which it ends
+    stopping : whether to end it now
+
+    Raises
+    ------
+    InputError : the command cannot be run, or a training of an earlier run goes on in its folder.
+    WorkerError : it was ended by `stopping`.
+    """
+    known = place.result()
+    if known and known["ended"] == FINISHED:
+        return known
+    place.check_free(0.0 if environment is not None else GRACE)  # that of a worker which was killed is about to end
+    arguments = trainings.arguments(labels, place.out.resolve())
+    for attempt in range(1, ATTEMPTS + 1):
+        process = Process(arguments, os.environ if environment is None else environment, place, folder, attempt)
+        with _ends_with_this_process(process) if environment is None else nullcontext():
+            status = _status(process, trainings.timeout, stopping)
+        ended, final = _ended(trainings, labels, process, status)
+        if final:
+            break
+    result = {
+        "arguments": arguments,
+        "labels": dict(labels),
+        "ended": ended,
+        "exit_status": status,
+        "seconds": round(process.seconds, 3),
+        "began": process.began,
+        "attempts": attempt,
+    }
+    if ended != FINISHED:
+        result["last_lines"] = place.last_lines()
+    place.finish(result)
+    return result
+
+
+def _status(process: Process, timeout: float | None, stopping: Callable[[], bool]) -> int | None:
+    """Wait for a process, and return its exit status; None if it took too long, and was ended."""
+    try:
+        while (status := process.status()) is None:
+            if stopping():
+                raise WorkerError("The training was ended before it was done.")
+            if timeout is not None and process.seconds > timeout:
+                return None
+            time.sleep(PAUSE)
+        return status
+    finally:
+        end([process])
+
+
+def _ended(trainings: Trainings, labels: Mapping[str, Any], process: Process, status: int | None) -> tuple[str, bool]:
+    """Return how a training ended, in words, and whether it would end so again."""
+    if status is None:
+        return f"took longer than {trainings.timeout:g} s", True
+    if status:
+        return f"exit status {status}" if status > 0 else f"signal {-status}", False
+    place = process.place
+    known = trainings.curves(labels, place, process.folder, process.began - CLOCK)
+    return FINISHED if trainings.metric in known else f"no metric {trainings.metric}", True
+
+
+@contextmanager
+def _ends_with_this_process(process: Process) -> Iterator[None]:
+    """End the group of a process when this process ends, even by SIGKILL.
+
+    A shell waits for a line in a pipe whose other end only this process has. It is no child of this process: Ray ends
+    those one by one, and would leave what they have started.
+    """
+    code = 'exec 3<&0; { read -r done <&3 || kill -KILL "-$0"; } >/dev/null 2>&1 &'
+    words = ["sh", "-c", code, str(process.group)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, bufsize=0, start_new_session=True) as shell:
+        assert shell.stdin is not None
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                shell.stdin.write(b"done\n")
