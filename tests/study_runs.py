@@ -81,6 +81,14 @@ def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended may still be listed until its parent looks."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command line ended: exit code (negative: the signal that killed it), and what it printed."""

@@ -59,16 +59,8 @@ def test_a_failed_download_is_one_sentence(url, tmp_path, capsys):
     [
         (["fetsh"], "lrscope data must be one of fetch; got 'fetsh'. Did you mean 'fetch'?"),
         (["fetch"], "NAME must be mnist or cifar10; got none. Write for example: lrscope data fetch mnist --root data"),
-        (["fetch", "minst", "--root", "x"], "data must be one of mnist, cifar10; got 'minst'. Did you mean 'mnist'?"),
         (["fetch", "mnist"], "--root must be given. Write for example: lrscope data fetch mnist --root data"),
-        (
-            ["fetch", "mnist", "--rot", "x"],
-            "an option must be one of --root, --url; got '--rot'. Did you mean '--root'?",
-        ),
-        (
-            ["fetch", "mnist", "--root", "x", "--url", "there"],
-            "url must be the address of a folder, such as https://example.org/mnist; got 'there'.",
-        ),
+        (["fetch", "mnist", "--rot"], "an option must be one of --root, --url; got '--rot'. Did you mean '--root'?"),
     ],
 )
 def test_what_is_not_allowed_is_said_in_one_sentence(words, sentence, refused):

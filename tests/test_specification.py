@@ -12,7 +12,7 @@ from lrscope.data import MNIST, SHAPES, Digits, Samples, Shape
 from lrscope.errors import InputError
 from lrscope.models import MLP, Autoencoder
 from lrscope.optim import SGD, Adam, AdamW, Cosine, GradientAngle, LabelSmoothing, Linear, WarmUp
-from lrscope.probes import Activations, At, Every, Gradients, LogSpaced, Weights
+from lrscope.probes import Activations, At, Every, Gradients, Weights
 from lrscope.specification import class_name, from_json, specification, to_json
 
 
@@ -67,7 +67,6 @@ def test_a_bad_value_is_a_value_error_and_an_unknown_name_a_key_error_too():
 
 cadences = st.one_of(
     st.builds(Every, st.integers(1, 99), st.sampled_from(["step", "epoch"])),
-    st.builds(LogSpaced, st.integers(2, 99)),
     st.builds(At, st.lists(st.integers(-9, 9), min_size=1, max_size=3).map(tuple)),
 )
 patterns = st.lists(st.text("ab.*", min_size=1), max_size=2).map(tuple)

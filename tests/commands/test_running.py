@@ -4,7 +4,6 @@ import json
 import math
 import os
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from lrscope.commands._machine import environment
 from lrscope.commands._process import Place, Process
 from lrscope.errors import InputError
 from lrscope.sweep import Sweep
+from study_runs import alive, wait_until
 
 
 def asked(tmp_path, *more, lrs=(0.001, 0.01), seeds=(0, 1), **options) -> Trainings:
@@ -92,20 +92,7 @@ def test_a_training_that_takes_too_long_is_ended_with_its_children(tmp_path):
     with pytest.raises(CommandError, match=r"longer than 1.5 s"):
         list(Running(trainings, tmp_path / "trainings"))
     pids = (tmp_path / "trainings/lr=0.1,seed=0/out/pids").read_text().split()
-    assert not any(alive(int(pid)) for pid in pids)
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs: one that was killed may still be a zombie for a moment."""
-    for _ in range(100):
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rpartition(")")[2].split()[0] == "Z":
-                    return False
-        except FileNotFoundError:
-            return False
-        time.sleep(0.02)
-    return True
+    wait_until(lambda: not any(alive(int(pid)) for pid in pids))
 
 
 def test_a_metric_that_was_not_logged_is_refused_with_those_that_were(tmp_path):

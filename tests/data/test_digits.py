@@ -54,14 +54,7 @@ def test_another_seed_holds_out_other_images():
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (
-            {"val_share": 1e-5},
-            "val_share must be a share that leaves some of 1797 images on either side; got 1e-05.",
-        ),
-        (
-            {"val_share": 0.9999},
-            "val_share must be a share that leaves some of 1797 images on either side; got 0.9999.",
-        ),
+        ({"val_share": 1e-5}, "val_share must be a share that leaves some of 1797 images on either side; got 1e-05."),
         ({"samples": 1439}, "samples must be at most the 1438 that there are; got 1439."),
         ({"val_samples": 360}, "val_samples must be at most the 359 that there are; got 360."),
     ],

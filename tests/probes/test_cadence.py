@@ -1,12 +1,11 @@
 """Cadences against the sentence that describes each of them."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lrscope.errors import InputError
-from lrscope.probes import at, every, log_spaced
+from lrscope.probes import at, every
 
 totals = st.integers(1, 400)
 counts = st.integers(1, 50)
@@ -24,19 +23,6 @@ def test_every_epoch_is_the_last_step_of_each(total, per_epoch, count):
     assert every(count, "epoch").steps(total, per_epoch).tolist() == expected
 
 
-@given(totals, st.integers(2, 60))
-def test_log_spaced_begins_at_0_ends_at_the_last_and_widens(total, count):
-    steps = log_spaced(count).steps(total, 1)
-    assert steps[0] == 0
-    assert steps[-1] == total - 1
-    assert len(steps) <= count
-    assert (np.diff(steps) > 0).all()
-    factors = (steps[1:] + 1) / (steps[:-1] + 1)
-    wanted = total ** (1 / (count - 1))
-    far = steps[:-1] + 1 >= 2 / max(wanted - 1, 1e-9)  # where rounding to whole steps hardly matters
-    assert np.allclose(np.log(factors[far]), np.log(wanted), rtol=0.75)
-
-
 @given(st.data(), totals)
 def test_at_counts_from_both_ends(data, total):
     wanted = data.draw(st.lists(st.integers(-total, total - 1), min_size=1, max_size=8))
@@ -48,7 +34,6 @@ def test_at_counts_from_both_ends(data, total):
     [
         (every(), "every_1"),
         (every(3, "epoch"), "every_3_epoch"),
-        (log_spaced(50), "log_spaced_50"),
         (at(0, -1, -2), "at_0_last_minus2"),
     ],
 )

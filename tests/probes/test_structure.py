@@ -318,11 +318,6 @@ def test_patterns_choose_layers(probe, layers):
     assert [label.layer for label in probe.labels(dense())] == layers
 
 
-def test_without_activation_functions_every_layer_is_one():
-    found = structure(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)), torch.zeros(4, 3))
-    assert [label.layer for label in Activations(full=True).labels(found)] == ["0", "1"]
-
-
 def test_a_pattern_without_a_layer_names_the_nearest():
     with pytest.raises(InputError) as caught:
         Weights(include=("encodr.0",)).labels(dense())

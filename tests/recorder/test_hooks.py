@@ -208,47 +208,6 @@ def test_a_layer_that_is_called_again_under_reentrant_checkpointing_is_left_out(
     assert set(means(records)) == {"activations_mean_first"}
 
 
-class Sharpness(torch.optim.SGD):
-    """Sharpness-aware minimisation: the gradient is taken where the loss is higher."""
-
-    def ascend(self):
-        self.before = [one.detach().clone() for one in self.param_groups[0]["params"]]
-        with torch.no_grad():
-            for one in self.param_groups[0]["params"]:
-                one.add_(one.grad)
-
-    def descend(self):
-        with torch.no_grad():
-            for one, before in zip(self.param_groups[0]["params"], self.before, strict=True):
-                one.copy_(before)
-        self.step()
-
-
-def test_activations_of_a_step_are_those_with_its_parameters_and_not_of_an_ascent(tmp_path):
-    model = network()
-    optimizer = Sharpness(model.parameters(), lr=0.1)
-    weights, outputs = [], []
-    with Recorder(
-        model, tmp_path / "one.root", optimizer, probes=[Weights(), Activations(when=every())], time_budget=None
-    ) as recorder:
-        for _ in range(3):
-            weights.append(model[0].weight.detach().clone().numpy())
-            outputs.append(model[:2](INPUTS).detach().mean(0).numpy())
-            optimizer.zero_grad()
-            for half in INPUTS.split(4):
-                loss = loss_of(model, half)
-                loss.backward()
-            outputs[-1] = model[:2](half).detach().mean(0).numpy()
-            optimizer.ascend()
-            optimizer.zero_grad()
-            plain(model)
-            optimizer.descend()
-            recorder.step(loss=loss)
-    records = open_records(tmp_path / "one.root")
-    np.testing.assert_array_equal(records["weights_0"].values[0], weights)
-    np.testing.assert_allclose(records["activations_mean_1"].values[0], outputs, rtol=1e-5, atol=1e-7)
-
-
 def test_a_pass_with_parameters_of_its_own_is_not_that_of_the_step(tmp_path):
     def adapted(model):
         own = dict(model.named_parameters())
@@ -361,21 +320,14 @@ def test_an_output_that_is_written_over_is_missing_once_at_most(tmp_path, monkey
     assert np.isfinite(records["activations_mean_1"]).all()
 
 
-def test_the_first_step_has_the_activations_of_blocks_without_activation_functions(tmp_path):
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Sequential(nn.Linear(3, 5), nn.Tanh()), nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 1)))
-    _, records = trained(model, tmp_path / "a.root", plain, probes=[Activations(when=every())])
-    assert set(means(records)) == {f"activations_mean_{layer}" for layer in ("0_1", "1_0", "1_1")}
-    assert all(np.isfinite(array).all() for array in means(records).values())
-
-
-def test_the_first_step_has_the_activations_of_blocks_with_a_module_that_reshapes(tmp_path):
-    class Reshape(nn.Module):
-        def forward(self, x):
-            return x.reshape(len(x), 2, 2)
-
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Sequential(nn.Linear(3, 4), Reshape(), nn.Linear(2, 1)))
-    _, records = trained(model, tmp_path / "a.root", plain, probes=[Activations(when=every())])
-    assert {"activations_mean_0_0", "activations_mean_0_2"} <= set(means(records))
+@pytest.mark.parametrize(
+    ("blocks", "layers"),
+    [
+        ([nn.Sequential(nn.Linear(3, 5), nn.Tanh()), nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 1))], "0_1 1_0 1_1"),
+        ([nn.Sequential(nn.Linear(3, 4), nn.Unflatten(1, (2, 2)), nn.Linear(2, 1))], "0_0 0_2"),
+    ],
+)
+def test_the_first_step_has_the_activations_of_blocks_without_activation_functions(tmp_path, blocks, layers):
+    _, records = trained(nn.Sequential(*blocks), tmp_path / "a.root", plain, probes=[Activations(when=every())])
+    assert {f"activations_mean_{layer}" for layer in layers.split()} <= set(means(records))
     assert all(np.isfinite(array).all() for array in means(records).values())

@@ -120,22 +120,23 @@ def test_a_wrapped_optimiser_is_recorded_through_the_one_inside(kind, model, inp
     assert torch.equal(model[0].weight, after)
 
 
-def test_of_sharpness_aware_minimisation_the_update_and_its_gradient_are_recorded(model, inputs, path):
+def test_of_sharpness_aware_minimisation_the_update_its_gradient_and_the_first_pass_are_recorded(model, inputs, path):
     optimizer, seen = Ascending(model.parameters()), []
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for _ in range(4):
-            before = model[0].weight.detach().clone()
+            before, outputs = model[0].weight.detach().clone(), model[:2](inputs).detach().mean(0)
             for step in (optimizer.first_step, optimizer.second_step):
                 model.zero_grad()
                 loss = model(inputs).square().mean()
                 loss.backward()
                 gradient = model[0].weight.grad.clone()
                 step()
-            seen.append((before, gradient))
+            seen.append((before, gradient, outputs))
             recorder.step(loss=loss)
     records = open_records(path)
-    for name, values in zip(("weights_0", "weight_gradients_0"), zip(*seen, strict=True), strict=True):
-        np.testing.assert_array_equal(records[name].values[0], torch.stack(values).numpy())
+    names = ("weights_0", "weight_gradients_0", "activations_mean_1")
+    for name, values in zip(names, zip(*seen, strict=True), strict=True):
+        np.testing.assert_allclose(records[name].values[0], torch.stack(values).numpy(), rtol=1e-6)
 
 
 def test_what_has_no_optimiser_inside_is_refused(model, path):

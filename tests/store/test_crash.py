@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.errors import InputError, StoreError
+from lrscope.errors import InputError
 from lrscope.records import concatenate
 from lrscope.store import Writer, last_recorded, load_state, open_records
 from lrscope.store import _rootfile as rootfile
@@ -159,47 +159,6 @@ def test_sigkill_at_random_moments_leaves_whole_blocks_and_a_fitting_state(tmp_p
         if path.with_name(f"{path.stem}.state.npz").exists():
             assert load_state(path)["number"] in (last[0] // 10, last[0] // 10 - 1)
     assert any(last_recorded(path) for path in children)
-
-
-def test_a_full_disk(block, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "lrscope", str(disk)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if mounted.returncode:
-        pytest.skip(f"a small tmpfs cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        run_full(block, disk)
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
-
-
-def run_full(block, disk: Path) -> None:
-    ballast = disk / "ballast"
-    ballast.write_bytes(b"x" * 400_000)
-    with pytest.raises(StoreError, match=r"No space left on the disk while writing .*Every block before is kept"):
-        run(block, disk / "records.root", range(1000), {})
-    assert sorted(path.name for path in disk.iterdir()) == ["ballast", "records.root", "records.state.npz"]
-    first = int(load_state(disk)["number"]) + 1
-    assert first > 1
-    read = open_records(disk).load()
-    xr.testing.assert_equal(read.sel(step=slice(0, 5 * first - 1))["loss"], whole(block, first)["loss"])
-    ballast.unlink()
-    run(block, disk / "records-1.root", range(first, first + 3), last_recorded(disk))
-    xr.testing.assert_equal(open_records(disk).load(), whole(block, first + 3))
-
-
-def run(block, path: Path, numbers: range, after: dict[str, dict[int, int]]) -> None:
-    with Writer(path, after=after) as writer:
-        for number in numbers:
-            writer.extend(block(number, neurons=200), {"number": np.array(number)})
-
-
-def whole(block, blocks: int) -> xr.Dataset:
-    return concatenate([block(number, neurons=200) for number in range(blocks)])
 
 
 def test_nothing_holds_a_file_open_after_reading(written):

@@ -96,31 +96,6 @@ def resumed(commands, folder: Path, setup: str = "") -> None:
     assert ended.code == 0, ended.err
 
 
-def kill_and_resume(commands, folder: Path, reference: xr.Dataset, random: np.random.Generator, kills: int) -> None:
-    """Kill a run `kills` times, each at a random size of its records, and let it end then."""
-    for number in range(kills):
-        bound = size(folder) + random.uniform(0, max(0, reference.attrs["bytes"] - size(folder)))
-        pause = random.uniform(0, 0.03)
-        killed(commands, folder, lambda bound=bound: size(folder) > bound, pause, resume=number > 0)
-        check_whole_blocks(folder, reference)
-        if json.loads((folder / "experiment.json").read_text())["finished"]:
-            break  # the signal came too late
-    else:
-        resumed(commands, folder)
-    check_complete(folder, reference)
-
-
-def test_a_run_killed_twice_ends_with_the_same_records(commands, reference, tmp_path):
-    kill_and_resume(commands, tmp_path / "run", reference, np.random.default_rng(0), kills=2)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 140))
-def test_a_run_killed_any_number_of_times_ends_with_the_same_records(commands, reference, tmp_path, seed):
-    random = np.random.default_rng(seed)
-    kill_and_resume(commands, tmp_path / "run", reference, random, kills=int(random.integers(1, 5)))
-
-
 def test_a_run_killed_before_its_first_block_starts_again(commands, reference, tmp_path):
     folder = tmp_path / "run"
     killed(commands, folder, (folder / "experiment.json").exists, 0.0, resume=False)
@@ -282,21 +257,6 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(comm
     check_complete(folder, reference)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(10))
-def test_a_disk_may_be_full_again_and_again(commands, reference, disk, seed):
-    folder, arguments = disk.path / "run", [*RUN, "--out", disk.path / "run"]
-    for share in sorted(np.random.default_rng(seed).uniform(0.02, 1, 3)):
-        disk.resize(int(share * reference.attrs["bytes"]))
-        ended = commands.run([*arguments, *(["--resume"] if folder.exists() else [])], commands.SMALL_BLOCKS)
-        assert (ended.code, ended.out) == (1, ""), ended.err
-        assert "Traceback" not in ended.err
-        check_whole_blocks(folder, reference)
-    disk.resize(10 * reference.attrs["bytes"])
-    resumed(commands, folder)
-    check_complete(folder, reference)
-
-
 def test_a_disk_that_is_full_from_the_beginning_is_one_sentence(commands, disk):
     disk.resize(4096)
     (disk.path / "ballast").write_bytes(b"x" * 4096)
@@ -367,7 +327,12 @@ def records_of(folder: Path) -> dict[str, xr.Dataset]:
     }
 
 
-@pytest.fixture(scope="module", params=EVERY)
+@pytest.fixture(
+    scope="module",
+    params=[
+        name if name in ("fluctuation", "linearity") else pytest.param(name, marks=pytest.mark.long) for name in EVERY
+    ],
+)
 def undisturbed(commands, request, tmp_path_factory) -> tuple[list[str], dict[str, xr.Dataset], int]:
     """Return the words of a run of each study, its records, and their bytes."""
     folder, words = tmp_path_factory.mktemp("undisturbed") / "run", ["run", request.param, *EVERY[request.param]]
@@ -376,8 +341,7 @@ def undisturbed(commands, request, tmp_path_factory) -> tuple[list[str], dict[st
     return words, records_of(folder), written(folder)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 25))])
 def test_any_study_killed_at_any_moment_ends_with_the_same_records(commands, undisturbed, tmp_path, seed):
     words, expected, size = undisturbed
     random, arguments = np.random.default_rng(seed), [*words, "--out", tmp_path / "run"]

@@ -7,7 +7,7 @@ import torch
 from lrscope.data import Shape
 from lrscope.errors import InputError
 from lrscope.models import Autoencoder
-from lrscope.probes import Activations, Biases, GradientNorm, Weights, at, every
+from lrscope.probes import Activations, Biases, GradientNorm, Weights, every
 from lrscope.training import Experiment, Sweep, stream
 
 
@@ -31,11 +31,6 @@ def test_variables_carry_labels_dimensions_and_the_sweeps_coordinates():
     assert block.step_every_2.values.tolist() == [0, 2, 4]
     assert block.gradient_norm.dims == ("member", "step")
     assert block.diverged_at.dtype == np.int64
-
-
-def test_a_variable_is_recorded_by_one_probe():
-    with pytest.raises(InputError, match="weights_encoder_0 again from Weights"):
-        run(probes=[Weights(), Weights(when=at(-1))])
 
 
 def test_two_probes_may_share_the_layers_between_them():

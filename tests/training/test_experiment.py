@@ -12,7 +12,7 @@ from lrscope.data import Samples, Shape
 from lrscope.errors import InputError
 from lrscope.models import Autoencoder
 from lrscope.optim import SGD, AdamW, Cosine, WarmUp
-from lrscope.probes import Activations, Gradients, LearningRate, Loss, Weights, at, every, log_spaced
+from lrscope.probes import Activations, Gradients, LearningRate, Loss, Weights, at, every
 from lrscope.training import Experiment, Sweep, train
 
 FIELDS = {"data": Shape("circle"), "model": Autoencoder(), "sweep": Sweep(lr=[0.1]), "steps": 3}
@@ -42,7 +42,7 @@ FULL = {
     "batch_size": 7,
     "probes": [
         Weights(include=("encoder.*",), when=every(2)),
-        Activations(when=log_spaced(9)),
+        Activations(when=every(9)),
         Gradients(when=at(0, -1)),
     ],
     "dtype": "float64",

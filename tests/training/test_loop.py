@@ -98,21 +98,6 @@ def test_a_resumed_run_remembers_what_its_probes_and_controller_remembered(small
     xr.testing.assert_identical(records.concatenate(after), records.concatenate(whole))
 
 
-def test_a_run_can_be_resumed_again_and_again(small_blocks):
-    experiment = full_batch(probes=[Weights()], epochs=40)
-    expected = records.concatenate(stream(experiment, device="cpu"))
-    blocks, state = [], None
-    while True:
-        run = stream(experiment, device="cpu", checkpoint=state)
-        block = next(run, None)
-        if block is None:
-            break
-        blocks.append(block)
-        state = run.state
-    assert len(blocks) > 2
-    xr.testing.assert_identical(records.concatenate(blocks), expected)
-
-
 def test_a_checkpoint_is_plain_arrays(small_blocks):
     run = stream(full_batch(), device="cpu")
     next(run)
@@ -196,14 +181,6 @@ def test_train_has_a_dimension_for_each_axis():
     assert found.lr.values.tolist() == [0.001, 0.1]
     assert found.weights_encoder_0.dims == ("shape", "lr", "step", "neuron_encoder_0", "input_encoder_0")
     assert found.outputs.sizes["step_at_last"] == 1
-
-
-def test_records_carry_each_members_own_values():
-    """Each cell of the grid is the run of its shape and rate alone."""
-    found = train(full_batch(), device="cpu")
-    alone = train(full_batch(sweep=Sweep(shape=["spiral"], lr=[1e-1])), device="cpu")
-    assert np.allclose(found.loss.sel(shape="spiral", lr=1e-1), alone.loss[0, 0], rtol=1e-5)
-    assert np.allclose(found.targets.sel(shape="spiral", lr=1e-1)[0], Shape("spiral", 6).arrays().targets)
 
 
 def test_members_with_data_of_different_sizes_train_together():

@@ -13,14 +13,12 @@ from lrscope.probes._moment import (
     Cadence,
     Curvature,
     Every,
-    LogSpaced,
     Moment,
     Need,
     Probe,
     State,
     at,
     every,
-    log_spaced,
 )
 from lrscope.probes._parameters import Biases, Gradients, Weights
 from lrscope.probes._scalars import (
@@ -62,7 +60,6 @@ __all__ = [
     "Gradients",
     "Layer",
     "LearningRate",
-    "LogSpaced",
     "Loss",
     "Moment",
     "Need",
@@ -82,7 +79,6 @@ __all__ = [
     "every",
     "is_activation",
     "layers_of",
-    "log_spaced",
     "output_of",
     "parameters_of",
     "refuse_collisions",

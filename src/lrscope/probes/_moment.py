@@ -52,22 +52,6 @@ class Every:
 
 
 @specification
-class LogSpaced:
-    """About `count` steps, each a constant factor after the one before; the first and the last step included."""
-
-    count: Annotated[int, Field(ge=2)]
-
-    @property
-    def label(self) -> str:
-        """``log_spaced_50``."""
-        return f"log_spaced_{self.count}"
-
-    def steps(self, total: int, per_epoch: int) -> np.ndarray:  # noqa: ARG002  a cadence is a function of both
-        """Return the steps, ascending; neighbours that round to the same step count once."""
-        return np.unique(np.geomspace(1, total, self.count).round().astype(np.int64) - 1)
-
-
-@specification
 class At:
     """At the given steps; negative ones count from the end, so -1 is the last step."""
 
@@ -91,17 +75,12 @@ class At:
         return np.unique([step % total for step in self.at])
 
 
-When = Every | LogSpaced | At
+When = Every | At
 
 
 def every(count: int = 1, unit: Unit = "step") -> Every:
     """Return the cadence of every `count` steps or epochs."""
     return Every(count, unit)
-
-
-def log_spaced(count: int) -> LogSpaced:
-    """Return the cadence of about `count` steps spaced by a constant factor."""
-    return LogSpaced(count)
 
 
 def at(*steps: int) -> At:

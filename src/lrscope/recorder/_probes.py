@@ -20,7 +20,6 @@ from lrscope.probes import (
     Gradients,
     Layer,
     LearningRate,
-    LogSpaced,
     Loss,
     PreconditionedSharpness,
     Probe,
@@ -272,7 +271,7 @@ def _check_cadence(when: Any, settings: Settings) -> None:
     if isinstance(when, Every) and when.unit == "epoch" and settings.steps_per_epoch is None:
         remedy = "Give the updates in an epoch, for example steps_per_epoch=len(loader), or use every(100)."
         raise must_be("steps_per_epoch", f"known for the cadence {when.label}", None, remedy)
-    if isinstance(when, LogSpaced) or (isinstance(when, At) and min(when.at) < 0):
+    if isinstance(when, At) and min(when.at) < 0:
         remedy = "How long the training will be is not known. Name steps from its beginning."
         raise must_be("when", allowed, when.label, remedy)
     if not isinstance(when, Every | At):

@@ -4,7 +4,6 @@ import json
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import xarray as xr
@@ -42,13 +41,6 @@ def pieces(folder: Path) -> list[Path]:
     return sorted((folder / "pieces" / "perceptron").glob("*.npz"))
 
 
-def killed(commands, folder: Path, count: int, pause: float, resume: bool = False) -> None:
-    arguments = [*RUN, "--out", folder, *(["--resume"] if resume else [])]
-    when = lambda: len(pieces(folder)) >= count  # noqa: E731
-    ended = commands.signalled(arguments, signal.SIGKILL, when, pause, SMALL_PIECES + commands.NO_REPORT)
-    assert ended.code in (-signal.SIGKILL, 0), ended.err
-
-
 def check_complete(folder: Path, reference: xr.Dataset) -> None:
     found = read(folder)
     assert found.attrs["complete"] is True
@@ -61,16 +53,6 @@ def check_complete(folder: Path, reference: xr.Dataset) -> None:
 def resumed(commands, folder: Path) -> None:
     ended = commands.run([*RUN, "--out", folder, "--resume"], SMALL_PIECES + commands.NO_REPORT)
     assert ended.code == 0, ended.err
-
-
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))])
-def test_a_run_killed_twice_ends_with_the_same_sums(commands, reference, tmp_path, seed):
-    folder, random = tmp_path / "run", np.random.default_rng(seed)
-    for number in range(2):
-        killed(commands, folder, 1 + 3 * number + int(random.integers(0, 3)), random.uniform(0, 0.05), number > 0)
-    if not json.loads((folder / "experiment.json").read_text())["finished"]:
-        resumed(commands, folder)
-    check_complete(folder, reference)
 
 
 def test_a_run_killed_after_its_records_only_becomes_complete(commands, reference, tmp_path):
@@ -93,16 +75,6 @@ def test_ctrl_c_keeps_the_pieces_and_says_how_to_go_on(commands, reference, tmp_
     assert "Traceback" not in ended.err
     assert 2 <= len(pieces(folder)) < 12
     assert not list(folder.glob("*.root"))
-    resumed(commands, folder)
-    check_complete(folder, reference)
-
-
-def test_a_resume_may_choose_no_other_rate(commands, reference, tmp_path):
-    folder = tmp_path / "run"
-    killed(commands, folder, 2, 0)
-    ended = commands.run([*RUN, "--out", folder, "--resume", "--lr", "0.3"])
-    assert ended.code == 2
-    assert "--resume must have the options of the run; lr was not given, is 0.3." in ended.err
     resumed(commands, folder)
     check_complete(folder, reference)
 

@@ -33,21 +33,15 @@ def test_each_network_has_a_name_that_is_good_for_files(chosen, names):
     ("chosen", "sentence"),
     [
         ({"delta": 0}, "changes that lead to different learning rates; got [0.0, 0.1]."),
-        ({"delta2": 0.05}, "changes that lead to different learning rates; got [0.05, 0.05]."),
         ({"delta2": 1e-30}, "changes that lead to different learning rates; got [0.05, 1e-30]."),
         ({"delta": -0.2}, "lr + delta must be above 0; got 0.0. Take a smaller change."),
-        ({"delta2": -0.3}, "lr + delta2 must be above 0; got -0.1. Take a smaller change."),
         ({"lr": -1.0, "delta": 3.0, "delta2": 2.0}, "lr must be above 0; got -1.0."),
         ({"lr": float("inf")}, "lr must be a finite number; got inf."),
-        ({"delta": float("nan")}, "delta must be a finite number; got nan."),
         ({"replicates": 7}, "replicates must be greater than or equal to 8; got 7."),
         ({"price": 0}, "price must be greater than 0; got 0."),
-        ({"price": float("inf")}, "price must be a finite number; got inf."),
-        ({"data": "digit"}, "Did you mean 'digits'?"),
         ({"model": ("perceptrn",)}, "Did you mean 'perceptron'?"),
         ({"model": ("cnn", "cnn")}, "model must be a list of different models; got ['cnn', 'cnn']. Name each once."),
         ({"pairing": "paired"}, "pairing must be 'common' or 'independent'; got 'paired'."),
-        ({"root": "there"}, "root must not be given with the data set digits, which has no files; got 'there'."),
     ],
 )
 def test_what_cannot_be_is_one_sentence(chosen, sentence):

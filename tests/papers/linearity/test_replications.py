@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from lrscope.errors import InputError
@@ -90,12 +89,6 @@ def test_data_and_a_network_of_ones_own():
     assert made.batch_size == 48  # all there are
     [wide] = experiments(Options(data=mine("VALIDATION_ALONE"), model=("perceptron",))).values()
     assert wide.model.classes == 8
-
-
-def test_the_global_generator_is_left_alone():
-    before = torch.get_rng_state()
-    experiments(Options(data=mine("CLASSES"), model=(mine("net"),)))
-    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(

@@ -61,15 +61,6 @@ def check_resumed(commands, folder: Path, undisturbed: dict[str, xr.Dataset]) ->
     assert not [file.name for file in folder.iterdir() if file.suffix in (".part", ".npz")]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("block", [0, 9, BLOCKS, BLOCKS + 2], ids=["at once", "first", "between", "second"])
-def test_a_run_killed_in_any_of_its_experiments_ends_with_the_same_records(commands, undisturbed, tmp_path, block):
-    folder = tmp_path / "run"
-    assert ended_at(commands, folder, block, signal.SIGKILL).code == -signal.SIGKILL
-    assert bool(Folder(folder).records("run-guided")) == (block >= BLOCKS)
-    check_resumed(commands, folder, undisturbed)
-
-
 def test_a_run_killed_in_both_of_its_experiments_ends_with_the_same_records(commands, undisturbed, tmp_path):
     folder = tmp_path / "run"
     assert ended_at(commands, folder, 5, signal.SIGKILL).code == -signal.SIGKILL
@@ -78,14 +69,13 @@ def test_a_run_killed_in_both_of_its_experiments_ends_with_the_same_records(comm
     assert [len(Folder(folder).records(name)) for name in NAMES] == [2, 2]
 
 
-@pytest.mark.parametrize("name", [NAMES[0], pytest.param(NAMES[1], marks=pytest.mark.long)])
-def test_a_run_killed_before_an_experiment_is_marked_as_complete_becomes_so(commands, undisturbed, tmp_path, name):
+def test_a_run_killed_before_an_experiment_is_marked_as_complete_becomes_so(commands, undisturbed, tmp_path):
     folder = tmp_path / "run"
-    kill = f"""
+    kill = """
 from lrscope.store import _rootfile
 complete = _rootfile.RootFile.complete
 def killing(file, *arguments):
-    if file._raw.path.name == "records-{name}.root":
+    if file._raw.path.name == "records-run.root":
         os.kill(os.getpid(), 9)
     complete(file, *arguments)
 _rootfile.RootFile.complete = killing
@@ -94,10 +84,9 @@ _rootfile.RootFile.complete = killing
     check_resumed(commands, folder, undisturbed)
 
 
-@pytest.mark.parametrize("block", [pytest.param(9, marks=pytest.mark.long), BLOCKS + 2], ids=["first", "second"])
-def test_ctrl_c_in_any_experiment_keeps_what_was_recorded(commands, undisturbed, tmp_path, block):
+def test_ctrl_c_in_the_second_experiment_keeps_what_was_recorded(commands, undisturbed, tmp_path):
     folder = tmp_path / "run"
-    ended = ended_at(commands, folder, block, signal.SIGINT)
+    ended = ended_at(commands, folder, BLOCKS + 2, signal.SIGINT)
     assert (ended.code, ended.out) == (130, "")
     assert ended.err.splitlines()[-1].startswith(f"lrscope: interrupted. What was recorded is kept in {folder}.")
     assert "Traceback" not in ended.err

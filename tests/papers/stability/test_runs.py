@@ -11,47 +11,23 @@ from lrscope.cli import main
 from lrscope.papers.stability import Options
 from lrscope.studies import Folder, Where, run
 
-RUN = ["run", "stability"]
+RUN = ["run", "stability", "--out", "new"]
 SMALL = {"target": "f1", "hidden": 3, "lrs": (0.5, 1.0), "epochs": 12}
-
-
-@pytest.fixture
-def refused(capsys, tmp_path, monkeypatch):
-    """Return a function that runs a command line which is refused, and returns the one sentence it says."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> str:
-        assert main([*RUN, "--out", "new", *words]) == 2
-        printed = capsys.readouterr()
-        assert printed.out == ""
-        assert printed.err.count("\n") == 1, printed.err
-        assert list(tmp_path.iterdir()) == []
-        return printed.err.removeprefix("lrscope: ").rstrip("\n")
-
-    return run
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--target", "f11"], "target must be one of f1, f2, package.module:function; got 'f11'. Did you mean 'f1'?"),
-        (["--target", "sin(x)"], "target must be one of f1, f2, package.module:function; got 'sin(x)'."),
-        (["--target", "a b:c"], "target must be a name or package.module:function; got 'a b:c'."),
         (["--target", "nosuchmodule:f"], "target must name a function that can be imported; got 'nosuchmodule:f': "
          "No module named 'nosuchmodule'."),
-        (["--target", "math:sine"], "target must name a function that can be imported; got 'math:sine': "
-         "module 'math' has no attribute 'sine'."),
-        (["--target", "math:pi"], "target must be a function; got 'math:pi, which is float'."),
         (["--hidden", "1"], "hidden must be greater than or equal to 2; got '1'."),
-        (["--lrs", "0.1", "-0.1"], "lr must be a positive finite number; got -0.1."),
-        (["--lrs"], "lrs must be at least one learning rate; got (). Write for example --lrs 0.001 0.01."),
-        (["--lrs", "0.1", "0.1"], "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
         (["--init-scale", "0"], "init_scale must be greater than 0; got '0'."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_a_wrong_option_is_one_sentence(refused, words, sentence):
-    assert refused(*words) == sentence
+    assert refused(*RUN, *words) == sentence
 
 
 TARGETS = """
@@ -80,7 +56,7 @@ def own_targets(tmp_path_factory, monkeypatch):
 
 @pytest.mark.parametrize(("name", "got"), [("one_number", "shape ()"), ("not_finite", "values that are not finite")])
 def test_a_target_that_gives_no_number_for_each_point_is_one_sentence(refused, own_targets, name, got):
-    sentence = refused("--target", f"{own_targets}:{name}")
+    sentence = refused(*RUN, "--target", f"{own_targets}:{name}")
     assert sentence.startswith("target must be a function that gives a finite number for each of 1")
     assert f"got {got!r}." in sentence
 

@@ -19,6 +19,7 @@ from lrscope.cli import main
 from lrscope.studies import Folder, compare, study
 from lrscope.studies._report import report_of
 from lrscope.studies.sweep._command_options import CommandOptions
+from study_runs import alive, wait_until
 
 LRS = ["--lrs", "0.001", "0.01", "0.1", "1"]
 
@@ -167,21 +168,10 @@ def test_a_signal_ends_the_children_and_a_resume_goes_on(tmp_path, number):
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "--resume -- " in said
-    assert not [pid for pid in pids.read_text().split() if alive(int(pid))]
+    wait_until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
     (tmp_path / "train.py").write_text(SCRIPT.replace("time.sleep(float", "(lambda _: child.kill())(float"))
     command_line = report_command(tmp_path / "results")
     assert main(["run", "sweep", *words, "--resume", "--", *command_line]) == 0
-
-
-def alive(pid: int) -> bool:
-    for _ in range(100):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return False
-        except FileNotFoundError:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.mark.parametrize(
