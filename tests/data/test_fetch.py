@@ -9,11 +9,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
+from image_files import cifar_archive, cifar_parts, write_cifar, write_mnist
 from lrscope.data import CIFAR10, MNIST, _fetch, fetch
 from lrscope.data._known import Source
 from lrscope.errors import InputError, LrscopeError, StoreError
-
-from .conftest import cifar_archive, cifar_parts, write_cifar, write_mnist
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from image_files import RECORD, cifar_archive, cifar_parts, digits, idx, write_cifar, write_mnist
 from lrscope.data import CIFAR10, MNIST
 from lrscope.errors import InputError
-
-from .conftest import RECORD, cifar_archive, cifar_parts, digits, idx, write_cifar, write_mnist
 
 
 def said(data: MNIST | CIFAR10) -> str:

@@ -100,7 +100,9 @@ def difference(
     check(confidence)
     ordered = _at_rates(check_scores(scores), lr, other)
     both = ordered.drop_vars(list(ordered.coords))  # aligning labels at every step would take most of the time
-    together = paired and _share_seeds(both)
+    trained = both.notnull()
+    shared = int(trained.all(LR).sum())
+    together = paired and shared >= max(2, SHARED * int(trained.sum(SEED).min()))
     used = both.where(np.isfinite(both))
     if together:
         used = used.where(used.notnull().all(LR))
@@ -199,12 +201,6 @@ def _place(rates: xr.DataArray, name: str, value: float) -> int:
             name, "a rate that was trained", value, f"The nearest: {' and '.join(f'{one:g}' for one in near)}."
         )
     return int(same.argmax(LR))
-
-
-def _share_seeds(both: xr.DataArray) -> bool:
-    trained = both.notnull()
-    shared = int(trained.all(LR).sum())
-    return shared >= 2 and shared >= SHARED * int(trained.sum(SEED).min())
 
 
 def _refuse_few(used: xr.DataArray, both: xr.DataArray, together: bool) -> None:

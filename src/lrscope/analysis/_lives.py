@@ -197,23 +197,17 @@ def survival(lives: xr.Dataset, by: str | None = None, confidence: float = 0.95)
     if by is not None:
         check_grouping(by)
     check(confidence)
-    observed = _observed(lives)
+    known = lives["state"].notnull().any(NEURON)
+    dim = step_dimension(known)
+    observed = known[dim] <= known[dim].where(known).max(dim)  # the network's records reach this step
     dying, at_risk = (
         grouped(flags, by, lambda some: some.sum(NEURON)) if by else flags.sum(NEURON)
         for flags in _at_risk(lives, observed)
     )
     curves = _product_limit(dying, at_risk, observed, confidence)
-    dim = step_dimension(lives["state"])
     result = curves.transpose(..., dim).assign_coords({dim: lives[dim]}).assign_attrs(seeds=lives.sizes[SEED])
     labels: Labels = {**with_ends("mean", "share of surviving neurons"), "count": ("networks observed", "networks")}
     return describe(result, labels)
-
-
-def _observed(lives: xr.Dataset) -> xr.DataArray:
-    """Return whether a network's records reach this step (..., seed, step)."""
-    known = lives["state"].notnull().any(NEURON)
-    dim = step_dimension(known)
-    return known[dim] <= known[dim].where(known).max(dim)
 
 
 def _at_risk(lives: xr.Dataset, observed: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

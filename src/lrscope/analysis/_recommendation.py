@@ -112,7 +112,9 @@ def recommendation(
     whole = completed(ranks.where(candidates))
     best = whole.mean(SEED).where(result["plausible"]).fillna(np.inf).argmin(LR)
     result = result.assign(_differences(paired, margin, best, candidates).data_vars)
-    result["probability_best"] = _probability_best(whole, candidates, resamples, seed)
+    means = resampled_means(whole, resamples, seed).where(candidates)
+    first = means == means.min(LR)
+    result["probability_best"] = (first / first.sum(LR)).mean(RESAMPLE)
     result = result.assign(_decision(result, ordered[LR].values, best))
     result["seeds_needed"] = _seeds_needed(ranks, result, best, confidence)
     return _described(result.assign_coords({LR: ordered[LR].values}), scores)
@@ -220,12 +222,6 @@ def _differences(paired: xr.Dataset, margin: xr.DataArray, best: xr.DataArray, c
             "difference_high": xr.where(np.isfinite(highest), highest, np.nan).clip(min=difference),
         }
     )
-
-
-def _probability_best(whole: xr.DataArray, candidates: xr.DataArray, resamples: int, seed: int) -> xr.DataArray:
-    means = resampled_means(whole, resamples, seed).where(candidates)
-    first = means == means.min(LR)
-    return (first / first.sum(LR)).mean(RESAMPLE)
 
 
 def _decision(result: xr.Dataset, values: NDArray[np.float64], best: xr.DataArray) -> dict[str, xr.DataArray]:

@@ -117,11 +117,6 @@ class Running(Iterator[xr.Dataset]):
         return Here(self.trainings.jobs or max(1, len(devices)), devices)
 
     @property
-    def jobs(self) -> int:
-        """Trainings at a time."""
-        return self._engine.workers
-
-    @property
     def workers(self) -> str:
         """What trains, in words."""
         return str(self._engine)
@@ -149,7 +144,8 @@ class Running(Iterator[xr.Dataset]):
                 self._engine.shutdown()
         if done:
             sweep = self.trainings.sweep
-            curves = [self._curves(one) for one in self._each]
+            results = [(one, self._results[one.number]) for one in self._each]
+            curves = [self._read(one, own["began"]) if own["ended"] == FINISHED else None for one, own in results]
             yield block_of(self.trainings.metric, curves, sweep.members(), sweep.attrs())
             self.finished = True
 
@@ -189,10 +185,6 @@ class Running(Iterator[xr.Dataset]):
 
     def _read(self, one: _Training, began: float) -> Curves:
         return self.trainings.curves(one.labels, one.place, self._here, began - CLOCK)
-
-    def _curves(self, one: _Training) -> Curves | None:
-        result = self._results[one.number]
-        return self._read(one, result["began"]) if result["ended"] == FINISHED else None
 
 
 @dataclass(frozen=True)
@@ -242,4 +234,5 @@ def tried(trainings: Trainings) -> Tried:
             next(running)
         (each,) = running._each
         metrics = tuple(running._read(each, 0.0))
-        return Tried(len(trainings), Running(trainings, Path(folder)).jobs, running._results[0]["seconds"], metrics)
+        jobs = Running(trainings, Path(folder))._engine.workers
+        return Tried(len(trainings), jobs, running._results[0]["seconds"], metrics)

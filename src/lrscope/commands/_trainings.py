@@ -125,7 +125,8 @@ def check_command(command: tuple[str, ...], axes: Mapping[str, int], read: str |
             raise unknown("a placeholder of the command", name, known)
     for name, count in axes.items():
         if name not in used and (name == LR or count > 1):
-            raise InputError(f"the command must contain {{{name}}}, where the value goes; got none. {_example(name)}")
+            example = "Write for example: -- python train.py --lr {lr} --seed {seed} --out {out}"
+            raise InputError(f"the command must contain {{{name}}}, where the value goes; got none. {example}")
     if printing:
         compiled((read or "").removeprefix(STDOUT))
     elif read is None and OUT not in used:
@@ -140,7 +141,3 @@ def check_program(command: tuple[str, ...]) -> None:
     """Raise an `InputError` if there is no such program."""
     if not placeholders(command[0]) and shutil.which(command[0]) is None:
         raise InputError(f"the command must be a program that can be run; there is no {command[0]!r}. Check its name.")
-
-
-def _example(name: str) -> str:
-    return "Write for example: -- python train.py --lr {lr} --seed {seed} --out {out}" if name in (LR, SEED) else ""

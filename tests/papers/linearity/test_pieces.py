@@ -1,7 +1,6 @@
 """Sums on disk: whatever happens to the process, what is there is whole, and of this experiment."""
 
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from image_files import write_mnist
 from lrscope.data import MNIST, Digits
 from lrscope.errors import InputError, StoreError
 from lrscope.models import CNN
@@ -170,32 +170,20 @@ def test_pieces_of_other_code_behind_the_same_name_are_refused(tmp_path, change)
         Pieces(tmp_path, other)
 
 
-def mnist(folder: Path, changed: str = "") -> MNIST:
-    """Write small files of MNIST, one of them changed in its last byte, and return them as a data set."""
-    draw = np.random.default_rng(0)
-    for part, count in (("train", 30), ("t10k", 12)):
-        for kind, shape, most in (("images-idx3", (count, 8, 8), 256), ("labels-idx1", (count,), 10)):
-            values = draw.integers(0, most, shape, np.uint8)
-            name = f"{part}-{kind}-ubyte"
-            values.flat[-1] = (int(values.flat[-1]) + (name == changed)) % most
-            header = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
-            (folder / name).write_bytes(header + values.tobytes())
-    return MNIST(root=str(folder))
-
-
 @pytest.mark.parametrize("changed", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte"])
 def test_pieces_of_data_that_changed_are_refused(tmp_path, changed):
     files, folder = tmp_path / "files", tmp_path / "pieces"
-    files.mkdir()
+    write_mnist(files)
     fields = {"lrs": [0.1, 0.2], "replicates": COUNT, "batches": 4, "epochs": 1}
-    asked = Replication(data=mnist(files), model=CNN(1, 8, 8), **fields)
+    asked = Replication(data=MNIST(files), model=CNN(1, 6, 7), **fields)
     Pieces(folder, asked).keep(range(4), sums_of(range(4)))
-    mnist(files, changed)
+    content = (files / changed).read_bytes()
+    (files / changed).write_bytes(content[:-1] + bytes([(content[-1] + 1) % 10]))
     with pytest.raises(
         InputError, match=rf"{folder}/0-4.npz must hold sums of the samples as they are now; the data have"
     ):
         Pieces(folder, asked)
-    mnist(files)
+    write_mnist(files)
     check_done(Pieces(folder, asked), set(range(4)))
 
 

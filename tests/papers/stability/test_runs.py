@@ -91,7 +91,3 @@ def test_a_run_has_a_file_of_records_for_each_experiment(recorded_run, capsys):
         (file,) = folder.records(name)
         assert main(["inspect", str(file)]) == 0
         assert "lr: 0.3, 1.0" in capsys.readouterr().out
-    assert main(["inspect", str(folder.path)]) == 2
-    sentence = f"{folder.path} must be a file of records; got a folder."
-    files = "records-run.root, records-run-guided.root"
-    assert capsys.readouterr().err == f"lrscope: {sentence} Give one of {files} in it.\n"

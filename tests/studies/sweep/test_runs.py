@@ -1,15 +1,14 @@
 """From the command line to the folder: images from files, data and networks of a user's own, costs and help."""
 
 import csv
-import gzip
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from image_files import write_mnist
 from lrscope import store
 from lrscope.cli import main
 from lrscope.report._files import picture
@@ -25,26 +24,6 @@ QUICK = ["--epochs", "2", "--batch-size", "10", "--crossed-seeds", "0"]
 def blank(monkeypatch):
     """Leave the figures of a report blank; other tests draw them."""
     monkeypatch.setattr("lrscope.report._write.picture", lambda _figure: picture(Figure()))
-
-
-def idx(values: np.ndarray) -> bytes:
-    header = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
-    return header + values.astype(np.uint8).tobytes()
-
-
-def drawn(count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (sample, size, size), each dark but for the row of its class, and the classes."""
-    labels = np.arange(count) % 10
-    images = np.random.default_rng(count).integers(0, 60, (count, size, size))
-    images[np.arange(count), labels % size] += 150
-    return images, labels
-
-
-def write_mnist(folder: Path) -> None:
-    for part, count in (("train", 40), ("t10k", 20)):
-        images, labels = drawn(count, 12)
-        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
@@ -70,7 +49,7 @@ def test_files_of_mnist_are_learned_and_the_accuracy_of_the_source_is_judged(tmp
     (found,) = (row for row in table(out, "rates") if row["lr"] == "0.001")
     assert told["accuracy"]["measured"] == pytest.approx(float(found["validation accuracy"]), abs=1e-4)
     assert told["accuracy"]["holds"] is False
-    assert told["best"]["note"].endswith("Here: mnist, 2 epochs (8 updates).")
+    assert told["best"]["note"].endswith("Here: mnist, 2 epochs (6 updates).")
     check_page(read(out / "report.html"))
 
 

@@ -25,7 +25,7 @@ from lrscope.papers.boundary._point_report import point_sections, point_text
 from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse
 from lrscope.papers.boundary._summary import summary
-from lrscope.studies import Folder, Section, Study
+from lrscope.studies import Folder, Study
 
 if TYPE_CHECKING:
     from lrscope.papers.boundary._point_training import PointTraining
@@ -39,10 +39,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}._rounds"), name)
-
-
-def _estimate(asked: Map, **where: Any) -> Any:
-    return __getattr__("estimate")(asked, **where)
 
 
 def _stream(asked: Map | Point, *, folder: Folder, name: str, **shared: Any) -> "MapTraining | PointTraining":
@@ -63,14 +59,6 @@ def _analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree
     return results
 
 
-def _summary(results: xr.DataTree, options: Options) -> list[str]:
-    return [*summary(results, options), *point_text(results)]
-
-
-def _sections(results: xr.DataTree, options: Options) -> list[Section]:
-    return [*sections(results, options), *point_sections(results)]
-
-
 STUDY = Study(
     name="boundary",
     title="The boundary of trainability",
@@ -81,10 +69,10 @@ STUDY = Study(
     further=further,
     analyse=_analyse,
     claims=claims,
-    summary=_summary,
-    sections=_sections,
+    summary=lambda results, options: [*summary(results, options), *point_text(results)],
+    sections=lambda results, options: [*sections(results, options), *point_sections(results)],
     stream=_stream,
-    estimate=_estimate,
+    estimate=lambda asked, **where: __getattr__("estimate")(asked, **where),
     unit="pixels",
 )
 """What can be chosen in the study `boundary`."""
