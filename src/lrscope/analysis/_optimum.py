@@ -1,6 +1,7 @@
 """The best learning rate between those of the grid: the loss as a smooth curve over the logarithm of the rate."""
 
 import itertools
+import math
 
 import numpy as np
 import scipy
@@ -17,9 +18,9 @@ ENOUGH_RATES = 5
 """With fewer rates a curve says nothing about what lies between them."""
 POINTS = 100
 """Intervals of the curve's grid of rates."""
-STEEP = 0.5
+STEEP = 0.7
 """Log ratios to the best rate well above this are compressed: a flank of the valley says little about its floor."""
-LENGTHS = np.geomspace(0.7, 8.0, 5)
+LENGTHS = np.geomspace(0.85, 8.0, 5)
 """Length scales that are tried, in distances between neighbouring rates of the grid."""
 AMPLITUDES = np.geomspace(0.1, 4.0, 4)
 """Standard deviations of the curve that are tried."""
@@ -55,7 +56,8 @@ def optimum(
     Dataset (lr) : on a fine grid of rates; all NaN with one seed, fewer than five rates, or if all networks diverged
         score, score_low, score_high : the curve, median of those drawn, and where it lies with that confidence
         cost_high : share by which the score is worse than the lowest one, at most; 0.1 is 10 %
-        best, best_low, best_high : rate with the lowest score, and its interval
+        best, best_low, best_high : rate with the lowest score, and its interval: of those with that confidence the
+            one with the smallest factor between its ends
         low, high : every rate between them costs at most `tolerance`; NaN if no rate is known to do so
         tolerance : the one asked for
         smallest : tolerance for which a rate is known
@@ -93,7 +95,7 @@ def optimum(
     cost = worse / (means.max() - means.min()) if linear else xr.apply_ufunc(np.expm1, worse)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     below, score, above = curves.quantile([ends[0], 0.5, ends[1]], DRAW).drop_vars("quantile")
-    best_low, best_high = curves.idxmin(LR).quantile(ends).values
+    best_low, best_high = _shortest(curves.idxmin(LR).values, confidence)
     low, high = _range(cost <= tolerance, confidence)
     cost_high = cost.quantile(confidence, DRAW).drop_vars("quantile")
     result = xr.Dataset(
@@ -199,6 +201,14 @@ def _mean_and_noise(ranks: xr.DataArray) -> tuple[Floats, Floats]:
         variance = mean.copy(data=np.exp((beside[:-2] + 2 * rough + beside[2:]) / 4))
     few = student_quantile(0.975, 2 * (count - 1).clip(min=1)) / scipy.special.ndtri(0.975)
     return mean.values, (variance * few**2 / count).values
+
+
+def _shortest(rates: Floats, confidence: float) -> tuple[float, float]:
+    """Return the interval with so large a share of the rates (n) whose ends differ by the smallest factor."""
+    ordered = np.sort(rates)
+    count = math.ceil(confidence * len(ordered))
+    first = int((ordered[count - 1 :] / ordered[: len(ordered) - count + 1]).argmin())
+    return float(ordered[first]), float(ordered[first + count - 1])
 
 
 def _range(good: xr.DataArray, confidence: float) -> tuple[float, float]:

@@ -127,6 +127,17 @@ def test_rates_that_differ_from_the_best_get_no_further_seeds(tmp_path):
     assert len(list((results / "trainings").iterdir())) == rates.sum()
 
 
+def test_values_of_an_axis_that_cannot_be_the_best_get_no_further_seeds(tmp_path):
+    options = ("--lrs", "0.001", "0.0095", "0.0115", "0.1", "--seeds", "3", "--grid", "wd=0,0.5")
+    assert run(tmp_path, *options, "--until-decided", "--budget", "80", more=("wd={wd}",)) == 0
+    results = tmp_path / "results"
+    rates = pd.read_csv(results / "tables/rates.csv").set_index(["setting", "lr"])["networks"]
+    assert rates["wd 0.5"].max() == 3
+    assert rates["wd 0"][0.0095] == rates["wd 0"][0.0115] > 3
+    assert len(list((results / "trainings").iterdir())) == rates.sum() <= 80
+    assert pd.read_csv(results / "tables/rounds.csv")["settings"].tolist() == [2, 1]
+
+
 def test_what_failed_is_named_and_a_resume_repeats_only_that(tmp_path, capsys):
     assert run(tmp_path, *LRS[:4], "--seeds", "2", more=("crash=1",)) == 0
     assert "3 of the trainings failed" in capsys.readouterr().err

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from lrscope import analysis
 from lrscope.studies.sweep import Options
-from lrscope.studies.sweep._rounds import FINE, GRID, Round, grids, next_round, rounds_of, together
+from lrscope.studies.sweep._rounds import (
+    FINE,
+    GRID,
+    Round,
+    grids,
+    next_round,
+    rounds_of,
+    settings_of,
+    together,
+)
 
 Truth = Callable[[float, int], float]
 """The last validation loss of a rate and seed; infinite where the network diverges."""
@@ -37,6 +46,18 @@ def trained(truth: Truth, lrs: tuple[float, ...], seeds: tuple[int, ...]) -> xr.
         {"step": [9], "step_every_1_epoch": [9], **columns},
         {"axes": ["lr", "seed"]},
     )
+
+
+def with_axis(truth: Callable[[float, int, str], float], chosen: Round) -> xr.Dataset:
+    """Return records of a round whose settings are values of the axis `rule`."""
+    parts = [
+        trained(lambda lr, seed, rule=rule: truth(lr, seed, rule), chosen.lrs, chosen.seeds).assign_coords(
+            rule=("member", [rule] * len(chosen.lrs) * len(chosen.seeds))
+        )
+        for rule in chosen.axes["rule"]
+    ]
+    whole = xr.concat(parts, "member").assign_coords(member=np.arange(sum(one.sizes["member"] for one in parts)))
+    return whole.assign_attrs(axes=["lr", "rule", "seed"])
 
 
 def until_decided(truth: Truth, options: Options) -> tuple[dict[str, xr.Dataset], list[Round]]:
@@ -229,6 +250,33 @@ def test_whatever_the_scores_it_ends_within_the_budget_and_trains_nothing_twice(
 @given(**RUNS)
 def test_whatever_the_scores_it_ends_within_the_budget_in_many_worlds(truth, lrs, seeds, more):
     check_ends(truth, lrs, seeds, more)
+
+
+RULES = {"sgd": 3.0, "adam": 1.0, "lion": 1.02}
+"""Settings, and by how much their loss is larger."""
+
+
+def test_settings_that_are_worse_beyond_doubt_get_no_further_trainings():
+    def truth(lr: float, seed: int, rule: str) -> float:
+        noise = np.random.default_rng([seed, int(1e9 * lr), list(RULES).index(rule)]).normal()
+        return RULES[rule] * math.exp(0.03 * noise) * valley(0.05, noise=0.0)(lr, seed)
+
+    options = asked((0.001, 0.01), grid=("rule=sgd,adam,lion",), budget=200)
+    records = {GRID: with_axis(truth, Round(GRID, options.lrs, (0, 1, 2, 3), "", options.axes))}
+    rounds = []
+    while chosen := next_round(records, options):
+        rounds.append(chosen)
+        records[chosen.name] = with_axis(truth, chosen)
+    assert rounds[0] == Round("round2", (0.1, 1.0), (0, 1, 2, 3), rounds[0].why, {"rule": ["adam", "lion"]})
+    assert any(chosen.seeds[0] == 4 and chosen.axes["rule"] == ["adam", "lion"] for chosen in rounds)
+    assert sum(one.sizes["member"] for one in grids(records)) <= 200
+    found = settings_of(grids(records), ["rule"], analysis.final_scores)
+    assert found.best == "rule adam"
+    assert found.each["rule sgd"]["lr"].values.tolist() == [0.001, 0.01]
+    nodes = found.nodes()
+    assert nodes["all_rates"]["members"].sel(setting="rule sgd").sum() == 8
+    effects = nodes["effects"].to_dataframe().set_index("value")
+    assert effects.loc["sgd", "change"] == pytest.approx(math.log(3), abs=0.05)
 
 
 @settings(max_examples=4, deadline=None)

@@ -94,15 +94,16 @@ class CommandOptions(Grid):
         if self.at not in (LAST, BEST) and not self.at.isdecimal():
             raise must_be("at", "last, best or a step", self.at)
         if self.command:
-            trainings_of(self, self.lrs, range(self.seeds))
+            trainings_of(self, self.lrs, range(self.seeds), self.axes)
         return self
 
 
-def trainings_of(options: CommandOptions, lrs: Iterable[Any], seeds: Iterable[int]) -> Trainings:
-    """Return the trainings of a grid of rates and seeds, and of the further axes."""
-    axes = Sweep(lr=lrs, **options.axes, seed=seeds)
+def trainings_of(
+    options: CommandOptions, lrs: Iterable[Any], seeds: Iterable[int], axes: Mapping[str, Iterable[Any]]
+) -> Trainings:
+    """Return the trainings of a grid of rates, further axes and seeds."""
     own = {name: getattr(options, name) for name in ("metric", "read", "timeout", "jobs")}
-    return Trainings(command=options.command, sweep=axes, **own)
+    return Trainings(command=options.command, sweep=Sweep(lr=lrs, **axes, seed=seeds), **own)
 
 
 def experiments(options: CommandOptions) -> dict[str, Trainings]:
@@ -110,13 +111,15 @@ def experiments(options: CommandOptions) -> dict[str, Trainings]:
     if not options.command:
         example = "Write for example: lrscope run sweep -- python train.py --lr {lr} --seed {seed} --out {out}"
         raise InputError(f"a command must follow --; got none. {example}")
-    return {GRID: trainings_of(options, options.lrs, range(options.seeds))}
+    return {GRID: trainings_of(options, options.lrs, range(options.seeds), options.axes)}
 
 
 def further(records: Mapping[str, xr.Dataset], options: CommandOptions) -> dict[str, Trainings]:
     """Return the grid of the next round, if the data do not decide yet and the budget allows it."""
     chosen = next_round(records, options, lambda one: scores_of(one, options))
-    return {} if chosen is None else {chosen.name: trainings_of(options, chosen.lrs, chosen.seeds)}
+    if chosen is None:
+        return {}
+    return {chosen.name: trainings_of(options, chosen.lrs, chosen.seeds, chosen.axes)}
 
 
 def variable(options: Compared) -> str:

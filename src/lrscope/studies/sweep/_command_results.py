@@ -31,8 +31,8 @@ from lrscope.records import DIVERGED_AT, MEMBER, STEP, on_grid, step_dimension
 from lrscope.studies.recorded._results import curve_names
 from lrscope.studies.sweep._command_options import LAST, CommandOptions, Compared, scores_of, variable
 from lrscope.studies.sweep._results import LR, SEED, whole
-from lrscope.studies.sweep._rounds import grids, rounds_of, together
-from lrscope.studies.sweep._settings import Settings, shown_scores
+from lrscope.studies.sweep._rounds import grids, rounds_at_best, rounds_of, settings_of, together
+from lrscope.studies.sweep._settings import shown_scores
 
 POINTS = 500
 """Points of a curve at most."""
@@ -44,8 +44,8 @@ def analyse(records: Mapping[str, xr.Dataset], options: Compared) -> xr.DataTree
     """Return the results of the records (member, step, ...) of the rounds."""
     every = grids(records)
     shown = -1.0 if options.maximize else 1.0
-    settings = Settings(together(every, lambda one: scores_of(one, options)), list(options.axes), shown)
-    rounds = [settings.at_best(one) for one in every]
+    settings = settings_of(every, list(options.axes), lambda one: scores_of(one, options), shown)
+    rounds = rounds_at_best(every, settings)
     own = settings.best_scores
     nodes: dict[str, Any] = {
         "rates": shown_scores(settings.each[settings.best].assign(epochs_needed=-1), shown),

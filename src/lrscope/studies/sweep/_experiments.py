@@ -76,7 +76,7 @@ def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Ex
     if chosen is None:
         return {}
     common = _common(options, data_set(options.data, options.root))
-    return {chosen.name: _trained(options, common, Sweep(lr=chosen.lrs, seed=chosen.seeds))}
+    return {chosen.name: _trained(options, common, Sweep(lr=chosen.lrs, **chosen.axes, seed=chosen.seeds))}
 
 
 def _common(options: Options, data: DataSet) -> dict[str, Any]:

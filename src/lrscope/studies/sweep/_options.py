@@ -52,8 +52,6 @@ class Grid:
 
     @model_validator(mode="after")
     def _affordable(self) -> "Grid":
-        if self.axes and self.until_decided:
-            raise InputError("until_decided must be left out with --grid: further rounds are of rates and seeds only.")
         if self.budget is not None and not self.until_decided:
             raise InputError(f"budget must be given with --until-decided only; got {self.budget}.")
         if self.budget is not None and self.budget < self.first_round:

@@ -37,8 +37,15 @@ from lrscope.records import DIVERGED_AT, on_grid, outcomes, step_dimension
 from lrscope.studies._words import rate
 from lrscope.studies.recorded._results import RATES_SHOWN, evenly
 from lrscope.studies.sweep._options import Options
-from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, grids, rounds_of, together
-from lrscope.studies.sweep._settings import Settings
+from lrscope.studies.sweep._rounds import (
+    CROSSED,
+    RANGE_TEST,
+    grids,
+    rounds_at_best,
+    rounds_of,
+    settings_of,
+    together,
+)
 
 SEED, LR, STEP = "seed", "lr", "step"
 INACTIVE = 0.1
@@ -48,8 +55,8 @@ INACTIVE = 0.1
 def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     """Return the results of the records (member, step, ...) of the experiments."""
     every = grids(records)
-    settings = Settings(together(every, analysis.final_scores), list(options.axes))
-    rounds = [settings.at_best(one) for one in every]
+    settings = settings_of(every, list(options.axes), analysis.final_scores)
+    rounds = rounds_at_best(every, settings)
     per_epoch = int(rounds[0][step_dimension(rounds[0]["val_loss"])][0]) + 1
     rectified = _rectified(rounds)
     scores = settings.best_scores

@@ -3,15 +3,17 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.records import MEMBER, Labelled
+from lrscope.records import MEMBER, Labelled, on_grid
 from lrscope.studies._words import counted, rate
 from lrscope.studies.sweep._options import Grid
+from lrscope.studies.sweep._settings import SETTING, Settings
 
 GRID, RANGE_TEST, CROSSED = "grid", "range-test", "crossed"
 """Names of the experiments; those of further rounds are ``round2``, ``round3``, ..."""
@@ -29,12 +31,18 @@ SPACING = math.sqrt(10)
 
 @dataclass(frozen=True)
 class Round:
-    """What is trained next: its name as an experiment, its grid, and the reason in words."""
+    """What is trained next: its name as an experiment, its grid with the further axes, and the reason in words."""
 
     name: str
     lrs: tuple[float, ...]
     seeds: tuple[int, ...]
     why: str
+    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> int:
+        """Combinations of the further axes."""
+        return math.prod(len(values) for values in self.axes.values())
 
 
 def grids(records: Mapping[str, xr.Dataset]) -> list[xr.Dataset]:
@@ -56,6 +64,21 @@ Score = Callable[[xr.Dataset], xr.DataArray]
 """Returns the scores (lr, seed) of the records of a round: by default the last validation loss."""
 
 
+def settings_of(rounds: list[xr.Dataset], axes: Sequence[str], score: Score, sign: float = 1.0) -> Settings:
+    """Return the scores of all rounds by their settings."""
+
+    def asked(one: xr.Dataset) -> xr.DataArray:
+        return on_grid(xr.ones_like(one[MEMBER], dtype=float).assign_attrs(one.attrs))
+
+    return Settings(together(rounds, score), list(axes), sign, together(rounds, asked).notnull())
+
+
+def rounds_at_best(rounds: list[xr.Dataset], settings: Settings) -> list[xr.Dataset]:
+    """Return the records of the rounds that trained the best setting, those of its members only."""
+    chosen = [settings.at_best(one) for one in rounds]
+    return [one for one in chosen if one.sizes[MEMBER]]
+
+
 def rounds_of(records: Mapping[str, xr.Dataset], options: Grid, score: Score = analysis.final_scores) -> list[Round]:
     """Return the rounds after the first one that were trained, each with its reason."""
     names = [GRID, *(f"round{number}" for number in range(2, len(grids(records)) + 1))]
@@ -66,19 +89,21 @@ def rounds_of(records: Mapping[str, xr.Dataset], options: Grid, score: Score = a
 def next_round(records: Mapping[str, xr.Dataset], options: Grid, score: Score = analysis.final_scores) -> Round | None:
     """Return the next round: beyond an end of the grid, more seeds, or between the best rate and its neighbours.
 
-    None if the data decide on a grid that is fine enough, if no affordable number of seeds would decide, or if the
+    Where there are further axes, only those of their values are trained again with which some rate may be the best of
+    all. None if the data decide on a grid that is fine enough, if no affordable number of seeds would decide, or if the
     budget is spent; the same records always give the same round.
     """
     if not options.until_decided:
         return None
     rounds = grids(records)
-    scores = together(rounds, score)
     left = options.trainings - sum(one.sizes[MEMBER] for one in rounds)
-    grid = _Grid(scores, analysis.recommendation(scores), left)
+    settings = settings_of(rounds, list(options.axes), score)
+    each = math.prod(len(values) for values in settings.contenders.values())
+    grid = _Grid(settings, left // each)
     for rule in (_all_diverge, _beyond_the_best, _more_seeds, _between, _beyond_the_range):
         chosen = rule(grid)
         if chosen:
-            return Round(f"round{len(rounds) + 1}", *chosen)
+            return Round(f"round{len(rounds) + 1}", *chosen, settings.contenders)
     return None
 
 
@@ -88,15 +113,24 @@ Chosen = tuple[tuple[float, ...], tuple[int, ...], str]
 
 @dataclass(frozen=True)
 class _Grid:
-    """What is trained so far: scores (lr, seed), their recommendation, and how many trainings are left."""
+    """What is trained so far, and how many trainings are left for each setting that may be the best."""
 
-    scores: xr.DataArray
-    rates: xr.Dataset
+    settings: Settings
     left: int
 
     @property
+    def scores(self) -> xr.DataArray:
+        """Scores (lr, seed) at the best setting."""
+        return self.settings.best_scores
+
+    @property
+    def rates(self) -> xr.Dataset:
+        """The recommendation (lr) at the best setting."""
+        return self.settings.each[self.settings.best]
+
+    @property
     def lrs(self) -> list[float]:
-        """All rates, ascending."""
+        """All rates of the best setting, ascending."""
         return list(self.scores["lr"].values.tolist())
 
     @property
@@ -106,8 +140,14 @@ class _Grid:
 
     @property
     def plausible(self) -> list[float]:
-        """The rates that do not differ significantly from the best one."""
-        return list(self.rates["lr"].values[self.rates["plausible"].values].tolist())
+        """The rates that, with some setting, do not differ significantly from the best of all."""
+        plausible = self.settings.joint["plausible"].any(SETTING)
+        return list(plausible["lr"].values[plausible.values].tolist())
+
+    @property
+    def undecided(self) -> int:
+        """Combinations of rate and setting that do not differ significantly from the best of all."""
+        return int(self.settings.flat["plausible"].sum())
 
     def seeds(self, lr: float) -> tuple[int, ...]:
         """The seeds that were trained at a rate."""
@@ -152,17 +192,19 @@ def _beyond_the_range(grid: _Grid) -> Chosen | None:
 
 def _more_seeds(grid: _Grid) -> Chosen | None:
     """Return the rates that cannot be distinguished, with as many seeds as would decide, if that can be afforded."""
-    if len(grid.plausible) < 2:
+    if grid.undecided < 2:
         return None
     trained = len(grid.seeds(grid.best))
     affordable = trained + grid.left // len(grid.plausible)
-    needed = int(grid.rates["seeds_needed"])
+    needed = int(grid.settings.flat["seeds_needed"])
     if not trained < needed <= affordable:
         return None
-    first = int(grid.scores["seed"].max()) + 1
+    first = int(grid.settings.scores["seed"].max()) + 1
     wanted = min(max(needed, math.ceil(MORE * trained)), affordable)
     lrs = grid.plausible
     named = " and ".join(rate(lr, grid.lrs) for lr in lrs) if len(lrs) == 2 else counted(len(lrs), "rate")
+    if len(grid.settings.labels) > 1:
+        named = f"{grid.undecided} combinations"
     why = f"{named} could not be distinguished with {counted(trained, 'seed')}"
     return tuple(grid.plausible), tuple(range(first, first + wanted - trained)), why
 

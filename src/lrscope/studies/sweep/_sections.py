@@ -9,6 +9,7 @@ from lrscope.studies._words import DASH, short
 from lrscope.studies.recorded._sections import draw_activity
 from lrscope.studies.sweep._options import Grid, Options
 from lrscope.studies.sweep._results import LR, SEED, STEP, mean_curve
+from lrscope.studies.sweep._rounds import Round
 from lrscope.studies.sweep._settings_report import settings_parts
 
 NOT_RECTIFIED = (
@@ -235,10 +236,14 @@ def rounds_table(options: Grid) -> list[Table]:
         return []
 
     def rows(results: xr.DataTree) -> pd.DataFrame:
-        first = (1, len(options.lrs), options.seeds, "the grid that was asked for")
-        rounds = enumerate(results.attrs["rounds"], start=2)
-        further = [(number, len(one.lrs), len(one.seeds), one.why) for number, one in rounds]
-        return pd.DataFrame([first, *further], columns=["round", "rates", "seeds", "why"])
+        asked = Round(
+            "", tuple(map(float, options.lrs)), tuple(range(options.seeds)), "the grid that was asked for", options.axes
+        )
+        rounds = enumerate([asked, *results.attrs["rounds"]], start=1)
+        columns = ["round", "rates", "settings", "seeds", "why"]
+        counts = [(number, len(one.lrs), one.settings, len(one.seeds), one.why) for number, one in rounds]
+        table = pd.DataFrame(counts, columns=columns)
+        return table if options.axes else table.drop(columns="settings")
 
     return [Table("rounds", "Rounds", rows)]
 

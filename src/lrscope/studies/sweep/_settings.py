@@ -34,6 +34,8 @@ from lrscope.sweep import GROUP
 
 SETTING, CHOICE, VALUE = "setting", "choice", "value"
 LR, SEED = "lr", "seed"
+NOTHING = {"members": 0, "diverged": 0, "plausible": False}
+"""What is known of a rate that was trained with other settings only; of all else NaN."""
 CHANGE = {"change": "mean", "change_low": "low", "change_high": "high"}
 
 
@@ -70,11 +72,13 @@ class Settings:
     scores : (lr, <axes>, seed) the smaller the better; inf where a training diverged, NaN where there is none
     axes : beside lr and seed
     sign : of the scores as they are shown
+    asked : bool of the same shape: what was to be trained; all if left out
     """
 
     scores: xr.DataArray
     axes: Sequence[str]
     sign: float = 1.0
+    asked: xr.DataArray | None = None
 
     @cached_property
     def labels(self) -> dict[str, dict[str, Any]]:
@@ -93,8 +97,18 @@ class Settings:
         """The best setting."""
         if len(self.labels) < 2:
             return next(iter(self.labels))
-        best = float(self._flat["best"])
+        best = float(self.flat["best"])
         return list(self.labels)[(int(best) - 1) // self.scores.sizes[LR] if np.isfinite(best) else 0]
+
+    @cached_property
+    def contenders(self) -> dict[str, list[Any]]:
+        """Axis -> its values with which some combination may be the best; all if every training diverged."""
+        plausible = self.joint["plausible"].any(LR)
+        names = plausible[SETTING].values[plausible.values].tolist() or list(self.labels)
+        chosen = {axis: {self.labels[name][axis] for name in names} for axis in self.axes}
+        return {
+            axis: [value for value in self.scores[axis].values.tolist() if value in chosen[axis]] for axis in chosen
+        }
 
     @property
     def best_scores(self) -> xr.DataArray:
@@ -113,31 +127,34 @@ class Settings:
     def nodes(self) -> dict[str, xr.Dataset]:
         """Return what the results have of the settings."""
         every = [shown_scores(one, self.sign) for one in self.each.values()]
+        named = xr.Variable(SETTING, list(self.each))
         nodes = {
             "settings": self._of_settings(),
-            "all_rates": xr.concat(every, xr.Variable(SETTING, list(self.each))).transpose(LR, ...),
+            "all_rates": xr.concat(every, named, join="outer", fill_value=NOTHING).transpose(LR, ...),
         }
         if len(self.labels) < 2:
             return nodes
         effects = xr.concat([self._effects(axis) for axis in self.axes], CHOICE)
-        nodes["effects"] = effects.assign_attrs(scale=self._flat.attrs["scale"])
+        nodes["effects"] = effects.assign_attrs(scale=self.flat.attrs["scale"])
         return nodes | {f"by_axis/{axis}": self._by_axis(axis) for axis in self.axes}
 
     def _at(self, labels: Mapping[str, Any]) -> xr.DataArray:
-        return self.scores.sel(labels, drop=True).transpose(LR, SEED).assign_attrs(self.scores.attrs)
+        """Return the scores (lr, seed) at a setting, of the rates that were to be trained with it."""
+        scores = self.scores.sel(labels, drop=True).transpose(LR, SEED).assign_attrs(self.scores.attrs)
+        return scores if self.asked is None else scores.isel({LR: self.asked.sel(labels).any(SEED).values})
 
     @cached_property
-    def _flat(self) -> xr.Dataset:
+    def flat(self) -> xr.Dataset:
         """The recommendation among all rates at all settings."""
-        parts = [self._at(labels).values for labels in self.labels.values()]
+        parts = [self.scores.sel(labels).transpose(LR, SEED).values for labels in self.labels.values()]
         return analysis.recommendation(self._numbered(np.concatenate(parts)))
 
     @cached_property
-    def _jointly(self) -> xr.Dataset:
+    def joint(self) -> xr.Dataset:
         """The same as (setting, lr)."""
         shape = (len(self.labels), self.scores.sizes[LR])
         names = ("plausible", "difference", "difference_low", "difference_high")
-        kept = {name: ((SETTING, LR), self._flat[name].values.reshape(shape)) for name in names}
+        kept = {name: ((SETTING, LR), self.flat[name].values.reshape(shape)) for name in names}
         return xr.Dataset(kept, {SETTING: list(self.labels), LR: self.scores[LR].values})
 
     def _of_settings(self) -> xr.Dataset:
@@ -149,7 +166,7 @@ class Settings:
             row = rates[["best", "low", "high", "decided"]]
             row = row.assign(score=shown.sel({LR: best}, drop=True) if known else xr.DataArray(np.nan))
             if len(self.labels) > 1:
-                own = self._jointly.sel({SETTING: setting}, drop=True)
+                own = self.joint.sel({SETTING: setting}, drop=True)
                 lrs = xr.DataArray(own[LR].values, dims=LR).where(own["plausible"])
                 row["trained"] = self._at(self.labels[setting]).notnull().any()
                 row["plausible"] = own["plausible"].any(LR)
@@ -164,7 +181,7 @@ class Settings:
         rows, tuned = [], []
         for value in values:
             names = [name for name, labels in self.labels.items() if labels[axis] == value]
-            own = self._jointly.sel({SETTING: names})
+            own = self.joint.sel({SETTING: names})
             # A rate at which too many diverge is not the best one of a setting, however low the scores of the others.
             bests = xr.DataArray([float(self.each[name]["best"]) for name in names], dims=SETTING)
             difference = own["difference"].where(own[LR] == bests).fillna(np.inf)
@@ -185,7 +202,7 @@ class Settings:
             }
             rows.append(xr.Dataset(row))
         scores = self._numbered(np.stack(tuned))
-        if self._flat.attrs["scale"] == "linear":
+        if self.flat.attrs["scale"] == "linear":
             # Below zero they are compared by their differences, as all are; a constant changes none of these.
             scores = scores - float(self.scores.where(np.isfinite(self.scores)).max()) - 1
         between = analysis.recommendation(scores)["difference_high"]
@@ -202,8 +219,14 @@ class Settings:
         return 1 if axis.startswith(GROUP) and 1 in values else values[0]
 
     def _change(self, axis: str, value: Any, reference: Any) -> xr.DataArray:
-        """Return the mean difference (seed) to the reference over the combinations where all seeds ended in both."""
-        finite = self.scores.where(np.isfinite(self.scores))
+        """Return the mean difference (seed) to the reference over the combinations where all seeds ended in both.
+
+        Seeds that were not trained with every setting are left out.
+        """
+        known = self.scores.notnull().any(LR)
+        shared = (known | ~known.any(SEED)).all(list(self.axes))
+        scores = self.scores.isel({SEED: np.flatnonzero(shared)})
+        finite = scores.where(np.isfinite(scores))
         logarithm: xr.DataArray = xr.apply_ufunc(np.log, finite.where(finite > 0))
         ranks = finite if bool((finite < 0).any()) else logarithm
         difference = ranks.sel({axis: value}, drop=True) - ranks.sel({axis: reference}, drop=True)

@@ -90,8 +90,8 @@ def _advice(results: xr.DataTree, until_decided: bool) -> list[str]:
         words.append("No other rate of the grid is as good, with 95 % confidence.")
     elif len(plausible) > 1:
         words += _undecided(rates, plausible, int(rates["epochs_needed"]))
-    remedy = "a wider --lrs" if results.attrs["setting"] else "--until-decided, or a wider --lrs"
-    return [" ".join([*words, _edge(rates, "" if until_decided else f" Try {remedy}.")]).strip()]
+    remedy = "" if until_decided else " Try --until-decided, or a wider --lrs."
+    return [" ".join([*words, _edge(rates, remedy)]).strip()]
 
 
 def _undecided(rates: xr.Dataset, plausible: list[float], epochs: int) -> list[str]:
