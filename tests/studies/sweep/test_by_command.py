@@ -135,7 +135,7 @@ def test_values_of_an_axis_that_cannot_be_the_best_get_no_further_seeds(tmp_path
     assert rates["wd 0.5"].max() == 3
     assert rates["wd 0"][0.0095] == rates["wd 0"][0.0115] > 3
     assert len(list((results / "trainings").iterdir())) == rates.sum() <= 80
-    assert pd.read_csv(results / "tables/rounds.csv")["settings"].tolist() == [2, 1]
+    assert pd.read_csv(results / "tables/rounds.csv")["settings"].unique().tolist() == [2, 1]
 
 
 def test_what_failed_is_named_and_a_resume_repeats_only_that(tmp_path, capsys):

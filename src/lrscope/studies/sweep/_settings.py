@@ -34,7 +34,7 @@ from lrscope.sweep import GROUP
 
 SETTING, CHOICE, VALUE = "setting", "choice", "value"
 LR, SEED = "lr", "seed"
-NOTHING = {"members": 0, "diverged": 0, "plausible": False}
+UNTRAINED = {"members": 0, "diverged": 0, "plausible": False}
 """What is known of a rate that was trained with other settings only; of all else NaN."""
 CHANGE = {"change": "mean", "change_low": "low", "change_high": "high"}
 
@@ -130,7 +130,7 @@ class Settings:
         named = xr.Variable(SETTING, list(self.each))
         nodes = {
             "settings": self._of_settings(),
-            "all_rates": xr.concat(every, named, join="outer", fill_value=NOTHING).transpose(LR, ...),
+            "all_rates": xr.concat(every, named, join="outer", fill_value=UNTRAINED).transpose(LR, ...),
         }
         if len(self.labels) < 2:
             return nodes

@@ -81,15 +81,15 @@ def _figure(axis: str) -> Figure:
     return Figure(
         f"by_{axis}",
         f"By {axis}",
-        f"Outcome over the learning rate for each value of {axis}, all other axes as in the best setting: means over "
-        "the seeds that did not diverge, with 95 % intervals by Student's t.",
+        f"Outcome over the learning rate for each value of {axis}, all other axes as in the best setting: every seed, "
+        "and means over those that did not diverge with 95 % intervals by Student's t.",
         partial(_draw, axis),
     )
 
 
 def _draw(axis: str, results: xr.DataTree) -> Drawing:
     scores = array_of(results, f"by_axis/{axis}/score")
-    return figures.panels(scores, x="lr", hue="value", band="seed")
+    return figures.panels(scores, x="lr", hue="value", mark="points", band="seed")
 
 
 def _effects_table(results: xr.DataTree) -> Table:
