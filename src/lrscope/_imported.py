@@ -7,7 +7,7 @@ from typing import Any
 from lrscope.errors import InputError, must_be
 
 ANYTHING = (Exception, SystemExit)
-"""What the code of anybody may raise; a module that is a script calls ``sys.exit``."""
+"""What a user's code may raise; a module that is a script calls ``sys.exit``."""
 
 
 def checked_path(field: str, path: str, allowed: str) -> str:

@@ -1,4 +1,4 @@
-"""Learning rates that listen: bounds, analytic anchors on quadratics, reasons, and what tracing asks for."""
+"""Learning rates driven by the training: bounds, analytic anchors on quadratics, reasons, and what tracing asks for."""
 
 from itertools import pairwise
 
@@ -140,7 +140,7 @@ def test_rounding_is_no_turn():
     start = torch.randn(100, generator=generator)
     for _ in range(10):
         gradient = start * (1 + 1e-3 * torch.randn(100, generator=generator))
-        factor, _, state = GradientAngle().listen(state, gradient)
+        factor, _, state = GradientAngle().next_factor(state, gradient)
         factors.append(float(factor))
     assert all(after > before for before, after in pairwise(factors))
 

@@ -152,9 +152,9 @@ def test_a_state_is_not_changed_by_going_on():
     scheduler = GradientAngleLR(optimizer)
     train(module, optimizer, scheduler, 3)
     state = scheduler.state_dict()
-    heard, reasons, factor = state["heard"]["gradient"].clone(), state["reasons"].clone(), state["factor"]
+    gradient, reasons, factor = state["state"]["gradient"].clone(), state["reasons"].clone(), state["factor"]
     train(module, optimizer, scheduler, 3)
-    assert torch.equal(state["heard"]["gradient"], heard)
+    assert torch.equal(state["state"]["gradient"], gradient)
     assert torch.equal(state["reasons"], reasons)
     assert state["factor"] == factor
 
@@ -192,7 +192,7 @@ def test_a_frozen_parameter_counts_as_zero():
     optimizer = torch.optim.SGD(module.parameters(), 0.3)
     scheduler = GradientAngleLR(optimizer)
     train(module, optimizer, scheduler, 5)
-    assert len(scheduler.state_dict()["heard"]["gradient"]) == 13
+    assert len(scheduler.state_dict()["state"]["gradient"]) == 13
 
 
 def test_new_parameters_ask_for_a_new_scheduler():
@@ -206,7 +206,7 @@ def test_new_parameters_ask_for_a_new_scheduler():
         optimizer.step()
 
 
-def test_a_closure_is_listened_to_behind_its_gradients():
+def test_a_rate_is_chosen_after_the_gradients_of_a_closure():
     """As Lightning steps: the gradients are made inside `optimizer.step(closure)`."""
     plain = network()
     optimizer = torch.optim.SGD(plain.parameters(), 0.3)

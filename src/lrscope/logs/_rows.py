@@ -82,3 +82,13 @@ def _number(cell: Any) -> float:
         return float(cell)  # of a text, too: "1e-3", " NaN ", "-Infinity"
     except OverflowError:  # an integer beyond float64, as infinite as its text
         return float(str(cell))
+
+
+def value_of(text: str) -> Any:
+    """Return a text as the number that it is, or without its quotes."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip("'\"")

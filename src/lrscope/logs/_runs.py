@@ -12,7 +12,7 @@ import pandas as pd
 
 from lrscope.errors import InputError
 from lrscope.logs._files import EVENTS, FORMATS, hyperparameters, metric_files, read, read_folder, read_table
-from lrscope.logs._rows import STEPS, Curves, curves_of
+from lrscope.logs._rows import STEPS, Curves, curves_of, value_of
 from lrscope.logs._trackers import is_mlflow, mlflow_files, tracked
 from lrscope.logs._wandb import PATTERN as WANDB
 from lrscope.logs._wandb import wandb_runs
@@ -116,7 +116,7 @@ def _run_folder(file: Path) -> Path:
 
 def _pairs(text: str) -> dict[str, Any]:
     """Return what a path says: ``lr=0.1,seed=2``, ``lr_0.1_seed_2`` or ``lr0.1-seed2``."""
-    return {name.strip("_"): _value(value) for name, value in _PAIR.findall(text)}
+    return {name.strip("_"): value_of(value) for name, value in _PAIR.findall(text)}
 
 
 def _written(folder: Path) -> dict[str, Any]:
@@ -129,17 +129,8 @@ def _written(folder: Path) -> dict[str, Any]:
             continue
         config |= {key: value for key, value in loaded.items() if isinstance(value, str | int | float)}
     if (folder / "hparams.yaml").exists():
-        config |= {key: _value(value) for key, value in _YAML.findall((folder / "hparams.yaml").read_text("utf-8"))}
+        config |= {key: value_of(value) for key, value in _YAML.findall((folder / "hparams.yaml").read_text("utf-8"))}
     return config
-
-
-def _value(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text.strip("'\"")
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Run]:
@@ -170,4 +161,4 @@ def named_as(names: Any, known: tuple[str, ...]) -> str | None:
 
 
 def _plain(cell: Any) -> Any:
-    return _value(cell) if isinstance(cell, str) else getattr(cell, "item", lambda: cell)()
+    return value_of(cell) if isinstance(cell, str) else getattr(cell, "item", lambda: cell)()

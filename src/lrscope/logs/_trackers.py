@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lrscope.errors import InputError
-from lrscope.logs._rows import Curves, curves_of
+from lrscope.logs._rows import Curves, curves_of, value_of
 
 Tracked = tuple[str, dict[str, Any], Curves]
 """Name, configuration and curves of a run."""
@@ -27,7 +27,7 @@ def mlflow_files(folder: Path) -> Iterator[Tracked]:
         run = meta.parent
         if not (run / "metrics").is_dir() or ".trash" in run.parts:
             continue
-        config = {file.name: _value(file.read_text("utf-8").strip()) for file in _files(run / "params")}
+        config = {file.name: value_of(file.read_text("utf-8").strip()) for file in _files(run / "params")}
         curves: Curves = {}
         for file in _files(run / "metrics"):
             words = [line.split() for line in file.read_text("utf-8").splitlines() if line.strip()]
@@ -70,7 +70,7 @@ def _mlflow(database: sqlite3.Connection) -> Iterator[Tracked]:
         if stage == "deleted":
             continue
         own = params[params["run_uuid"] == run]
-        config = {key: _value(value) for key, value in zip(own["key"], own["value"], strict=True)}
+        config = {key: value_of(value) for key, value in zip(own["key"], own["value"], strict=True)}
         curves: Curves = {}
         for key, rows in metrics[metrics["run_uuid"] == run].groupby("key"):
             curves |= curves_of(pd.DataFrame({"step": rows["step"].values, str(key): rows["value"].values}))
@@ -88,12 +88,3 @@ def _trackio(database: sqlite3.Connection) -> Iterator[Tracked]:
             {key: value for key, value in configs.get(run, {}).items() if not key.startswith("_")},
             curves_of(own),
         )
-
-
-def _value(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

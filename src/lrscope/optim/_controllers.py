@@ -61,7 +61,7 @@ class Feedback:
 
 
 class Controller(Protocol):
-    """A learning rate that listens: chosen anew at each step, for each network on its own."""
+    """A learning rate driven by the training: chosen anew at each step, for each network on its own."""
 
     def init(self, parameters: Tensor) -> State:
         """Return the state before the first step, from the initial parameters (parameter)."""
@@ -73,7 +73,7 @@ class Controller(Protocol):
 
 
 def is_controller(schedule: object) -> bool:
-    """Tell whether a schedule listens to the training, instead of being a function of the step."""
+    """Tell whether a schedule is a controller, and no function of the step."""
     return not isinstance(schedule, type) and callable(getattr(schedule, "control", None))
 
 
@@ -135,31 +135,31 @@ class GradientAngle:
         return self
 
     def init(self, parameters: Tensor) -> State:
-        """Return a state that has heard nothing."""
+        """Return the state before the first gradient."""
         number = parameters.new_full((), self.trial, dtype=torch.float64)
         flag = torch.ones_like(number, dtype=torch.bool)
-        return {"gradient": torch.zeros_like(parameters), "factor": number, "searching": flag, "heard": ~flag}
+        return {"gradient": torch.zeros_like(parameters), "factor": number, "searching": flag, "started": ~flag}
 
     def control(self, state: State, feedback: Feedback) -> tuple[Tensor, Tensor, State]:
         """Return the rate of the update that follows, which has been chosen with this step's gradient."""
-        factor, reason, after = self.listen(state, feedback.gradient)
+        factor, reason, after = self.next_factor(state, feedback.gradient)
         return feedback.lr * factor, reason, after
 
-    def listen(self, state: State, gradient: Tensor) -> tuple[Tensor, Tensor, State]:
+    def next_factor(self, state: State, gradient: Tensor) -> tuple[Tensor, Tensor, State]:
         """Return the factor of the given rate for the update that this gradient (parameter) makes, reason and state."""
         before = state["factor"]
-        met = _told_by(state["gradient"], gradient)
+        met = _significant_curvature(state["gradient"], gradient)
         reach = self._reach(before, state["searching"])
         lowered = torch.maximum(before * (2 * self.margin) / met, before * _DROP)
         wanted = torch.where(met * reach < before * (2 * self.margin), reach, torch.minimum(lowered, reach))
         finite = torch.isfinite(gradient).all()
-        usable = state["heard"] & finite & torch.isfinite(wanted)
+        usable = state["started"] & finite & torch.isfinite(wanted)
         factor = torch.where(usable, wanted.clamp(self.lowest, self.highest), before)
-        without = torch.where(finite, torch.where(state["heard"], UNCHANGED, TRIAL), NOT_FINITE)
+        without = torch.where(finite, torch.where(state["started"], UNCHANGED, TRIAL), NOT_FINITE)
         reason = torch.where(usable, reason_of(before, wanted, factor), without)
         searching = state["searching"] & (~usable | ((wanted >= reach) & (factor < 1)))
-        heard = torch.where(finite, gradient, state["gradient"])
-        after = {"gradient": heard, "factor": factor, "searching": searching, "heard": state["heard"] | finite}
+        latest = torch.where(finite, gradient, state["gradient"])
+        after = {"gradient": latest, "factor": factor, "searching": searching, "started": state["started"] | finite}
         return factor, reason, after
 
     def _reach(self, factor: Tensor, searching: Tensor) -> Tensor:
@@ -179,8 +179,8 @@ def met_curvature(before: Tensor, after: Tensor) -> Tensor:
     return torch.where(along > 0, change.square().sum() / along, along * 0)
 
 
-def _told_by(before: Tensor, after: Tensor) -> Tensor:
-    """Return the curvature met, 0 if the gradient has hardly changed: rounding and noise would speak instead."""
+def _significant_curvature(before: Tensor, after: Tensor) -> Tensor:
+    """Return the curvature met, 0 if the gradient has hardly changed: rounding and noise would dominate."""
     old, change = _triangle(before, after)
     hardly = change.square().sum() < _ALIGNED**2 * old.square().sum()
     return torch.where(hardly, 0.0, met_curvature(before, after))

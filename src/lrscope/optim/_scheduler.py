@@ -66,11 +66,11 @@ class GradientAngleLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         self._rule = GradientAngle(margin, raising, returning, trial, lowest, highest)
-        self._heard: dict[str, Tensor] = {}
+        self._state: dict[str, Tensor] = {}
         self._factor = self._rule.trial
         self._codes = bytearray()
         super().__init__(optimizer, last_epoch)
-        optimizer.register_step_pre_hook(before_update(self._listen, each_call=True))
+        optimizer.register_step_pre_hook(before_update(self._choose, each_call=True))
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -92,29 +92,29 @@ class GradientAngleLR(LRScheduler):
         return {
             **{name: value for name, value in super().state_dict().items() if name in counted},
             "rule": dataclasses.asdict(self._rule),
-            "heard": dict(self._heard),
+            "state": dict(self._state),
             "factor": self._factor,
             "reasons": torch.tensor(list(self._codes), dtype=torch.uint8),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state, with its numbers."""
-        own = {"rule", "heard", "factor", "reasons"}
+        """Continue from a state, with its hyperparameters."""
+        own = {"rule", "state", "factor", "reasons"}
         super().load_state_dict({name: value for name, value in state_dict.items() if name not in own})
         self._rule = GradientAngle(**state_dict["rule"])
-        self._heard = dict(state_dict["heard"])
+        self._state = dict(state_dict["state"])
         self._factor = state_dict["factor"]
         self._codes = bytearray(state_dict["reasons"].tolist())
 
-    def _listen(self, _: Optimizer) -> None:
+    def _choose(self, _: Optimizer) -> None:
         """Choose the rate of the update that is about to be made."""
         gradient = _gradient(self.optimizer, [float(base) for base in self.base_lrs])
-        state = self._heard or self._rule.init(gradient)
+        state = self._state or self._rule.init(gradient)
         if len(state["gradient"]) != len(gradient):
             remedy = "Make a new scheduler when parameters are added."
             raise must_be("parameters", f"{len(state['gradient'])} as before", len(gradient), remedy)
         state = {name: value.to(gradient.device) for name, value in state.items()}
-        factor, reason, self._heard = self._rule.listen(state, gradient)
+        factor, reason, self._state = self._rule.next_factor(state, gradient)
         self._factor = float(factor)
         self._codes.append(int(reason))
         for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
@@ -167,7 +167,7 @@ def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Ho
     """
     alive = weakref.WeakMethod(method)
 
-    def listen(optimizer: Optimizer) -> None:
+    def call(optimizer: Optimizer) -> None:
         living = alive()
         if living is not None:
             living(optimizer)
@@ -180,18 +180,18 @@ def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Ho
         given = args[1:]  # after the optimizer itself
         closure = given[0] if given else kwargs.get("closure")
         if closure is None:
-            listen(optimizer)
+            call(optimizer)
             return None
         calls = 0
 
-        def with_listening() -> Any:
+        def then_called() -> Any:
             nonlocal calls
             loss, calls = closure(), calls + 1
             if calls == 1 or each_call:
-                listen(optimizer)
+                call(optimizer)
             return loss
 
-        return (args[:1], {**kwargs, "closure": with_listening})
+        return (args[:1], {**kwargs, "closure": then_called})
 
     return before_step
 

@@ -45,7 +45,7 @@ def write_table(path: str | Path, frame: "pd.DataFrame") -> Path:
 
 
 def write_file(path: str | Path, content: bytes) -> Path:
-    """Write a file so that nobody ever sees half of it; folders that are missing are made."""
+    """Write a file as a whole or not at all; missing folders are created."""
     with whole_file(Path(path)) as partial:
         partial.write_bytes(content)
     return Path(path)

@@ -84,7 +84,7 @@ def _mp4(program: str, path: Path, film: Frames) -> None:
             broken = not _fed(process, first, frames)
         if process.returncode or broken:
             output.seek(0)
-            words = output.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            words = output.read().decode(errors="replace").strip().splitlines() or ["no message"]
             raise OSError(f"ffmpeg ({program}) failed: {words[-1]}")
 
 

@@ -160,10 +160,10 @@ class Chunks:
         """
         table, ensemble, orders = self.tables[number], self.ensemble(number), self.orders(number)
         schedule = self.experiment.schedule
-        listens = is_controller(schedule)
+        controlled = is_controller(schedule)
         for step in range(start, table.total):
             due = table.due(step) if self._recorded else ()
-            factor = 1.0 if listens else schedule.factor(step, table.total)
+            factor = 1.0 if controlled else schedule.factor(step, table.total)
             order = orders.at(step).to(self._device) if self.experiment.batch_size else None
             state, values = ensemble.step(state, step, factor, due, order)
             yield step, due, state, values

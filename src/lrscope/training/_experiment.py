@@ -30,7 +30,7 @@ class Experiment:
     loss : a name of `lrscope.optim.LOSSES` or a function of outputs and targets
     optimizer : the update rule
     schedule : the course of the learning rate: a factor of each member's own at every step, or a controller of
-        `lrscope.optim` that listens to the training
+        `lrscope.optim`, driven by the training
     epochs, steps : how long; give one of the two
     batch_size : samples a step, None for all; each member goes through the data in its own order
     probes : what to measure; the loss is always measured
