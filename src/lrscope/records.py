@@ -14,7 +14,7 @@ Step ``k`` is the moment after ``k`` updates: loss, gradients, activations and w
 same parameters. Values measured after a member diverged are NaN.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -30,7 +30,6 @@ DIVERGED_AT = "diverged_at"
 LOSS = "loss"
 VALUES = "values"
 STD = "std"
-OUTCOMES = ("converged", "not improved", "diverged")
 RATE_REASONS = (
     "unchanged",
     "trial step",
@@ -263,20 +262,17 @@ def on_grid(records: Labelled) -> Labelled:
     return grid.transpose(*axes, ...)
 
 
-def of_quantity(records: xr.Dataset, quantity: str, statistic: str | None = None) -> Iterator[xr.DataArray]:
-    """Yield the variables of a quantity, one a layer, in the order of the layers.
+def of_quantity(records: xr.Dataset, quantity: str) -> list[xr.DataArray]:
+    """Return the variables of a quantity, in the order of the layers.
 
     Raises
     ------
     InputError : no such quantity was recorded; the nearest recorded one is named.
     """
-    matched = False
-    for array in records.data_vars.values():
-        if array.attrs.get("quantity") == quantity and statistic in (None, array.attrs.get("statistic")):
-            matched = True
-            yield array
-    if not matched:
+    chosen = [array for array in records.data_vars.values() if array.attrs.get("quantity") == quantity]
+    if not chosen:
         raise unknown("quantity", quantity, quantities(records))
+    return chosen
 
 
 def quantities(records: xr.Dataset) -> list[str]:
@@ -290,7 +286,7 @@ def outcomes(records: xr.Dataset) -> xr.Dataset:
 
     Returns
     -------
-    outcome : (member) one of `OUTCOMES`. ``converged``: finite to the end, and the mean of the last 20 recorded
+    outcome : (member) ``converged``: finite to the end, and the mean of the last 20 recorded
         losses lies below the first; ``not improved``: finite, but it does not; ``diverged``.
     diverged_at : (member) first step with a loss or gradient that is not finite, -1 if there was none
     """

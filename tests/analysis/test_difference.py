@@ -180,11 +180,10 @@ def exactly(seeds, deviation, apart=0.0):
 
 
 @pytest.mark.parametrize("ratio", [0.3, 0.5, 1.0, 2.0])
-@pytest.mark.parametrize("power", [0.8, 0.95])
-def test_so_many_seeds_see_the_difference_as_often_as_they_say(ratio, power):
-    needed = int(seeds_needed(exactly(8, 1.0), ratio, power))
-    assert shown(needed, ratio) >= power - 0.02
-    assert shown(needed - 2, ratio) <= power + 0.02 if needed > 3 else True
+def test_so_many_seeds_see_the_difference_as_often_as_they_say(ratio):
+    needed = int(seeds_needed(exactly(8, 1.0), ratio))
+    assert shown(needed, ratio) >= 0.78
+    assert shown(needed - 2, ratio) <= 0.82 if needed > 3 else True
 
 
 def shown(seeds, ratio):
@@ -256,8 +255,6 @@ def test_a_rate_that_was_not_trained_has_neighbours():
 def test_a_size_must_be_a_number(size):
     with pytest.raises(InputError, match=r"^size must be a finite number other than 0; got"):
         seeds_needed(exactly(4, 1.0), size)
-    with pytest.raises(InputError, match=r"^power must be between 0 and 1; got 1.$"):
-        seeds_needed(exactly(4, 1.0), 1, power=1)
 
 
 def looked_at_often(gaps, least=3):

@@ -145,8 +145,8 @@ def _gaps(used: xr.DataArray, together: bool) -> NDArray[np.float64]:
     return gaps
 
 
-def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.DataArray:
-    """Return how many seeds for each rate would tell a difference of a given size from none.
+def seeds_needed(result: xr.Dataset, size: float) -> xr.DataArray:
+    """Return how many seeds for each rate would show a difference of a given size, with a probability of 80 %.
 
     It takes the deviation of the differences for as large as it is here; with few seeds that is uncertain itself, and
     so is the number (docs/compare.md says how much). Without pairs the seeds are those of each rate.
@@ -155,7 +155,6 @@ def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.Data
     ----------
     result : of `difference`
     size : the difference that one wants to see, in the units of the quantity; its sign does not matter
-    power : probability with which it is seen, with the confidence of `result`
 
     Returns
     -------
@@ -163,7 +162,7 @@ def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.Data
 
     Raises
     ------
-    InputError : a size that is zero or not finite, or a power that is not between 0 and 1.
+    InputError : a size that is zero or not finite.
 
     Examples
     --------
@@ -174,11 +173,9 @@ def seeds_needed(result: xr.Dataset, size: float, power: float = 0.8) -> xr.Data
     """
     if not 0 < abs(size) < np.inf:
         raise must_be("size", "a finite number other than 0", size)
-    if not 0 < power < 1:
-        raise must_be("power", "between 0 and 1", power)
     error, deviation = (1 - result.attrs["confidence"]) / 2, float(result["deviation"])
     counts = range(2, MOST_SEEDS + 1)
-    place = bisect_left(counts, True, key=lambda count: abs(size) >= deviation * visible(count, error, power))
+    place = bisect_left(counts, True, key=lambda count: abs(size) >= deviation * visible(count, error, POWER))
     needed = xr.DataArray(counts[place] if place < len(counts) else -1)
     return needed.assign_attrs(long_name=f"seeds that would show a difference of {size:g}", units="seeds")
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from lrscope.analysis._recommendation import OTHER, critical_values, pairs
 from lrscope.analysis._scores import LR, curves, ranked
-from lrscope.analysis._seeds import SEED, check, mean_interval
+from lrscope.analysis._seeds import SEED, mean_interval
 from lrscope.records import step_dimension
 
 LAST_SHARE = 1 / 3
@@ -16,32 +16,24 @@ FORESEEABLE = 8.0
 """A trend is prolonged to at most so many times the training."""
 FLAT = 1e-9
 """A smaller trend is that of a loss that does not change, up to rounding."""
+CONFIDENCE, RESAMPLES = 0.95, 2000
+"""Of the intervals; random signs by which many seeds are compared."""
 OF_EPOCHS = re.compile(r"step_every_(\d+)_epoch")
 
 
-def epochs_needed(
-    records: xr.Dataset,
-    recommended: xr.Dataset,
-    quantity: str = "val_loss",
-    *,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> xr.DataArray:
+def epochs_needed(records: xr.Dataset, recommended: xr.Dataset, quantity: str = "val_loss") -> xr.DataArray:
     """Return how many epochs would distinguish the best rate from all others that it may be.
 
     The trend of a member is the slope, by least squares, of the logarithm of its loss over the logarithm of the step in
     the last third of the training: a loss that falls as a power of the step is a straight line. Rates whose trends
-    differ significantly are extrapolated until they can be distinguished. That is no more than a straight line: it
-    foresees neither the end of a schedule nor a loss that begins to rise.
+    differ significantly (5 %) are extrapolated until they can be distinguished. That is no more than a straight line:
+    it foresees neither the end of a schedule nor a loss that begins to rise.
 
     Parameters
     ----------
     records : (member, step) or (lr, seed, step), with `quantity`
     recommended : of `recommendation`, of the scores of these records
     quantity : name of the loss
-    confidence : of the intervals
-    resamples, seed : of the random signs by which many seeds are compared
 
     Returns
     -------
@@ -53,10 +45,9 @@ def epochs_needed(
     ------
     InputError : the quantity was not recorded, or the axes are not lr and seed.
     """
-    check(confidence, resamples)
     course, scores = curves(records, quantity)
     slopes = _slopes(course).where(np.isfinite(scores))
-    longer = _distinguished(slopes, scores, recommended, (confidence, resamples, seed))
+    longer = _distinguished(slopes, scores, recommended)
     dim = step_dimension(course)
     by_epoch = OF_EPOCHS.fullmatch(dim)
     trained = course.sizes[dim] * (int(by_epoch[1]) if by_epoch else 1)
@@ -77,9 +68,7 @@ def _slopes(course: xr.DataArray) -> xr.DataArray:
     return slope
 
 
-def _distinguished(
-    slopes: xr.DataArray, scores: xr.DataArray, recommended: xr.Dataset, how: tuple[float, int, int]
-) -> float:
+def _distinguished(slopes: xr.DataArray, scores: xr.DataArray, recommended: xr.Dataset) -> float:
     """Return after how many times the training the plausible rates are distinguished from the best one."""
     plausible, best = recommended["plausible"], float(recommended["best"])
     rivals = plausible & (plausible[LR] != best)
@@ -87,20 +76,18 @@ def _distinguished(
         return np.inf
     if not rivals.any():
         return 1.0
-    gap, margin = _gaps(scores, plausible, best, how)
+    gap, margin = _gaps(scores, plausible, best)
     drift = slopes - slopes.sel({LR: best}, drop=True)
-    low, high = mean_interval(drift, how[0])
+    low, high = mean_interval(drift, CONFIDENCE)
     differs = ((low > FLAT) | (high < -FLAT)) & rivals
     speed = drift.mean(SEED).where(differs)
     wait = xr.where(speed > 0, (margin - gap) / speed, (margin + gap) / -speed)
     return float(np.exp(wait.where(rivals).fillna(np.inf).where(rivals).max()))
 
 
-def _gaps(
-    scores: xr.DataArray, plausible: xr.DataArray, best: float, how: tuple[float, int, int]
-) -> tuple[xr.DataArray, xr.DataArray]:
+def _gaps(scores: xr.DataArray, plausible: xr.DataArray, best: float) -> tuple[xr.DataArray, xr.DataArray]:
     """Return how far each rate lies above the best one, and how far it must to be worse beyond chance (lr)."""
     ranks = ranked(scores)
     paired = pairs(ranks, plausible)
-    margin = (critical_values(ranks, paired, *how) * paired["error"]).sel({OTHER: best}, drop=True)
+    margin = (critical_values(ranks, paired, CONFIDENCE, RESAMPLES, 0) * paired["error"]).sel({OTHER: best}, drop=True)
     return paired["mean"].sel({OTHER: best}, drop=True).clip(min=0.0), margin

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from lrscope.analysis._layers import NEURON, before_divergence, by_neuron, dataset, labelled, recorded
-from lrscope.errors import must_be, unknown
+from lrscope.errors import must_be
 from lrscope.records import LOSS, VALUES, step_dimension
 
 Series = NDArray[np.floating]
@@ -155,29 +155,22 @@ def onsets(records: xr.Dataset, error: str = LOSS, rise: float = 1.5) -> xr.Data
     return dataset(result, records)
 
 
-def lead_times(onset: xr.DataArray, over: str = ERROR) -> xr.DataArray:
-    """Return by how many steps each criterion came before another one.
+def lead_times(onset: xr.DataArray) -> xr.DataArray:
+    """Return by how many steps each criterion came before the error.
 
     Parameters
     ----------
     onset : DataArray (member, criterion), of `onsets`
-    over : the criterion that the others lead
 
     Returns
     -------
     DataArray (member, criterion) : updates, negative for what came later; NaN where one of the two did not happen.
-        Without `over` itself
-
-    Raises
-    ------
-    InputError : an unknown criterion.
+        Without the error itself
     """
     names = onset["criterion"].values.tolist()
-    if over not in names:
-        raise unknown("over", over, names)
     happened = onset.where(onset >= 0)
-    lead = happened.sel(criterion=over, drop=True) - happened
-    return labelled(lead.sel(criterion=[name for name in names if name != over]), onset, "lead time", "updates")
+    lead = happened.sel(criterion=ERROR, drop=True) - happened
+    return labelled(lead.sel(criterion=[name for name in names if name != ERROR]), onset, "lead time", "updates")
 
 
 def dominant_neurons(

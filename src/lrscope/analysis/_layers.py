@@ -21,7 +21,7 @@ PIECE_BYTES = 2**24
 def layers(records: xr.Dataset, quantity: str, statistics: Sequence[str]) -> Iterator[xr.DataArray]:
     """Yield one variable a layer: the one whose statistic comes first in `statistics`; others are passed over."""
     chosen: dict[str, xr.DataArray] = {}
-    recorded = list(of_quantity(records, quantity))
+    recorded = of_quantity(records, quantity)
     for statistic in statistics:
         for array in recorded:
             if array.attrs["statistic"] == statistic:

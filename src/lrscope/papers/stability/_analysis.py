@@ -87,7 +87,7 @@ def duplicates(similar: xr.DataArray) -> xr.Dataset:
     return result.isel(pair=np.flatnonzero(together.any(dim)))
 
 
-def acceleration(records: xr.Dataset, error: str = "val_loss") -> xr.Dataset:
+def acceleration(records: xr.Dataset) -> xr.Dataset:
     """Return where the error begins to fall faster, and where it falls fastest.
 
     The rate is that of the logarithm of the error over windows of a tenth of the run. A recovery after a rise does not
@@ -96,7 +96,7 @@ def acceleration(records: xr.Dataset, error: str = "val_loss") -> xr.Dataset:
 
     Parameters
     ----------
-    records : records (member, step) with the error, recorded at every step
+    records : records (member, step) with ``val_loss``, recorded at every step
 
     Returns
     -------
@@ -104,7 +104,7 @@ def acceleration(records: xr.Dataset, error: str = "val_loss") -> xr.Dataset:
         begins : where the rate of the window after it exceeds that of the window before by most
         steepest : middle of the window with the largest rate, except the first, in which every error falls fast
     """
-    array = records[error]
+    array = records["val_loss"]
     array = array.where((records[DIVERGED_AT].max("step") < 0) & (array > 0))
     begins, steepest = xr.apply_ufunc(
         _acceleration,

@@ -204,7 +204,7 @@ def _lives(source: xr.Dataset) -> dict[str, xr.Dataset]:
     if "activations" not in quantities(source):
         raise InputError("activations were not recorded (with the probe Activations).")
     some, every = _read(source, "activations")
-    arrays = list(of_quantity(some, "activations"))
+    arrays = of_quantity(some, "activations")
     if all(map(_has_one_step, arrays)):
         raise InputError("activations were recorded at one step; two or more are needed.")
     steps = max(some.sizes[step_dimension(array)] for array in arrays)
