@@ -25,7 +25,7 @@ OUTPUTS_ENTRIES = (0, 8, 12, 16)
 Write = tuple[int, bytes]
 
 
-@pytest.fixture(params=["lz4", "none"])
+@pytest.fixture(params=["lz4", pytest.param("none", marks=pytest.mark.long)])
 def writes(block, tmp_path, monkeypatch, request) -> tuple[bytes, list[Write]]:
     """Return the file as it was born, and all writes to it until it was closed; its trees are moved often."""
     log: list[Write] = []
