@@ -121,8 +121,9 @@ def _statistics(outputs: Tensor) -> tuple[Tensor, ...]:
     """
     outputs, dims = (outputs[:, :, 0], (0,)) if outputs.shape[2] == 1 else (outputs, (0, 2))
     mean = outputs.mean(dims, keepdim=True)
-    deviation = (outputs - mean).square().mean(dims).sqrt()
-    active = outputs.sign().clamp(min=0).sum(dims) / prod(outputs.shape[dim] for dim in dims)
+    centred = outputs - mean
+    deviation = centred.mul_(centred).mean(dims).sqrt()
+    active = outputs.sign().relu_().sum(dims) / prod(outputs.shape[dim] for dim in dims)
     smallest = outputs.amin(dims)
     active = torch.where(smallest.isnan(), smallest, active)
     return mean.reshape(-1), deviation, smallest, outputs.amax(dims), active

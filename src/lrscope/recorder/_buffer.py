@@ -62,18 +62,19 @@ class Rows:
         self._columns, self.late = columns, columns[0].late
         empty = np.empty((0, sum(column.size for column in columns)), columns[0].dtype)
         self._matrix = torch.from_numpy(empty).to(device)
+        absent = self._matrix.new_full((), missing(columns[0].dtype))
+        self._expected = [(column.label.name, column.shape, absent.expand(column.size)) for column in columns]
 
     def write(self, row: int, values: Mapping[str, Tensor | float]) -> None:
         """Copy the values of a step; one that is absent, or has another shape than its column, is missing."""
         if row == len(self._matrix):
             self._grow()
         pieces = []
-        for column in self._columns:
-            value = values.get(column.label.name)
-            if isinstance(value, Tensor) and value.shape == column.shape:
-                pieces.append(value.reshape(-1))
-            else:
-                pieces.append(self._matrix.new_full((column.size,), missing(column.dtype)))
+        for name, shape, absent in self._expected:
+            value = values.get(name)
+            if not isinstance(value, Tensor) or value.shape != shape:
+                value = absent
+            pieces.append(value if value.ndim == 1 else value.reshape(-1))
         torch.cat(pieces, out=self._matrix[row])
 
     def _grow(self) -> None:

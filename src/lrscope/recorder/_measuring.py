@@ -8,7 +8,7 @@ tensors cannot have, and is given copies, which it may write to.
 """
 
 import math
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -47,7 +47,7 @@ class Captured:
     following: Sequence[Attached]  # those that must only see the step
     dims: frozenset[str]  # that are recorded
     largest: Tensor | None  # element of the gradient by size, not finite if one is not; None if nothing is recorded
-    parameters: dict[int, Tensor] = field(default_factory=dict)  # copies, by place, of what is read after the update
+    before: list[Tensor] = field(default_factory=list)  # copies of all parameters, in pieces, if read after the update
     gradients: dict[int, Tensor] = field(default_factory=dict)
     updated: set[int] = field(default_factory=set)  # places of the parameters whose optimisers were called
     states: list[tuple[Attached, ProbeState]] = field(default_factory=list)  # after what has measured
@@ -208,9 +208,12 @@ class Measuring:
                 captured.largest = torch.maximum(captured.largest, self._live.largest(map(gradient, places)))
             reads = _reads(captured.measuring, captured.following)
             if reads & {"parameters", "update", "update_size"}:
-                # the optimisers before may have moved the parameters of this one
-                for place in places if captured.updated else range(len(self._live.tensors)):
-                    captured.parameters[place] = self._live.parameter(place).clone()
+                if captured.updated:  # the optimisers before may have moved the parameters of this one
+                    before = list(self._live.by_place(captured.before))
+                    for place in places:
+                        before[place].copy_(self._live.parameter(place))
+                else:
+                    captured.before = [one.clone() for one in self._live.pieces(self._live.parameter)]
             if reads & _GRADIENTS:
                 captured.gradients |= {place: gradient(place).clone() for place in places}
             if not reads & _OUTPUTS:
@@ -225,8 +228,8 @@ class Measuring:
         reads = _reads(measuring, following)
         moment = self._moment(captured, reads, self._parameter, gradient)
         if captured.largest is not None:
-            pieces = map(gradient, range(len(self._live.tensors)))
-            captured.largest = self._live.largest([moment.gradient] if "gradient" in reads else pieces)
+            pieces = [moment.gradient] if "gradient" in reads else self._live.pieces(gradient)
+            captured.largest = self._live.largest(pieces)
         values = self._measured(captured, measuring, following, moment)
         captured.measuring = [one for one in captured.measuring if one.late]
         captured.following = [one for one in captured.following if one.late]
@@ -244,15 +247,17 @@ class Measuring:
                 number.copy_(loss.detach().reshape(()))
             elif loss is not None:
                 number.fill_(loss)
-            live, before, zero = self._live, captured.parameters, torch.zeros_like(self._nan)
+            live, zero = self._live, torch.zeros_like(self._nan)
 
             def gradient(place: int) -> Tensor:
                 return captured.gradients.get(place, zero.expand(live.tensors[place].shape))
 
-            def update(place: int) -> Tensor:
-                return live.parameter(place).to(live.dtype) - before[place].to(live.dtype)
+            def update() -> Iterator[Tensor]:
+                pairs = zip(live.pieces(live.parameter), captured.before, strict=True)
+                return (after.to(live.dtype) - before.to(live.dtype) for after, before in pairs)
 
             reads = _reads(captured.measuring, captured.following)
+            before = list(live.by_place(captured.before)) if "parameters" in reads else []
             moment = self._moment(captured, reads, before.__getitem__, gradient, update, number)
             values = self._measured(captured, captured.measuring, captured.following, moment)
             largest = captured.largest
@@ -265,21 +270,21 @@ class Measuring:
         reads: set[str],
         parameter: OfPlace,
         gradient: OfPlace,
-        update: OfPlace | None = None,
+        update: Callable[[], Iterator[Tensor]] | None = None,
         loss: Tensor | None = None,
     ) -> Moment:
         """Return the moment of a step; what no probe reads is NaN."""
-        live, everywhere = self._live, range(len(self._live.tensors))
+        live = self._live
         unread = self._nan.expand(live.size)
         activity = Activity({}, {})
         if reads & _OUTPUTS:
             activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
-        vector = live.vector(gradient) if "gradient" in reads else None
+        vector = live.vector(live.pieces(gradient)) if "gradient" in reads else None
         norm = size = None
         if "gradient_norm" in reads:
-            norm = live.norm(map(gradient, everywhere) if vector is None else [vector])
+            norm = live.norm(live.pieces(gradient) if vector is None else [vector])
         if "update_size" in reads and update is not None:
-            size = live.norm(map(update, everywhere))
+            size = live.norm(update())
         return Moment(
             structure=self._structure,
             loss=self._nan if loss is None else loss,
@@ -287,7 +292,7 @@ class Measuring:
             parameters=live.named(parameter),
             gradients=live.named(gradient),
             gradient=unread if vector is None else vector,
-            update=live.vector(update) if update is not None and "update" in reads else unread,
+            update=live.vector(update()) if update is not None and "update" in reads else unread,
             activations=activity.outputs,
             activation_gradients=activity.gradients,
             gradient_norm=norm,
