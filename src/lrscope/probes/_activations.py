@@ -103,10 +103,11 @@ def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[s
         if output.ndim == 2 and output.numel() <= _NARROW:
             narrow.setdefault(len(output), []).append(layer)
         else:
-            values |= zip(_names(quantity, layer), _statistics(layer.by_sample(output)), strict=True)
+            samples = output if output.ndim == 2 else layer.by_sample(output)
+            values |= zip(_names(quantity, layer), _statistics(samples), strict=True)
     for together in narrow.values():
         # Of small layers the calls cost more than the arithmetic: they are measured side by side.
-        statistics = _statistics(torch.cat([tensors[layer.path] for layer in together], 1)[:, :, None])
+        statistics = _statistics(torch.cat([tensors[layer.path] for layer in together], 1))
         pieces = [statistic.split([layer.neurons for layer in together]) for statistic in statistics]
         for layer, own in zip(together, zip(*pieces, strict=True), strict=True):
             values |= zip(_names(quantity, layer), own, strict=True)
@@ -114,12 +115,12 @@ def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[s
 
 
 def _statistics(outputs: Tensor) -> tuple[Tensor, ...]:
-    """Return each neuron's statistics of outputs (sample, neuron, position), in the order of `STATISTICS`.
+    """Return each neuron's statistics of outputs (sample, neuron[, position]), in the order of `STATISTICS`.
 
     Centred squares and the sign are several times faster on a CPU than `std` and a sum of booleans. The sign of NaN is
     0, which would count as not active: where an output is missing, so is the share, like the minimum.
     """
-    outputs, dims = (outputs[:, :, 0], (0,)) if outputs.shape[2] == 1 else (outputs, (0, 2))
+    dims = (0,) if outputs.ndim == 2 else (0, 2)
     mean = outputs.mean(dims, keepdim=True)
     centred = outputs - mean
     deviation = centred.mul_(centred).mean(dims).sqrt()

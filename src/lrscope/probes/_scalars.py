@@ -57,9 +57,11 @@ class LearningRate(Probe):
 
     def measure(self, state: State, moment: Moment) -> tuple[dict[str, Tensor], State]:
         """Return the learning rate and the reason."""
-        reason = torch.zeros_like(moment.loss, dtype=torch.int64) if moment.rate_reason is None else moment.rate_reason
-        values = {"learning_rate": moment.learning_rate, "rate_reason": reason}
-        return {label.name: values[label.name] for label in self.labels(moment.structure)}, state
+        values = {"learning_rate": moment.learning_rate}
+        if self.reasons:
+            known = moment.rate_reason
+            values["rate_reason"] = torch.zeros_like(moment.loss, dtype=torch.int64) if known is None else known
+        return values, state
 
 
 @specification

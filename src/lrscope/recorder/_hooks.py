@@ -33,7 +33,7 @@ MOST_CALLS = 16
 """So many calls of one module in a pass are kept: a cell may be called for every item of a long sequence."""
 COPIED = 8 * 2**20
 """Bytes of outputs that are copied in the first pass, when it is not known yet which of them are written over."""
-_BACKWARD = {torch.autograd.backward.__code__, torch.autograd.grad.__code__}
+_BACKWARD = {id(torch.autograd.backward.__code__), id(torch.autograd.grad.__code__)}  # the hash of code is slow
 
 
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ def _missing(output: Tensor) -> Tensor:
 def _in_backward() -> bool:
     """Return whether a backward pass calls this. On a GPU it has threads that are not Python's own."""
     frame = inspect.currentframe()
-    while frame is not None and frame.f_code not in _BACKWARD:
+    while frame is not None and id(frame.f_code) not in _BACKWARD:
         frame = frame.f_back
     return frame is not None or threading.current_thread().name.startswith("Dummy-")
 

@@ -104,15 +104,16 @@ class LiveParameters:
     def norm(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return the Euclidean norm of all elements of tensors, which may be sharded."""
         norms = [self.whole(torch.linalg.vector_norm(one, dtype=self.dtype)) for one in tensors if one.numel()]
-        return torch.linalg.vector_norm(torch.stack(norms)) if norms else self._zero
+        return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms)) if norms else self._zero
 
     def largest(self, tensors: Iterable[Tensor]) -> Tensor:
-        """Return the largest element by size, which does not overflow, as a norm may; infinite if one is not finite."""
+        """Return the largest element by size, which does not overflow, as a norm may; not finite if one is not."""
         local = (one.to_local() if is_sharded(one) else one for one in tensors)  # type: ignore[attr-defined]
         # a hundred times as fast as the norm
-        extremes = [number.to(self.dtype) for one in local if one.numel() for number in one.aminmax()]
-        largest = torch.stack(extremes).abs().amax().nan_to_num(math.inf, math.inf) if extremes else self._zero.clone()
+        extremes = [number for one in local if one.numel() for number in one.aminmax()]
+        largest = torch.stack(extremes).abs().amax().to(self.dtype) if extremes else self._zero
         if self.sharded:
+            largest = largest.nan_to_num(math.inf, math.inf)  # a copy, of which the largest is written into
             torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)
         return largest
 

@@ -99,8 +99,8 @@ class Measuring:
         self.device = self._live.device
         self.layers = {layer.path for layer in structure.layers}
         self._nan = torch.full((), math.nan, dtype=self._live.dtype, device=self.device)
+        self._zero = zero = torch.zeros_like(self._nan)
         with self._without_gradients():
-            zero = torch.zeros_like(self._nan)
 
             def nothing(*shape: int) -> Tensor:
                 return zero.expand(shape) if self._own else zero.new_zeros(shape)
@@ -142,7 +142,7 @@ class Measuring:
             measuring=[one for one in self.attached if one.dim in schedule.now],
             following=[one for one in self.attached if one.follows(schedule)],
             dims=schedule.now,
-            largest=torch.zeros_like(self._nan) if schedule.now else None,
+            largest=self._zero if schedule.now else None,
         )
         due = [one for one in captured.measuring if isinstance(one.probe, Activations) and one.labels]
         if self._gathered and due:
@@ -247,7 +247,7 @@ class Measuring:
                 number.copy_(loss.detach().reshape(()))
             elif loss is not None:
                 number.fill_(loss)
-            live, zero = self._live, torch.zeros_like(self._nan)
+            live, zero = self._live, self._zero
 
             def gradient(place: int) -> Tensor:
                 return captured.gradients.get(place, zero.expand(live.tensors[place].shape))
