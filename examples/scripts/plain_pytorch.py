@@ -1,4 +1,4 @@
-"""Train a small network on digits in plain PyTorch; log losses as JSON lines.
+"""Train a small network to tell three rings of points apart, in plain PyTorch; log losses as JSON lines.
 
 lrscope run sweep --lrs 1e-4:1e-1:7 --seeds 4 -- python plain_pytorch.py --lr {lr} --seed {seed} --out {out}
 """
@@ -8,8 +8,17 @@ import json
 from pathlib import Path
 
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
+
+
+def rings(samples):
+    """Return points in the plane, and on which of three rings around the origin each lies."""
+    draw = torch.Generator().manual_seed(0)
+    ring = torch.randint(0, 3, (samples,), generator=draw)
+    points = torch.randn(samples, 2, generator=draw)
+    radius = 1 + ring + 0.3 * torch.randn(samples, generator=draw)
+    return radius[:, None] * nn.functional.normalize(points), ring
+
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--lr", type=float, default=0.01)
@@ -18,11 +27,9 @@ parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--out", type=Path, default=Path("."))
 given = parser.parse_args()
 
+inputs, targets = rings(1800)
 torch.manual_seed(given.seed)
-digits = load_digits()
-inputs = torch.tensor(digits.data, dtype=torch.float32) / 16
-targets = torch.tensor(digits.target)
-model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 3))
 optimizer = torch.optim.AdamW(model.parameters(), lr=given.lr)
 
 with open(given.out / "log.jsonl", "w") as log:

@@ -1,4 +1,4 @@
-"""Train a small network on digits with Lightning; its CSVLogger writes metrics.csv.
+"""Train a small network to tell three rings of points apart with Lightning; its CSVLogger writes metrics.csv.
 
 lrscope run sweep --lrs 1e-4:1e-1:7 --seeds 4 -- python with_lightning.py --lr {lr} --seed {seed} --out {out}
 """
@@ -8,16 +8,24 @@ import argparse
 import lightning
 import torch
 from lightning.pytorch.loggers import CSVLogger
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+
+
+def rings(samples):
+    """Return points in the plane, and on which of three rings around the origin each lies."""
+    draw = torch.Generator().manual_seed(0)
+    ring = torch.randint(0, 3, (samples,), generator=draw)
+    points = torch.randn(samples, 2, generator=draw)
+    radius = 1 + ring + 0.3 * torch.randn(samples, generator=draw)
+    return radius[:, None] * nn.functional.normalize(points), ring
 
 
 class Network(lightning.LightningModule):
     def __init__(self, lr):
         super().__init__()
         self.lr = lr
-        self.layers = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+        self.layers = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 3))
 
     def training_step(self, batch, _number):
         inputs, targets = batch
@@ -39,9 +47,8 @@ parser.add_argument("--out", default=".")
 given = parser.parse_args()
 
 lightning.seed_everything(given.seed, verbose=False)
-digits = load_digits()
-data = TensorDataset(torch.tensor(digits.data, dtype=torch.float32) / 16, torch.tensor(digits.target))
-learned, validation = torch.utils.data.Subset(data, range(1400)), torch.utils.data.Subset(data, range(1400, 1797))
+data = TensorDataset(*rings(1800))
+learned, validation = torch.utils.data.Subset(data, range(1400)), torch.utils.data.Subset(data, range(1400, 1800))
 trainer = lightning.Trainer(
     max_epochs=given.epochs,
     logger=CSVLogger(given.out),
