@@ -225,7 +225,6 @@ def _grid(facets: Sequence[Facet], mark: Mark) -> tuple[Figure, list[Axes], list
 
 
 def _panel(ax: Axes, facet: Facet, hue: str | None, mark: Mark) -> Panel:
-    """Draw the values of one panel."""
     colour = hue if hue in facet.centre.dims and hue != facet.x else None
     palette = colours(facet.centre[colour or "lr"].values) if colour or facet.x == "lr" else {}
     cases, summary = facet.cases if mark == "points" else None, facet.summary

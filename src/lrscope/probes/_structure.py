@@ -227,7 +227,6 @@ def structure_of(
 
 
 def _layers(outputs: Mapping[str, Tensor], submodules: Mapping[str, nn.Module]) -> Iterator[Layer]:
-    """Yield the layers with outputs."""
     aliases: dict[int, list[str]] = {}
     for path, module in submodules[""].named_modules(remove_duplicate=False):
         aliases.setdefault(id(module), []).append(".".join(name for name in path.split(".") if name not in _WRAPPED))

@@ -88,7 +88,6 @@ def _named(name: str, title: str, condition: Condition, several: bool) -> tuple[
 
 
 def _figure(named: tuple[str, str], caption: str, draw: Callable[[Any], mpl.Figure], condition: Condition) -> Figure:
-    """Return a figure of a condition."""
     path = condition.name
     return Figure(*named, caption, lambda results: draw(results[path]))
 

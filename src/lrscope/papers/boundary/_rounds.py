@@ -129,7 +129,6 @@ class MapTraining(Iterator[xr.Dataset]):
 
 
 def _trained(pickled: bytes, device: str, pixels: np.ndarray) -> Scores:
-    """Train a piece."""
     with np.errstate(over="ignore", invalid="ignore"):
         return scores(_losses(_loaded(pickled), pixels, device))
 

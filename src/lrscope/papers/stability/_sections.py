@@ -63,7 +63,6 @@ def summary(results: xr.DataTree, options: Options) -> list[str]:
 
 
 def _names(networks: list[Network]) -> str:
-    """Explain the names of the networks."""
     words = (
         "A network is named by its target, the units of its hidden layer (the constant one counts), its learning rate "
         f"and its number of iterations, as in {label(*networks[0])}"
@@ -171,7 +170,6 @@ def _file(kind: str, chosen: Configuration, lr: float) -> str:
 
 
 def _run(results: xr.DataTree, chosen: Configuration, lr: float) -> tuple[xr.Dataset, dict[str, int]]:
-    """Return the records of a network and its onsets."""
     return network(results, chosen, lr, "records"), onsets_of(results, chosen, lr)
 
 
