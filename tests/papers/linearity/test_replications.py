@@ -1,7 +1,5 @@
 """What the study `linearity` trains, and what it refuses before anything is written."""
 
-import sys
-
 import pytest
 from torch import nn
 
@@ -11,39 +9,9 @@ from lrscope.models import CNN, FastResNet, Imported
 from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
 from lrscope.papers.linearity import Options, experiments
 
-OWN = """
-import numpy as np
-from torch import nn
-
-DRAW = np.random.default_rng(0)
-POINTS = DRAW.normal(size=(60, 6)).astype(np.float32)
-KINDS = DRAW.integers(0, 4, 60)
-CLASSES = (POINTS, KINDS)
-NUMBERS = (POINTS, POINTS.sum(1, keepdims=True))
-VALIDATION_ALONE = (POINTS, KINDS), (POINTS[:5], np.array([0, 1, 7, 2, 3]))
-TINY = (DRAW.random((60, 1, 8, 8), dtype=np.float32), KINDS)
-WHOLE = ((255 * DRAW.random((60, 1, 8, 8))).astype(np.int64), KINDS)
-
-def net():
-    return nn.Linear(6, 4)
-
-def too_wide():
-    return nn.Linear(7, 4)
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own(tmp_path_factory):
-    """Put things of a user's own where Python finds them."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "things_of_linearity.py").write_text(OWN)
-    sys.path.insert(0, str(folder))
-    yield
-    sys.path.remove(str(folder))
-
 
 def mine(name: str) -> str:
-    return f"things_of_linearity:{name}"
+    return f"own_things:{name}"
 
 
 def test_by_default_a_perceptron_and_a_cnn_learn_the_digits():
@@ -75,10 +43,10 @@ def test_the_resnet_has_a_recipe_of_its_own(tmp_path):
 
 
 def test_data_and_a_network_of_ones_own():
-    [made] = experiments(Options(data=mine("CLASSES"), model=(mine("net"),))).values()
-    assert made.model == Imported(mine("net"))
+    [made] = experiments(Options(data=mine("ARRAYS"), model=(mine("network"),))).values()
+    assert made.model == Imported(mine("network"))
     assert made.batch_size == 48  # all there are
-    [wide] = experiments(Options(data=mine("VALIDATION_ALONE"), model=("perceptron",))).values()
+    [wide] = experiments(Options(data=mine("validation_alone"), model=("perceptron",))).values()
     assert wide.model.classes == 8
 
 
@@ -89,11 +57,11 @@ def test_data_and_a_network_of_ones_own():
             {"data": "digits", "batch_size": 1500},
             "batch_size must be at most the 1438 samples to learn from; got 1500.",
         ),
-        ({"data": mine("NUMBERS"), "model": (mine("net"),)}, "data must be one with a class for each sample; got"),
-        ({"data": mine("CLASSES"), "model": ("cnn",)}, "model must be one for the data; cnn takes images"),
-        ({"data": mine("TINY"), "model": ("resnet",)}, "resnet takes images (channel, height, width) of 9 by 9 pixels"),
-        ({"data": mine("WHOLE"), "model": ("perceptron",)}, "model must be one for the data; got"),
-        ({"data": mine("CLASSES"), "model": (mine("too_wide"),)}, "must"),
+        ({"data": mine("sums"), "model": (mine("network"),)}, "data must be one with a class for each sample; got"),
+        ({"data": mine("ARRAYS"), "model": ("cnn",)}, "model must be one for the data; cnn takes images"),
+        ({"data": mine("tiny"), "model": ("resnet",)}, "resnet takes images (channel, height, width) of 9 by 9 pixels"),
+        ({"data": mine("whole"), "model": ("perceptron",)}, "model must be one for the data; got"),
+        ({"data": mine("ARRAYS"), "model": (mine("too_wide"),)}, "must"),
         ({"data": mine("nothing")}, "must"),
     ],
 )

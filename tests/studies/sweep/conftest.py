@@ -1,6 +1,5 @@
-"""Data and networks of a user's own, good and bad, where Python finds them; records of known truth."""
+"""Records of known truth, of data and networks of a user's own."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,85 +11,11 @@ from lrscope.records import MEMBER, concatenate, step_dimension
 from lrscope.studies.sweep import STUDY, Options
 from lrscope.training import stream
 
-OWN = '''
-import numpy as np
-from torch import nn
-from lrscope.data import Samples
-
-RANDOM = np.random.default_rng(0)
-POINTS = RANDOM.normal(size=(60, 6)).astype(np.float32)
-KINDS = RANDOM.integers(0, 4, 60)
-SUMS = POINTS.sum(1, keepdims=True)
-ARRAYS = (POINTS, KINDS)
-
-def sums():
-    return POINTS, SUMS
-
-def shares():
-    return POINTS, np.eye(4)[KINDS]
-
-def nothing_out():
-    return Samples(POINTS, KINDS)
-
-def unlucky():
-    """The class 9 is not in the first batches."""
-    return (POINTS, np.where(np.arange(60) == 50, 9, KINDS % 2)), (POINTS[:5], KINDS[:5] % 2)
-
-def validation_alone():
-    return (POINTS, KINDS), (POINTS[:5], np.array([0, 1, 7, 2, 3]))
-
-def new_class():
-    images = RANDOM.normal(size=(24, 1, 8, 8)).astype(np.float32)
-    return (images[:16], KINDS[:16] % 2), (images[16:], KINDS[16:24] % 2 + 1)
-
-def no_number():
-    points = POINTS.copy()
-    points[::2, 3] = np.nan
-    return points, KINDS
-
-def infinite():
-    return (POINTS, SUMS), (POINTS[:5], np.full((5, 1), np.inf))
-
-def network(outputs=4):
-    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, outputs))
-
-def one_output():
-    return network(1)
-
-def two_outputs():
-    return network(2)
-
-class Branches(nn.Linear):
-    """Asks for a value."""
-
-    def __init__(self):
-        super().__init__(6, 4)
-
-    def forward(self, points):
-        out = super().forward(points)
-        return out if out.sum() > 0 else -out
-
-class Lost(Branches):
-    """Never knows anything."""
-
-    def forward(self, points):
-        return nn.Linear.forward(self, points) * float("nan")
-'''
-
-
-@pytest.fixture(scope="session")
-def own_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "own_things.py").write_text(OWN)
-    return folder
-
 
 @pytest.fixture
-def own(own_folder, monkeypatch):
-    """Put a module with data and networks where Python finds it; return its name."""
-    monkeypatch.syspath_prepend(own_folder)
-    yield "own_things"
-    sys.modules.pop("own_things", None)
+def own() -> str:
+    """Return the name of the module with data and networks of a user's own."""
+    return "own_things"
 
 
 SMALL = {"epochs": 4, "seeds": 3, "batch_size": 16, "crossed_seeds": 2}
@@ -98,17 +23,15 @@ RATES = (0.0001, 0.001, 0.01)
 
 
 @pytest.fixture(scope="session")
-def train(own_folder) -> Callable[..., dict[str, xr.Dataset]]:
+def train() -> Callable[..., dict[str, xr.Dataset]]:
     """Return the function that gives the records of a small run on data and a network of a user's own."""
     made: dict[str, dict[str, xr.Dataset]] = {}
 
     def records(**chosen: Any) -> dict[str, xr.Dataset]:
         options = own_options(**chosen)
         if repr(options) not in made:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.syspath_prepend(own_folder)
-                trained = {name: stream(each, device="cpu") for name, each in STUDY.experiments(options).items()}
-                made[repr(options)] = {name: concatenate(blocks) for name, blocks in trained.items()}
+            trained = {name: stream(each, device="cpu") for name, each in STUDY.experiments(options).items()}
+            made[repr(options)] = {name: concatenate(blocks) for name, blocks in trained.items()}
         return {name: records.copy(deep=True) for name, records in made[repr(options)].items()}
 
     return records
