@@ -13,25 +13,14 @@ from lrscope import store
 from lrscope.studies import Folder
 
 pytestmark = pytest.mark.long
-CODE = """
-import numpy as np
-from torch import nn
-random = np.random.default_rng(0)
-kinds = random.integers(0, 4, 60)
-points = (random.normal(size=(4, 6))[kinds] + random.normal(size=(60, 6))).astype(np.float32)
-def data():
-    return points, kinds
-def net():
-    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 4))
-"""
 OPTIONS = (
-    *("--data", "things_of_sweep:data", "--model", "things_of_sweep:net", "--lrs", "0.0001", "0.001"),
+    *("--data", "own_things:ARRAYS", "--model", "own_things:network", "--lrs", "0.0001", "0.001"),
     *("--seeds", "3", "--epochs", "3", "--batch-size", "16", "--crossed-seeds", "0", "--until-decided"),
     *("--budget", "18"),
 )
-SETUP = """
+SETUP = f"""
 import itertools, sys
-sys.path.insert(0, {folder!r})
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 constants(BLOCK_BYTES=500)
 import lrscope.report._write
 from matplotlib.figure import Figure
@@ -64,17 +53,10 @@ FILES = ("tables/rates.csv", "tables/rounds.csv", "tables/networks.csv", "tables
 
 
 @pytest.fixture(scope="module")
-def setup(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("things")
-    (folder / "things_of_sweep.py").write_text(CODE)
-    return SETUP.format(folder=str(folder))
-
-
-@pytest.fixture(scope="module")
-def told(commands, setup, tmp_path_factory) -> Folder:
+def told(commands, tmp_path_factory) -> Folder:
     """Return the folder of a run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("told") / "run"
-    ended = commands.run(["run", "sweep", *OPTIONS, "--out", folder], setup)
+    ended = commands.run(["run", "sweep", *OPTIONS, "--out", folder], SETUP)
     assert ended.code == 0, ended.err
     return Folder(folder)
 
@@ -84,13 +66,13 @@ def records_of(folder: Folder) -> dict[str, xr.Dataset]:
     return {name: store.open_records(folder.records(name)).load().drop_attrs(deep=False) for name in names}
 
 
-def killed(commands, setup: str, folder: Path, how: str):
-    return commands.run(["run", "sweep", *OPTIONS, "--out", folder], setup + how)
+def killed(commands, folder: Path, how: str):
+    return commands.run(["run", "sweep", *OPTIONS, "--out", folder], SETUP + how)
 
 
-def check_resumed(commands, setup: str, folder: Path, told: Folder) -> None:
+def check_resumed(commands, folder: Path, told: Folder) -> None:
     assert json.loads((folder / "experiment.json").read_text())["finished"] is False
-    ended = commands.run(["run", "sweep", *OPTIONS, "--out", folder, "--resume"], setup)
+    ended = commands.run(["run", "sweep", *OPTIONS, "--out", folder, "--resume"], SETUP)
     assert ended.code == 0, ended.err
     found, description = Folder(folder), told.description()
     assert found.description()["experiments"] == description["experiments"]
@@ -127,15 +109,15 @@ def test_a_run_until_decided_has_the_rounds_that_it_tells_of(told):
         pytest.param("records-round3", 5),
     ],
 )
-def test_a_run_killed_in_any_round_ends_as_if_nobody_had(commands, setup, told, tmp_path, name, block):
+def test_a_run_killed_in_any_round_ends_as_if_nobody_had(commands, told, tmp_path, name, block):
     how = END_AT.format(name=name, block=block, signal=int(signal.SIGKILL))
-    assert killed(commands, setup, tmp_path / "run", how).code == -signal.SIGKILL
-    check_resumed(commands, setup, tmp_path / "run", told)
+    assert killed(commands, tmp_path / "run", how).code == -signal.SIGKILL
+    check_resumed(commands, tmp_path / "run", told)
 
 
-def test_a_run_killed_between_two_rounds_ends_as_if_nobody_had(commands, setup, told, tmp_path):
-    assert killed(commands, setup, tmp_path / "run", BETWEEN.format(signal=9)).code == -signal.SIGKILL
-    check_resumed(commands, setup, tmp_path / "run", told)
+def test_a_run_killed_between_two_rounds_ends_as_if_nobody_had(commands, told, tmp_path):
+    assert killed(commands, tmp_path / "run", BETWEEN.format(signal=9)).code == -signal.SIGKILL
+    check_resumed(commands, tmp_path / "run", told)
 
 
 @pytest.mark.parametrize(
@@ -145,23 +127,23 @@ def test_a_run_killed_between_two_rounds_ends_as_if_nobody_had(commands, setup, 
         pytest.param(BETWEEN.format(signal=2), id="between rounds"),
     ],
 )
-def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(commands, setup, told, tmp_path, how):
+def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(commands, told, tmp_path, how):
     folder = tmp_path / "run"
-    ended = killed(commands, setup, folder, how)
+    ended = killed(commands, folder, how)
     assert (ended.code, ended.out) == (130, "")
     last = ended.err.splitlines()[-1]
     assert last.startswith(
         f"lrscope: interrupted. What was recorded is kept in {folder}. Go on with: lrscope run sweep"
     )
     assert "Traceback" not in ended.err
-    check_resumed(commands, setup, folder, told)
+    check_resumed(commands, folder, told)
 
 
-def test_another_budget_is_another_run(commands, setup, told, tmp_path):
+def test_another_budget_is_another_run(commands, told, tmp_path):
     folder = tmp_path / "run"
-    killed(commands, setup, folder, END_AT.format(name="records-grid", block=1, signal=9))
+    killed(commands, folder, END_AT.format(name="records-grid", block=1, signal=9))
     words = [*OPTIONS[:-1], "30", "--out", folder, "--resume"]
-    ended = commands.run(["run", "sweep", *words], setup)
+    ended = commands.run(["run", "sweep", *words], SETUP)
     assert ended.code == 2
     assert "budget was 18, is 30" in ended.err
     assert os.listdir(folder)
