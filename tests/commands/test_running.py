@@ -194,15 +194,14 @@ def test_an_estimate_runs_one_training_and_leaves_nothing(tmp_path):
     assert sorted(set(tmp_path.rglob("*")) - set(before)) == [tmp_path / "train.py"]
 
 
-def test_a_training_that_outlived_its_run_is_not_begun_again_beside_it(tmp_path):
+def test_a_training_that_outlived_its_run_is_not_begun_again_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("lrscope.commands._training.GRACE", 0.1)
     place = Place(tmp_path / "trainings/lr=0.1,seed=0")
-    orphan = Process(asked(tmp_path, "sleep=600").arguments({"lr": 0.1, "seed": 0}, place.out), {}, place, tmp_path)
-    try:
-        again = Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
+    arguments = asked(tmp_path, "sleep=600").arguments({"lr": 0.1, "seed": 0}, place.out)
+    with Process(arguments, {}, place, tmp_path) as orphan:
         with pytest.raises(InputError, match="goes on there"):
-            list(again)
+            list(Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings"))
         assert orphan.status() is None
-    finally:
         orphan.kill()
     (block,) = Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
     assert block.sizes["member"] == 1

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 from lrscope.errors import InputError
 
@@ -96,6 +96,8 @@ class Place:
 class Process:
     """A command that runs in a session of its own, so that it can be ended with everything that it has started.
 
+    Its place is taken until this is left, and as long as the command or something that it has started runs.
+
     Attributes
     ----------
     arguments, environment : of the process
@@ -115,24 +117,32 @@ class Process:
     attempt: int = 1
     began: float = field(init=False)
     _process: "subprocess.Popen[bytes]" = field(init=False)
+    _output: BinaryIO = field(init=False)
 
     def __post_init__(self) -> None:
         self.place.clear(self.attempt)
         self.began = time.time()
-        with self.place.output.open("wb") as output:
-            fcntl.flock(output, fcntl.LOCK_EX)  # held by the processes that have the file, also when this one is killed
-            try:
-                self._process = subprocess.Popen(
-                    self.arguments,
-                    env=self.environment,
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise InputError(f"the command must be a program that can be run; {error}.") from error
+        self._output = self.place.output.open("wb")
+        fcntl.flock(self._output, fcntl.LOCK_EX)  # held by all processes that have the file
+        try:
+            self._process = subprocess.Popen(
+                self.arguments,
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._output.close()
+            raise InputError(f"the command must be a program that can be run; {error}.") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._output.close()
 
     @property
     def group(self) -> int:

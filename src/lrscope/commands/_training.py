@@ -4,13 +4,13 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from lrscope.commands._process import FINISHED, GRACE, Place, Process, end
 from lrscope.commands._trainings import Trainings
-from lrscope.engines import WorkerError
+from lrscope.engines import WorkerError, asked_to_end
 
 ATTEMPTS = 2
 """How often a training is begun that fails."""
@@ -30,44 +30,47 @@ def trained(
 ) -> dict[str, Any]:
     """Run the command for one training, once more if it fails, and return how it ended, as it stands in its folder.
 
-    A training that has finished is not begun again: the worker of its first call died, or could not reply.
+    A training that has finished is not begun again: the worker of its first call died, or could not reply. The command
+    ends with this process, however that ends.
 
     Parameters
     ----------
     labels : value of each axis
     folder : where the command is started
-    environment : of the command; None in the worker of an engine, whose environment it has, and with which it ends
+    environment : of the command; by default that of this process
     stopping : whether to end it now
 
     Raises
     ------
     InputError : the command cannot be run, or a training of an earlier run goes on in its folder.
-    WorkerError : it was ended by `stopping`.
+    WorkerError : it was ended by `stopping`, or with the worker.
     """
+    place.check_free(2 * GRACE)  # that of a worker or run which was killed is about to end
     known = place.result()
     if known and known["ended"] == FINISHED:
         return known
-    place.check_free(0.0 if environment is not None else GRACE)  # that of a worker which was killed is about to end
     arguments = trainings.arguments(labels, place.out.resolve())
+    own = os.environ if environment is None else environment
     for attempt in range(1, ATTEMPTS + 1):
-        process = Process(arguments, os.environ if environment is None else environment, place, folder, attempt)
-        with _ends_with_this_process(process) if environment is None else nullcontext():
+        with Process(arguments, own, place, folder, attempt) as process, _ends_with_this_process(process):
             status = _status(process, trainings.timeout, stopping)
-        ended, final = _ended(trainings, labels, process, status)
+            if status and asked_to_end():  # so was the command: Slurm sends its signals to all processes of a job
+                raise WorkerError("The worker was asked to end, and the training has ended with it.")
+            ended, final = _ended(trainings, labels, process, status)
+            result = {
+                "arguments": arguments,
+                "labels": dict(labels),
+                "ended": ended,
+                "exit_status": status,
+                "seconds": round(process.seconds, 3),
+                "began": process.began,
+                "attempts": attempt,
+            }
+            if ended != FINISHED:
+                result["last_lines"] = place.last_lines()
+            place.finish(result)
         if final:
             break
-    result = {
-        "arguments": arguments,
-        "labels": dict(labels),
-        "ended": ended,
-        "exit_status": status,
-        "seconds": round(process.seconds, 3),
-        "began": process.began,
-        "attempts": attempt,
-    }
-    if ended != FINISHED:
-        result["last_lines"] = place.last_lines()
-    place.finish(result)
     return result
 
 
@@ -98,12 +101,13 @@ def _ended(trainings: Trainings, labels: Mapping[str, Any], process: Process, st
 
 @contextmanager
 def _ends_with_this_process(process: Process) -> Iterator[None]:
-    """End the group of a process when this process ends, even by SIGKILL.
+    """End the group of a process when this process ends, even by SIGKILL: ask it to, and kill it after a while.
 
     A shell waits for a line in a pipe whose other end only this process has. It is no child of this process: Ray ends
     those one by one, and would leave what they have started.
     """
-    code = 'exec 3<&0; { read -r done <&3 || kill -KILL "-$0"; } >/dev/null 2>&1 &'
+    ends = f'kill -TERM "-$0"; for _ in {"1 " * int(GRACE)}; do sleep 1; kill -0 "-$0" || exit; done; kill -KILL "-$0"'
+    code = f"exec 3<&0; {{ read -r done <&3 || {{ {ends}; }}; }} >/dev/null 2>&1 &"
     words = ["sh", "-c", code, str(process.group)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, bufsize=0, start_new_session=True) as shell:
         assert shell.stdin is not None

@@ -7,7 +7,7 @@ its arguments: one whose worker dies is called again. `Ray` and `Slurm` are impo
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from lrscope.engines._calls import completed
+from lrscope.engines._calls import asked_to_end, completed
 from lrscope.engines._engine import ATTEMPTS, Engine, InProcess, WorkerError
 from lrscope.engines._processes import Processes
 from lrscope.errors import InputError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lrscope.engines._ray import Ray
     from lrscope.engines._slurm import Slurm
 
-__all__ = ["ATTEMPTS", "Engine", "InProcess", "Processes", "Ray", "Slurm", "WorkerError", "completed"]
+__all__ = ["ATTEMPTS", "Engine", "InProcess", "Processes", "Ray", "Slurm", "WorkerError", "asked_to_end", "completed"]
 
 _LIBRARIES = {"Ray": "ray", "Slurm": "submitit"}
 

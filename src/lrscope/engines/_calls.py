@@ -2,16 +2,24 @@
 
 import contextlib
 import pickle
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, TypeVar
 
 import cloudpickle
 
-from lrscope.engines._engine import Engine
+from lrscope.engines._engine import Engine, WorkerError
 
 K = TypeVar("K")
 T = TypeVar("T")
+ASKED = threading.Event()
+"""Set in a worker that was asked to end: the piece in hand is its last."""
+
+
+def asked_to_end() -> bool:
+    """Tell whether this process is a worker that was asked to end. A piece that ends for it raises a `WorkerError`."""
+    return ASKED.is_set()
 
 
 def packed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
@@ -21,10 +29,17 @@ def packed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
 
 
 def reply_to(call: bytes) -> bytes:
-    """Call a packed function, and return whether it returned, and what it returned or raised."""
+    """Call a packed function, and return whether it returned, and what it returned or raised.
+
+    Raises
+    ------
+    WorkerError : this worker ends before the piece is done, which is another's then.
+    """
     try:
         function, args, kwargs = pickle.loads(call)
         reply: bytes = cloudpickle.dumps((True, function(*args, **kwargs)))
+    except WorkerError:
+        raise
     except (Exception, SystemExit) as error:
         reply = _raised(error)
     return reply

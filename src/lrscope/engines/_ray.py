@@ -3,6 +3,7 @@
 A worker takes one core or one GPU, and keeps what it has traced. A piece whose worker dies is begun again by Ray.
 """
 
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -60,7 +61,7 @@ class Ray(Engine):
             raise
         self.workers = min(there, workers or there)
         options = {"num_cpus": 1, "num_gpus": int(self.device == "cuda"), "max_retries": ATTEMPTS - 1}
-        self._call = ray.remote(reply_to).options(**options)
+        self._call = ray.remote(_work).options(**options)
         self._running: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
 
@@ -109,6 +110,12 @@ class Ray(Engine):
     def __str__(self) -> str:
         what = "GPU" if self.device == "cuda" else "core"
         return f"Ray, {self.workers} worker{'s' if self.workers > 1 else ''} of one {what}"
+
+
+def _work(call: bytes) -> bytes:
+    """Reply to a call, in a worker."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it dies of it; Ray would let the function end with an error
+    return reply_to(call)
 
 
 def _device(device: str) -> str:

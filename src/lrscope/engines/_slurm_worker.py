@@ -7,7 +7,7 @@ import threading
 from multiprocessing.connection import Client, Connection
 from queue import SimpleQueue
 
-from lrscope.engines._calls import reply_to
+from lrscope.engines._calls import ASKED, reply_to
 
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 120_000}
 """A machine that is switched off says nothing: after two minutes the other side takes the connection for ended."""
@@ -30,7 +30,7 @@ def work(host: str, port: int, key: bytes) -> None:
     keep_alive(connection)
     calls: SimpleQueue[bytes | None] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGUSR2):  # instead of submitit, which would requeue the job
-        signal.signal(number, lambda *_: calls.put(None))
+        signal.signal(number, lambda *_: (ASKED.set(), calls.put(None)))
     threading.Thread(target=_receive, args=(connection, calls), daemon=True).start()
     while (call := calls.get()) is not None:
         connection.send_bytes(reply_to(call))
