@@ -193,27 +193,37 @@ class Tried:
 
     Attributes
     ----------
-    trainings, jobs : of the grid; at a time
-    seconds : of one training
+    trainings : of the grid
+    jobs : at a time; None if that is not known
+    elsewhere : whether workers of an engine will train, of which this machine knows nothing
+    seconds : of one training, here
     metrics : what it has left
     """
 
     trainings: int
-    jobs: int
+    jobs: int | None
+    elsewhere: bool
     seconds: float
     metrics: tuple[str, ...]
 
     def __str__(self) -> str:
-        seconds = self.seconds * -(-self.trainings // self.jobs)
-        at_once = f", {self.jobs} at a time" if self.jobs > 1 else ""
+        seconds = self.seconds * -(-self.trainings // (self.jobs or 1))
+        at_once = f", {self.jobs} at a time" if self.jobs and self.jobs > 1 else ""
+        divided = "" if self.jobs else ", divided by the number of workers"
+        first = "first did on this machine, and without the wait for workers" if self.elsewhere else "first"
         return (
-            f"{self.trainings} trainings{at_once}: about {seconds:.0f} s, if each takes {self.seconds:.1f} s as the "
-            f"first. Its metrics: {', '.join(self.metrics)}"
+            f"{self.trainings} trainings{at_once}: about {seconds:.0f} s{divided}, if each takes {self.seconds:.1f} s "
+            f"as the {first}. Its metrics: {', '.join(self.metrics)}"
         )
 
 
-def tried(trainings: Trainings) -> Tried:
+def tried(trainings: Trainings, workers: int | None = None, *, elsewhere: bool = False) -> Tried:
     """Return what a grid will cost, from its first training, in a folder that is removed afterwards.
+
+    Parameters
+    ----------
+    workers : of the engine, if it is known how many
+    elsewhere : whether an engine will train
 
     Raises
     ------
@@ -234,5 +244,5 @@ def tried(trainings: Trainings) -> Tried:
             next(running)
         (each,) = running._each
         metrics = tuple(running._read(each, 0.0))
-        jobs = Running(trainings, Path(folder))._engine.workers
-        return Tried(len(trainings), jobs, running._results[0]["seconds"], metrics)
+        jobs = workers if elsewhere else Running(trainings, Path(folder))._engine.workers
+        return Tried(len(trainings), jobs, elsewhere, running._results[0]["seconds"], metrics)

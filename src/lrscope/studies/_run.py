@@ -186,9 +186,12 @@ class _Run:
 def cost(name: str, options: Any, where: Where | None = None) -> Any:
     """Return what a run will cost, from a few steps of it on this machine; nothing is written."""
     asked, where = study(name).of(to_json(options)), where or Where()
-    workers = _here().processes(where) if asked.trains_here and where.engine == "local" else None
+    where = asked.where(options, where) if asked.where else where
+    own: dict[str, Any] = {"where": where}
+    if asked.trains_here:
+        own = {"device": where.device, "engine": _here().processes(where) if where.engine == "local" else None}
     measure = asked.estimate or _here().estimate
-    each = [measure(one, device=where.device, engine=workers) for one in asked.experiments(options).values()]
+    each = [measure(one, **own) for one in asked.experiments(options).values()]
     return sum(each[1:], each[0])
 
 

@@ -219,6 +219,23 @@ def test_an_estimate_names_the_metrics_and_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        (("--jobs", "4"), 4.0),
+        (("--engine", "slurm", "--workers", "8"), 2.0),
+        (("--engine", "ray", "--jobs", "2"), 8.0),
+        (("--engine", "ray"), 16.0),
+    ],
+)
+def test_an_estimate_counts_the_workers_that_are_asked_for(tmp_path, capsys, monkeypatch, options, seconds):
+    monkeypatch.setattr("lrscope.commands._process.Process.seconds", 1.0)
+    assert run(tmp_path, *LRS, *options, "--estimate") == 0
+    said = capsys.readouterr().out
+    assert f"about {seconds:.0f} s" in said
+    assert ("divided by the number of workers" in said) == (seconds == 16.0)
+
+
 def test_other_studies_take_no_command(capsys):
     assert main(["run", "fluctuation", "--", "true"]) == 2
     assert math.isfinite(len(capsys.readouterr().err))

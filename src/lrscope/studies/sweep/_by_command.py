@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lrscope.commands import Running, Trainings, tried
+from lrscope.commands import Running, Trainings, Tried, tried
 from lrscope.engines import Engine
 from lrscope.errors import InputError, must_be
 from lrscope.studies._folder import Folder
@@ -39,6 +39,10 @@ def _where(options: CommandOptions, where: Where) -> Where:
     return replace(where, workers=where.workers or options.jobs)
 
 
+def _estimate(trainings: Trainings, where: Where) -> Tried:
+    return tried(trainings) if where.engine == "local" else tried(trainings, where.workers, elsewhere=True)
+
+
 BY_COMMAND = Study(
     name="sweep",
     title="A learning rate with its evidence",
@@ -51,7 +55,7 @@ BY_COMMAND = Study(
     summary=summary,
     sections=sections,
     stream=_stream,
-    estimate=lambda trainings, **_where: tried(trainings),
+    estimate=_estimate,
     where=_where,
     trains_here=False,
     unit="trainings",
