@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -21,6 +20,7 @@ from torch import nn
 
 import lrscope
 from command_scripts import command
+from killed_trainings import check_killed_at_random, check_repeated_by_another_worker, killed, terminated
 from lrscope import engines, records, studies
 from lrscope.commands import Running, Trainings
 from lrscope.data import Shape
@@ -303,27 +303,12 @@ def test_trainings_by_command_are_those_of_this_machine(on_ray, tmp_path):
     assert running.workers == "Ray, 2 workers of one core"
 
 
-def test_a_command_ends_with_its_worker_and_is_run_by_another(on_ray, tmp_path):
-    """The first worker is killed while the command and a process that it has started run."""
-    words = command(tmp_path, "sleep=600")
-    killed = tmp_path / "killed"
-    script = tmp_path / "train.py"
-    again = f"if pathlib.Path({str(killed)!r}).exists(): given.pop('sleep')\n"
-    script.write_text(script.read_text().replace('if given.get("sleep")', again + 'if given.get("sleep")'))
-    trainings = Trainings(command=words, sweep=Sweep(lr=[0.01], seed=[0]), metric="val_loss")
-    pids = tmp_path / "trainings/lr=0.01,seed=0/out/pids"
-    seen: list[int] = []
+@pytest.mark.parametrize("end", [killed, terminated])
+def test_a_command_ends_with_its_worker_and_is_run_by_another(on_ray, tmp_path, end):
+    check_repeated_by_another_worker(tmp_path, on_ray, lambda worker, _command: end(worker))
 
-    def kill_worker() -> None:
-        wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
-        seen.extend(int(pid) for pid in pids.read_text().split())
-        killed.touch()
-        stat = Path(f"/proc/{seen[0]}/stat").read_text().rpartition(")")[2].split()
-        os.kill(int(stat[1]), signal.SIGKILL)
 
-    thread = threading.Thread(target=kill_worker)
-    thread.start()
-    (block,) = Running(trainings, tmp_path / "trainings", engine=on_ray)
-    thread.join()
-    assert block.sizes["member"] == 1
-    wait_until(lambda: not any(map(alive, seen)))
+@pytest.mark.long
+def test_sixty_four_commands_with_workers_and_run_killed_at_random_are_those_of_this_machine(tmp_path):
+    pytest.importorskip("ray")
+    check_killed_at_random(tmp_path, ["--engine", "ray", "--workers", "2"], 3 * [killed, terminated])

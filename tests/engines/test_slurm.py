@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,8 @@ import pytest
 import submitit
 import xarray as xr
 
-from command_scripts import command
+from killed_trainings import check_killed_at_random, check_repeated_by_another_worker, killed
 from lrscope import records, store
-from lrscope.commands import Running, Trainings
 from lrscope.data import Shape
 from lrscope.engines import Slurm, WorkerError
 from lrscope.engines._calls import packed, reply_to
@@ -169,18 +169,25 @@ def test_a_driver_that_is_killed_loses_nothing_and_its_workers_end(slurm, comman
 
 
 @pytest.mark.long
-def test_trainings_by_command_whose_jobs_are_killed_are_those_of_this_machine(slurm, tmp_path):
-    grid = {"sweep": Sweep(lr=[0.001, 0.01, 1.0], seed=[0, 1]), "metric": "val_loss"}
-    trainings = Trainings(command=command(tmp_path, "sleep=1"), **grid)
-    (expected,) = Running(Trainings(command=command(tmp_path), **grid), tmp_path / "here")
-    killed = []
+def test_sixty_four_commands_with_workers_and_run_killed_at_random_are_those_of_this_machine(slurm, tmp_path):
+    def job_of(worker: int) -> str:
+        environment = Path(f"/proc/{worker}/environ").read_text().split("\0")
+        return next(text.partition("=")[2] for text in environment if text.startswith("SLURM_JOB_ID="))
 
-    def kill(done: int, _total: int) -> None:
-        if done == 1:
-            killed.extend(jobs("RUNNING")[:1])
-            subprocess.run(["scancel", "--signal=KILL", *killed], check=True)
+    def by(words: str) -> Callable[[int], object]:
+        return lambda worker: subprocess.run([*words.split(), job_of(worker)], check=True)
 
-    with Slurm(tmp_path / "jobs", 2, {"time": "10"}, **HERE) as engine:
-        (got,) = Running(trainings, tmp_path / "trainings", kill, engine)
-    assert killed
-    xr.testing.assert_identical(got, expected)
+    ways = [killed, by("scontrol requeue"), by("scancel"), by("scancel --signal=USR2"), by("scancel --signal=KILL")]
+    engine = ["--engine", "slurm", "--workers", "3", "--slurm", "time=10", "--slurm", "requeue"]
+    check_killed_at_random(tmp_path, [*engine, "--address", "127.0.0.1"], ways)
+    wait_until(lambda: not jobs())
+
+
+@pytest.mark.long
+def test_a_command_that_slurm_ends_with_its_worker_is_run_by_another(tmp_path):
+    def warn(worker: int, training: int) -> None:
+        for pid in worker, training:  # Slurm sends its signals to all processes of a job
+            os.kill(pid, signal.SIGUSR2)
+
+    with Slurm(tmp_path / "jobs", 1, cluster="local", **HERE) as engine:
+        check_repeated_by_another_worker(tmp_path, engine, warn)

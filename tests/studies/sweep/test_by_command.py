@@ -159,7 +159,7 @@ def report_command(results: Path) -> list[str]:
     return json.loads((results / "experiment.json").read_text())["options"]["command"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_ends_the_children_and_a_resume_goes_on(tmp_path, number):
     words = [*LRS[:3], "--seeds", "1", "--out", str(tmp_path / "results")]
     line = [sys.executable, "-m", "lrscope", "run", "sweep", *words]
@@ -177,8 +177,8 @@ def test_a_signal_ends_the_children_and_a_resume_goes_on(tmp_path, number):
         time.sleep(0.1)
     running.send_signal(number)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert "--resume -- " in said
+    assert running.returncode == (-number if number == signal.SIGKILL else 130)
+    assert ("--resume -- " in said) == (number != signal.SIGKILL)
     wait_until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
     (tmp_path / "train.py").write_text(SCRIPT.replace("time.sleep(float", "(lambda _: child.kill())(float"))
     command_line = report_command(tmp_path / "results")
