@@ -29,8 +29,13 @@ def work(host: str, port: int, key: bytes) -> None:
         raise ConnectionError(f"No run can be reached at {host}:{port}: {error}") from error
     keep_alive(connection)
     calls: SimpleQueue[bytes | None] = SimpleQueue()
+
+    def ask(*_: object) -> None:
+        ASKED.set()
+        calls.put(None)
+
     for number in (signal.SIGTERM, signal.SIGUSR2):  # instead of submitit, which would requeue the job
-        signal.signal(number, lambda *_: (ASKED.set(), calls.put(None)))
+        signal.signal(number, ask)
     threading.Thread(target=_receive, args=(connection, calls), daemon=True).start()
     while (call := calls.get()) is not None:
         connection.send_bytes(reply_to(call))
