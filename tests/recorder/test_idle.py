@@ -14,7 +14,26 @@ from lrscope.probes import At, GradientAngle, Loss, Weights, every
 from lrscope.recorder import Recorder
 from lrscope.store import open_records
 
-KINDS = st.sampled_from(["plain", "closure", "number", "no update", "left out"])
+INFINITE = ("infinite", "infinite number", "infinite, left out")
+KINDS = st.sampled_from(["plain", "closure", "number", "no update", "left out", "scaled", *INFINITE])
+
+
+class Flag(torch.Tensor):
+    """A tensor that counts how often it, or what follows from it, is read."""
+
+    reads = 0
+
+    @classmethod
+    def of(cls, value: object) -> "Flag":
+        return torch.tensor(float(bool(value))).as_subclass(cls)
+
+    def __bool__(self) -> bool:
+        Flag.reads += 1
+        return bool(self.as_subclass(torch.Tensor))
+
+    def __int__(self) -> int:
+        Flag.reads += 1
+        return int(self.as_subclass(torch.Tensor))
 
 
 class Loop:
@@ -23,7 +42,7 @@ class Loop:
     def __init__(self) -> None:
         torch.manual_seed(0)
         self.model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, fused=True)
         self.weights: list[np.ndarray] = []
 
     def loss(self) -> torch.Tensor:
@@ -37,13 +56,17 @@ class Loop:
         loss = self.loss()
         if kind == "closure":
             self.optimizer.step(self.loss)
+        elif kind in ("scaled", *INFINITE):  # as a GradScaler does with an optimiser that is fused
+            self.optimizer.found_inf = Flag.of(kind != "scaled")
+            self.optimizer.step()
+            del self.optimizer.found_inf
         elif kind != "no update":
             self.optimizer.step()
-        if kind == "left out":
+        if kind.endswith("left out"):
             recorder.leave_out()
             return
-        recorder.step(loss=loss, **({"val_loss": 1.0} if kind == "number" else {}))
-        if kind != "no update":
+        recorder.step(loss=loss, **({"val_loss": 1.0} if kind.endswith("number") else {}))
+        if kind not in ("no update", *INFINITE):
             self.weights.append(before)
 
 
@@ -64,7 +87,22 @@ def test_what_is_due_is_recorded_however_the_loop_goes_on(kinds: list[str], ofte
         assert records[dim].values.tolist() == expected
         np.testing.assert_array_equal(records["weights_0"].values[0], [loop.weights[step] for step in expected])
         assert recorder.cost.steps == updates
-        assert recorder.cost.skipped == len(kinds) - updates
+        if "infinite, left out" not in kinds:
+            assert recorder.cost.skipped == len(kinds) - updates
+
+
+def test_a_scalers_flag_is_not_read_at_steps_that_are_only_counted(tmp_path: Path) -> None:
+    loop, reads = Loop(), []
+    with Recorder(loop.model, tmp_path / "one.root", loop.optimizer, when=every(20), time_budget=None) as recorder:
+        for step in range(41):
+            before = Flag.reads
+            loop.step(recorder, "infinite" if step in (5, 19) else "scaled")
+            reads.append(Flag.reads - before)
+    assert not any(reads[2:18])
+    assert not any(reads[25:38])
+    assert recorder.cost.skipped == 2
+    weights = open_records(tmp_path / "one.root")["weights_0"].values[0]
+    np.testing.assert_array_equal(weights, [loop.weights[0], loop.weights[20]])
 
 
 def test_an_angle_amid_idle_steps_is_that_of_every_step(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from lrscope.probes import At, Every, Loss, Probe
 from lrscope.recorder._attaching import Settings, Warnings
 from lrscope.recorder._buffer import RecordsFile
+from lrscope.recorder._optimizers import LeftOut
 from lrscope.records import STEP
 
 WARM_UP = 8
@@ -220,13 +221,21 @@ class Accounting:
         self._warnings = warnings
         self._budget = Budget(settings.time_budget, settings.size_budget)
         self.limited = settings.time_budget is not None or settings.size_budget is not None
-        self.updates = self._first = settings.first_step  # those before a resume included
+        self.left_out = LeftOut()
+        self._updates = self._first = settings.first_step  # those before a resume included
         self.recorded = self.skipped = 0
         self.futile = self._most_futile = 0  # calls of `step` without an update since the last update, at most before
         self.spent = self._spent_before = self._first_seconds = 0.0  # seconds in which the loop was held up
         self._counted = 0
         self._began: float | None = None
         self._ended = 0.0
+
+    @property
+    def updates(self) -> int:
+        """Those that were made; steps that were counted without one are taken back."""
+        left = self.left_out.counted()
+        self._updates, self.skipped = self._updates - left, self.skipped + left
+        return self._updates
 
     @property
     def factor(self) -> int:
@@ -245,12 +254,13 @@ class Accounting:
     def update(self) -> None:
         if self.futile:
             self._most_futile, self.futile = max(self._most_futile, self.futile), 0
-        self.updates += 1
+        self._updates += 1
         self._ended = time.perf_counter()
 
     def count(self) -> None:
         """Count an update at which nothing is due."""
         self._counted += 1
+        self.left_out.count()
         self.update()
 
     def skip(self) -> None:

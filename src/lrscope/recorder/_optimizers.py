@@ -121,10 +121,36 @@ class Optimizers:
         return Sweep(**{name: [value] for name, value in {**known, **settings.labels}.items()})
 
 
-def is_left_out(optimizer: Optimizer) -> bool:
-    """Return whether the update will not be made: a GradScaler leaves the decision to an optimiser that is fused."""
-    infinite = getattr(optimizer, "found_inf", None)
-    return isinstance(infinite, Tensor) and bool(infinite)
+class LeftOut:
+    """Which updates a GradScaler leaves out of an optimiser that is fused: a flag on the device says it.
+
+    Reading it waits for the device. Of steps that are only counted the flags are added up there, and read later.
+    """
+
+    def __init__(self) -> None:
+        self._flag: Tensor | None = None  # of the step in hand
+        self._sum: Tensor | float = 0.0
+
+    def now(self, optimizer: Optimizer, *, wait: bool) -> bool:
+        """Return whether an update will not be made; without waiting it is taken to be made for now."""
+        infinite = getattr(optimizer, "found_inf", None)
+        self._flag = infinite if isinstance(infinite, Tensor) else None
+        return wait and self.in_hand()
+
+    def count(self) -> None:
+        """Count the step in hand, whose update was taken to be made."""
+        if self._flag is not None:
+            self._sum, self._flag = self._sum + (self._flag != 0), None
+
+    def in_hand(self) -> bool:
+        """Return whether the update in hand was taken to be made, and was not."""
+        flag, self._flag = self._flag, None
+        return flag is not None and bool(flag)
+
+    def counted(self) -> int:
+        """Return how many of the steps that were counted since the last call had no update."""
+        left, self._sum = int(self._sum), 0.0
+        return left
 
 
 def parameters_of(optimizer: Any) -> Iterator[Tensor]:

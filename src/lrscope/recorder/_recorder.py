@@ -21,7 +21,7 @@ from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
-from lrscope.recorder._optimizers import Optimizers, is_left_out
+from lrscope.recorder._optimizers import Optimizers
 from lrscope.recorder._probes import affordable, chosen, heard, observed, possible
 from lrscope.recorder._processes import Processes
 from lrscope.records import STEP
@@ -156,9 +156,8 @@ class Recorder:
     @compiler.disable  # type: ignore[untyped-decorator]
     def _end_step(self, loss: Tensor | float | None, metrics: dict[str, Tensor | float]) -> None:
         began = time.perf_counter()
-        if not self.updated:
-            self._account.skip()
-            self._hooks.begin_pass()
+        if not self.updated or self._account.left_out.in_hand():
+            self._skip()
             return
         self._account.check_order(passed=self._hooks.passed)
         step, captured, self._captured = self._account.updates, self._captured, None
@@ -179,10 +178,7 @@ class Recorder:
 
     @compiler.disable  # type: ignore[untyped-decorator]
     def note(self, **metrics: Tensor | float) -> None:
-        """Record numbers measured between two steps, such as a validation loss: they belong to the next parameters.
-
-        As `step`, it never raises.
-        """
+        """Record numbers measured between two steps, which belong to the next parameters; it never raises."""
         if self._stopped or self._measuring is None:
             return
         try:
@@ -200,11 +196,13 @@ class Recorder:
     def leave_out(self) -> None:
         """Call this instead of ``step`` if the optimiser was called and changed nothing: the step counts as skipped."""
         if self.updated:
-            self.updated = self._hooks.paused = False
-            self._called.clear()
-            self._captured = None
-            self._account.skip()
-            self._hooks.begin_pass()
+            self._skip()
+
+    def _skip(self) -> None:
+        self._captured, self.updated, self._hooks.paused = None, False, False
+        self._called.clear()
+        self._account.skip()
+        self._hooks.begin_pass()
 
     @property
     def cost(self) -> Cost:
@@ -237,10 +235,12 @@ class Recorder:
 
     def _before_update(self, optimizer: Optimizer) -> None:
         """Take what an optimiser is about to update: parameters and gradients belong together now."""
-        if self._stopped or is_left_out(optimizer):
+        if self._stopped:
             return
         if optimizer in self._called:
             self._miss_step()
+        if self._account.left_out.now(optimizer, wait=not self._schedule.idle or len(self._optimizers.all) > 1):
+            return
         first = not self.updated
         self._called.add(optimizer)
         self.updated = True
@@ -263,10 +263,11 @@ class Recorder:
 
     def _miss_step(self) -> None:
         """Leave out an update after which `step` was not called."""
-        self.warnings.add(
-            "an update was left out: recorder.step() was not called after it. If the loop was interrupted there, all "
-            "is well; otherwise call recorder.step(loss=loss) after every optimizer.step()."
-        )
+        if not self._account.left_out.in_hand():
+            self.warnings.add(
+                "an update was left out: recorder.step() was not called after it. If the loop was interrupted there, "
+                "all is well; otherwise call recorder.step(loss=loss) after every optimizer.step()."
+            )
         self._schedule.idle = 0
         self.leave_out()
 
@@ -355,8 +356,8 @@ class Recorder:
         return measuring
 
     def _scheduled(self, probes: Iterable[Probe]) -> Schedule:
-        by_time = self.settings.time_budget is not None
-        return Schedule(probes, self.settings.steps_per_epoch, self._account.updates, waits=by_time)
+        settings, step = self.settings, self._account.updates
+        return Schedule(probes, settings.steps_per_epoch, step, waits=settings.time_budget is not None)
 
     def _flush_if_due(self) -> None:
         """Hand what was measured to the thread that writes, if it is time for a block."""
