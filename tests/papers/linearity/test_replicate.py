@@ -5,7 +5,6 @@ import pytest
 from torch import nn
 
 from lrscope.data import Digits
-from lrscope.optim import Linear
 from lrscope.papers.linearity import Replication, estimate, replicate
 from lrscope.papers.linearity._sums import summed
 from lrscope.training import Trainer
@@ -15,19 +14,10 @@ def perceptron() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
 
 
-def replication(**changes) -> Replication:
-    fields = {
-        "data": Digits(samples=64, val_samples=20),
-        "model": perceptron,
-        "schedule": Linear(),
-        "lrs": [0.1, 0.2, 0.3],
-        "replicates": 10,
-        "epochs": 2,
-        "batch_size": 16,
-        "batches": 5,
-        "dtype": "float64",
-    }
-    return Replication(**fields | changes)
+@pytest.fixture
+def replication(users):
+    """Return the function that gives replications of a small perceptron."""
+    return lambda **changes: users.replication(**{"model": perceptron, "replicates": 10} | changes)
 
 
 def kept(asked: Replication) -> np.ndarray:
@@ -43,7 +33,7 @@ def kept(asked: Replication) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
-def test_sums_are_those_of_all_replicates_trained_one_by_one(pairing):
+def test_sums_are_those_of_all_replicates_trained_one_by_one(replication, pairing):
     asked = replication(pairing=pairing, replicates=5)
     records = replicate(asked).isel(step=0)
     outputs = kept(asked)
@@ -54,7 +44,7 @@ def test_sums_are_those_of_all_replicates_trained_one_by_one(pairing):
     np.testing.assert_allclose(records["accuracy_sum"], (outputs.argmax(3) == targets).mean(2))
 
 
-def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not():
+def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not(replication):
     seeds = {
         pairing: [
             list(experiment.sweep.axes["seed"]) for experiment in replication(pairing=pairing).experiments(range(2))
@@ -66,7 +56,7 @@ def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not():
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
-def test_what_diverges_is_left_out_at_its_rate_only(pairing):
+def test_what_diverges_is_left_out_at_its_rate_only(replication, pairing):
     both = replicate(replication(lrs=[0.1, 1e300], replicates=5, pairing=pairing))
     alone = replicate(replication(lrs=[0.1], replicates=5, pairing=pairing))
     assert both["replicates"].sum("batch").isel(step=0).values.tolist() == [5, 0]
@@ -75,7 +65,7 @@ def test_what_diverges_is_left_out_at_its_rate_only(pairing):
     assert (both["outputs_sum"].sel(lr=1e300) == 0).all()
 
 
-def test_all_may_diverge(monkeypatch):
+def test_all_may_diverge(replication, monkeypatch):
     monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda _replication, _trainer: 2)
     records = replicate(replication(lrs=[1e300]))
     assert int(records["diverged"].sum()) == 10
@@ -83,13 +73,13 @@ def test_all_may_diverge(monkeypatch):
 
 
 @pytest.mark.parametrize("most", [1, 3, 7])
-def test_it_does_not_matter_how_replicates_are_cut(most, monkeypatch, check_same):
+def test_it_does_not_matter_how_replicates_are_cut(replication, most, monkeypatch, check_same):
     whole = replicate(replication())
     monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda _replication, _trainer: most)
     check_same(replicate(replication(epochs=2)), whole)
 
 
-def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch, check_same):
+def test_what_is_done_is_not_trained_again(replication, tmp_path, monkeypatch, check_same):
     from lrscope.papers.linearity import _replicate
 
     monkeypatch.setattr(_replicate, "at_once", lambda _replication, _trainer: 2)
@@ -113,7 +103,7 @@ def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch, check_same):
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
 @pytest.mark.parametrize("batch_size", [16, 24])  # of 64 samples: the last batch is whole, or smaller than the others
-def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size):
+def test_nothing_is_traced_while_the_clock_runs(replication, pairing, batch_size):
     asked = replication(pairing=pairing, batch_size=batch_size)
     trainer = Trainer(asked.experiments(range(1))[0], "cpu")
     trainer.trace(asked.experiments(range(10))[0])
@@ -124,7 +114,7 @@ def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size):
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
-def test_an_estimate_counts_what_is_before_the_first_step_and_after_the_last(pairing, monkeypatch):
+def test_an_estimate_counts_what_is_before_the_first_step_and_after_the_last(replication, pairing, monkeypatch):
     clock = iter([100.0, 107.0])
     monkeypatch.setattr("lrscope.papers.linearity._replicate.perf_counter", lambda: next(clock))
     monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda *_: 5)
