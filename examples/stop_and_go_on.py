@@ -29,7 +29,7 @@ def main() -> None:
     with Writer(FOLDER / "records.root") as writer:
         for block in first:
             writer.extend(block, first.state)  # the state of the training stands beside the block
-    print(f"stopped behind step {int(open_records(FOLDER)['step'][-1])}")
+    print(f"stopped after step {int(open_records(FOLDER)['step'][-1])}")
 
     after = last_recorded(FOLDER)
     second = stream(experiment, device="cpu", checkpoint=load_state(FOLDER))

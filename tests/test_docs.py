@@ -1,7 +1,7 @@
 """What README and docs show is true: examples run, commands parse, links and paths lead somewhere, tests exist.
 
 A block marked ```` ```python file=src/lrscope/... ```` is the content of that file: it becomes that module for the
-blocks behind it; ``file=mine.py`` is a file of the reader's. A block marked ``no-run`` is only compiled. Long trainings
+blocks after it; ``file=mine.py`` is a file of the reader's. A block marked ``no-run`` is only compiled. Long trainings
 are shortened.
 """
 

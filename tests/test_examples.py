@@ -44,7 +44,7 @@ def test_your_own_network(example):
 
 def test_stop_and_go_on(example):
     printed = example("stop_and_go_on.py")
-    assert printed.splitlines() == ["stopped behind step 29", "went on to step 59; as if never stopped: True"]
+    assert printed.splitlines() == ["stopped after step 29", "went on to step 59; as if never stopped: True"]
     assert [path.name for path in sorted(Path("interrupted").glob("*.root"))] == ["records-1.root", "records.root"]
     assert np.isfinite(open_records("interrupted")["loss"].values).all()
 

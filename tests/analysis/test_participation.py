@@ -145,7 +145,7 @@ def test_threshold_must_be_a_number(records, threshold):
 
 
 def silence(records, member, neuron, steps):
-    """Return records in which a neuron of encoder.0 puts out zero on every sample at the steps."""
+    """Return records in which a neuron of encoder.0 is zero on every sample at the steps."""
     result = records.copy(deep=True)
     for statistic in ("min", "max"):
         where = {"member": member, "neuron_encoder_0": neuron, "step": steps}

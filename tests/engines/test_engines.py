@@ -130,7 +130,7 @@ time.sleep(600)
 
 
 def test_a_process_that_is_killed_while_it_sends_a_result_is_noticed():
-    """The process ends behind the first 1000 bytes that it writes to a pipe."""
+    """The process ends after the first 1000 bytes that it writes to a pipe."""
 
     def dies_writing() -> np.ndarray:
         def write(pipe: int, data: bytes) -> int:

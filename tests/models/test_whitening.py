@@ -1,4 +1,4 @@
-"""The whitening layer: the covariance of what it puts out is the identity."""
+"""The whitening layer: the covariance of its outputs is the identity."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def of(images):
 
 
 def whitened(data):
-    """Return what the layer itself puts out for all patches, (patch, filter)."""
+    """Return the outputs of the layer for all patches, (patch, filter)."""
     module = FastResNet(data, widths=(4,))().double()
     images = torch.from_numpy(data.arrays().inputs).double()
     with torch.no_grad():

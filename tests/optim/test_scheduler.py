@@ -71,7 +71,7 @@ RULES = {
 @pytest.mark.parametrize("name", RULES)
 def test_rates_and_parameters_are_those_of_the_ensemble(name, lr):
     rule, make = RULES[name]
-    # Long rates let rounding grow: behind these steps the digits in which PyTorch rounds otherwise become visible.
+    # Long rates let rounding grow: after these steps the digits in which PyTorch rounds otherwise become visible.
     ours, reasons, parameters = in_an_ensemble(network(), GradientAngle(), rule, lr, 40)
     module = network()
     optimizer = make(module.parameters(), lr)

@@ -85,7 +85,7 @@ def test_an_update_is_the_sum_of_a_drift_and_an_oscillation(one, other, moment):
 
 @given(one=vectors, other=vectors)
 def test_the_neurons_shares_of_the_oscillation_make_one(one, other, moment):
-    """A neuron has three weights and a bias; behind the six weights come the two biases."""
+    """A neuron has three weights and a bias; after the six weights come the two biases."""
     shares = measured(Oscillation(), moment, [one, other])[1]["oscillation_share_network"]
     turning = np.subtract(other, one) ** 2
     if turning.sum() == 0:

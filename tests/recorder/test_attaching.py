@@ -110,7 +110,7 @@ class Uncalled(nn.Module):
 
 
 def left(*patterns, probes=None, lost=None):
-    """Return the patterns of each probe behind the first pass, in which all but `never` was heard."""
+    """Return the patterns of each probe after the first pass, in which all but `never` were called."""
     model = Uncalled()
     outputs = dict.fromkeys(("first", "relu", "first:2", "relu:2"), torch.zeros(5, 3))
     settings = Settings(include=patterns)

@@ -21,7 +21,7 @@ from lrscope.store._rootfile import RawFile
 
 BLOCKS = 3
 OUTPUTS_ENTRIES = (0, 8, 12, 16)
-"""Of (member, step_outputs) behind each block."""
+"""Of (member, step_outputs) after each block."""
 Write = tuple[int, bytes]
 
 

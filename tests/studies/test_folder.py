@@ -1,4 +1,4 @@
-"""A folder is taken only if it is empty or ours; what somebody left behind who was killed is no obstacle."""
+"""A folder is taken only if it is empty or ours; what a killed run left behind is no obstacle."""
 
 import errno
 import json

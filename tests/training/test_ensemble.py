@@ -275,7 +275,7 @@ def test_records_are_nan_after_the_divergence_and_only_then():
 
 
 def test_divergence_is_told_where_the_loss_is_seldom_measured():
-    """Weights are blanked behind the divergence although the loss was not measured in between."""
+    """Weights are blanked after the divergence although the loss was not measured in between."""
     seldom = fragile([0.01, 1e6], probes=[Weights(when=every()), Loss(when=every(29))])
     records = train(seldom, device="cpu")
     at = int(records.diverged_at.sel(lr=1e6).max())

@@ -66,7 +66,7 @@ def small_blocks(monkeypatch):
 
 
 def with_states(run):
-    """Return the blocks of a run, and its state behind each of them."""
+    """Return the blocks of a run, and its state after each of them."""
     blocks, states = [], []
     for block in run:
         blocks.append(block)

@@ -305,7 +305,7 @@ def test_frozen_parameters_stay_and_the_others_learn():
 
 
 def test_layers_without_a_sample_in_front_are_not_recorded():
-    """A module that sees samples and tokens as one dimension puts out nothing that belongs to one sample."""
+    """No output of a module that sees samples and tokens as one dimension belongs to one sample."""
 
     class Folding(nn.Module):
         def __init__(self) -> None:

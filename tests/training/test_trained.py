@@ -1,4 +1,4 @@
-"""What networks put out behind their last update."""
+"""The outputs of networks after their last update."""
 
 from dataclasses import replace
 

@@ -117,8 +117,8 @@ class ActivationHooks:
             scripted = list(self._layers)
         if scripted:
             self._warnings.add(
-                f"layers {', '.join(scripted)} are not heard, and their activations not recorded: ScriptModules take "
-                "no hooks. Make the Recorder with the module from before torch.jit.script to have them."
+                f"layers {', '.join(scripted)} are not observed, so their activations are not recorded: ScriptModules "
+                "take no hooks. Make the Recorder with the module from before torch.jit.script to have them."
             )
             self._layers = {path: layer for path, layer in self._layers.items() if path not in scripted}
 
