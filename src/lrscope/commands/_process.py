@@ -61,7 +61,7 @@ class Place:
         until = time.monotonic() + seconds
         while not self._free():
             if time.monotonic() >= until:
-                remedy = "End it, or wait until it has ended, and go on with --resume."
+                remedy = f"Wait for its end, or end what `fuser {self.output}` lists, and go on with --resume."
                 raise InputError(f"{self.path} must be free; a training of an earlier run goes on there. {remedy}")
             time.sleep(0.02)
 
