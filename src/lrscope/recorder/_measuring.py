@@ -308,7 +308,9 @@ class Measuring:
                 measured, state = {name: captured.pooled[name] for name in one.labels}, one.initial
             else:
                 measured, state = one.probe.measure(one.state_at(captured.step), moment)
-            values[one.dim] |= {name: value for name, value in measured.items() if name not in self._lost}
+            values[one.dim] |= measured
+            for name in self._lost & measured.keys():
+                del values[one.dim][name]
             captured.states.append((one, state))
         captured.states += [(one, one.probe.follow(one.state_at(captured.step), moment)) for one in following]
         return values
