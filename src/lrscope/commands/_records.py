@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from lrscope.errors import InputError, must_be
 from lrscope.logs import Curves
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, identifier, new_block
 
@@ -66,6 +67,13 @@ def diverged_at(curve: "pd.Series[float]") -> int:
     if not len(finite) or finite[-1]:
         return -1
     return int(curve.index[int(np.flatnonzero(finite)[-1]) + 1 if finite.any() else 0])
+
+
+def no_such_step(metric: str, step: int, logged: Iterable[int]) -> InputError:
+    """Return what is raised if a metric was not logged at the step that counts."""
+    near = sorted(logged, key=lambda other: abs(other - step))[:2]
+    remedy = f"The nearest: {' and '.join(map(str, sorted(near)))}."
+    return must_be("at", f"a step at which {metric} was logged", step, remedy)
 
 
 def variable_of(metric: str, axes: Iterable[str]) -> str:

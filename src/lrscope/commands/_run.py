@@ -13,9 +13,9 @@ import xarray as xr
 
 from lrscope.commands._machine import Here, gpus
 from lrscope.commands._process import FINISHED, Place
-from lrscope.commands._records import block_of
+from lrscope.commands._records import block_of, no_such_step
 from lrscope.commands._training import CLOCK, trained
-from lrscope.commands._trainings import SEED, Trainings, check_program, name_of
+from lrscope.commands._trainings import NO, SEED, Trainings, check_program, name_of
 from lrscope.engines import Engine, completed
 from lrscope.errors import InputError, LrscopeError, unknown
 from lrscope.logs import Curves
@@ -162,7 +162,7 @@ class Running(Iterator[xr.Dataset]):
 
     def _keep(self, one: _Training, result: dict[str, Any]) -> None:
         ended = result["ended"]
-        if ended.startswith("no metric") and not self._finished:
+        if ended.startswith(f"{NO} ") and not self._finished:
             self._refuse_metric(one, result)
         self._results[one.number] = result
         self._progress(self.done, self.total)
@@ -174,8 +174,10 @@ class Running(Iterator[xr.Dataset]):
             )
 
     def _refuse_metric(self, one: _Training, result: dict[str, Any]) -> None:
-        """Raise an `InputError` if the first training has not the metric."""
+        """Raise an `InputError` if the first training has not the metric, or not at the step that counts."""
         known = self._read(one, result["began"])
+        if self.trainings.metric in known and self.trainings.step is not None:
+            raise no_such_step(self.trainings.metric, self.trainings.step, known[self.trainings.metric].index)
         if known:
             raise unknown("metric", self.trainings.metric, known)
         raise InputError(
@@ -235,6 +237,7 @@ def tried(trainings: Trainings, workers: int | None = None, *, elsewhere: bool =
         sweep=type(trainings.sweep)(**one),
         metric=trainings.metric,
         read=trainings.read,
+        step=trainings.step,
         timeout=trainings.timeout,
         jobs=1,
     )

@@ -96,7 +96,7 @@ def _ended(trainings: Trainings, labels: Mapping[str, Any], process: Process, st
         return f"exit status {status}" if status > 0 else f"signal {-status}", False
     place = process.place
     known = trainings.curves(labels, place, process.folder, process.began - CLOCK)
-    return FINISHED if trainings.metric in known else f"no metric {trainings.metric}", True
+    return trainings.missing(known) or FINISHED, True
 
 
 @contextmanager

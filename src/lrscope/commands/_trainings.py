@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from lrscope.commands._process import Place
+from lrscope.commands._records import diverged_at
 from lrscope.commands._template import filled, placeholders
 from lrscope.errors import InputError, unknown
 from lrscope.logs import Curves, compiled, printed, read, read_folder
@@ -18,6 +19,8 @@ from lrscope.sweep import Sweep
 
 OUT, SEED, LR = "out", "seed", "lr"
 STDOUT = "stdout:"
+NO = "no"
+"""How the end of a training begins that lacks what it is compared by."""
 
 
 @specification
@@ -32,6 +35,7 @@ class Trainings:
     metric : by what trainings are compared
     read : where metrics are: None for all files of metrics in ``{out}``, a file or folder whose path has placeholders,
         or ``stdout:`` and a regular expression
+    step : whose value of the metric counts; None for the last or best one, whichever it is
     timeout : seconds after which a training is ended; None for no limit
     jobs : trainings at a time; None for one, or one a GPU
 
@@ -44,6 +48,7 @@ class Trainings:
     sweep: Sweep
     metric: str
     read: str | None = None
+    step: int | None = None
     timeout: Annotated[float, Field(gt=0)] | None = None
     jobs: Annotated[int, Field(ge=1)] | None = None
 
@@ -96,6 +101,15 @@ class Trainings:
         if not path.exists() or path.stat().st_mtime < since:
             return {}
         return read(path)
+
+    def missing(self, curves: Curves) -> str:
+        """Say what the metrics of a training lack to be compared; empty if nothing."""
+        if self.metric not in curves:
+            return f"{NO} metric {self.metric}"
+        curve = curves[self.metric]
+        if self.step is None or self.step in curve.index or 0 <= diverged_at(curve) <= self.step:
+            return ""
+        return f"{NO} {self.metric} at step {self.step}"
 
 
 def texts(labels: Mapping[str, Any], out: Path) -> dict[str, str]:

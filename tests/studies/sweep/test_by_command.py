@@ -193,6 +193,7 @@ def test_a_signal_ends_the_children_and_a_resume_goes_on(tmp_path, number):
         ((), ["python", "{lr}", "{sed}", "{out}"], "Did you mean 'seed'?"),
         ((), [], "a command must follow --"),
         (("--metric", "val_los"), None, "Did you mean 'val_loss'?"),
+        (("--at", "33"), None, "at must be a step at which val_loss was logged; got 33. The nearest: 3 and 4."),
         (("--grid", "lr=1,2"), None, "grid must be"),
         (("--at", "never"), None, "at must be last, best or a step"),
         (("--epochs", "3"), None, "an option must be one of"),

@@ -8,7 +8,7 @@ import xarray as xr
 from pydantic import Field, model_validator
 
 from lrscope import analysis
-from lrscope.commands import Trainings, variable_of
+from lrscope.commands import Trainings, no_such_step, variable_of
 from lrscope.errors import InputError, must_be
 from lrscope.records import DIVERGED_AT, STEP, step_dimension
 from lrscope.specification import specification
@@ -103,6 +103,7 @@ def trainings_of(
 ) -> Trainings:
     """Return the trainings of a grid of rates, further axes and seeds."""
     own = {name: getattr(options, name) for name in ("metric", "read", "timeout", "jobs")}
+    own["step"] = int(options.at) if options.at.isdecimal() else None
     return Trainings(command=options.command, sweep=Sweep(lr=lrs, **axes, seed=seeds), **own)
 
 
@@ -145,9 +146,7 @@ def scores_of(records: xr.Dataset, options: Compared) -> xr.DataArray:
     elif options.at != LAST:
         step = int(options.at)
         if step not in array[dim].values:
-            near = sorted(array[dim].values.tolist(), key=lambda other: abs(other - step))[:2]
-            remedy = f"The nearest: {' and '.join(map(str, sorted(near)))}."
-            raise must_be("at", f"a step at which {options.metric} was logged", step, remedy)
+            raise no_such_step(str(options.metric), step, array[dim].values.tolist())
         array = array.sel({dim: [step]}).rename({dim: "step_chosen"})
         diverged_at = diverged_at.where(diverged_at <= step, -1)
     array = (-array if options.maximize else array).assign_attrs(records[name].attrs)

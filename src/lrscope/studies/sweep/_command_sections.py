@@ -93,7 +93,7 @@ def sections(results: xr.DataTree, options: Compared) -> list[Section]:
     targets = [TARGETS] if "targets" in results else []
     failed = [_failed_table()] if results.attrs["failed"] else []
     rounds = rounds_table(options) if isinstance(options, CommandOptions) else []
-    rates = rates_table(name, "all_rates" if setting else "rates", setting=bool(setting))
+    rates = rates_table(name, "all_rates" if setting else "rates", setting=bool(setting), linear=linear)
     return [
         Section(
             "Which learning rate",

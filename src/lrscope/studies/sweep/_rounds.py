@@ -25,6 +25,8 @@ FINE = 2.1
 """Neighbouring rates are not refined if they differ by this factor at most."""
 MORE = 1.5
 """Seeds are added to at least so many times those that there are: fewer hardly change what can be distinguished."""
+ENOUGH = 4
+"""Seeds at least, where there is one only: it says nothing about chance."""
 SPACING = math.sqrt(10)
 """Factor between the rates beyond a grid of one rate."""
 
@@ -98,12 +100,18 @@ def next_round(records: Mapping[str, xr.Dataset], options: Grid, score: Score = 
     rounds = grids(records)
     left = options.trainings - sum(one.sizes[MEMBER] for one in rounds)
     settings = settings_of(rounds, list(options.axes), score)
-    each = math.prod(len(values) for values in settings.contenders.values())
-    grid = _Grid(settings, left // each)
-    for rule in (_all_diverge, _beyond_the_best, _more_seeds, _between, _beyond_the_range):
+    best = _Grid(settings, settings.best, settings.contenders, left)
+    others = [
+        _Grid(settings, name, {axis: [value] for axis, value in labels.items()}, left)
+        for name, labels in settings.labels.items()
+        if name != settings.best and settings.falls_at_an_end(name)
+    ]
+    rules = [(_all_diverge, best), (_beyond_the_best, best), *((_beyond_the_best, other) for other in others)]
+    rules += [(rule, best) for rule in (_more_seeds, _between, _beyond_the_range)]
+    for rule, grid in rules:
         chosen = rule(grid)
         if chosen:
-            return Round(f"round{len(rounds) + 1}", *chosen, settings.contenders)
+            return Round(f"round{len(rounds) + 1}", *chosen, grid.axes)
     return None
 
 
@@ -113,25 +121,27 @@ Chosen = tuple[tuple[float, ...], tuple[int, ...], str]
 
 @dataclass(frozen=True)
 class _Grid:
-    """What is trained so far, and how many trainings are left for each setting that may be the best."""
+    """What is trained so far with a setting, and with which values of the axes more can be trained."""
 
     settings: Settings
-    left: int
+    setting: str
+    axes: Mapping[str, Sequence[Any]]
+    trainings: int
 
     @property
-    def scores(self) -> xr.DataArray:
-        """Scores (lr, seed) at the best setting."""
-        return self.settings.best_scores
+    def left(self) -> int:
+        """How many trainings are left for each combination of the axes."""
+        return self.trainings // math.prod(len(values) for values in self.axes.values())
 
     @property
     def rates(self) -> xr.Dataset:
-        """The recommendation (lr) at the best setting."""
-        return self.settings.each[self.settings.best]
+        """The recommendation (lr) at the setting."""
+        return self.settings.each[self.setting]
 
     @property
     def lrs(self) -> list[float]:
-        """All rates of the best setting, ascending."""
-        return list(self.scores["lr"].values.tolist())
+        """All rates of the setting, ascending."""
+        return list(self.rates["lr"].values.tolist())
 
     @property
     def best(self) -> float:
@@ -151,7 +161,8 @@ class _Grid:
 
     def seeds(self, lr: float) -> tuple[int, ...]:
         """The seeds that were trained at a rate."""
-        return tuple(self.scores.sel(lr=lr).dropna("seed")["seed"].values.tolist())
+        scores = self.settings.scores.sel(self.settings.labels[self.setting]).sel(lr=lr)
+        return tuple(scores.dropna("seed")["seed"].values.tolist())
 
     def extended(self, upwards: bool, seeds: tuple[int, ...], why: str) -> Chosen | None:
         """Return rates beyond an end, as far apart as the last two there, but by no less than `FINE`."""
@@ -159,14 +170,15 @@ class _Grid:
         factor = max(last[-1] / last[0], FINE) if len(last) > 1 else SPACING
         numbers = range(1, min(BEYOND, self.left // len(seeds)) + 1)
         added = [last[-1] * factor**number if upwards else last[0] / factor**number for number in numbers]
-        rounded = sorted(float(f"{lr:.6g}") for lr in added if SMALLEST <= lr <= LARGEST)
+        rounded = sorted(float(f"{lr:.4g}") for lr in added if SMALLEST <= lr <= LARGEST)
         return (tuple(rounded), seeds, why) if rounded else None
 
 
 def _all_diverge(grid: _Grid) -> Chosen | None:
     if math.isfinite(grid.best):
         return None
-    return grid.extended(False, grid.seeds(grid.lrs[0]), "all networks diverged")
+    seeds = next(filter(None, map(grid.seeds, grid.lrs)), ())  # what failed has no score
+    return grid.extended(False, seeds, "all networks diverged") if seeds else None
 
 
 def _beyond_the_best(grid: _Grid) -> Chosen | None:
@@ -175,7 +187,8 @@ def _beyond_the_best(grid: _Grid) -> Chosen | None:
     if best not in (lrs[0], lrs[-1]):
         return None
     upwards = best == lrs[-1] and not (len(lrs) == 1 and bool(grid.rates["diverged"].any()))
-    why = f"the best rate, {rate(best, lrs)}, is the {'largest' if upwards else 'smallest'} of the grid"
+    with_what = f" with {grid.setting}" if grid.setting else ""
+    why = f"the best rate{with_what}, {rate(best, lrs)}, is the {'largest' if upwards else 'smallest'} of the grid"
     return grid.extended(upwards, grid.seeds(best), why)
 
 
@@ -191,12 +204,12 @@ def _beyond_the_range(grid: _Grid) -> Chosen | None:
 
 
 def _more_seeds(grid: _Grid) -> Chosen | None:
-    """Return the rates that cannot be distinguished, with as many seeds as would decide, if that can be afforded."""
+    """Return the rates that cannot be distinguished, with the seeds that would exclude all or some, if affordable."""
     if grid.undecided < 2:
         return None
     trained = len(grid.seeds(grid.best))
     affordable = trained + grid.left // len(grid.plausible)
-    needed = int(grid.settings.flat["seeds_needed"])
+    needed = _seeds_needed(grid.settings, trained, affordable) if trained > 1 else min(ENOUGH, affordable)
     if not trained < needed <= affordable:
         return None
     first = int(grid.settings.scores["seed"].max()) + 1
@@ -207,6 +220,24 @@ def _more_seeds(grid: _Grid) -> Chosen | None:
         named = f"{grid.undecided} combinations"
     why = f"{named} could not be distinguished with {counted(trained, 'seed')}"
     return tuple(grid.plausible), tuple(range(first, first + wanted - trained)), why
+
+
+def _seeds_needed(settings: Settings, trained: int, affordable: int) -> int:
+    """Return the seeds that would exclude all combinations but the best; -1 if there are none.
+
+    With several settings, those that would exclude all but the fewest near it: what is left has fewer trainings. Of
+    rates alone most would go to seeds that decide nothing.
+    """
+    scores, rates = settings.flat_scores, settings.flat
+    while int(rates["plausible"].sum()) > 1:
+        needed = int(rates["seeds_needed"])
+        if trained < needed <= affordable or len(settings.labels) == 1:
+            return needed
+        others = rates["plausible"] & (rates["lr"] != rates["best"])
+        nearest = rates["difference"].where(others).idxmin("lr")
+        scores = scores.sel(lr=scores["lr"] != nearest)
+        rates = analysis.recommendation(scores)
+    return -1
 
 
 def _between(grid: _Grid) -> Chosen | None:

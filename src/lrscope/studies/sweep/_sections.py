@@ -136,7 +136,7 @@ SURVIVAL = Figure(
 )
 
 
-def rates_table(name: str, of: str, classes: bool = False, setting: bool = False) -> Table:
+def rates_table(name: str, of: str, classes: bool = False, setting: bool = False, linear: bool = False) -> Table:
     """Return the table of the rates.
 
     Parameters
@@ -144,7 +144,9 @@ def rates_table(name: str, of: str, classes: bool = False, setting: bool = False
     name : what the scores are
     of : path of the recommendation in the results, which may have a dimension ``setting``
     classes : whether there are accuracies
+    linear : whether scores are compared by their differences instead of their logarithms
     """
+    centre, worse = ("mean", "mean difference") if linear else ("geometric mean", "mean log ratio")
     accuracy = {"accuracy": "validation accuracy"} if classes else {}
     return Table(
         "rates",
@@ -167,8 +169,8 @@ def rates_table(name: str, of: str, classes: bool = False, setting: bool = False
             "probability_best": "best in resamples",
             "plausible": "in the range",
         },
-        note=f"{name.capitalize()}: geometric mean over the seeds that did not diverge, with a 95 % interval. Worse: "
-        "mean log ratio to the best rate, paired by seed, with 95 % bounds; 0.1 is about 10 %.",
+        note=f"{name.capitalize()}: {centre} over the seeds that did not diverge, with a 95 % interval. Worse: "
+        f"{worse} to the best rate, paired by seed, with 95 % bounds{'' if linear else '; 0.1 is about 10 %'}.",
     )
 
 

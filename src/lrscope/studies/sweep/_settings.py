@@ -13,7 +13,8 @@ by_axis/<axis> (lr, value, seed) scores at the other axes' values of the best se
 
 ``effects`` has, for each value of an axis: ``trained``, whether it has any score; ``best``, the rate with which it does
 best, of the best rates of its settings; ``difference``, ``difference_low``: how much worse than the best of all
-combinations it is with the best for it of everything else, and whether it may be the best (``plausible``);
+combinations it is with the best for it of everything else, and whether it may be the best (``plausible``); ``open``,
+whether a setting with it has its best rate at an end of its grid, beyond doubt, so that a better one may lie outside;
 ``difference_high``: at most, if each value's best combination is the one that seems so; ``change``, ``change_low``,
 ``change_high``: at the same rate, how much its scores differ from those of the axis's ``reference``, a mean over rates
 and seeds with Student's t interval. Differences are those of logarithms, unless scores are below zero.
@@ -110,6 +111,15 @@ class Settings:
             axis: [value for value in self.scores[axis].values.tolist() if value in chosen[axis]] for axis in chosen
         }
 
+    def falls_at_an_end(self, setting: str) -> bool:
+        """Tell whether the best rate of a setting is an end of its grid, and better than the next one beyond doubt."""
+        rates = self.each[setting]
+        best = np.flatnonzero(rates[LR] == rates["best"])
+        last = rates.sizes[LR] - 1
+        if not len(best) or int(best[0]) not in (0, last):
+            return False
+        return last == 0 or not bool(rates["plausible"][1 if int(best[0]) == 0 else last - 1])
+
     @property
     def best_scores(self) -> xr.DataArray:
         """Scores (lr, seed) at the best setting."""
@@ -144,10 +154,15 @@ class Settings:
         return scores if self.asked is None else scores.isel({LR: self.asked.sel(labels).any(SEED).values})
 
     @cached_property
+    def flat_scores(self) -> xr.DataArray:
+        """The scores (lr, seed) of all rates at all settings, one after the other, as if each was a rate."""
+        parts = [self.scores.sel(labels).transpose(LR, SEED).values for labels in self.labels.values()]
+        return self._numbered(np.concatenate(parts))
+
+    @cached_property
     def flat(self) -> xr.Dataset:
         """The recommendation among all rates at all settings."""
-        parts = [self.scores.sel(labels).transpose(LR, SEED).values for labels in self.labels.values()]
-        return analysis.recommendation(self._numbered(np.concatenate(parts)))
+        return analysis.recommendation(self.flat_scores)
 
     @cached_property
     def joint(self) -> xr.Dataset:
@@ -198,6 +213,7 @@ class Settings:
                 "difference": float(first["difference"]),
                 "difference_low": float(own["difference_low"].min()),
                 "plausible": bool(own["plausible"].any()),
+                "open": any(self.falls_at_an_end(name) for name in names),
                 **{name: float(change[end]) for name, end in CHANGE.items()},
             }
             rows.append(xr.Dataset(row))

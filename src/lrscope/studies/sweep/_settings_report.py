@@ -62,9 +62,14 @@ def _effect(effects: xr.Dataset, axis: str) -> str:
             least = float(row["difference_low"])
             size = f"at least {_size(least, linear)} worse" if least > 0 else "worse, or diverges more often,"
             worse.append(f"{row['value'].item()} is {size}")
+    beyond = [row["value"].item() for row in rows if bool(row["open"]) and not bool(row["plausible"])]
+    if beyond:
+        rates = "its rates, and may be better" if len(beyond) == 1 else "their rates, and may be better"
+        note += f" {axis} {listed(beyond)} did best at an end of {rates} beyond."
     if worse and may:
         best = f"the best, which may have {listed(may)}"
-        return f"{axis} matters: each at its own best rate, {listed(worse)} than {best}.{note}"
+        matters = f"Among these rates, {axis} matters" if beyond else f"{axis} matters"
+        return f"{matters}: each at its own best rate, {listed(worse)} than {best}.{note}"
     highest = [float(row["difference_high"]) for row in rows]
     if not may or not np.isfinite(highest).any():
         return f"Nothing is known of the effect of {axis}: too few seeds of its values can be compared.{note}"

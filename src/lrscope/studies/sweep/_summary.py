@@ -66,7 +66,8 @@ def _smooth_range(results: xr.DataTree) -> str:
     tolerance, known = (f"{short(100 * float(smooth[name]), 2)} %" for name in ("tolerance", "smallest"))
     of_what = " (of the spread over all rates)" if smooth.attrs["scale"] == "linear" else ""
     if np.isfinite(smooth["low"]):
-        within = f"Any learning rate from {low} to {high} ends within {tolerance}{of_what} of the best"
+        which = f"Any learning rate from {low} to {high}" if low != high else f"The learning rate {low}"
+        within = f"{which} ends within {tolerance}{of_what} of the best"
         return f"{within} (95 % confidence). {optimum}"
     unknown = f"With these seeds, no learning rate is certain to end within {tolerance}{of_what} of it"
     return f"{optimum} {unknown}; the closest one ends within {known}."
