@@ -12,6 +12,14 @@ from lrscope.logs import compiled, curves_of, printed, read, read_folder
 VALUES = {0: 2.5, 10: 1.25, 20: 0.5}
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_comment_is_a_line_and_columns_may_be_separated_by_others_than_commas(tmp_path, separator):
+    rows = [("step", "model", "loss"), ("1", "run #1", "0.5"), ("2", "run #1", "0.25")]
+    lines = ["# by hand", *(separator.join(row) for row in rows)]
+    (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
+    assert read(tmp_path / "log.csv")["loss"].to_dict() == {1: 0.5, 2: 0.25}
+
+
 def test_csv(tmp_path):
     file = tmp_path / "log.csv"
     file.write_text("step, val_loss, note\n0, 2.5, a\n10, 1.25, b\n20, 0.5, c\n")

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -89,11 +90,13 @@ def mlflow_files(folder: Path) -> Path:
         run = folder / f"mlruns/0/run{number}"
         for kind in ("metrics", "params"):
             (run / kind).mkdir(parents=True)
-        (run / "meta.yaml").write_text(f"run_id: run{number}\n")
+        (run / "meta.yaml").write_text(f"lifecycle_stage: active\nrun_id: run{number}\n")
         (run / "params/lr").write_text(str(lr))
         (run / "params/seed").write_text(str(seed))
         lines = [f"1700000000{step} {value} {step}" for step, value in course(lr, seed).items()]
         (run / "metrics/val_loss").write_text("\n".join(lines) + "\n")
+    shutil.copytree(run, folder / "mlruns/0/gone")
+    (folder / "mlruns/0/gone/meta.yaml").write_text("lifecycle_stage: deleted\nrun_id: gone\n")
     return folder / "mlruns"
 
 
@@ -152,6 +155,41 @@ def test_a_table_of_runs_has_last_values_only(tmp_path):
     runs = runs_of(tmp_path / "runs.csv")
     assert [run.name.startswith("run ") for run in runs] == [True] * len(GRID)
     assert [run.curves["val_loss"].tolist() for run in runs] == [[lr] for lr, _ in GRID]
+
+
+def test_rows_without_steps_are_runs_whatever_they_have_in_common(tmp_path):
+    rows = [{"Name": "base", "lr": 0.1, "seed": 0, "optimizer": name, "loss": 1} for name in ("adam", "sgd", "sgd")]
+    pd.DataFrame(rows).to_csv(tmp_path / "runs.csv", index=False)
+    runs = runs_of(tmp_path / "runs.csv")
+    assert [run.config["optimizer"] for run in runs] == ["adam", "sgd", "sgd"]
+    assert len({run.name for run in runs}) == 3
+
+
+def test_a_run_is_that_of_its_name_whatever_changes_in_it(tmp_path):
+    rows = [
+        {"run": f"{lr} {seed}", "initial_lr": lr, "lr": lr / step, "seed": seed, "step": step, "loss": 1 / step}
+        for lr, seed in GRID
+        for step in (1, 2, 3)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "runs.csv", index=False)
+    runs = runs_of(tmp_path / "runs.csv")
+    assert [(run.config["initial_lr"], run.config["seed"]) for run in runs] == GRID
+    assert [len(run.curves["loss"]) for run in runs] == [3] * len(GRID)
+
+
+@pytest.mark.parametrize("columns", [["lr", "seed", "step", "loss"], ["run", "lr", "seed", "step", "loss"]])
+def test_rows_of_several_runs_that_nothing_tells_apart_are_refused(tmp_path, columns):
+    rows = [(*("base", 0.1, 0)[-len(columns) + 2 :], step, loss) for loss in (1, 2) for step in (0, 1)]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(InputError, match="loss"):
+        runs_of(tmp_path / "runs.csv")
+
+
+def test_mlflow_writes_an_infinite_value_as_the_largest_number(tmp_path):
+    file = mlflow_sqlite(tmp_path)
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE metrics SET value = -1.7976931348623157e308 WHERE step = 40")
+    assert [run.curves["val_loss"].iloc[-1] for run in runs_of(file)] == [-math.inf] * len(GRID)
 
 
 def test_nothing_is_run_that_a_file_names(tmp_path):

@@ -38,11 +38,13 @@ Draw figures and films of a finished run into DIR/figures; default: all that the
 """
 INSPECT = """\
 usage: lrscope inspect FILE.root [--check]
+       lrscope inspect DIR [--check]
        lrscope inspect FOLDER
 
 List what a file of records contains: axes, trees, variables, the command that wrote it, and whether it is complete.
 
   FILE.root   a records*.root of a run
+  DIR         folder that `lrscope run` or `import` has written: each of its files of records
   FOLDER      of other tools' logs: list the runs, their configuration and their metrics, as `lrscope import` reads them
   --check     read all of it, and compare each block with its checksum
 """
@@ -93,17 +95,20 @@ def figures(given: list[str]) -> int:
 
 def inspect(given: list[str]) -> int:
     """Say what a file holds."""
-    from lrscope.store import check, summary
+    from lrscope.store import check, files_in, record_files, summary
 
     path = one_path("lrscope inspect", "file", [word for word in given if word != "--check"])
-    if path.is_dir() and not (path / "experiment.json").exists():
+    is_run = (path / "experiment.json").exists()
+    if path.is_dir() and not is_run:
         _print_metrics(path)
         return 0
-    _print_summary(summary(path))
-    if "--check" in given:
-        with Console(stderr=True).status("Reading"):
-            blocks = check(path)
-        print(f"\nNo damage: {blocks} blocks have their checksums.")
+    for number, file in enumerate(files_in(path) or record_files(path) if is_run else [path]):
+        print("\n" if number else "", end="")
+        _print_summary(summary(file))
+        if "--check" in given:
+            with Console(stderr=True).status("Reading"):
+                blocks = check(file)
+            print(f"\nNo damage: {blocks} blocks have their checksums.")
     return 0
 
 

@@ -1,7 +1,9 @@
 """Files that hold metrics: which there are in a folder, and how each is read."""
 
 import importlib
+import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,9 +88,8 @@ def read_table(path: Path) -> pd.DataFrame:
     InputError : it is not what its name says, or the library that reads it is missing.
     """
     try:
-        if path.suffix == ".csv":
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, comment="#")
-            return table.rename(columns=str.strip)
+        if path.suffix in (".csv", ".tsv"):
+            return _csv(path.read_text(encoding="utf-8-sig"))
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         return table_of(json_rows(path.read_text(encoding="utf-8")))
@@ -97,6 +98,16 @@ def read_table(path: Path) -> pd.DataFrame:
     except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read as its name says: {reason or type(error).__name__}.") from error
+
+
+def _csv(text: str) -> pd.DataFrame:
+    """Return a table of texts, separated by what its head has most of; lines that begin with # are comments."""
+    lines = [line for line in text.splitlines(keepends=True) if line.strip() and not line.startswith("#")]
+    head = re.sub(r'"[^"]*"', "", lines[0] if lines else "")
+    separator = max(",;\t", key=head.count)
+    own = io.StringIO("".join(lines))
+    table = pd.read_csv(own, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
+    return table.rename(columns=str.strip)
 
 
 def _rows(path: Path) -> Curves:
@@ -167,6 +178,7 @@ def _records(path: Path) -> Curves:
 
 FORMATS: dict[str, Callable[[Path], Curves]] = {
     "*.csv": _rows,
+    "*.tsv": _rows,
     "*.jsonl": _rows,
     "*.ndjson": _rows,
     "*.json": _json,
@@ -176,7 +188,7 @@ FORMATS: dict[str, Callable[[Path], Curves]] = {
 }
 """Pattern of a file's name -> what reads it."""
 SEARCHED = (
-    *("*.csv", "*.jsonl", "*.ndjson", "*.parquet", EVENTS, "*.root"),
+    *("*.csv", "*.tsv", "*.jsonl", "*.ndjson", "*.parquet", EVENTS, "*.root"),
     *("trainer_state.json", "*metrics*.json", "*results*.json", "*history*.json", "*log*.json"),
 )
 """What is looked for in a folder: of JSON only what is not likely a configuration."""

@@ -28,7 +28,7 @@ def curves_of(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> Curves:
     {5: 0.5, 10: nan}
     """
     table = rows if isinstance(rows, pd.DataFrame) else table_of(rows)
-    steps = _steps(table)
+    steps = steps_of(table)
     curves: Curves = {}
     for name in map(str, table.columns):
         column = _numbers(table[name]) if name.lower() not in STEPS else None
@@ -53,7 +53,8 @@ def flattened(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _steps(table: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def steps_of(table: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Return the step of each row; its position, where no column numbers the rows."""
     for name in STEPS:
         own = next((column for column in table.columns if str(column).lower() == name), None)
         column = None if own is None else _numbers(table[own])

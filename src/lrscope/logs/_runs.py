@@ -3,8 +3,9 @@
 import json
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import pandas as pd
 
 from lrscope.errors import InputError
 from lrscope.logs._files import EVENTS, FORMATS, hyperparameters, metric_files, read, read_folder, read_table
-from lrscope.logs._rows import STEPS, Curves, curves_of, value_of
+from lrscope.logs._rows import STEPS, Curves, curves_of, steps_of, value_of
 from lrscope.logs._trackers import is_mlflow, mlflow_files, tracked
 from lrscope.logs._wandb import PATTERN as WANDB
 from lrscope.logs._wandb import wandb_runs
 
 DATABASES = ("*.db", "*.sqlite", "*.sqlite3")
-TABLES = ("*.csv", "*.parquet", "*.jsonl", "*.ndjson")
+TABLES = ("*.csv", "*.tsv", "*.parquet", "*.jsonl", "*.ndjson")
 NAMES = ("run_id", "run", "run_name", "Name", "name", "ID", "id", "trial")
 """Columns that name a run; the first one that there is."""
 RATES = ("lr", "learning_rate", "base_lr", "max_lr")
@@ -33,7 +34,7 @@ class Run:
 
     Attributes
     ----------
-    name : of the run in its source
+    name : of the run in its source; of several with the same name the later ones are numbered
     config : numbers and texts
     curves : metric -> values by step
     """
@@ -43,7 +44,7 @@ class Run:
     curves: Curves
 
 
-def runs_of(source: Path) -> list[Run]:
+def runs_of(source: Path, lr: str | None = None, seed: str | None = None) -> list[Run]:
     """Return the runs of a folder, a table or a database.
 
     A folder has a run for each of its folders with files of metrics (TensorBoard, Lightning, Hugging Face, CSV, JSON),
@@ -51,9 +52,13 @@ def runs_of(source: Path) -> list[Run]:
     the hyperparameters in event files, and of the path: ``lr=0.1,seed=2`` or ``lr_0.1_seed_2``. A table has rows of
     several runs; a database is that of MLflow or trackio.
 
+    Parameters
+    ----------
+    lr, seed : columns of a table; by default one of `RATES` and of `SEEDS`
+
     Raises
     ------
-    InputError : there is no such file or folder, or it has no runs.
+    InputError : there is no such file or folder, it has no runs, or nothing tells the runs of a table apart.
     """
     if not source.exists():
         raise InputError(f"SOURCE must be a folder or a file of runs; there is no {source}.")
@@ -65,7 +70,7 @@ def runs_of(source: Path) -> list[Run]:
     elif any(source.match(pattern) for pattern in DATABASES):
         runs = [Run(*run) for run in tracked(source)]
     elif any(source.match(pattern) for pattern in TABLES):
-        runs = list(_rows(read_table(source)))
+        runs = list(_rows(read_table(source), lr, seed))
     else:
         raise InputError(f"SOURCE must be a folder, or one of {', '.join((WANDB, *TABLES, *DATABASES))}; got {source}.")
     runs = [run for run in runs if run.curves]
@@ -73,7 +78,11 @@ def runs_of(source: Path) -> list[Run]:
         raise InputError(
             f"SOURCE must hold runs; {source} has none. Known: {', '.join(FORMATS)}, wandb, MLflow, trackio."
         )
-    return runs
+    named, seen = [], Counter[str]()
+    for run in runs:
+        seen[run.name] += 1
+        named.append(replace(run, name=f"{run.name} ({seen[run.name]})") if seen[run.name] > 1 else run)
+    return named
 
 
 def _warn_of_others(source: Path) -> None:
@@ -133,23 +142,58 @@ def _written(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _rows(table: pd.DataFrame) -> Iterator[Run]:
+def _rows(table: pd.DataFrame, lr: str | None, seed: str | None) -> Iterator[Run]:
     """Yield the runs of a table: a row or several for each, or a column for each as charts of wandb are exported."""
     charts = [str(name).rpartition(" - ") for name in table.columns]
-    if any(between for _, between, _ in charts):
+    if any(between for _, between, _ in charts) and not {lr, *RATES} & set(table.columns):
         steps = table[[name for name in table.columns if str(name).lower() in STEPS]]
         for run in dict.fromkeys(name for name, between, _ in charts if between):
             own = {f"{run} - {metric}": metric for name, _, metric in charts if name == run}
             kept = {column: metric for column, metric in own.items() if not metric.endswith(("__MIN", "__MAX"))}
             yield Run(run, _pairs(run), curves_of(pd.concat([steps, table[list(kept)].rename(columns=kept)], axis=1)))
         return
-    named = next((name for name in NAMES if name in table), None)
-    keys = [name for name in (named, named_as(table, RATES), named_as(table, SEEDS)) if name is not None]
-    groups = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
-    for values, rows in groups:
+    for name, rows in _grouped(table, lr or named_as(table, RATES), seed or named_as(table, SEEDS)):
         constant = rows.loc[:, rows.astype(str).nunique() == 1]
-        config = {str(name): _plain(column.iloc[0]) for name, column in constant.items()}
-        yield Run(" ".join(map(str, values)), config, curves_of(rows.reset_index(drop=True)))
+        config = {str(key): _plain(column.iloc[0]) for key, column in constant.items()}
+        yield Run(name, config, curves_of(rows.reset_index(drop=True)))
+
+
+def _grouped(table: pd.DataFrame, lr: str | None, seed: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield name and rows of each run: those of one name, else of one rate and seed; a row each, if there is no step.
+
+    Raises
+    ------
+    InputError : rows of one run have several seeds, or several values of a metric at one step.
+    """
+    named = next((name for name in NAMES if name in table), None)
+    if not any(str(name).lower() in STEPS and table[name].nunique() > 1 for name in table):
+        names = table[named] if named else [f"row {number + 1}" for number in range(len(table))]
+        yield from ((str(name), table.iloc[[place]]) for place, name in enumerate(names))
+        return
+    keys = [named] if named else [name for name in (lr, seed) if name in table]
+    groups: Any = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
+    for values, rows in groups:
+        name = str(values[0]) if named else ", ".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
+        column = _of_several(rows, seed)
+        if column is not None:
+            remedy = "Add a column `run` with the name of each run." if named is None else "Give each run its own name."
+            raise InputError(f"rows must be of one run; {column} has several values in one place of {name}. {remedy}")
+        yield name, rows
+
+
+def _of_several(rows: pd.DataFrame, seed: str | None) -> str | None:
+    """Return a column that has two seeds, or two values at one step, which no run has; None if there is none."""
+    if seed in rows and rows[seed].nunique() > 1:
+        return seed
+    steps = steps_of(rows.reset_index(drop=True))
+    if len(set(steps)) == len(steps):
+        return None
+    for name in (name for name in rows.columns if str(name).lower() not in STEPS):
+        cells = pd.DataFrame({"step": steps, "value": rows[name].astype(str).values})
+        cells = cells[(rows[name].notna() & (rows[name] != "")).values].drop_duplicates()
+        if cells["step"].duplicated().any():
+            return str(name)
+    return None
 
 
 def named_as(names: Any, known: tuple[str, ...]) -> str | None:

@@ -1,12 +1,14 @@
 """The stores of MLflow and trackio, read as the plain files and SQLite tables that they are."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lrscope.errors import InputError
@@ -14,6 +16,9 @@ from lrscope.logs._rows import Curves, curves_of, value_of
 
 Tracked = tuple[str, dict[str, Any], Curves]
 """Name, configuration and curves of a run."""
+_DELETED = re.compile(r"^lifecycle_stage: *['\"]?deleted", re.MULTILINE)
+_LARGEST = np.finfo(np.float64).max
+"""What MLflow writes into its database for an infinite value."""
 
 
 def is_mlflow(folder: Path) -> bool:
@@ -25,7 +30,8 @@ def mlflow_files(folder: Path) -> Iterator[Tracked]:
     """Yield the runs of an MLflow file store: a file for each parameter, lines ``time value step`` of each metric."""
     for meta in sorted(folder.rglob("meta.yaml")):
         run = meta.parent
-        if not (run / "metrics").is_dir() or ".trash" in run.parts:
+        is_deleted = ".trash" in run.parts or _DELETED.search(meta.read_text("utf-8"))
+        if is_deleted or not (run / "metrics").is_dir():
             continue
         config = {file.name: value_of(file.read_text("utf-8").strip()) for file in _files(run / "params")}
         curves: Curves = {}
@@ -64,6 +70,8 @@ def tracked(path: Path) -> Iterator[Tracked]:
 
 def _mlflow(database: sqlite3.Connection) -> Iterator[Tracked]:
     metrics = pd.read_sql("SELECT run_uuid, key, value, step, is_nan FROM metrics ORDER BY timestamp", database)
+    finite = metrics["value"].abs() < _LARGEST
+    metrics["value"] = metrics["value"].where(finite, np.sign(metrics["value"]) * np.inf)
     metrics["value"] = metrics["value"].where(~metrics["is_nan"].astype(bool))
     params = pd.read_sql("SELECT run_uuid, key, value FROM params", database)
     for run, name, stage in database.execute("SELECT run_uuid, name, lifecycle_stage FROM runs"):

@@ -3,7 +3,7 @@
 The only folder that knows uproot. The layout is described in ``docs/file-format.md``.
 """
 
-from lrscope.store._files import load_arrays, load_state, record_files, save_piece, save_state
+from lrscope.store._files import files_in, load_arrays, load_state, record_files, save_piece, save_state
 from lrscope.store._index import FileSummary, TreeSummary, VariableSummary, check, summary
 from lrscope.store._reader import last_recorded, open_records
 from lrscope.store._rootfile import write_histograms
@@ -15,6 +15,7 @@ __all__ = [
     "VariableSummary",
     "Writer",
     "check",
+    "files_in",
     "last_recorded",
     "load_arrays",
     "load_state",

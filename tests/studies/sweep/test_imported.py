@@ -120,6 +120,8 @@ def twice(folder):
         (write, ("--lr", "rate"), "lr must be one of"),
         (write, ("--seed", "sed"), "Did you mean 'seed'?"),
         (write, ("--where", "bs=3"), "where must be one of"),
+        (write, ("--at", "first"), "at must be"),
+        (write, ("--at", "7"), "The nearest: 3 and 4"),
         (lambda folder: (folder / "runs").mkdir(), (), "must hold runs"),
         (lambda folder: None, (), "there is no"),
     ],
@@ -131,6 +133,39 @@ def test_what_cannot_be_meant_is_one_sentence_and_nothing_is_written(tmp_path, c
     assert sentence in said
     assert said.count("lrscope: ") == 1
     assert not (tmp_path / "results").exists()
+
+
+def test_a_run_without_the_metric_has_failed_and_one_without_a_rate_is_left_out(tmp_path):
+    write(tmp_path, metric=lambda seed: "val_loss" if seed < 2 else "other")
+    (tmp_path / "runs/seed=1.csv").write_text("step,val_loss\n0,1\n")
+    with pytest.warns(RuntimeWarning, match="seed=1"):
+        report = imported(tmp_path)
+    assert report.results.attrs["trained"] == 9
+    assert sorted(report.results.attrs["failed"]) == [f"lr={lr},seed=2" for lr in LRS]
+    assert float(report.results["rates/best"]) == 0.01
+    assert not [text for text in report.summary if "--until-decided" in text]
+
+
+def test_a_rate_that_changes_is_refused_and_another_can_be_named(tmp_path):
+    rows = [
+        {"run": f"{lr} {seed}", "start": lr, "lr": lr / step, "seed": seed, "step": step, "val_loss": lr + seed}
+        for lr in LRS
+        for seed in (0, 1, 2)
+        for step in (1, 2)
+    ]
+    (tmp_path / "runs").mkdir()
+    pd.DataFrame(rows).to_csv(tmp_path / "runs/all.csv", index=False)
+    given = ["import", str(tmp_path / "runs/all.csv"), "--out", str(tmp_path / "results")]
+    assert main(given) == 2
+    assert main([*given, "--lr", "start"]) == 0
+    assert report_of(Folder(tmp_path / "results")).results["rates"]["lr"].values.tolist() == list(LRS)
+
+
+def test_the_folder_of_an_import_is_inspected(tmp_path, capsys):
+    write(tmp_path)
+    imported(tmp_path)
+    assert main(["inspect", str(tmp_path / "results"), "--check"]) == 0
+    assert "records-grid.root" in capsys.readouterr().out
 
 
 def test_a_folder_of_logs_is_inspected(tmp_path, capsys):

@@ -91,11 +91,16 @@ class CommandOptions(Grid):
 
     @model_validator(mode="after")
     def _consistent(self) -> "CommandOptions":
-        if self.at not in (LAST, BEST) and not self.at.isdecimal():
-            raise must_be("at", "last, best or a step", self.at)
+        check_at(self.at)
         if self.command:
             trainings_of(self, self.lrs, range(self.seeds), self.axes)
         return self
+
+
+def check_at(at: str) -> None:
+    """Raise an `InputError` if it is no value that can count."""
+    if at not in (LAST, BEST) and not at.isdecimal():
+        raise must_be("at", "last, best or a step", at)
 
 
 def trainings_of(

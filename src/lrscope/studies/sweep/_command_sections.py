@@ -37,8 +37,9 @@ def summary_of_runs(results: xr.DataTree, options: Compared) -> list[str]:
 
 def _answer(results: xr.DataTree, options: Compared) -> list[str]:
     known = bool(array_of(results, "rates/best").notnull())
+    no_more = options.until_decided or not isinstance(options, CommandOptions)  # runs that exist cannot be continued
     return [
-        *advice_at(results, options.until_decided),
+        *advice_at(results, no_more),
         *settings_text(results),
         *([evidence(results)] if known else []),
     ]
@@ -141,10 +142,9 @@ def _networks(name: str) -> Table:
 
 def _failed_table() -> Table:
     def rows(results: xr.DataTree) -> pd.DataFrame:
-        failed = results.attrs["failed"].items()
-        return pd.DataFrame(
-            [(name, own["ended"], own["attempts"], short(own["seconds"]), own["last_lines"]) for name, own in failed],
-            columns=["training", "ended", "attempts", "seconds", "last lines"],
-        )
+        known = {"ended": "ended", "attempts": "attempts", "seconds": "seconds", "last_lines": "last lines"}
+        failed = results.attrs["failed"].items()  # of a run that was imported only how it ended is known
+        named = [{"training": name, **{known[key]: own[key] for key in known if key in own}} for name, own in failed]
+        return pd.DataFrame([one | {"seconds": short(one["seconds"])} if "seconds" in one else one for one in named])
 
     return Table("failed", "Trainings that failed", rows)

@@ -1,5 +1,6 @@
 """What can be chosen for runs that exist, and how they become records."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lrscope.commands import block_of
 from lrscope.errors import InputError, must_be, unknown
@@ -15,6 +16,7 @@ from lrscope.logs import RATES, SEEDS, Run, named_as
 from lrscope.records import MEMBER
 from lrscope.specification import specification
 from lrscope.studies._words import listed
+from lrscope.studies.sweep._command_options import check_at
 from lrscope.sweep import Sweep
 
 METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", "valid_loss", "test_loss")
@@ -45,6 +47,11 @@ class ImportOptions:
     at: str = "last"
     where: tuple[str, ...] = ()
     tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ImportOptions":
+        check_at(self.at)
+        return self
 
     @property
     def until_decided(self) -> bool:
@@ -79,7 +86,11 @@ def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], Impo
         if not runs:
             raise unknown(name, value, values)
     names = list(dict.fromkeys(key for run in runs for key in run.config))
-    lr = options.lr or named_as(names, RATES)
+    logged = dict.fromkeys(name for run in runs for name in run.curves)
+    lr = options.lr or named_as(names, RATES) or named_as(logged, RATES)
+    if lr is not None and lr in logged and lr not in names:
+        remedy = f"Name one that does not: --lr NAME, of {', '.join(names) or 'none that there is'}."
+        raise must_be("lr", "constant in each run", f"{lr}, which changes", remedy)
     if lr is None or lr not in names:
         remedy = "Name the learning rate: --lr NAME." if names else "Their configuration is not known."
         if lr is not None and names:
@@ -91,6 +102,12 @@ def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], Impo
     own = [run for run in runs if _positive(run.config.get(lr))]
     if not own:
         raise must_be("lr", "a positive number in the configuration of the runs", runs[0].config.get(lr))
+    lacking = [run.name for run in runs if not _positive(run.config.get(lr))]
+    if lacking:
+        text = (
+            f"{len(lacking)} of {len(runs)} runs have no constant, positive {lr} and are left out: {listed(lacking)}."
+        )
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
     metric = options.metric or _metric(own)
     if not any(metric in run.curves for run in own):
         raise unknown("metric", metric, dict.fromkeys(name for run in own for name in run.curves))

@@ -11,6 +11,7 @@ from lrscope.logs import runs_of
 from lrscope.specification import to_json
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.studies._study import Study
+from lrscope.studies.sweep._command_options import scores_of
 from lrscope.studies.sweep._command_results import analyse as analyse_trainings
 from lrscope.studies.sweep._command_sections import sections_of_runs, summary_of_runs
 from lrscope.studies.sweep._import_options import ImportOptions, cautions, chosen, notes_of, records_of
@@ -32,8 +33,9 @@ def import_runs(options: ImportOptions, folder: Folder, *, command: str, overwri
     InputError : the source has no runs, a name is not known, or two runs have the same rate and seed; nothing has been
         written.
     """
-    runs, named = chosen(runs_of(Path(options.source)), options)
+    runs, named = chosen(runs_of(Path(options.source), options.lr, options.seed), options)
     records, notes = records_of(runs, named), notes_of(runs, named)
+    scores_of(records, named)  # refuses a step that was not logged before anything is written
     experiment = {"runs": [run.name for run in runs]}
     description: dict[str, Any] = {
         "study": "sweep",
