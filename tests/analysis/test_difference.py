@@ -9,8 +9,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrscope.analysis import difference, seeds_needed
-from lrscope.analysis._difference import anytime
+from lrscope.analysis import difference, seeds_needed, winner
+from lrscope.analysis._difference import anytime, uneven
 from lrscope.errors import InputError
 
 INF, NAN = np.inf, np.nan
@@ -121,6 +121,40 @@ def test_a_network_that_diverged_is_left_out_with_its_partner():
     assert found["mean"].values.tolist() == pytest.approx([10 / 3, 14 / 3])
 
 
+@pytest.mark.parametrize("paired", [True, False])
+def test_rates_of_which_too_few_ended_well_are_compared_by_divergence_alone(paired):
+    found = compared(np.arange(20.0), [*[INF] * 19, 3.0], paired=paired)
+    assert found.alone.values.tolist() == [0, 19]
+    assert found.diverged.values.tolist() == [0, 19]
+    assert np.isnan([found[name] for name in ("difference", "low", "p_value", "deviation", "e_value")]).all()
+    assert float(found.e_diverged) == pytest.approx(2**19 / 20)
+    assert winner(found, maximize=True, confidence=0.95) == 0
+
+
+def test_the_e_value_of_divergence_is_the_averaged_likelihood_ratio():
+    shares = np.linspace(0, 1, 100_001)
+    for first, second in ((3, 7), (0, 8), (5, 5)):
+        averaged = np.trapezoid(shares**first * (1 - shares) ** second, shares)
+        assert uneven(first, second) == uneven(second, first) == pytest.approx(averaged * 2 ** (first + second))
+    assert uneven(1, 0) == 1
+    assert np.isfinite(uneven(0, 5000))
+
+
+@pytest.mark.parametrize(
+    ("lower", "first", "second", "side"),
+    [(3, 0, 0, 0), (3, 1, 0, 0), (3, 2, 0, -1), (3, 12, 0, -1), (0, 12, 0, 1), (0, 0, 12, 0), (0, 3, 3, -1)],
+)
+def test_what_is_better_but_diverges_more_often_does_not_win(lower, first, second, side):
+    values = np.random.default_rng(5).normal(size=(2, 30))
+    values[0, :] -= lower
+    values[0, :first] = values[1, first : first + second] = INF
+    found = compared(*values)
+    assert winner(found, maximize=False, confidence=0.95) == side
+    turned = compared(*values[::-1])
+    assert winner(turned, maximize=False, confidence=0.95) == (side if side < 0 else 1 - side)
+    assert winner(compared(*-values * np.where(np.isinf(values), -1, 1)), maximize=True, confidence=0.95) == side
+
+
 def test_rates_that_share_few_seeds_are_compared_by_all_of_them():
     few = scores([1, 2, 3, 4, 5, NAN, NAN, NAN], [NAN, NAN, NAN, 5, 6, 7, 8, 9])
     assert not difference(few, LR, OTHER).paired  # 2 of 5
@@ -225,11 +259,8 @@ def test_more_seeds_are_needed_for_smaller_differences_up_to_none():
     ("values", "options", "sentence"),
     [
         (([1, 2], [3, 4]), {"confidence": 1}, "confidence must be between 0 and 1; got 1."),
-        (([1], [2]), {}, "seeds must be 2 or more that ended well, on both sides; got 1 of 1 and 1 of 1. One says "
-         "nothing about chance: train more seeds, or compare what does not diverge."),
-        (([1, 2, 3], [INF, INF, 4]), {}, "seeds must be 2 or more that ended well on both sides; got 1 of 3. "),
-        (([1, 2], [INF, 4]), {"paired": False}, "seeds must be 2 or more that ended well, on both sides; got 2 of 2 "
-         "and 1 of 2. "),
+        (([1], [2]), {}, "seeds must be 2 or more of each; got 1 and 1. One says nothing about chance"),
+        (([1, 2, 3], [NAN, INF, NAN]), {}, "seeds must be 2 or more of each; got 3 and 1. "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_said(values, options, sentence):
@@ -261,6 +292,25 @@ def looked_at_often(gaps, least=3):
     """Tell for each row of differences whether any number of them, from `least` on, decides."""
     rows = [[anytime(row[:count], 0.95) for count in range(least, len(row) + 1)] for row in gaps]
     return np.array([any(one["anytime_low"] > 0 or one["anytime_high"] < 0 for one in row) for row in rows])
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_trainings_that_diverge_alike_are_seldom_told_apart_however_often_one_looks(share):
+    random = np.random.default_rng(4)
+    lost, values = random.random((2, 600, 30)) < share, random.normal(size=(2, 600, 30))
+    alone = np.cumsum(lost & ~lost[::-1], axis=2)
+    wrong = 0
+    for row in range(600):
+        gaps = values[0, row] - values[1, row]
+        well = ~lost[:, row].any(axis=0)
+        for count in range(3, 31):
+            kept = gaps[:count][well[:count]]
+            counts = alone[:, row, count - 1]
+            found = anytime(kept, 0.95) | {"alone": counts, "e_diverged": uneven(*map(int, counts))}
+            if winner(found | {"difference": kept.sum()}, maximize=False, confidence=0.95) >= 0:
+                wrong += 1
+                break
+    assert wrong <= 0.05 * 600
 
 
 @pytest.mark.parametrize("skewed", [False, True], ids=["normal", "lognormal"])

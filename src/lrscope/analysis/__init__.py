@@ -6,7 +6,7 @@ also the axes of the sweep, so that `lrscope.records.on_grid` turns ``member`` i
 """
 
 from lrscope.analysis._detector import AlarmRule, Detector, alarms
-from lrscope.analysis._difference import difference, seeds_needed
+from lrscope.analysis._difference import difference, seeds_needed, winner
 from lrscope.analysis._epochs import epochs_needed
 from lrscope.analysis._instability import CRITERIA, dominant_neurons, lead_times, onsets
 from lrscope.analysis._layers import GRADIENTS, arranged, by_neuron, layer_norms, spread
@@ -53,4 +53,5 @@ __all__ = [
     "steps_to_target",
     "survival",
     "variance_split",
+    "winner",
 ]

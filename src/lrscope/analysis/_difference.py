@@ -1,7 +1,8 @@
 """Is the difference between two learning rates real? Seed by seed where both have the same seeds."""
 
 from bisect import bisect_left
-from math import inf, sqrt
+from collections.abc import Mapping
+from math import comb, inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ ROUNDING = 1e-12
 """Deviations below this share of the values are those of equal values."""
 MOST_SEEDS = 10**6
 """More seeds than these are no answer."""
+LARGEST = 10**300
+"""Larger e-values are not distinguished: they would soon overflow."""
 
 
 def difference(
@@ -38,7 +41,8 @@ def difference(
     both rates cancels. Beside its p-value stands the one of sign flips, which takes nothing but symmetry for granted:
     among all choices of signs of the differences (of more than 16 pairs, among 65536 random ones), the share whose mean
     is at least as far from zero. Where the rates share less than half of their seeds, Welch's test compares the means
-    of all networks. Networks that diverged are left out at both rates; their numbers stand beside the result.
+    of all networks. Networks that diverged are left out at both rates; beside the result stands an e-value of how often
+    one rate diverged and the other did not.
     Where few seeds of one rate alone end very badly, neither test keeps what it promises (docs/compare.md has numbers).
 
     Test and interval are those of a number of seeds that was chosen before looking. Beside them stand an e-value and
@@ -59,7 +63,10 @@ def difference(
     Dataset
         mean : (lr) of the networks compared, first that of `lr`, then that of `other`
         count, diverged : (lr) networks compared, and networks left out since they diverged
-        difference : mean at `lr` minus mean at `other`
+        alone : (lr) pairs of which only this one diverged
+        e_diverged : how many times as likely these numbers are if one rate diverges more often than if both do alike
+        difference : mean at `lr` minus mean at `other`; NaN, as all that follows from it, if fewer than two of each, or
+            pairs, ended well
         low, high : its interval; NaN where all differences are the same, which leaves nothing to estimate noise from
         p_value : of Student's or Welch's two-sided test; NaN as the interval, but 1 where all differences are zero
         anytime_low, anytime_high : interval that holds at every number of seeds; infinite where they are too few
@@ -78,7 +85,7 @@ def difference(
     Raises
     ------
     InputError : other dimensions than (lr, seed), a rate that is not there, the same rate twice, a confidence that is
-        not between 0 and 1, or fewer than two networks, or pairs, to compare.
+        not between 0 and 1, or fewer than two networks of each rate, or pairs.
 
     References
     ----------
@@ -103,15 +110,19 @@ def difference(
     trained = both.notnull()
     shared = int(trained.all(LR).sum())
     together = paired and shared >= max(2, SHARED * int(trained.sum(SEED).min()))
-    used = both.where(np.isfinite(both))
-    if together:
-        used = used.where(used.notnull().all(LR))
-    _refuse_few(used, ordered, together)
+    _refuse_few(trained.sum(SEED).values.tolist())
+    well = abs(both) < np.inf
+    used = both.where(well.all(LR)) if together else both.where(well)
+    pairs = _in_pairs(both, together)
+    finite = abs(pairs) < np.inf
+    first, second = pairs.where(finite.all(LR)).dropna(SEED).values
+    alone = (~finite & finite.any(LR)).sum(SEED)
     result = _paired(used, confidence) if together else _unpaired(used, confidence)
-    result = result.assign(anytime(_gaps(used, together), confidence))
-    result = result.assign(mean=used.mean(SEED), count=used.count(SEED), diverged=(both == np.inf).sum(SEED))
-    alone = both.notnull() & ~both.notnull().all(LR)
-    result = result.assign(unmatched=int(alone.sum()) if together else 0)
+    result = result.assign(anytime(first - second, confidence))
+    result = result.assign(alone=alone, e_diverged=uneven(*alone.values.tolist()))
+    result = result.assign(mean=used.mean(SEED), count=used.count(SEED), diverged=(trained & ~well).sum(SEED))
+    unmatched = trained & ~trained.all(LR)
+    result = result.assign(unmatched=int(unmatched.sum()) if together else 0)
     return _described(result.assign_coords({LR: ordered[LR].values}), scores, confidence)
 
 
@@ -120,12 +131,13 @@ def anytime(gaps: NDArray[np.float64], confidence: float) -> dict[str, float]:
 
     The e-value is the likelihood of their t-value, averaged over a normal prior of the standardised mean, divided by
     that of no difference: a martingale where there is none, whatever the deviation. The interval has every mean whose
-    e-value lies below 1 / (1 - confidence).
+    e-value lies below 1 / (1 - confidence). All are NaN where nothing varies, or for fewer than two pairs.
     """
-    count, deviation = len(gaps), float(gaps.std(ddof=1))
-    mean, freedom, spread = float(gaps.mean()), count - 1, 1 + count * EFFECT**2
-    if deviation <= ROUNDING * float(abs(gaps).max()):
+    count = len(gaps)
+    deviation = float(gaps.std(ddof=1)) if count > 1 else 0.0
+    if deviation <= ROUNDING * float(abs(gaps).max(initial=0.0)):
         return dict.fromkeys(("e_value", "anytime_low", "anytime_high"), np.nan)
+    mean, freedom, spread = float(gaps.mean()), count - 1, 1 + count * EFFECT**2
     square = count * (mean / deviation) ** 2 / freedom
     e_value = ((1 + square) / (1 + square / spread)) ** (count / 2) / sqrt(spread)
     bound = (sqrt(spread) / (1 - confidence)) ** (2 / count)
@@ -135,14 +147,51 @@ def anytime(gaps: NDArray[np.float64], confidence: float) -> dict[str, float]:
     return {"e_value": e_value, "anytime_low": mean - half, "anytime_high": mean + half}
 
 
-def _gaps(used: xr.DataArray, together: bool) -> NDArray[np.float64]:
-    """Return the differences of the pairs; of networks that are not paired, in the order of their seeds."""
+def uneven(first: int, second: int) -> float:
+    """Return the e-value of one side diverging more often, from the pairs of which only that side diverged.
+
+    If both diverge alike, each is the one in half of these pairs. The likelihood of the numbers, averaged evenly over
+    all shares, is divided by that of a half: a martingale where both diverge alike, however often that is.
+    """
+    count = first + second
+    under_half, averaged = 2**count, (count + 1) * comb(count, first)  # whole numbers: 1 is exactly 1
+    return under_half / averaged if under_half < LARGEST * averaged else float(LARGEST)
+
+
+def winner(result: Mapping[Any, Any], maximize: bool, confidence: float) -> int:
+    """Return which side is better at any number of seeds: 0, 1, or -1 if that is undecided.
+
+    Where nothing differs, the product of the two e-values is a martingale, too: each pair counts in one of them only.
+    It exceeds 1 / (1 - confidence) at any time with a probability of at most 1 - confidence. A side is better if the
+    product does so, and none of the two e-values speaks for the other side.
+
+    Parameters
+    ----------
+    result : ``e_value``, ``difference``, ``e_diverged`` and ``alone`` as of `difference`
+    maximize : whether the larger the better
+    confidence : 1 - confidence is the probability of a wrong answer where nothing differs
+
+    Examples
+    --------
+    >>> losses = [[0.31, 0.28, 0.33, 0.30, 0.29], [np.inf] * 5]
+    >>> result = difference(xr.DataArray(losses, coords={"lr": [0.01, 0.1], "seed": range(5)}), 0.01, 0.1)
+    >>> winner(result, maximize=False, confidence=0.8), winner(result, maximize=False, confidence=0.95)
+    (0, -1)
+    """
+    of_values, of_divergence = np.nan_to_num(float(result["e_value"]), nan=1.0), float(result["e_diverged"])
+    first, second = (int(count) for count in result["alone"])
+    favoured = {int((float(result["difference"]) > 0) != maximize)} if of_values > 1 else set()
+    favoured |= {int(first > second)} if of_divergence > 1 else set()
+    decided = of_values * of_divergence >= 1 / (1 - confidence) and len(favoured) == 1
+    return favoured.pop() if decided else -1
+
+
+def _in_pairs(values: xr.DataArray, together: bool) -> xr.DataArray:
+    """Return networks (lr, seed) in pairs of the same seed; those that are not paired in the order of their seeds."""
     if together:
-        first, second = used.dropna(SEED).values
-    else:
-        first, second = (values[np.isfinite(values)] for values in used.values)
-    gaps: NDArray[np.float64] = first[: len(second)] - second[: len(first)]
-    return gaps
+        return values.dropna(SEED)
+    first, second = (own[~np.isnan(own)] for own in values.values)
+    return xr.DataArray([first[: len(second)], second[: len(first)]], dims=(LR, SEED))
 
 
 def seeds_needed(result: xr.Dataset, size: float) -> xr.DataArray:
@@ -200,15 +249,12 @@ def _place(rates: xr.DataArray, name: str, value: float) -> int:
     return int(same.argmax(LR))
 
 
-def _refuse_few(used: xr.DataArray, both: xr.DataArray, together: bool) -> None:
-    counts, trained = used.count(SEED).values.tolist(), both.notnull().sum(SEED).values.tolist()
-    if min(counts) >= 2:
-        return
-    of_each = [f"{count} of {there}" for count, there in zip(counts, trained, strict=True)]
-    of_both = "that ended well on both sides" if together else "that ended well, on both sides"
-    got = of_each[0] if together else " and ".join(of_each)
-    remedy = "One says nothing about chance: train more seeds, or compare what does not diverge."
-    raise InputError(f"seeds must be 2 or more {of_both}; got {got}. {remedy}")
+def _refuse_few(trained: list[int]) -> None:
+    if min(trained) < 2:
+        got = " and ".join(map(str, trained))
+        raise InputError(
+            f"seeds must be 2 or more of each; got {got}. One says nothing about chance: train more seeds."
+        )
 
 
 def _paired(used: xr.DataArray, confidence: float) -> xr.Dataset:
@@ -217,6 +263,8 @@ def _paired(used: xr.DataArray, confidence: float) -> xr.Dataset:
     first, second = known.values
     gaps = first - second
     pairs = len(gaps)
+    if pairs < 2:
+        return _untested(paired=True, pairs=pairs)
     deviation = _noise(float(gaps.std(ddof=1)), known)
     varied = min(_noise(float(values.std()), known) for values in (first, second)) > 0
     flips = scipy.stats.permutation_test(
@@ -238,6 +286,8 @@ def _paired(used: xr.DataArray, confidence: float) -> xr.Dataset:
 def _unpaired(used: xr.DataArray, confidence: float) -> xr.Dataset:
     """Return what Welch's test says of the means."""
     first, second = (values[np.isfinite(values)] for values in used.values)
+    if min(len(first), len(second)) < 2:
+        return _untested(paired=False, pairs=0)
     squares = [values.var(ddof=1) / len(values) for values in (first, second)]
     deviation = _noise(float(used.var(SEED, ddof=1).sum()) ** 0.5, used)
     result = {
@@ -251,6 +301,12 @@ def _unpaired(used: xr.DataArray, confidence: float) -> xr.Dataset:
     }
     test = scipy.stats.ttest_ind(first, second, equal_var=False) if deviation else None
     return xr.Dataset(result | _tested(float(first.mean() - second.mean()), sqrt(sum(squares)), test, confidence))
+
+
+def _untested(**known: int) -> xr.Dataset:
+    """Return the result where too few ended well."""
+    names = ("difference", "low", "high", "p_value", "p_flips", "deviation", "unrelated", "correlation", "smallest")
+    return xr.Dataset({**dict.fromkeys(names, np.nan), "flips": 0, **known})
 
 
 def _noise(deviation: float, values: xr.DataArray) -> float:
@@ -277,6 +333,8 @@ NAMES = {
     "mean": "{}",
     "count": "networks compared",
     "diverged": "networks that diverged",
+    "alone": "pairs of which only this one diverged",
+    "e_diverged": "e-value of a difference in divergence",
     "difference": "difference of the {}",
     "low": "difference of the {}, low end of the interval",
     "high": "difference of the {}, high end of the interval",
@@ -294,7 +352,13 @@ NAMES = {
     "correlation": "correlation of the pairs",
     "smallest": "difference of the {} that as many seeds would show",
 }
-COUNTED = {"count": "networks", "diverged": "networks", "pairs": "pairs", "unmatched": "networks"}
+COUNTED = {
+    "count": "networks",
+    "diverged": "networks",
+    "alone": "pairs",
+    "pairs": "pairs",
+    "unmatched": "networks",
+}
 
 
 def _described(result: xr.Dataset, scores: xr.DataArray, confidence: float) -> xr.Dataset:

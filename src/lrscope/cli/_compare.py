@@ -27,11 +27,13 @@ however often one looks, and how many seeds would show a difference of a given s
   DIR                  folder that `lrscope run` has written; two folders are compared with each other
   FILE.root ...        records of any training, or several files that make a grid together
   --lr X --lr Y        rates that were trained: one for both sets, or one for each
-  --metric NAME        any quantity with one number per step; default: val_loss, or else loss
+  --metric NAME        any quantity with one number per step; default: that of the run, or else val_loss or loss
+  --maximize           the larger the metric the better; --minimize: the smaller; default: as the run has it, or as
+                       the name says (loss, error, accuracy, acc)
   --step K             compare at this step; default: the last one recorded
   --size S             also print how many seeds would show a difference of this size
   --where AXIS=VALUE   select a value of another axis, or, given twice for an axis, compare the two values
-  --samples N          validation samples of an accuracy or an error: print the error that they leave
+  --samples N          validation samples of an accuracy or another share: print the error that they leave
   --experiment NAME    of a folder with several; default: grid, with its further rounds
   --confidence C       of the interval; default: 0.95
   --json               print the numbers as JSON
@@ -49,6 +51,8 @@ class Compare:
 
     lr: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = ()
     metric: str | None = None
+    maximize: bool = False
+    minimize: bool = False
     step: Annotated[int, Field(ge=0)] | None = None
     size: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     where: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -76,6 +80,8 @@ def compare(given: list[str]) -> int:
 def _compared(paths: list[str], options: Compare) -> "Comparison":
     from lrscope.studies import compare
 
+    if options.maximize and options.minimize:
+        raise must_be("--maximize", "given without --minimize", "both")
     return compare(
         paths,
         options.lr,
@@ -84,6 +90,7 @@ def _compared(paths: list[str], options: Compare) -> "Comparison":
         experiment=options.experiment,
         where=_labels(options.where),
         confidence=options.confidence,
+        maximize=options.maximize if options.maximize or options.minimize else None,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope import analysis, store
+from lrscope.commands import variable_of
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.records import DIVERGED_AT, step_dimension
 from lrscope.studies._folder import Folder
@@ -21,7 +22,9 @@ from lrscope.studies._words import rate
 from lrscope.studies.recorded._results import LR, SEED, curve_names
 
 SCORES = ("val_loss", "loss")
-"""What rates are compared by, unless something else is asked for: the first that was recorded."""
+"""What trainings are compared by where nothing else is asked for or said by their run: the first that was recorded."""
+SMALLER_IS_BETTER, LARGER_IS_BETTER = ("loss", "error"), ("accuracy", "acc")
+"""What a name ends with that says by itself which direction is better."""
 BATCH, REPLICATES, SUM = "batch", "replicates", "_sum"
 """Replicated trainings are recorded as sums over batches of replicates."""
 GRID, ROUND = "grid", re.compile(r"round\d+")
@@ -57,6 +60,7 @@ class Comparison:
     steps : first and last step at which values stand
     replicates : trainings that each value averages: 1, or those of a batch
     diverged : replicates that diverged, in sums over batches
+    maximize : whether the larger the better; None where that is not known
     """
 
     metric: str
@@ -66,6 +70,7 @@ class Comparison:
     steps: tuple[int, int]
     replicates: float = 1.0
     diverged: int = 0
+    maximize: bool | None = None
 
     @property
     def results(self) -> list[tuple[Mapping[str, Any], xr.Dataset]]:
@@ -82,6 +87,7 @@ def compare(
     experiment: str | None = None,
     where: Mapping[str, str | tuple[str, str]] | None = None,
     confidence: float = 0.95,
+    maximize: bool | None = None,
 ) -> Comparison:
     """Return how two sets of trainings differ, seed by seed, in anything that was recorded.
 
@@ -95,18 +101,19 @@ def compare(
     lrs : one rate, or one for each set, that were trained; three significant digits are enough where they name one
         only. It may be left out where a set has one rate only
     metric : name of a quantity that is one number a step for the whole network, or of a sum over replicates without its
-        ``_sum``; the validation loss by default, or else the loss
+        ``_sum``; by default what the run itself is judged by, or else the validation loss, or the loss
     step : at which it was recorded; by default the last one of each network
     experiment : name of an experiment of the folder; by default the only one, or ``grid`` with its further rounds
     where : axis -> value for both sets, or the values of the two sets, of axes that are neither rate nor seed; by
         default each of their values is a case
     confidence : of the intervals
+    maximize : whether the larger the better; by default as the run has it for its own metric, or as the name says
 
     Raises
     ------
     InputError : nothing was recorded there; an experiment, a quantity, a step, a rate, an axis or a value that does not
-        exist; the sets are the same; several axes of seeds; or no case has two networks of each set that did not
-        diverge.
+        exist; the sets are the same, or have no quantity in common; two runs whose metrics or directions differ;
+        several axes of seeds; or no case has two networks of each set.
     """
     runs = (
         [[path] for path in paths]
@@ -122,7 +129,9 @@ def compare(
         remedy = "Compare two rates, two folders, or two values of an axis."
         raise must_be("lr", "given twice, for two different rates, where nothing else differs", got, remedy)
     parts = [[store.open_records(files) for files in grid_files(run, experiment)] for run in runs]
-    name = _chosen(metric, parts[0][0], parts[1][0])
+    judged = _judged(runs)
+    name = _chosen(metric, judged, parts[0][0], parts[1][0])
+    direction = _direction(name, judged) if maximize is None else maximize
     parts = [[_averaged(part, name) for part in side] for side in parts]
     cut = [[_at_step(part, name, step) for part in side] for side in parts]
     scores = [_scores(side, name) for side in cut]
@@ -137,7 +146,7 @@ def compare(
     shared = {axis: value for axis, value in own[0].items() if own[1][axis] == value}
     cases = [Case({**shared, **labels}, _tested(each, confidence, paired)) for labels, each in _cases(joined, over)]
     steps = _steps(cut, name, rates)
-    result = Comparison(name, sides, over, cases, steps, **_replicates(parts, rates))
+    result = Comparison(name, sides, over, cases, steps, **_replicates(parts, rates), maximize=direction)
     if not result.results:
         raise InputError(str(cases[0].result))
     return result
@@ -190,18 +199,46 @@ def grid_files(paths: Sequence[str | PathLike[str]], experiment: str | None = No
     return [folder.records(name) for name in ([experiment] if experiment else names)]
 
 
-def _chosen(metric: str | None, *sides: xr.Dataset) -> str:
+def _judged(runs: Sequence[Sequence[str | PathLike[str]]]) -> dict[str, set[bool]]:
+    """Return the metrics that the runs themselves are judged by, and whether these are maximised."""
+    judged: dict[str, set[bool]] = {}
+    for path, *_ in runs:
+        if (Path(path) / "experiment.json").exists():
+            options = Folder(Path(path)).description()["options"]
+            if options.get("metric") is not None:
+                judged.setdefault(variable_of(options["metric"], ()), set()).add(bool(options.get("maximize")))
+    return judged
+
+
+def _chosen(metric: str | None, judged: Mapping[str, Any], *sides: xr.Dataset) -> str:
     """Return the quantity that is compared: one number a step for a network, or for a batch of replicates."""
-    names = [name for name in _quantities(sides[0]) if name in _quantities(sides[1])]
-    if metric is None:
-        metric = next((name for name in SCORES if name in names), None)
+    each = [_quantities(side) for side in sides]
+    names = [name for name in each[0] if name in each[1]]
     if not names:
-        raise InputError("records must have a number a step for each network, to compare rates by; got none.")
+        got = " and ".join(dict.fromkeys(", ".join(one) or "none" for one in each))
+        raise InputError(f"the trainings must have a quantity with one number a step in common; got {got}.")
+    own = [name for name in judged if name in names]
+    if metric is None and len(own) > 1:
+        raise must_be("metric", f"one of {', '.join(names)}", None, f"The runs are judged by {' and '.join(own)}.")
+    if metric is None:
+        metric = next((name for name in (*own, *SCORES) if name in names), None)
     if metric is None:
         raise must_be("metric", f"one of {', '.join(names)}", None, "Neither val_loss nor loss was recorded.")
-    if metric not in names:
+    if metric not in names and variable_of(metric, ()) not in names:
         raise unknown("metric", metric, names)
-    return metric
+    return metric if metric in names else variable_of(metric, ())
+
+
+def _direction(name: str, judged: Mapping[str, set[bool]]) -> bool | None:
+    """Return whether the larger the better, as the runs or else the name of the quantity say; None if neither does."""
+    if len(judged.get(name, ())) > 1:
+        remedy = "Give --maximize or --minimize."
+        raise must_be("maximize", f"given where one run maximises {name} and the other minimises it", None, remedy)
+    if name in judged:
+        return next(iter(judged[name]))
+    if name.endswith(SMALLER_IS_BETTER):
+        return False
+    return True if name.endswith(LARGER_IS_BETTER) else None
 
 
 def _quantities(records: xr.Dataset) -> list[str]:

@@ -1,7 +1,7 @@
 """A comparison of two sets of trainings in plain words, as tables and as JSON."""
 
 import re
-from math import copysign, floor, isfinite, isnan, log10, sqrt
+from math import copysign, floor, isfinite, isnan, log10, nan, sqrt
 from typing import Any
 
 import scipy
@@ -13,7 +13,6 @@ from lrscope.studies._compare import BATCH, Comparison
 from lrscope.studies._words import DASH, counted, short
 from lrscope.studies.recorded._results import LR
 
-SMALLER_IS_BETTER, LARGER_IS_BETTER = ("loss", "error"), ("accuracy",)
 LEAST_P = 1e-4
 """Smaller p-values are not distinguished."""
 MOST_DECIMALS = 6
@@ -35,20 +34,22 @@ def verdict(comparison: Comparison, samples: int | None = None) -> list[str]:
 
     Parameters
     ----------
-    samples : validation samples of an accuracy or an error rate, whose sampling error is stated then
+    samples : validation samples of an accuracy or another share of them, whose sampling error is stated then
 
     Raises
     ------
-    InputError : samples of any other quantity, or fewer than one.
+    InputError : samples of a loss, or of what does not lie between 0 and 1; or fewer than one.
     """
     sentences = [_of_many(comparison)]
     if len(comparison.cases) == 1:
         ((_labels, result),) = comparison.results
         sentences = [_of_one(comparison, result), _at_any_number(comparison, result), _worth(comparison, result)]
         sentences += [_sampling(comparison, result, samples), _left_out(comparison, result)]
+        sentences += [_divergence(comparison, result)]
     first, last = comparison.steps
     if first != last:
         sentences.append(f"The networks end at different steps ({first} to {last}): --step chooses one that all have.")
+    sentences.append(_which_way(comparison))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -69,7 +70,8 @@ def compared_tables(comparison: Comparison, size: float | None = None) -> list[t
         own = result.isel({LR: place})
         numbers = [str(int(own[name])) for name in counts]
         rows.append([side, short(float(own["mean"]), 4), *numbers])
-    return [(columns, rows), _table_of_sizes(comparison, result, size)]
+    sizes = _table_of_sizes(comparison, result, size)
+    return [(columns, rows), sizes] if sizes[1] else [(columns, rows)]
 
 
 def _table_of_sizes(
@@ -88,7 +90,8 @@ def _table_of_cases(comparison: Comparison, size: float | None) -> tuple[list[st
     """Return a row for each case, those that could not be compared included."""
     axes = list(comparison.cases[0].labels)
     wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
-    columns = [*axes, *comparison.sides, "difference", "low", "high", "p", "p of flips", "compared", wanted]
+    numbers = ["difference", "low", "high", "p", "p of flips", "compared", "diverged", "decision", wanted]
+    columns = [*axes, *comparison.sides, *numbers]
     rows = []
     for case in comparison.cases:
         row = [str(label) for label in case.labels.values()]
@@ -101,6 +104,7 @@ def _table_of_cases(comparison: Comparison, size: float | None) -> tuple[list[st
         row += [short(float(result[name])) for name in ("difference", "low", "high")]
         row += [_p_value(float(result[name])) for name in ("p_value", "p_flips")]
         row.append(" and ".join(str(count) for count in sorted(set(result["count"].values.tolist()))))
+        row += [" and ".join(map(str, result["diverged"].values.tolist())), _decided(comparison, result)]
         gap = size or abs(float(result["difference"]))
         row.append(_seeds(comparison, result, gap) if gap else DASH)
     return columns, rows
@@ -112,6 +116,8 @@ def _unit(comparison: Comparison) -> str:
 
 def _seeds(comparison: Comparison, result: xr.Dataset, size: float) -> str:
     """Return how many seeds for each rate would show a difference; of sums over batches, how many trainings."""
+    if isnan(float(result["deviation"])):
+        return DASH
     of_one = result.assign(deviation=result["deviation"] * sqrt(comparison.replicates))
     needed = int(analysis.seeds_needed(of_one, size))
     return "over a million" if needed < 0 else str(needed)
@@ -132,26 +138,25 @@ def _is_lasting(result: xr.Dataset) -> bool:
 
 
 def decision(comparison: Comparison) -> str:
-    """Return what the interval that holds at any number of seeds says of the first set: a word.
+    """Return what holds of the first set at any number of seeds: a word.
+
+    Values and divergence count together: their e-values are multiplied, and a set is better only if neither of the two
+    speaks for the other one.
 
     Returns
     -------
-    str : ``better`` or ``worse`` than the second; ``higher`` or ``lower`` for a quantity that is neither good nor bad;
-        ``undecided``, also where several cases do not all say the same
+    str : ``better`` or ``worse`` than the second; ``higher`` or ``lower``, by the values alone, where it is not known
+        what is better; ``undecided``, also where several cases do not all say the same
     """
-    words = {_decided(comparison.metric, result) for _labels, result in comparison.results}
+    words = {_decided(comparison, result) for _labels, result in comparison.results}
     return words.pop() if len(words) == 1 else "undecided"
 
 
-def _decided(metric: str, result: xr.Dataset) -> str:
-    if not _is_lasting(result):
-        return "undecided"
-    above = bool(result["difference"] > 0)
-    if metric.endswith(SMALLER_IS_BETTER):
-        return "worse" if above else "better"
-    if metric.endswith(LARGER_IS_BETTER):
-        return "better" if above else "worse"
-    return "higher" if above else "lower"
+def _decided(comparison: Comparison, result: xr.Dataset) -> str:
+    if comparison.maximize is None:
+        return ("higher" if result["difference"] > 0 else "lower") if _is_lasting(result) else "undecided"
+    side = analysis.winner(result, comparison.maximize, result.attrs["confidence"])
+    return ("better", "worse", "undecided")[side]
 
 
 def compared_json(comparison: Comparison, size: float | None = None, samples: int | None = None) -> dict[str, Any]:
@@ -172,21 +177,25 @@ def compared_json(comparison: Comparison, size: float | None = None, samples: in
             "anytime_low",
             "anytime_high",
             "e_value",
+            "e_diverged",
             "smallest",
         )
         numbers = {name: float(result[name]) for name in names}
         gap = size or abs(numbers["difference"])
+        known = gap and not isnan(float(result["deviation"]))
         case = {
             "labels": {axis: str(label) for axis, label in labels.items()},
-            "decision": _decided(comparison.metric, result),
-            "means": result["mean"].values.tolist(),
+            "decision": _decided(comparison, result),
+            "means": [mean if isfinite(mean) else None for mean in result["mean"].values.tolist()],
             "compared": result["count"].values.tolist(),
             "diverged": result["diverged"].values.tolist(),
+            "diverged_alone": result["alone"].values.tolist(),
             "paired": bool(result["paired"]),
             **{name: value if isfinite(value) else None for name, value in numbers.items()},
-            "seeds_needed": int(analysis.seeds_needed(result, gap)) if gap else None,
-            "sampling_error": _sampling_error(comparison, result, samples) if samples else None,
+            "seeds_needed": int(analysis.seeds_needed(result, gap)) if known else None,
         }
+        error = _sampling_error(comparison, result, samples) if samples else nan
+        case["sampling_error"] = error if isfinite(error) else None
         cases.append(case)
     first, last = comparison.steps
     return {
@@ -194,6 +203,7 @@ def compared_json(comparison: Comparison, size: float | None = None, samples: in
         "first": comparison.sides[0],
         "second": comparison.sides[1],
         "decision": decision(comparison),
+        "better": None if comparison.maximize is None else "larger" if comparison.maximize else "smaller",
         "confidence": comparison.results[0][1].attrs["confidence"],
         "steps": [first, last],
         "cases": cases,
@@ -205,6 +215,8 @@ def _of_one(comparison: Comparison, result: xr.Dataset) -> str:
     first, second = comparison.sides
     at = f" at step {comparison.steps[0]}" if comparison.steps[0] == comparison.steps[1] else ""
     where = f"{_over(comparison, result)}{at}"
+    if isnan(gap):
+        return f"{first} and {second} cannot be compared in {metric}, {where}: too few ended well."
     if isnan(float(result["low"])):
         same = f"differ by {short(abs(gap))} in each pair" if gap else "are the same"
         return f"{first} and {second} {same} in {metric}, {where}: where nothing varies, there is nothing to test by."
@@ -212,7 +224,7 @@ def _of_one(comparison: Comparison, result: xr.Dataset) -> str:
     if not _is_real(result):
         answer = f"{first} and {second} cannot be distinguished in {metric}: a difference of {how_much}"
         return f"{answer}, {where}, may be chance. {_tests(result)}"
-    return f"{_winner(comparison.metric, gap, first, second)} by {how_much} in {metric}, {where}. {_tests(result)}"
+    return f"{_winner(comparison, gap)} by {how_much} in {metric}, {where}. {_tests(result)}"
 
 
 def _interval(result: xr.Dataset) -> str:
@@ -225,13 +237,18 @@ def _interval(result: xr.Dataset) -> str:
     return f"{texts[0]} ({texts[1]} to {texts[2]}, {100 * result.attrs['confidence']:g} %)"
 
 
-def _winner(metric: str, gap: float, first: str, second: str) -> str:
-    """Return which rate is better; of a quantity that is neither good nor bad, which has the larger value."""
-    if metric.endswith(SMALLER_IS_BETTER):
-        gap = -gap
-    better = metric.endswith((*SMALLER_IS_BETTER, *LARGER_IS_BETTER))
-    one, other = (first, second) if gap > 0 else (second, first)
-    return f"{one} beats {other}" if better else f"{one} lies above {other}"
+def _winner(comparison: Comparison, gap: float) -> str:
+    """Return which side is better; where that is not known, which has the larger value."""
+    first, second = comparison.sides
+    one, other = (first, second) if (gap > 0) == (comparison.maximize is not False) else (second, first)
+    return f"{one} lies above {other}" if comparison.maximize is None else f"{one} beats {other}"
+
+
+def _which_way(comparison: Comparison) -> str:
+    """Say which direction is better."""
+    if comparison.maximize is None:
+        return f"Whether a larger {_metric(comparison)} is better is not known: --maximize or --minimize says it."
+    return f"Of the {_metric(comparison)}, the {'larger' if comparison.maximize else 'smaller'} the better."
 
 
 def _over(comparison: Comparison, result: xr.Dataset) -> str:
@@ -279,20 +296,20 @@ def _at_any_number(comparison: Comparison, result: xr.Dataset) -> str:
 
 def _sampling_error(comparison: Comparison, result: xr.Dataset, samples: int) -> float:
     """Return half the width of the interval that the validation samples leave for a difference of two shares."""
-    if not comparison.metric.endswith((*LARGER_IS_BETTER, "error")):
-        remedy = "What single samples add to a loss is not in the records."
-        raise must_be("samples", "left out but for an accuracy or an error rate", comparison.metric, remedy)
+    shares = result["mean"]
+    if comparison.metric.endswith("loss") or ((shares < 0) | (shares > 1)).any():
+        remedy = "What single samples add to anything else is not in the records."
+        raise must_be("samples", "left out but for an accuracy or another share of them", comparison.metric, remedy)
     if samples < 1:
         raise must_be("samples", "at least 1", samples)
-    shares = result["mean"].clip(0, 1)
     quantile = float(scipy.special.ndtri((1 + result.attrs["confidence"]) / 2))
-    return quantile * sqrt(float((shares * (1 - shares)).sum()) / samples)
+    return quantile * sqrt(float((shares * (1 - shares)).sum(skipna=False)) / samples)
 
 
 def _sampling(comparison: Comparison, result: xr.Dataset, samples: int | None) -> str:
-    if samples is None:
+    error = _sampling_error(comparison, result, samples) if samples is not None else nan
+    if isnan(error):
         return ""
-    error = _sampling_error(comparison, result, samples)
     text = f"The {samples} validation samples alone leave an error of up to {short(error)} in the difference"
     smaller = ", more than the difference itself" if error > abs(float(result["difference"])) else ""
     return f"{text}{smaller}: no number of seeds removes that."
@@ -303,7 +320,7 @@ def _worth(comparison: Comparison, result: xr.Dataset) -> str:
     if isnan(correlation) or int(result["pairs"]) < ENOUGH_PAIRS:
         return ""
     saved = float(result["unrelated"] / result["deviation"]) ** 2
-    if saved < REMARKABLE:
+    if saved < REMARKABLE or not isfinite(saved):
         return ""
     alike = f"The same {_nouns(comparison.over)} make both rates alike (correlation {short(correlation, 2)})"
     return f"{alike}: unpaired, it would take {short(saved, 2 if saved < 100 else 3)} times as many."
@@ -323,6 +340,20 @@ def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
     return " ".join(sentences)
 
 
+def _divergence(comparison: Comparison, result: xr.Dataset) -> str:
+    """Say what divergence adds, where one side alone diverged in some pairs."""
+    alone = result["alone"].values.tolist()
+    if not any(alone):
+        return ""
+    at = " and ".join(f"{side} alone in {number} pairs" for number, side in zip(alone, comparison.sides, strict=True))
+    counts = f"Diverged: {at} (e-value {short(float(result['e_diverged']))})"
+    if comparison.maximize is None:
+        return f"{counts}."
+    word = _decided(comparison, result)
+    answer = "undecided" if word == "undecided" else f"{comparison.sides[0]} is {word}"
+    return f"{counts}. Values and divergence together, however often one looks: {answer}."
+
+
 def _of_many(comparison: Comparison) -> str:
     real = [float(result["difference"]) for _labels, result in comparison.results if _is_real(result)]
     first, second = comparison.sides
@@ -335,6 +366,6 @@ def _of_many(comparison: Comparison) -> str:
     for sign in (1, -1):
         number = sum(gap * sign > 0 for gap in real)
         if number:
-            wins.append(f"{_winner(comparison.metric, sign, first, second)} in {number}")
+            wins.append(f"{_winner(comparison, sign)} in {number}")
     rest = "; the others may be chance" if len(real) < len(comparison.results) else ""
     return f"{' and '.join(wins)} of {cases}, in {metric}{rest}. {alone}"
