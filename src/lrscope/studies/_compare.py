@@ -205,7 +205,7 @@ def _judged(runs: Sequence[Sequence[str | PathLike[str]]]) -> dict[str, set[bool
     for path, *_ in runs:
         if (Path(path) / "experiment.json").exists():
             options = Folder(Path(path)).description()["options"]
-            if options.get("metric") is not None:
+            if isinstance(options.get("metric"), str):  # other studies may mean something else by it
                 judged.setdefault(variable_of(options["metric"], ()), set()).add(bool(options.get("maximize")))
     return judged
 

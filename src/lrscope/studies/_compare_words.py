@@ -334,7 +334,8 @@ def _left_out(comparison: Comparison, result: xr.Dataset) -> str:
     if any(diverged):
         at = " and ".join(f"{number} at {side}" for number, side in zip(diverged, comparison.sides, strict=True))
         partners = ", with their partners" if result["paired"] else ""
-        sentences.append(f"Networks that diverged are left out{partners}: {at}. The difference is that of the others.")
+        rest = "" if isnan(float(result["difference"])) else " The difference is that of the others."
+        sentences.append(f"Networks that diverged are left out{partners}: {at}.{rest}")
     if int(result["unmatched"]):
         sentences.append(f"{counted(int(result['unmatched']), 'network')} without a partner of the same seed left out.")
     return " ".join(sentences)
