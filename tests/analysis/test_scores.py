@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.analysis import final_scores
+from lrscope.analysis import final_scores, recommendation
 from lrscope.errors import InputError
 from lrscope.records import on_grid
 
@@ -50,3 +50,13 @@ def test_other_quantities_can_be_scores(some):
     assert final_scores(some, "gradient_norm").name == "gradient_norm"
     with pytest.raises(InputError, match="records must be records with val_accuracy; got"):
         final_scores(some, "val_accuracy")
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_equal_losses_are_what_they_are_and_one_that_diverged_is_worse(value):
+    scores = xr.DataArray(np.full((2, 4), value), {"lr": [0.1, 1.0], "seed": range(4)}, attrs={"long_name": "loss"})
+    scores[1, :2] = np.inf
+    result = recommendation(scores)
+    assert result["score"].values.tolist() == [value, value]
+    assert float(result["best"]) == 0.1
+    assert float(result["difference"].sel(lr=1.0)) > 0

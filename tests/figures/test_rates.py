@@ -223,3 +223,13 @@ def test_ticks_of_a_logarithmic_axis_are_readable(recommended, outcomes_of_seeds
     texts = [text.get_text() for tick, text in inside if low <= tick <= high]
     assert 2 <= len(texts) <= 8
     assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("values", [[0.1, 1e300], [5e-324, 1.7e308], [-1.7e308, 1.7e308], [1.7e308], [5e-324]])
+def test_whatever_is_finite_is_drawn(recommended, outcomes_of_seeds, values):
+    known = outcomes_of_seeds.copy(data=np.resize(values, (4, 6)))
+    ends = {name: recommended[name] * 0 + values[-1] for name in ("score_high", "difference_high", "difference")}
+    figure = outcome_by_rate(recommended.assign(ends), known)
+    figure.canvas.draw()
+    assert np.isfinite(figure.axes[0].get_ylim()).all()
+    figure_of(differences_by_rate(recommended.assign(ends))).canvas.draw()

@@ -70,21 +70,22 @@ def check_scores(scores: xr.DataArray) -> xr.DataArray:
 
 
 def is_linear(scores: xr.DataArray) -> bool:
-    """Tell whether scores are compared by their differences, not by their ratios: some are below zero."""
-    return bool((scores < 0).any())
+    """Tell whether scores are compared by their differences, not by their ratios: some are below zero, or all zero."""
+    known = scores.values[np.isfinite(scores.values)]
+    return bool((known < 0).any()) or bool(len(known) and not known.any())
 
 
 def ranked(scores: xr.DataArray) -> xr.DataArray:
     """Return the logarithm of each score; that of a diverged member is above all others; NaN where not trained.
 
     The logarithm, since losses differ by factors, and their noise does, too. A loss of zero counts as a tenth of the
-    smallest other one. Where a score is below zero, the scores themselves; one that diverged then lies above the
-    largest by as much as this lies above the smallest.
+    smallest other one. Where a score is below zero or all are zero, the scores themselves; one that diverged then lies
+    above the largest by as much as this lies above the smallest, or by 1 where all are equal.
     """
     finite = scores.where(np.isfinite(scores))
     if is_linear(scores):
-        worst = 2 * finite.max() - finite.min()
-        return scores.where(~(scores == np.inf), worst)
+        spread = finite.max() - finite.min()
+        return scores.where(~(scores == np.inf), finite.max() + spread.where(spread > 0, 1.0))
     positive = finite.where(finite > 0)
     smallest, largest = positive.min().fillna(1.0), positive.max().fillna(1.0)
     filled = scores.where(~(scores == np.inf), largest * PENALTY)

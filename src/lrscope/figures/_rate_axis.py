@@ -28,6 +28,8 @@ LINEAR = ("accuracy", "share", "angle")
 """Words of the names of quantities between two known ends."""
 NARROW, MIDDLE, WIDE = 2.0, 12.0, 1e3
 """Factors over which values spread: below the first ticks are evenly spaced, then closer and wider, powers of ten."""
+HUGE = 1e200
+"""Values beyond it, and those closer to 0 than its inverse, lie outside of axes: ticks must have room in a float64."""
 LEAST = 1.03
 """Factor between the outermost values and the ends of their axis, at least."""
 
@@ -134,6 +136,12 @@ def nothing_known(ax: Axes, values: np.ndarray, why: str = "no finite outcome") 
     return True
 
 
+def set_ends(ax: Axes, low: float, high: float) -> None:
+    """Set the ends of a vertical axis, which then adapts to no value any more."""
+    ax.set_autoscaley_on(False)
+    ax.set_ylim(max(low, -HUGE), min(high, HUGE))
+
+
 def value_axis(ax: Axes, values: np.ndarray) -> None:
     """Make the vertical axis logarithmic where all known values are positive."""
     ax.grid(axis="y")
@@ -141,11 +149,14 @@ def value_axis(ax: Axes, values: np.ndarray) -> None:
         return
     known = values[np.isfinite(values)]
     if known.min() <= 0:
+        if np.abs(known).max() > HUGE:
+            set_ends(ax, known.min(), known.max())
         return
-    spread = float(known.max() / known.min())
+    low, high = np.clip([known.min(), known.max()], 1 / HUGE, HUGE).tolist()
+    spread = high / low
     room = max(spread**0.07, LEAST)
+    set_ends(ax, low / room, high * room)
     ax.set_yscale("log")
-    ax.set_ylim(known.min() / room, known.max() * room)
     ax.yaxis.set(minor_locator=NullLocator(), minor_formatter=NullFormatter())
     if spread > WIDE:
         ax.yaxis.set(major_locator=LogLocator(numticks=7))

@@ -13,12 +13,14 @@ from matplotlib.ticker import SymmetricalLogLocator
 from lrscope.analysis._range_test import range_blocks
 from lrscope.figures._marks import Panel, centres, crosses_above, points
 from lrscope.figures._rate_axis import (
+    HUGE,
     SHADE,
     TAKEN,
     nothing_known,
     rate_axis,
     rates_of,
     rooms,
+    set_ends,
     shade_range,
     value_axis,
 )
@@ -234,10 +236,14 @@ def _near_zero(ax: Axes, recommended: xr.Dataset) -> None:
     known = values[np.isfinite(values)]
     near = values[:, recommended["plausible"].values.astype(bool)]
     inner = near[np.isfinite(near)].max(initial=0.0) or known[known > 0].min(initial=np.inf)
-    if nothing_known(ax, values, "no rate to compare with") or known.max() < BEND * inner:
+    if nothing_known(ax, values, "no rate to compare with"):
         return
+    if known.max() / BEND < inner:
+        if known.max() > HUGE:
+            set_ends(ax, below, known.max())
+        return
+    set_ends(ax, 1.2 * max(below, -HUGE) - 0.2 * min(inner, HUGE), 1.3 * min(known.max(), HUGE))
     ax.set_yscale("symlog", linthresh=2 * inner)
-    ax.set_ylim(1.2 * below - 0.2 * inner, known.max() * 1.3)
     ax.yaxis.set(major_locator=SymmetricalLogLocator(base=10, linthresh=2 * inner), major_formatter="{x:g}")
 
 
