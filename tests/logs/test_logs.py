@@ -14,7 +14,7 @@ VALUES = {0: 2.5, 10: 1.25, 20: 0.5}
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_comment_is_a_line_and_columns_may_be_separated_by_others_than_commas(tmp_path, separator):
-    rows = [("step", "model", "loss"), ("1", "run #1", "0.5"), ("2", "run #1", "0.25")]
+    rows = [("step", "model", "loss"), ("1", '"run #1\n# of two"', "0.5"), ("2", "run #1", "0.25")]
     lines = ["# by hand", *(separator.join(row) for row in rows)]
     (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
     assert read(tmp_path / "log.csv")["loss"].to_dict() == {1: 0.5, 2: 0.25}

@@ -102,8 +102,12 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _csv(text: str) -> pd.DataFrame:
     """Return a table of texts, separated by what its head has most of; lines that begin with # are comments."""
-    lines = [line for line in text.splitlines(keepends=True) if line.strip() and not line.startswith("#")]
-    head = re.sub(r'"[^"]*"', "", lines[0] if lines else "")
+    lines, quoted = [], False  # a cell in quotes may have several lines
+    for line in text.splitlines(keepends=True):
+        if quoted or not line.startswith("#"):
+            lines.append(line)
+            quoted ^= line.count('"') % 2 == 1
+    head = re.sub(r'"[^"]*"', "", next(filter(str.strip, lines), ""))
     separator = max(",;\t", key=head.count)
     own = io.StringIO("".join(lines))
     table = pd.read_csv(own, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
