@@ -44,6 +44,10 @@ def test_the_report_is_that_of_the_values(tmp_path):
     assert main(["report", str(tmp_path / "results")]) == 0
 
 
+def one_of_several_has_the_metric(folder):
+    write(folder, metric=lambda seed: "other" if seed else "val_loss")
+
+
 def one_rate(folder):
     write(folder, lrs=(0.01,))
 
@@ -60,7 +64,11 @@ def other_lengths(folder):
     write(folder, steps=lambda lr: 3 if lr == 0.1 else 5)
 
 
-@pytest.mark.parametrize("make", [one_rate, one_seed, other_seeds, other_lengths], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [one_rate, one_seed, one_of_several_has_the_metric, other_seeds, other_lengths],
+    ids=lambda make: make.__name__,
+)
 def test_no_rate_is_recommended_where_the_runs_do_not_allow_it(make, tmp_path):
     make(tmp_path)
     report = imported(tmp_path)
@@ -141,6 +149,7 @@ def test_a_run_without_the_metric_has_failed_and_one_without_a_rate_is_left_out(
     with pytest.warns(RuntimeWarning, match="seed=1"):
         report = imported(tmp_path)
     assert report.results.attrs["trained"] == 9
+    assert any("seed=1" in text for text in report.results.attrs["noted"])
     assert sorted(report.results.attrs["failed"]) == [f"lr={lr},seed=2" for lr in LRS]
     assert float(report.results["rates/best"]) == 0.01
     assert not [text for text in report.summary if "--until-decided" in text]

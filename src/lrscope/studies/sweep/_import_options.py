@@ -1,6 +1,5 @@
 """What can be chosen for runs that exist, and how they become records."""
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,10 +12,10 @@ from pydantic import Field, model_validator
 from lrscope.commands import block_of
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.logs import RATES, SEEDS, Run, named_as
-from lrscope.records import MEMBER
+from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.specification import specification
 from lrscope.studies._words import listed
-from lrscope.studies.sweep._command_options import check_at
+from lrscope.studies.sweep._command_options import check_at, variable
 from lrscope.sweep import Sweep
 
 METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", "valid_loss", "test_loss")
@@ -69,8 +68,8 @@ class ImportOptions:
         return 0
 
 
-def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], ImportOptions]:
-    """Return the runs that are asked for, and the options with the names that were found.
+def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], ImportOptions, str]:
+    """Return the runs that are asked for, the options with the names that were found, and what was left out.
 
     Raises
     ------
@@ -103,15 +102,15 @@ def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], Impo
     if not own:
         raise must_be("lr", "a positive number in the configuration of the runs", runs[0].config.get(lr))
     lacking = [run.name for run in runs if not _positive(run.config.get(lr))]
+    left_out = ""
     if lacking:
-        text = (
-            f"{len(lacking)} of {len(runs)} runs have no constant, positive {lr} and are left out: {listed(lacking)}."
+        left_out = (
+            f"Left out, without a constant, positive {lr}: {listed(lacking)} ({len(lacking)} of {len(runs)} runs)."
         )
-        warnings.warn(text, RuntimeWarning, stacklevel=3)
     metric = options.metric or _metric(own)
     if not any(metric in run.curves for run in own):
         raise unknown("metric", metric, dict.fromkeys(name for run in own for name in run.curves))
-    return own, replace(options, lr=lr, seed=seed, metric=metric)
+    return own, replace(options, lr=lr, seed=seed, metric=metric), left_out
 
 
 def _positive(value: Any) -> bool:
@@ -182,9 +181,11 @@ def differences(runs: Sequence[Run], options: ImportOptions) -> dict[str, list[s
 
 def cautions(records: xr.Dataset, notes: Mapping[str, Any], options: ImportOptions) -> tuple[list[str], list[str]]:
     """Return why no rate can be recommended, and what else must be kept in mind."""
-    lrs, seeds = records[LR].values, records[SEED].values
+    array, diverged_at = records[variable(options)], records[DIVERGED_AT]
+    ended = array.notnull().any(step_dimension(array)) | (diverged_at >= 0).any(step_dimension(diverged_at))
+    lrs, seeds = records[LR].values[ended.values], records[SEED].values[ended.values]
     counts = Counter(lrs.tolist())
-    refused, noted = [], []
+    refused, noted = [], [notes["left_out"]] if "left_out" in notes else []
     if len(counts) < 2:
         refused.append(f"all runs have the learning rate {lrs[0]:g}")
     elif max(counts.values()) < 2:

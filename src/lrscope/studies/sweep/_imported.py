@@ -1,5 +1,6 @@
 """Runs that exist as a run's folder, and the study `sweep` of them."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def import_runs(options: ImportOptions, folder: Folder, *, command: str, overwri
     InputError : the source has no runs, a name is not known, or two runs have the same rate and seed; nothing has been
         written.
     """
-    runs, named = chosen(runs_of(Path(options.source), options.lr, options.seed), options)
+    runs, named, left_out = chosen(runs_of(Path(options.source), options.lr, options.seed), options)
     records, notes = records_of(runs, named), notes_of(runs, named)
     scores_of(records, named)  # refuses a step that was not logged before anything is written
     experiment = {"runs": [run.name for run in runs]}
@@ -47,6 +48,9 @@ def import_runs(options: ImportOptions, folder: Folder, *, command: str, overwri
         "finished": False,
     }
     own = {name: value for name, value in description.items() if name != "experiments"}
+    if left_out:
+        warnings.warn(left_out, RuntimeWarning, stacklevel=2)
+        notes["left_out"] = left_out
     with folder.locked():
         folder.check_new("sweep", overwrite)
         folder.begin(description)
