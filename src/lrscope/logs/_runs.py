@@ -174,17 +174,17 @@ def _grouped(table: pd.DataFrame, lr: str | None, seed: str | None) -> Iterator[
     groups: Any = table.groupby(keys, sort=False, dropna=False) if keys else [((), table)]
     for values, rows in groups:
         name = str(values[0]) if named else ", ".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
-        column = _of_several(rows, seed)
-        if column is not None:
+        sign = _of_several(rows, seed)
+        if sign is not None:
             remedy = "Add a column `run` with the name of each run." if named is None else "Give each run its own name."
-            raise InputError(f"rows must be of one run; {column} has several values in one place of {name}. {remedy}")
+            raise InputError(f"the rows of {name} must be those of one run; {sign}. {remedy}")
         yield name, rows
 
 
 def _of_several(rows: pd.DataFrame, seed: str | None) -> str | None:
-    """Return a column that has two seeds, or two values at one step, which no run has; None if there is none."""
+    """Return what shows that rows are of several runs: two seeds, or two values at one step; None if nothing does."""
     if seed in rows and rows[seed].nunique() > 1:
-        return seed
+        return f"they have several values of {seed}"
     steps = steps_of(rows.reset_index(drop=True))
     if len(set(steps)) == len(steps):
         return None
@@ -192,7 +192,7 @@ def _of_several(rows: pd.DataFrame, seed: str | None) -> str | None:
         cells = pd.DataFrame({"step": steps, "value": rows[name].astype(str).values})
         cells = cells[(rows[name].notna() & (rows[name] != "")).values].drop_duplicates()
         if cells["step"].duplicated().any():
-            return str(name)
+            return f"{name} has several values at one step"
     return None
 
 

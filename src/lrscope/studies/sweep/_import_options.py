@@ -88,8 +88,9 @@ def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], Impo
     logged = dict.fromkeys(name for run in runs for name in run.curves)
     lr = options.lr or named_as(names, RATES) or named_as(logged, RATES)
     if lr is not None and lr in logged and lr not in names:
-        remedy = f"Name one that does not: --lr NAME, of {', '.join(names) or 'none that there is'}."
-        raise must_be("lr", "constant in each run", f"{lr}, which changes", remedy)
+        constant = [name for name in names if any(_positive(run.config.get(name)) for run in runs)]
+        remedy = f"Name another: --lr NAME, one of {', '.join(constant)}." if constant else "Add the initial one."
+        raise InputError(f"lr must be the same at all steps of a run; {lr} changes. {remedy}")
     if lr is None or lr not in names:
         remedy = "Name the learning rate: --lr NAME." if names else "Their configuration is not known."
         if lr is not None and names:
