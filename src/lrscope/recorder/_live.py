@@ -55,7 +55,7 @@ class LiveParameters:
         self._together: list[list[int]] = []
         room = 0
         for place, one in enumerate(tensors):
-            if self.sharded or one.numel() > room:
+            if self.sharded or not self._together or one.numel() > room:
                 self._together.append([])
                 room = _TOGETHER
             self._together[-1].append(place)
