@@ -53,6 +53,7 @@ OF_RESULTS = {
     "arranged",
     "over_seeds",
     "difference",
+    "winner",
     "seeds_needed",
     "epochs_needed",
 }
