@@ -55,7 +55,7 @@ class Here(Engine):
             self._places.put(place)
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a function, which is also given the environment of a command, and told when to end it."""
+        """Run a function, which is also given the environment of a command and what says when to end it."""
         return self._threads.submit(self._called, function, *args, **kwargs)
 
     def _called(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
