@@ -4,7 +4,9 @@ import dataclasses
 import inspect
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import cache
+from types import MethodType
 from typing import Any
 
 import torch
@@ -162,25 +164,22 @@ def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Ho
 
     Parameters
     ----------
-    method : of an object that other code holds; it is given the optimiser
+    method : of an object that other code holds; it is given the optimiser, and returns nothing
     each_call : where the gradients come from a closure, call it after each of its calls, and not the first only
     """
-    alive = weakref.WeakMethod(method)
-
-    def call(optimizer: Optimizer) -> None:
-        living = alive()
-        if living is not None:
-            living(optimizer)
+    assert isinstance(method, MethodType)
+    owner, function = weakref.ref(method.__self__), method.__func__  # a WeakMethod takes longer than all of the rest
 
     def before_step(
         optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        if _within_step(optimizer):
+        living = owner()
+        kind: Hashable = type(optimizer)
+        if living is None or (_may_call_itself(kind) and _within_step(optimizer)):
             return None
-        given = args[1:]  # after the optimizer itself
-        closure = given[0] if given else kwargs.get("closure")
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer
         if closure is None:
-            call(optimizer)
+            function(living, optimizer)
             return None
         calls = 0
 
@@ -188,7 +187,7 @@ def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Ho
             nonlocal calls
             loss, calls = closure(), calls + 1
             if calls == 1 or each_call:
-                call(optimizer)
+                function(living, optimizer)
             return loss
 
         return (args[:1], {**kwargs, "closure": then_called})
@@ -196,16 +195,19 @@ def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Ho
     return before_step
 
 
+@cache
+def _may_call_itself(kind: Any) -> bool:
+    """Return whether a class has a ``step`` that may call that of a class that it extends."""
+    return sum("step" in vars(one) for one in kind.__mro__) > 2  # its own, and that of Optimizer
+
+
 def _within_step(optimizer: Optimizer) -> bool:
     """Return whether an optimiser's ``step`` was called by its own: PyTorch calls the hooks before each of the two.
 
     So it does for a class that calls ``super().step()``, once there is an optimiser of the class that it extends.
     """
-    kind = type(optimizer)
-    if sum("step" in vars(one) for one in kind.__mro__) <= 2:  # its own, and that of Optimizer
-        return False
-    calls, frame = 0, inspect.currentframe()
+    code, calls, frame = type(optimizer).step.__code__, 0, inspect.currentframe()
     while frame is not None and calls < 2:
-        calls += frame.f_code is kind.step.__code__ and frame.f_locals.get("self") is optimizer
+        calls += frame.f_code is code and frame.f_locals.get("self") is optimizer
         frame = frame.f_back
     return calls == 2

@@ -241,6 +241,8 @@ class Measuring:
 
         A loss that is not known is missing, and no divergence.
         """
+        if not (captured.dims or captured.following):  # all that is wanted of the step was seen before the update
+            return Measured({}, captured.states, None)
         with self._without_gradients():
             number = self._nan.clone()
             if isinstance(loss, Tensor):

@@ -110,6 +110,7 @@ class Recorder:
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
         self.updated = False
+        self._several = len(self._optimizers.all) > 1
         self._called: set[Optimizer] = set()  # the optimisers that have made an update since the last step
         self._handles: list[Any] = []
         self._binding: Binding | None = None
@@ -237,9 +238,9 @@ class Recorder:
         """Take what an optimiser is about to update: parameters and gradients belong together now."""
         if self._stopped:
             return
-        if optimizer in self._called:
+        if self.updated and optimizer in self._called:
             self._miss_step()
-        if self._account.left_out.now(optimizer, wait=not self._schedule.idle or len(self._optimizers.all) > 1):
+        if self._account.left_out.now(optimizer, wait=not self._schedule.idle or self._several):
             return
         first = not self.updated
         self._called.add(optimizer)
