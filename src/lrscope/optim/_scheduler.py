@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import math
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import cache
 from types import MethodType
 from typing import Any
@@ -173,9 +173,8 @@ def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Ho
     def before_step(
         optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        living = owner()
-        kind: Hashable = type(optimizer)
-        if living is None or (_may_call_itself(kind) and _within_step(optimizer)):
+        living, kind = owner(), type(optimizer)
+        if living is None or (_may_call_itself(kind) and _within_step(optimizer)):  # type: ignore[arg-type]
             return None
         closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer
         if closure is None:
@@ -197,7 +196,7 @@ def before_update(method: Callable[[Optimizer], None], *, each_call: bool) -> Ho
 
 @cache
 def _may_call_itself(kind: Any) -> bool:
-    """Return whether a class has a ``step`` that may call that of a class that it extends."""
+    """Return whether a class of optimisers has a ``step`` that may call that of a class that it extends."""
     return sum("step" in vars(one) for one in kind.__mro__) > 2  # its own, and that of Optimizer
 
 

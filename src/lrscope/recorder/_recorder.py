@@ -238,7 +238,11 @@ class Recorder:
         """Take what an optimiser is about to update: parameters and gradients belong together now."""
         if self._stopped:
             return
-        if self.updated and optimizer in self._called:
+        if self._schedule.idle and not self.updated and "found_inf" not in vars(optimizer):  # see `LeftOut`
+            self.updated = True
+            self._called.add(optimizer)
+            return
+        if optimizer in self._called:
             self._miss_step()
         if self._account.left_out.now(optimizer, wait=not self._schedule.idle or self._several):
             return
