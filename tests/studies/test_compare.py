@@ -79,15 +79,13 @@ def test_three_digits_are_enough_to_name_a_rate(file):
 def test_another_step_is_that_of_the_networks_there(file):
     values = drawn(2, 4)
     path = file(block({"lr": [0.01, 0.1], "seed": range(4)}, values, diverged={5: 2}))
-    early, late = compare([path], (0.01, 0.1), step=1), compare([path], (0.01, 0.1))
+    early, late = compare([path], (0.01, 0.1), at=1), compare([path], (0.01, 0.1))
     assert only(early)["diverged"].values.tolist() == [0, 0]  # it diverged later
     assert only(late)["diverged"].values.tolist() == [0, 1]
     assert float(only(early)["difference"]) == pytest.approx((values[0] - values[1]).mean())
     assert early.steps == (1, 1)
-    with pytest.raises(
-        InputError, match=r"^step must be one at which loss was recorded; got 9. The nearest: 2 and 3.$"
-    ):
-        compare([path], (0.01, 0.1), step=9)
+    with pytest.raises(InputError, match=r"^at must be a step at which loss was logged; got 9. The nearest: 2 and 3.$"):
+        compare([path], (0.01, 0.1), at=9)
 
 
 def test_trainings_of_different_length_are_noticed(tmp_path):
@@ -98,9 +96,9 @@ def test_trainings_of_different_length_are_noticed(tmp_path):
         files.append(path)
     found = compare(files, (0.01, 0.1))
     assert found.steps == (2, 4)
-    assert "The networks end at different steps (2 to 4): --step chooses one that all have." in verdict(found)
+    assert "The networks end at different steps (2 to 4): --at chooses one that all have." in verdict(found)
     assert int(only(found)["pairs"]) == 3
-    assert compare(files, (0.01, 0.1), step=2).steps == (2, 2)
+    assert compare(files, (0.01, 0.1), at=2).steps == (2, 2)
 
 
 def test_every_value_of_another_axis_is_a_case(file):
@@ -343,7 +341,7 @@ def test_the_command_prints_the_answer_and_its_tables(folder, said):
     assert "all 64 flips of their signs: p = " in text
     assert re.search(r"^trainings +loss +compared +diverged *\n0\.01 .* 6 +0 *\n0\.1 .* 6 +0 *$", text, re.M)
     assert re.search(r"^0\.5 \(asked for\) +\d+ *$", text, re.M)
-    chosen = said(folder / "records-grid.root", *RATES, "--step", "2", "--confidence", "0.5")
+    chosen = said(folder / "records-grid.root", *RATES, "--at", "2", "--confidence", "0.5")
     assert "50 %" in chosen
     assert "over 4 paired seeds at step 2" in chosen
 
@@ -437,6 +435,29 @@ def test_a_run_says_by_which_metric_and_direction_it_is_judged(run, capsys):
     bare = [run(f"bare{place}", values[place] + place, "bleu") for place in (0, 1)]
     assert main(["compare", *bare, "--metric", "bleu", "--exit-code"]) == 4  # lower, and nothing says what is better
     assert main(["compare", *bare, "--metric", "bleu", "--exit-code", "--maximize"]) == 3
+
+
+def test_the_value_counts_by_which_a_run_is_judged(run, capsys):
+    values = drawn(2, 20)
+    a, b = (
+        run(name, own, "bleu", metric="bleu", maximize=True, at="best") for name, own in zip("ab", values, strict=True)
+    )
+    result = compare([a, b])
+    assert (result.at, result.steps) == ("best", (0, 0))  # it falls from step to step
+    ((_, tested),) = result.results
+    assert float(tested["difference"]) == pytest.approx(float((values[0] - values[1]).mean()), rel=1e-12)
+    assert "paired seeds, each at its best step" in " ".join(verdict(result))
+    assert compare([a, b], at="last").steps == (3, 3)
+    assert compare([a, b], at="best", maximize=False).steps == (3, 3)
+    assert compare([a, b], at=2).steps == (2, 2)
+    other = run("other", values[1], "bleu", metric="bleu", maximize=True, at="2")
+    assert main(["compare", a, other]) == 2
+    assert "at must be given where the runs are judged by different ones, 2 and best" in capsys.readouterr().err
+    bare = [run(f"bare{place}", own, "bleu") for place, own in enumerate(values)]
+    assert main(["compare", *bare, "--metric", "bleu", "--at", "best"]) == 2
+    assert "maximize must be given where the best value counts" in capsys.readouterr().err
+    assert main(["compare", a, b, "--at", "soon"]) == 2
+    assert "at must be last, best or a step; got 'soon'" in capsys.readouterr().err
 
 
 def test_runs_without_a_common_metric_are_refused_with_what_each_has(run):

@@ -30,7 +30,8 @@ however often one looks, and how many seeds would show a difference of a given s
   --metric NAME        any quantity with one number per step; default: that of the run, or else val_loss or loss
   --maximize           the larger the metric the better; --minimize: the smaller; default: as the run has it, or as
                        the name says (loss, error, accuracy, acc)
-  --step K             compare at this step; default: the last one recorded
+  --at STEP            compare at this step, or each network's best or last value (best, last); default: as the run
+                       has it for its own metric, or else last
   --size S             also print how many seeds would show a difference of this size
   --where AXIS=VALUE   select a value of another axis, or, given twice for an axis, compare the two values
   --samples N          validation samples of an accuracy or another share: print the error that they leave
@@ -53,7 +54,7 @@ class Compare:
     metric: str | None = None
     maximize: bool = False
     minimize: bool = False
-    step: Annotated[int, Field(ge=0)] | None = None
+    at: str | None = None
     size: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     where: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     experiment: str | None = None
@@ -86,7 +87,7 @@ def _compared(paths: list[str], options: Compare) -> "Comparison":
         paths,
         options.lr,
         metric=options.metric,
-        step=options.step,
+        at=options.at,
         experiment=options.experiment,
         where=_labels(options.where),
         confidence=options.confidence,

@@ -16,7 +16,8 @@ import xarray as xr
 from lrscope import analysis, store
 from lrscope.commands import variable_of
 from lrscope.errors import InputError, must_be, unknown
-from lrscope.records import DIVERGED_AT, step_dimension
+from lrscope.records import step_dimension
+from lrscope.studies._at import BEST, LAST, check_at, values_at
 from lrscope.studies._folder import Folder
 from lrscope.studies._words import rate
 from lrscope.studies.recorded._results import LR, SEED, curve_names
@@ -58,6 +59,7 @@ class Comparison:
     over : the axis whose values are paired: ``seed``, another one of seeds, or ``batch``
     cases : one for each combination of the other axes
     steps : first and last step at which values stand
+    at : which of them counts: ``last``, ``best`` or a step
     replicates : trainings that each value averages: 1, or those of a batch
     diverged : replicates that diverged, in sums over batches
     maximize : whether the larger the better; None where that is not known
@@ -68,6 +70,7 @@ class Comparison:
     over: str
     cases: Sequence[Case]
     steps: tuple[int, int]
+    at: str = LAST
     replicates: float = 1.0
     diverged: int = 0
     maximize: bool | None = None
@@ -83,7 +86,7 @@ def compare(
     lrs: Sequence[float] = (),
     *,
     metric: str | None = None,
-    step: int | None = None,
+    at: str | int | None = None,
     experiment: str | None = None,
     where: Mapping[str, str | tuple[str, str]] | None = None,
     confidence: float = 0.95,
@@ -102,7 +105,8 @@ def compare(
         only. It may be left out where a set has one rate only
     metric : name of a quantity that is one number a step for the whole network, or of a sum over replicates without its
         ``_sum``; by default what the run itself is judged by, or else the validation loss, or the loss
-    step : at which it was recorded; by default the last one of each network
+    at : which of its values counts, ``last``, ``best`` or that at a step; by default as the run has it for its own
+        metric, or else the last one of each network
     experiment : name of an experiment of the folder; by default the only one, or ``grid`` with its further rounds
     where : axis -> value for both sets, or the values of the two sets, of axes that are neither rate nor seed; by
         default each of their values is a case
@@ -112,8 +116,9 @@ def compare(
     Raises
     ------
     InputError : nothing was recorded there; an experiment, a quantity, a step, a rate, an axis or a value that does not
-        exist; the sets are the same, or have no quantity in common; two runs whose metrics or directions differ;
-        several axes of seeds; or no case has two networks of each set.
+        exist; the sets are the same, or have no quantity in common; two runs whose metrics, directions or values that
+        count differ; the best value, where it is not known whether the larger is the better; several axes of seeds; or
+        no case has two networks of each set.
     """
     runs = (
         [[path] for path in paths]
@@ -132,11 +137,15 @@ def compare(
     judged = _judged(runs)
     name = _chosen(metric, judged, parts[0][0], parts[1][0])
     direction = _direction(name, judged) if maximize is None else maximize
+    chosen = _counting(name, judged) if at is None else str(at)
+    check_at(chosen)
+    if chosen == BEST and direction is None:
+        raise must_be("maximize", "given where the best value counts", None, "Give --maximize or --minimize.")
     parts = [[_averaged(part, name) for part in side] for side in parts]
-    cut = [[_at_step(part, name, step) for part in side] for side in parts]
+    cut = [[values_at(part, name, chosen, maximize=bool(direction)) for part in side] for side in parts]
     scores = [_scores(side, name) for side in cut]
-    own = [_labels(array, chosen) for array, chosen in zip(scores, texts, strict=True)]
-    values = [array.sel(chosen, drop=True) for array, chosen in zip(scores, own, strict=True)]
+    own = [_labels(array, text) for array, text in zip(scores, texts, strict=True)]
+    values = [array.sel(labels, drop=True) for array, labels in zip(scores, own, strict=True)]
     wanted = [*lrs, *lrs][:2] if lrs else [None, None]
     rates = [_named_rate(lr, array) for lr, array in zip(wanted, values, strict=True)]
     sides = (_name(0, runs, own, rates), _name(1, runs, own, rates))
@@ -146,7 +155,7 @@ def compare(
     shared = {axis: value for axis, value in own[0].items() if own[1][axis] == value}
     cases = [Case({**shared, **labels}, _tested(each, confidence, paired)) for labels, each in _cases(joined, over)]
     steps = _steps(cut, name, rates)
-    result = Comparison(name, sides, over, cases, steps, **_replicates(parts, rates), maximize=direction)
+    result = Comparison(name, sides, over, cases, steps, chosen, **_replicates(parts, rates), maximize=direction)
     if not result.results:
         raise InputError(str(cases[0].result))
     return result
@@ -199,14 +208,14 @@ def grid_files(paths: Sequence[str | PathLike[str]], experiment: str | None = No
     return [folder.records(name) for name in ([experiment] if experiment else names)]
 
 
-def _judged(runs: Sequence[Sequence[str | PathLike[str]]]) -> dict[str, set[bool]]:
-    """Return the metrics that the runs themselves are judged by, and whether these are maximised."""
-    judged: dict[str, set[bool]] = {}
+def _judged(runs: Sequence[Sequence[str | PathLike[str]]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the metrics that the runs themselves are judged by, and the options of these runs."""
+    judged: dict[str, list[dict[str, Any]]] = {}
     for path, *_ in runs:
         if (Path(path) / "experiment.json").exists():
             options = Folder(Path(path)).description()["options"]
             if isinstance(options.get("metric"), str):  # other studies may mean something else by it
-                judged.setdefault(variable_of(options["metric"], ()), set()).add(bool(options.get("maximize")))
+                judged.setdefault(variable_of(options["metric"], ()), []).append(options)
     return judged
 
 
@@ -229,16 +238,25 @@ def _chosen(metric: str | None, judged: Mapping[str, Any], *sides: xr.Dataset) -
     return metric if metric in names else variable_of(metric, ())
 
 
-def _direction(name: str, judged: Mapping[str, set[bool]]) -> bool | None:
+def _direction(name: str, judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool | None:
     """Return whether the larger the better, as the runs or else the name of the quantity say; None if neither does."""
-    if len(judged.get(name, ())) > 1:
-        remedy = "Give --maximize or --minimize."
-        raise must_be("maximize", f"given where one run maximises {name} and the other minimises it", None, remedy)
     if name in judged:
-        return next(iter(judged[name]))
+        directions = {bool(options.get("maximize")) for options in judged[name]}
+        if len(directions) > 1:
+            remedy = "Give --maximize or --minimize."
+            raise must_be("maximize", f"given where one run maximises {name} and the other minimises it", None, remedy)
+        return directions.pop()
     if name.endswith(SMALLER_IS_BETTER):
         return False
     return True if name.endswith(LARGER_IS_BETTER) else None
+
+
+def _counting(name: str, judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return which value of a quantity counts: as the runs have it, if they are judged by it."""
+    counting = sorted({str(options.get("at", LAST)) for options in judged.get(name, ())})
+    if len(counting) > 1:
+        raise must_be("at", f"given where the runs are judged by different ones, {' and '.join(counting)}", None)
+    return counting[0] if counting else LAST
 
 
 def _quantities(records: xr.Dataset) -> list[str]:
@@ -253,25 +271,6 @@ def _averaged(records: xr.Dataset, name: str) -> xr.Dataset:
     counts, total = records[REPLICATES].compute(), records[name + SUM].compute()
     text = str(total.attrs["long_name"]).removeprefix("sum of ")
     return records.assign({name: (total / counts.where(counts > 0)).assign_attrs(total.attrs, long_name=text)})
-
-
-def _at_step(records: xr.Dataset, name: str, step: int | None) -> xr.Dataset:
-    """Return a quantity at a step alone, and where networks diverged up to it; without a step at all of them."""
-    kept = records[[name, *([DIVERGED_AT] if DIVERGED_AT in records else [])]].compute()
-    if step is None:
-        return kept
-    dim = step_dimension(kept[name])
-    steps = kept[dim].values
-    if step not in steps:
-        near = sorted(steps[np.argsort(abs(steps - step), kind="stable")[:2]].tolist())
-        remedy = f"The nearest: {' and '.join(map(str, near))}."
-        raise must_be("step", f"one at which {name} was recorded", step, remedy)
-    arrays = {name: kept[name].sel({dim: [step]}).rename({dim: "step_chosen"})}
-    if DIVERGED_AT in kept:
-        array = kept[DIVERGED_AT]
-        own = step_dimension(array)
-        arrays[DIVERGED_AT] = array.where((array >= 0) & (array <= step), -1).rename({own: "step_diverged"})
-    return xr.Dataset(arrays, attrs=records.attrs)
 
 
 def _named_rate(lr: float | None, values: xr.DataArray) -> float:

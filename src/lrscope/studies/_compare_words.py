@@ -9,6 +9,7 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.errors import must_be
+from lrscope.studies._at import BEST, LAST
 from lrscope.studies._compare import BATCH, Comparison
 from lrscope.studies._words import DASH, counted, short
 from lrscope.studies.recorded._results import LR
@@ -47,8 +48,8 @@ def verdict(comparison: Comparison, samples: int | None = None) -> list[str]:
         sentences += [_sampling(comparison, result, samples), _left_out(comparison, result)]
         sentences += [_divergence(comparison, result)]
     first, last = comparison.steps
-    if first != last:
-        sentences.append(f"The networks end at different steps ({first} to {last}): --step chooses one that all have.")
+    if first != last and comparison.at == LAST:
+        sentences.append(f"The networks end at different steps ({first} to {last}): --at chooses one that all have.")
     sentences.append(_which_way(comparison))
     return [sentence for sentence in sentences if sentence]
 
@@ -205,6 +206,7 @@ def compared_json(comparison: Comparison, size: float | None = None, samples: in
         "decision": decision(comparison),
         "better": None if comparison.maximize is None else "larger" if comparison.maximize else "smaller",
         "confidence": comparison.results[0][1].attrs["confidence"],
+        "at": comparison.at,
         "steps": [first, last],
         "cases": cases,
     }
@@ -214,6 +216,7 @@ def _of_one(comparison: Comparison, result: xr.Dataset) -> str:
     metric, gap = _metric(comparison), float(result["difference"])
     first, second = comparison.sides
     at = f" at step {comparison.steps[0]}" if comparison.steps[0] == comparison.steps[1] else ""
+    at = ", each at its best step" if comparison.at == BEST else at
     where = f"{_over(comparison, result)}{at}"
     if isnan(gap):
         return f"{first} and {second} cannot be compared in {metric}, {where}: too few ended well."

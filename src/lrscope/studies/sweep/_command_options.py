@@ -8,15 +8,14 @@ import xarray as xr
 from pydantic import Field, model_validator
 
 from lrscope import analysis
-from lrscope.commands import Trainings, no_such_step, variable_of
-from lrscope.errors import InputError, must_be
-from lrscope.records import DIVERGED_AT, STEP, step_dimension
+from lrscope.commands import Trainings, variable_of
+from lrscope.errors import InputError
 from lrscope.specification import specification
+from lrscope.studies._at import LAST, check_at, values_at
 from lrscope.studies.sweep._options import Grid, Positive
 from lrscope.studies.sweep._rounds import GRID, next_round
 from lrscope.sweep import Sweep
 
-LAST, BEST = "last", "best"
 LR, SEED = "lr", "seed"
 
 
@@ -97,12 +96,6 @@ class CommandOptions(Grid):
         return self
 
 
-def check_at(at: str) -> None:
-    """Raise an `InputError` if it is no value that can count."""
-    if at not in (LAST, BEST) and not at.isdecimal():
-        raise must_be("at", "last, best or a step", at)
-
-
 def trainings_of(
     options: CommandOptions, lrs: Iterable[Any], seeds: Iterable[int], axes: Mapping[str, Iterable[Any]]
 ) -> Trainings:
@@ -143,18 +136,7 @@ def scores_of(records: xr.Dataset, options: Compared) -> xr.DataArray:
     InputError : no training logged the metric at the step that counts.
     """
     name = variable(options)
-    array, diverged_at = records[name].compute(), records[DIVERGED_AT].compute()
-    dim = step_dimension(array)
-    if options.at == BEST:
-        best = (array.max if options.maximize else array.min)(dim)
-        array = best.expand_dims({"step_best": 1}, axis=1)
-    elif options.at != LAST:
-        step = int(options.at)
-        if step not in array[dim].values:
-            raise no_such_step(str(options.metric), step, array[dim].values.tolist())
-        array = array.sel({dim: [step]}).rename({dim: "step_chosen"})
-        diverged_at = diverged_at.where(diverged_at <= step, -1)
-    array = (-array if options.maximize else array).assign_attrs(records[name].attrs)
-    diverged_at = diverged_at.rename({step_dimension(diverged_at): STEP if dim != STEP else "step_diverged"})
-    whole = xr.Dataset({name: array, DIVERGED_AT: diverged_at}, attrs=records.attrs)
-    return analysis.final_scores(whole, name)
+    kept = values_at(records, name, options.at, maximize=options.maximize)
+    if options.maximize:
+        kept[name] = (-kept[name]).assign_attrs(kept[name].attrs)
+    return analysis.final_scores(kept, name)

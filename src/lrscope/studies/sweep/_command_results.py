@@ -28,8 +28,9 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.commands import FINISHED
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, on_grid, step_dimension
+from lrscope.studies._at import LAST
 from lrscope.studies.recorded._results import curve_names
-from lrscope.studies.sweep._command_options import LAST, CommandOptions, Compared, scores_of, variable
+from lrscope.studies.sweep._command_options import CommandOptions, Compared, scores_of, variable
 from lrscope.studies.sweep._results import LR, SEED, whole
 from lrscope.studies.sweep._rounds import grids, rounds_at_best, rounds_of, settings_of, together
 from lrscope.studies.sweep._settings import shown_scores

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure as Drawing
 
 from lrscope import figures
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
+from lrscope.studies._at import BEST, LAST
 from lrscope.studies._words import counted, listed, short
-from lrscope.studies.sweep._command_options import BEST, LAST, CommandOptions, Compared
+from lrscope.studies.sweep._command_options import CommandOptions, Compared
 from lrscope.studies.sweep._results import LR, SEED
 from lrscope.studies.sweep._sections import DIFFERENCES, OUTCOME, TARGETS, rates_table, rounds_table
 from lrscope.studies.sweep._settings import SETTING

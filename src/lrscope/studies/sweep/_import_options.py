@@ -14,8 +14,9 @@ from lrscope.errors import InputError, must_be, unknown
 from lrscope.logs import RATES, SEEDS, Run, named_as
 from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.specification import specification
+from lrscope.studies._at import check_at
 from lrscope.studies._words import listed
-from lrscope.studies.sweep._command_options import check_at, variable
+from lrscope.studies.sweep._command_options import variable
 from lrscope.sweep import Sweep
 
 METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", "valid_loss", "test_loss")
