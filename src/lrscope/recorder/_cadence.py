@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from lrscope.probes import At, Every, Loss, Probe
 from lrscope.recorder._attaching import Settings, Warnings
 from lrscope.recorder._buffer import RecordsFile
@@ -306,6 +308,10 @@ class Accounting:
 
     def elapsed(self, now: float) -> float:
         return 0.0 if self._began is None else now - self._began
+
+    def values(self, now: float, in_hooks: float) -> dict[str, Tensor | float]:
+        """Return what is recorded of it with a step."""
+        return {"recording_seconds": self.spent + in_hooks, "training_seconds": self.elapsed(now)}
 
     def record(self, step: int, spent: float, file: RecordsFile) -> None:
         """Give the budget what the record of a step has cost; `spent` is all that was spent until now."""

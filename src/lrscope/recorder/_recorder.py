@@ -110,7 +110,6 @@ class Recorder:
         self._captured: Captured | None = None
         self._schedule = self._scheduled(self._probes)
         self.updated = False
-        self._several = len(self._optimizers.all) > 1
         self._called: set[Optimizer] = set()  # the optimisers that have made an update since the last step
         self._handles: list[Any] = []
         self._binding: Binding | None = None
@@ -244,7 +243,7 @@ class Recorder:
             return
         if optimizer in self._called:
             self._miss_step()
-        if self._account.left_out.now(optimizer, wait=not self._schedule.idle or self._several):
+        if self._account.left_out.now(optimizer, wait=not self._schedule.idle or len(self._optimizers.all) > 1):
             return
         first = not self.updated
         self._called.add(optimizer)
@@ -319,11 +318,7 @@ class Recorder:
             measured = self._measuring.measure(captured, self._numbers.loss(loss))
             values = merged(measured.values, values, self._numbers.rates(captured.rates, now))
         if STEP in now:
-            seconds: dict[str, Tensor | float] = {
-                "recording_seconds": self._account.spent + self._hooks.seconds,
-                "training_seconds": self._account.elapsed(began),
-            }
-            values = merged(values, {STEP: seconds})
+            values = merged(values, {STEP: self._account.values(began, self._hooks.seconds)})
         if values and self._file:
             held = captured is not None and captured.measured
             self._buffer.append(step, values, measured.finite if measured else None, held=held)
