@@ -114,6 +114,9 @@ def test_cuda_without_a_gpu_is_one_sentence(refused):
         (["report", "nowhere"], "nowhere must be a folder that a study has written; there is none. Check the path."),
         (["report", "."], ". must hold an experiment.json; it has none. "
          "Give the folder that `lrscope run` has written."),
+        (["import", "--out", "x"], "SOURCE must be given. Write for example: lrscope import runs --out results"),
+        (["import", "a", "b", "--out", "x"], "SOURCE must be given once; got 'b' besides."),
+        (["import", "a"], "--out must be given. Write for example: lrscope import a --out results"),
         (["inspect"], "lrscope inspect takes one file; got none. See lrscope inspect --help."),
         (["inspect", "nowhere.root"], "nowhere.root must be a file of records; got none. "
          "Give a records*.root of a run."),
@@ -258,8 +261,8 @@ def test_brackets_in_a_path_are_no_markup(done, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "words",
-    ["", "-h", "run", *(f"run {name}" for name in study_names()), "report", "figures", "compare", "inspect", "list",
-     "data fetch", "export tensorboard"],
+    ["", "-h", "run", *(f"run {name}" for name in study_names()), "report", "figures", "compare", "import",
+     "inspect", "list", "data fetch", "export tensorboard"],
 )  # fmt: skip
 def test_every_command_has_help(words, capsys):
     assert main([*words.split(), *(["--help"] if words not in ("", "-h") else [])]) == 0

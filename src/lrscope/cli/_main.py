@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from lrscope.cli import _compare, _data, _import, _report
+from lrscope.cli import _compare, _data, _report
 from lrscope.cli._compare import compare
 from lrscope.cli._data import data
 from lrscope.cli._import import import_runs
@@ -71,11 +71,11 @@ def _list(given: list[str]) -> int:
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
-    "run": (run, ""),  # its help is that of a study
+    "run": (run, ""),  # its help, as that of import, is that of its specifications
     "report": (report, _report.REPORT),
     "figures": (figures, _report.FIGURES),
     "compare": (compare, _compare.USAGE),
-    "import": (import_runs, _import.USAGE),
+    "import": (import_runs, ""),
     "inspect": (inspect, _report.INSPECT),
     "data": (data, _data.USAGE),
     "export": (export, _report.EXPORT),
@@ -96,7 +96,7 @@ def _dispatch(given: list[str]) -> int:
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS)
     command, usage = COMMANDS[name]
-    if usage and (not HELP.isdisjoint(rest) or (not rest and name in ("data", "export", "import"))):
+    if usage and (not HELP.isdisjoint(rest) or (not rest and name in ("data", "export"))):
         print(usage, end="")
         return 0
     return command(rest)

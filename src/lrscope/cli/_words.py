@@ -88,10 +88,14 @@ def parsed(specifications: Mapping[str, type], given: list[str], program: str) -
 
 
 def _no_option(word: str, fields: "Sequence[dataclasses.Field[Any]]") -> InputError:
-    known = [field for field in fields if tyro.conf.Suppress not in getattr(field.type, "__metadata__", ())]
+    marks = {field.name: getattr(field.type, "__metadata__", ()) for field in fields}
+    hidden = {tyro.conf.Suppress, tyro.conf.Positional}
+    known = [field for field in fields if hidden.isdisjoint(marks[field.name])]
     options = [f"--{field.name.replace('_', '-')}" for field in known]
     if word.startswith("-"):
         return unknown("an option", word, options)
+    if path := next((name.upper() for name, own in marks.items() if tyro.conf.Positional in own), None):
+        return InputError(f"{path} must be given once; got {word!r} besides.")
     return must_be("an option", f"one of {', '.join(options)}", word)
 
 

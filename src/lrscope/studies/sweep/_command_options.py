@@ -1,7 +1,7 @@
 """What can be chosen for trainings by command, and the trainings that follow from it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import tyro
 import xarray as xr
@@ -12,43 +12,16 @@ from lrscope.commands import Trainings, variable_of
 from lrscope.errors import InputError
 from lrscope.specification import specification
 from lrscope.studies._at import LAST, check_at, values_at
-from lrscope.studies.sweep._options import Grid, Positive
+from lrscope.studies.sweep._options import At, Grid, Positive
 from lrscope.studies.sweep._rounds import GRID, next_round
 from lrscope.sweep import Sweep
 
+if TYPE_CHECKING:
+    from lrscope.studies.sweep._import_options import ImportOptions
+
 LR, SEED = "lr", "seed"
-
-
-class Compared(Protocol):
-    """Options that say by what trainings are compared."""
-
-    @property
-    def metric(self) -> str | None:
-        """Name of the metric."""
-
-    @property
-    def maximize(self) -> bool:
-        """Whether it is the larger the better."""
-
-    @property
-    def at(self) -> str:
-        """Which of its values counts: the last, the best, or that at a step."""
-
-    @property
-    def tolerance(self) -> float:
-        """Loss that may be given away."""
-
-    @property
-    def until_decided(self) -> bool:
-        """Whether further rounds may follow."""
-
-    @property
-    def trainings(self) -> int:
-        """Trainings in all at most."""
-
-    @property
-    def axes(self) -> dict[str, Any]:
-        """The values of each further axis."""
+Compared: TypeAlias = "CommandOptions | ImportOptions"
+"""Options that say by what trainings are compared."""
 
 
 @specification
@@ -66,7 +39,7 @@ class CommandOptions(Grid):
     """what rates are compared by, as the training logs it; --estimate lists what there is"""
     maximize: bool = False
     """the larger the metric the better, as for an accuracy"""
-    at: Annotated[str, tyro.conf.arg(metavar="{last,best,STEP}")] = LAST
+    at: At = LAST
     """which value of the metric counts"""
     read: Annotated[str | None, tyro.conf.arg(metavar="WHERE", help_behavior_hint="(default: files in {out})")] = None
     """where metrics are: a path with placeholders, or 'stdout:PATTERN' with a group for the value"""

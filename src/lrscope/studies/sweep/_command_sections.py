@@ -38,7 +38,7 @@ def summary_of_runs(results: xr.DataTree, options: Compared) -> list[str]:
 
 def _answer(results: xr.DataTree, options: Compared) -> list[str]:
     known = bool(array_of(results, "rates/best").notnull())
-    no_more = options.until_decided or not isinstance(options, CommandOptions)  # runs that exist cannot be continued
+    no_more = not isinstance(options, CommandOptions) or options.until_decided  # runs that exist cannot be continued
     return [
         *advice_at(results, no_more),
         *settings_text(results),
@@ -55,7 +55,7 @@ def _what(results: xr.DataTree, options: Compared) -> str:
     text = f"{counted(trained, 'training')} at {counted(rates.sizes[LR], 'learning rate')}{of_settings} with "
     text += f"{counted(seeds, 'seed')}, compared by {_value(results, options)}. "
     text += f"{diverged} of them diverged." if diverged else "No training diverged."
-    if options.until_decided and trained >= options.trainings:
+    if isinstance(options, CommandOptions) and options.until_decided and trained >= options.trainings:
         text += f" The budget of {options.trainings} trainings is spent."
     return text
 

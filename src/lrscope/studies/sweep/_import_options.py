@@ -3,20 +3,22 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import tyro
 import xarray as xr
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from lrscope.commands import block_of
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.logs import RATES, SEEDS, Run, named_as
 from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.specification import specification
-from lrscope.studies._at import check_at
+from lrscope.studies._at import LAST, check_at
 from lrscope.studies._words import listed
 from lrscope.studies.sweep._command_options import variable
+from lrscope.studies.sweep._options import At, Share
 from lrscope.sweep import Sweep
 
 METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", "valid_loss", "test_loss")
@@ -24,49 +26,50 @@ METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", 
 LR, SEED = "lr", "seed"
 
 
+def _name(default: str) -> Any:
+    return tyro.conf.arg(metavar="NAME", help_behavior_hint=f"(default: {default})")
+
+
 @specification
 class ImportOptions:
-    """Which runs, and by what they are compared.
+    """Read runs that exist, and report which of their learning rates is the best, as far as they say.
 
-    Attributes
-    ----------
-    source : folder or file
-    lr, seed : name of the rate and of the seed in the configuration of the runs
-    metric : by what rates are compared
-    maximize : the larger the better
-    at : ``last``, ``best`` or a step
-    where : only runs whose configuration has these values, ``NAME=VALUE``
-    tolerance : loss that may be given away, as a share
+    Runs are read from a folder of TensorBoard, Lightning, Hugging Face, CSV or JSON files, of wandb or MLflow; from a
+    table of several runs (CSV, Parquet, JSON lines), such as an export of wandb; from a database of MLflow or trackio.
+
+    For example: lrscope import runs --out results
     """
 
-    source: str = ""
-    lr: str | None = None
-    seed: str | None = None
-    metric: str | None = None
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE", help_behavior_hint="")] = ""
+    """folder, table or database with the runs"""
+    lr: Annotated[str | None, _name("lr or learning_rate")] = None
+    """name of the learning rate in the configuration of the runs"""
+    seed: Annotated[str | None, _name("seed")] = None
+    """name of the seed in the configuration of the runs"""
+    metric: Annotated[str | None, _name("val_loss or eval_loss")] = None
+    """what rates are compared by"""
     maximize: bool = False
-    at: str = "last"
-    where: tuple[str, ...] = ()
-    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
+    """the larger the metric the better, as for an accuracy"""
+    at: At = LAST
+    """which value of the metric counts"""
+    where: Annotated[
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="NAME=VALUE", help_behavior_hint="(may be repeated)"),
+    ] = ()
+    """only runs whose configuration has this value"""
+    tolerance: Share = 0.05
+    """loss that may be given away: the report says which rates end with at most so much more than the lowest"""
+
+    axes: ClassVar[dict[str, Any]] = {}
+    """There are no further axes."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "ImportOptions":
+        if not self.source:
+            raise InputError("SOURCE must be given. Write for example: lrscope import runs --out results")
         check_at(self.at)
         return self
-
-    @property
-    def until_decided(self) -> bool:
-        """Whether further trainings may follow: not from runs that exist."""
-        return False
-
-    @property
-    def axes(self) -> dict[str, Any]:
-        """The further axes: none."""
-        return {}
-
-    @property
-    def trainings(self) -> int:
-        """Trainings of further rounds: none."""
-        return 0
 
 
 def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], ImportOptions, str]:

@@ -14,6 +14,8 @@ from lrscope.sweep import parse_axis, parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Few = Annotated[int, Field(ge=0, le=100)]
+Share = Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")]
+At = Annotated[str, tyro.conf.arg(metavar="{last,best,STEP}")]
 TAKEN = ("lr", "seed", "out", "member", "step")
 """Names that no further axis can have."""
 PUBLISHED = (0.0001, 0.001, 0.01)
@@ -35,7 +37,7 @@ class Grid:
         tyro.conf.arg(metavar="INT", help_behavior_hint="(default: four times those of the first round)"),
     ] = None
     """with --until-decided: limit of all trainings of the grid"""
-    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")] = 0.05
+    tolerance: Share = 0.05
     """loss that may be given away: the report says which rates end with at most so much more than the lowest"""
 
     grid: Annotated[
