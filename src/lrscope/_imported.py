@@ -1,7 +1,8 @@
-"""Something of a user's, named by where to import it: ``package.module:name``."""
+"""What is imported when it is used: something of a user's, named ``package.module:name``, and parts of lrscope."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lrscope.errors import InputError, must_be
@@ -51,6 +52,40 @@ def imported(field: str, path: str, what: str) -> Any:
         return getattr(holder, name)
     except AttributeError as error:
         raise InputError(f"{field} must name {what} that can be imported; got {path!r}: {_ended(error)}.") from error
+
+
+def late(path: str) -> Callable[..., Any]:
+    """Return a function that imports the one that ``package.module:name`` names when it is called."""
+    module, _, name = path.partition(":")
+    return lambda *arguments, **options: getattr(importlib.import_module(module), name)(*arguments, **options)
+
+
+def lazy(
+    package: str, files: Mapping[str, Collection[str]], extras: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a package, which imports a name from its file when it is first used.
+
+    Parameters
+    ----------
+    files : file of the package -> the names that it has
+    extras : file -> the library that it imports and lrscope does without, and the extra that brings it; a name of it is
+        an `InputError` where the library is not installed
+    """
+    places = {name: file for file, names in files.items() for name in names}
+
+    def attribute(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            return getattr(importlib.import_module(f"{package}.{places[name]}"), name)
+        except ModuleNotFoundError as error:
+            library, extra = extras.get(places[name], (None, ""))
+            if (error.name or "").partition(".")[0] != library:
+                raise
+            remedy = f'Install it: pip install "lrscope[{extra}]"'
+            raise InputError(f"{name} needs the library {library}. {remedy}") from None
+
+    return attribute
 
 
 def called(field: str, allowed: str, path: str, function: Callable[..., Any], *arguments: Any) -> Any:

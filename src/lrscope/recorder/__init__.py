@@ -6,10 +6,9 @@ records as TensorBoard's event files. Each is imported when it is used: the expo
 the libraries of the others.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lrscope.errors import InputError
+from lrscope._imported import lazy
 
 if TYPE_CHECKING:
     from lrscope.recorder._cadence import Cost
@@ -21,35 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["Cost", "LightningRecorder", "Recorder", "TransformersRecorder", "export_tensorboard"]
 
 _FILES = {
-    "Cost": "_cadence",
-    "LightningRecorder": "_lightning",
-    "Recorder": "_recorder",
-    "TransformersRecorder": "_transformers",
-    "export_tensorboard": "_tensorboard",
+    "_cadence": ["Cost"],
+    "_lightning": ["LightningRecorder"],
+    "_recorder": ["Recorder"],
+    "_tensorboard": ["export_tensorboard"],
+    "_transformers": ["TransformersRecorder"],
 }
 _EXTRAS = {
     "_lightning": ("lightning", "lightning"),
     "_tensorboard": ("tensorboard", "tensorboard"),
     "_transformers": ("transformers", "huggingface"),
 }
-"""File -> the library that it imports and lrscope does without, and the extra that brings it."""
-
-
-def __getattr__(name: str) -> Any:
-    """Return a name from the file that defines it.
-
-    Raises
-    ------
-    InputError : it needs a library that is not installed.
-    """
-    if name not in _FILES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    file = _FILES[name]
-    try:
-        return getattr(importlib.import_module(f"{__name__}.{file}"), name)
-    except ModuleNotFoundError as error:
-        library, extra = _EXTRAS.get(file, ("", ""))
-        if (error.name or "").partition(".")[0] != library:
-            raise
-        remedy = f'Install it: pip install "lrscope[{extra}]"'
-        raise InputError(f"{name} needs the library {library}. {remedy}") from None
+__getattr__ = lazy(__name__, _FILES, _EXTRAS)

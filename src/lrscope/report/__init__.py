@@ -5,9 +5,9 @@ and what was measured, and `Section` by `Section` its tables, figures and animat
 asks the network for nothing, and the same report always gives the same bytes.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lrscope._imported import lazy
 from lrscope.report._parts import (
     Animation,
     ClaimResult,
@@ -42,12 +42,4 @@ __all__ = [
     "write_film",
 ]
 
-_WRITERS = {"Progress": "_write", "draw": "_write", "write": "_write", "write_film": "_film"}
-"""Names that need matplotlib -> the file that has them."""
-
-
-def __getattr__(name: str) -> Any:
-    """Return what writes a report when it is asked for: declaring one is light."""
-    if name not in _WRITERS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_WRITERS[name]}"), name)
+__getattr__ = lazy(__name__, {"_film": ["write_film"], "_write": ["Progress", "draw", "write"]})  # needs matplotlib

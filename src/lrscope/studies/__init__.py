@@ -6,9 +6,9 @@ Studies are found by the entry-point group ``lrscope.studies``, also in packages
 PyTorch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lrscope._imported import lazy
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._folder import Folder, resuming
 from lrscope.studies._study import Claim, Study, missing, study, study_names
@@ -50,17 +50,10 @@ __all__ = [
 ]
 
 _FILES = {
-    "_compare": ("Case", "Comparison", "compare", "grid_files"),
-    "_compare_words": ("compared_json", "compared_tables", "decision", "verdict"),
-    "_report": ("draw_figures", "write_report"),
-    "_run": ("cost", "run"),
+    "_compare": ["Case", "Comparison", "compare", "grid_files"],
+    "_compare_words": ["compared_json", "compared_tables", "decision", "verdict"],
+    "_report": ["draw_figures", "write_report"],
+    "_run": ["cost", "run"],
 }
-"""Files that need PyTorch, matplotlib or uproot, and the names that they have."""
-
-
-def __getattr__(name: str) -> Any:
-    """Return what trains, reads or draws when it is asked for: declaring and listing studies is light."""
-    for file, names in _FILES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{file}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+"""Files that need PyTorch, matplotlib or uproot, and the names that they have. Declaring a study is light."""
+__getattr__ = lazy(__name__, _FILES)

@@ -8,12 +8,12 @@ full resolution, its surroundings as far as they are needed to find it.
 makes the maps of their records.
 """
 
-import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from lrscope._imported import late, lazy
 from lrscope.papers.boundary._claims import claims
 from lrscope.papers.boundary._frames import experiments, further
 from lrscope.papers.boundary._map import Map
@@ -33,18 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["STUDY", "Map", "MapTraining", "Options", "Own", "Point", "estimate", "experiments", "further", "maps"]
 
-
-def __getattr__(name: str) -> Any:
-    """Return what needs PyTorch when it is used."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}._rounds"), name)
+__getattr__ = lazy(__name__, {"_point_training": ["PointTraining"], "_rounds": ["MapTraining", "estimate"]})
 
 
 def _stream(asked: Map | Point, *, folder: Folder, name: str, **shared: Any) -> "MapTraining | PointTraining":
     """Return the training of a map of a run, whose pieces so far lie in the folder of the run, or of a point."""
     if isinstance(asked, Point):
-        point: PointTraining = importlib.import_module(f"{__name__}._point_training").PointTraining(asked, **shared)
+        point: PointTraining = __getattr__("PointTraining")(asked, **shared)
         return point
     training: MapTraining = __getattr__("MapTraining")(asked, folder=folder.pieces(name), **shared)
     return training
@@ -72,7 +67,7 @@ STUDY = Study(
     summary=lambda results, options: [*summary(results, options), *point_text(results)],
     sections=lambda results, options: [*sections(results, options), *point_sections(results)],
     stream=_stream,
-    estimate=lambda asked, **where: __getattr__("estimate")(asked, **where),
+    estimate=late("lrscope.papers.boundary._rounds:estimate"),
     unit="pixels",
 )
 """What can be chosen in the study `boundary`."""

@@ -5,25 +5,14 @@ autoencoder learns eight shapes at three learning rates for 1000 epochs, and eve
 of every epoch.
 """
 
-from typing import TYPE_CHECKING
-
+from lrscope._imported import late
 from lrscope.papers.fluctuation._claims import CLAIMS
 from lrscope.papers.fluctuation._options import Options
 from lrscope.papers.fluctuation._results import analyse, histograms
 from lrscope.papers.fluctuation._sections import sections, summary
 from lrscope.studies._study import Study
 
-if TYPE_CHECKING:
-    from lrscope.training import Experiment
-
 __all__ = ["STUDY", "Options"]
-
-
-def _experiments(options: Options) -> "dict[str, Experiment]":
-    from lrscope.papers.fluctuation._experiment import experiments
-
-    return experiments(options)
-
 
 STUDY = Study(
     name="fluctuation",
@@ -31,7 +20,7 @@ STUDY = Study(
     question="Which neurons take part in learning, and how does that depend on the learning rate?",
     source="Pareek, Kumar, Rao, Janjam: Neuronal Fluctuations: Learning Rates vs Participating Neurons (2025)",
     options=Options,
-    experiments=_experiments,
+    experiments=late("lrscope.papers.fluctuation._experiment:experiments"),
     analyse=analyse,
     claims=CLAIMS,
     summary=summary,

@@ -9,9 +9,9 @@ trainings would be needed, where the law breaks, and which samples a higher rate
 returns its sums, `estimate` returns beforehand what that costs.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from lrscope._imported import late, lazy
 from lrscope.papers.linearity._claims import claims
 from lrscope.papers.linearity._options import Options
 from lrscope.papers.linearity._report import sections
@@ -26,20 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["STUDY", "Options", "Replicating", "Replication", "estimate", "experiments", "replicate"]
 
-_FILES = {"Replication": "_replication", "experiments": "_replications"}
-"""Names that need PyTorch -> the file that has them; others are in ``_replicate``."""
-
-
-def __getattr__(name: str) -> Any:
-    """Return what needs PyTorch when it is used."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_FILES.get(name, '_replicate')}"), name)
-
-
-def _late(name: str) -> Any:
-    """Return a function that is imported when it is called."""
-    return lambda *arguments, **options: __getattr__(name)(*arguments, **options)
+_FILES = {
+    "_replicate": ["Replicating", "estimate", "replicate"],
+    "_replication": ["Replication"],
+    "_replications": ["experiments"],
+}
+"""Files that need PyTorch, and the names that they have."""
+__getattr__ = lazy(__name__, _FILES)
 
 
 def _stream(replication: "Replication", *, folder: Folder, name: str, **shared: Any) -> "Replicating":
@@ -54,13 +47,13 @@ STUDY = Study(
     question="What does the learning rate do to the average network, and is that a straight line?",
     source="Jordan: The learning rate's effect on average behavior (blog post, 2024)",
     options=Options,
-    experiments=_late("experiments"),
+    experiments=late("lrscope.papers.linearity._replications:experiments"),
     analyse=analyse,
     claims=claims,
     summary=summary,
     sections=sections,
     resumable=frozenset({"price"}),
     stream=_stream,
-    estimate=_late("estimate"),
+    estimate=late("lrscope.papers.linearity._replicate:estimate"),
     unit="trainings",
 )

@@ -5,26 +5,14 @@ hidden layer learns a function of one variable by gradient descent; error, gradi
 step, and beside them the sharpness, the weights and the neurons that dominate the oscillation.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
+from lrscope._imported import late
 from lrscope.papers.stability._claims import SOURCE, claims
 from lrscope.papers.stability._configurations import Options
 from lrscope.papers.stability._results import analyse
 from lrscope.papers.stability._sections import sections, summary
 from lrscope.studies import Study
 
-if TYPE_CHECKING:
-    from lrscope.training import Experiment
-
 __all__ = ["STUDY", "Options"]
-
-
-def _experiments(options: Options) -> "Mapping[str, Experiment]":
-    from lrscope.papers.stability._experiments import experiments  # needs PyTorch
-
-    return experiments(options)
-
 
 STUDY = Study(
     name="stability",
@@ -32,7 +20,7 @@ STUDY = Study(
     question="When and why does training suddenly start to oscillate, and what announces it?",
     source=SOURCE,
     options=Options,
-    experiments=_experiments,
+    experiments=late("lrscope.papers.stability._experiments:experiments"),
     analyse=analyse,
     sections=sections,
     summary=summary,

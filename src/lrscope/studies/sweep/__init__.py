@@ -6,11 +6,7 @@ loss, which other rates do not differ from it significantly, how often training 
 would have suggested. `BY_COMMAND` asks the same of any training script.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-import xarray as xr
-
+from lrscope._imported import late
 from lrscope.studies._study import Study
 from lrscope.studies.sweep._by_command import BY_COMMAND
 from lrscope.studies.sweep._claims import claims
@@ -21,23 +17,7 @@ from lrscope.studies.sweep._results import analyse
 from lrscope.studies.sweep._sections import sections
 from lrscope.studies.sweep._summary import summary
 
-if TYPE_CHECKING:
-    from lrscope.training import Experiment
-
 __all__ = ["STUDY", "ImportOptions", "Options", "import_runs"]
-
-
-def _experiments(options: Options) -> "dict[str, Experiment]":
-    from lrscope.studies.sweep._experiments import experiments
-
-    return experiments(options)
-
-
-def _further(records: Mapping[str, xr.Dataset], options: Options) -> "dict[str, Experiment]":
-    from lrscope.studies.sweep._experiments import further
-
-    return further(records, options)
-
 
 STUDY = Study(
     name="sweep",
@@ -45,8 +25,8 @@ STUDY = Study(
     question="Which learning rate should I use, and how sure is that?",
     source="Santos: How Learning Rate Shapes the Journey of a Neural Network (blog post)",
     options=Options,
-    experiments=_experiments,
-    further=_further,
+    experiments=late("lrscope.studies.sweep._experiments:experiments"),
+    further=late("lrscope.studies.sweep._experiments:further"),
     analyse=analyse,
     claims=claims,
     summary=summary,
