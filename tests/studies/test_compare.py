@@ -226,7 +226,7 @@ def test_pairs_that_are_alike_are_worth_more(file):
     common = rng.normal(0, 1, 12)
     values = np.array([common + 3, common + 3.1]) + rng.normal(0, 0.05, (2, 12))
     said = verdict(compare([file(block({"lr": [0.01, 0.1], "seed": range(12)}, values))], (0.01, 0.1)))
-    told = "The same seeds make both rates alike (correlation 0.99): unpaired, it would take 136 times"
+    told = "The same seeds move both sides alike (correlation 0.99): unpaired, it would take 136 times"
     assert any(sentence.startswith(told) for sentence in said)
 
 

@@ -103,7 +103,7 @@ def _table_of_cases(comparison: Comparison, size: float | None) -> tuple[list[st
         result = case.result
         row += map(short, result["mean"].values.tolist())
         row += [short(float(result[name])) for name in ("difference", "low", "high")]
-        row += [_p_value(float(result[name])) for name in ("p_value", "p_flips")]
+        row += [_p_value(float(result[name])).removeprefix("= ") for name in ("p_value", "p_flips")]
         row.append(" and ".join(str(count) for count in sorted(set(result["count"].values.tolist()))))
         row += [" and ".join(map(str, result["diverged"].values.tolist())), _decided(comparison, result)]
         gap = size or abs(float(result["difference"]))
@@ -125,7 +125,8 @@ def _seeds(comparison: Comparison, result: xr.Dataset, size: float) -> str:
 
 
 def _p_value(p: float) -> str:
-    return f"below {LEAST_P:g}" if p < LEAST_P else short(p, 2)
+    """Return what stands behind "p"."""
+    return f"< {LEAST_P:g}" if p < LEAST_P else f"= {short(p, 2)}"
 
 
 def _is_real(result: xr.Dataset) -> bool:
@@ -269,12 +270,12 @@ def _nouns(over: str) -> str:
 
 def _tests(result: xr.Dataset) -> str:
     name = "Student's t test of the differences" if result["paired"] else "Welch's t test"
-    of_t = f"{name}: p = {_p_value(float(result['p_value']))}"
+    of_t = f"{name}: p {_p_value(float(result['p_value']))}"
     if not result["paired"]:
         return f"{of_t}."
     pairs, flips = int(result["pairs"]), int(result["flips"])
     tried = f"all {flips}" if flips == 2**pairs else f"{flips} random"
-    both = f"{of_t}; {tried} flips of their signs: p = {_p_value(float(result['p_flips']))}."
+    both = f"{of_t}; {tried} flips of their signs: p {_p_value(float(result['p_flips']))}."
     error, least = 1 - result.attrs["confidence"], 2 / 2**pairs
     if not _is_real(result) or float(result["p_flips"]) < error:
         return both
@@ -325,7 +326,7 @@ def _worth(comparison: Comparison, result: xr.Dataset) -> str:
     saved = float(result["unrelated"] / result["deviation"]) ** 2
     if saved < REMARKABLE or not isfinite(saved):
         return ""
-    alike = f"The same {_nouns(comparison.over)} make both rates alike (correlation {short(correlation, 2)})"
+    alike = f"The same {_nouns(comparison.over)} move both sides alike (correlation {short(correlation, 2)})"
     return f"{alike}: unpaired, it would take {short(saved, 2 if saved < 100 else 3)} times as many."
 
 
