@@ -106,7 +106,7 @@ def test_a_map_has_the_axes_that_were_asked_for(asked):
     assert node.attrs["x_name"] == "momentum"
     assert node["converged"].isel(seed=0, y=0).all()
     assert not node["converged"].isel(seed=0, y=2).any()
-    results = xr.DataTree.from_dict({"own/frames/0": node})
+    results = xr.DataTree.from_dict({"frames/0": node})
     assert STUDY.judged(results) == []  # the source says nothing of it
 
 

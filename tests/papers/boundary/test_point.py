@@ -39,7 +39,7 @@ def test_results_say_where_trainings_part():
     options = Options(at="1,3", **FIELDS)
     records, asked = recorded(options)
     results = STUDY.results(records, options)
-    node = results[f"tanh/{POINT}"].to_dataset()
+    node = results[POINT].to_dataset()
     reference = node.attrs["reference"]
     assert node["distance"].isel(pixel=reference).max() == 0
     assert node["mapped"][reference] == node["mapped"][0] != node["mapped"][-1]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lrscope.papers.boundary import Options
-from lrscope.papers.boundary._claims import PUBLISHED, claims
+from lrscope.papers.boundary._claims import claims
 from lrscope.papers.boundary._report import sections
-from lrscope.papers.boundary._results import analyse_maps, pixels
+from lrscope.papers.boundary._results import analyse, pixels
 from lrscope.papers.boundary._summary import summary
 from lrscope.report import Report, write
 
@@ -30,7 +30,7 @@ def zoom(make_map):
         names = ["map", *(f"zoom{number}" for number in range(1, frames))]
         ends = [(1.5 - 4.5 / 2**number, 1.5 + 4.5 / 2**number) for number in range(frames)]
         return {
-            f"{condition}-{name}": make_map([image(number, *span)], *span, frame=number, condition=condition)
+            name: make_map([image(number, *span)], *span, frame=number, condition=condition)
             for number, (name, span) in enumerate(zip(names, ends, strict=True))
         }
 
@@ -42,39 +42,29 @@ def judged(results):
 
 
 def test_a_smooth_edge_has_dimension_one_and_does_not_interleave(zoom):
-    results = analyse_maps(zoom(lambda _, low, high: smooth(3, low, high)))
-    assert float(results["tanh/dimension"]["median"]) == pytest.approx(1, abs=0.03)
+    results = analyse(zoom(lambda _, low, high: smooth(3, low, high)))
+    assert float(results["dimension"]["median"]) == pytest.approx(1, abs=0.03)
     verdicts = judged(results)
     assert verdicts["dimension"] is False
     assert verdicts["interleaved"] is not True
-    assert verdicts["mean"] is verdicts["order"] is None
+    assert verdicts["mean"] is None
 
 
 def test_noise_interleaves_and_is_as_rough_as_its_null(zoom, make_map):
     maps = zoom(lambda number, *_: rough(number), "init-offset")
     maps["null"] = make_map([rough(99)], condition="init-offset", noise=True)
-    results = analyse_maps(maps)
+    results = analyse(maps)
     verdicts = judged(results)
     assert verdicts["interleaved"] is True
     assert verdicts["dimension"] is True
-    assert float(results["init-offset/null"]["median"]) == pytest.approx(2, abs=0.1)
+    assert float(results["null"]["median"]) == pytest.approx(2, abs=0.1)
     assert "is not decided" in summary(results, None)[1]
 
 
 def test_one_frame_does_not_decide_a_dimension(make_map):
-    results = analyse_maps({"map": make_map([smooth()])})
-    assert results["tanh/dimension"].attrs["over"] == "tile"
+    results = analyse({"map": make_map([smooth()])})
+    assert results["dimension"].attrs["over"] == "tile"
     assert judged(results)["dimension"] is None
-
-
-def test_the_order_of_conditions_is_judged_where_intervals_do_not_overlap(zoom):
-    def image(condition):
-        return (lambda number, *_: rough(number)) if PUBLISHED[condition] > 1.3 else (lambda _, *ends: smooth(3, *ends))
-
-    maps = zoom(image("linear"), "linear") | zoom(image("tanh"), "tanh")
-    assert judged(analyse_maps(maps))["order"] is True
-    turned = zoom(image("linear"), "tanh") | zoom(image("tanh"), "linear")
-    assert judged(analyse_maps(turned))["order"] is False
 
 
 def test_the_mean_over_seeds_of_chaotic_trainings_is_smooth(make_map):
@@ -82,20 +72,20 @@ def test_the_mean_over_seeds_of_chaotic_trainings_is_smooth(make_map):
     log = np.linspace(-3, 6, SIDE)
     probability = 1 / (1 + np.exp(4 * (np.add.outer(log, log) - 3)))
     seeds = [np.random.default_rng(seed).random((SIDE, SIDE)) < probability for seed in range(24)]
-    results = analyse_maps({"map": make_map(seeds)})
-    mean = results["tanh/mean"]
+    results = analyse({"map": make_map(seeds)})
+    mean = results["mean"]
     assert mean["difference_low"] > 0.1
     assert judged(results)["mean"] is True
-    assert judged(analyse_maps({"map": make_map([smooth(2 + seed / 10) for seed in range(8)])}))["mean"] is None
+    assert judged(analyse({"map": make_map([smooth(2 + seed / 10) for seed in range(8)])}))["mean"] is None
 
 
 def test_the_edge_is_that_of_equal_rates_or_of_the_only_rate(make_map):
     seeds = [smooth(limit) for limit in np.linspace(1, 3, 24)]
-    equal = analyse_maps({"map": make_map(seeds)})["tanh"]
+    equal = analyse({"map": make_map(seeds)})
     assert np.log10(equal["edge"]["lower"]) == pytest.approx(0.5, abs=0.15)
     assert np.log10(equal["edge"]["upper"]) == pytest.approx(1.5, abs=0.15)
     other = make_map([smooth()], x_name="offset", y_name="lr", condition="init-offset")
-    line = analyse_maps({"map": other})["init-offset/line"]
+    line = analyse({"map": other})["line"]
     np.testing.assert_allclose(line["rate"], other["y"])
     assert np.ptp(line["other"].values) == 0
 
@@ -103,7 +93,7 @@ def test_the_edge_is_that_of_equal_rates_or_of_the_only_rate(make_map):
 def test_every_trained_pixel_is_a_row_of_the_table(make_map):
     frame = make_map([smooth(), smooth(2)])
     frame["trained"][0, :10] = False
-    table = pixels(analyse_maps({"map": frame, "null": make_map([rough(1)], noise=True)}))
+    table = pixels(analyse({"map": frame, "null": make_map([rough(1)], noise=True)}))
     assert len(table) == 3 * SIDE**2 - 10 * SIDE
     row = table[(table.frame == 0) & (table.seed == 1)].iloc[SIDE + 2]
     here = frame.isel(seed=1, y=1, x=2)
@@ -119,7 +109,7 @@ def test_the_report_of_any_run_is_written(zoom, make_map, maps, tmp_path):
         "zoom": lambda: zoom(lambda _, *ends: smooth(3, *ends), "relu"),
         "nothing": lambda: {"map": make_map([np.zeros((20, 20))])},
     }[maps]()
-    results = analyse_maps(known)
+    results = analyse(known)
     told = [claim.judge(results) for claim in claims(results)]
     parts = sections(results, Options())
     page = write(Report("Map", "Which?", summary(results, None), told, parts, results), tmp_path)
@@ -131,7 +121,7 @@ def test_the_report_of_any_run_is_written(zoom, make_map, maps, tmp_path):
 
 def test_the_command_for_a_point_has_the_options_of_the_run(make_map):
     options = Options(condition="relu", span=("1e-2:10",), resolution=64, full=True, seeds=3)
-    results = analyse_maps({"map": make_map([smooth()], -2, 1, condition="relu")})
+    results = analyse({"map": make_map([smooth()], -2, 1, condition="relu")})
     point = sections(results, options)[0].items[0].point
     expected = "lrscope run boundary --condition relu --span 1e-2:10 --resolution 64 --full --at {x},{y} --zooms 0"
     assert point.command.startswith(expected)

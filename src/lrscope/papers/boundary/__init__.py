@@ -17,7 +17,7 @@ from lrscope._imported import late, lazy
 from lrscope.papers.boundary._claims import claims
 from lrscope.papers.boundary._frames import experiments, further
 from lrscope.papers.boundary._map import Map
-from lrscope.papers.boundary._maps import map_of, maps
+from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary._options import MAP, Options
 from lrscope.papers.boundary._own import Own
 from lrscope.papers.boundary._point import POINT, Point, analysed
@@ -45,12 +45,12 @@ def _stream(asked: Map | Point, *, folder: Folder, name: str, **shared: Any) -> 
     return training
 
 
-def _analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
-    """Return the results of the maps, and below those of its condition those of the point."""
-    results = analyse({name: one for name, one in records.items() if name != POINT}, options)
+def _analyse(records: Mapping[str, xr.Dataset], _options: Options) -> xr.DataTree:
+    """Return the results of the maps and of the point."""
+    known = maps({name: one for name, one in records.items() if name != POINT})
+    results = analyse(known)
     if POINT in records:
-        frame = map_of(records[MAP], MAP)
-        results[f"{options.condition}/{POINT}"] = xr.DataTree(analysed(records[POINT], frame))
+        results[POINT] = xr.DataTree(analysed(records[POINT], known[MAP]))
     return results
 
 

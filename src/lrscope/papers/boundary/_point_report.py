@@ -21,18 +21,16 @@ TEXT = (
 
 def point_text(results: xr.DataTree) -> list[str]:
     """Return what became of the point, and where the trainings across the edge leave its own; often nothing."""
-    return [text for node in _points(results) for text in _text(node)]
+    return list(_text(_point(results))) if POINT in results.children else []
 
 
 def point_sections(results: xr.DataTree) -> list[Section]:
     """Return the section on the point, if one was recorded."""
-    return [Section("What a point did", TEXT, [FIGURE, TABLE])] if any(_points(results)) else []
+    return [Section("What a point did", TEXT, [FIGURE, TABLE])] if POINT in results.children else []
 
 
-def _points(results: xr.DataTree) -> Iterator[xr.Dataset]:
-    for child in results.children.values():
-        if POINT in child.children:
-            yield child[POINT].to_dataset()
+def _point(results: xr.DataTree) -> xr.Dataset:
+    return results.children[POINT].to_dataset()
 
 
 def _text(node: xr.Dataset) -> Iterator[str]:
@@ -77,7 +75,7 @@ def _text(node: xr.Dataset) -> Iterator[str]:
 
 
 def _draw(results: xr.DataTree) -> mpl.Figure:
-    node = next(_points(results))
+    node = _point(results)
     arrays = {"Loss": node["loss"], "Sharpness": node["sharpness"].rename(step_sharpness="step")}
     arrays |= {
         f"Distance of the {quantity}": node["distance"].sel(quantity=quantity, drop=True)
@@ -88,7 +86,7 @@ def _draw(results: xr.DataTree) -> mpl.Figure:
 
 
 def _rows(results: xr.DataTree) -> xr.Dataset:
-    return next(_points(results)).drop_dims(["step", "step_sharpness", "quantity"])
+    return _point(results).drop_dims(["step", "step_sharpness", "quantity"])
 
 
 FIGURE = Figure(

@@ -1,13 +1,10 @@
 """The sections of the report: figures and tables of what is known, and how to read them."""
 
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from functools import partial
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
-import xarray as xr
 from matplotlib import figure as mpl
 
 from lrscope.figures._style import figure_of
@@ -23,8 +20,7 @@ from lrscope.papers.boundary._results import (
     NULL,
     PIXEL_COLUMNS,
     SEEDS,
-    Condition,
-    conditions,
+    Results,
     frames_of,
     pixels,
 )
@@ -69,38 +65,26 @@ ZOOM_CAPTION = (
 FILM_CAPTION = "The same as one continuous movement."
 
 
-def sections(results: xr.DataTree, options: Options) -> list[Section]:
+def sections(results: Results, options: Options) -> list[Section]:
     """Return the sections of the report; those without anything to show are left out."""
-    known = conditions(results)
     parts = [
-        Section("The map", MAP_TEXT, [_map(each, len(known) > 1, options) for each in known]),
-        Section("Over seeds", SEEDS_TEXT, [item for each in known for item in _seeds(each, len(known) > 1)]),
-        Section("How rough is the edge?", ROUGH_TEXT, _roughness(results)),
-        Section("Zoom", "", [item for each in known for item in _zoom(each, len(known) > 1)]),
+        Section("The map", MAP_TEXT, [_map(results, options)]),
+        Section("Over seeds", SEEDS_TEXT, _seeds(results)),
+        Section("How rough is the edge?", ROUGH_TEXT, [COUNTS, DIMENSIONS] if DIMENSION in results.children else []),
+        Section("Zoom", "", [ZOOM, FILM] if len(frames_of(results)) > 1 else []),
         Section("Every trained pixel", "", [PIXEL_TABLE]),
     ]
     return [section for section in parts if section.items]
 
 
-def _named(name: str, title: str, condition: Condition, several: bool) -> tuple[str, str]:
-    """Return the name and title of an item, with its condition where there are several."""
-    return (f"{name}_{condition.name}", f"{title}: {condition.name}") if several else (name, title)
-
-
-def _figure(named: tuple[str, str], caption: str, draw: Callable[[Any], mpl.Figure], condition: Condition) -> Figure:
-    path = condition.name
-    return Figure(*named, caption, lambda results: draw(results[path]))
-
-
-def _map(condition: Condition, several: bool, options: Options) -> Figure:
-    ranks = frames_of(condition)[0]["rank"]
+def _map(results: Results, options: Options) -> Figure:
+    ranks = frames_of(results)[0]["rank"]
     x, y = ((float(ranks[dim][0]), float(ranks[dim][-1])) for dim in ("x", "y"))
     log = (is_log(ranks["x"]), is_log(ranks["y"]))
     recordable = options.condition not in NOT_RECORDED
     point = PointCommand(_point_command(options), x, y, figures.map_box(ranks), log) if recordable else None
-    caption = MAP_CAPTION + RINGED_CAPTION * bool(_ringed(condition)) + CLICK_CAPTION * recordable
-    figure = _figure(_named("map", "The map", condition, several), caption, _draw_map, condition)
-    return replace(figure, point=point)
+    caption = MAP_CAPTION + RINGED_CAPTION * bool(_ringed(results)) + CLICK_CAPTION * recordable
+    return Figure("map", "The map", caption, _draw_map, point=point)
 
 
 def _point_command(options: Options) -> str:
@@ -119,29 +103,29 @@ def _point_command(options: Options) -> str:
     return f"{shlex.join(words)} --at {{x}},{{y}} --zooms 0 --null 0 --out results/point"
 
 
-def _draw_map(condition: Condition) -> mpl.Figure:
-    points = {rate(end): (end, end) for end in _ringed(condition)}
-    return figure_of(figures.trainability_map(frames_of(condition)[0]["rank"], points=points))
+def _draw_map(results: Results) -> mpl.Figure:
+    points = {rate(end): (end, end) for end in _ringed(results)}
+    return figure_of(figures.trainability_map(frames_of(results)[0]["rank"], points=points))
 
 
-def _ringed(condition: Condition) -> list[float]:
+def _ringed(results: Results) -> list[float]:
     """Return where the edge lies with both learning rates equal, if it lies on the map."""
-    line, x = condition[LINE], frames_of(condition)[0]["x"]
+    line, x = results[LINE], frames_of(results)[0]["x"]
     ends = [float(line[name][0]) for name in ("lower", "upper")]
     return [end for end in dict.fromkeys(ends) if x.min() < end < x.max()] if is_diagonal(line) else []
 
 
-def _seeds(condition: Condition, several: bool) -> list[Any]:
-    if SEEDS not in condition.children:
+def _seeds(results: Results) -> list[Any]:
+    if SEEDS not in results.children:
         return []
-    named = partial(_named, condition=condition, several=several)
-    share_caption = f"The share of {int(condition[SEEDS].attrs['seeds'])} seeds whose training converges."
+    share_caption = f"The share of {int(results[SEEDS].attrs['seeds'])} seeds whose training converges."
     return [
-        _figure(named("line", "Along a line"), LINE_CAPTION, _draw_line, condition),
-        _figure(named("probability", "Share of seeds that train"), share_caption, _draw_probability, condition),
+        Figure("line", "Along a line", LINE_CAPTION, _draw_line),
+        Figure("probability", "Share of seeds that train", share_caption, _draw_probability),
         Table(
-            *named("edge", "The edge along the line, seed by seed"),
-            lambda results: results[condition.name][LINE].to_dataset()[["lower", "upper", "crossings"]],
+            "edge",
+            "The edge along the line, seed by seed",
+            lambda tree: tree[LINE].to_dataset()[["lower", "upper", "crossings"]],
             ["seed"],
             {"seed": "seed", "lower": "all train below", "upper": "none trains above", "crossings": "changes"},
             "Empty: no value of the line trains, or all do.",
@@ -149,49 +133,32 @@ def _seeds(condition: Condition, several: bool) -> list[Any]:
     ]
 
 
-def _draw_line(condition: Condition) -> mpl.Figure:
-    line = condition[LINE].to_dataset()
-    return figures.line_cut(line["converged"], line[["probability", "low", "high"]], condition[EDGE].to_dataset())
+def _draw_line(results: Results) -> mpl.Figure:
+    line = results[LINE].to_dataset()
+    return figures.line_cut(line["converged"], line[["probability", "low", "high"]], results[EDGE].to_dataset())
 
 
-def _draw_probability(condition: Condition) -> mpl.Figure:
-    return figure_of(figures.probability_map(condition[SEEDS].to_dataset()))
+def _draw_probability(results: Results) -> mpl.Figure:
+    return figure_of(figures.probability_map(results[SEEDS].to_dataset()))
 
 
-def _roughness(results: xr.DataTree) -> list[Any]:
-    known = conditions(results, DIMENSION)
-    if not known:
-        return []
-    several = len(conditions(results)) > 1
-    drawn = [
-        _figure(_named("box_counts", "Box counts", each, several), ROUGH_CAPTION, _draw_counts, each) for each in known
-    ]
-    note = (
-        "95 % intervals from a bootstrap over the frames of a zoom (5 or more), else over seeds (5 or more), else "
-        "over the parts of the frame. First frame: at as many points as the null has, if there is one. Finest: between "
-        "boxes of 2 and 1 pixels. Published: a median over scales and some 50 frames."
-    )
-    return [*drawn, Table("dimension", "The dimension of the boundary", _dimensions, note=note)]
+def _draw_counts(results: Results) -> mpl.Figure:
+    null = results[NULL]["counts"] if NULL in results.children else None
+    return figures.box_counts_by_size(results[DIMENSION]["counts"], results[DIMENSION].to_dataset(), null)
 
 
-def _draw_counts(condition: Condition) -> mpl.Figure:
-    null = condition[NULL]["counts"] if NULL in condition.children else None
-    return figures.box_counts_by_size(condition[DIMENSION]["counts"], condition[DIMENSION].to_dataset(), null)
+def _dimensions(results: Results) -> pd.DataFrame:
+    published = PUBLISHED.get(frames_of(results)[0].attrs["condition"])
+    rows = [{"of": "all frames", "published": published} | _row(results[DIMENSION])]
+    if NULL in results.children:
+        rows += [
+            {"of": name, "published": None} | _row(results[node])
+            for node, name in {FIRST: "first frame", NULL: "null"}.items()
+        ]
+    return pd.DataFrame(rows)
 
 
-def _dimensions(results: xr.DataTree) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for condition in conditions(results, DIMENSION):
-        nodes = {DIMENSION: "all frames", FIRST: "first frame", NULL: "null"}
-        for node, name in nodes.items():
-            if node in condition.children and (node != FIRST or NULL in condition.children):
-                published = PUBLISHED.get(condition.name) if node == DIMENSION else None
-                rows.append({"condition": condition.name, "of": name, "published": published} | _row(condition[node]))
-    table = pd.DataFrame(rows)
-    return table if len(conditions(results)) > 1 else table.drop(columns="condition")
-
-
-def _row(values: Condition) -> dict[str, Any]:
+def _row(values: Any) -> dict[str, Any]:
     names = {"median": "median", "slope": "regression", "finest": "finest"}
     row = {
         f"{heading}{end}": float(values[f"{name}{key}"])
@@ -201,24 +168,25 @@ def _row(values: Condition) -> dict[str, Any]:
     return row | {"interval over": f"{int(values['units'])} {values.attrs['over']}s"}
 
 
-def _zoom(condition: Condition, several: bool) -> Sequence[Any]:
-    path = condition.name
-    if len(frames_of(condition)) == 1:
-        return []
-
-    def film(results: xr.DataTree) -> figures.ZoomFilm:
-        return figures.ZoomFilm([each["value"].isel({SEED: 0}) for each in frames_of(results[path])])
-
-    return [
-        _figure(_named("zoom", "Frames of the zoom", condition, several), ZOOM_CAPTION, _draw_zoom, condition),
-        Animation(*_named("zoom_film", "The zoom as a film", condition, several), FILM_CAPTION, film),
-    ]
+def _draw_zoom(results: Results) -> mpl.Figure:
+    return figures.zoom_frames([each["rank"] for each in frames_of(results)])
 
 
-def _draw_zoom(condition: Condition) -> mpl.Figure:
-    return figures.zoom_frames([each["rank"] for each in frames_of(condition)])
+def _film(results: Results) -> figures.ZoomFilm:
+    return figures.ZoomFilm([each["value"].isel({SEED: 0}) for each in frames_of(results)])
 
 
+COUNTS = Figure("box_counts", "Box counts", ROUGH_CAPTION, _draw_counts)
+DIMENSIONS = Table(
+    "dimension",
+    "The dimension of the boundary",
+    _dimensions,
+    note="95 % intervals from a bootstrap over the frames of a zoom (5 or more), else over seeds (5 or more), else "
+    "over the parts of the frame. First frame: at as many points as the null has, if there is one. Finest: between "
+    "boxes of 2 and 1 pixels. Published: a median over scales and some 50 frames.",
+)
+ZOOM = Figure("zoom", "Frames of the zoom", ZOOM_CAPTION, _draw_zoom)
+FILM = Animation("zoom_film", "The zoom as a film", FILM_CAPTION, _film)
 PIXEL_TABLE = Table(
     "map",
     "Trained pixels",

@@ -1,4 +1,4 @@
-"""From the maps of a run to the results: a node for each condition, below it one for each analysis."""
+"""From the maps of a run to the results: a node for each analysis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,10 @@ import pandas as pd
 import xarray as xr
 
 from lrscope.papers.boundary import analysis
-from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary.analysis._boxes import MIN_RESOLUTION, MIN_UNITS, SEED, TILE
 
-Condition = Any
-"""The node of a condition, a DataTree; what its paths lead to, xarray types as a union of all that there can be."""
+Results = Any
+"""A DataTree; what its paths lead to, xarray types as a union of all that there can be."""
 FRAMES, NULL_MAP, SEEDS = "frames", "null_map", "seeds"
 DIMENSION, FIRST, LAST, NULL = "dimension", "first", "last", "null"
 LINE, EDGE, MEAN = "line", "edge", "mean"
@@ -20,17 +19,17 @@ PIXEL_COLUMNS = ("x", "y", "converged", "value", "steps_used", "condition", "fra
 """Of the table of trained pixels."""
 
 
-def analyse(records: Mapping[str, xr.Dataset], _options: Any) -> xr.DataTree:
-    """Return the results of each condition.
+def analyse(known: Mapping[str, xr.Dataset]) -> xr.DataTree:
+    """Return the results of the maps of a run.
 
     Parameters
     ----------
-    records : (member, step) of trained pixels, by the name of the experiment
+    known : maps by the names of their experiments, see `maps`
 
     Returns
     -------
     DataTree
-        Below ``/<condition>``, those of these nodes that the maps allow:
+        Those of these nodes that the maps allow:
 
         frames/<number> : maps (seed, y, x): the first frame, then those of the zoom; ``rank`` (y, x) of the first seed
         null_map : the map with an independent seed in every pixel
@@ -40,63 +39,41 @@ def analyse(records: Mapping[str, xr.Dataset], _options: Any) -> xr.DataTree:
         line : ``converged`` (seed, rate), its ``probability`` and the `edge` (seed) where both learning rates are equal
         edge : the `edge_interval`
         mean : `mean_boundary` of the first frame
-
-    Raises
-    ------
-    InputError : the records are not those of maps.
     """
-    return analyse_maps(maps(records))
-
-
-def analyse_maps(known: Mapping[str, xr.Dataset]) -> xr.DataTree:
-    """Return the results of maps, see `analyse`."""
-    results = xr.DataTree()
-    for condition in dict.fromkeys(str(one.attrs["condition"]) for one in known.values()):
-        alike = [one for one in known.values() if one.attrs["condition"] == condition]
-        frames = sorted((one for one in alike if not one.attrs["noise"]), key=lambda one: int(one.attrs["frame"]))
-        results[condition] = xr.DataTree.from_dict(_nodes(frames, [one for one in alike if one.attrs["noise"]]))
-    return results
-
-
-def frames_of(condition: Condition) -> list[Condition]:
-    """Return the nodes of the frames of a condition, the first one first."""
-    nodes = condition[FRAMES].children
-    return [nodes[name] for name in sorted(nodes, key=int)]
-
-
-def pixels(results: xr.DataTree) -> pd.DataFrame:
-    """Return a row for each trained pixel; ``frame`` is the number of the frame, and -1 in the null."""
-    parts = []
-    for condition in conditions(results):
-        null = [condition[NULL_MAP]] if NULL_MAP in condition.children else []
-        for number, node in [*enumerate(frames_of(condition)), *((-1, each) for each in null)]:
-            trained = node["trained"].values
-            values = node.to_dataset()[["converged", "value", "steps_used"]].drop_attrs()
-            rows = values.to_dataframe(dim_order=[SEED, "y", "x"])[trained.ravel()].reset_index()
-            if number < 0:
-                rows[SEED] = np.flatnonzero(trained.ravel()) + 1
-            parts.append(rows.assign(condition=condition.name, frame=number))
-    return pd.concat(parts, ignore_index=True)[list(PIXEL_COLUMNS)].astype({"converged": int})
-
-
-def conditions(results: xr.DataTree, node: str = "") -> list[Condition]:
-    """Return the nodes of the conditions, or of those that have a certain node."""
-    return [each for each in results.children.values() if not node or node in each.children]
-
-
-def _nodes(frames: Sequence[xr.Dataset], nulls: Sequence[xr.Dataset]) -> dict[str, xr.Dataset]:
+    frames = sorted((one for one in known.values() if not one.attrs["noise"]), key=lambda one: int(one.attrs["frame"]))
+    nulls = [one for one in known.values() if one.attrs["noise"]]
     first = frames[0]
     nodes = {f"{FRAMES}/{number}": frame.assign(rank=_rank(frame)) for number, frame in enumerate(frames)}
     nodes |= _line(first)
     if nulls:
         nodes[NULL_MAP] = nulls[0]
     counted = {DIMENSION: frames, FIRST: [_on_grid_of(nulls, first)], LAST: frames[-1:], NULL: nulls}
-    nodes |= {name: _dimension(known) for name, known in counted.items() if _countable(known)}
+    nodes |= {name: _dimension(some) for name, some in counted.items() if _countable(some)}
     if first.sizes[SEED] > 1:
         nodes[SEEDS] = analysis.training_probability(first["converged"])
     if first.sizes[SEED] >= MIN_UNITS and _countable(frames):
         nodes[MEAN] = analysis.mean_boundary(first["converged"])
-    return nodes
+    return xr.DataTree.from_dict(nodes)
+
+
+def frames_of(results: Results) -> list[Results]:
+    """Return the nodes of the frames, the first one first."""
+    nodes = results[FRAMES].children
+    return [nodes[name] for name in sorted(nodes, key=int)]
+
+
+def pixels(results: Results) -> pd.DataFrame:
+    """Return a row for each trained pixel; ``frame`` is the number of the frame, and -1 in the null."""
+    parts = []
+    null = [results[NULL_MAP]] if NULL_MAP in results.children else []
+    for number, node in [*enumerate(frames_of(results)), *((-1, each) for each in null)]:
+        trained = node["trained"].values
+        values = node.to_dataset()[["converged", "value", "steps_used"]].drop_attrs()
+        rows = values.to_dataframe(dim_order=[SEED, "y", "x"])[trained.ravel()].reset_index()
+        if number < 0:
+            rows[SEED] = np.flatnonzero(trained.ravel()) + 1
+        parts.append(rows.assign(condition=node.attrs["condition"], frame=number))
+    return pd.concat(parts, ignore_index=True)[list(PIXEL_COLUMNS)].astype({"converged": int})
 
 
 def _on_grid_of(nulls: Sequence[xr.Dataset], first: xr.Dataset) -> xr.Dataset:

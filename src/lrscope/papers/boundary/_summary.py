@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from lrscope.papers.boundary._options import LARGEST_NULL
 from lrscope.papers.boundary._results import (
@@ -15,8 +14,7 @@ from lrscope.papers.boundary._results import (
     MEAN,
     NULL,
     NULL_MAP,
-    Condition,
-    conditions,
+    Results,
     frames_of,
 )
 from lrscope.studies._words import counted, percent, short
@@ -30,14 +28,10 @@ OVER = {
 NOUNS = {"frame": "frame", "seed": "seed", "tile": "part"}
 
 
-def summary(results: xr.DataTree, _options: Any) -> list[str]:
+def summary(results: Results, _options: Any) -> list[str]:
     """Return the answer, one text a paragraph."""
-    several = len(conditions(results)) > 1
-    paragraphs = []
-    for each in conditions(results):
-        texts = [edge_text(each), roughness(each), mean_text(each), trained(each)]
-        paragraphs += [f"{each.name}: {text}" if several else text for text in texts if text]
-    return paragraphs
+    texts = [edge_text(results), roughness(results), mean_text(results), trained(results)]
+    return [text for text in texts if text]
 
 
 def estimate_text(values: Any, name: str, digits: int = 3) -> str:
@@ -55,9 +49,9 @@ def estimate_text(values: Any, name: str, digits: int = 3) -> str:
     return f"{short(value, digits)}{ends}"
 
 
-def edge_text(condition: Condition) -> str:
+def edge_text(results: Results) -> str:
     """Say up to which rate networks train, and above which none does."""
-    line, edge = condition[LINE], condition[EDGE]
+    line, edge = results[LINE], results[EDGE]
     last, seeds = short(float(line["rate"][-1])), int(edge["seeds"])
     lower, upper, level = (float(edge[name]) for name in ("lower", "upper", "level"))
     crossings, label = line["crossings"], str(line["rate"].attrs["long_name"])
@@ -74,17 +68,17 @@ def edge_text(condition: Condition) -> str:
     if seeds == 1:
         changes = int(crossings[0])
         mixed = f" In between the verdict changes {changes} times." if changes > 1 else ""
-        return f"{_where(condition)}, {text}.{mixed} This is one seed: --seeds 19 shows where the edge of others lies."
+        return f"{_where(results)}, {text}.{mixed} This is one seed: --seeds 19 shows where the edge of others lies."
     mixed = (
         f" In {counted(int((crossings > 1).sum()), 'seed')} both alternate in between." if (crossings > 1).any() else ""
     )
     holds = f"Each holds for a further seed with a probability of {percent(level)}, predicted from {seeds} seeds."
     example = f" A {what} of {short(lower / 3)} is a factor of 3 below the edge." if 0 < lower < math.inf else ""
-    return f"{_where(condition)}, {text}. {holds}{mixed}{example}"
+    return f"{_where(results)}, {text}. {holds}{mixed}{example}"
 
 
-def _where(condition: Condition) -> str:
-    line, first = condition[LINE], frames_of(condition)[0]
+def _where(results: Results) -> str:
+    line, first = results[LINE], frames_of(results)[0]
     label = str(line["rate"].attrs["long_name"])
     if is_diagonal(line):
         return "With both learning rates equal"
@@ -97,19 +91,19 @@ def is_diagonal(line: Any) -> bool:
     return bool(np.allclose(line["rate"], line["other"]))
 
 
-def roughness(condition: Condition) -> str:
+def roughness(results: Results) -> str:
     """Say how rough the boundary is, and whether noise would be as rough."""
-    if DIMENSION not in condition.children:
+    if DIMENSION not in results.children:
         return ""
-    result = condition[DIMENSION]
+    result = results[DIMENSION]
     if math.isnan(float(result["median"])):
         return "There is no boundary in the map: all its points train, or none does."
     over = str(result.attrs["over"])
     of = OVER[over].format(counted(int(result["units"]), NOUNS[over]))
     text = f"The box dimension of the boundary is {estimate_text(result, 'median')} ({of}); a smooth curve has 1."
-    if NULL not in condition.children:
+    if NULL not in results.children:
         return f"{text} --null {LARGEST_NULL} shows what noise alone gives."
-    first, null = condition[FIRST], condition[NULL]
+    first, null = results[FIRST], results[NULL]
     if not math.isfinite(float(null["median"])):
         return f"{text} With an independent seed in every pixel there is no boundary."
     low, high = (float(first[f"median_{end}"]) for end in ("low", "high"))
@@ -120,17 +114,17 @@ def roughness(condition: Condition) -> str:
         verdict = "the boundary is not as rough as noise"
     else:
         verdict = "whether it is rougher or smoother than noise is not decided there"
-    size = condition[NULL_MAP].sizes["x"]
+    size = results[NULL_MAP].sizes["x"]
     here = f" In the first frame, at {size} by {size} points, it is {estimate_text(first, 'median')},"
     noise = f"with an independent seed in every pixel {estimate_text(null, 'median')}: {verdict}."
     return f"{text}{here} {noise}"
 
 
-def mean_text(condition: Condition) -> str:
+def mean_text(results: Results) -> str:
     """Say whether the boundary of most seeds is smoother than that of one."""
-    if MEAN not in condition.children:
+    if MEAN not in results.children:
         return ""
-    mean = condition[MEAN]
+    mean = results[MEAN]
     low, high = float(mean["difference_low"]), float(mean["difference_high"])
     verdict = "smoother" if low > 0 else "rougher" if high < 0 else "not certainly smoother"
     return (
@@ -140,14 +134,14 @@ def mean_text(condition: Condition) -> str:
     )
 
 
-def trained(condition: Condition) -> str:
+def trained(results: Results) -> str:
     """Say what was trained."""
-    first, frames = frames_of(condition)[0], len(frames_of(condition))
+    first, frames = frames_of(results)[0], len(frames_of(results))
     share = float(first["trained"].mean())
     size = f"{first.sizes['x']} by {first.sizes['y']}"
     seeds = f"{'; the first' if frames > 1 else ''} with {counted(first.sizes['seed'], 'seed')}"
     text = f"{counted(frames, 'frame')} of {size} points{seeds}."
-    if condition.name == "init-offset":
+    if first.attrs["condition"] == "init-offset":
         where = (
             "to the initial weights" if first.attrs["offset"] == "initial" else "at every step, as in the source's code"
         )
