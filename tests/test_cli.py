@@ -253,6 +253,10 @@ def test_inspect_tells_axes_trees_and_branches(done, capsys):
     assert any(line.split() == ["weights_encoder_0", "64", "x", "2", "float32", "weights"] for line in lines)
 
 
+def test_figures_has_no_options(done, refused):
+    assert "got '--out'" in refused("figures", str(done), "--out", "new")
+
+
 def test_brackets_in_a_path_are_no_markup(done, tmp_path, capsys):
     shutil.move(done / "records.root", tmp_path / "[bold]x[1].root")
     assert main(["inspect", str(tmp_path / "[bold]x[1].root")]) == 0

@@ -85,9 +85,9 @@ def figures(given: list[str]) -> int:
     """Draw figures of a run that its report only names."""
     from lrscope.studies import Folder, draw_figures
 
-    (folder, *names), _ = leading_paths("lrscope figures", given)
+    (folder, *names), rest = leading_paths("lrscope figures", given)
     with activities() as display:
-        files = draw_figures(Folder(Path(folder)), names, display.update)
+        files = draw_figures(Folder(Path(folder)), [*names, *rest], display.update)  # an option is no figure
     for file in files:
         print(file)
     return 0
