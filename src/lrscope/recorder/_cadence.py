@@ -280,6 +280,7 @@ class Accounting:
         self.update()
 
     def skip(self) -> None:
+        self.left_out.forget()
         self.skipped, self.futile = self.skipped + 1, self.futile + 1
 
     def check_order(self, *, passed: bool) -> None:

@@ -141,6 +141,10 @@ class LeftOut:
         if self._flag is not None:
             self._sum, self._flag = self._sum + (self._flag != 0), None
 
+    def forget(self) -> None:
+        """Forget the flag of the step in hand, which is left out for another reason."""
+        self._flag = None
+
     def in_hand(self) -> bool:
         """Return whether the update in hand was taken to be made, and was not."""
         flag, self._flag = self._flag, None
