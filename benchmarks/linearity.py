@@ -13,8 +13,10 @@ from benchmarks.many_replicates import FEW_SAMPLES, MEMORY, network, remembered
 from benchmarks.rounds import Case, Figures, Measured, measure
 from lrscope.data import Digits
 from lrscope.engines import Processes
-from lrscope.optim import Linear
+from lrscope.optim import SGD, Linear
 from lrscope.papers.linearity import Replication, replicate
+from lrscope.sweep import Sweep
+from lrscope.training import Experiment
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 if HAS_JAX:
@@ -70,8 +72,9 @@ def peak_memory() -> Measured:
 
 
 def replication(replicates: int) -> Replication:
-    shared = {"schedule": Linear(), "epochs": EPOCHS, "batch_size": BATCH_SIZE}
-    return Replication(data=Digits(), model=network, lrs=[LR], replicates=replicates, **shared)
+    shared = {"loss": "cross_entropy", "optimizer": SGD(momentum=0.9), "schedule": Linear(), "batch_size": BATCH_SIZE}
+    experiment = Experiment(data=Digits(), model=network, sweep=Sweep(lr=[LR]), epochs=EPOCHS, **shared)
+    return Replication(experiment, replicates)
 
 
 def plain() -> Figures:

@@ -18,6 +18,8 @@ from lrscope.models import CNN
 from lrscope.papers.linearity import Replicating, Replication
 from lrscope.recorder import Recorder
 from lrscope.studies import Folder
+from lrscope.sweep import Sweep
+from lrscope.training import Experiment
 
 SECONDS = 20
 SHORT, LONG = 12, pytest.mark.long
@@ -144,9 +146,9 @@ def test_a_damaged_state(tmp_path, count):
 
 @pytest.mark.parametrize("count", [SHORT, pytest.param(300, marks=LONG)])
 def test_damaged_pieces(tmp_path, count):
-    asked = Replication(
-        data=Digits(samples=64, val_samples=20), model=CNN(1, 8, 8), lrs=[0.1], replicates=4, batches=2, epochs=1
-    )
+    data = Digits(samples=64, val_samples=20)
+    experiment = Experiment(data=data, model=CNN(1, 8, 8), sweep=Sweep(lr=[0.1]), epochs=1)
+    asked = Replication(experiment, replicates=4, batches=2)
     sums = {"0/replicates": np.array([2]), "0/outputs_sum": np.random.default_rng(0).normal(size=(1, 20, 10))}
     Replicating(asked, folder=tmp_path, device="cpu")._pieces.keep(range(2), sums)
     read = lambda: Replicating(asked, folder=tmp_path, device="cpu")._sums  # noqa: E731

@@ -99,7 +99,9 @@ from torch import nn
 from lrscope.data import Digits
 from lrscope.papers.linearity import Replication
 from lrscope.models import Imported
-from lrscope.optim import Linear
+from lrscope.optim import SGD, Linear
+from lrscope.sweep import Sweep
+from lrscope.training import Experiment
 
 HERE = Path(__file__).parent
 
@@ -118,19 +120,19 @@ def narrow():
     return nn.Linear(3, 10)
 
 
-def replication(**changes):
+def replication(lrs=(0.1, 0.2, 0.3), replicates=16, pairing="common", **changes):
     fields = {
         "data": Digits(samples=64, val_samples=20),
         "model": Imported("users_own:wide"),
+        "sweep": Sweep(lr=lrs),
+        "loss": "cross_entropy",
+        "optimizer": SGD(momentum=0.9),
         "schedule": Linear(),
-        "lrs": [0.1, 0.2, 0.3],
-        "replicates": 16,
         "epochs": 2,
         "batch_size": 16,
-        "batches": 5,
         "dtype": "float64",
     }
-    return Replication(**fields | changes)
+    return Replication(Experiment(**fields | changes), replicates, pairing, batches=5)
 """
 
 

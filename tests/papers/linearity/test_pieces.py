@@ -17,10 +17,19 @@ from lrscope.models import CNN
 from lrscope.papers.linearity import Replication
 from lrscope.papers.linearity._pieces import JOINED, Pieces
 from lrscope.papers.linearity._sums import Sums, merged
+from lrscope.sweep import Sweep
+from lrscope.training import Experiment
 
 COUNT = 24
-DATA = Digits(samples=64, val_samples=20)
-REPLICATION = Replication(data=DATA, model=CNN(1, 8, 8), lrs=[0.1, 0.2], replicates=COUNT, batches=4, epochs=1)
+DATA, MODEL = Digits(samples=64, val_samples=20), CNN(1, 8, 8)
+
+
+def replication(data=DATA, model=MODEL, replicates=COUNT, batches=4, pairing="common", epochs=1) -> Replication:
+    experiment = Experiment(data=data, model=model, sweep=Sweep(lr=[0.1, 0.2]), epochs=epochs)
+    return Replication(experiment, replicates, pairing, batches)
+
+
+REPLICATION = replication()
 
 
 def sums_of(replicates: range) -> Sums:
@@ -138,10 +147,9 @@ def test_a_damaged_piece_is_named(tmp_path, damage):
         Pieces(tmp_path, REPLICATION)
 
 
-@pytest.mark.parametrize("change", [{"replicates": 41}, {"epochs": 2}, {"pairing": "independent"}, {"batches": 4}])
+@pytest.mark.parametrize("change", [{"replicates": 41}, {"epochs": 2}, {"pairing": "independent"}, {"batches": 5}])
 def test_pieces_of_another_experiment_are_refused(tmp_path, change):
-    fields = {"data": Digits(), "model": CNN(1, 8, 8), "lrs": [0.1, 0.2], "replicates": 40, "batches": 5, "epochs": 1}
-    other = Replication(**fields | change)
+    other = replication(**change)
     Pieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
     said = rf"^{tmp_path}/0-4.npz must hold sums of this experiment; it holds those of another\. Delete {tmp_path}, or"
     with pytest.raises(InputError, match=said):
@@ -161,8 +169,7 @@ def network(hidden: int = 4, activation: type[nn.Module] = nn.ReLU, factor: floa
 
 @pytest.mark.parametrize("change", [{"hidden": 5}, {"activation": nn.Tanh}, {"factor": 1.01}])
 def test_pieces_of_other_code_behind_the_same_name_are_refused(tmp_path, change):
-    fields = {"data": DATA, "lrs": [0.1, 0.2], "replicates": COUNT, "batches": 4, "epochs": 1}
-    one, same, other = (Replication(model=made, **fields) for made in (network(), network(), network(**change)))
+    one, same, other = (replication(model=made) for made in (network(), network(), network(**change)))
     assert one.to_json() == other.to_json()
     Pieces(tmp_path, one).keep(range(4), sums_of(range(4)))
     check_done(Pieces(tmp_path, same), set(range(4)))
@@ -174,8 +181,7 @@ def test_pieces_of_other_code_behind_the_same_name_are_refused(tmp_path, change)
 def test_pieces_of_data_that_changed_are_refused(tmp_path, changed):
     files, folder = tmp_path / "files", tmp_path / "pieces"
     write_mnist(files)
-    fields = {"lrs": [0.1, 0.2], "replicates": COUNT, "batches": 4, "epochs": 1}
-    asked = Replication(data=MNIST(files), model=CNN(1, 6, 7), **fields)
+    asked = replication(MNIST(files), CNN(1, 6, 7))
     Pieces(folder, asked).keep(range(4), sums_of(range(4)))
     content = (files / changed).read_bytes()
     (files / changed).write_bytes(content[:-1] + bytes([(content[-1] + 1) % 10]))

@@ -5,8 +5,10 @@ import pytest
 from torch import nn
 
 from lrscope.data import Digits
+from lrscope.errors import InputError
 from lrscope.papers.linearity import Replication, estimate, replicate
 from lrscope.papers.linearity._sums import summed
+from lrscope.sweep import Sweep
 from lrscope.training import Trainer
 
 
@@ -53,6 +55,11 @@ def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not(re
     }
     assert seeds["common"] == [[0, 1]]
     assert len({seed for each in seeds["independent"] for seed in each}) == 6
+
+
+def test_seeds_are_those_of_the_replicates_and_no_other_axis_is_repeated(replication):
+    with pytest.raises(InputError, match="the axis lr alone"):
+        replication(sweep=Sweep(lr=[0.1], seed=[3]))
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])

@@ -19,12 +19,12 @@ def test_by_default_a_perceptron_and_a_cnn_learn_the_digits():
     assert list(both) == ["perceptron", "cnn"]
     assert [replication.lrs for replication in both.values()] == [(0.2, 0.25, 0.3), (0.08, 0.1, 0.12)]
     for replication in both.values():
-        assert (replication.replicates, replication.batches) == (256, 32)
-        assert (replication.epochs, replication.batch_size, replication.pairing) == (8, 64, "common")
-        assert (replication.optimizer, replication.schedule) == (SGD(momentum=0.9), Linear())
-        assert replication.loss == "cross_entropy"
-    assert both["cnn"].model == CNN(1, 8, 8, 10)
-    layers = [layer for layer in both["perceptron"].model() if isinstance(layer, nn.Linear)]
+        assert (replication.replicates, replication.batches, replication.pairing) == (256, 32, "common")
+        experiment = replication.experiment
+        assert (experiment.epochs, experiment.batch_size, experiment.loss) == (8, 64, "cross_entropy")
+        assert (experiment.optimizer, experiment.schedule) == (SGD(momentum=0.9), Linear())
+    assert both["cnn"].experiment.model == CNN(1, 8, 8, 10)
+    layers = [layer for layer in both["perceptron"].experiment.model() if isinstance(layer, nn.Linear)]
     assert [tuple(layer.weight.shape) for layer in layers] == [(32, 64), (10, 32)]
 
 
@@ -34,20 +34,20 @@ def test_fewer_replicates_than_batches_are_a_batch_each():
 
 def test_the_resnet_has_a_recipe_of_its_own(tmp_path):
     write_cifar(tmp_path)
-    [made] = experiments(Options(data="cifar10", root=str(tmp_path), replicates=8)).values()
+    made = experiments(Options(data="cifar10", root=str(tmp_path), replicates=8))["resnet"].experiment
     assert isinstance(made.model, FastResNet)
     assert (made.loss, made.schedule, made.epochs, made.batch_size) == (LabelSmoothing(0.2), Triangle(), 10, 15)
     assert made.optimizer == SGD(momentum=0.85, nesterov=True, weight_decay=1e-3)
-    [chosen] = experiments(Options(data="cifar10", root=str(tmp_path), epochs=2, batch_size=8)).values()
+    chosen = experiments(Options(data="cifar10", root=str(tmp_path), epochs=2, batch_size=8))["resnet"].experiment
     assert (chosen.epochs, chosen.batch_size) == (2, 8)
 
 
 def test_data_and_a_network_of_ones_own():
     [made] = experiments(Options(data=mine("ARRAYS"), model=(mine("network"),))).values()
-    assert made.model == Imported(mine("network"))
-    assert made.batch_size == 48  # all there are
+    assert made.experiment.model == Imported(mine("network"))
+    assert made.experiment.batch_size == 48  # all there are
     [wide] = experiments(Options(data=mine("validation_alone"), model=("perceptron",))).values()
-    assert wide.model.classes == 8
+    assert wide.experiment.model.classes == 8
 
 
 @pytest.mark.parametrize(

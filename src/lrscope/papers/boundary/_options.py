@@ -1,7 +1,7 @@
 """What can be chosen in the study `boundary`."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -79,10 +79,6 @@ class Axis:
     def attrs(self) -> dict[str, str]:
         """Return the attributes of a coordinate along the axis."""
         return {"long_name": self.long_name, "units": "1", "scale": self.scale}
-
-
-_OF_OWN = ("data", "root", "loss", "optimizer", "batch_size", "lr", "axes")
-"""Options of networks of your own."""
 
 
 @specification
@@ -205,17 +201,15 @@ class Options:
 
     def own(self) -> Own | None:
         """Return the network that is mapped instead of one of the source's."""
-        if self.model is None:
-            return None
-        named = {name: getattr(self, name) for name in ("data", "root", "loss", "optimizer", "batch_size", "lr")}
-        return Own(model=self.model, **named, axes=self.axes)
+        return None if self.model is None else Own(**{each.name: getattr(self, each.name) for each in fields(Own)})
 
     def _check_own(self) -> None:
         if self.model is None:
             if self.condition == OWN:
                 raise must_be("model", "given with the condition own, as package.module:function", None)
-            for name in _OF_OWN:
-                if getattr(self, name) != type(self).__dataclass_fields__[name].default:
+            defaults = {each.name: each.default for each in fields(self)}
+            for name in (each.name for each in fields(Own)):
+                if getattr(self, name) != defaults[name]:
                     raise must_be(name, "given together with --model", getattr(self, name))
             if self.offset != "each-step" and self.condition != "init-offset":
                 raise must_be("offset", "given together with --condition init-offset", self.offset)

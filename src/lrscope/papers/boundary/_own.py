@@ -58,7 +58,7 @@ def varied(name: str) -> Varied:
 
 @specification
 class Own:
-    """A network of your own, what it learns, and how.
+    """A network of your own, what it learns, and how: these of the `Options`.
 
     Attributes
     ----------
@@ -72,13 +72,13 @@ class Own:
     """
 
     model: str
-    data: str = "digits"
-    root: str | None = None
-    loss: str = "auto"
-    optimizer: Literal["sgd", "momentum", "adam"] = "sgd"
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
-    axes: tuple[str, ...] = ("lr", INIT_SCALE)
+    data: str
+    root: str | None
+    loss: str
+    optimizer: Literal["sgd", "momentum", "adam"]
+    batch_size: Annotated[int, Field(ge=1)] | None
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    axes: tuple[str, ...]
 
     @model_validator(mode="after")
     def _consistent(self) -> "Own":

@@ -124,7 +124,8 @@ class Pieces:
 def _fingerprint_of_samples(replication: Replication) -> str:
     """Return a number of the samples as they are loaded today: other files may have their names tomorrow."""
     digest = hashlib.blake2b(digest_size=16)
-    for samples in (replication.data.arrays(), replication.data.validation()):
+    data = replication.experiment.data
+    for samples in (data.arrays(), data.validation()):
         for array in (samples.inputs, samples.targets):
             digest.update(f"{array.shape} {array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).data)
@@ -133,7 +134,7 @@ def _fingerprint_of_samples(replication: Replication) -> str:
 
 def _fingerprint_of_network(replication: Replication) -> str:
     """Return a number of the network under seed 0: its name may be that of other code tomorrow."""
-    module = build(replication.model, 0, getattr(torch, replication.dtype))
+    module = build(replication.experiment.model, 0, getattr(torch, replication.experiment.dtype))
     digest = hashlib.blake2b(_ADDRESS.sub("", repr(module)).encode(), digest_size=16)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} {tensor.requires_grad}".encode())

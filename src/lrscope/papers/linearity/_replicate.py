@@ -220,7 +220,10 @@ def estimate(replication: Replication, device: str = "auto", engine: Engine | No
     --------
     >>> from lrscope.data import Digits
     >>> from lrscope.models import CNN
-    >>> asked = Replication(data=Digits(), model=CNN(1, 8, 8), lrs=[0.1, 0.2, 0.3], replicates=40_000, epochs=1)
+    >>> from lrscope.sweep import Sweep
+    >>> from lrscope.training import Experiment
+    >>> learned = {"data": Digits(), "model": CNN(1, 8, 8), "loss": "cross_entropy", "epochs": 1}
+    >>> asked = Replication(Experiment(**learned, sweep=Sweep(lr=[0.1, 0.2, 0.3])), replicates=40_000)
     >>> estimate(asked, "cpu").members
     120000
     """
@@ -236,6 +239,7 @@ def estimate(replication: Replication, device: str = "auto", engine: Engine | No
     seconds *= replication.replicates / len(some)
     if engine and worth_starting(engine, seconds, len(replication)):
         seconds = seconds / engine.workers + engine.startup_seconds
-    targets = sum(each.targets.nbytes for each in (replication.data.arrays(), replication.data.validation()))
+    data = replication.experiment.data
+    targets = sum(each.targets.nbytes for each in (data.arrays(), data.validation()))
     each = targets + sum(value[0].nbytes for value in measured(trained[0], trainer).values())
     return Estimate(len(replication), parts[0].steps, each * len(replication.lrs) * replication.batches, seconds)

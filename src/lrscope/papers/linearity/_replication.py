@@ -3,13 +3,13 @@
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from lrscope.errors import must_be
-from lrscope.optim import SGD, Constant
 from lrscope.specification import specification, to_json
 from lrscope.sweep import Sweep
 from lrscope.training import Experiment
@@ -27,57 +27,49 @@ class Replication:
 
     Attributes
     ----------
-    data : a data set with validation samples, see `lrscope.data`
-    model : a callable without arguments that returns an ``nn.Module``
-    lrs : learning rates, ascending
+    experiment : the training, on data with validation samples; its sweep has the axis ``lr`` and no other, its probes
+        are not measured
     replicates : repetitions at each rate
     pairing : ``common``, a repetition has the same seed at every rate, and so the same initial weights and order of
         the data; ``independent``, each rate has seeds of its own
-    loss, optimizer, schedule, epochs, batch_size, dtype : as in an `Experiment`
     batches : into how many batches of neighbours the replicates are dealt; sums are kept of each
 
     Raises
     ------
-    InputError : a field that is not allowed; fewer replicates than batches.
+    InputError : a field that is not allowed; another axis of the sweep; fewer replicates than batches.
 
     Examples
     --------
     >>> from lrscope.data import Digits
     >>> from lrscope.models import CNN
-    >>> replication = Replication(data=Digits(), model=CNN(1, 8, 8), lrs=[0.1, 0.2], replicates=64, epochs=1)
+    >>> learned = {"data": Digits(), "model": CNN(1, 8, 8), "loss": "cross_entropy", "epochs": 1}
+    >>> replication = Replication(Experiment(**learned, sweep=Sweep(lr=[0.1, 0.2])), replicates=64)
     >>> replication.batches
     32
     >>> replication.batch_of(np.array([0, 1, 2, 63]))
     array([ 0,  0,  1, 31])
     """
 
-    data: Any
-    model: Any
-    lrs: tuple[float, ...]
+    experiment: Experiment
     replicates: Positive
-    epochs: Positive
     pairing: Literal["common", "independent"] = "common"
-    loss: Any = "cross_entropy"
-    optimizer: Any = SGD(momentum=0.9)
-    schedule: Any = Constant()
-    batch_size: Positive | None = None
     batches: Positive = MAX_BATCHES
-    dtype: Literal["float32", "float64"] = "float32"
-
-    @field_validator("lrs")
-    @classmethod
-    def _rates(cls, lrs: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(sorted(Sweep(lr=lrs).axes["lr"]))
 
     @model_validator(mode="after")
     def _consistent(self) -> "Replication":
+        if list(self.experiment.sweep.axes) != ["lr"]:
+            raise must_be("experiment", "one whose sweep has the axis lr alone", self.experiment.sweep)
         if self.replicates < self.batches:
             remedy = "Ask for more replicates, or for fewer batches."
             raise must_be("replicates", f"at least the {self.batches} batches", self.replicates, remedy)
         if self.replicates > APART:
             raise must_be("replicates", f"at most {APART}", self.replicates)
-        self.experiments(range(1))
         return self
+
+    @property
+    def lrs(self) -> tuple[float, ...]:
+        """Learning rates, ascending."""
+        return tuple(sorted(self.experiment.sweep.axes["lr"]))
 
     def __len__(self) -> int:
         """Return how many networks are trained."""
@@ -90,23 +82,12 @@ class Replication:
     def experiments(self, replicates: range) -> list[Experiment]:
         """Return the trainings of some replicates at every rate: one experiment, or one a rate."""
         if self.pairing == "common":
-            return [self._experiment(Sweep(lr=self.lrs, seed=replicates))]
-        starts = (number * APART for number in range(len(self.lrs)))
-        own = (range(start + replicates.start, start + replicates.stop) for start in starts)
-        return [self._experiment(Sweep(lr=[lr], seed=seeds)) for lr, seeds in zip(self.lrs, own, strict=True)]
-
-    def _experiment(self, sweep: Sweep) -> Experiment:
-        return Experiment(
-            data=self.data,
-            model=self.model,
-            sweep=sweep,
-            loss=self.loss,
-            optimizer=self.optimizer,
-            schedule=self.schedule,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            dtype=self.dtype,
-        )
+            sweeps = [Sweep(lr=self.lrs, seed=replicates)]
+        else:
+            starts = (number * APART for number in range(len(self.lrs)))
+            own = (range(start + replicates.start, start + replicates.stop) for start in starts)
+            sweeps = [Sweep(lr=[lr], seed=seeds) for lr, seeds in zip(self.lrs, own, strict=True)]
+        return [replace(self.experiment, sweep=sweep) for sweep in sweeps]
 
     def to_json(self) -> dict[str, Any]:
         """Return the replication as JSON: class names and plain values."""

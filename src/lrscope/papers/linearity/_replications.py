@@ -13,7 +13,8 @@ from lrscope.optim import SGD, LabelSmoothing, Linear, Triangle
 from lrscope.papers.linearity._options import Options
 from lrscope.papers.linearity._replication import MAX_BATCHES, Replication
 from lrscope.studies._samples import checked, has_classes
-from lrscope.training import estimate
+from lrscope.sweep import Sweep
+from lrscope.training import Experiment, estimate
 
 SMALLEST = {"cnn": 4, "resnet": 9}
 """Pixels along the sides of an image, at least."""
@@ -60,19 +61,16 @@ def _replication(options: Options, data: DataSet, model: str, samples: tuple[Arr
     chosen = {
         "epochs": options.epochs or recipe["epochs"],
         "batch_size": options.batch_size or min(recipe["batch_size"], len(samples[0].inputs)),
-        "lrs": options.rates(model).lrs,
-        "replicates": options.replicates,
-        "pairing": options.pairing,
-        "batches": min(MAX_BATCHES, options.replicates),
     }
-    replication = Replication(data=data, model=_model(model, data, samples), **{**recipe, **chosen})
+    sweep = Sweep(lr=options.rates(model).lrs)
+    experiment = Experiment(data=data, model=_model(model, data, samples), sweep=sweep, **{**recipe, **chosen})
     # What cannot be trained is refused before anything is written: a network of the user takes a step.
-    if isinstance(replication.model, Imported):
-        estimate(replication.experiments(range(1))[0], device="cpu", steps=1)
+    if isinstance(experiment.model, Imported):
+        estimate(experiment, device="cpu", steps=1)
     else:
         with torch.random.fork_rng(devices=()):
-            replication.model()
-    return replication
+            experiment.model()
+    return Replication(experiment, options.replicates, options.pairing, min(MAX_BATCHES, options.replicates))
 
 
 def _model(name: str, data: DataSet, samples: tuple[Arrays, Arrays]) -> Any:

@@ -100,16 +100,18 @@ def block_of(replication: Replication, sums: Sums) -> xr.Dataset:
     It has a member for each rate and batch of replicates, and one step, that of the last update; its attribute
     ``pairing`` is that of the replication.
     """
-    learned: Arrays = replication.data.arrays()
+    experiment = replication.experiment
+    learned: Arrays = experiment.data.arrays()
     sweep = Sweep(lr=replication.lrs, batch=range(replication.batches))
     columns = sweep.members()
     places = list(zip(columns["batch"], np.searchsorted(replication.lrs, columns["lr"]), strict=True))
     names = [name.partition("/")[2] for name in sums if name.startswith("0/")]
     values = {name: np.stack([sums[f"{batch}/{name}"][rate] for batch, rate in places]) for name in names}
-    for name, targets in {TARGETS: replication.data.validation().targets, LEARNED_TARGETS: learned.targets}.items():
+    for name, targets in {TARGETS: experiment.data.validation().targets, LEARNED_TARGETS: learned.targets}.items():
         if _are_classes(targets):
             values[name] = np.tile(targets.astype(np.int64), (len(places), 1))
-    steps = replication.epochs * math.ceil(len(learned.inputs) / (replication.batch_size or len(learned.inputs)))
+    per_epoch = math.ceil(len(learned.inputs) / (experiment.batch_size or len(learned.inputs)))
+    steps = experiment.steps or (experiment.epochs or 0) * per_epoch
     with_step = {name: value[:, None] for name, value in values.items()}
     labels = {variable.name: variable for variable in VARIABLES}
     block = new_block(with_step, labels, {STEP: np.array([steps])}, columns, sweep.attrs(), dict.fromkeys(values, STEP))
