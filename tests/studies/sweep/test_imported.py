@@ -110,6 +110,12 @@ def test_what_else_differs_is_named_and_can_be_chosen(tmp_path):
     assert one.results.attrs["noted"] == []
 
 
+def test_another_name_of_the_seed_is_no_difference(tmp_path):
+    for seed in range(3):
+        write(tmp_path, seeds=lambda _, seed=seed: (seed,), more=f",s=run{seed}")
+    assert imported(tmp_path).results.attrs["noted"] == []
+
+
 def several_names(folder):
     write(folder, metric=lambda seed: "val_loss" if seed else "eval_loss")
 

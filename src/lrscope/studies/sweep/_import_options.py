@@ -174,13 +174,17 @@ def _seeds(runs: Sequence[Run], options: ImportOptions, lrs: Sequence[float]) ->
 
 
 def differences(runs: Sequence[Run], options: ImportOptions) -> dict[str, list[str]]:
-    """Return what else the runs differ in: name -> its values, of those that several runs share."""
-    names = dict.fromkeys(key for run in runs for key in run.config)
-    values = {
-        name: [str(run.config.get(name)) for run in runs] for name in names if name not in (options.lr, options.seed)
-    }
+    """Return what else the runs differ in: name -> its values, of those that several runs share.
+
+    What only names the seed once more, as the name of a folder may do, is no other difference.
+    """
+    names = dict.fromkeys(key for run in runs for key in run.config if key not in (options.lr, options.seed, *METRICS))
+    values = {name: [str(run.config.get(name)) for run in runs] for name in names}
+    seeds = [str(run.config.get(options.seed)) if options.seed else "" for run in runs]
     return {
-        name: sorted(set(own)) for name, own in values.items() if 1 < len(set(own)) < len(runs) and name not in METRICS
+        name: sorted(set(own))
+        for name, own in values.items()
+        if 1 < len(set(own)) < len(runs) and not len({*zip(seeds, own, strict=True)}) == len({*seeds}) == len({*own})
     }
 
 
