@@ -2,13 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
 from torch import Tensor
+from torch.func import grad, jacrev, vjp
 
 from lrscope.errors import must_be
 from lrscope.probes._structure import Structure
@@ -98,16 +99,31 @@ Need = Literal["activations", "activation_gradients", "evaluation", "validation"
 State = dict[str, Tensor]
 
 
-class Curvature(Protocol):
-    """The second derivative of a loss at the parameters of a moment; computed when asked for, and only then."""
+@dataclass(frozen=True)
+class Curvature:
+    """The second derivative of a loss at some parameters; computed when asked for, and only then.
+
+    It is taken backwards through the gradient. Forwards would cost the same, and PyTorch has no forward derivative of
+    its own mean squared error.
+
+    Attributes
+    ----------
+    loss : of a vector (parameter), a scalar
+    parameters : (parameter)
+    """
+
+    loss: Callable[[Tensor], Tensor]
+    parameters: Tensor
 
     def product(self, vector: Tensor) -> Tensor:
-        """Return the Hessian times a vector (parameter)."""
-        ...
+        """Return the Hessian times a vector (parameter), exactly: the derivative of the gradient along it."""
+        product: Tensor = vjp(grad(self.loss), self.parameters)[1](vector)[0]  # the Hessian is symmetric
+        return product
 
     def matrix(self) -> Tensor:
         """Return the Hessian (parameter, parameter)."""
-        ...
+        matrix: Tensor = jacrev(grad(self.loss))(self.parameters)
+        return matrix
 
 
 @dataclass(frozen=True)

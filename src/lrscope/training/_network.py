@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, grad_and_value, jacrev, vjp
+from torch.func import functional_call, grad_and_value
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 
 from lrscope.errors import InputError, must_be
 from lrscope.optim import LOSSES, Loss, takes_classes
-from lrscope.probes import Need, Structure, structure_of
+from lrscope.probes import Curvature, Need, Structure, structure_of
 from lrscope.training._activations import ActivationCapture, Tree
 from lrscope.training._noise import MemberNoise
 from lrscope.trees import Layout, flatten
@@ -53,32 +53,6 @@ class StepOutput:
     outputs: Tensor
     activations: Tree
     activation_gradients: Tree
-
-
-@dataclass(frozen=True)
-class Curvature:
-    """The second derivative of a loss at some parameters, backwards through the gradient.
-
-    Forwards through it would cost the same, and PyTorch has no forward derivative of its own mean squared error.
-
-    Attributes
-    ----------
-    loss : of a vector (parameter), a scalar
-    parameters : (parameter)
-    """
-
-    loss: Callable[[Tensor], Tensor]
-    parameters: Tensor
-
-    def product(self, vector: Tensor) -> Tensor:
-        """Return the Hessian times a vector (parameter), exactly: the derivative of the gradient along it."""
-        product: Tensor = vjp(grad(self.loss), self.parameters)[1](vector)[0]  # the Hessian is symmetric
-        return product
-
-    def matrix(self) -> Tensor:
-        """Return the Hessian (parameter, parameter)."""
-        matrix: Tensor = jacrev(grad(self.loss))(self.parameters)
-        return matrix
 
 
 def build(factory: ModelFactory, seed: int, dtype: torch.dtype) -> nn.Module:

@@ -210,11 +210,6 @@ class Timetable:
             kinds[key] = kinds.get(key, 0) + count
         return kinds
 
-    def count(self, dim: str, start: int, stop: int) -> int:
-        """Return how many of a dimension's steps lie in [start, stop)."""
-        low, high = np.searchsorted(self.steps[dim], [start, stop])
-        return int(high - low)
-
 
 def timetable(experiment: Experiment, samples: int) -> Timetable:
     """Return when each probe of an experiment measures; probes with the same steps share a step dimension.
