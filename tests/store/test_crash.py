@@ -14,9 +14,8 @@ import xarray as xr
 
 from lrscope.errors import InputError
 from lrscope.records import concatenate
-from lrscope.store import Writer, last_recorded, load_state, open_records
+from lrscope.store import Writer, last_recorded, load_state, open_records, summary
 from lrscope.store import _rootfile as rootfile
-from lrscope.store._index import scan
 from lrscope.store._rootfile import RawFile
 
 BLOCKS = 3
@@ -71,7 +70,7 @@ def test_each_prefix_of_the_writes_holds_whole_blocks(writes, block, tmp_path):
             content.extend(b"\0" * (position + len(part) - len(content)))
             content[position : position + len(part)] = part
             path.write_bytes(content)
-            index = scan(path)
+            index = summary(path)
             entries = {name: tree.entries for name, tree in index.trees.items()}
             assert entries.get("records_outputs", 0) in OUTPUTS_ENTRIES
             blocks.append(entries.get("records", 0) / 20)

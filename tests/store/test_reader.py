@@ -103,27 +103,28 @@ def test_records_can_be_pickled_and_copied(written):
 
 def test_a_file_is_summarised_by_its_columns(written, reads):
     found = summary(written)
-    assert {name for name, _ in reads} == SMALL
-    assert [(tree.name, tree.entries, tree.members, tree.first_step, tree.last_step) for tree in found.trees] == [
-        ("records", 60, 4, 0, 14),
-        ("records_outputs", 16, 4, 0, 12),
+    assert found.axes == {"shape": ["circle", "spiral"], "lr": [0.001, 0.1], "seed": [0]}
+    assert [(name, tree.entries, tree.steps.min(), tree.steps.max()) for name, tree in found.trees.items()] == [
+        ("records", 60, 0, 14),
+        ("records_outputs", 16, 0, 12),
     ]
-    assert found.axes == {"shape": ("circle", "spiral"), "lr": (0.001, 0.1), "seed": (0,)}
+    assert {name for name, _ in reads} == SMALL
     assert found.metadata == {"experiment": {"name": "small"}}
     assert found.complete
     assert found.size_bytes == written.stat().st_size
 
 
 def test_variables_are_summarised(written):
-    weights = summary(written).trees[0].variables[0]
-    assert (weights.name, weights.shape) == ("weights_encoder_0", (3, 2))
-    assert (weights.dtype, weights.units, weights.long_name) == ("float32", "1", "weights of encoder.0")
-    assert 0 < weights.packed_bytes <= 3 * (4 * 5 * 6 * 4 + 100)
+    tree = summary(written).trees["records"]
+    weights = tree.labels.variables["weights_encoder_0"]
+    assert (weights.shape, weights.dtype) == ([3, 2], "float32")
+    assert (weights.attrs["units"], weights.attrs["long_name"]) == ("1", "weights of encoder.0")
+    assert 0 < tree.packed_bytes("weights_encoder_0") <= 3 * (4 * 5 * 6 * 4 + 100)
 
 
 def test_a_file_without_blocks_has_no_trees(killed, tmp_path):
     found = summary(killed(tmp_path / "records.root", 0))
-    assert (found.trees, found.axes) == ((), {})
+    assert (found.trees, found.axes) == ({}, {})
 
 
 # any index

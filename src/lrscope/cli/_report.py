@@ -15,7 +15,7 @@ from lrscope.errors import unknown
 from lrscope.specification import specification
 
 if TYPE_CHECKING:
-    from lrscope.store import FileSummary, VariableSummary
+    from lrscope.store import FileIndex, TreeIndex
     from lrscope.studies import Folder
 
 REPORT = """\
@@ -139,7 +139,7 @@ def _range(numbers: "Sequence[int]") -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _print_summary(file: "FileSummary") -> None:
+def _print_summary(file: "FileIndex") -> None:
     console = Console(highlight=False, soft_wrap=True)
     state = "complete" if file.complete else "interrupted, or still being written"
     console.print(Text.assemble((str(file.path), "bold"), f": {file.size_bytes / 1e6:.1f} MB, {state}"))
@@ -149,19 +149,20 @@ def _print_summary(file: "FileSummary") -> None:
         console.print(f"  written by: {file.metadata['command']}", markup=False)
     for warning in file.warnings:
         console.print(f"  warning: {warning}", markup=False)
-    for tree in file.trees:
-        steps = f"steps {tree.first_step} to {tree.last_step}" if tree.entries else "no entries"
-        networks = f"{tree.members} network{'' if tree.members == 1 else 's'}"
-        console.print(Text.assemble("\n", (tree.name, "bold"), f": {tree.entries} entries, {networks}, {steps}"))
-        console.print(_variables(tree.variables))
+    for name, tree in file.trees.items():
+        steps = f"steps {tree.steps.min()} to {tree.steps.max()}" if tree.entries else "no entries"
+        members = len(set(tree.members.tolist()))
+        networks = f"{members} network{'' if members == 1 else 's'}"
+        console.print(Text.assemble("\n", (name, "bold"), f": {tree.entries} entries, {networks}, {steps}"))
+        console.print(_variables(tree))
 
 
-def _variables(variables: "Sequence[VariableSummary]") -> Table:
+def _variables(tree: "TreeIndex") -> Table:
     table = Table("branch", "shape", "type", "what", box=None, pad_edge=False, header_style="italic")
-    for variable in variables:
-        shape = " x ".join(map(str, variable.shape)) or "number"
-        unit = "" if variable.units == "1" else f" [{variable.units}]"
-        table.add_row(variable.name, shape, variable.dtype, Text(variable.long_name + unit))
+    for name, label in tree.labels.variables.items():
+        shape = " x ".join(map(str, label.shape)) or "number"
+        unit = f" [{label.attrs['units']}]" if label.attrs.get("units", "1") != "1" else ""
+        table.add_row(name, shape, label.dtype, Text(f"{label.attrs.get('long_name', '')}{unit}"))
     return table
 
 

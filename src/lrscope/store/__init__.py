@@ -4,15 +4,14 @@ The only folder that knows uproot. The layout is described in ``docs/file-format
 """
 
 from lrscope.store._files import files_in, load_arrays, load_state, record_files, save_piece, save_state
-from lrscope.store._index import FileSummary, TreeSummary, VariableSummary, check, summary
+from lrscope.store._index import FileIndex, TreeIndex, check, summary
 from lrscope.store._reader import last_recorded, open_records
 from lrscope.store._rootfile import write_histograms
 from lrscope.store._writer import Writer, write
 
 __all__ = [
-    "FileSummary",
-    "TreeSummary",
-    "VariableSummary",
+    "FileIndex",
+    "TreeIndex",
     "Writer",
     "check",
     "files_in",

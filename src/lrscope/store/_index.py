@@ -6,7 +6,7 @@ branches of its tree have it; so the last block is there as a whole or not at al
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,23 @@ from lrscope.store._labels import (
 
 @dataclass(frozen=True)
 class TreeIndex:
+    """One tree, which has an entry for each (member, step).
+
+    Attributes
+    ----------
+    labels : ``variables``, with shape after (member, step), type and attributes, and coordinates
+    bounds : first entry of each block, and at the end the number of entries
+    branches : where the data lie
+    """
+
     path: Path
     labels: TreeLabels
-    bounds: np.ndarray  # first entry of each block, and at the end the number of entries
-    branches: dict[str, Baskets]
+    bounds: np.ndarray = field(repr=False)
+    branches: dict[str, Baskets] = field(repr=False)
 
     @property
     def entries(self) -> int:
+        """The number of entries."""
         return int(self.bounds[-1])
 
     @cached_property
@@ -63,7 +73,12 @@ class TreeIndex:
         axes = self.labels.attrs.get("axes")
         return [axis for axis in axes if axis in self.labels.columns] if isinstance(axes, list) else []
 
+    def packed_bytes(self, variable: str) -> int:
+        """Return the compressed bytes of a variable in the file."""
+        return int(self.branches[variable].sizes.sum()) if variable in self.branches else 0
+
     def column(self, name: str, entries: np.ndarray) -> np.ndarray:
+        """Return the values of a coordinate at some entries."""
         dtype = self.labels.columns[name].dtype
         return read_texts(self.branches[name], entries) if dtype == "str" else self._numbers(name, dtype, entries)
 
@@ -75,7 +90,14 @@ class TreeIndex:
 
 @dataclass(frozen=True)
 class FileIndex:
-    """One file: tree name -> its index; metadata; what it lacks; whether it was closed rather than killed."""
+    """One file of records.
+
+    Attributes
+    ----------
+    trees : by name, in the order of the file
+    warnings : what its writer warned of, such as what the file lacks
+    complete : closed by its writer; false if the run was interrupted or is still going on
+    """
 
     path: Path
     trees: dict[str, TreeIndex]
@@ -83,9 +105,31 @@ class FileIndex:
     warnings: list[str]
     complete: bool
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of the file."""
+        return self.path.stat().st_size
 
-def scan(path: Path) -> FileIndex:
-    """Return what the file at `path` holds; refuse one that is not ROOT, not of lrscope, or cut off."""
+    @property
+    def axes(self) -> dict[str, list[object]]:
+        """Axis of the sweep -> its values in this file: numbers ascending, names in the order of the sweep."""
+        axes: dict[str, list[object]] = {}
+        for tree in self.trees.values():
+            _, firsts = np.unique(tree.members, return_index=True)
+            for axis in (axis for axis in tree.axes if axis not in (MEMBER, *axes)):
+                values = tree.column(axis, firsts)
+                axes[axis] = list(dict.fromkeys((np.sort(values) if values.dtype.kind in "biuf" else values).tolist()))
+        return axes
+
+
+def summary(path: str | os.PathLike[str]) -> FileIndex:
+    """Return what a file of records holds; only heads are read, and small columns where they are asked for.
+
+    Raises
+    ------
+    InputError : no file of records, or one that is cut off or damaged.
+    """
+    path = Path(path)
     if not path.is_file():
         names = ", ".join(file.name for file in files_in(path)) if path.is_dir() else ""
         got, remedy = ("a folder", f"one of {names} in it") if names else ("none", "a records*.root of a run")
@@ -183,74 +227,6 @@ def _baskets(path: Path, branch: Any) -> Baskets:
     )
 
 
-@dataclass(frozen=True)
-class VariableSummary:
-    """One recorded variable: its shape after (member, step), and its compressed bytes in the file."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    units: str
-    long_name: str
-    packed_bytes: int
-
-
-@dataclass(frozen=True)
-class TreeSummary:
-    """One tree: the number of its entries (member, step), and its first and last step, None if there is no entry."""
-
-    name: str
-    entries: int
-    members: int
-    first_step: int | None
-    last_step: int | None
-    variables: tuple[VariableSummary, ...]
-
-
-@dataclass(frozen=True)
-class FileSummary:
-    """One file of records.
-
-    Attributes
-    ----------
-    trees : in the order of the file
-    axes : axis of the sweep -> its values in this file: numbers ascending, names in the order of the sweep
-    warnings : what its writer warned of, such as what the file lacks
-    complete : closed by its writer; false if the run was interrupted or is still going on
-    size_bytes : of the file
-    """
-
-    path: Path
-    trees: tuple[TreeSummary, ...]
-    axes: dict[str, tuple[object, ...]]
-    metadata: dict[str, object]
-    warnings: tuple[str, ...]
-    complete: bool
-    size_bytes: int
-
-
-def summary(path: str | os.PathLike[str]) -> FileSummary:
-    """Return what a file of records holds; only heads and the small columns are read.
-
-    Raises
-    ------
-    InputError : no file of records.
-    """
-    file = scan(Path(path))
-    axes: dict[str, tuple[object, ...]] = {}
-    for tree in file.trees.values():
-        axes = _axes(tree) | axes
-    return FileSummary(
-        path=file.path,
-        trees=tuple(_tree(name, tree) for name, tree in file.trees.items()),
-        axes=axes,
-        metadata=file.metadata,
-        warnings=tuple(file.warnings),
-        complete=file.complete,
-        size_bytes=file.path.stat().st_size,
-    )
-
-
 def check(path: str | os.PathLike[str]) -> int:
     """Read everything in a file of records, compare it with its checksums, and return the number of blocks.
 
@@ -258,39 +234,8 @@ def check(path: str | os.PathLike[str]) -> int:
     ------
     InputError : no file of records, or a damaged one.
     """
-    trees = scan(Path(path)).trees.values()
+    trees = summary(path).trees.values()
     for tree in trees:
         for baskets in tree.branches.values():
             verify(baskets, len(tree.bounds) - 1)
     return sum(len(tree.bounds) - 1 for tree in trees)
-
-
-def _tree(name: str, tree: TreeIndex) -> TreeSummary:
-    variables = [
-        VariableSummary(
-            name=variable,
-            shape=tuple(label.shape),
-            dtype=label.dtype,
-            units=str(label.attrs.get("units", "")),
-            long_name=str(label.attrs.get("long_name", "")),
-            packed_bytes=int(tree.branches[variable].sizes.sum()) if variable in tree.branches else 0,
-        )
-        for variable, label in tree.labels.variables.items()
-    ]
-    return TreeSummary(
-        name=name,
-        entries=tree.entries,
-        members=len(np.unique(tree.members)),
-        first_step=int(tree.steps.min()) if tree.entries else None,
-        last_step=int(tree.steps.max()) if tree.entries else None,
-        variables=tuple(variables),
-    )
-
-
-def _axes(tree: TreeIndex) -> dict[str, tuple[object, ...]]:
-    _, firsts = np.unique(tree.members, return_index=True)
-    columns = {axis: tree.column(axis, firsts) for axis in tree.axes if axis != MEMBER}
-    return {
-        axis: tuple(dict.fromkeys((np.sort(values) if values.dtype.kind in "biuf" else values).tolist()))
-        for axis, values in columns.items()
-    }

@@ -17,7 +17,7 @@ from lrscope.errors import InputError
 from lrscope.records import MEMBER, completed, missing
 from lrscope.store._baskets import Index, outer, read_into
 from lrscope.store._files import Paths, record_files
-from lrscope.store._index import FileIndex, TreeIndex, scan
+from lrscope.store._index import FileIndex, TreeIndex, summary
 from lrscope.store._labels import TreeLabels, has_branch
 
 
@@ -41,7 +41,7 @@ def open_records(paths: Paths) -> xr.Dataset:
     InputError : a file is missing, not ROOT, not of lrscope, cut off, or holds other variables than the first, or the
         files are of several experiments.
     """
-    files = [scan(path) for path in record_files(paths)]
+    files = [summary(path) for path in record_files(paths)]
     _check_one_experiment(files)
     _check_one_run(files)
     joined = [_join(trees) for trees in _by_name(files).values()]
@@ -91,7 +91,7 @@ def last_recorded(paths: Paths) -> dict[str, dict[int, int]]:
     ------
     InputError : as `open_records`
     """
-    files = [scan(path) for path in record_files(paths)]
+    files = [summary(path) for path in record_files(paths)]
     joined = {name: _join(trees) for name, trees in _by_name(files).items()}
     return {name: pd.Series(tree.steps).groupby(tree.members).max().to_dict() for name, tree in joined.items()}
 

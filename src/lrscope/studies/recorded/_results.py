@@ -17,7 +17,7 @@ survival              (lr, layer, step) of `lrscope.analysis.survival`
 ====================  ===============================================================================================
 
 Attributes: ``networks``, ``quantities`` and ``layers``, which are tables; ``labels``, axis -> value of each member;
-``repeated``, whether a rate has several networks; ``files``, a `FileSummary` each; ``steps``, the first and the last;
+``repeated``, whether a rate has several networks; ``files``, a `FileIndex` each; ``steps``, the first and the last;
 ``recording``, seconds of recording and training; ``missing``, a sentence for each part that could not be had. ``every``
 of a node says of how many recorded steps one was used.
 """
@@ -288,11 +288,9 @@ def _networks(source: xr.Dataset, labels: Mapping[str, Sequence[Any]]) -> pd.Dat
     return pd.DataFrame(columns)
 
 
-def _quantities(source: xr.Dataset, files: Iterable[store.FileSummary]) -> pd.DataFrame:
+def _quantities(source: xr.Dataset, files: Iterable[store.FileIndex]) -> pd.DataFrame:
     """Return a row for each quantity, statistic and cadence that was recorded."""
-    packed: dict[str, int] = {}
-    for variable in (variable for file in files for tree in file.trees for variable in tree.variables):
-        packed[variable.name] = packed.get(variable.name, 0) + variable.packed_bytes
+    trees = [tree for file in files for tree in file.trees.values()]
     groups: dict[tuple[str, str, str], list[str]] = {}
     for name, array in source.items():
         if name != DIVERGED_AT:
@@ -303,7 +301,7 @@ def _quantities(source: xr.Dataset, files: Iterable[store.FileSummary]) -> pd.Da
         steps = source[dim].values
         numbers = sum(source[name].isel({MEMBER: 0, dim: 0}).size for name in names)
         between = float(np.median(np.diff(steps))) if len(steps) > 1 else None
-        size = sum(packed.get(name, 0) for name in names) / MEGA
+        size = sum(tree.packed_bytes(name) for tree in trees for name in names) / MEGA
         rows.append((quantity, statistic, len(names), numbers, len(steps), steps[0], steps[-1], between, size))
     columns = ("quantity", "statistic", "layers", "numbers a step", "steps", "first", "last", "every", "MB")
     return pd.DataFrame(rows, columns=columns)
