@@ -5,9 +5,9 @@ from typing import Any
 
 from lrscope.papers.boundary._own import OWN
 from lrscope.papers.boundary._results import DIMENSION, LAST, MEAN, Results, frames_of
-from lrscope.papers.boundary._summary import estimate_text
 from lrscope.papers.boundary.analysis._boxes import FRAME, MIN_UNITS
 from lrscope.studies import Claim
+from lrscope.studies._estimates import ends, estimate_text, within
 
 PUBLISHED = {
     "linear": 1.17,
@@ -31,16 +31,9 @@ def claims(results: Results) -> list[Claim]:
     return [] if condition == OWN else [_dimension(PUBLISHED[condition]), INTERLEAVED, SMOOTHER]
 
 
-def _within(low: float, high: float, least: float, most: float) -> bool | None:
-    """Tell whether an interval lies inside limits (True), outside (False), or overlaps one of them (None)."""
-    if low >= least and high <= most:
-        return True
-    return False if high < least or low > most else None
-
-
 def _above(values: Any, name: str, limit: float) -> bool | None:
     """Tell whether the interval of an estimate lies above a limit (True), below (False), or contains it (None)."""
-    low, high = (float(values[f"{name}_{end}"]) for end in ("low", "high"))
+    _, low, high = ends(values, name)
     return True if low > limit else False if high < limit else None
 
 
@@ -60,8 +53,8 @@ def _dimension(published: float) -> Claim:
         return missing
 
     def holds(results: Results) -> bool | None:
-        low, high = (float(results[DIMENSION][f"median_{end}"]) for end in ("low", "high"))
-        return _within(low, high, published - TOLERANCE, published + TOLERANCE)
+        _, low, high = ends(results[DIMENSION], "median")
+        return within(low, high, published - TOLERANCE, published + TOLERANCE)
 
     def measured(results: Results) -> str:
         return estimate_text(results[DIMENSION], "median")

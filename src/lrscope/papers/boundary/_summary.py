@@ -17,6 +17,7 @@ from lrscope.papers.boundary._results import (
     Results,
     frames_of,
 )
+from lrscope.studies._estimates import ends, estimate_text
 from lrscope.studies._words import counted, percent, short
 
 OVER = {
@@ -32,21 +33,6 @@ def summary(results: Results, _options: Any) -> list[str]:
     """Return the answer, one text a paragraph."""
     texts = [edge_text(results), roughness(results), mean_text(results), trained(results)]
     return [text for text in texts if text]
-
-
-def estimate_text(values: Any, name: str, digits: int = 3) -> str:
-    """Return an estimate with the ends of its interval.
-
-    Examples
-    --------
-    >>> estimate_text({"slope": 1.234, "slope_low": 1.2, "slope_high": 1.3}, "slope"), estimate_text({"a": 1.0}, "a")
-    ('1.23 (1.2 to 1.3)', '1')
-    """
-    value, low, high = (
-        float(values[key]) if key in values else math.nan for key in (name, f"{name}_low", f"{name}_high")
-    )
-    ends = f" ({short(low, digits)} to {short(high, digits)})" if math.isfinite(low) and math.isfinite(high) else ""
-    return f"{short(value, digits)}{ends}"
 
 
 def edge_text(results: Results) -> str:
@@ -106,8 +92,7 @@ def roughness(results: Results) -> str:
     first, null = results[FIRST], results[NULL]
     if not math.isfinite(float(null["median"])):
         return f"{text} With an independent seed in every pixel there is no boundary."
-    low, high = (float(first[f"median_{end}"]) for end in ("low", "high"))
-    null_low, null_high = (float(null[f"median_{end}"]) for end in ("low", "high"))
+    (_, low, high), (_, null_low, null_high) = (ends(each, "median") for each in (first, null))
     if low > null_high:
         verdict = "the boundary is rougher than noise"
     elif high < null_low:
@@ -125,7 +110,7 @@ def mean_text(results: Results) -> str:
     if MEAN not in results.children:
         return ""
     mean = results[MEAN]
-    low, high = float(mean["difference_low"]), float(mean["difference_high"])
+    _, low, high = ends(mean, "difference")
     verdict = "smoother" if low > 0 else "rougher" if high < 0 else "not certainly smoother"
     return (
         f"The boundary of what most seeds train is {verdict} than that of a single seed: dimension "

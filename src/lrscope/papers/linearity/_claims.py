@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from lrscope.papers.linearity._results import CHANGE, GRID, LR, PATH, Network, networks
-from lrscope.papers.linearity._text import ends, estimate_text, share_text
 from lrscope.studies import Claim
+from lrscope.studies._estimates import ends, estimate_text, share_text, within
 from lrscope.studies._words import counted, percent, short
 
 STRAIGHT = 0.99
@@ -89,18 +89,11 @@ def claims(results: xr.DataTree) -> list[Claim]:
     return judged
 
 
-def _within(low: float, high: float, least: float, most: float) -> bool | None:
-    """Tell whether an interval lies inside limits (True), outside (False), or overlaps one of them (None)."""
-    if low >= least and high <= most:
-        return True
-    return False if high < least or low > most else None
-
-
 def _linear(network: Network) -> Judged:
     law = network["law"]
     _, low, high = ends(law, "r2_corrected")
     text = f"R² {short(float(law['r2']), 4)}, without noise {estimate_text(law, 'r2_corrected', 4)}"
-    return _within(low, high, STRAIGHT, math.inf), text
+    return within(low, high, STRAIGHT, math.inf), text
 
 
 def _slope(network: Network) -> Judged:
@@ -110,7 +103,7 @@ def _slope(network: Network) -> Judged:
     corrected = estimate_text(law, "slope_corrected")
     text = f"slope {short(float(law['slope']))}, without noise {corrected}, expected {short(expected)}"
     limits = sorted((expected * (1 - SLOPE_TOLERANCE), expected * (1 + SLOPE_TOLERANCE)))
-    return _within(low, high, *limits), text
+    return within(low, high, *limits), text
 
 
 def once(network: Network) -> xr.Dataset:
@@ -173,7 +166,7 @@ def _no_function(network: Network) -> Judged:
     bins, line = (share_text(relation, name) for name in ("r2_bins_corrected", "r2_corrected"))
     text = f"share of the variance that the logit explains without noise: {bins} in 20 bins, {line} as a line"
     intervals = (ends(relation, name)[1:] for name in ("r2_bins_corrected", "r2_corrected"))
-    verdicts = [_within(low, high, -math.inf, 0.5) for low, high in intervals]
+    verdicts = [within(low, high, -math.inf, 0.5) for low, high in intervals]
     return False if False in verdicts else None if None in verdicts else True, text
 
 
@@ -183,7 +176,7 @@ def _accuracy(network: Network) -> Judged:
     text = f"{percent(float(at_eta), 2)} at eta, difference {share_text(network['accuracy'], 'difference', 2)}"
     if not math.isfinite(low):  # the accuracy of every batch is the same: there is no interval, and no doubt
         return abs(value) <= ACCURACY_TOLERANCE, text
-    return _within(low, high, -ACCURACY_TOLERANCE, ACCURACY_TOLERANCE), text
+    return within(low, high, -ACCURACY_TOLERANCE, ACCURACY_TOLERANCE), text
 
 
 def _in_order(network: Network, name: str, lower: str, upper: str) -> Judged:

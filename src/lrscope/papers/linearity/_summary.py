@@ -8,7 +8,7 @@ import xarray as xr
 from lrscope.papers.linearity._claims import SMALL, STRAIGHT, of_size, once
 from lrscope.papers.linearity._options import Options
 from lrscope.papers.linearity._results import CHANGE, LR, PATH, SENSITIVITY, Network, networks
-from lrscope.papers.linearity._text import ends, estimate_text, share_text
+from lrscope.studies._estimates import ends, estimate_text, share_text
 from lrscope.studies._words import counted, listed, percent, short
 
 

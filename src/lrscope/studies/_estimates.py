@@ -1,4 +1,4 @@
-"""Estimates with their intervals, as text."""
+"""Estimates with their intervals: as text, and between limits."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,6 +11,13 @@ def ends(node: Mapping[str, Any] | Any, name: str) -> tuple[float, float, float]
     """Return an estimate in a node of the results, and both ends of its interval."""
     value, low, high = (float(node[f"{name}{end}"]) for end in ("", "_low", "_high"))
     return value, low, high
+
+
+def within(low: float, high: float, least: float, most: float) -> bool | None:
+    """Tell whether an interval lies inside limits (True), outside (False), or overlaps one of them (None)."""
+    if low >= least and high <= most:
+        return True
+    return False if high < least or low > most else None
 
 
 def estimate_text(node: Mapping[str, Any] | Any, name: str, digits: int = 3) -> str:
