@@ -10,20 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 
-from lrscope.optim import hyperparameters, is_controller
+from lrscope.optim import is_controller
 from lrscope.records import DIVERGED_AT
 from lrscope.sweep import INIT_SCALE
 from lrscope.training._blocks import BlockBuffer, Measured
-from lrscope.training._ensemble import Ensemble, Expected, MemberParams, StepKind, StepSpec
+from lrscope.training._ensemble import Ensemble, StepKind
 from lrscope.training._experiment import Experiment
 from lrscope.training._graph import Graphs
 from lrscope.training._plan import Orders, chunked, timetable
 from lrscope.training._prepared import Prepared, initial
-from lrscope.training._state import State, Values, from_arrays, to_arrays, without_members
+from lrscope.training._state import State, Values, from_arrays, to_arrays
 
 Arrays = Mapping[str, np.ndarray]
 STEP_SECONDS, KIB_SECONDS = 0.5e-3, 1.2e-6
@@ -37,13 +38,13 @@ class Piece:
     Attributes
     ----------
     start, step : first step, and the first one that is still to be taken
-    state : after the steps
+    state : after the steps: tensors, or the arrays of `to_arrays`
     measured : in them
     """
 
     start: int
     step: int
-    state: State
+    state: dict[str, Any]
     measured: Measured
 
 
@@ -81,7 +82,6 @@ class Chunks:
         self.total = sum(len(members) * table.total for members, table in zip(self.members, self.tables, strict=True))
         self.buffers = [BlockBuffer(experiment.probes, prepared.network.structure, table) for table in self.tables]
         self._ensembles: dict[int, Ensemble] = {}
-        self._form: State | None = None
 
     def __len__(self) -> int:
         return len(self.members)
@@ -89,23 +89,19 @@ class Chunks:
     def ensemble(self, number: int) -> Ensemble:
         """Return the members of a chunk as one; it is kept, with what it has traced, until they are trained."""
         if number not in self._ensembles:
-            experiment, members = self.experiment, self.members[number]
-            numbered = ("lr", *hyperparameters(experiment.optimizer), *experiment.group_axes())
-            varied = [name for name in numbered if name in members.columns]
-            numbers = {
-                name: torch.tensor(members.columns[name], dtype=torch.float64, device=self._device) for name in varied
-            }
-            params = MemberParams(numbers, torch.tensor(members.columns["noise_seed"], device=self._device))
-            controller = experiment.schedule if is_controller(experiment.schedule) else None
-            constants = hyperparameters(experiment.optimizer)
-            spec = StepSpec(experiment.optimizer, constants, controller, experiment.probes, self._prepared.groups)
-            network, graphs = self._prepared.network, self._prepared.graphs
+            shared = self._prepared
             self._ensembles[number] = Ensemble(
-                network, spec, params, members.data, members.shared, graphs, self._expected(number)
+                self.experiment,
+                self.members[number],
+                shared.network,
+                shared.groups,
+                shared.graphs,
+                self._kinds(number),
+                shared.bytes_each,
             )
         return self._ensembles[number]
 
-    def _expected(self, number: int) -> Expected:
+    def _kinds(self, number: int) -> dict[StepKind, int]:
         """Return how many steps a chunk and those like it will take with the same graphs in one process."""
         alike = sum(len(members) == len(self.members[number]) for members in self.members)
         uses = self._prepared.uses * math.ceil(alike / self._at_least)  # one process in so many trains each of them
@@ -113,7 +109,7 @@ class Chunks:
         for (due, samples), count in self.tables[number].kinds().items():
             kind = due if self._recorded else (), samples
             steps[kind] = steps.get(kind, 0) + uses * count
-        return Expected(steps, self._prepared.bytes_each)
+        return steps
 
     def initial_state(self, number: int) -> State:
         """Return the state of a chunk before its first step."""
@@ -122,12 +118,6 @@ class Chunks:
         if INIT_SCALE in columns:
             parameters = parameters * torch.from_numpy(columns[INIT_SCALE]).to(parameters)[:, None]
         return self.ensemble(number).initial_state(parameters, buffers)
-
-    def restored(self, number: int, arrays: Arrays) -> State:
-        """Return the state of a chunk that `to_arrays` was given."""
-        if self._form is None:
-            self._form = without_members(self.initial_state(number))
-        return from_arrays(arrays, self._form)
 
     def orders(self, number: int) -> Orders:
         """Return which samples make up the batches of a chunk."""
@@ -253,7 +243,7 @@ def advanced(cut: Cut, number: int, state: Arrays | None, start: int, seconds: f
     piece : with a state of this form
     """
     chunks = _chunks_of(cut)
-    before = chunks.initial_state(number) if state is None else chunks.restored(number, state)
+    before = chunks.initial_state(number) if state is None else from_arrays(state, torch.device(cut.device))
     piece = chunks.advance(number, before, start, seconds, nbytes)
     return replace(piece, state=to_arrays(piece.state))
 

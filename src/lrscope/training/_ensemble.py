@@ -15,18 +15,19 @@ from torch import Tensor
 from torch.func import vmap
 
 from lrscope.errors import InputError
-from lrscope.optim import Controller, Feedback, Number, Stability, UpdateRule
-from lrscope.probes import Moment, Need, Probe
+from lrscope.optim import Feedback, Number, Stability, hyperparameters, is_controller
+from lrscope.probes import Moment, Need
 from lrscope.records import DIVERGED_AT
 from lrscope.training._activations import Tree
 from lrscope.training._compile import compile_step, pays
+from lrscope.training._experiment import Experiment
 from lrscope.training._graph import Graphs, Traced, leaves, simplified
 from lrscope.training._groups import Groups
 from lrscope.training._images import channels_last
 from lrscope.training._network import REFUSALS, Batch, Network, StepOutput, in_words
 from lrscope.training._noise import mix
-from lrscope.training._plan import Tensors
-from lrscope.training._state import State, Values, clone_leaves, ordered
+from lrscope.training._plan import Members
+from lrscope.training._state import State, Values, cloned, part, under
 
 Step = Callable[..., tuple[State, Values]]
 StepKind = tuple[tuple[int, ...], int]
@@ -83,50 +84,6 @@ def _batch_refused(size: int) -> str:
 
 
 @dataclass(frozen=True)
-class MemberParams:
-    """Values in which the members of an ensemble differ, one entry a member.
-
-    Attributes
-    ----------
-    numbers : name of a hyperparameter of the update rule (``lr``, ...), or of what multiplies the rate of a group
-        (``lr_head``) -> (member) float64
-    noise_seed : (member) int64
-    """
-
-    numbers: Mapping[str, Tensor]
-    noise_seed: Tensor
-
-
-@dataclass(frozen=True)
-class StepIndex:
-    """One step of one member: its noise seed, the number of the step, the factor of its learning rate; scalars."""
-
-    seed: Tensor
-    step: Tensor
-    scale: Tensor
-
-
-@dataclass(frozen=True)
-class StepSpec:
-    """How one network takes a step.
-
-    Attributes
-    ----------
-    rule : the update rule
-    constants : its hyperparameters that are the same for all members
-    controller : chooses the learning rate of each step; None if it is the member's own, times the schedule's factor
-    probes : what may be measured
-    groups : of parameters with learning rates of their own
-    """
-
-    rule: UpdateRule
-    constants: Mapping[str, float]
-    controller: Controller | None
-    probes: tuple[Probe, ...]
-    groups: Groups | None = None
-
-
-@dataclass(frozen=True)
 class StepData:
     """The samples of one network: of the step's batch, of the whole data set, and those for validation."""
 
@@ -135,66 +92,62 @@ class StepData:
     validation: Batch | None = None
 
 
-@dataclass(frozen=True)
-class Expected:
-    """How many steps of each kind will be taken, and the bytes that each member needs while it trains."""
-
-    steps: Mapping[StepKind, int]
-    bytes_each: int
-
-
 class Ensemble:
     """The members that are trained together: one network, many parameter vectors.
 
     Parameters
     ----------
-    network, spec : for one network
-    params : hyperparameters and seeds in which the members differ
-    data : the whole data set, (sample, ...) if shared by all members, (member, sample, ...) if each has its own
-    shared : whether all members train on the same samples
-    graphs : of ensembles of the same network and spec; those traced here are added
-    expected : how many steps of each kind will be taken with these graphs, and the bytes that a member needs for one;
-        steps that are not named are never traced
+    experiment : update rule, schedule and probes of each member
+    members : their hyperparameters, seeds and data
+    network, groups : for one network; parameters with learning rates of their own
+    graphs : of ensembles of the same network and experiment; those traced here are added
+    steps : how many of each kind will be taken with these graphs; those that are not named are never traced
+    bytes_each : that each member needs while it trains
     """
 
     def __init__(
         self,
+        experiment: Experiment,
+        members: Members,
         network: Network,
-        spec: StepSpec,
-        params: MemberParams,
-        data: Tensors,
-        shared: bool,
+        groups: Groups | None,
         graphs: Graphs,
-        expected: Expected,
+        steps: Mapping[StepKind, int],
+        bytes_each: int,
     ) -> None:
-        self._network = network
-        self._spec = spec
-        self._params = params
-        self._data = _tree(data.train)
-        self._validation = _tree(data.validation) if data.validation else {}
-        self._data_dim = None if shared else 0
-        tensors = [*self._data.values(), *self._validation.values()]
-        self._kind = len(params.noise_seed), self._data_dim, *(tuple(tensor.shape) for tensor in tensors)
-        self._graphs = graphs
-        self._expected = expected
+        self._network, self._groups, self._graphs = network, groups, graphs
+        self._steps, self._bytes_each = steps, bytes_each
+        self._rule, self._probes = experiment.optimizer, experiment.probes
+        self._constants = hyperparameters(self._rule)
+        self._controller = experiment.schedule if is_controller(experiment.schedule) else None
+        self._data = _tree(members.data.train)
+        self._validation = _tree(members.data.validation) if members.data.validation else {}
+        self._data_dim = None if members.shared else 0
+        self._device = members.data.train.inputs.device
+        columns, numbered = members.columns, ("lr", *self._constants, *experiment.group_axes())
+        self._numbers = {  # in which the members differ, (member)
+            name: torch.tensor(columns[name], dtype=torch.float64, device=self._device)
+            for name in numbered
+            if name in columns
+        }
+        self._seeds = torch.tensor(columns["noise_seed"], device=self._device)
+        self._kind = len(members), self._data_dim, *members.data.shapes()
         self._runs: dict[StepKind, Step] = {}
 
     def initial_state(self, parameters: Tensor, buffers: Tree) -> State:
         """Return the state before the first step, from parameters (member, parameter) and buffers (member, ...)."""
-        members = len(parameters)
-        controller, tree = self._spec.controller, self._network.layout.tree
+        controller, tree = self._controller, self._network.layout.tree
         state = {
             "parameters": parameters,
-            "buffers": buffers,
-            "rule": vmap(self._spec.rule.init)(parameters),
-            "controller": vmap(controller.init)(parameters) if controller else {},
-            "probes": {
-                str(number): vmap(lambda vector, probe=probe: probe.init(tree(vector)))(parameters)
-                for number, probe in enumerate(self._spec.probes)
-            },
-            DIVERGED_AT: torch.full((members,), -1, dtype=torch.int64, device=parameters.device),
+            **under("buffers/", buffers),
+            **under("rule/", vmap(self._rule.init)(parameters)),
+            **under("controller/", vmap(controller.init)(parameters) if controller else {}),
         }
-        return clone_leaves(state)
+        for number, probe in enumerate(self._probes):
+            memory = vmap(lambda vector, probe=probe: probe.init(tree(vector)))(parameters)
+            state |= under(f"probes/{number}/", memory)
+        state[DIVERGED_AT] = torch.full((len(parameters),), -1, dtype=torch.int64, device=parameters.device)
+        return cloned(state)
 
     def step(
         self, state: State, step: int, factor: float, due: tuple[int, ...], order: Tensor | None
@@ -220,7 +173,7 @@ class Ensemble:
         """Trace the step that these arguments of `step` need, unless that is done or does not pay."""
         batch, batch_dim = self._batch(order)
         kind = due, batch["inputs"].shape[0 if batch_dim is None else 1]
-        if self._expected.steps.get(kind, 0) >= TRACED_FROM:
+        if self._steps.get(kind, 0) >= TRACED_FROM:
             self._traced_step(kind, batch_dim, self._arguments(state, 0, 1.0, batch))
 
     def evaluated(self, state: State) -> Values:
@@ -231,7 +184,7 @@ class Ensemble:
         values : ``outputs`` (member, sample, ...) and ``loss`` (member) on the validation samples, and
             ``train_outputs`` (member, sample, ...) on the training samples
         """
-        arguments = state["parameters"], state["buffers"], self._data, self._validation
+        arguments = state["parameters"], part(state, "buffers/"), self._data, self._validation
 
         def one(parameters: Tensor, buffers: Tree, data: Tree, validation: Tree) -> Values:
             outputs, train_outputs = (
@@ -249,11 +202,9 @@ class Ensemble:
 
     def _arguments(self, state: State, step: int, factor: float, batch: Tree) -> tuple[Any, ...]:
         """Return the arguments of a traced step, in the order of `_lifted`."""
-        device = state["parameters"].device
-        now = torch.tensor(step, dtype=torch.int64, device=device)
-        scale = torch.tensor(factor, dtype=torch.float64, device=device)
-        index = self._params.noise_seed, now, scale
-        return state, dict(self._params.numbers), index, batch, self._data, self._validation
+        now = torch.tensor(step, dtype=torch.int64, device=self._device)
+        scale = torch.tensor(factor, dtype=torch.float64, device=self._device)
+        return state, self._numbers, self._seeds, now, scale, batch, self._data, self._validation
 
     def _batch(self, order: Tensor | None) -> tuple[Tree, int | None]:
         if order is None:
@@ -263,53 +214,68 @@ class Ensemble:
 
     def _run(self, kind: StepKind, batch_dim: int | None, arguments: tuple[Any, ...]) -> Step:
         """Return what takes a step of some kind: the function, its graph, or what the graph was compiled to."""
-        steps = self._expected.steps.get(kind, 0)
+        steps = self._steps.get(kind, 0)
         if steps < TRACED_FROM:
             return self._lifted(kind[0], batch_dim)
-        step, members = self._traced_step(kind, batch_dim, arguments), len(self._params.noise_seed)
-        if not step.compiled and self._graphs.compile and pays(step, steps, members, self._expected.bytes_each):
+        step, members = self._traced_step(kind, batch_dim, arguments), len(self._seeds)
+        if not step.compiled and self._graphs.compile and pays(step, steps, members, self._bytes_each):
             # Compiled for a state without shared memory, the rule; if entries share some, it is compiled again.
-            self._graphs.compile = compile_step(step, leaves((clone_leaves(arguments[0]), *arguments[1:])))
+            self._graphs.compile = compile_step(step, leaves((cloned(arguments[0]), *arguments[1:])))
         return step
 
     def _lifted(self, due: tuple[int, ...], batch_dim: int | None) -> Step:
         def one(
-            state: State, numbers: Tree, index: tuple[Tensor, ...], batch: Tree, data: Tree, validation: Tree
+            state: State, numbers: Tree, seed: Tensor, step: Tensor, scale: Tensor, *samples: Tree
         ) -> tuple[State, Values]:
-            samples = StepData(Batch(**batch), Batch(**data), Batch(**validation) if validation else None)
-            return self._step_of_one(due, state, numbers, StepIndex(*index), samples)
+            batch, data, validation = samples
+            each = StepData(Batch(**batch), Batch(**data), Batch(**validation) if validation else None)
+            return self._step_of_one(due, state, numbers, seed, step, scale, each)
 
-        return vmap(one, in_dims=(0, 0, (0, None, None), batch_dim, self._data_dim, self._data_dim))
+        return vmap(one, in_dims=(0, 0, 0, None, None, batch_dim, self._data_dim, self._data_dim))
 
     def _traced_step(self, kind: StepKind, batch_dim: int | None, arguments: tuple[Any, ...]) -> Traced:
         def trace() -> Traced:
             # Where two entries of the state are one tensor, a trace would take them for one for all time.
-            return self._traced(self._lifted(kind[0], batch_dim), (clone_leaves(arguments[0]), *arguments[1:]))
+            return self._traced(self._lifted(kind[0], batch_dim), (cloned(arguments[0]), *arguments[1:]))
 
         return self._graphs.get((self._kind, kind, batch_dim), trace)
 
     def _traced(self, lifted: Callable[..., Any], arguments: tuple[Any, ...]) -> Traced:
         with _refused(NOT_LIFTED):
             traced = Traced(lifted, arguments)
-        if self._params.noise_seed.device.type == "cpu":
+        if self._device.type == "cpu":
             traced.run = traced.graph = simplified(channels_last(traced.graph, leaves(arguments)))
         return traced
 
     def _step_of_one(
-        self, due: tuple[int, ...], state: State, numbers: Tree, index: StepIndex, samples: StepData
+        self,
+        due: tuple[int, ...],
+        state: State,
+        numbers: Tree,
+        seed: Tensor,
+        step: Tensor,
+        scale: Tensor,
+        samples: StepData,
     ) -> tuple[State, Values]:
         """One step of one network: no tensor in here has a member dimension."""
-        needs = frozenset(need for number in due for need in self._spec.probes[number].required())
-        parameters, buffers = state["parameters"], state["buffers"]
-        key = mix(index.seed) + index.step  # neighbouring seeds must not have the same keys at neighbouring steps
+        needs = frozenset(need for number in due for need in self._probes[number].required())
+        parameters, buffers = state["parameters"], part(state, "buffers/")
+        key = mix(seed) + step  # neighbouring seeds must not have the same keys at neighbouring steps
         result = self._network.forward_backward(parameters, buffers, samples.batch, key, needs)
-        groups = self._spec.groups
-        multipliers = groups.multipliers(numbers, parameters.dtype) if groups else None
-        rate, reason, control = self._rate(state, numbers["lr"], multipliers, index, result, samples.batch)
-        all_numbers: dict[str, Number] = {**self._spec.constants, **numbers, "lr": rate}
+        multipliers = self._groups.multipliers(numbers, parameters.dtype) if self._groups else None
+        rate, control = numbers["lr"] * scale, State()
+        reason: Tensor | None = None
+        if self._controller:
+            product = self._network.curvature(parameters, buffers, samples.batch, key).product
+            feedback = Feedback(numbers["lr"], step, result.loss, parameters, result.gradient, product)
+            if multipliers is not None:
+                feedback = feedback.in_units_of(multipliers.sqrt())
+            rate, reason, control = self._controller.control(part(state, "controller/"), feedback)
+        all_numbers: dict[str, Number] = {**self._constants, **numbers, "lr": rate}
         rates = rate if multipliers is None else rate.to(parameters.dtype) * multipliers
-        updated, rule = self._spec.rule.update(parameters, result.gradient, state["rule"], all_numbers | {"lr": rates})
-        diverged_at = _first_not_finite(result, index.step, state[DIVERGED_AT])
+        before = part(state, "rule/")
+        updated, rule = self._rule.update(parameters, result.gradient, before, all_numbers | {"lr": rates})
+        diverged_at = _first_not_finite(result, step, state[DIVERGED_AT])
         # `where` evaluates both branches: a member that has diverged computes on, but nothing of it is kept.
         alive = diverged_at < 0
         kept = torch.where(alive, updated, parameters)
@@ -317,23 +283,11 @@ class Ensemble:
         moment = self._moment(parameters, kept, rate, result)
         moment = dataclasses.replace(moment, rate_reason=reason, **self._stability(rule, all_numbers, multipliers))
         moment = dataclasses.replace(moment, **self._evaluated(parameters, buffers, samples, key, needs))
-        values, memories = self._measured(due, state["probes"], moment)
-        after = {"parameters": kept, "buffers": kept_buffers, "rule": rule, "controller": control, "probes": memories}
+        values, memories = self._measured(due, state, moment)
+        after = {"parameters": kept, **under("buffers/", kept_buffers), **under("rule/", rule), **memories}
+        after |= {**under("controller/", control), DIVERGED_AT: diverged_at}
         # Traced steps take flat arguments: the state after a step must have the order of that before.
-        return ordered({**after, DIVERGED_AT: diverged_at}, state), {**values, DIVERGED_AT: diverged_at}
-
-    def _rate(
-        self, state: State, lr: Tensor, multipliers: Tensor | None, index: StepIndex, result: StepOutput, batch: Batch
-    ) -> tuple[Tensor, Tensor | None, State]:
-        """Return the learning rate of the update, its reason, and the state of the controller."""
-        if self._spec.controller is None:
-            return lr * index.scale, None, {}
-        parameters, key = state["parameters"], mix(index.seed) + index.step
-        product = self._network.curvature(parameters, state["buffers"], batch, key).product
-        feedback = Feedback(lr, index.step, result.loss, parameters, result.gradient, product)
-        if multipliers is not None:
-            feedback = feedback.in_units_of(multipliers.sqrt())
-        return self._spec.controller.control(state["controller"], feedback)
+        return {name: after[name] for name in state}, {**values, DIVERGED_AT: diverged_at}
 
     def _moment(self, parameters: Tensor, kept: Tensor, rate: Tensor, result: StepOutput) -> Moment:
         tree = self._network.layout.tree
@@ -352,12 +306,12 @@ class Ensemble:
 
     def _stability(self, rule: State, numbers: Mapping[str, Number], multipliers: Tensor | None) -> dict[str, Any]:
         """Return the fields of a moment that say when the rule is stable."""
-        if not hasattr(self._spec.rule, "stability"):
+        if not hasattr(self._rule, "stability"):
             return {}
-        stability: Stability = self._spec.rule.stability(rule, numbers)
+        stability: Stability = self._rule.stability(rule, numbers)
         if multipliers is not None:
             stability = stability.with_multipliers(multipliers)
-        limit = torch.as_tensor(stability.limit, dtype=torch.float64, device=self._params.noise_seed.device)
+        limit = torch.as_tensor(stability.limit, dtype=torch.float64, device=self._device)
         return {"stability_limit": limit, "preconditioner": stability.preconditioner}
 
     def _evaluated(
@@ -377,16 +331,18 @@ class Ensemble:
             fields |= {"val_loss": loss, "val_outputs": outputs, "val_targets": validation.targets}
         return fields
 
-    def _measured(self, due: tuple[int, ...], states: State, moment: Moment) -> tuple[Values, State]:
-        values: Values = {}
-        states = dict(states)
-        for number, probe in enumerate(self._spec.probes):
+    def _measured(self, due: tuple[int, ...], state: State, moment: Moment) -> tuple[Values, State]:
+        """Return the measurements of the due probes, and what all probes remember after the step."""
+        values, memories = Values(), State()
+        for number, probe in enumerate(self._probes):
+            memory = part(state, f"probes/{number}/")
             if number in due:
-                measured, states[str(number)] = probe.measure(states[str(number)], moment)
+                measured, memory = probe.measure(memory, moment)
                 values |= measured
             elif probe.follows:
-                states[str(number)] = probe.follow(states[str(number)], moment)
-        return values, states
+                memory = probe.follow(memory, moment)
+            memories |= under(f"probes/{number}/", memory)
+        return values, memories
 
 
 def _tree(batch: Batch) -> Tree:

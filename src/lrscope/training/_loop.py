@@ -19,7 +19,7 @@ from lrscope.training._chunks import Chunks, Cut, Piece, advanced, ready
 from lrscope.training._experiment import Estimate, Experiment
 from lrscope.training._plan import fitting
 from lrscope.training._prepared import Prepared
-from lrscope.training._state import to_arrays
+from lrscope.training._state import from_arrays, to_arrays
 
 Checkpoint = Mapping[str, np.ndarray]
 _TRAINED = ("step", "parameters", "buffers")
@@ -178,7 +178,7 @@ class Stream(Iterator[xr.Dataset]):
     def _in_this_process(self) -> Iterator[xr.Dataset]:
         for number in self._unfinished():
             arrays = self._latest.pop(number, None)
-            state = self._chunks.restored(number, arrays) if arrays else self._chunks.initial_state(number)
+            state = from_arrays(arrays, self._device) if arrays else self._chunks.initial_state(number)
             while self._steps[number] < self._last(number) and not self._stopping:
                 self._block_began[number] = time.monotonic()
                 limits = BLOCK_SECONDS, BLOCK_BYTES
@@ -267,7 +267,7 @@ class Stream(Iterator[xr.Dataset]):
             got = arrays[name].shape if name in arrays else "nothing"
             if got != shape:
                 raise must_be("checkpoint", "a state of the same experiment", f"{got} for {name}, which is {shape}")
-        return arrays
+        return {name: arrays[name] for name in needed}
 
 
 def worth_starting(engine: Engine, seconds: float, members: int) -> bool:
