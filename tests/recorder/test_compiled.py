@@ -141,23 +141,25 @@ def test_what_is_checkpointed_or_mapped_in_compiled_code_trains_as_before(tmp_pa
 
 
 @pytest.mark.parametrize("often", [1, 3])
-def test_a_step_that_is_compiled_with_its_recorder_is_recorded(tmp_path, often):
+@pytest.mark.parametrize("alone", [True, False], ids=["the optimizer's step", "the whole step"])
+def test_a_step_that_is_compiled_with_its_recorder_is_recorded(tmp_path, often, alone):
     torch._dynamo.reset()
     model = network()
     optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.1), []
     with Recorder(model, tmp_path / "a.root", optimizer, when=every(often), time_budget=None) as recorder:
+        update = torch.compile(optimizer.step, backend="aot_eager") if alone else optimizer.step
 
-        @torch.compile(backend="eager")
         def step():
             optimizer.zero_grad()
             loss = model(INPUTS).square().mean()
             loss.backward()
-            optimizer.step()
+            update()
             recorder.step(loss=loss)
             return loss.detach()
 
+        made = step if alone else torch.compile(step, backend="aot_eager")
         for _ in range(8):
-            losses.append(float(step()))
+            losses.append(float(made()))
     assert recorder.failed is None
     records = open_records(tmp_path / "a.root")
     assert records["step"].values.tolist() == list(range(0, 8, often))

@@ -105,6 +105,24 @@ def test_a_scalers_flag_is_not_read_at_steps_that_are_only_counted(tmp_path: Pat
     np.testing.assert_array_equal(weights, [loop.weights[0], loop.weights[20]])
 
 
+@pytest.mark.parametrize("value", [2, np.zeros(2)], ids=["number", "array"])
+def test_what_else_an_optimizer_calls_found_inf_is_no_flag(tmp_path: Path, value: object) -> None:
+    class Own(torch.optim.Optimizer):
+        def step(self, closure=None):
+            """Update nothing."""
+
+    model = nn.Linear(2, 1)
+    optimizer = Own(model.parameters(), {"lr": 0.1})
+    optimizer.found_inf = value
+    with Recorder(model, tmp_path / "one.root", optimizer, when=every(5), time_budget=None) as recorder:
+        for _ in range(11):
+            loss = model(torch.ones(1, 2)).sum()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+    assert (recorder.cost.recorded, recorder.cost.skipped) == (3, 0)
+
+
 def test_an_angle_amid_idle_steps_is_that_of_every_step(tmp_path: Path) -> None:
     angles = {}
     for often in (1, 10):

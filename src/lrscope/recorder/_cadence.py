@@ -29,7 +29,7 @@ SHORTEST = 1.5
 which says nothing. Half of that goes to its first steps, the other half to those after them."""
 PAUSE = 1000
 """Steps after which a record that was not allowed is considered again at the latest."""
-COUNTED = 7e-6
+COUNTED = 8e-6
 """Seconds that a step takes at which nothing is due, about: too little to be timed, and something in a small loop.
 Called again and again it takes 2e-6; between the steps of a training the processor's caches hold other things."""
 SEEN = 0.8
@@ -109,7 +109,7 @@ class Cost:
     Attributes
     ----------
     seconds : in which the loop was held up, and of processor time after it (compressing and writing); a step at which
-        nothing is due is not timed, but taken to cost 7 microseconds
+        nothing is due is not timed, but taken to cost 8 microseconds
     first_seconds : of these, for the first record, with which the model is explored
     loop_seconds : between the first step and the last
     bytes : of the file, and of what is still to be written
@@ -215,12 +215,16 @@ class Budget:
             self.thinned.append((step + 1, factor))
 
     def _needed(self, price: float, share: float, step_seconds: float) -> int:
-        """Return the least 1, 2, 3, 4, 6, 8, 12, ... that keeps the share; a smaller one only if it keeps it easily."""
+        """Return the least factor that keeps the share; a smaller one than now only if it keeps it easily."""
         needed = price * (1 - share) / (share * step_seconds)
-        factor = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 0 else 1
-        if factor > 2 and needed <= 0.75 * factor:
-            factor = factor * 3 // 4
-        return factor if factor >= self._by_time or needed <= 0.7 * factor else self._by_time
+        factor = _factor(needed)
+        return factor if factor >= self._by_time else min(self._by_time, _factor(needed / 0.7))
+
+
+def _factor(needed: float) -> int:
+    """Return the least of 1, 2, 3, 4, 6, 8, 12, ... that is not below a number."""
+    factor = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 0 else 1
+    return factor * 3 // 4 if factor > 2 and needed <= 0.75 * factor else factor
 
 
 def _usual(costs: list[float]) -> float | None:

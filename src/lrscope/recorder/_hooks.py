@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.compiler import is_compiling
 from torch.func import debug_unwrap
 from torch.masked import is_masked_tensor
 from torch.optim import Optimizer
@@ -302,15 +301,15 @@ def _unreadable(output: Tensor) -> str:
 class Hook:
     """What a module or an optimiser calls. A copy of it, in a copied or saved model, does nothing.
 
-    A compiler would trace into it and compile what it calls, so that is disabled for compilers: for them only, since
-    it takes longer than to count a step.
+    A compiler would trace into it and compile what it calls, so it is disabled for compilers. To ask whether one is at
+    work would be faster, and is not enough: one that has given up a frame still compiles what that calls.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._function, self._disabled = function, torch.compiler.disable(function)
+        self._function = torch.compiler.disable(function)
 
     def __call__(self, *args: Any) -> Any:
-        return self._disabled(*args) if is_compiling() else self._function(*args)
+        return self._function(*args)
 
     @property
     def __name__(self) -> str:
@@ -345,7 +344,7 @@ class ForwardHook(Hook):
         _HOOKS[number] = self
 
     def __call__(self, *args: Any) -> None:
-        if not is_compiling():
+        if not torch.compiler.is_compiling():
             self._function(*args)
         elif torch.is_grad_enabled() and not torch.compiler.is_exporting():
             output = output_of(args[2]) if len(args) > 2 else None

@@ -133,8 +133,9 @@ class LeftOut:
 
     def now(self, optimizer: Optimizer, *, wait: bool) -> bool:
         """Return whether an update will not be made; without waiting it is taken to be made for now."""
-        self._flag = vars(optimizer).get("found_inf")
-        return self._flag is not None and wait and self.in_hand()
+        infinite = vars(optimizer).get("found_inf")
+        self._flag = infinite if isinstance(infinite, Tensor) else None  # others may call something else so
+        return wait and self.in_hand()
 
     def count(self) -> None:
         """Count the step in hand, whose update was taken to be made."""

@@ -255,7 +255,9 @@ def _counting(name: str, judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> s
     """Return which value of a quantity counts: as the runs have it, if they are judged by it."""
     counting = sorted({str(options.get("at", LAST)) for options in judged.get(name, ())})
     if len(counting) > 1:
-        raise must_be("at", f"given where the runs are judged by different ones, {' and '.join(counting)}", None)
+        raise must_be(
+            "at", f"given where the runs are judged by different ones, {' and '.join(counting)}", None, "Give --at."
+        )
     return counting[0] if counting else LAST
 
 
