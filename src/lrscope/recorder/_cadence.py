@@ -218,7 +218,7 @@ class Budget:
         """Return the least factor that keeps the share; a smaller one than now only if it keeps it easily."""
         needed = price * (1 - share) / (share * step_seconds)
         factor = _factor(needed)
-        return factor if factor >= self._by_time else min(self._by_time, _factor(needed / 0.7))
+        return factor if factor >= self._by_time else min(self._by_time, _factor(needed / 0.8))
 
 
 def _factor(needed: float) -> int:
