@@ -296,7 +296,8 @@ batches of 64, Adam; {parameters} parameters, 1.7 MB a recorded step), {autoenco
 paper's autoencoder (500 samples at once, Adam), and {transformer["milliseconds"]:.0f} ms for a transformer of 12.6
 million parameters (4 times 64 tokens, Adam; of its weights and gradients statistics of each neuron are recorded, the
 default for a model of that size). The variants alternate in one process; medians of {ROUNDS["cnn"]} rounds, of the
-transformer's of {ROUNDS["transformer"]}.
+transformer's of {ROUNDS["transformer"]}; with the defaults, the mean of
+{TURNS["cnn"]} turns of some 5 s, of the transformer {TURNS["transformer"]}, each with a new Recorder.
 While this was measured, {load:.1f} processes wanted the machine's cores (load average of 5 minutes).
 
 | recorded | CNN | autoencoder | transformer | must be |
