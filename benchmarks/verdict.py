@@ -49,8 +49,8 @@ def decided(runs: np.ndarray) -> int:
         both = finite[:, :count].all(axis=0)
         gaps = runs[0, :count][both] - runs[1, :count][both]
         counts = alone[:, count - 1]
-        found = anytime(gaps, CONFIDENCE) | {"alone": counts, "e_diverged": uneven(*map(int, counts))}
-        side = winner(found | {"difference": gaps.mean() if both.any() else np.nan}, False, CONFIDENCE)
+        result = anytime(gaps, CONFIDENCE) | {"alone": counts, "e_diverged": uneven(*map(int, counts))}
+        side = winner(result | {"difference": gaps.mean() if both.any() else np.nan}, False, CONFIDENCE)
         if side >= 0:
             return side
     return -1
@@ -63,8 +63,8 @@ def one_deviation(random: np.random.Generator) -> np.ndarray:
 def decided_at(gaps: np.ndarray) -> float:
     """Return the number of seeds at which looking after every seed decides; infinite if it never does."""
     for count in range(LEAST, len(gaps) + 1):
-        found = anytime(gaps[:count], CONFIDENCE)
-        if found["anytime_low"] > 0 or found["anytime_high"] < 0:
+        result = anytime(gaps[:count], CONFIDENCE)
+        if result["anytime_low"] > 0 or result["anytime_high"] < 0:
             return count
     return np.inf
 

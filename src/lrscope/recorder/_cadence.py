@@ -1,10 +1,9 @@
 """When a Recorder records: which probes are due, what a record costs, and how a budget is kept.
 
 What is thinned is the cadence: of the steps that are due, every first, second, third, fourth, sixth, eighth, twelfth,
-... is recorded. Bytes are
-given out like this: half of them at the full cadence, half of what is left until the training is twice as long, half of
-what is left until it is twice as long again, and so on. So the budget is never used up, and each doubling of the
-training's length has its records.
+... is recorded. Bytes are given out like this: half of them at the full cadence, half of what is left until the
+training is twice as long, half of what is left until it is twice as long again, and so on. So the budget is never used
+up, and each doubling of the training's length has its records.
 """
 
 import math

@@ -125,7 +125,7 @@ def _seeds(comparison: Comparison, result: xr.Dataset, size: float) -> str:
 
 
 def _p_value(p: float) -> str:
-    """Return what stands behind "p"."""
+    """Return the sign and the value that follow "p"."""
     return f"< {LEAST_P:g}" if p < LEAST_P else f"= {short(p, 2)}"
 
 

@@ -181,10 +181,14 @@ def differences(runs: Sequence[Run], options: ImportOptions) -> dict[str, list[s
     names = dict.fromkeys(key for run in runs for key in run.config if key not in (options.lr, options.seed, *METRICS))
     values = {name: [str(run.config.get(name)) for run in runs] for name in names}
     seeds = [str(run.config.get(options.seed)) if options.seed else "" for run in runs]
+
+    def names_the_seed(own: list[str]) -> bool:
+        return len(set(zip(seeds, own, strict=True))) == len(set(seeds)) == len(set(own))
+
     return {
         name: sorted(set(own))
         for name, own in values.items()
-        if 1 < len(set(own)) < len(runs) and not len({*zip(seeds, own, strict=True)}) == len({*seeds}) == len({*own})
+        if 1 < len(set(own)) < len(runs) and not names_the_seed(own)
     }
 
 
