@@ -270,7 +270,7 @@ def test_settings_that_are_worse_beyond_doubt_get_no_further_trainings():
     assert rounds[0] == Round("round2", (0.1, 1.0), (0, 1, 2, 3), rounds[0].why, {"rule": ["adam", "lion"]})
     assert any(chosen.seeds[0] == 4 and chosen.axes["rule"] == ["adam", "lion"] for chosen in rounds)
     assert sum(one.sizes["member"] for one in grids(records)) <= 200
-    found = settings_of(grids(records), ["rule"], analysis.final_scores)
+    found = settings_of(grids(records), options)
     assert found.best == "rule adam"
     nodes = found.nodes()
     assert nodes["all_rates"]["members"].sel(setting="rule sgd").max() == 4 < nodes["all_rates"]["members"].max()
@@ -286,13 +286,13 @@ def test_a_setting_is_not_dropped_while_its_best_rate_is_an_end_of_its_grid():
 
     options = asked((0.001, 0.01, 0.1), grid=("rule=sgd,adam",), budget=200)
     records = {GRID: with_axis(truth, Round(GRID, options.lrs, (0, 1, 2, 3), "", options.axes))}
-    first = settings_of(grids(records), ["rule"], analysis.final_scores)
+    first = settings_of(grids(records), options)
     assert (first.best, first.contenders) == ("rule adam", {"rule": ["adam"]})
     assert first.nodes()["effects"].to_dataframe().set_index("value")["open"].to_dict() == {"adam": False, "sgd": True}
     chosen = next_round(records, options)
     assert (chosen.lrs, chosen.axes) == ((1.0, 10.0), {"rule": ["sgd"]})
     records["round2"] = with_axis(truth, chosen)
-    assert settings_of(grids(records), ["rule"], analysis.final_scores).best == "rule sgd"
+    assert settings_of(grids(records), options).best == "rule sgd"
 
 
 def test_one_seed_gets_more_before_rates_that_it_cannot_compare():
@@ -317,7 +317,7 @@ def test_seeds_are_added_if_they_exclude_some_settings_though_not_all():
 
     options = asked(seeds=3, grid=("rule=sgd,adam,lion",), budget=200)
     records = {GRID: with_axis(truth, Round(GRID, (0.001, 0.01, 0.1), (0, 1, 2), "", options.axes))}
-    assert settings_of(grids(records), ["rule"], analysis.final_scores).flat["seeds_needed"] == -1
+    assert settings_of(grids(records), options).flat["seeds_needed"] == -1
     assert next_round(records, options).seeds[0] == 3
 
 

@@ -11,7 +11,8 @@ from lrscope.report import array_of
 from lrscope.studies._study import Claim, missing
 from lrscope.studies._words import at_rates, counted, percent
 from lrscope.studies.sweep._options import PUBLISHED
-from lrscope.studies.sweep._results import LR, SEED, STEP
+from lrscope.studies.sweep._results import STEP
+from lrscope.studies.sweep._scores import LR, SEED
 
 RESULTS = "Santos, blog post, results"
 SLOW, GOOD, LARGE = PUBLISHED

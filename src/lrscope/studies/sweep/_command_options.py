@@ -1,27 +1,19 @@
 """What can be chosen for trainings by command, and the trainings that follow from it."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import tyro
 import xarray as xr
 from pydantic import Field, model_validator
 
-from lrscope import analysis
-from lrscope.commands import Trainings, variable_of
+from lrscope.commands import Trainings
 from lrscope.errors import InputError
 from lrscope.specification import specification
-from lrscope.studies._at import LAST, check_at, values_at
-from lrscope.studies.sweep._options import At, Grid, Positive
+from lrscope.studies._at import LAST, check_at
+from lrscope.studies.sweep._options import At, Axes, Grid, Positive
 from lrscope.studies.sweep._rounds import GRID, next_round
 from lrscope.sweep import Sweep
-
-if TYPE_CHECKING:
-    from lrscope.studies.sweep._import_options import ImportOptions
-
-LR, SEED = "lr", "seed"
-Compared: TypeAlias = "CommandOptions | ImportOptions"
-"""Options that say by what trainings are compared."""
 
 
 @specification
@@ -43,11 +35,7 @@ class CommandOptions(Grid):
     """which value of the metric counts"""
     read: Annotated[str | None, tyro.conf.arg(metavar="WHERE", help_behavior_hint="(default: files in {out})")] = None
     """where metrics are: a path with placeholders, or 'stdout:PATTERN' with a group for the value"""
-    grid: Annotated[
-        tuple[str, ...],
-        tyro.conf.UseAppendAction,
-        tyro.conf.arg(metavar="NAME=VALUES", help_behavior_hint="(may be repeated)"),
-    ] = ()
+    grid: Axes = ()
     """a further axis, filled in as {NAME}: a,b,c or start:stop:count"""
     timeout: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
@@ -88,28 +76,7 @@ def experiments(options: CommandOptions) -> dict[str, Trainings]:
 
 def further(records: Mapping[str, xr.Dataset], options: CommandOptions) -> dict[str, Trainings]:
     """Return the grid of the next round, if the data do not decide yet and the budget allows it."""
-    chosen = next_round(records, options, lambda one: scores_of(one, options))
+    chosen = next_round(records, options)
     if chosen is None:
         return {}
     return {chosen.name: trainings_of(options, chosen.lrs, chosen.seeds, chosen.axes)}
-
-
-def variable(options: Compared) -> str:
-    """Return the name of the metric in the records."""
-    return variable_of(str(options.metric), [LR, SEED, *options.axes])
-
-
-def scores_of(records: xr.Dataset, options: Compared) -> xr.DataArray:
-    """Return the value that counts of each training (lr, ..., seed): the smaller the better.
-
-    Infinite where it is not finite; NaN where the training failed. What is to be maximised has its sign changed.
-
-    Raises
-    ------
-    InputError : no training logged the metric at the step that counts.
-    """
-    name = variable(options)
-    kept = values_at(records, name, options.at, maximize=options.maximize)
-    if options.maximize:
-        kept[name] = (-kept[name]).assign_attrs(kept[name].attrs)
-    return analysis.final_scores(kept, name)

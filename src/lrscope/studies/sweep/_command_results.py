@@ -30,10 +30,9 @@ from lrscope.commands import FINISHED
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, on_grid, step_dimension
 from lrscope.studies._at import LAST
 from lrscope.studies.recorded._results import curve_names
-from lrscope.studies.sweep._command_options import CommandOptions, Compared, scores_of, variable
-from lrscope.studies.sweep._results import LR, SEED, whole
-from lrscope.studies.sweep._rounds import grids, rounds_at_best, rounds_of, settings_of, together
-from lrscope.studies.sweep._settings import shown_scores
+from lrscope.studies.sweep._results import evidence, whole
+from lrscope.studies.sweep._rounds import grids, together
+from lrscope.studies.sweep._scores import LR, SEED, Compared, variable
 
 POINTS = 500
 """Points of a curve at most."""
@@ -43,20 +42,11 @@ CURVES = 6
 
 def analyse(records: Mapping[str, xr.Dataset], options: Compared) -> xr.DataTree:
     """Return the results of the records (member, step, ...) of the rounds."""
-    every = grids(records)
-    shown = -1.0 if options.maximize else 1.0
-    settings = settings_of(every, list(options.axes), lambda one: scores_of(one, options), shown)
-    rounds = rounds_at_best(every, settings)
-    own = settings.best_scores
-    nodes: dict[str, Any] = {
-        "rates": shown_scores(settings.each[settings.best].assign(epochs_needed=-1), shown),
-        "networks": _networks(rounds, own, shown),
-        "sensitivity": analysis.sensitivity(own),
-        **settings.nodes(),
-        **{f"curves/{name}": curve for name, curve in _curves(rounds, options).items()},
-    }
-    smooth = analysis.optimum(own, tolerance=options.tolerance)
-    nodes |= {"optimum": shown_scores(smooth, shown)} if np.isfinite(smooth["best"]) else {}
+    settings, rounds, nodes, attrs = evidence(records, options)
+    every, own = grids(records), settings.best_scores
+    nodes["rates"]["epochs_needed"] = -1
+    nodes["networks"] = _networks(rounds, own, settings.sign)
+    nodes |= {f"curves/{name}": curve for name, curve in _curves(rounds, options).items()}
     lengths = _lengths(every, options)
     course = nodes[f"curves/{variable(options)}"][variable(options)]
     comparable = options.at == LAST and not options.maximize and len(set(lengths)) == 1 and course.sizes[STEP] > 1
@@ -65,13 +55,9 @@ def analyse(records: Mapping[str, xr.Dataset], options: Compared) -> xr.DataTree
             {"score": course, DIVERGED_AT: nodes["networks"][DIVERGED_AT].expand_dims({"step_end": 1}, axis=-1)}
         )
         nodes["targets"] = analysis.steps_to_target(logged, quantity="score")
-    further = []
-    if isinstance(options, CommandOptions):
-        further = rounds_of(records, options, lambda one: scores_of(one, options))
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {
-        "rounds": further,
-        "setting": settings.best,
+        **attrs,
         "failed": _failed(records),
         "trained": sum(one.sizes[MEMBER] for one in every),
         "lengths": lengths,

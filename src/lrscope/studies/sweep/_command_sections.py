@@ -10,8 +10,8 @@ from lrscope import figures
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._at import BEST, LAST
 from lrscope.studies._words import counted, listed, short
-from lrscope.studies.sweep._command_options import CommandOptions, Compared
-from lrscope.studies.sweep._results import LR, SEED
+from lrscope.studies.sweep._command_options import CommandOptions
+from lrscope.studies.sweep._scores import LR, SEED, Compared
 from lrscope.studies.sweep._sections import DIFFERENCES, OUTCOME, TARGETS, rates_table, rounds_table
 from lrscope.studies.sweep._settings import SETTING
 from lrscope.studies.sweep._settings_report import settings_parts, settings_text
@@ -55,7 +55,7 @@ def _what(results: xr.DataTree, options: Compared) -> str:
     text = f"{counted(trained, 'training')} at {counted(rates.sizes[LR], 'learning rate')}{of_settings} with "
     text += f"{counted(seeds, 'seed')}, compared by {_value(results, options)}. "
     text += f"{diverged} of them diverged." if diverged else "No training diverged."
-    if isinstance(options, CommandOptions) and options.until_decided and trained >= options.trainings:
+    if options.until_decided and trained >= options.trainings:
         text += f" The budget of {options.trainings} trainings is spent."
     return text
 

@@ -17,13 +17,12 @@ from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.specification import specification
 from lrscope.studies._at import LAST, check_at
 from lrscope.studies._words import listed
-from lrscope.studies.sweep._command_options import variable
 from lrscope.studies.sweep._options import At, Share
+from lrscope.studies.sweep._scores import LR, SEED, variable
 from lrscope.sweep import Sweep
 
 METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", "valid_loss", "test_loss")
 """Metrics that are taken unless another one is named, if the runs have one of them only."""
-LR, SEED = "lr", "seed"
 
 
 def _name(default: str) -> Any:
@@ -62,7 +61,9 @@ class ImportOptions:
     """loss that may be given away: the report says which rates end with at most so much more than the lowest"""
 
     axes: ClassVar[dict[str, Any]] = {}
-    """There are no further axes."""
+    until_decided: ClassVar[bool] = False
+    trainings: ClassVar[int] = 0
+    """There are no further axes, and nothing is trained."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "ImportOptions":

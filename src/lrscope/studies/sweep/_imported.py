@@ -12,11 +12,11 @@ from lrscope.logs import runs_of
 from lrscope.specification import to_json
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.studies._study import Study
-from lrscope.studies.sweep._command_options import scores_of
 from lrscope.studies.sweep._command_results import analyse as analyse_trainings
 from lrscope.studies.sweep._command_sections import sections_of_runs, summary_of_runs
 from lrscope.studies.sweep._import_options import ImportOptions, cautions, chosen, notes_of, records_of
 from lrscope.studies.sweep._rounds import GRID
+from lrscope.studies.sweep._scores import scores_of
 
 
 def import_runs(options: ImportOptions, folder: Folder, *, command: str, overwrite: bool = False) -> int:

@@ -1,7 +1,7 @@
 """What can be chosen in the study `sweep`."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from lrscope.data import check_data
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import specification
+from lrscope.studies._at import LAST
 from lrscope.studies._size import check_batch, check_size
 from lrscope.sweep import parse_axis, parse_rates
 
@@ -16,6 +17,11 @@ Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Few = Annotated[int, Field(ge=0, le=100)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")]
 At = Annotated[str, tyro.conf.arg(metavar="{last,best,STEP}")]
+Axes = Annotated[
+    tuple[str, ...],
+    tyro.conf.UseAppendAction,
+    tyro.conf.arg(metavar="NAME=VALUES", help_behavior_hint="(may be repeated)"),
+]
 TAKEN = ("lr", "seed", "out", "member", "step")
 """Names that no further axis can have."""
 PUBLISHED = (0.0001, 0.001, 0.01)
@@ -40,11 +46,7 @@ class Grid:
     tolerance: Share = 0.05
     """loss that may be given away: the report says which rates end with at most so much more than the lowest"""
 
-    grid: Annotated[
-        tuple[str, ...],
-        tyro.conf.UseAppendAction,
-        tyro.conf.arg(metavar="NAME=VALUES", help_behavior_hint="(may be repeated)"),
-    ] = ()
+    grid: Axes = ()
     """a further axis"""
 
     @field_validator("lrs")
@@ -112,11 +114,7 @@ class Options(Grid):
         tyro.conf.arg(metavar="{adam,adamw,sgd,momentum,nesterov}"),
     ] = "adam"
     """optimizer; momentum and nesterov are sgd with momentum 0.9"""
-    grid: Annotated[
-        tuple[str, ...],
-        tyro.conf.UseAppendAction,
-        tyro.conf.arg(metavar="NAME=VALUES", help_behavior_hint="(may be repeated)"),
-    ] = ()
+    grid: Axes = ()
     """a further axis, a,b,c or start:stop:count: weight_decay, momentum (of sgd), beta1, beta2 or eps (of adam), or
     lr_MODULE, which multiplies the learning rate of a module"""
     schedule: Annotated[Literal["constant", "linear", "cosine"], tyro.conf.arg(metavar="{constant,linear,cosine}")] = (
@@ -126,6 +124,10 @@ class Options(Grid):
     crossed_seeds: Few = 3
     """train so many initialisations, each with as many orders of the data, to separate their effects; 0 for none, as
     with --grid"""
+
+    metric: ClassVar[str] = "val_loss"
+    maximize: ClassVar[bool] = False
+    at: ClassVar[str] = LAST
 
     @field_validator("model")
     @classmethod

@@ -37,26 +37,37 @@ from lrscope.records import DIVERGED_AT, on_grid, outcomes, step_dimension
 from lrscope.studies._words import rate
 from lrscope.studies.recorded._results import RATES_SHOWN, evenly
 from lrscope.studies.sweep._options import Options
-from lrscope.studies.sweep._rounds import (
-    CROSSED,
-    RANGE_TEST,
-    grids,
-    rounds_at_best,
-    rounds_of,
-    settings_of,
-    together,
-)
+from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, grids, rounds_at_best, rounds_of, settings_of, together
+from lrscope.studies.sweep._scores import LR, SEED, Compared
+from lrscope.studies.sweep._settings import Settings, shown_scores
 
-SEED, LR, STEP = "seed", "lr", "step"
+STEP = "step"
 INACTIVE = 0.1
 """A neuron whose normalised fluctuation lies below it counts as inactive."""
 
 
+def evidence(
+    records: Mapping[str, xr.Dataset], options: Compared
+) -> tuple[Settings, list[xr.Dataset], dict[str, Any], dict[str, Any]]:
+    """Return what all sweeps have: their settings, the records of the best one by round, nodes and attributes."""
+    every = grids(records)
+    settings = settings_of(every, options)
+    scores = settings.best_scores
+    nodes = {
+        "rates": shown_scores(settings.each[settings.best], settings.sign).copy(),
+        "sensitivity": analysis.sensitivity(scores),
+        **settings.nodes(),
+    }
+    smooth = analysis.optimum(scores, tolerance=options.tolerance)
+    if np.isfinite(smooth["best"]):
+        nodes["optimum"] = shown_scores(smooth, settings.sign)
+    attrs = {"setting": settings.best, "rounds": rounds_of(records, options)}
+    return settings, rounds_at_best(every, settings), nodes, attrs
+
+
 def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     """Return the results of the records (member, step, ...) of the experiments."""
-    every = grids(records)
-    settings = settings_of(every, list(options.axes), analysis.final_scores)
-    rounds = rounds_at_best(every, settings)
+    settings, rounds, nodes, attrs = evidence(records, options)
     per_epoch = int(rounds[0][step_dimension(rounds[0]["val_loss"])][0]) + 1
     rectified = _rectified(rounds)
     scores = settings.best_scores
@@ -64,7 +75,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     diverged_at = whole(rounds, DIVERGED_AT)  # shows that a network without losses was trained
     diverged_at = diverged_at.isel({step_dimension(diverged_at): [-1]})
     course = xr.Dataset({"val_loss": validation, DIVERGED_AT: diverged_at})
-    rates = settings.each[settings.best].copy()
+    rates = nodes["rates"]
     tested = analysis.range_test(on_grid(settings.at_best(records[RANGE_TEST])))
     rates["epochs_needed"] = analysis.epochs_needed(course, rates)
     lives = together(rounds, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
@@ -76,11 +87,8 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         rates["accuracy"] = networks["accuracy"].mean(SEED)
         curves["training accuracy"] = _by_epoch(whole(rounds, "accuracy"), per_epoch)
         curves["validation accuracy"] = _plain(whole(rounds, "val_accuracy"))
-    nodes: dict[str, Any] = {
+    nodes |= {
         "networks": networks,
-        "rates": rates,
-        **settings.nodes(),
-        "sensitivity": analysis.sensitivity(scores),
         "curves": xr.Dataset(curves),
         "range_test": tested,
         "agreement": analysis.range_test_agreement(tested["suggestion"], rates),
@@ -88,16 +96,13 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
         "survival": analysis.survival(lives),
         **_active(rounds),
     }
-    smooth = analysis.optimum(scores, tolerance=options.tolerance)
-    nodes |= {"optimum": smooth} if np.isfinite(smooth["best"]) else {}
     if np.isfinite(scores).any():
         nodes["targets"] = analysis.steps_to_target(course)
         networks["steps_to_target"] = nodes["targets"]["steps"]
     if CROSSED in records:
         nodes["variance"] = analysis.variance_split(analysis.final_scores(records[CROSSED]))
     tree = xr.DataTree.from_dict(nodes)
-    tree.attrs = {"per_epoch": per_epoch, "rectified": rectified, "setting": settings.best}
-    tree.attrs["rounds"] = rounds_of(records, options)
+    tree.attrs = {"per_epoch": per_epoch, "rectified": rectified, **attrs}
     return tree
 
 

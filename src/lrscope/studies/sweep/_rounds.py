@@ -12,7 +12,7 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.records import MEMBER, Labelled, on_grid
 from lrscope.studies._words import counted, rate
-from lrscope.studies.sweep._options import Grid
+from lrscope.studies.sweep._scores import Compared, scores_of
 from lrscope.studies.sweep._settings import SETTING, Settings
 
 GRID, RANGE_TEST, CROSSED = "grid", "range-test", "crossed"
@@ -62,17 +62,14 @@ def together(rounds: list[xr.Dataset], of_round: Callable[[xr.Dataset], Labelled
     return ordered
 
 
-Score = Callable[[xr.Dataset], xr.DataArray]
-"""Returns the scores (lr, seed) of the records of a round: by default the last validation loss."""
-
-
-def settings_of(rounds: list[xr.Dataset], axes: Sequence[str], score: Score, sign: float = 1.0) -> Settings:
+def settings_of(rounds: list[xr.Dataset], options: Compared) -> Settings:
     """Return the scores of all rounds by their settings."""
 
     def asked(one: xr.Dataset) -> xr.DataArray:
         return on_grid(xr.ones_like(one[MEMBER], dtype=float).assign_attrs(one.attrs))
 
-    return Settings(together(rounds, score), list(axes), sign, together(rounds, asked).notnull())
+    scores, sign = together(rounds, lambda one: scores_of(one, options)), -1.0 if options.maximize else 1.0
+    return Settings(scores, list(options.axes), sign, together(rounds, asked).notnull())
 
 
 def rounds_at_best(rounds: list[xr.Dataset], settings: Settings) -> list[xr.Dataset]:
@@ -81,14 +78,14 @@ def rounds_at_best(rounds: list[xr.Dataset], settings: Settings) -> list[xr.Data
     return [one for one in chosen if one.sizes[MEMBER]]
 
 
-def rounds_of(records: Mapping[str, xr.Dataset], options: Grid, score: Score = analysis.final_scores) -> list[Round]:
+def rounds_of(records: Mapping[str, xr.Dataset], options: Compared) -> list[Round]:
     """Return the rounds after the first one that were trained, each with its reason."""
     names = [GRID, *(f"round{number}" for number in range(2, len(grids(records)) + 1))]
     earlier = [{name: records[name] for name in names[:count]} for count in range(1, len(names))]
-    return [following for known in earlier if (following := next_round(known, options, score))]
+    return [following for known in earlier if (following := next_round(known, options))]
 
 
-def next_round(records: Mapping[str, xr.Dataset], options: Grid, score: Score = analysis.final_scores) -> Round | None:
+def next_round(records: Mapping[str, xr.Dataset], options: Compared) -> Round | None:
     """Return the next round: beyond an end of the grid, more seeds, or between the best rate and its neighbours.
 
     Where there are further axes, only those of their values are trained again with which some rate may be the best of
@@ -99,7 +96,7 @@ def next_round(records: Mapping[str, xr.Dataset], options: Grid, score: Score = 
         return None
     rounds = grids(records)
     left = options.trainings - sum(one.sizes[MEMBER] for one in rounds)
-    settings = settings_of(rounds, list(options.axes), score)
+    settings = settings_of(rounds, options)
     best = _Grid(settings, settings.best, settings.contenders, left)
     others = [
         _Grid(settings, name, {axis: [value] for axis, value in labels.items()}, left)

@@ -8,8 +8,9 @@ from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_
 from lrscope.studies._words import DASH, short
 from lrscope.studies.recorded._sections import draw_activity
 from lrscope.studies.sweep._options import Grid, Options
-from lrscope.studies.sweep._results import LR, SEED, STEP, mean_curve
+from lrscope.studies.sweep._results import STEP, mean_curve
 from lrscope.studies.sweep._rounds import Round
+from lrscope.studies.sweep._scores import LR, SEED
 from lrscope.studies.sweep._settings_report import settings_parts
 
 NOT_RECTIFIED = (

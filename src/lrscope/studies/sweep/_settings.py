@@ -31,10 +31,10 @@ import xarray as xr
 
 from lrscope import analysis
 from lrscope.records import MEMBER
+from lrscope.studies.sweep._scores import LR, SEED
 from lrscope.sweep import GROUP
 
 SETTING, CHOICE, VALUE = "setting", "choice", "value"
-LR, SEED = "lr", "seed"
 UNTRAINED = {"members": 0, "diverged": 0, "plausible": False}
 """What is known of a rate that was trained with other settings only; of all else NaN."""
 CHANGE = {"change": "mean", "change_low": "low", "change_high": "high"}

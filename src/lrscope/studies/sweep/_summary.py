@@ -9,7 +9,7 @@ import xarray as xr
 from lrscope.report import array_of, dataset_of
 from lrscope.studies._words import at_rates, counted, listed, percent, rate, short
 from lrscope.studies.sweep._options import Options
-from lrscope.studies.sweep._results import LR, SEED
+from lrscope.studies.sweep._scores import LR, SEED
 from lrscope.studies.sweep._settings import SETTING
 from lrscope.studies.sweep._settings_report import settings_text
 
