@@ -17,7 +17,7 @@ SEEDS = ("init_seed", "order_seed", "noise_seed")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 INIT_SCALE = "init_scale"
 """The axis that multiplies the initial weights, and all other parameters that are trained."""
-MOST_RATES = 10**5
+MOST_VALUES = 10**5
 """Of one range."""
 GROUP = "lr_"
 """An axis that begins like this multiplies the learning rate of a module, whose name follows."""
@@ -58,10 +58,12 @@ class Sweep:
         return math.prod(len(values) for values in self.axes.values())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sweep) and list(self.axes.items()) == list(other.axes.items())
+        if not isinstance(other, Sweep) or type(other) is not type(self):
+            return False
+        return list(self.__json__().items()) == list(other.__json__().items())
 
     def __hash__(self) -> int:
-        return hash(tuple(self.axes.items()))
+        return hash(tuple((name, tuple(values)) for name, values in self.__json__().items()))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={values}' for name, values in self.__json__().items())})"
@@ -94,13 +96,6 @@ class Points(Sweep):
 
     def __len__(self) -> int:
         return len(next(iter(self._columns.values())))
-
-    def __eq__(self, other: object) -> bool:
-        mine = self.__json__()
-        return isinstance(other, Points) and mine == other.__json__()
-
-    def __hash__(self) -> int:
-        return hash(tuple((name, tuple(column)) for name, column in self.__json__().items()))
 
     def __json__(self) -> dict[str, list[Any]]:
         return {name: column.tolist() for name, column in self._columns.items()}
@@ -175,21 +170,8 @@ def parse_axis(text: str, taken: Sequence[str] = ()) -> tuple[str, tuple[Any, ..
         raise must_be("grid", "NAME=VALUES, with a name that is not taken", text, example)
     words = values.split(",")
     if values.count(":") == 2:
-        try:
-            first, last, number = values.split(":")
-            start, stop, count = float(first), float(last), int(number)
-            if count > MOST_RATES:
-                raise must_be(f"grid {name}", f"at most {MOST_RATES:,} values", values)
-            across = start and (start > 0) != (stop > 0)  # a constant factor does not lead across 0
-            if count < 1 or across or not (math.isfinite(start) and math.isfinite(stop)):
-                raise ValueError("no such range")
-            spaced = np.geomspace if start else np.linspace
-            words = [f"{value:.6g}" for value in spaced(start, stop, count)]
-        except InputError:
-            raise
-        except ValueError:
-            example = "Write for example --grid wd=1e-4:1e-1:4."
-            raise must_be(f"grid {name}", "start:stop:count", values, example) from None
+        example = "Write for example --grid wd=1e-4:1e-1:4."
+        words = _range(f"grid {name}", values, must_be(f"grid {name}", "start:stop:count", values, example))
     try:
         numbers = [int(word) if re.fullmatch(r"[+-]?\d+", word) else float(word) for word in words]
     except ValueError:
@@ -214,20 +196,29 @@ def parse_rates(lrs: Sequence[float | str]) -> tuple[float, ...]:
     return Sweep(lr=[number for lr in lrs for number in _parse_one(str(lr))]).axes["lr"]
 
 
-def _parse_one(text: str) -> Iterable[float]:
-    start, *rest = text.split(":")
+def _parse_one(text: str) -> list[float]:
+    example = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
+    wrong = InputError(f"lrs must be numbers or start:stop:count; got {text!r}. {example}")
+    words = _range("lrs", text, wrong) if ":" in text else [text]
     try:
-        if not rest:
-            return (float(start),)
-        stop, count = rest
-        if int(count) > MOST_RATES:
-            raise must_be("lrs", f"at most {MOST_RATES:,} rates, each of them a network or more", text)
-        logarithms = np.linspace(math.log(float(start)), math.log(float(stop)), int(count))
-        if not len(logarithms):
-            raise ValueError("no values")
-        return tuple(float(f"{value:.6g}") for value in np.exp(logarithms))
-    except InputError:
-        raise
+        rates = [float(word) for word in words]
     except ValueError:
-        example = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
-        raise InputError(f"lrs must be numbers or start:stop:count; got {text!r}. {example}") from None
+        raise wrong from None
+    if ":" in text and min(rates) <= 0:
+        raise wrong
+    return rates
+
+
+def _range(name: str, text: str, wrong: InputError) -> list[str]:
+    """Return the values of ``start:stop:count`` with six digits; raise `wrong` if it is no range, or too long."""
+    try:
+        first, last, number = text.split(":")
+        start, stop, count = float(first), float(last), int(number)
+    except ValueError:
+        raise wrong from None
+    if count > MOST_VALUES:
+        raise must_be(name, f"at most {MOST_VALUES:,} values", text)
+    across = start and (start > 0) != (stop > 0)  # a constant factor does not lead across 0
+    if count < 1 or across or not (math.isfinite(start) and math.isfinite(stop)):
+        raise wrong
+    return [f"{value:.6g}" for value in (np.geomspace if start else np.linspace)(start, stop, count)]
