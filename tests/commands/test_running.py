@@ -202,7 +202,7 @@ def test_a_training_that_outlived_its_run_is_not_begun_again_beside_it(tmp_path,
         with pytest.raises(InputError, match="goes on there"):
             list(Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings"))
         assert orphan.status() is None
-        orphan.kill()
+        orphan.end()
     (block,) = Running(asked(tmp_path, lrs=(0.1,), seeds=(0,)), tmp_path / "trainings")
     assert block.sizes["member"] == 1
 

@@ -164,13 +164,13 @@ class Process:
             self._process.wait()
         return self._process.returncode
 
-    def terminate(self) -> None:
-        """Ask the whole group to end."""
+    def end(self) -> None:
+        """End the whole group: ask it to, and kill it if it has not ended after a while."""
+        until = time.monotonic() + GRACE
         if self.status() is None:
             self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End the whole group."""
+        while self.status() is None and time.monotonic() < until:
+            time.sleep(0.02)
         if self.status() is None:
             self._signal(signal.SIGKILL)
             self._process.wait()
@@ -178,14 +178,3 @@ class Process:
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):  # nothing is left of it; or, on macOS, only its zombie
             os.killpg(self._process.pid, number)
-
-
-def end(processes: Sequence[Process]) -> None:
-    """End process groups: ask them to, and kill those that have not ended after a while."""
-    for process in processes:
-        process.terminate()
-    until = time.monotonic() + GRACE
-    while any(process.status() is None for process in processes) and time.monotonic() < until:
-        time.sleep(0.02)
-    for process in processes:
-        process.kill()

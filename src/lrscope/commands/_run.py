@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from lrscope.commands._trainings import NO, SEED, Trainings, check_program, name
 from lrscope.engines import Engine, completed
 from lrscope.errors import InputError, LrscopeError, unknown
 from lrscope.logs import Curves
+from lrscope.sweep import Sweep
 
 HOPELESS = 3
 """After so many trainings that failed, and none that did not, the command itself is taken for wrong."""
@@ -232,15 +233,7 @@ def tried(trainings: Trainings, workers: int | None = None, *, elsewhere: bool =
     InputError, CommandError : as `Running`; also if the one training fails.
     """
     one = {name: values[:1] for name, values in trainings.sweep.axes.items()}
-    first = Trainings(
-        command=trainings.command,
-        sweep=type(trainings.sweep)(**one),
-        metric=trainings.metric,
-        read=trainings.read,
-        step=trainings.step,
-        timeout=trainings.timeout,
-        jobs=1,
-    )
+    first = replace(trainings, sweep=Sweep(**one), jobs=1)
     with tempfile.TemporaryDirectory(prefix="lrscope-") as folder:
         running = Running(first, Path(folder))
         with suppress(StopIteration):

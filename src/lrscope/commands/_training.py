@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lrscope.commands._process import FINISHED, GRACE, Place, Process, end
+from lrscope.commands._process import FINISHED, GRACE, Place, Process
 from lrscope.commands._trainings import Trainings
 from lrscope.engines import WorkerError, asked_to_end
 
@@ -85,7 +85,7 @@ def _status(process: Process, timeout: float | None, stopping: Callable[[], bool
             time.sleep(PAUSE)
         return status
     finally:
-        end([process])
+        process.end()
 
 
 def _ended(trainings: Trainings, labels: Mapping[str, Any], process: Process, status: int | None) -> tuple[str, bool]:

@@ -6,8 +6,8 @@ texts; nothing that is named in a file is imported or run.
 
 from lrscope.logs._files import FORMATS, read, read_folder
 from lrscope.logs._printed import compiled, printed
-from lrscope.logs._rows import Curves, curves_of
-from lrscope.logs._runs import RATES, SEEDS, Run, named_as, runs_of
+from lrscope.logs._rows import Curves, Run, curves_of
+from lrscope.logs._runs import RATES, SEEDS, named_as, runs_of
 
 __all__ = [
     "FORMATS",

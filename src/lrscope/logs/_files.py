@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,15 @@ def read(path: Path) -> Curves:
     reader = next((reader for pattern, reader in FORMATS.items() if path.match(pattern)), None)
     if reader is None:
         raise InputError(f"a file of metrics must be one of {', '.join(FORMATS)}; got {path}.")
-    try:
+    with _readable(path):
         return reader(path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what reading a file raises into an `InputError`."""
+    try:
+        yield
     except LrscopeError:
         raise
     except FileNotFoundError:
@@ -87,17 +95,12 @@ def read_table(path: Path) -> pd.DataFrame:
     ------
     InputError : it is not what its name says, or the library that reads it is missing.
     """
-    try:
+    with _readable(path):
         if path.suffix in (".csv", ".tsv"):
             return _csv(path.read_text(encoding="utf-8-sig"))
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            return _parquet(path)
         return table_of(json_rows(path.read_text(encoding="utf-8")))
-    except ImportError:
-        raise InputError(f"{path} needs the library pyarrow. Install it: pip install pyarrow") from None
-    except (OSError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as its name says: {reason or type(error).__name__}.") from error
 
 
 def _csv(text: str) -> pd.DataFrame:
@@ -112,6 +115,13 @@ def _csv(text: str) -> pd.DataFrame:
     own = io.StringIO("".join(lines))
     table = pd.read_csv(own, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
     return table.rename(columns=str.strip)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except ImportError:
+        raise InputError(f"{path} needs the library pyarrow. Install it: pip install pyarrow") from None
 
 
 def _rows(path: Path) -> Curves:

@@ -1,6 +1,7 @@
 """From the rows of a log to a curve for each metric."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,22 @@ Curves = dict[str, "pd.Series[float]"]
 """Metric -> its values (float64) by step (int64), ascending; NaN is a value that was not a number."""
 STEPS = ("step", "global_step", "_step", "iteration", "iter", "update", "updates", "epoch")
 """Columns that number the rows; the first one that there is."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that exists, as its tools have logged it.
+
+    Attributes
+    ----------
+    name : of the run in its source; of several with the same name the later ones are numbered
+    config : numbers and texts
+    curves : metric -> values by step
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    curves: Curves
 
 
 def curves_of(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> Curves:

@@ -4,8 +4,8 @@ import json
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from lrscope.errors import InputError
 from lrscope.logs._files import EVENTS, FORMATS, hyperparameters, metric_files, read, read_folder, read_table
-from lrscope.logs._rows import STEPS, Curves, curves_of, steps_of, value_of
+from lrscope.logs._rows import STEPS, Run, curves_of, steps_of, value_of
 from lrscope.logs._trackers import is_mlflow, mlflow_files, tracked
 from lrscope.logs._wandb import PATTERN as WANDB
 from lrscope.logs._wandb import wandb_runs
@@ -26,22 +26,6 @@ RATES = ("lr", "learning_rate", "base_lr", "max_lr")
 SEEDS = ("seed", "random_seed", "random_state", "manual_seed")
 _PAIR = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][A-Za-z_]*?)[=_-]?(\d[\d.]*(?:e[+-]?\d+)?)(?![A-Za-z0-9.])")
 _YAML = re.compile(r"^([\w./-]+): *([^#\n{\[]+?) *$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training that exists, as its tools have logged it.
-
-    Attributes
-    ----------
-    name : of the run in its source; of several with the same name the later ones are numbered
-    config : numbers and texts
-    curves : metric -> values by step
-    """
-
-    name: str
-    config: Mapping[str, Any]
-    curves: Curves
 
 
 def runs_of(source: Path, lr: str | None = None, seed: str | None = None) -> list[Run]:
@@ -64,11 +48,11 @@ def runs_of(source: Path, lr: str | None = None, seed: str | None = None) -> lis
         raise InputError(f"SOURCE must be a folder or a file of runs; there is no {source}.")
     if source.match(WANDB) or any(source.rglob(WANDB)):
         _warn_of_others(source)
-        runs = [Run(*run) for run in wandb_runs(source)]
+        runs = list(wandb_runs(source))
     elif source.is_dir():
-        runs = list(mlflow_runs(source) if is_mlflow(source) else _folders(source))
+        runs = list(mlflow_files(source) if is_mlflow(source) else _folders(source))
     elif any(source.match(pattern) for pattern in DATABASES):
-        runs = [Run(*run) for run in tracked(source)]
+        runs = list(tracked(source))
     elif any(source.match(pattern) for pattern in TABLES):
         runs = list(_rows(read_table(source), lr, seed))
     else:
@@ -93,11 +77,6 @@ def _warn_of_others(source: Path) -> None:
         left_out = f"other metrics, such as {others[0]}," if others else "the runs of MLflow"
         message = f"{source} has runs of wandb; {left_out} are left out. Give their own folder to import them."
         warnings.warn(message, RuntimeWarning, stacklevel=3)
-
-
-def mlflow_runs(source: Path) -> Iterator[Run]:
-    """Yield the runs of an MLflow file store."""
-    yield from (Run(*run) for run in mlflow_files(source))
 
 
 def _folders(source: Path) -> Iterator[Run]:

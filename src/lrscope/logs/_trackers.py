@@ -12,10 +12,8 @@ import numpy as np
 import pandas as pd
 
 from lrscope.errors import InputError
-from lrscope.logs._rows import Curves, curves_of, value_of
+from lrscope.logs._rows import Curves, Run, curves_of, value_of
 
-Tracked = tuple[str, dict[str, Any], Curves]
-"""Name, configuration and curves of a run."""
 _DELETED = re.compile(r"^lifecycle_stage: *['\"]?deleted", re.MULTILINE)
 _LARGEST = np.finfo(np.float64).max
 """What MLflow writes into its database for an infinite value."""
@@ -26,7 +24,7 @@ def is_mlflow(folder: Path) -> bool:
     return any((file.parent / "metrics").is_dir() for file in folder.rglob("meta.yaml"))
 
 
-def mlflow_files(folder: Path) -> Iterator[Tracked]:
+def mlflow_files(folder: Path) -> Iterator[Run]:
     """Yield the runs of an MLflow file store: a file for each parameter, lines ``time value step`` of each metric."""
     for meta in sorted(folder.rglob("meta.yaml")):
         run = meta.parent
@@ -39,14 +37,14 @@ def mlflow_files(folder: Path) -> Iterator[Tracked]:
             words = [line.split() for line in file.read_text("utf-8").splitlines() if line.strip()]
             metric = file.relative_to(run / "metrics").as_posix()
             curves |= curves_of([{"step": row[2] if len(row) > 2 else 0, metric: row[1]} for row in words])
-        yield run.name, config, curves
+        yield Run(run.name, config, curves)
 
 
 def _files(folder: Path) -> list[Path]:
     return [file for file in sorted(folder.rglob("*")) if file.is_file()]
 
 
-def tracked(path: Path) -> Iterator[Tracked]:
+def tracked(path: Path) -> Iterator[Run]:
     """Yield the runs of a database of MLflow or trackio.
 
     Raises
@@ -68,7 +66,7 @@ def tracked(path: Path) -> Iterator[Tracked]:
         raise InputError(f"{path} must be a database of MLflow or trackio; {error}.") from error
 
 
-def _mlflow(database: sqlite3.Connection) -> Iterator[Tracked]:
+def _mlflow(database: sqlite3.Connection) -> Iterator[Run]:
     metrics = pd.read_sql("SELECT run_uuid, key, value, step, is_nan FROM metrics ORDER BY timestamp", database)
     finite = metrics["value"].abs() < _LARGEST
     metrics["value"] = metrics["value"].where(finite, np.sign(metrics["value"]) * np.inf)
@@ -82,17 +80,14 @@ def _mlflow(database: sqlite3.Connection) -> Iterator[Tracked]:
         curves: Curves = {}
         for key, rows in metrics[metrics["run_uuid"] == run].groupby("key"):
             curves |= curves_of(pd.DataFrame({"step": rows["step"].values, str(key): rows["value"].values}))
-        yield str(name or run), config, curves
+        yield Run(str(name or run), config, curves)
 
 
-def _trackio(database: sqlite3.Connection) -> Iterator[Tracked]:
+def _trackio(database: sqlite3.Connection) -> Iterator[Run]:
     configs = {run: json.loads(config) for run, config in database.execute("SELECT run_name, config FROM configs")}
     rows: dict[str, list[dict[str, Any]]] = {}
     for run, step, metrics in database.execute("SELECT run_name, step, metrics FROM metrics ORDER BY step, timestamp"):
         rows.setdefault(run, []).append({**json.loads(metrics), "step": step})
     for run, own in rows.items():
-        yield (
-            run,
-            {key: value for key, value in configs.get(run, {}).items() if not key.startswith("_")},
-            curves_of(own),
-        )
+        config = {key: value for key, value in configs.get(run, {}).items() if not key.startswith("_")}
+        yield Run(run, config, curves_of(own))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lrscope.errors import InputError
-from lrscope.logs._rows import Curves, curves_of, flattened
+from lrscope.logs._rows import Run, curves_of, flattened
 
 PATTERN = "*.wandb"
 _START, _BLOCK = 7, 2**15
@@ -31,8 +31,8 @@ _KEY, _NESTED_KEY, _BOOLEAN, _INTEGER, _NUMBER, _JSON, _VALUE_JSON = 1, 2, 4, 5,
 """... of an item; of other fields there is no number to read."""
 
 
-def wandb_runs(source: Path) -> Iterator[tuple[str, dict[str, Any], Curves]]:
-    """Yield name, configuration and curves of each run of a file or folder; one that was resumed has several files.
+def wandb_runs(source: Path) -> Iterator[Run]:
+    """Yield each run of a file or folder; one that was resumed has several files.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def wandb_runs(source: Path) -> Iterator[tuple[str, dict[str, Any], Curves]]:
                 raise InputError(f"{file} must be whole; a record of it cannot be read.") from error
     for run, own in rows.items():
         config = {name: value for name, value in configs.get(run, {}).items() if not name.startswith("_")}
-        yield names.get(run) or run, config, curves_of(own)
+        yield Run(names.get(run) or run, config, curves_of(own))
 
 
 def _described(message: bytes, names: dict[str, str], configs: dict[str, dict[str, Any]]) -> str:
