@@ -77,14 +77,7 @@ class Variable:
     @property
     def attrs(self) -> dict[str, str]:
         """The `attrs` of the variable's DataArray."""
-        return {
-            "quantity": self.quantity,
-            "statistic": self.statistic,
-            "layer": self.layer,
-            "module": self.module,
-            "long_name": self.long_name,
-            "units": self.units,
-        }
+        return {name: value for name, value in vars(self).items() if name not in ("name", "dims")}
 
 
 def identifier(layer: str) -> str:

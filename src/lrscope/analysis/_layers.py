@@ -250,10 +250,6 @@ def layer_norms(records: xr.Dataset, quantities: Sequence[str] = GRADIENTS) -> x
             for array in arrays
         ]
     )
-    names = squares["layer"].values
-    groups = {name: squares.isel({NEURON: names == name}).sum(NEURON, skipna=False) for name in dict.fromkeys(names)}
-    joined = xr.concat(list(groups.values()), "layer", coords="minimal", compat="override")
-    modules = {array.attrs["layer"]: array.attrs["module"] for array in arrays}
-    joined = joined.assign_coords(layer=list(groups), module=("layer", [modules[name] for name in groups]))
+    joined = grouped(squares, "layer", lambda some: some.sum(NEURON, skipna=False))
     name = " and ".join(quantity.replace("_", " ") for quantity in quantities)
     return labelled((joined**0.5).transpose(..., "layer"), records, f"norm of the {name}", arrays[0].attrs["units"])

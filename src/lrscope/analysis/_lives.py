@@ -6,15 +6,12 @@ from numpy.typing import NDArray
 
 from lrscope.analysis._layers import (
     NEURON,
-    as_neurons,
     before_divergence,
+    by_neuron,
     check_grouping,
     dataset,
     grouped,
-    in_pieces,
-    join,
     labelled,
-    layers,
 )
 from lrscope.analysis._participation import dead
 from lrscope.analysis._seeds import SEED, Labels, check, describe, student_quantile, with_ends
@@ -87,14 +84,9 @@ def _silent(records: xr.Dataset, bounds: tuple[float, float] | None, tolerance: 
     statistics = {array.attrs["statistic"] for array in of_quantity(records, "activations")}
     if bounds is not None or {"min", "max"} <= statistics or "active" not in statistics:
         return dead(records, bounds, tolerance)
-    shares = join([as_neurons(in_pieces(array, _none), array) for array in layers(records, "activations", ["active"])])
-    valid = before_divergence(records, shares) & shares.notnull().any(NEURON)
-    return shares.where(valid).transpose(*shares.dims)
-
-
-def _none(active: xr.DataArray) -> xr.DataArray:
-    silent: xr.DataArray = (active == 0).astype(np.float64)
-    return silent.where(active.notnull())
+    shares = by_neuron(records, "activations", "active")
+    known = before_divergence(records, shares) & shares.notnull()
+    return (shares == 0).astype(np.float64).where(known).transpose(*shares.dims)
 
 
 def _states(silent: xr.DataArray, window: int) -> xr.DataArray:

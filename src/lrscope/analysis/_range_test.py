@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lrscope.analysis._layers import recorded
 from lrscope.analysis._scores import LR
-from lrscope.analysis._seeds import SEED
+from lrscope.analysis._seeds import SEED, Labels, describe
 from lrscope.errors import must_be
 from lrscope.records import LOSS, MEMBER, on_grid, step_dimension
 
@@ -160,7 +160,10 @@ def range_test(records: xr.Dataset) -> xr.Dataset:
         raise must_be(RATE, "recorded at the same steps as the loss", rate.dims, "Give both probes the same cadence.")
     dim = loss.dims[-1]
     smoothed = xr.apply_ufunc(_smoothed, loss, input_core_dims=[[dim]], output_core_dims=[[dim]], vectorize=True)
-    of_rules = [_suggested(name, rate, loss) for name in RULES]
+    of_rules = [
+        xr.apply_ufunc(rule, rate, loss, input_core_dims=[[dim]] * 2, vectorize=True, output_dtypes=[np.float64])
+        for rule in RULES.values()
+    ]
     suggestion = xr.concat(of_rules, xr.DataArray(list(RULES), dims=RULE, name=RULE))
     smoothed.attrs = {"long_name": f"{loss.attrs['long_name']}, smoothed", "units": loss.attrs["units"]}
     rate.attrs = {"long_name": "learning rate", "units": "1", "scale": "log"}
@@ -187,15 +190,6 @@ def _smoothed(loss: NDArray[np.float64]) -> NDArray[np.float64]:
     smoothed = averaged(loss)
     smoothed[stopped(smoothed, FASTAI_STOP) :] = np.nan
     return smoothed
-
-
-def _suggested(rule: str, rate: xr.DataArray, loss: xr.DataArray) -> xr.DataArray:
-    """Return what a rule suggests (seed)."""
-    dim = loss.dims[-1]
-    suggested: xr.DataArray = xr.apply_ufunc(
-        RULES[rule], rate, loss, input_core_dims=[[dim], [dim]], vectorize=True, output_dtypes=[np.float64]
-    )
-    return suggested
 
 
 def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> xr.Dataset:
@@ -236,10 +230,10 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
         "below": (suggestions < low).mean(SEED),
         "above": (suggestions > high).mean(SEED),
         "factor": off.fillna(np.inf).median(SEED),
-        "low": xr.DataArray(low),
-        "high": xr.DataArray(high),
+        "low": low,
+        "high": high,
     }
-    names = {
+    labels: Labels = {
         "share": "share of the suggestions inside the recommended range",
         "below": "share of the suggestions below the recommended range",
         "above": "share of the suggestions above the recommended range",
@@ -247,9 +241,7 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
         "low": "low end of the range",
         "high": "high end of the range",
     }
-    for name, array in result.items():
-        array.attrs = {"long_name": names[name], "units": "1"}
-    return xr.Dataset(result)
+    return describe(xr.Dataset(result), labels)
 
 
 def range_blocks(recommended: xr.Dataset) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ from lrscope.data._arrays import Arrays, DataSet, Samples
 from lrscope.data._fetch import fetch
 from lrscope.data._files import CIFAR10, MNIST
 from lrscope.data._images import Digits
-from lrscope.data._known import DATA_SETS, KnownData, check_data, data_set
+from lrscope.data._known import DATA_SETS, check_data, data_set
 from lrscope.data._points import SHAPES, TARGETS, Function, Shape, known_target
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "DataSet",
     "Digits",
     "Function",
-    "KnownData",
     "Samples",
     "Shape",
     "check_data",

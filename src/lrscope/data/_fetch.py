@@ -9,14 +9,13 @@ import pooch
 
 from lrscope._imported import error_text
 from lrscope.data._files import ARCHIVE, FOLDER, TEST, TRAINING, members
-from lrscope.data._known import DATA_SETS
+from lrscope.data._known import SOURCES
 from lrscope.errors import LrscopeError, StoreError, must_be, unknown
 
 Show = Callable[[str, int, int], None]
 """Called with the progress of a download: file, bytes there, bytes of the whole, 0 if unknown."""
 _SECONDS = 30
 _CHUNK = 2**16
-SOURCES = {name: known.source for name, known in DATA_SETS.items() if known.source is not None}
 
 
 def fetch(name: str, root: str | Path, url: str | None = None, show: Show | None = None) -> Path:

@@ -29,43 +29,24 @@ class Source:
     servers: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class KnownData:
-    """A data set with a name.
-
-    Attributes
-    ----------
-    make : the class; takes the folder of the files if there is a `source`
-    source : of the files; None if there are none
-    """
-
-    make: Callable[..., Any]
-    source: Source | None = None
-
-
-DATA_SETS: Mapping[str, KnownData] = {
-    "digits": KnownData(Digits),
-    "mnist": KnownData(
-        MNIST,
-        source=Source(
-            {
-                "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            },
-            ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
-        ),
+DATA_SETS: Mapping[str, Callable[..., Any]] = {"digits": Digits, "mnist": MNIST, "cifar10": CIFAR10}
+"""Name -> data set, which takes the folder of its files if it is one of `SOURCES`."""
+SOURCES = {
+    "mnist": Source(
+        {
+            "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+        ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
     ),
-    "cifar10": KnownData(
-        CIFAR10,
-        source=Source(
-            {ARCHIVE: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
-            ("https://www.cs.toronto.edu/~kriz",),
-        ),
+    "cifar10": Source(
+        {ARCHIVE: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+        ("https://www.cs.toronto.edu/~kriz",),
     ),
 }
-"""Name -> data set; `lrscope.data.data_set` makes one by its name."""
+"""Name -> where its files come from."""
 
 
 def data_set(name: str, root: str | Path | None = None) -> DataSet:
@@ -93,7 +74,7 @@ def data_set(name: str, root: str | Path | None = None) -> DataSet:
     check_data(name, root)
     if ":" in name:
         return _of_user(name)
-    data: DataSet = DATA_SETS[name].make(*([] if root is None else [root]))
+    data: DataSet = DATA_SETS[name](*([] if root is None else [root]))
     return data
 
 
@@ -101,7 +82,7 @@ def check_data(name: str, root: str | Path | None) -> None:
     """Raise an error for an unknown name, and for a folder that is missing or not needed; nothing is read."""
     if ":" not in name and name not in DATA_SETS:
         raise unknown("data", name, [*DATA_SETS, "package.module:name"])
-    has_files = ":" not in name and DATA_SETS[name].source is not None
+    has_files = name in SOURCES
     if not has_files and root is not None:
         raise InputError(f"root must not be given with the data set {name}, which has no files; got {str(root)!r}.")
     if has_files and root is None:

@@ -85,7 +85,10 @@ class Ray(Engine):
         if error is None:
             settle(future, done.result())
         else:
-            future.set_exception(_given_up(error) if isinstance(error, RayError) else error)
+            if isinstance(error, RayError):
+                reason = str(error).strip().partition("\n")[0]
+                error = WorkerError(f"A piece was given up after {ATTEMPTS} attempts: {reason}")
+            future.set_exception(error)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Give the workers back: after what was submitted, or, with `cancel_futures`, at once."""
@@ -123,8 +126,3 @@ def _device(device: str) -> str:
     if device == "cuda" and not gpus:
         raise InputError("The Ray has no GPU, so the device cannot be cuda. Use auto or cpu.")
     return "cuda" if device != "cpu" and gpus else "cpu"
-
-
-def _given_up(error: RayError) -> WorkerError:
-    reason = str(error).strip().partition("\n")[0]
-    return WorkerError(f"A piece was given up after {ATTEMPTS} attempts: {reason}")

@@ -236,7 +236,7 @@ class Slurm(Engine):
                 logs = f"The logs of the workers are in {self.folder}."
                 piece.fail(f"A piece was given up: its worker ended {ATTEMPTS} times. {logs}")
             return False
-        piece.finish(reply)
+        settle(piece.future, reply)
         return True
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -287,10 +287,6 @@ class _Piece:
         """Give the piece up."""
         if self.attempts or self.future.set_running_or_notify_cancel():
             self.future.set_exception(WorkerError(reason))
-
-    def finish(self, reply: bytes) -> None:
-        """Take what the worker sent back."""
-        settle(self.future, reply)
 
 
 def _device(device: str, options: Mapping[str, str | bool]) -> str:
