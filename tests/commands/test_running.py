@@ -87,6 +87,14 @@ def test_a_command_that_always_fails_ends_the_run(tmp_path):
     assert len(ended(tmp_path / "trainings")) == 3
 
 
+def test_later_trainings_of_a_command_that_worked_may_all_fail(tmp_path):
+    list(Running(asked(tmp_path, lrs=(0.01,), seeds=(0,)), tmp_path / "trainings"))
+    running = Running(asked(tmp_path, "crash=0", lrs=(0.1, 0.2, 0.3, 0.4), seeds=(0,)), tmp_path / "trainings")
+    (block,) = running
+    assert running.failed == 4
+    assert np.isnan(block["val_loss"].values).all()
+
+
 def test_a_training_that_takes_too_long_is_ended_with_its_children(tmp_path):
     trainings = asked(tmp_path, "sleep=500", lrs=(0.1,), seeds=(0,), timeout=1.5)
     with pytest.raises(CommandError, match=r"longer than 1.5 s"):

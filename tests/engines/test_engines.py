@@ -198,6 +198,13 @@ def test_little_work_is_done_in_this_process():
     assert [block.member.size for block in run] == [8]
 
 
+def test_little_work_goes_to_workers_that_have_started():
+    with Processes(2) as engine:
+        engine.submit(int).result()
+        run = stream(experiment(), device="cpu", engine=engine)
+        assert sorted(block.member.size for block in run) == [4, 4]
+
+
 def test_progress_counts_every_step_once(processes):
     seen = []
     run = stream(experiment(), device="cpu", engine=processes, progress=lambda *counts: seen.append(counts))

@@ -264,7 +264,7 @@ def visible(count: int, error: float, power: float) -> float:
     Both what the test demands and what chance adds to the t-value follow Student's distribution of the future number of
     seeds, which is far wider than the normal one where they are few.
     """
-    return float(scipy.stats.t.ppf([1 - error, power], count - 1).sum() / np.sqrt(count))
+    return float(scipy.special.stdtrit(count - 1, [1 - error, power]).sum() / np.sqrt(count))
 
 
 def _described(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:

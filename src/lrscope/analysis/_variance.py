@@ -67,7 +67,7 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
     share = _shares(components)
     error = _jackknife(ranks)
     freedom = min(ranks.sizes[name] for name in list(FACTORS)[1:]) - 1
-    half = scipy.stats.t.ppf((1 + confidence) / 2, freedom) * error
+    half = scipy.special.stdtrit(freedom, (1 + confidence) / 2) * error
     result = {
         "share": share,
         "low": _moved(share, -half),

@@ -61,7 +61,7 @@ class Running(Iterator[xr.Dataset]):
     Raises
     ------
     InputError : there is no such program here; or, when the first training is done, no such metric.
-    CommandError : all of the first trainings fail.
+    CommandError : all of the first trainings fail, and none in the folder has ever finished.
     WorkerError : the workers of one training died at every attempt.
     """
 
@@ -157,9 +157,15 @@ class Running(Iterator[xr.Dataset]):
         ended = [(one.place.path.name, self._results[one.number]) for one in self._each if one.number in self._results]
         return {"trainings": {name: {key: own[key] for key in kept if key in own} for name, own in ended}}
 
+    @cached_property
+    def _finished_before(self) -> bool:
+        """Whether a training has finished in this folder: one of an earlier run, or of another grid."""
+        known = (Place(path).result() for path in self._folder.glob("*/"))
+        return any(result and result["ended"] == FINISHED for result in known)
+
     @property
     def _finished(self) -> bool:
-        return any(result["ended"] == FINISHED for result in self._results.values())
+        return self._finished_before or any(result["ended"] == FINISHED for result in self._results.values())
 
     def _keep(self, one: _Training, result: dict[str, Any]) -> None:
         ended = result["ended"]

@@ -28,7 +28,7 @@ class Engine(Executor, ABC):
     ----------
     workers : pieces that run at the same time
     device : what the workers have, ``cpu`` or ``cuda``; "" if each must look for itself
-    startup_seconds : how long workers take to be ready; less work than that is not worth starting them
+    startup_seconds : how long workers still take to be ready; less work than that is not worth starting them
     """
 
     workers: int = 1

@@ -47,7 +47,7 @@ class Processes(Engine):
     ----------
     workers : processes; by default one a core. The cores are divided among them: a worker's libraries use
         ``cores // workers`` threads
-    startup_seconds : work that takes less is done without them
+    startup_seconds : work that takes less is done without them, until they have started
 
     Raises
     ------
@@ -80,6 +80,7 @@ class Processes(Engine):
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run ``function(*args, **kwargs)`` in a process."""
+        self.startup_seconds = 0.0  # the next training finds them started
         return self._threads.submit(self._called, function, *args, **kwargs)
 
     def _called(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -183,7 +183,7 @@ def _covariance(one: Floats, other: Floats) -> float:
 
 def _quantile(batches: int) -> float:
     """Return Student's quantile for an interval from leaving out one of some batches at a time."""
-    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, batches - 1))
+    return float(scipy.special.stdtrit(batches - 1, (1 + CONFIDENCE) / 2))
 
 
 def half_width(without: xr.DataArray) -> xr.DataArray:
