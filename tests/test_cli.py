@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 import lrscope
 import lrscope.studies
@@ -91,13 +90,6 @@ def test_a_file_in_the_working_directory_hides_no_module_of_python(tmp_path):
     ended = subprocess.run([program, *words], env=here, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "mine:data" in ended.stderr
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_cuda_without_a_gpu_is_one_sentence(refused):
-    remedy = "PyTorch finds no CUDA here: use auto or cpu."
-    sentence = f"device must be a device of this machine; got 'cuda'. {remedy}"
-    assert refused(*RUN, *SHORT, "--out", "new", "--device", "cuda") == sentence
 
 
 @pytest.mark.parametrize(

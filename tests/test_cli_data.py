@@ -44,16 +44,6 @@ def test_one_sentence_says_what_is_there_and_how_to_use_it(url, tmp_path, capsys
     assert (root / "labels.gz").read_bytes() == b"labels"
 
 
-def test_a_failed_download_is_one_sentence(url, tmp_path, capsys):
-    assert main([*FETCH, "mnist", "--root", str(tmp_path / "data"), "--url", f"{url}/nowhere"]) == 1
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == (
-        f"lrscope: labels.gz cannot be downloaded from {url}/nowhere (404 File not found). Nothing of it was kept. "
-        "Check the network, or give another server with --url.\n"
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

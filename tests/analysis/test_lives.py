@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrscope.analysis import LIFE_STATES, dead, lives, over_seeds, share, survival
+from lrscope.analysis import LIFE_STATES, dead, lives, survival
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block, on_grid
 
@@ -91,13 +91,6 @@ def test_active_shares_alone_say_the_same_as_extremes():
     active = np.random.default_rng(2).random((2, 8, 5)).round()
     of_shares = lives(recorded(active))
     xr.testing.assert_identical(of_shares, lives(recorded(active, statistics=("min", "max"))))
-
-
-def test_silence_shorter_than_the_window_is_no_death():
-    active = [[[1], [0], [0], [1], [0], [0], [0], [1], [0], [0]]]
-    for window, expected in {1: (3, 2, 8), 2: (3, 2, 8), 3: (1, 1, -1), 4: (0, 0, -1)}.items():
-        found = lives(recorded(active), window)
-        assert tuple(found[name].item() for name in ("deaths", "revivals", "died")) == expected
 
 
 def test_steps_after_a_divergence_do_not_count():
@@ -206,12 +199,3 @@ def test_survival_says_what_is_wrong(change, message):
         survival(found, **change)
     with pytest.raises(InputError, match="lives must be a Dataset with the dimension seed"):
         survival(lives(recorded(np.ones((2, 3, 2)))))
-
-
-def test_the_share_of_the_dead_follows_from_the_states():
-    active = np.random.default_rng(5).random((2, 6, 8)) < 0.5
-    records = recorded(active, statistics=("active", "min", "max"), seeds=2)
-    dead_share = share(dead(records))
-    from_state = share((lives(records)["state"] != ALIVE).astype(float))
-    np.testing.assert_allclose(dead_share.values, from_state.values)
-    assert over_seeds(on_grid(lives(records)["dead_share"]))["mean"].shape == (1, 8)

@@ -93,11 +93,6 @@ def test_one_seed_has_a_mean_but_no_interval():
     assert result["count"].values.tolist() == [1, 0]
 
 
-def test_the_order_of_the_seeds_does_not_matter():
-    array = samples(4, 6)
-    xr.testing.assert_identical(over_seeds(array.isel(seed=[5, 0, 3, 1, 4, 2])), over_seeds(array))
-
-
 @pytest.mark.parametrize(("array", "confidence"), [(samples(2, 3).isel(seed=0), 0.95), (samples(2, 3), 95)])
 def test_there_must_be_seeds_and_a_confidence(array, confidence):
     with pytest.raises(InputError):

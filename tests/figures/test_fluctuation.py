@@ -43,12 +43,6 @@ def test_the_table_holds_the_counts_and_the_published_ones_in_brackets(drawn, co
         assert texts == expected
 
 
-def test_the_columns_of_the_table_stand_under_their_range(drawn):
-    texts = panels(drawn)[3, 0].texts
-    places = {text.get_text(): text.get_position()[0] for text in texts if "to" in text.get_text()}
-    assert places == {"0 to 0.3": 0.15, "0.3 to 0.7": 0.5, "0.7 to 1": 0.85}
-
-
 def test_a_part_of_one_neuron_is_left_out_where_there_are_others(fluctuation, counts):
     of_shape = fluctuation.sel(shape="circle")
     one = of_shape.isel(neuron=np.flatnonzero(of_shape["module"].values == "decoder")[:1])

@@ -36,36 +36,11 @@ def test_suggestions_inside_the_range_differ_from_those_outside(panels):
     assert inside.get_color() != outside.get_color()
 
 
-def test_each_rule_has_a_row_from_the_top(panels):
-    assert [text.get_text() for text in panels[1].get_yticklabels()] == ["valley", "minimum / 10"]
-    valley, minimum = (marked(panels[1], f"{rule} outside")[0].get_ydata() for rule in ("valley", "minimum / 10"))
-    assert np.abs(valley).max() < 0.5
-    assert np.nanmax(np.abs(minimum - 1)) < 0.5
-    assert panels[1].get_ylim()[0] > panels[1].get_ylim()[1]
-
-
-def test_the_same_range_is_shaded_in_all_panels(panels):
-    shades = [patch for ax in panels for patch in ax.patches if patch.get_gid() == "recommended range"]
-    assert len(shades) == 3
-    assert len({(shade.get_x(), shade.get_width()) for shade in shades}) == 1
-
-
 def test_the_axis_shows_the_rates_of_both(panels, tested, recommended):
     first, last = panels[2].get_xlim()
     assert first < 1e-4 / 5  # the lowest rate of training
     assert last > 1  # the end of the longest test
     assert panels[0].get_xlim() == panels[1].get_xlim() == (first, last)
-
-
-def test_of_a_test_that_starts_far_below_a_decade_is_shown(tested, recommended, outcomes_of_seeds):
-    lower = tested.assign(learning_rate=("step", np.geomspace(1e-9, 1, 30)))
-    first, _ = range_test_over_truth(lower, recommended, outcomes_of_seeds).axes[0].get_xlim()
-    assert first == pytest.approx(1e-5)
-
-
-def test_diverged_members_are_crosses_over_the_lowest_panel(panels):
-    (crosses,) = [each for each in panels[2].collections if each.get_gid() == "diverged"]
-    assert len(crosses.get_offsets()) == 4
 
 
 def test_agreement_is_written_beside_the_rows(tested, recommended, outcomes_of_seeds):

@@ -53,12 +53,6 @@ def test_parts_are_the_first_level_of_the_path():
     assert Layer("relu:2", (3,), True).module == "relu"
 
 
-def test_frozen_parameters_are_not_measured():
-    module = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
-    module[0].weight.requires_grad_(False)
-    assert [one.name for one in structure(module, torch.zeros(4, 3)).parameters] == ["0.bias", "1.weight", "1.bias"]
-
-
 @pytest.mark.parametrize(
     ("module", "shape", "tensor", "of_neuron"),
     [

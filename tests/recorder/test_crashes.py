@@ -138,7 +138,9 @@ def test_a_probe_that_fails_ends_the_recording_and_not_the_training(model, path,
     assert recorder.failed == "odd"
     assert Path(warned[0].filename).name == "conftest.py", "where the loop is"
     recorder.close()
-    assert open_records(path)["step"].values.tolist() == [0, 1]
+    records = open_records(path)
+    assert records["step"].values.tolist() == [0, 1]
+    assert records.attrs["warnings"] == [str(warned[0].message)]
 
 
 @pytest.mark.parametrize("action", ["default", "error"])
@@ -167,15 +169,6 @@ def test_what_was_warned_of_is_in_the_file_and_does_not_end_the_loop(
     assert listed == [f"  warning: {text}" for text in told]
     said = report_of_files([path]).results.attrs["missing"]
     assert all(any(text in sentence for sentence in said) for text in told)
-
-
-@pytest.mark.usefixtures("calls_from_zero")
-def test_a_file_says_why_its_recording_stopped(model, path, optimizer, steps_of, shown):
-    recorder = Recorder(model, path, optimizer, [*DEFAULT, Fragile("mistake")], time_budget=None)
-    steps_of(recorder, model, optimizer, 6)
-    assert [str(one.message) for one in shown] == open_records(path).attrs["warnings"]
-    assert recorder.failed in open_records(path).attrs["warnings"][0]
-    shown.clear()
 
 
 def test_files_that_are_read_together_have_the_warnings_of_all(model, tmp_path, optimizer, update, shown):

@@ -152,8 +152,10 @@ def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step
                 recorder._file.write(final=False)
     records = open_records(path)
     assert records["diverged_at"].values.max() == 3
+    assert outcomes(records)["outcome"].values.tolist() == ["diverged"]
     assert outcomes(records)["diverged_at"].values.tolist() == [3]
     assert np.isnan(records["loss"].values[0, 4:]).all()
+    assert np.isfinite(records["weights_0"].values[0]).all((1, 2)).tolist() == [True] * 4 + [False] * 2
 
 
 @pytest.mark.filterwarnings("ignore:parameters that (the optimizer does not update|were added or unfrozen)")
@@ -240,47 +242,37 @@ def test_outputs_of_a_smaller_batch_are_missing_at_that_step(model, optimizer, p
     assert found.tolist() == [True, False, True]
 
 
+TAKEN = ("member", "step", "lr", "diverged_at", "learning_rate", "gradient_norm", "weights_0", "neuron_0")
+NOT_STORED = ("/a", "", "a\nb")
+
+
 @pytest.mark.parametrize(
-    "name", ["member", "step", "lr", "diverged_at", "learning_rate", "gradient_norm", "weights_0", "neuron_0"]
+    ("in_steps", "noted", "left_out"),
+    [
+        *(({name: 1}, {"val_loss": 2}, name) for name in (*TAKEN, *NOT_STORED)),
+        *(({}, {name: 1, "val_loss": 2}, name) for name in NOT_STORED),
+        ({}, {"accuracy": 2, "val_loss": 3}, "accuracy"),
+        ({}, {"x": 3, "step_x": 4}, "step_x"),
+        ({}, {"step_x": 3, "x": 4}, "x"),
+    ],
 )
-def test_numbers_with_names_that_are_taken_are_left_out_with_one_warning(model, optimizer, path, name, update):
-    recorder = Recorder(model, path, optimizer, time_budget=None)
+def test_a_number_whose_name_is_taken_or_cannot_be_stored_is_left_out_with_one_warning(
+    model, optimizer, path, update, shown, in_steps, noted, left_out
+):
     losses = []
-    with pytest.warns(RuntimeWarning, match=f"be free in the records; got '{name}'") as told, recorder:  # noqa: PT031
-        for _ in range(3):
-            losses.append(update(model, optimizer))
-            recorder.step(loss=losses[-1], accuracy=1.0, **{name: 1.0})
-    assert len(told) == 1
-    records = open_records(path)
-    np.testing.assert_array_equal(records["loss"].values[0], torch.stack(losses).numpy())
-    assert records["accuracy"].values.tolist() == [[1, 1, 1]]
-
-
-@pytest.mark.parametrize("name", ["/a", "", "a\nb"])
-def test_a_number_whose_name_cannot_be_stored_is_left_out_and_nothing_else(model, optimizer, path, name, update, shown):
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
         for _ in range(2):
-            recorder.step(loss=update(model, optimizer), accuracy=1.0, **{name: 1.0})
-            recorder.note(**{name: 1.0, "val_loss": 2.0})
-    assert len(shown) == 1
+            losses.append(update(model, optimizer))
+            recorder.step(loss=losses[-1], accuracy=1, **in_steps)
+            recorder.note(**noted)
+    assert [repr(left_out) in str(one.message) for one in shown] == [True]
     shown.clear()
     records = open_records(path)
+    np.testing.assert_array_equal(records["loss"].values[0], torch.stack(losses).numpy())
     assert records["accuracy"].values.tolist() == [[1, 1]]
-    assert records["val_loss"].values.tolist() == [[2, 2]]
-    assert name not in records
-
-
-@pytest.mark.parametrize("names", [("x", "step_x"), ("step_x", "x")])
-def test_a_number_with_the_name_of_another_ones_steps_is_left_out(model, optimizer, path, update, names, shown):
-    with Recorder(model, path, optimizer, time_budget=None) as recorder:
-        recorder.step(loss=update(model, optimizer))
-        recorder.note(**{names[0]: 3})
-        recorder.note(**{names[1]: 4})
-    assert len(shown) == 1
-    shown.clear()
-    records = open_records(path)
-    assert records[names[0]].values.tolist() == [[3]]
-    assert names[1] not in records.data_vars
+    for name in noted.keys() - {left_out}:
+        assert records[name].values.tolist() == [[noted[name]] * 2]
+    assert left_out in {*TAKEN, "accuracy"} or left_out not in records.data_vars
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -309,16 +301,6 @@ def test_tensors_may_be_made_on_another_device_by_default(model, optimizer, path
                 recorder.step(loss=float(loss), accuracy=1)
     assert recorder.failed is None
     assert open_records(path).sizes["step"] == 3
-
-
-def test_a_number_of_the_steps_is_not_noted_between_them(model, optimizer, path, update):
-    with Recorder(model, path, optimizer, time_budget=None) as recorder:
-        recorder.step(loss=update(model, optimizer), accuracy=1)
-        with pytest.warns(RuntimeWarning, match="the name of a number must be free in the records; got 'accuracy'"):
-            recorder.note(accuracy=2, val_loss=3)
-    records = open_records(path)
-    assert records["accuracy"].values.tolist() == [[1]]
-    assert records["val_loss"].values.tolist() == [[3]]
 
 
 def test_a_label_with_the_name_of_a_variable_is_refused(model, optimizer, path):

@@ -190,24 +190,6 @@ def test_what_is_computed_again_in_a_thread_of_backward_is_no_call(tmp_path):
     np.testing.assert_allclose(means(records)["activations_mean_layer"][0], Model().layer(INPUTS).detach().mean(0))
 
 
-def test_a_layer_that_is_called_again_under_reentrant_checkpointing_is_left_out(tmp_path):
-    class Shared(nn.Module):
-        def __init__(self):
-            super().__init__()
-            torch.manual_seed(0)
-            self.first, self.shared = nn.Linear(3, 3), nn.Linear(3, 3)
-
-        def forward(self, x):
-            x = self.first(x)
-            for _ in range(2):
-                x = checkpoint(self.shared, x, use_reentrant=True)
-            return x
-
-    with pytest.warns(RuntimeWarning, match="activations of shared are not recorded"):
-        _, records = trained(Shared(), tmp_path / "one.root", plain)
-    assert set(means(records)) == {"activations_mean_first"}
-
-
 def test_a_pass_with_parameters_of_its_own_is_not_that_of_the_step(tmp_path):
     def adapted(model):
         own = dict(model.named_parameters())
@@ -281,25 +263,6 @@ def test_an_error_in_a_hook_takes_the_layer_and_nothing_else(tmp_path, monkeypat
         parameters, records = trained(network(), tmp_path / "one.root", plain)
     assert all(map(torch.equal, parameters, without))
     assert set(means(records)) == {"activations_mean_2"}
-
-
-def test_of_a_cell_in_a_long_loop_the_first_calls_are_recorded(tmp_path):
-    class Loop(nn.Module):
-        def __init__(self):
-            super().__init__()
-            torch.manual_seed(0)
-            self.cell = nn.GRUCell(3, 3)
-
-        def forward(self, x):
-            state = torch.zeros_like(x)
-            for _ in range(200):
-                state = self.cell(x, state)
-            return state
-
-    with pytest.warns(RuntimeWarning, match="of each module 16 calls") as caught:
-        _, records = trained(Loop(), tmp_path / "one.root", plain)
-    assert len([one for one in caught if "16 calls" in str(one.message)]) == 1
-    assert set(means(records)) == {f"activations_mean_cell{f'_{call}' if call > 1 else ''}" for call in range(1, 17)}
 
 
 @pytest.mark.parametrize("copied", [0, 2**20])

@@ -137,16 +137,6 @@ def with_recorder(path, steps=5, optimizer=None, **options):
     return open_records(path), seen, recorder
 
 
-def test_parameters_gradients_and_loss_are_those_before_the_update_to_the_bit(path):
-    records, seen, _ = with_recorder(path)
-    names = {"0.weight": ("weights_0", "weight_gradients_0"), "2.bias": ("biases_2", "bias_gradients_2")}
-    for step, (before, loss) in enumerate(seen):
-        for name, recorded_as in names.items():
-            for value, variable in zip(before[name], recorded_as, strict=True):
-                assert np.array_equal(records[variable].values[0, step], value.numpy())
-        assert records["loss"].values[0, step] == loss.item()
-
-
 def test_of_several_passes_before_an_update_the_last_is_kept(model, optimizer, path):
     expected = model[1](model[0](torch.full((1, 3), 2.0)))[0].detach()
     with Recorder(model, path, optimizer, time_budget=None) as recorder:
@@ -158,18 +148,6 @@ def test_of_several_passes_before_an_update_the_last_is_kept(model, optimizer, p
     records = open_records(path)
     np.testing.assert_allclose(records["activations_mean_1"].values[0, 0], expected.numpy(), rtol=1e-6)
     np.testing.assert_array_equal(records["bias_gradients_0"].values[0, 0], gradient.numpy())  # of the sum
-
-
-def test_groups_with_rates_of_their_own_are_recorded(path):
-    def two_rates(model):
-        return torch.optim.SGD(
-            [{"params": model[0].parameters(), "lr": 0.1}, {"params": model[2].parameters()}], lr=0.3
-        )
-
-    records, _, _ = with_recorder(path, optimizer=two_rates)
-    assert records["learning_rate"].values[0].tolist() == [0.1] * 5
-    assert records["learning_rate_1"].values[0].tolist() == [0.3] * 5
-    assert records["lr"].values.tolist() == [0.1]
 
 
 def test_a_schedule_is_recorded_as_the_rate_of_the_update_that_follows(model, path):
@@ -310,17 +288,6 @@ def test_numbers_of_ones_own_are_recorded(model, optimizer, path):
     assert records["step_val_loss"].values.tolist() == [2, 5]
     assert records["step_val_accuracy"].values.tolist() == [6]
     assert outcomes(records)["outcome"].values.tolist() == ["converged"]
-
-
-def test_a_divergence_is_noted_and_what_follows_is_missing(model, optimizer, path):
-    with Recorder(model, path, optimizer, time_budget=None) as recorder:
-        train_for(recorder, model, optimizer, 2)
-        train_for(recorder, model, optimizer, 3, torch.full((8, 3), torch.inf))
-    records = open_records(path)
-    assert records["diverged_at"].values[0].tolist() == [-1, -1, 2, 2, 2]
-    assert np.isfinite(records["weights_0"].values[0, :3]).all()
-    assert np.isnan(records["weights_0"].values[0, 3:]).all()
-    assert outcomes(records)["outcome"].values.tolist() == ["diverged"]
 
 
 def test_a_size_budget_is_kept_and_seen_in_the_steps(path):

@@ -66,6 +66,17 @@ def the_whole_model_under_reentrant_checkpointing():
     return model, lambda: loss_of(checkpoint(model, INPUTS.clone().requires_grad_(), use_reentrant=True))
 
 
+@situation("head", says="activations of body are not recorded")
+def a_layer_that_is_called_twice_under_reentrant_checkpointing():
+    def use(body, x):
+        for _ in range(2):
+            x = checkpoint(body, x, use_reentrant=True)
+        return x
+
+    model = Steps(nn.Linear(6, 6), use)
+    return model, lambda: loss_of(model(INPUTS.clone().requires_grad_()))
+
+
 class Again(torch.autograd.Function):
     """Computes its function again in backward, as reversible networks do."""
 

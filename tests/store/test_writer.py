@@ -63,7 +63,7 @@ def blocks(draw) -> xr.Dataset:
     return xr.Dataset(data, coords=coords, attrs={"axes": ["shape", "lr"], **draw(ATTRS)})
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(blocks(), ATTRS, st.sampled_from(["lz4", "zstd", "none"]))
 def test_what_was_written_is_read_again(block, metadata, compression):
     with TemporaryDirectory() as folder:

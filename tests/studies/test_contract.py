@@ -221,9 +221,7 @@ def test_a_report_imports_nothing_that_the_options_name(name, folder, records, a
         with suppress(LrscopeError):
             options = kind.options(**changed(form, path))
             form, named = changed(form, path), {*named, path[0]}
-    assert named >= {"sweep": {"data", "model"}, "linearity": {"data", "model"}, "stability": {"target"}}.get(
-        name, set()
-    )
+    assert named >= IMPORTABLE.get(name, set())
     with suppress(LrscopeError):
         report_from(kind, records, options)
     assert not [module for module in asked if module.startswith("evil")]

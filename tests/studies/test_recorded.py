@@ -18,7 +18,6 @@ from lrscope.studies.recorded import _results
 
 STEPS = 30
 LAYERS = {"0": (5, 3), "2": (4, 5)}
-NEURONS = {"1": 5}
 
 
 def block(lrs=(0.1,), seeds=1, steps=STEPS, leave_out=(), axis="seed", diverged=(), dying=True, **more):
@@ -191,11 +190,6 @@ def test_the_loss_of_a_network_that_did_not_improve_is_the_one_that_decides(repo
     assert "3.26" not in text
 
 
-def test_a_rate_that_changed_is_told(reported):
-    falling = np.geomspace(0.1, 1e-4, STEPS)
-    assert any("from 0.1 to 0.0001" in text for text in reported(block(learning_rate=falling)).summary)
-
-
 def test_a_rate_that_rose_before_it_fell_is_told_with_its_largest(reported):
     rising = np.r_[np.linspace(0, 0.3, 10), np.linspace(0.3, 0.01, STEPS - 10)]
     assert any("from 0 to 0.01 (up to 0.3)" in text for text in reported(block(learning_rate=rising)).summary)
@@ -278,14 +272,6 @@ def test_of_one_step_only_what_it_tells_is_told(reported):
     assert all(isinstance(one, Table) for one in report.items)
     assert "Recording took" not in report.sections[2].text
     assert "Life of the neurons: activations were recorded at one step" in report.sections[3].text
-
-
-@pytest.mark.parametrize(
-    ("diverged", "sentences"),
-    [({}, []), ({1: 0}, ["Of the networks 1 diverged."]), ({0: 0, 1: 0}, ["All 2 networks diverged."])],
-)
-def test_of_several_networks_at_one_step_those_that_diverged_are_told(reported, diverged, sentences):
-    assert reported(block(seeds=2, steps=1, diverged=diverged)).summary[1:] == sentences
 
 
 def test_what_has_a_single_value_is_listed_and_not_drawn(reported):

@@ -26,18 +26,6 @@ class Small(nn.Module):
         return self.decoder(self.encoder(inputs))
 
 
-class Convolutional(nn.Module):
-    """Convolutions and a classifier."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 2, 3, stride=2))
-        self.head = nn.Linear(2 * 2 * 2, 3)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images).flatten(1))
-
-
 class Pooling(nn.Module):
     """Convolutions with both kinds of pooling between them, overlapping or not, and running statistics."""
 
@@ -94,7 +82,6 @@ def _images() -> Samples:
 
 CASES = {
     "mlp": (Small, _regression(), "mse"),
-    "cnn": (Convolutional, _images(), "cross_entropy"),
     "pooling": (Pooling, _images(), "cross_entropy"),
     "batch norm": (Normalised, _regression(), "mse"),
     "dropout": (Noisy, _regression(), "mse"),

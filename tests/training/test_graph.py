@@ -2,10 +2,8 @@
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lrscope.training._graph import Traced, filled, leaves
+from lrscope.training._graph import Traced
 
 X = torch.linspace(-2, 2, 12).view(3, 4)
 ATEN = torch.ops.aten
@@ -34,16 +32,3 @@ def test_idle_views_and_unread_values_are_removed():
 )
 def test_what_changes_something_stays(function, stays):
     assert stays in check(function)
-
-
-trees = st.recursive(
-    st.builds(lambda: torch.zeros(1)),
-    lambda children: st.dictionaries(st.text(), children) | st.lists(children).map(tuple),
-)
-
-
-@given(trees)
-def test_leaves_put_back_give_the_same_tree(tree):
-    back = filled(tree, iter(leaves(tree)))
-    assert type(back) is type(tree)
-    assert all(one is other for one, other in zip(leaves(back), leaves(tree), strict=True))

@@ -43,13 +43,6 @@ def test_a_name_with_which_none_begins_is_taken_wherever_it_is():
     assert members("lr_lora_A", "lr_lora_B") == ["lr_lora_A", "lr_lora_B", "lr_lora_A", "", "", ""]
 
 
-def test_the_numbers_multiply_their_own_parameters():
-    scaled = groups_of(["lr_lora_A"], LAYOUT, {}).multipliers(
-        {"lr": torch.tensor(0.1), "lr_lora_A": torch.tensor(3.0)}, torch.float32
-    )
-    assert scaled.tolist() == [3.0] * 6 + [1.0] * 4 + [3.0] * 6 + [1.0] * 12
-
-
 def test_no_parameter_has_two_multipliers():
     with pytest.raises(InputError, match="both have backbone"):
         members("lr_backbone", "lr_lora_A")

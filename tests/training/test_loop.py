@@ -175,15 +175,6 @@ def test_no_block_is_empty(monkeypatch):
     assert [block.step.values.tolist() for block in stream(seldom, device="cpu")] == [[0], [8], [11]]
 
 
-def test_train_has_a_dimension_for_each_axis():
-    found = train(full_batch(sweep=Sweep(shape=["spiral", "circle"], lr=[0.1, 0.001])), device="cpu")
-    assert found.loss.dims == ("shape", "lr", "step")
-    assert found["shape"].values.tolist() == ["spiral", "circle"]
-    assert found.lr.values.tolist() == [0.001, 0.1]
-    assert found.weights_encoder_0.dims == ("shape", "lr", "step", "neuron_encoder_0", "input_encoder_0")
-    assert found.outputs.sizes["step_at_last"] == 1
-
-
 def test_members_with_data_of_different_sizes_train_together():
     sweep = Sweep(samples=[4, 6], lr=[1e-2])
     found = train(full_batch(sweep=sweep, probes=[Weights(), Activations()]), device="cpu")

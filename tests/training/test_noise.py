@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy import stats
 from torch import nn
-from torch.func import vmap  # the members of these tests are keys
 
 from lrscope.data import Samples
 from lrscope.models import member_rand
@@ -101,13 +100,6 @@ def test_two_layers_drop_differently():
     assert abs((both != 0).float().mean() - 0.25) < 0.02
 
 
-def test_a_key_gives_the_same_under_vmap():
-    keys = torch.tensor([3, 9, 4])
-    together = vmap(lambda one: dropped(nn.Dropout(0.5), torch.ones(6, 5), one))(keys)
-    for row, number in zip(together, keys.tolist(), strict=True):
-        assert torch.equal(row, dropped(nn.Dropout(0.5), torch.ones(6, 5), key(number)))
-
-
 def dropping():
     return nn.Sequential(nn.Linear(1, 50), nn.Dropout(0.5), nn.Linear(50, 1))
 
@@ -174,17 +166,6 @@ def test_draws_are_the_members_own_each_call_others():
     for one in (second, other):
         assert abs(np.corrcoef(first.flatten(), one.flatten())[0, 1]) < 4 / np.sqrt(1000)
     assert stats.kstest(first.flatten(), "uniform").pvalue > 1e-3
-
-
-def test_draws_under_vmap_are_those_of_each_key():
-    inputs, keys = torch.zeros(6, 3), torch.tensor([3, 9, 4])
-
-    def drawn(one):
-        with MemberNoise(one):
-            return member_rand(inputs, 2)
-
-    for row, number in zip(vmap(drawn)(keys), keys.tolist(), strict=True):
-        assert torch.equal(row, drawn(key(number)))
 
 
 def test_a_module_of_ones_own_that_draws_trains_the_same_alone():

@@ -12,7 +12,7 @@ from torch import nn
 
 from lrscope.data import Arrays, Function, Samples, Shape
 from lrscope.errors import InputError
-from lrscope.probes import Activations, Loss, Outputs, Weights, at, every
+from lrscope.probes import Weights, every
 from lrscope.training import Experiment, Sweep, batch_order
 from lrscope.training._plan import Orders, chunked, timetable
 
@@ -37,43 +37,6 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     orders = {tuple(batch_order(seed, epoch, 20).tolist()) for seed in range(5) for epoch in range(5)}
     assert len(orders) == 25
     assert torch.equal(batch_order(3, 2, 20), batch_order(3, 2, 20))
-
-
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 3))
-def test_batches_go_through_the_data_once_an_epoch(samples, batch_size, epochs):
-    per_epoch = -(-samples // batch_size)
-    orders = Orders(np.array([5, 1, 5]), samples, batch_size, per_epoch)
-    batches = [orders.at(step) for step in range(epochs * per_epoch)]
-    for epoch in range(epochs):
-        joined = torch.cat(batches[epoch * per_epoch : (epoch + 1) * per_epoch], 1)
-        for row, seed in zip(joined, (5, 1, 5), strict=True):
-            assert torch.equal(row, batch_order(seed, epoch, samples))
-
-
-def test_a_step_can_be_asked_for_without_those_before():
-    def fresh():
-        return Orders(np.array([0, 1]), 10, 3, 4)
-
-    one = fresh()
-    for step in range(9):
-        assert torch.equal(one.at(step), fresh().at(step))
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, None])
-def test_chunks_hold_every_member_once(size):
-    sweep = Sweep(shape=["circle", "spiral"], lr=[0.1, 0.2, 0.3], samples=[4, 6])
-    chunks = list(chunked(experiment(sweep=sweep), CPU, size, 1000))
-    assert Counter(number for members in chunks for number in members.columns["member"].tolist()) == Counter(range(12))
-    assert all(len(members) <= (size or 12) for members in chunks)
-
-
-def test_members_of_a_chunk_have_data_of_one_shape_each_its_own():
-    sweep = Sweep(lr=[0.1], samples=[4, 6], shape=["circle", "spiral"])
-    for members in chunked(experiment(sweep=sweep), CPU, None, 1000):
-        assert len(set(members.columns["samples"])) == 1
-        for row, (shape, samples) in enumerate(zip(members.columns["shape"], members.columns["samples"], strict=True)):
-            expected = Shape(str(shape), int(samples)).arrays().inputs
-            assert np.allclose(members.data.train.inputs[row], expected)
 
 
 def test_members_with_the_same_data_share_it():
@@ -104,30 +67,6 @@ def test_numbers_become_the_experiments_type_and_classes_stay_integers():
     data = Samples(np.zeros((3, 2), np.float16), np.zeros(3, np.uint8))
     (members,) = chunked(experiment(data=data, loss="cross_entropy", dtype="float64"), CPU, None, 1000)
     assert (members.data.train.inputs.dtype, members.data.train.targets.dtype) == (torch.float64, torch.int64)
-
-
-def test_probes_with_the_same_steps_share_a_dimension():
-    probes = [Weights(when=every(10)), Loss(), Activations(when=at(0, 10)), Outputs()]
-    table = timetable(experiment(probes=probes), 10)
-    assert table.dims == {0: "step_every_10", 1: "step", 2: "step_every_10", 3: "step_at_last"}
-    assert table.steps["step_every_10"].tolist() == [0, 10]
-
-
-@given(st.integers(1, 60), st.integers(1, 10), st.lists(st.integers(1, 8), min_size=1, max_size=3))
-def test_what_is_due_is_what_the_cadences_say(total, batch_size, counts):
-    cadences = [every(count) for count in counts] + [at(0, -1)]
-    table = timetable(
-        experiment(steps=total, batch_size=batch_size, probes=[Outputs(when=one) for one in cadences]), 10
-    )
-    per_epoch = -(-10 // batch_size)
-    slow = [set(one.steps(total, per_epoch).tolist()) for one in [every(), *cadences]]  # the loss comes first
-    for step in range(total):
-        assert table.due(step) == tuple(number for number, steps in enumerate(slow) if step in steps)
-
-
-def test_steps_come_from_epochs():
-    assert timetable(experiment(steps=None, epochs=3, batch_size=4), 10).total == 9
-    assert timetable(experiment(steps=None, epochs=3), 10).total == 3
 
 
 def test_a_probe_that_never_measures_is_said():

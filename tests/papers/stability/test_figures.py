@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from lrscope.papers.stability import figures
-from lrscope.papers.stability.figures._training import function_panel, sharpness_panel
+from lrscope.papers.stability.figures._training import function_panel
 
 ZOOM = (30, 45)
 CRITERIA = ["angle", "gradient_norm", "error", "sharpness", "oscillation"]
@@ -61,13 +61,6 @@ def test_figures_change_no_data_and_can_be_drawn(run, onsets):
         drawing.set_dpi(40)
         drawing.canvas.draw()
     xr.testing.assert_identical(run, before)
-
-
-def test_training_has_nine_panels_with_a_zoom_and_six_without(run):
-    with_zoom, without = figures.training_panels(run, NEVER, ZOOM), figures.training_panels(run, NEVER)
-    assert [ax.get_title(loc="left") for ax in with_zoom.axes] == [f"({letter})" for letter in "abcdefghi"]
-    assert [ax.get_title(loc="left") for ax in without.axes] == [f"({letter})" for letter in "abcdef"]
-    assert without.axes[5].get_ylabel() == "output"
 
 
 def test_error_norm_and_angle_are_the_recorded_ones(run):
@@ -176,18 +169,6 @@ def test_sharpness_and_limit_stand_above_the_error_with_all_onsets(run, onsets):
     named = [text.get_text() for text in upper.get_legend().get_texts()[2:]]
     assert named == [f"onset of {text}" for text in ("sharpness, 30", "angle, 34", "gradient norm, 36", "error, 41")]
     assert list(marked(upper).values()) == list(marked(lower).values()) == [30, 34, 36, 41]
-
-
-def test_the_axis_follows_the_sharpness_to_three_limits(run):
-    def top(run):
-        ax = Figure().subplots()
-        sharpness_panel(run, ax)
-        return ax.get_ylim()[1]
-
-    assert top(run) == pytest.approx(1.1 * 7.5)
-    run["sharpness"][3] = 1e12
-    assert top(run) == pytest.approx(1.1 * 12)
-    assert top(run.assign(loss=run["loss"].where(run["step"] < 15))) == pytest.approx(1.1 * 4)
 
 
 def test_the_rate_stands_above_the_error_with_its_changes(run):

@@ -70,13 +70,6 @@ def test_the_figures_of_the_source_are_in_the_page_and_few_others(results_shortl
     assert all(film.appendix for film in films.values())
 
 
-def test_the_summary_says_what_names_of_networks_mean(results_shortly):
-    what, names = STUDY.summary(results_shortly, Options(seeds=2))[:2]
-    assert what.startswith("24 perceptrons learned a function")
-    assert "(f1, 3, 1, 1000); ×10 means initial weights times 10." in names
-    assert "f1(x) = exp(x/5) and f2(x) = sin(x) (25 - x²)" in names
-
-
 def test_rates_that_are_close_have_different_names():
     chosen = Configuration("run", "numpy:tanh", 2, (0.1, 0.10001), 2)
     assert label(chosen, 0.10001) == "(numpy:tanh, 2, 0.10001, 2)"
