@@ -9,6 +9,7 @@ from matplotlib import figure as mpl
 
 from lrscope.figures._style import figure_of
 from lrscope.papers.boundary import figures
+from lrscope.papers.boundary._axes import is_log
 from lrscope.papers.boundary._claims import PUBLISHED
 from lrscope.papers.boundary._options import NOT_RECORDED, Options
 from lrscope.papers.boundary._own import OWN
@@ -26,7 +27,6 @@ from lrscope.papers.boundary._results import (
 )
 from lrscope.papers.boundary._summary import is_diagonal
 from lrscope.papers.boundary.analysis._boxes import SEED
-from lrscope.papers.boundary.analysis._seeds import is_log
 from lrscope.report import PointCommand
 from lrscope.studies import Animation, Figure, Section, Table
 from lrscope.studies._words import rate

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, axis_label, figure_of, new_axes, new_figure, style
+from lrscope.papers.boundary._axes import position
 from lrscope.papers.boundary.analysis import local_dimension
-from lrscope.papers.boundary.figures._map import COLOURS, axis_ticks, ends, position
+from lrscope.papers.boundary.figures._map import COLOURS, axis_ticks, ends
 
 EDGE, NULL = "#12355b", "#d9652b"
 """The map, and the map with an independent seed in every pixel."""

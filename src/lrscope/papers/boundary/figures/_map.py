@@ -12,8 +12,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, figure_of, style, value_label
+from lrscope.papers.boundary._axes import is_log, position
 from lrscope.papers.boundary.analysis._colour import GAP
-from lrscope.papers.boundary.analysis._seeds import is_log
 from lrscope.report._files import DPI
 
 COLOURS = "Spectral"
@@ -100,11 +100,6 @@ def _image(ranks: xr.DataArray, ax: Axes) -> Any:
     values = ranks.transpose("y", "x").values
     look: dict[str, Any] = {"cmap": COLOURS, "vmin": -1, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
     return ax.imshow(values, origin="lower", extent=extent, **look)
-
-
-def position(axis: xr.DataArray, value: Any) -> Any:
-    """Return where a value stands on an axis of an image, whose pixels have one width."""
-    return np.log10(value) if is_log(axis) else np.asarray(value)
 
 
 def ends(axis: xr.DataArray) -> tuple[float, float]:
