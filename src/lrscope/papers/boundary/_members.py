@@ -129,8 +129,8 @@ def recorded(asked: Map, pixels: list[int]) -> dict[str, Experiment]:
     often, seldom = (every(math.ceil(asked.steps / moments)) for moments in (MOMENTS, SHARP_MOMENTS))
     of_moment = (probes.Weights(when=often), probes.Biases(when=often), probes.Gradients(when=often))
     measured = (*of_moment, probes.Activations(when=often), probes.PreconditionedSharpness(when=seldom))
-    apart = asked.own is not None and BATCH_SIZE in asked.own.axes
-    groups = np.array(pixels).reshape(-1, 1) if apart else [np.array(pixels)]
+    one_by_one = asked.own is not None and BATCH_SIZE in asked.own.axes
+    groups = np.array(pixels).reshape(-1, 1) if one_by_one else [np.array(pixels)]
     names = [POINT, *(f"{POINT}{number}" for number in range(2, len(groups) + 1))]
     return {name: experiment_of(asked, some, measured) for name, some in zip(names, groups, strict=True)}
 
