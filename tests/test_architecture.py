@@ -151,7 +151,7 @@ def test_names_are_the_fields_words():
 
 
 def test_texts_are_plain_english():
-    texts = [*FILES, *ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/**/*.py")]
+    texts = [*FILES, *SOURCE.rglob("*.j2"), *ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), *ROOT.glob("examples/**/*.py")]
     using = {path.name for path in texts if BANNED_PHRASES.search(path.read_text())}
     assert using == set(), "see `BANNED_PHRASES`"
 

@@ -136,8 +136,9 @@ def compare(
     parts = [[store.open_records(files) for files in grid_files(run, experiment)] for run in runs]
     judged = _judged(runs)
     name = _chosen(metric, judged, parts[0][0], parts[1][0])
-    direction = _direction(name, judged) if maximize is None else maximize
-    chosen = _counting(name, judged) if at is None else str(at)
+    by_name = False if name.endswith(SMALLER_IS_BETTER) else True if name.endswith(LARGER_IS_BETTER) else None
+    direction = _as_judged("maximize", name, judged, by_name) if maximize is None else maximize
+    chosen = str(_as_judged("at", name, judged, LAST) if at is None else at)
     check_at(chosen)
     if chosen == BEST and direction is None:
         raise must_be("maximize", "given where the best value counts", None, "Give --maximize or --minimize.")
@@ -238,27 +239,14 @@ def _chosen(metric: str | None, judged: Mapping[str, Any], *sides: xr.Dataset) -
     return metric if metric in names else variable_of(metric, ())
 
 
-def _direction(name: str, judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool | None:
-    """Return whether the larger the better, as the runs or else the name of the quantity say; None if neither does."""
-    if name in judged:
-        directions = {bool(options.get("maximize")) for options in judged[name]}
-        if len(directions) > 1:
-            remedy = "Give --maximize or --minimize."
-            raise must_be("maximize", f"given where one run maximises {name} and the other minimises it", None, remedy)
-        return directions.pop()
-    if name.endswith(SMALLER_IS_BETTER):
-        return False
-    return True if name.endswith(LARGER_IS_BETTER) else None
-
-
-def _counting(name: str, judged: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Return which value of a quantity counts: as the runs have it, if they are judged by it."""
-    counting = sorted({str(options.get("at", LAST)) for options in judged.get(name, ())})
-    if len(counting) > 1:
-        raise must_be(
-            "at", f"given where the runs are judged by different ones, {' and '.join(counting)}", None, "Give --at."
-        )
-    return counting[0] if counting else LAST
+def _as_judged(option: str, name: str, judged: Mapping[str, Sequence[Mapping[str, Any]]], default: Any) -> Any:
+    """Return an option of the runs that are judged by a quantity, which must be the same for all; else the default."""
+    values = list(dict.fromkeys(options.get(option, default) for options in judged.get(name, ())))
+    if len(values) > 1:
+        allowed = f"given where the runs are judged by different ones, {' and '.join(sorted(map(str, values)))}"
+        remedy = "Give --maximize or --minimize." if option == "maximize" else f"Give --{option}."
+        raise must_be(option, allowed, None, remedy)
+    return values[0] if values else default
 
 
 def _quantities(records: xr.Dataset) -> list[str]:

@@ -28,38 +28,40 @@ _RULES = {"majority": "more than half of the {cases}", "all": "all {cases}", "an
 class Claim:
     """A statement that can be checked, and the one test that decides it.
 
-    Every callable takes the results, whose attribute ``options`` holds the options of the run. Whatever is judged is
-    judged on the numbers of the results, never on a text.
+    Callables take the results, whose attribute ``options`` holds the options of the run, or what `of` makes of them.
+    Whatever is judged is judged on the numbers of the results, never on a text.
 
     Attributes
     ----------
     id : short, unique in its study: ``counts-encoder``
     source : where it is stated: ``section 4.1, table 2``
     statement : in words, as the source means it
-    holds : returns an array over the cases (seeds, or any dimensions), True, False, or NaN where a case does not decide
-        it; or a single truth value; or None
-    measured : what was measured: a format string of the results, such as ``"{results[rates/score]:.3g}"``, or a
-        callable that returns a number or text
+    holds : of the value `of`, returns an array over the cases (seeds, or any dimensions), True, False, or NaN where a
+        case does not decide it; or a single truth value; or None
+    measured : of the value `of`, returns what was measured, a number or text; or a format string of the results, such
+        as ``"{results[rates/score]:.3g}"``
     published : what the source gives: a number or text, or a callable
     tolerance : how far measured and published may differ, a number or in words
     rule : how many of the decided cases must agree
     needs : paths in the results that must exist, or a callable that returns in words what is missing (see `missing`);
         without them the claim is not checked
     note : what a reader must know, a text or a callable
-    undecided : the note where no case decides it, a text or a callable
+    undecided : the note where no case decides it, a text or a callable of the value `of`
+    of : results -> the value that is judged and described; by default the results themselves
     """
 
     id: str
     source: str
     statement: str
-    holds: Callable[[xr.DataTree], xr.DataArray | bool | None] = field(repr=False)
-    measured: str | Callable[[xr.DataTree], Any] = field(repr=False)
+    holds: Callable[[Any], xr.DataArray | bool | None] = field(repr=False)
+    measured: str | Callable[[Any], Any] = field(repr=False)
     published: Any = "stated in words"
     tolerance: Any = ""
     rule: Literal["majority", "all", "any"] = "majority"
     needs: Sequence[str] | Callable[[xr.DataTree], Sequence[str]] = ()
     note: str | Callable[[xr.DataTree], str] = ""
-    undecided: str | Callable[[xr.DataTree], str] = UNDECIDED
+    undecided: str | Callable[[Any], str] = UNDECIDED
+    of: Callable[[xr.DataTree], Any] = field(default=lambda results: results, repr=False)
 
     def judge(self, results: xr.DataTree) -> ClaimResult:
         """Return the claim with what was measured, and whether it holds in these results."""
@@ -67,10 +69,11 @@ class Claim:
         missing = self.needs(results) if callable(self.needs) else _missing_paths(results, self.needs)
         if missing:
             return self._unchecked(published, f"Needs {listed(list(missing))}.")
-        holds, agree, rule = _tally(self.holds(results), self.rule)
+        value = self.of(results)
+        holds, agree, rule = _tally(self.holds(value), self.rule)
         if holds is None:
-            return self._unchecked(published, self.undecided(results) if callable(self.undecided) else self.undecided)
-        measured = self.measured.format(results=results) if isinstance(self.measured, str) else self.measured(results)
+            return self._unchecked(published, self.undecided(value) if callable(self.undecided) else self.undecided)
+        measured = self.measured.format(results=results) if isinstance(self.measured, str) else self.measured(value)
         note = self.note(results) if callable(self.note) else self.note
         return ClaimResult(
             self.id, self.source, self.statement, published, measured, self.tolerance, holds, note, agree, rule

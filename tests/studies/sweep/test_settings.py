@@ -10,7 +10,7 @@ from lrscope.records import on_grid
 from lrscope.studies._report import report_from
 from lrscope.studies.sweep import STUDY
 from lrscope.studies.sweep._settings import Settings
-from lrscope.studies.sweep._settings_report import _effect
+from lrscope.studies.sweep._summary import effect
 
 LRS, HEAD, DECAY = np.geomspace(1e-3, 1e-1, 3), np.array([1.0, 3.0]), np.array([0.0, 0.1])
 
@@ -52,25 +52,20 @@ def test_a_value_at_which_everything_diverges_is_not_the_best(settings):
     assert effects["change"].isel(choice=1).isnull()
 
 
-def sentence(settings: Settings) -> str:
-    """Return what is said of the axis lr_head."""
-    return _effect(settings.nodes()["effects"].isel(choice=slice(2)), "lr_head")
-
-
 def test_of_a_value_without_scores_nothing_is_said(settings):
     scores = settings.scores.copy()
     scores.loc[{"lr_head": 1.0}] = np.nan
     lost = Settings(scores, settings.axes)
     assert lost.nodes()["effects"]["trained"].values.tolist() == [False, True, True, True]
     assert lost.nodes()["settings"]["trained"].values.tolist() == [False, False, True, True]
-    assert "matters" not in sentence(lost)
-    assert "No effect" not in sentence(lost)
+    known = effect(lost.nodes()["effects"], "lr_head")
+    assert (known["untrained"], known["worse"], known["largest"]) == (["lr_head 1"], [], None)
 
 
 def test_of_one_seed_nothing_is_said(settings):
     one = Settings(settings.scores.isel(seed=[0]), settings.axes)
     assert one.nodes()["effects"]["difference_high"].isnull().all()
-    assert "No effect" not in sentence(one)
+    assert effect(one.nodes()["effects"], "lr_head")["largest"] is None
 
 
 def test_a_value_that_shares_no_two_seeds_has_no_bound_and_neither_have_all(settings):
@@ -78,7 +73,7 @@ def test_a_value_that_shares_no_two_seeds_has_no_bound_and_neither_have_all(sett
     scores.loc[{"weight_decay": 0.2, "seed": 0}] = scores.sel(weight_decay=0.1, seed=0)
     few = Settings(scores, ["weight_decay"])
     assert few.nodes()["effects"]["difference_high"].isnull().values.tolist() == [False, False, True]
-    assert "at most" not in _effect(few.nodes()["effects"], "weight_decay")
+    assert np.isnan(effect(few.nodes()["effects"], "weight_decay")["largest"])
 
 
 def test_differences_are_on_one_scale(settings):

@@ -52,33 +52,27 @@ def _dimension(published: float) -> Claim:
             missing = [*missing, "--offset each-step, as in the source's code"]
         return missing
 
-    def holds(results: Results) -> bool | None:
-        _, low, high = ends(results[DIMENSION], "median")
-        return within(low, high, published - TOLERANCE, published + TOLERANCE)
-
-    def measured(results: Results) -> str:
-        return estimate_text(results[DIMENSION], "median")
-
     return Claim(
         id="dimension",
         source=f"{SOURCE}, figure 2",
         statement=f"The boundary has a box dimension of {published}",
-        holds=holds,
-        measured=measured,
-        undecided=lambda results: f"The interval {measured(results)} overlaps the tolerance without lying inside it.",
+        of=lambda results: results[DIMENSION],
+        holds=lambda node: within(*ends(node, "median")[1:], published - TOLERANCE, published + TOLERANCE),
+        measured=lambda node: estimate_text(node, "median"),
+        undecided=lambda node: (
+            f"The interval {estimate_text(node, 'median')} overlaps the tolerance without lying inside it."
+        ),
         published=published,
         tolerance=TOLERANCE,
         needs=needs,
     )
 
 
-def _finest(results: Results) -> str:
-    finest = estimate_text(results[LAST], "finest")
-    return f"local dimension between boxes of 2 and 1 pixels of the last frame {finest}"
+def _finest(last: Any) -> str:
+    return f"local dimension between boxes of 2 and 1 pixels of the last frame {estimate_text(last, 'finest')}"
 
 
-def _difference(results: Results) -> str:
-    mean = results[MEAN]
+def _difference(mean: Any) -> str:
     return (
         f"dimension {float(mean['mean']):.3g} of most seeds, {float(mean['single']):.3g} of one; "
         f"difference {estimate_text(mean, 'difference')}"
@@ -93,9 +87,10 @@ INTERLEAVED = Claim(
     id="interleaved",
     source=f"{SOURCE}, section 3",
     statement="Converging and diverging points interleave down to the smallest scale tried",
-    holds=lambda results: _above(results[LAST], "finest", SMOOTH),
+    of=lambda results: results[LAST],
+    holds=lambda last: _above(last, "finest", SMOOTH),
     measured=_finest,
-    undecided=lambda results: f"The interval contains {SMOOTH}: {_finest(results)}.",
+    undecided=lambda last: f"The interval contains {SMOOTH}: {_finest(last)}.",
     tolerance=f"a smooth curve has 1; above {SMOOTH}",
     needs=_no_boundary,
 )
@@ -103,9 +98,10 @@ SMOOTHER = Claim(
     id="mean",
     source="Jordan, post, on figure 1 of the paper",
     statement="The boundary of what most seeds train is smoother than that of one",
-    holds=lambda results: _above(results[MEAN], "difference", 0),
+    of=lambda results: results[MEAN],
+    holds=lambda mean: _above(mean, "difference", 0),
     measured=_difference,
-    undecided=lambda results: f"The interval of the difference contains 0: {_difference(results)}.",
+    undecided=lambda mean: f"The interval of the difference contains 0: {_difference(mean)}.",
     tolerance="the interval of the difference lies above 0",
     needs=_few_seeds,
 )

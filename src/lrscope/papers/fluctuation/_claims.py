@@ -96,10 +96,6 @@ def _of_spiral(id: str, section: str, statement: str, values: Values, test: Test
     def chosen(results: xr.DataTree) -> xr.DataArray:
         return values.of(results).sel(shape="spiral", lr=list(LRS), drop=True)
 
-    def holds(results: xr.DataTree) -> xr.DataArray:
-        here = chosen(results)
-        return test(here).where(here.notnull().all("lr"))
-
     def needs(results: xr.DataTree) -> list[str]:
         shapes = array_of(results, "networks/error")["shape"].values
         return missing(values.of(results), lr=LRS) + ([] if "spiral" in shapes else ["the spiral"])
@@ -108,8 +104,9 @@ def _of_spiral(id: str, section: str, statement: str, values: Values, test: Test
         id,
         f"{PAPER}, section {section}",
         statement,
-        holds=holds,
-        measured=lambda results: f"{values.name}: {at_rates(chosen(results).mean('seed'))}",
+        of=chosen,
+        holds=lambda here: test(here).where(here.notnull().all("lr")),
+        measured=lambda here: f"{values.name}: {at_rates(here.mean('seed'))}",
         needs=needs,
         **{"tolerance": "the order of the rates", **more},
     )
@@ -192,8 +189,9 @@ def _counted(id: str, statement: str, quantity: str, modules: Sequence[str], pub
         id,
         f"{PAPER}, appendix A",
         statement,
-        holds=lambda results: all(size == published for size in sizes(results)),
-        measured=lambda results: " and ".join(map(str, dict.fromkeys(sizes(results)))),
+        of=sizes,
+        holds=lambda counts: all(size == published for size in counts),
+        measured=lambda counts: " and ".join(map(str, dict.fromkeys(counts))),
         published=published,
         tolerance=0,
     )
@@ -207,8 +205,8 @@ def _table(quantity: str) -> Claim:
         validated, yardstick = (array.sel(quantity=quantity, drop=True) for array in both)
         return validated, yardstick
 
-    def holds(results: xr.DataTree) -> xr.DataArray:
-        validated, yardstick = distances(results)
+    def holds(both: tuple[xr.DataArray, xr.DataArray]) -> xr.DataArray:
+        validated, yardstick = both
         return (validated <= yardstick).where(validated.notnull() & yardstick.notnull())
 
     def published(results: xr.DataTree) -> float | str:
@@ -219,8 +217,9 @@ def _table(quantity: str) -> Claim:
         f"tables-{quantity.replace('_', '-')}",
         f"{PAPER}, appendix A, {QUANTITIES[quantity]}",
         f"the binned fluctuations of the {quantity.replace('_', ' ')} are those of the published tables",
+        of=distances,
         holds=holds,
-        measured=lambda results: float(distances(results)[0].mean()),
+        measured=lambda both: float(both[0].mean()),
         published=published,
         tolerance="ours differ from the published ones of a shape no more than those of two shapes differ",
         needs=_without_two_tables,
@@ -257,15 +256,6 @@ def _gradients_measured(results: xr.DataTree) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {percent(float(moving.sel(quantity=name)))}" for name in QUANTITIES)
 
 
-def _engages_most(results: xr.DataTree) -> xr.DataArray:
-    engaged = ACTIVATIONS.of(results).sel(lr=list(LRS))
-    return _largest_at(SLOW)(engaged).where(engaged.notnull().all("lr"))
-
-
-def _engaged_measured(results: xr.DataTree) -> str:
-    return f"{ACTIVATIONS.name}: {at_rates(ACTIVATIONS.of(results).sel(lr=list(LRS)).mean(['shape', 'seed']))}"
-
-
 def _half(results: xr.DataTree) -> xr.DataArray:
     share = array_of(results, "modules/share").sel(quantity="weights", drop=True)
     return (share >= 0.5).where(share.notnull())
@@ -286,8 +276,9 @@ CLAIMS = (
         "lowest-bin",
         f"{PAPER}, figures 4 to 8 and appendix A",
         "most neurons lie in the lowest bin",
-        lambda results: _low_tables(array_of(results, "modules/counts")),
-        lambda results: percent(float(_low_tables(array_of(results, "modules/counts")).mean())),
+        of=lambda results: _low_tables(array_of(results, "modules/counts")),
+        holds=lambda low: low,
+        measured=lambda low: percent(float(low.mean())),
         published=_low_published,
         note="Share of the tables with more than half of the neurons between 0 and 0.3.",
     ),
@@ -312,8 +303,9 @@ CLAIMS = (
         "engages-most-all-shapes",
         f"{PAPER}, sections 4.2.3 and 4.3",
         "lr 0.0001 engages the most neurons in activations, shape by shape",
-        _engages_most,
-        _engaged_measured,
+        of=lambda results: ACTIVATIONS.of(results).sel(lr=list(LRS)),
+        holds=lambda engaged: _largest_at(SLOW)(engaged).where(engaged.notnull().all("lr")),
+        measured=lambda engaged: f"{ACTIVATIONS.name}: {at_rates(engaged.mean(['shape', 'seed']))}",
         needs=lambda results: missing(ACTIVATIONS.of(results), lr=LRS),
     ),
 )

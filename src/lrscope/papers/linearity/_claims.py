@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import xarray as xr
@@ -62,9 +63,10 @@ class Statement:
             id=f"{self.id}-{network}" if prefix else self.id,
             source=f"Jordan, post, {self.section}",
             statement=f"{network}: {self.statement}" if prefix else self.statement,
-            holds=lambda results: self.judge(results[network])[0],
-            measured=lambda results: self.judge(results[network])[1],
-            undecided=lambda results: f"The trainings do not decide it: {self.judge(results[network])[1]}.",
+            of=lambda results: self.judge(results[network]),
+            holds=itemgetter(0),
+            measured=itemgetter(1),
+            undecided=lambda judged: f"The trainings do not decide it: {judged[1]}.",
             published=self.published,
             tolerance=self.tolerance,
             needs=missing,

@@ -3,9 +3,8 @@
 The source's figures are of one network, seed 0, and so are the claims; those about controllers are of the whole bench.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -61,39 +60,19 @@ def claims(results: xr.DataTree) -> list[Claim]:
     ]
 
 
-def _claim(
-    id: str,
-    place: str,
-    statement: str,
-    value: Callable[[xr.DataTree], Any],
-    holds: Callable[[Any], bool],
-    measured: Callable[[Any], object],
-    **others: Any,
-) -> Claim:
-    """Return a claim that is judged, and described, by one value of the results."""
-    return Claim(
-        id,
-        f"{SOURCE}, {place}",
-        statement,
-        lambda results: holds(value(results)),
-        lambda results: measured(value(results)),
-        **others,
-    )
-
-
 def _number(value: float, digits: int = 4) -> float | str:
     """Return a number with so many significant digits, for display; what stands for one where there is none."""
     return float(f"{value:.{digits}g}") if np.isfinite(value) else DASH
 
 
 def _onset(id: str, place: str, chosen: Configuration, lr: float, published: int) -> Claim:
-    return _claim(
+    return Claim(
         id,
-        place,
+        f"{SOURCE}, {place}",
         f"{label(chosen, lr)}: the error suddenly rises near iteration {published}",
-        lambda results: int(network(results, chosen, lr)["risen"]),
-        lambda risen: abs(risen - published) <= ONSET * published,
-        lambda risen: risen if risen >= 0 else "never",
+        of=lambda results: int(network(results, chosen, lr)["risen"]),
+        holds=lambda risen: abs(risen - published) <= ONSET * published,
+        measured=lambda risen: risen if risen >= 0 else "never",
         published=published,
         tolerance=f"{ONSET:.0%}",
         note="First step with a test error of 1.5 times its lowest.",
@@ -105,26 +84,26 @@ def _aligned() -> Claim:
         run = network(results, grids.FIGURE_1, 1.0, "records").sel(step=slice(30, 710))
         return float(run["gradient_angle"].max()), int((run["gradient_norm"].diff("step") > 0).sum())
 
-    return _claim(
+    return Claim(
         "aligned",
-        "section 2.1",
+        f"{SOURCE}, section 2.1",
         "from iteration 30 to 710 consecutive updates are almost perfectly aligned while the gradient norm falls",
-        largest_angle_and_rises,
-        lambda value: value[0] < ALIGNED and value[1] == 0,
-        lambda value: f"largest angle {short(value[0])} degrees; the norm rises at {value[1]} steps",
+        of=largest_angle_and_rises,
+        holds=lambda value: value[0] < ALIGNED and value[1] == 0,
+        measured=lambda value: f"largest angle {short(value[0])} degrees; the norm rises at {value[1]} steps",
         published="almost perfectly aligned",
         tolerance=f"angle below {ALIGNED:g} degrees, norm never rises",
     )
 
 
 def _stable(id: str, place: str, chosen: Configuration, lr: float) -> Claim:
-    return _claim(
+    return Claim(
         id,
-        place,
+        f"{SOURCE}, {place}",
         f"{label(chosen, lr)}: no instability is seen",
-        lambda results: onsets_of(results, chosen, lr)["error"],
-        lambda onset: onset < 0,
-        _onset_words,
+        of=lambda results: onsets_of(results, chosen, lr)["error"],
+        holds=lambda onset: onset < 0,
+        measured=_onset_words,
         published="none",
     )
 
@@ -134,13 +113,13 @@ def _onset_words(onset: int) -> str:
 
 
 def _final(id: str, place: str, chosen: Configuration, lr: float, published: float, unit: float) -> Claim:
-    return _claim(
+    return Claim(
         id,
-        place,
+        f"{SOURCE}, {place}",
         f"{label(chosen, lr)}: final test error {published:g}",
-        lambda results: float(network(results, chosen, lr)["final_test_error"]),
-        lambda measured: abs(measured - published) <= unit / 2 or 0 <= measured - published < unit,
-        _number,
+        of=lambda results: float(network(results, chosen, lr)["final_test_error"]),
+        holds=lambda measured: abs(measured - published) <= unit / 2 or 0 <= measured - published < unit,
+        measured=_number,
         published=published,
         tolerance="the digits printed, rounded or cut off",
     )
@@ -149,13 +128,13 @@ def _final(id: str, place: str, chosen: Configuration, lr: float, published: flo
 def _order(id: str, place: str, chosen: Configuration, lr: float, within: tuple[int, int] | None) -> Claim:
     first, last = within or (0, np.inf)
     between = f", between iterations {within[0]} and {within[1]}" if within else ""
-    return _claim(
+    return Claim(
         id,
-        place,
+        f"{SOURCE}, {place}",
         f"{label(chosen, lr)}: first the angle grows, then the gradient norm, last the error{between}",
-        lambda results: [onsets_of(results, chosen, lr)[name] for name in ("angle", "gradient_norm", "error")],
-        lambda steps: 0 <= steps[0] < steps[1] < steps[2] and first <= steps[0] and steps[2] <= last,
-        lambda steps: "angle {}, gradient norm {}, error {}".format(*steps),
+        of=lambda results: [onsets_of(results, chosen, lr)[name] for name in ("angle", "gradient_norm", "error")],
+        holds=lambda steps: 0 <= steps[0] < steps[1] < steps[2] and first <= steps[0] and steps[2] <= last,
+        measured=lambda steps: "angle {}, gradient norm {}, error {}".format(*steps),
         published="angle, norm, error",
         tolerance="the order" + (", and the range" if within else ""),
     )
@@ -169,13 +148,13 @@ def _growth() -> Claim:
         norm = network(results, grids.FIGURE_1, 1.0, "records")["gradient_norm"].sel(step=slice(valley, None))
         return float(norm.max() / norm[0])
 
-    return _claim(
+    return Claim(
         "growth",
-        "section 2.1",
+        f"{SOURCE}, section 2.1",
         f"{label(grids.FIGURE_1, 1.0)}: the gradient norm gets about 600 times bigger",
-        growth,
-        lambda factor: abs(factor - 600) <= 60,
-        partial(_number, digits=3),
+        of=growth,
+        holds=lambda factor: abs(factor - 600) <= 60,
+        measured=partial(_number, digits=3),
         published=600,
         tolerance=60,
         note="Its largest value after its lowest one, over that.",
@@ -192,13 +171,13 @@ def _delay() -> Claim:
         reached = np.flatnonzero(slow.values <= float(fast.sel(step=half_way)))
         return float(reached[0]) / half_way if len(reached) else float("nan"), later / sooner
 
-    return _claim(
+    return Claim(
         "delay",
-        "section 2.2",
+        f"{SOURCE}, section 2.2",
         "a rate smaller by a factor of 1.33 slows learning by 1.33, but lets it be stable 3.77 times as long",
-        slowing_and_delay,
-        lambda value: value[1] > value[0],
-        lambda value: [_number(value[0]), _number(value[1], 3)],
+        of=slowing_and_delay,
+        holds=lambda value: value[1] > value[0],
+        measured=lambda value: [_number(value[0]), _number(value[1], 3)],
         published=[1.33, 3.77],
         tolerance="the delay is larger than the slowing",
         note="Slowing: steps to the training error that the faster has half way to its onset.",
@@ -218,13 +197,13 @@ def _tenth(whole: Configuration, tenth: Configuration) -> Claim:
     def measured(value: tuple[float, int]) -> str:
         return f"training errors differ by at most {percent(value[0])}; {'stable' if value[1] < 0 else 'unstable'}"
 
-    return _claim(
+    return Claim(
         f"tenth-{tenth.target}",
-        "section 2.2",
+        f"{SOURCE}, section 2.2",
         f"{label(tenth, slow)} has the same plots as {label(whole, fast)}, without the instability",
-        difference_and_onset,
-        lambda value: value[0] <= SAME and value[1] < 0,
-        measured,
+        of=difference_and_onset,
+        holds=lambda value: value[0] <= SAME and value[1] < 0,
+        measured=measured,
         published="the same, stable",
         tolerance=f"{SAME:.0%}, and no onset",
         note="Compared from a tenth of the step at which the angle grows up to that step.",
@@ -232,26 +211,28 @@ def _tenth(whole: Configuration, tenth: Configuration) -> Claim:
 
 
 def _still_falling(place: str) -> Claim:
-    return _claim(
+    return Claim(
         "still-falling",
-        place,
+        f"{SOURCE}, {place}",
         f"{label(grids.FIGURE_4, 0.2)}: the error is still falling at the end",
-        lambda results: network(results, grids.FIGURE_4, 0.2, "records")["val_loss"].values[-1001:][[0, -1]].tolist(),
-        lambda errors: errors[1] < errors[0],
-        lambda errors: f"{short((errors[0] - errors[1]) / errors[0] * 100)} percent in the last 1000 steps",
+        of=lambda results: (
+            network(results, grids.FIGURE_4, 0.2, "records")["val_loss"].values[-1001:][[0, -1]].tolist()
+        ),
+        holds=lambda errors: errors[1] < errors[0],
+        measured=lambda errors: f"{short((errors[0] - errors[1]) / errors[0] * 100)} percent in the last 1000 steps",
         published="falling",
         tolerance="falls",
     )
 
 
 def _better(place: str) -> Claim:
-    return _claim(
+    return Claim(
         "better-0.4",
-        place,
+        f"{SOURCE}, {place}",
         "a rate of 0.4 leads to much better performance than 0.2",
-        lambda results: [float(network(results, grids.FIGURE_4, lr)["final_test_error"]) for lr in (0.4, 0.2)],
-        lambda errors: errors[0] <= errors[1] / 2,
-        lambda errors: f"test error {short(errors[0])} against {short(errors[1])}",
+        of=lambda results: [float(network(results, grids.FIGURE_4, lr)["final_test_error"]) for lr in (0.4, 0.2)],
+        holds=lambda errors: errors[0] <= errors[1] / 2,
+        measured=lambda errors: f"test error {short(errors[0])} against {short(errors[1])}",
         published="much better",
         tolerance="at most half the error",
     )
@@ -268,43 +249,45 @@ def _duplicates(place: str) -> Iterator[Claim]:
     def parting(pair: dict[str, float] | None) -> str:
         return f"duplicates from step {pair['merged']:g}, parted at {pair['parted']:g}" if pair else "never duplicates"
 
-    yield _claim(
+    yield Claim(
         "parting",
-        place,
+        f"{SOURCE}, {place}",
         f"{label(grids.FIGURE_4, 0.4)}: the two hidden neurons, duplicates at first, diverge",
-        lambda results: pair_of(results, grids.FIGURE_4, 0.4, "0 and 1"),
-        lambda pair: pair is not None and pair["parted"] >= 0,
-        parting,
+        of=lambda results: pair_of(results, grids.FIGURE_4, 0.4, "0 and 1"),
+        holds=lambda pair: pair is not None and pair["parted"] >= 0,
+        measured=parting,
         published="diverge",
         tolerance=f"similarity {DUPLICATES:g}",
     )
-    yield _claim(
+    yield Claim(
         "faster",
-        fifth,
+        f"{SOURCE}, {fifth}",
         f"{label(grids.FIGURE_5, 0.05)}: the error falls faster from about iteration 15 000",
-        lambda results: [int(network(results, grids.FIGURE_5, 0.05)[name]) for name in ("fastest_at", "faster_from")],
-        lambda steps: abs(steps[0] - 15000) <= ONSET * 15000,
-        lambda steps: f"falls fastest at {steps[0]}; begins to fall faster at {steps[1]}",
+        of=lambda results: [
+            int(network(results, grids.FIGURE_5, 0.05)[name]) for name in ("fastest_at", "faster_from")
+        ],
+        holds=lambda steps: abs(steps[0] - 15000) <= ONSET * 15000,
+        measured=lambda steps: f"falls fastest at {steps[0]}; begins to fall faster at {steps[1]}",
         published=15000,
         tolerance=f"{ONSET:.0%}, of where the logarithm of the test error falls fastest",
     )
-    yield _claim(
+    yield Claim(
         "remain",
-        fifth,
+        f"{SOURCE}, {fifth}",
         f"{label(grids.FIGURE_5, 0.05)}: neurons 0 and 1 remain duplicates",
-        lambda results: pair_of(results, grids.FIGURE_5, 0.05, "0 and 1"),
-        lambda pair: pair is not None and pair["parted"] < 0,
-        lambda pair: f"similarity {short(pair['last'], 4)} at the end" if pair else "never duplicates",
+        of=lambda results: pair_of(results, grids.FIGURE_5, 0.05, "0 and 1"),
+        holds=lambda pair: pair is not None and pair["parted"] < 0,
+        measured=lambda pair: f"similarity {short(pair['last'], 4)} at the end" if pair else "never duplicates",
         published="duplicates",
         tolerance=f"similarity {DUPLICATES:g} to the end",
     )
-    yield _claim(
+    yield Claim(
         "differ",
-        "section 3.3, figure 6",
+        f"{SOURCE}, section 3.3, figure 6",
         "with initial weights times 10 the neurons differ more",
-        last_similarities,
-        lambda similar: similar[0] < similar[1],
-        lambda similar: f"similarity {short(similar[0], 4)} against {short(similar[1], 4)} at the end",
+        of=last_similarities,
+        holds=lambda similar: similar[0] < similar[1],
+        measured=lambda similar: f"similarity {short(similar[0], 4)} against {short(similar[1], 4)} at the end",
         published="more",
         tolerance="smaller",
     )
@@ -323,14 +306,14 @@ def _guided(chosen: Configuration) -> Claim:
         compared = [f"{short(ours, 4)} against {short(best, 4)}" for ours, best in zip(*value[:2], strict=True)]
         return f"training {compared[0]}; test {compared[1]}; {_onset_words(value[2])}"
 
-    return _claim(
+    return Claim(
         f"guided-{chosen.target}",
-        IDEA,
+        f"{SOURCE}, {IDEA}",
         f"{label(chosen, lr)}: a gradient-driven learning rate removes the oscillation and ends below the best error "
         "of the constant rate",
-        errors_and_onset,
-        lambda value: value[2] < 0 and all(ours < best for ours, best in zip(*value[:2], strict=True)),
-        measured,
+        of=errors_and_onset,
+        holds=lambda value: value[2] < 0 and all(ours < best for ours, best in zip(*value[:2], strict=True)),
+        measured=measured,
         published="not tried",
         tolerance="both errors smaller, no onset",
         note="Error at the end with the gradient-driven rate, against the lowest that the constant rate ever reached.",
@@ -350,24 +333,24 @@ def _controllers() -> Iterator[Claim]:
     def shares(value: tuple[float, xr.DataArray]) -> str:
         return f"{percent(value[0])} against {percent(float(value[1].min()))} to {percent(float(value[1].max()))}"
 
-    yield _claim(
+    yield Claim(
         "bench-diverged",
-        IDEA,
+        f"{SOURCE}, {IDEA}",
         "over all starting rates, no other controller diverges in fewer networks than a gradient-driven rate",
-        diverged,
-        lambda value: value[0] <= float(value[1].min()),
-        shares,
+        of=diverged,
+        holds=lambda value: value[0] <= float(value[1].min()),
+        measured=shares,
         published="not tried",
         tolerance="none in fewer; as many is allowed",
     )
     for target in grids.SIZES:
-        yield _claim(
+        yield Claim(
             f"bench-steps-{target}",
-            IDEA,
+            f"{SOURCE}, {IDEA}",
             f"on {target} it is at most a quarter slower to the target than any other, each from its best start",
-            partial(steps, target=target),
-            lambda value: value[0] <= (1 + SLOWER) * float(value[1].min()),
-            lambda value: f"{short(value[0])} against {short(float(value[1].min()))} steps",
+            of=partial(steps, target=target),
+            holds=lambda value: value[0] <= (1 + SLOWER) * float(value[1].min()),
+            measured=lambda value: f"{short(value[0])} against {short(float(value[1].min()))} steps",
             published="not tried",
             tolerance=f"{SLOWER:.0%}",
             note="Mean over the seeds; networks that miss the target count with all steps.",

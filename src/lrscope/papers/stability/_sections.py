@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,7 +17,8 @@ from lrscope.papers.stability._configurations import Configuration, Options, lab
 from lrscope.papers.stability._results import ERRORS, network, onsets_of
 from lrscope.records import RATE_REASONS, step_dimension
 from lrscope.report import Animation, Figure, Section, Table, array_of
-from lrscope.studies._words import counted, percent, short
+from lrscope.studies._prose import paragraphs
+from lrscope.studies._words import counted, percent
 
 Item = Figure | Animation | Table
 Network = tuple[Configuration, float]
@@ -50,57 +52,43 @@ def summary(results: xr.DataTree, options: Options) -> list[str]:
     networks = [(chosen, lr) for chosen in grids.configurations(options) for lr in chosen.lrs]
     unstable = [each for each in networks if onsets_of(results, *each)["error"] >= 0]
     every = [results[f"{chosen.name}/networks"].to_dataset()["outcome"] for chosen in grids.configurations(options)]
-    count = sum(outcome.size for outcome in every)
-    diverged = sum(int((outcome == "diverged").sum()) for outcome in every)
-    what = (
-        f"{counted(count, 'perceptron')} learned a function of one variable by gradient descent. Of those of seed 0, "
-        f"{len(unstable)} of {len(networks)} became unstable."
-    )
-    if diverged:
-        what += f" {counted(diverged, 'network')} diverged; the last table says at which step."
-    texts = [what, _names(networks), *(_announced(results, *each) for each in unstable[:1])]
-    return texts + ([_alarm_words(results)] if options.published else [])
-
-
-def _names(networks: list[Network]) -> str:
-    words = (
-        "A network is named by its target, the units of its hidden layer (the constant one counts), its learning rate "
-        f"and its number of iterations, as in {label(*networks[0])}"
-    )
     scales = dict.fromkeys(f"{chosen.init_scale:g}" for chosen, _ in networks if chosen.init_scale != 1)
-    words += "".join(f"; \N{MULTIPLICATION SIGN}{scale} means initial weights times {scale}" for scale in scales)
     targets = dict.fromkeys(chosen.target for chosen, _ in networks)
-    formulas = " and ".join(FORMULAS[target] for target in targets if target in FORMULAS)
-    return f"{words}." + (f" The targets: {formulas}." if formulas else "")
+    return paragraphs(
+        "papers/stability/summary.txt.j2",
+        count=sum(outcome.size for outcome in every),
+        diverged=sum(int((outcome == "diverged").sum()) for outcome in every),
+        unstable=len(unstable),
+        networks=len(networks),
+        named=label(*networks[0]),
+        scales=list(scales),
+        formulas=[FORMULAS[target] for target in targets if target in FORMULAS],
+        first=_announced(results, *unstable[0]) if unstable else {},
+        alarms=_alarms(results) if options.published else [],
+    )
 
 
-def _announced(results: xr.DataTree, chosen: Configuration, lr: float) -> str:
-    """Say in which order the onsets came in one network, how long before the error's, and in which neurons."""
+def _announced(results: xr.DataTree, chosen: Configuration, lr: float) -> dict[str, Any]:
+    """Return in which order the onsets came in one network, how long before the error's, and in which neurons."""
     onsets = {name: step for name, step in onsets_of(results, chosen, lr).items() if step >= 0}
     error = onsets.pop("error")
     before = sorted((step, name.replace("_", " ")) for name, step in onsets.items() if step < error)
-    listed = ", ".join(f"{name} {counted(error - step, 'step')} before" for step, name in before)
-    announced = f"It was announced: {listed}." if listed else "Nothing announced it."
-    text = f"In the network {label(chosen, lr)} the error rises from step {error} on. {announced}"
     share = results[f"{chosen.name}/neurons"].to_dataset()["oscillation"].sel(lr=lr).dropna("neuron")
     largest = share.sortby(share, ascending=False)[:3]
-    names = [f"{layer} {index}" for layer, index in zip(largest["layer"].values, largest["index"].values, strict=True)]
-    shares = ", ".join(f"{name} {percent(value)}" for name, value in zip(names, largest.values.tolist(), strict=True))
-    return f"{text} The neurons with the largest shares in the oscillation: {shares}." if shares else text
+    neurons = zip(largest["layer"].values, largest["index"].values, largest.values.tolist(), strict=True)
+    return {
+        "name": label(chosen, lr),
+        "error": error,
+        "before": [f"{name} {counted(error - step, 'step')} before" for step, name in before],
+        "shares": [f"{layer} {index} {percent(value)}" for layer, index, value in neurons],
+    }
 
 
-def _alarm_words(results: xr.DataTree) -> str:
-    alarm = results["alarm"].to_dataset()
-    words = []
-    for target in alarm["target"].values.tolist():
-        angle = alarm.sel(target=target, signal="angle")
-        lead = short(float(angle["lead_quantiles"].sel(quantile=0.5)), 2)
-        words.append(
-            f"on {target} it announces {percent(float(angle['recall']))} of the rises, "
-            f"{percent(float(angle['precision']))} of its alarms are right, and half of them come {lead} steps ahead "
-            "or more"
-        )
-    return f"As an alarm that knows only the past, an angle above 45 degrees: {'; '.join(words)}."
+def _alarms(results: xr.DataTree) -> list[tuple[str, float, float, float]]:
+    """Return for each target how many rises the angle announces, how many alarms are right, and the median lead."""
+    angle = results["alarm"].to_dataset().sel(signal="angle")
+    numbers = (angle["recall"], angle["precision"], angle["lead_quantiles"].sel(quantile=0.5))
+    return list(zip(angle["target"].values.tolist(), *(each.values.tolist() for each in numbers), strict=True))
 
 
 def sections(results: xr.DataTree, options: Options) -> list[Section]:

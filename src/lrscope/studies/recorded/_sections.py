@@ -11,7 +11,8 @@ from matplotlib.figure import Figure as Drawing
 from lrscope import analysis, figures
 from lrscope.records import DIVERGED_AT, LAST_LOSSES, Labelled
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import counted, percent, rate, short
+from lrscope.studies._prose import paragraphs
+from lrscope.studies._words import percent, rate, short
 from lrscope.studies.recorded._results import INACTIVE, LR, MEGA, ONE_STEP, RATES_SHOWN, evenly
 
 DRAWN = {LR: RATES_SHOWN, "layer": 16}
@@ -240,39 +241,40 @@ def _read_of(every: int) -> str:
 
 def summary(results: xr.DataTree, _options: Any) -> list[str]:
     """Return paragraphs: what the files hold, how the networks ended, how many neurons died."""
-    texts = [_contents(results)]
-    if not results.attrs["files"][-1].complete:
-        texts.append(
-            "The file is not complete: its training was interrupted, or still goes on. "
-            "This report covers what had been written."
-        )
-    return [text for text in (*texts, _rates(results), _ends(results), _dead(results)) if text]
+    networks, labels = results.attrs["networks"], results.attrs["labels"]
+    ends = networks["outcome"].tolist() if "outcome" in networks else []
+    lower = "lower loss than at the start"
+    words = {"converged": f"ended with a {lower}", "not improved": f"ended with no {lower}"}
+    followed = [words.get(end, end) for end in ends if end != ONE_STEP]
+    return paragraphs(
+        "studies/recorded/summary.txt.j2",
+        networks=len(networks),
+        axes=[f"{axis} {_listed(values)}" for axis, values in labels.items()],
+        steps=results.attrs["steps"],
+        complete=results.attrs["files"][-1].complete,
+        rates=_rates(results),
+        listed_at_most=LISTED,
+        ends=ends,
+        one_step=ONE_STEP,
+        last_losses=LAST_LOSSES,
+        losses=_losses(results) if len(ends) == 1 else {},
+        counts=[(followed.count(end), end) for end in dict.fromkeys(followed)],
+        dead=_dead(results),
+        nan=np.nan,
+    )
 
 
-def _rates(results: xr.DataTree) -> str:
-    """Say how the learning rates changed over the steps; nothing where none did, or none was recorded."""
+def _rates(results: xr.DataTree) -> list[str]:
+    """Return how each learning rate changed over the steps; nothing of those that did not, or were not recorded."""
     if "curves" not in results or "learning_rate" not in results["curves"].children:
-        return ""
+        return []
     texts = []
     for values in array_of(results, "curves/learning_rate/mean").transpose(LR, ...).values:
         known = values[np.isfinite(values)]
         if len(known) and np.ptp(known) > 0:
             ends = f"from {short(known[0])} to {short(known[-1])}"
             texts.append(ends + (f" (up to {short(known.max())})" if known.max() > max(known[0], known[-1]) else ""))
-    if not texts:
-        return ""
-    count = len(texts)
-    shown = texts if count <= LISTED else [texts[0], texts[-1]]
-    others = f"; and {count - 2} more" if count > LISTED else ""
-    return f"The learning rate{'s' if count > 1 else ''} changed over the steps: {'; '.join(shown)}{others}."
-
-
-def _contents(results: xr.DataTree) -> str:
-    first, last = results.attrs["steps"]
-    axes = "; ".join(f"{axis} {_listed(values)}" for axis, values in results.attrs["labels"].items())
-    networks = counted(len(results.attrs["networks"]), "network") + (f" ({axes})" if axes else "")
-    steps = f", from step {first} to step {last}" if first < last else f": one step was recorded, step {first}"
-    return f"The records are of {networks}{steps}."
+    return texts
 
 
 def _listed(values: Sequence[Any]) -> str:
@@ -281,49 +283,22 @@ def _listed(values: Sequence[Any]) -> str:
     return ", ".join(words) if len(words) <= LISTED else f"{words[0]} to {words[-1]}, {len(words)} values"
 
 
-def _ends(results: xr.DataTree) -> str:
-    networks = results.attrs["networks"]
-    if "outcome" not in networks:
-        return ""
-    ends = networks["outcome"].tolist()
-    if len(ends) == 1:
-        return _end_of_one(results, ends[0])
-    followed = [end for end in ends if end != ONE_STEP]
-    if not followed:
-        return ""
-    lower = "lower loss than at the start"
-    words = {"converged": f"ended with a {lower}", "not improved": f"ended with no {lower}"}
-    counts = {end: followed.count(end) for end in dict.fromkeys(followed)}
-    if len(counts) == 1 and len(followed) == len(ends):
-        return f"All {len(ends)} networks {words.get(ends[0], ends[0])}."
-    return "Of the networks " + ", ".join(f"{count} {words.get(end, end)}" for end, count in counts.items()) + "."
+def _losses(results: xr.DataTree) -> dict[str, float]:
+    """Return the first and the last loss of the only network, and the mean of its last ones."""
+    losses = {"last": float(results.attrs["networks"]["last loss"].item())}
+    if np.isfinite(losses["last"]) and "curves" in results and "loss" in results["curves"].children:
+        curve = array_of(results, "curves/loss/mean").values.ravel()
+        losses |= {"first": float(curve[np.isfinite(curve)][0])}
+        losses |= {"late": float(array_of(results, "ended/late_loss").item())}
+    return losses
 
 
-def _end_of_one(results: xr.DataTree, end: str) -> str:
-    last = float(results.attrs["networks"]["last loss"].item())
-    if np.isnan(last):
-        return "Its loss was never a number."
-    if end == ONE_STEP:
-        return f"The loss was {short(last)} then."
-    curve = array_of(results, "curves/loss/mean").values.ravel()
-    first = short(float(curve[np.isfinite(curve)][0]))
-    if end == "not improved":  # judged by the mean of the last losses: the very last one may lie below the first
-        late = short(float(array_of(results, "ended/late_loss").item()))
-        return f"The loss began at {first} and was {late} on average over the last {LAST_LOSSES} records: not lower."
-    ending = ", and then the network diverged" if end == "diverged" else ""
-    return f"The loss went from {first} to {short(last)}{ending}."
-
-
-def _dead(results: xr.DataTree) -> str:
+def _dead(results: xr.DataTree) -> list[tuple[int, int, str]]:
+    """Return how many neurons were dead at the end, of how many, at each rate; nothing where none was recorded."""
     if "lives" not in results:
-        return ""
+        return []
     counts = dataset_of(results, "lives").sum("layer")
-    neurons, dead = counts["neurons"].values, counts["dead at the end"].values
-    if not neurons.any():
-        return ""
-    if len(dead) == 1:
-        return f"At the end {dead[0]} of {neurons[0]} recorded neurons were dead."
     lrs = counts[LR].values.tolist()
-    shares = np.where(neurons > 0, dead / np.maximum(neurons, 1), np.nan).tolist()
-    texts = [f"{percent(share)} at {rate(lr, lrs)}" for share, lr in zip(shares, lrs, strict=True)]
-    return f"Neurons that were dead at the end: {', '.join(texts)}."
+    numbers = (counts[name].values.tolist() for name in ("dead at the end", "neurons"))
+    each = list(zip(*numbers, (rate(lr, lrs) for lr in lrs), strict=True))
+    return each if any(neurons for _, neurons, _ in each) else []

@@ -132,19 +132,9 @@ def _failures(results: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray, xr.Data
     return diverged, no_better, outcome.notnull()
 
 
-def _diverges(results: xr.DataTree) -> xr.DataArray:
-    diverged, no_better, trained = _failures(results)
-    return (diverged | no_better).where(trained)
-
-
-def _diverged_measured(results: xr.DataTree) -> str:
-    diverged, no_better, trained = (int(each.sum()) for each in _failures(results))
+def _failed(failures: tuple[xr.DataArray, xr.DataArray, xr.DataArray]) -> str:
+    diverged, no_better, trained = (int(each.sum()) for each in failures)
     return f"{diverged} diverged, {no_better} ended no better, of {counted(trained, 'network')}"
-
-
-def _accurate(results: xr.DataTree) -> xr.DataArray:
-    mean = _at(GOOD, array_of(results, "rates/accuracy"))
-    return (abs(mean - ACCURACY) <= TOLERANCE).where(mean.notnull())
 
 
 def _without_mnist(results: xr.DataTree) -> list[str]:
@@ -205,8 +195,9 @@ CLAIMS = (
         "diverges",
         RESULTS,
         "at 0.01 training sometimes diverges entirely",
-        holds=_diverges,
-        measured=_diverged_measured,
+        of=_failures,
+        holds=lambda failures: (failures[0] | failures[1]).where(failures[2]),
+        measured=_failed,
         tolerance="the network diverged, or had no lower training loss in the last epoch than in the first",
         rule="any",
         needs=_needs(LARGE),
@@ -215,8 +206,9 @@ CLAIMS = (
         "accuracy",
         RESULTS,
         "the accuracy at 0.001 is about 98 %",
-        holds=_accurate,
-        measured=lambda results: float(_at(GOOD, array_of(results, "rates/accuracy"))),
+        of=lambda results: _at(GOOD, array_of(results, "rates/accuracy")),
+        holds=lambda mean: (abs(mean - ACCURACY) <= TOLERANCE).where(mean.notnull()),
+        measured=float,
         published=ACCURACY,
         tolerance=TOLERANCE,
         needs=_without_mnist,

@@ -13,7 +13,7 @@ from lrscope.specification import to_json
 from lrscope.studies._folder import Folder, machine, versions
 from lrscope.studies._study import Study
 from lrscope.studies.sweep._command_results import analyse as analyse_trainings
-from lrscope.studies.sweep._command_sections import sections_of_runs, summary_of_runs
+from lrscope.studies.sweep._command_sections import sections, summary
 from lrscope.studies.sweep._import_options import ImportOptions, cautions, chosen, notes_of, records_of
 from lrscope.studies.sweep._rounds import GRID
 from lrscope.studies.sweep._scores import scores_of
@@ -73,7 +73,7 @@ IMPORTED = Study(
     options=ImportOptions,
     experiments=lambda _options: {},
     analyse=_analyse,
-    summary=summary_of_runs,
-    sections=sections_of_runs,
+    summary=summary,
+    sections=sections,
     again="This command reads the runs again and writes this report.",
 )

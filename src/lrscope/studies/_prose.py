@@ -1,0 +1,39 @@
+"""Prose from templates, ``*.txt.j2`` beside the code that counts: sentences stand there, numbers are made in Python."""
+
+from functools import cache
+from math import isfinite
+from typing import Any
+
+import jinja2
+import xarray as xr
+
+from lrscope.studies import _estimates, _words
+
+PARAGRAPH = "\N{PILCROW SIGN}"
+"""Stands after each paragraph of a template; any other white space is one space."""
+
+
+def paragraphs(template: str, **values: Any) -> list[str]:
+    """Return the paragraphs of a template, those without any words left out.
+
+    Parameters
+    ----------
+    template : its path in the package: ``studies/sweep/summary.txt.j2``
+    values : of its variables; their numbers are written by the functions of `_words` and `_estimates`, as filters
+    """
+    text = _environment().get_template(template).render(values)
+    return [" ".join(part.split()) for part in text.split(PARAGRAPH) if part.strip()]
+
+
+def numbers(dataset: xr.Dataset | xr.DataTree) -> dict[str, Any]:
+    """Return the variables as Python's own numbers and texts, lists of those that have dimensions."""
+    return {str(name): array.values.tolist() for name, array in dataset.data_vars.items()}
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("lrscope", ""), undefined=jinja2.StrictUndefined)
+    filters = (_words.short, _words.rate, _words.percent, _words.counted, _words.listed, _words.at_rates)
+    environment.filters |= {each.__name__: each for each in (*filters, _estimates.estimate_text, _estimates.share_text)}
+    environment.tests["finite"] = isfinite
+    return environment
