@@ -88,29 +88,3 @@ def recommended():
     }
     table = xr.Dataset({name: labelled(values, name, ("lr",)) for name, values in columns.items()})
     return table.assign(best=0.001, low=0.001, high=0.01, decided=False, at_edge="")
-
-
-@pytest.fixture
-def tested():
-    """(seed, step) losses of two range tests, of which one stops early; (rule, seed) what two rules suggest."""
-    rates = np.geomspace(1e-5, 1, 30)
-    smoothed = np.stack([1 / (1 + rates * 100), 1.5 / (1 + rates * 80)])
-    smoothed[1, 25:] = np.nan
-    data = {
-        "smoothed": (("seed", "step"), smoothed, {"long_name": "smoothed loss"}),
-        "learning_rate": ("step", rates),
-        "suggestion": (("rule", "seed"), [[0.002, 0.05], [np.nan, 0.0002]]),
-    }
-    return xr.Dataset(data, {"seed": [0, 1], "rule": ["valley", "minimum / 10"]})
-
-
-@pytest.fixture
-def reached(rng):
-    """(lr, seed) steps to a target: the lowest rate never got there, one seed of the highest did not."""
-    steps = rng.integers(20, 500, (4, 6))
-    steps[0], steps[3, 2] = -1, -1
-    columns = {"reached": [0, 1, 1, 5 / 6], "mean": [np.nan, 100, 90, 200], "low": [np.nan, 80, 70, 100]}
-    columns["high"] = [np.nan, 150, 100, np.nan]
-    table = xr.Dataset({name: labelled(np.array(values), name, ("lr",)) for name, values in columns.items()})
-    target = xr.DataArray(0.15, attrs={"long_name": "validation loss"})
-    return table.assign(steps=labelled(steps, "steps to the target", seed=np.arange(6)), target=target)

@@ -8,9 +8,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from lrscope.errors import InputError
-from lrscope.figures import colours, differences_by_rate, figure_of, outcome_by_rate
-
-TAKEN = "#1b8a7a"
+from lrscope.figures import colours, outcome_by_rate
+from lrscope.figures._rate_axis import rate_axis
 
 
 def marked(ax, gid):
@@ -23,7 +22,7 @@ def places(ax, gid):
 
 
 def labels(ax):
-    figure_of(ax).canvas.draw()
+    ax.figure.canvas.draw()
     return [text.get_text() for text in ax.get_xticklabels()]
 
 
@@ -131,8 +130,8 @@ def test_labels_never_overlap(recommended, outcomes_of_seeds, width):
     grid = np.geomspace(1e-6, 10, 15)
     many = recommended.isel(lr=[0] * 15).assign_coords(lr=recommended["lr"].isel(lr=[0] * 15).copy(data=grid))
     ax = Figure(figsize=(width, 2), layout="constrained").subplots()
-    differences_by_rate(many.assign(best=grid[3], low=grid[3], high=grid[4]), ax)
-    figure_of(ax).canvas.draw()
+    rate_axis(ax, many)
+    ax.figure.canvas.draw()
     boxes = [text.get_window_extent() for text in ax.get_xticklabels() if text.get_text()]
     assert len(boxes) >= 4
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
@@ -148,7 +147,6 @@ def test_a_grid_in_which_all_diverged_is_said_to_be_so(recommended, outcomes_of_
         assert [text.get_text() for text in ax.texts] == ["no finite outcome"]
     assert upper.get_title("left") == "no rate is recommended"
     assert len(places(upper, "diverged")) == 24
-    assert [text.get_text() for text in differences_by_rate(nothing).texts] == ["no rate to compare with"]
 
 
 def test_one_rate_and_one_seed_are_drawn(recommended, outcomes_of_seeds):
@@ -158,34 +156,17 @@ def test_one_rate_and_one_seed_are_drawn(recommended, outcomes_of_seeds):
     assert labels(lower) == ["0.001"]
 
 
-def test_rates_of_the_range_are_green(recommended):
-    ax = differences_by_rate(recommended)
-    others, taken = marked(ax, "centre")
-    np.testing.assert_array_equal(taken.get_xdata(), [0.001, 0.01])
-    np.testing.assert_array_equal(others.get_xdata(), [0.0001])
-    assert to_hex(taken.get_color()) == TAKEN != to_hex(others.get_color())
-    np.testing.assert_allclose(places(ax, "diverged")[:, 0], [0.1])
-
-
-def test_far_differences_bend_the_axis_near_ones_do_not(recommended):
-    assert differences_by_rate(recommended).get_yscale() == "linear"
-    far = recommended.assign(difference=recommended["difference"] * [1000, 1, 1, 1])
-    ax = differences_by_rate(far)
-    assert ax.get_yscale() == "symlog"
-    assert ax.get_ylim()[0] < -0.01 < 1600 < ax.get_ylim()[1]
-
-
 def test_a_rate_of_nought_has_no_place(recommended, outcomes_of_seeds):
     nought = recommended.assign_coords(lr=[0.0, 0.001, 0.01, 0.1])
     with pytest.raises(InputError, match=r"^lr must be above 0; got 0\.0\. Select the others"):
-        differences_by_rate(nought)
+        outcome_by_rate(nought, outcomes_of_seeds.assign_coords(lr=nought["lr"]))
 
 
 def test_other_dimensions_are_refused(recommended, outcomes_of_seeds):
     with pytest.raises(InputError, match=r"scores must be of dimensions \(lr, seed\)"):
         outcome_by_rate(recommended, outcomes_of_seeds.expand_dims(shape=["a"]))
     with pytest.raises(InputError, match=r"recommended must be of dimensions \(lr\)"):
-        differences_by_rate(xr.concat([recommended, recommended], "shape"))
+        outcome_by_rate(xr.concat([recommended, recommended], "shape"), outcomes_of_seeds)
 
 
 @pytest.mark.parametrize("values", [[91.0], [0.1, 0.1001], [0.1, 0.25], [0.1, 0.9], [0.1, 30.0], [1e-6, 1e6]])
@@ -195,7 +176,7 @@ def test_ticks_of_a_logarithmic_axis_are_readable(recommended, outcomes_of_seeds
         {name: recommended[name] * 0 + values[0] for name in ("score", "score_low", "score_high")}
     )
     upper, *_ = outcome_by_rate(flat, known).axes
-    figure_of(upper).canvas.draw()
+    upper.figure.canvas.draw()
     low, high = upper.get_ylim()
     inside = zip(upper.get_yticks(), upper.get_yticklabels(), strict=True)
     texts = [text.get_text() for tick, text in inside if low <= tick <= high]
@@ -206,8 +187,6 @@ def test_ticks_of_a_logarithmic_axis_are_readable(recommended, outcomes_of_seeds
 @pytest.mark.parametrize("values", [[0.1, 1e300], [5e-324, 1.7e308], [-1.7e308, 1.7e308], [1.7e308], [5e-324]])
 def test_whatever_is_finite_is_drawn(recommended, outcomes_of_seeds, values):
     known = outcomes_of_seeds.copy(data=np.resize(values, (4, 6)))
-    ends = {name: recommended[name] * 0 + values[-1] for name in ("score_high", "difference_high", "difference")}
-    figure = outcome_by_rate(recommended.assign(ends), known)
+    figure = outcome_by_rate(recommended.assign(score_high=recommended["score_high"] * 0 + values[-1]), known)
     figure.canvas.draw()
     assert np.isfinite(figure.axes[0].get_ylim()).all()
-    figure_of(differences_by_rate(recommended.assign(ends))).canvas.draw()

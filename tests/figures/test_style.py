@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
 import lrscope
-from lrscope.errors import InputError
-from lrscope.figures import colours, differences_by_rate, figure_of, style
+from lrscope.figures import colours, outcome_by_rate, style
 from lrscope.figures._style import value_label
 
 
@@ -40,17 +39,10 @@ def test_style_ends_with_its_context():
     assert dict(mpl.rcParams) == before
 
 
-def test_drawing_leaves_the_settings_alone(recommended):
+def test_drawing_leaves_the_settings_alone(recommended, outcomes_of_seeds):
     before = dict(mpl.rcParams)
-    differences_by_rate(recommended)
+    outcome_by_rate(recommended, outcomes_of_seeds)
     assert dict(mpl.rcParams) == before
-
-
-def test_an_axes_without_figure_is_refused(recommended):
-    ax = differences_by_rate(recommended)
-    ax.remove()
-    with pytest.raises(InputError, match="ax must be an Axes of a figure"):
-        figure_of(ax)
 
 
 def test_figures_need_neither_pyplot_nor_torch():

@@ -8,22 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import SymmetricalLogLocator
 
 from lrscope.analysis._range_test import range_blocks
-from lrscope.figures._marks import Panel, centres, crosses_above, points
-from lrscope.figures._rate_axis import (
-    HUGE,
-    SHADE,
-    TAKEN,
-    nothing_known,
-    rate_axis,
-    rates_of,
-    rooms,
-    set_ends,
-    shade_range,
-    value_axis,
-)
+from lrscope.figures._marks import Panel, points
+from lrscope.figures._rate_axis import SHADE, TAKEN, nothing_known, rate_axis, rates_of, rooms, shade_range, value_axis
 from lrscope.figures._style import (
     ALARM,
     INK,
@@ -31,7 +19,6 @@ from lrscope.figures._style import (
     WIDTH,
     axis_label,
     colours,
-    new_axes,
     new_figure,
     rate_text,
     require,
@@ -41,8 +28,6 @@ from lrscope.figures._style import (
 
 NONE_DIVERGED = "none diverged"
 """Stands in the panel of those that did where it would be empty."""
-BEND = 10
-"""Differences beyond this multiple of those of the recommended range bend the axis."""
 
 
 def outcome_by_rate(
@@ -124,76 +109,6 @@ def rate_legend(figure: Figure, scores: xr.DataArray) -> None:
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
 
 
-def differences_by_rate(recommended: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw how much worse than the best each learning rate is, paired by seed, and which may be as good.
-
-    Parameters
-    ----------
-    recommended : Dataset (lr) of `lrscope.analysis.recommendation`: ``difference`` with the ends of its interval,
-        ``plausible``, the scalars ``best``, ``low``, ``high``
-    ax : to draw into; a new one by default
-
-    Returns
-    -------
-    Axes : rates of the recommended range are green; a cross above the panel where members diverged
-
-    Raises
-    ------
-    InputError : other dimensions, or a rate that is not above 0.
-    """
-    require("recommended", recommended, "lr")
-    with style():
-        ax = ax or new_axes(WIDTH * 0.6, 2.4)
-        shade_range(ax, recommended)
-        ax.axhline(0, color=INK, linewidth=0.7, zorder=1)
-        plausible = recommended["plausible"].values.astype(bool)
-        for chosen, colour in ((~plausible, SOFT), (plausible, TAKEN)):
-            here = recommended.isel(lr=chosen)
-            centres(ax, interval(here, "difference"), rates_of(here), colour)
-        rate_axis(ax, recommended)
-        ax.set_ylabel(wrapped(axis_label(recommended["difference"]), 34))
-        ax.grid(axis="y")
-        _near_zero(ax, recommended)
-        lost = recommended["lr"].values[(recommended["diverged"] > 0).values]
-        crosses_above(ax, lost, np.full(len(lost), ALARM))
-        ax.set_title("crosses: some diverged" if len(lost) else "", pad=12)
-    return ax
-
-
-def steps_to_target_by_rate(reached: xr.Dataset, trained: xr.DataArray | None = None, ax: Axes | None = None) -> Axes:
-    """Draw how many steps each seed took to a target at each learning rate, and how many of them reached it.
-
-    Parameters
-    ----------
-    reached : Dataset of `lrscope.analysis.steps_to_target`: ``steps`` (lr, seed), -1 where the target was not reached;
-        ``reached`` (lr) share of the seeds; ``mean``, ``low``, ``high`` (lr); the scalar ``target``
-    trained : (lr, seed) booleans, which combinations were trained at all; by default all of them
-    ax : to draw into; a new one by default
-
-    Returns
-    -------
-    Axes : a cross above the panel for each seed that did not reach the target; the title names the target
-
-    Raises
-    ------
-    InputError : other dimensions, or a rate that is not above 0.
-    """
-    require("steps", reached["steps"], "lr", "seed")
-    steps = reached["steps"].astype(float).where(True if trained is None else trained)
-    taken = steps.where(~(steps < 0), np.inf)
-    summary = interval(reached.drop_dims("seed"), "mean")
-    with style():
-        ax = ax or new_axes(WIDTH * 0.6, 2.4)
-        points(Panel(ax, summary, taken, "lr", None, colours(taken["lr"].values)))
-        known = np.r_[taken.values.ravel(), *(array.values.astype(float) for array in summary.values())]
-        if not nothing_known(ax, taken.values, "no seed reached it"):
-            value_axis(ax, np.where(known > 0, known, np.nan))
-        rate_axis(ax, reached)
-        ax.set_ylabel(axis_label(reached["steps"]))
-        ax.set_title(f"target {float(reached['target']):.3g}; crosses did not reach it", pad=12)
-    return ax
-
-
 def verdict(recommended: xr.Dataset) -> str:
     """Return in a few words what is recommended.
 
@@ -225,26 +140,6 @@ def _rivals(recommended: xr.Dataset) -> str:
     if len(range_blocks(recommended)) == 1:
         return f"; {' to '.join(ends) if count > 2 else ' and '.join(ends)} cannot be distinguished"
     return f"; {count} rates from {' to '.join(ends)} cannot be distinguished"
-
-
-def _near_zero(ax: Axes, recommended: xr.Dataset) -> None:
-    """Make the vertical axis linear around the recommended range and logarithmic beyond, where others lie far off."""
-    signed = np.stack(
-        [recommended[name].values.astype(float) for name in ("difference", "difference_low", "difference_high")]
-    )
-    values, below = np.abs(signed), float(signed[np.isfinite(signed)].min(initial=0.0))
-    known = values[np.isfinite(values)]
-    near = values[:, recommended["plausible"].values.astype(bool)]
-    inner = near[np.isfinite(near)].max(initial=0.0) or known[known > 0].min(initial=np.inf)
-    if nothing_known(ax, values, "no rate to compare with"):
-        return
-    if known.max() / BEND < inner:
-        if known.max() > HUGE:
-            set_ends(ax, below, known.max())
-        return
-    set_ends(ax, 1.2 * max(below, -HUGE) - 0.2 * min(inner, HUGE), 1.3 * min(known.max(), HUGE))
-    ax.set_yscale("symlog", linthresh=2 * inner)
-    ax.yaxis.set(major_locator=SymmetricalLogLocator(base=10, linthresh=2 * inner), major_formatter="{x:g}")
 
 
 def _accuracy_panel(ax: Axes, recommended: xr.Dataset, accuracy: xr.DataArray | None) -> None:

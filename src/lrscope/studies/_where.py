@@ -24,7 +24,7 @@ class Where:
 
     device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
     """where to train; auto uses a GPU if there is one"""
-    engine: Annotated[Literal["local", "ray", "slurm"], tyro.conf.arg(metavar="{local,ray,slurm}")] = "local"
+    engine: Literal["local", "ray", "slurm"] = "local"
     """local: processes of this machine, or its GPU; ray: workers of a Ray cluster; slurm: jobs of Slurm"""
     address: Annotated[
         str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="(default: a new Ray; this host's name)")

@@ -109,17 +109,12 @@ class Options(Grid):
     """passes through the data"""
     batch_size: Positive = 64
     """samples per step"""
-    optimizer: Annotated[
-        Literal["adam", "adamw", "sgd", "momentum", "nesterov"],
-        tyro.conf.arg(metavar="{adam,adamw,sgd,momentum,nesterov}"),
-    ] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov"] = "adam"
     """optimizer; momentum and nesterov are sgd with momentum 0.9"""
     grid: Axes = ()
     """a further axis, a,b,c or start:stop:count: weight_decay, momentum (of sgd), beta1, beta2 or eps (of adam), or
     lr_MODULE, which multiplies the learning rate of a module"""
-    schedule: Annotated[Literal["constant", "linear", "cosine"], tyro.conf.arg(metavar="{constant,linear,cosine}")] = (
-        "constant"
-    )
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
     """learning rate schedule; linear and cosine decay to 0"""
     crossed_seeds: Few = 3
     """train so many initialisations, each with as many orders of the data, to separate their effects; 0 for none, as

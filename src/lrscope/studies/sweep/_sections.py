@@ -7,6 +7,7 @@ from lrscope import figures
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._words import DASH, short
 from lrscope.studies.recorded._sections import draw_activity
+from lrscope.studies.sweep._figures import differences_by_rate, range_test_over_truth, steps_to_target_by_rate
 from lrscope.studies.sweep._options import Grid, Options
 from lrscope.studies.sweep._results import STEP, mean_curve
 from lrscope.studies.sweep._rounds import Round
@@ -72,7 +73,7 @@ DIFFERENCES = Figure(
     "differences",
     "How much worse than the best",
     "Paired by seed, with 95 % bounds: a rate whose lower bound is 0 may itself be the best.",
-    lambda results: figures.figure_of(figures.differences_by_rate(dataset_of(results, "rates"))),
+    lambda results: differences_by_rate(dataset_of(results, "rates")),
 )
 CURVES = Figure(
     "curves",
@@ -88,8 +89,8 @@ TARGETS = Figure(
     "Steps to a target",
     "Steps until the validation loss reaches the target. Every point is one network; black: the geometric mean over "
     "the seeds that reached it, with its 95 % interval; crosses: not reached.",
-    lambda results: figures.figure_of(
-        figures.steps_to_target_by_rate(dataset_of(results, "targets"), array_of(results, "networks/score").notnull())
+    lambda results: steps_to_target_by_rate(
+        dataset_of(results, "targets"), array_of(results, "networks/score").notnull()
     ),
 )
 RANGE_TEST_FIGURE = Figure(
@@ -97,7 +98,7 @@ RANGE_TEST_FIGURE = Figure(
     "The range test and the results of training",
     "Above: smoothed loss while the rate rises, one line a seed, and the suggestions of the tools' rules. Below: the "
     "validation loss after training at that rate; shaded: the rates that do not differ significantly from the best.",
-    lambda results: figures.range_test_over_truth(
+    lambda results: range_test_over_truth(
         dataset_of(results, "range_test"),
         dataset_of(results, "rates"),
         array_of(results, "networks/score"),
