@@ -16,7 +16,7 @@ from lrscope.data import Samples
 from lrscope.engines import Processes
 from lrscope.optim import SGD
 from lrscope.papers.boundary import Map, MapTraining
-from lrscope.papers.boundary._training import initial_weights, samples_of, values
+from lrscope.papers.boundary._training import initial_weights, samples_of
 from lrscope.sweep import Sweep
 from lrscope.training import Experiment, Trainer
 
@@ -71,7 +71,7 @@ def in_jax(resolution: int) -> Figures:
     asked = first_frame(resolution)
     samples = samples_of(asked)
     weights = initial_weights(0).numpy()
-    rates = np.stack(values(asked, np.arange(asked.pixels)), axis=1)
+    rates = np.stack(asked.values(np.arange(asked.pixels)), axis=1)
     arrays = samples.inputs.T.numpy(), samples.targets.numpy()
     start = time.perf_counter()
     scores = jax_boundary.run(arrays, (weights[:-1].T, weights[-1]), rates, STEPS)

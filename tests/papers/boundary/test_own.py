@@ -9,10 +9,10 @@ import xarray as xr
 from torch import nn
 
 from lrscope.errors import InputError, UnknownNameError
-from lrscope.papers.boundary import STUDY, MapTraining, Options, experiments, maps
-from lrscope.papers.boundary._own_training import losses
+from lrscope.papers.boundary import STUDY, MapTraining, Options, experiments, further, maps
+from lrscope.papers.boundary._members import losses
 from lrscope.records import concatenate
-from lrscope.training import batch_order
+from lrscope.training import batch_order, stream
 
 THINGS = """
 import numpy as np
@@ -108,6 +108,18 @@ def test_a_map_has_the_axes_that_were_asked_for(asked):
     assert not node["converged"].isel(seed=0, y=2).any()
     results = xr.DataTree.from_dict({"frames/0": node})
     assert STUDY.judged(results) == []  # the source says nothing of it
+
+
+def test_a_point_whose_neighbours_have_other_batch_sizes_is_recorded(asked):
+    fields = {"model": "map_things:Parts", "data": "map_things:DATA", "steps": STEPS, "resolution": 3}
+    options = Options(axes=("batch_size", "lr"), span=("1:20", "1e-3:1e3"), at="1,1", **fields)
+    records = {"map": concatenate(MapTraining(experiments(options)["map"], device="cpu"))}
+    points = {name: one for name, one in further(records, options).items() if name.startswith("point")}
+    assert len({one.batch_size for one in points.values()}) > 1
+    records |= {name: concatenate(stream(one, device="cpu")) for name, one in points.items()}
+    node = STUDY.results(records, options)["point"].to_dataset()
+    assert node["converged"].values.tolist() == node["mapped"].values.tolist()
+    assert len(set(node["mapped"].values.tolist())) == 2
 
 
 WRONG = [

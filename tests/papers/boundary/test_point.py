@@ -6,26 +6,27 @@ import pytest
 from lrscope.cli import main
 from lrscope.errors import InputError
 from lrscope.papers.boundary import STUDY, MapTraining, Options, experiments, further, maps
-from lrscope.papers.boundary._point import POINT, point_of
-from lrscope.papers.boundary._point_training import PointTraining
+from lrscope.papers.boundary._point import POINT, pixels_at
 from lrscope.papers.boundary._training import losses
 from lrscope.records import concatenate
+from lrscope.training import stream
 
 FIELDS = {"resolution": 16, "steps": 30}
 
 
 def recorded(options: Options):
-    """Return the records of a map and of its point."""
+    """Return the records of a map and of its point, and the pixels that are recorded."""
     records = {"map": concatenate(MapTraining(experiments(options)["map"], device="cpu"))}
-    asked = further(records, options)[POINT]
-    return {**records, POINT: concatenate(PointTraining(asked, device="cpu"))}, asked
+    points = {name: one for name, one in further(records, options).items() if name.startswith(POINT)}
+    records |= {name: concatenate(stream(one, device="cpu")) for name, one in points.items()}
+    return records, pixels_at(maps({"map": records["map"]})["map"], options.at_point())
 
 
 @pytest.mark.parametrize("condition", ["tanh", "relu", "linear", "one-point"])
 def test_trainings_are_those_of_the_map(condition):
-    records, asked = recorded(Options(condition=condition, at="1,3", **FIELDS))
-    pixels = np.array(asked.pixels)
-    expected = losses(asked.of, pixels)
+    options = Options(condition=condition, at="1,3", **FIELDS)
+    records, pixels = recorded(options)
+    expected = losses(experiments(options)["map"], np.array(pixels))
     loss = records[POINT]["loss"].values.T
     small = np.isfinite(expected) & (expected < 1e3)
     assert small[0].all()
@@ -37,7 +38,7 @@ def test_trainings_are_those_of_the_map(condition):
 
 def test_results_say_where_trainings_part():
     options = Options(at="1,3", **FIELDS)
-    records, asked = recorded(options)
+    records, pixels = recorded(options)
     results = STUDY.results(records, options)
     node = results[POINT].to_dataset()
     reference = node.attrs["reference"]
@@ -52,17 +53,17 @@ def test_results_say_where_trainings_part():
     titles = [section.title for section in sections]
     assert "What a point did" in titles
     for item in sections[titles.index("What a point did")].items:
-        assert item.draw(results) if hasattr(item, "draw") else len(item.frame(results)) == len(asked.pixels)
+        assert item.draw(results) if hasattr(item, "draw") else len(item.frame(results)) == len(pixels)
     assert any("The point at" in text for text in STUDY.summary(results, options))
 
 
 def test_far_from_the_edge_the_pixels_on_both_sides_of_it_are_recorded():
     options = Options(at="1e-3,1e-3", **FIELDS)
     records = {"map": concatenate(MapTraining(experiments(options)["map"], device="cpu"))}
-    asked = point_of(records["map"], (1e-3, 1e-3))
-    good = maps(records)["map"]["converged"].values.ravel()
-    assert [bool(good[pixel]) for pixel in asked.pixels] == [True, True, False]
-    (row, column), (other_row, other_column) = (divmod(pixel, 16) for pixel in asked.pixels[1:])
+    frame = maps(records)["map"]
+    pixels = pixels_at(frame, options.at_point())
+    assert [bool(frame["converged"].values.ravel()[pixel]) for pixel in pixels] == [True, True, False]
+    (row, column), (other_row, other_column) = (divmod(pixel, 16) for pixel in pixels[1:])
     assert max(abs(row - other_row), abs(column - other_column)) == 1
 
 

@@ -71,7 +71,7 @@ def test_processes_make_the_same_map_to_the_bit(asked, whole, tmp_path):
 def test_pieces_of_another_map_or_damaged_ones_are_refused(small, tmp_path):
     asked = small(steps=2)
     trained(asked, folder=tmp_path)
-    with pytest.raises(InputError, match="of this map"):
+    with pytest.raises(InputError, match="of this training"):
         trained(small(steps=3), folder=tmp_path)
     file = sorted(tmp_path.iterdir())[0]
     file.write_bytes(file.read_bytes()[:-40])

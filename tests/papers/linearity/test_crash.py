@@ -14,7 +14,6 @@ RUN = ("run", "linearity", "--model", "perceptron", "--replicates", "48", "--epo
 SMALL_PIECES = """
 import lrscope.papers.linearity._replicate as module
 module.at_once = lambda *_: 4
-module.PIECE_SECONDS = 0.0
 """
 """Set-up that trains four replicates at a time."""
 

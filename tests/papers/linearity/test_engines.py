@@ -66,7 +66,6 @@ def test_what_is_done_stays_and_is_continued_anywhere(
     processes, users, here, check_same, tmp_path, monkeypatch, begins
 ):
     monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda *_: 2)
-    monkeypatch.setattr("lrscope.papers.linearity._replicate.PIECE_SECONDS", 0.0)
     first, second = (None, processes) if begins == "here" else (processes, None)
     training = Replicating(users.replication(), engine=first, folder=tmp_path, progress=lambda *_: training.stop())
     assert list(training) == []

@@ -15,7 +15,7 @@ from lrscope.data import MNIST, Digits
 from lrscope.errors import InputError, StoreError
 from lrscope.models import CNN
 from lrscope.papers.linearity import Replication
-from lrscope.papers.linearity._pieces import JOINED, Pieces
+from lrscope.papers.linearity._pieces import JOINED, SumPieces
 from lrscope.papers.linearity._sums import Sums, merged
 from lrscope.sweep import Sweep
 from lrscope.training import Experiment
@@ -47,7 +47,7 @@ def check_same(one: Sums, other: Sums) -> None:
         np.testing.assert_array_equal(array, other[name])
 
 
-def check_done(pieces: Pieces, done: set[int]) -> None:
+def check_done(pieces: SumPieces, done: set[int]) -> None:
     """Check that these replicates are on the disk, each once."""
     assert [one for gap in pieces.missing for one in gap] == sorted(set(range(COUNT)) - done)
     check_same(pieces.sums(), merged(*(sums_of(range(one, one + 1)) for one in done)))
@@ -62,14 +62,14 @@ cuts = st.sets(st.integers(1, COUNT - 1)).map(
 @given(cut=cuts, data=st.data())
 def test_any_cut_in_any_order_gives_the_same_sums(cut, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pieces")
-    pieces = Pieces(folder, REPLICATION)
+    pieces = SumPieces(folder, REPLICATION)
     done: set[int] = set()
     for piece in data.draw(st.permutations(cut)):
         pieces.keep(piece, sums_of(piece))
         done.update(piece)
         assert [one for gap in pieces.missing for one in gap] == sorted(set(range(COUNT)) - done)
-    check_done(Pieces(folder, REPLICATION), done)
-    check_same(Pieces(folder, REPLICATION).sums(), sums_of(range(COUNT)))
+    check_done(SumPieces(folder, REPLICATION), done)
+    check_same(SumPieces(folder, REPLICATION).sums(), sums_of(range(COUNT)))
     assert len(list(folder.iterdir())) < 2 * JOINED
 
 
@@ -77,7 +77,7 @@ def test_any_cut_in_any_order_gives_the_same_sums(cut, data, tmp_path_factory):
 @given(cut=cuts, data=st.data())
 def test_a_process_that_dies_at_any_write_or_deletion_loses_nothing_of_what_was_kept(cut, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pieces")
-    pieces = Pieces(folder, REPLICATION)
+    pieces = SumPieces(folder, REPLICATION)
     order = data.draw(st.permutations(cut))
     dies_at = data.draw(st.integers(1, len(cut) + JOINED + 2))
     done: set[int] = set()
@@ -89,13 +89,13 @@ def test_a_process_that_dies_at_any_write_or_deletion_loses_nothing_of_what_was_
                 done.update(piece)
         except Killed:
             pass
-    survived = Pieces(folder, REPLICATION)
+    survived = SumPieces(folder, REPLICATION)
     kept = set(range(COUNT)) - {one for gap in survived.missing for one in gap}
     assert done <= kept <= {*done, *order[min(len(order) - 1, len([p for p in order if set(p) <= done]))]}
     check_done(survived, kept)
     for gap in survived.missing:
         survived.keep(gap, sums_of(gap))
-    check_same(Pieces(folder, REPLICATION).sums(), sums_of(range(COUNT)))
+    check_same(SumPieces(folder, REPLICATION).sums(), sums_of(range(COUNT)))
 
 
 class Killed(BaseException):
@@ -120,40 +120,40 @@ def count_down(patch: pytest.MonkeyPatch, until: int) -> None:
 
 
 def test_half_a_file_is_no_piece(tmp_path):
-    pieces = Pieces(tmp_path, REPLICATION)
+    pieces = SumPieces(tmp_path, REPLICATION)
     pieces.keep(range(4), sums_of(range(4)))
     (tmp_path / ".4-8.npz.part").write_bytes((tmp_path / "0-4.npz").read_bytes()[:100])
-    check_done(Pieces(tmp_path, REPLICATION), set(range(4)))
+    check_done(SumPieces(tmp_path, REPLICATION), set(range(4)))
 
 
 def test_neighbours_become_one_file(tmp_path):
-    pieces = Pieces(tmp_path, REPLICATION)
+    pieces = SumPieces(tmp_path, REPLICATION)
     for start in (20, *range(JOINED - 1)):
         pieces.keep(range(start, start + 1), sums_of(range(start, start + 1)))
     assert len(list(tmp_path.iterdir())) == JOINED
     pieces.keep(range(JOINED - 1, JOINED), sums_of(range(JOINED - 1, JOINED)))
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"0-{JOINED}.npz", "20-21.npz"]
-    check_done(Pieces(tmp_path, REPLICATION), {*range(JOINED), 20})
+    check_done(SumPieces(tmp_path, REPLICATION), {*range(JOINED), 20})
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-50], lambda whole: b"", lambda whole: b"x" * len(whole)])
 def test_a_damaged_piece_is_named(tmp_path, damage):
-    Pieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
+    SumPieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
     file = tmp_path / "0-4.npz"
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(
-        InputError, match=rf"^{file} must hold sums as lrscope writes them; it is damaged\. Delete it\.$"
+        InputError, match=rf"^{file} must hold a piece of a training as lrscope writes it; it is damaged\. Delete it\.$"
     ):
-        Pieces(tmp_path, REPLICATION)
+        SumPieces(tmp_path, REPLICATION).sums()
 
 
 @pytest.mark.parametrize("change", [{"replicates": 41}, {"epochs": 2}, {"pairing": "independent"}, {"batches": 5}])
 def test_pieces_of_another_experiment_are_refused(tmp_path, change):
     other = replication(**change)
-    Pieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
-    said = rf"^{tmp_path}/0-4.npz must hold sums of this experiment; it holds those of another\. Delete {tmp_path}, or"
+    SumPieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
+    said = rf"^{tmp_path}/0-4.npz must hold a piece of this training; it holds one of another\. Delete {tmp_path}, or"
     with pytest.raises(InputError, match=said):
-        Pieces(tmp_path, other)
+        SumPieces(tmp_path, other).sums()
 
 
 def network(hidden: int = 4, activation: type[nn.Module] = nn.ReLU, factor: float = 1.0) -> type[nn.Module]:
@@ -171,10 +171,10 @@ def network(hidden: int = 4, activation: type[nn.Module] = nn.ReLU, factor: floa
 def test_pieces_of_other_code_behind_the_same_name_are_refused(tmp_path, change):
     one, same, other = (replication(model=made) for made in (network(), network(), network(**change)))
     assert one.to_json() == other.to_json()
-    Pieces(tmp_path, one).keep(range(4), sums_of(range(4)))
-    check_done(Pieces(tmp_path, same), set(range(4)))
-    with pytest.raises(InputError, match=r"must hold sums of this experiment; it holds those of another\. Delete"):
-        Pieces(tmp_path, other)
+    SumPieces(tmp_path, one).keep(range(4), sums_of(range(4)))
+    check_done(SumPieces(tmp_path, same), set(range(4)))
+    with pytest.raises(InputError, match=r"must hold a piece of this training; it holds one of another\. Delete"):
+        SumPieces(tmp_path, other).sums()
 
 
 @pytest.mark.parametrize("changed", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte"])
@@ -182,15 +182,13 @@ def test_pieces_of_data_that_changed_are_refused(tmp_path, changed):
     files, folder = tmp_path / "files", tmp_path / "pieces"
     write_mnist(files)
     asked = replication(MNIST(files), CNN(1, 6, 7))
-    Pieces(folder, asked).keep(range(4), sums_of(range(4)))
+    SumPieces(folder, asked).keep(range(4), sums_of(range(4)))
     content = (files / changed).read_bytes()
     (files / changed).write_bytes(content[:-1] + bytes([(content[-1] + 1) % 10]))
-    with pytest.raises(
-        InputError, match=rf"{folder}/0-4.npz must hold sums of the samples as they are now; the data have"
-    ):
-        Pieces(folder, asked)
+    with pytest.raises(InputError, match=rf"{folder}/0-4.npz must be of the samples as they are now; the data have"):
+        SumPieces(folder, asked).sums()
     write_mnist(files)
-    check_done(Pieces(folder, asked), set(range(4)))
+    check_done(SumPieces(folder, asked), set(range(4)))
 
 
 @pytest.fixture
@@ -205,7 +203,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_what_was_kept_stays(small_disk):
-    pieces = Pieces(small_disk / "pieces", REPLICATION)
+    pieces = SumPieces(small_disk / "pieces", REPLICATION)
     kept = []
     said = r"-\d+\.npz could not be written: No space left on device\. Check the folder and its disk, and run again"
 
@@ -217,5 +215,5 @@ def test_a_full_disk_is_one_sentence_and_what_was_kept_stays(small_disk):
     with pytest.raises(StoreError, match=said):
         keep_all()
     assert kept
-    check_done(Pieces(small_disk / "pieces", REPLICATION), set(kept))
+    check_done(SumPieces(small_disk / "pieces", REPLICATION), set(kept))
     assert not list((small_disk / "pieces").glob(".*"))

@@ -90,7 +90,6 @@ def test_what_is_done_is_not_trained_again(replication, tmp_path, monkeypatch, c
     from lrscope.papers.linearity import _replicate
 
     monkeypatch.setattr(_replicate, "at_once", lambda _replication, _trainer: 2)
-    monkeypatch.setattr(_replicate, "PIECE_SECONDS", 0.0)
     original, pieces = _replicate.summed, []
 
     def breaks(asked, piece, *others):

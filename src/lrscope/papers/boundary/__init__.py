@@ -20,7 +20,7 @@ from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary._options import MAP, Options
 from lrscope.papers.boundary._own import Own
-from lrscope.papers.boundary._point import POINT, Point, analysed
+from lrscope.papers.boundary._point import POINT, analysed
 from lrscope.papers.boundary._point_report import point_sections, point_text
 from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse
@@ -28,29 +28,31 @@ from lrscope.papers.boundary._summary import summary
 from lrscope.studies import Folder, Study
 
 if TYPE_CHECKING:
-    from lrscope.papers.boundary._point_training import PointTraining
     from lrscope.papers.boundary._rounds import MapTraining, estimate
+    from lrscope.training import Experiment, Stream
 
-__all__ = ["STUDY", "Map", "MapTraining", "Options", "Own", "Point", "estimate", "experiments", "further", "maps"]
+__all__ = ["STUDY", "Map", "MapTraining", "Options", "Own", "estimate", "experiments", "further", "maps"]
 
-__getattr__ = lazy(__name__, {"_point_training": ["PointTraining"], "_rounds": ["MapTraining", "estimate"]})
+__getattr__ = lazy(__name__, {"_rounds": ["MapTraining", "estimate"]})
 
 
-def _stream(asked: Map | Point, *, folder: Folder, name: str, **shared: Any) -> "MapTraining | PointTraining":
+def _stream(asked: "Map | Experiment", *, folder: Folder, name: str, **shared: Any) -> "MapTraining | Stream":
     """Return the training of a map of a run, whose pieces so far lie in the folder of the run, or of a point."""
-    if isinstance(asked, Point):
-        point: PointTraining = __getattr__("PointTraining")(asked, **shared)
-        return point
-    training: MapTraining = __getattr__("MapTraining")(asked, folder=folder.pieces(name), **shared)
-    return training
+    if isinstance(asked, Map):
+        training: MapTraining = __getattr__("MapTraining")(asked, folder=folder.pieces(name), **shared)
+        return training
+    point: Stream = late("lrscope.training:stream")(asked, **shared)
+    return point
 
 
-def _analyse(records: Mapping[str, xr.Dataset], _options: Options) -> xr.DataTree:
+def _analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     """Return the results of the maps and of the point."""
-    known = maps({name: one for name, one in records.items() if name != POINT})
+    points = [one for name, one in records.items() if name.startswith(POINT)]
+    known = maps({name: one for name, one in records.items() if not name.startswith(POINT)})
     results = analyse(known)
-    if POINT in records:
-        results[POINT] = xr.DataTree(analysed(records[POINT], known[MAP]))
+    at = options.at_point()
+    if points and at:
+        results[POINT] = xr.DataTree(analysed(points, known[MAP], at))
     return results
 
 

@@ -3,11 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lrscope.papers.boundary._axes import Axis
+
 WIDTH = 16
 """Inputs and hidden neurons n."""
 PARAMETERS = WIDTH**2 + WIDTH
 """Of both layers; as many samples are learned, so that the network is neither over- nor underdetermined."""
-RATES = (("lr_input", "learning rate of the input layer"), ("lr_output", "learning rate of the output layer"))
+SPAN = (1e-3, 1e6)
+RATES = (
+    Axis("lr_input", "learning rate of the input layer", *SPAN),
+    Axis("lr_output", "learning rate of the output layer", *SPAN),
+)
+OFFSET = (
+    Axis("offset", "constant added to the weights of the input layer", *SPAN),
+    Axis("lr", "learning rate of both layers", *SPAN),
+)
 
 
 @dataclass(frozen=True)
@@ -19,13 +29,13 @@ class Condition:
     activation : of the hidden layer
     samples : that the loss is measured on
     batch : samples that a step learns from, drawn with replacement; 0: all
-    axes : name and description of the horizontal and of the vertical axis
+    both_axes : the horizontal and the vertical one, as they are by default
     """
 
     activation: str = "tanh"
     samples: int = PARAMETERS
     batch: int = 0
-    axes: tuple[tuple[str, str], tuple[str, str]] = RATES
+    both_axes: tuple[Axis, Axis] = RATES
 
     @property
     def units(self) -> int:
@@ -39,8 +49,6 @@ CONDITIONS: Mapping[str, Condition] = {
     "linear": Condition(activation="linear", samples=WIDTH),
     "minibatch": Condition(batch=16),
     "one-point": Condition(samples=1),
-    "init-offset": Condition(
-        axes=(("offset", "constant added to the weights of the input layer"), ("lr", "learning rate of both layers"))
-    ),
+    "init-offset": Condition(both_axes=OFFSET),
 }
 """By name."""

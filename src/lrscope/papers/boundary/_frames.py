@@ -1,20 +1,27 @@
 """Which maps a run trains: the first frame, the null, and frames around the edge, each chosen in the one before."""
 
 import dataclasses
-import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from scipy.ndimage import uniform_filter
 
+from lrscope._imported import late
+from lrscope.papers.boundary._axes import position, value_at
 from lrscope.papers.boundary._map import Map
 from lrscope.papers.boundary._maps import SEED, X, Y, asked_of, map_of
-from lrscope.papers.boundary._options import MAP, NULL, ZOOM, Options, place_of, value_at
-from lrscope.papers.boundary._point import POINT, Point, point_of
+from lrscope.papers.boundary._options import MAP, NULL, ZOOM, Options
+from lrscope.papers.boundary._point import POINT, pixels_at
 from lrscope.papers.boundary._score import CONVERGED
 from lrscope.papers.boundary.analysis import boundary
+
+if TYPE_CHECKING:
+    from lrscope.training import Experiment
+
+_MEMBERS = "lrscope.papers.boundary._members"
+"""The file that needs PyTorch."""
 
 
 def experiments(options: Options) -> dict[str, Map]:
@@ -31,16 +38,17 @@ def experiments(options: Options) -> dict[str, Map]:
     }
     every = {MAP: Map(**frame, resolution=options.resolution, seeds=options.seeds, refined=not options.full)}
     if options.model is not None:
-        importlib.import_module("lrscope.papers.boundary._own_training").check(every[MAP])
+        late(f"{_MEMBERS}:check")(every[MAP])
     if options.null_resolution():  # refinement would miss pixels that differ from all around them
         every[NULL] = Map(**frame, resolution=options.null_resolution(), refined=False, noise=True)
     return every
 
 
-def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, Map | Point]:
+def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, "Map | Experiment"]:
     """Return the next frame, and the point that is recorded in full; nothing if all is trained."""
-    at = options.at_point()
-    point = {POINT: point_of(records[MAP], at)} if at and POINT not in records else {}
+    at, point = options.at_point(), {}
+    if at and POINT not in records:
+        point = late(f"{_MEMBERS}:recorded")(asked_of(records[MAP], MAP), pixels_at(map_of(records[MAP], MAP), at))
     return {**point, **_next_frame(records, options)}
 
 
@@ -81,8 +89,7 @@ def point_of_edge(frame: xr.Dataset, point: tuple[float, float] | None = None) -
     rows, columns = np.nonzero(edge)
     if not len(rows):
         return None
-    scales = [frame[dim].attrs["scale"] for dim in (X, Y)]
-    along = [place_of(frame[dim].values, scale) for dim, scale in zip((X, Y), scales, strict=True)]
+    along = [position(frame[dim], frame[dim].values) for dim in (X, Y)]
     centres = [(axis[1:] + axis[:-1])[places] / 2 for axis, places in zip(along, (columns, rows), strict=True)]
     spans = [axis[-1] - axis[0] for axis in along]
     if point is None:
@@ -90,12 +97,12 @@ def point_of_edge(frame: xr.Dataset, point: tuple[float, float] | None = None) -
         # sums of as many pixels may differ in their last bits
         best = int(np.argmax(density.round(9)))
     else:
-        places = [place_of(value, scale) for value, scale in zip(point, scales, strict=True)]
+        places = [position(frame[dim], value) for dim, value in zip((X, Y), point, strict=True)]
         distances = [(centre - place) / span for centre, place, span in zip(centres, places, spans, strict=True)]
         best = int(np.argmin(np.square(distances).sum(axis=0)))
     inner = [(axis[0] + span / 4, axis[-1] - span / 4) for axis, span in zip(along, spans, strict=True)]
     x, y = (
-        float(value_at(np.clip(centre[best], *ends), scale))
-        for centre, ends, scale in zip(centres, inner, scales, strict=True)
+        float(value_at(np.clip(centre[best], *ends), frame[dim].attrs["scale"]))
+        for centre, ends, dim in zip(centres, inner, (X, Y), strict=True)
     )
     return x, y

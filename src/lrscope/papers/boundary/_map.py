@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
+from lrscope.papers.boundary._axes import BATCH_SIZE, Axis
 from lrscope.papers.boundary._conditions import CONDITIONS, Condition
-from lrscope.papers.boundary._options import Axis, axes_of
 from lrscope.papers.boundary._own import Own
 from lrscope.specification import specification, to_json
 
@@ -56,13 +57,33 @@ class Map:
     @property
     def axes(self) -> tuple[Axis, Axis]:
         """The horizontal and the vertical axis."""
-        x, y = axes_of(self.condition, self.own)
+        x, y = (self.own or self.network).both_axes
         return replace(x, low=self.x[0], high=self.x[1]), replace(y, low=self.y[0], high=self.y[1])
 
     @property
     def pixels(self) -> int:
         """How many pixels the maps of all seeds have."""
         return self.resolution**2 * self.seeds
+
+    def values(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the horizontal and the vertical value of each pixel (pixel).
+
+        Parameters
+        ----------
+        pixels : (pixel) numbers ``(seed * resolution + row) * resolution + column``
+        """
+        x, y = (axis.values(self.resolution) for axis in self.axes)
+        return x[pixels % self.resolution], y[pixels // self.resolution % self.resolution]
+
+    def seeds_of(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the seed of each pixel (pixel)."""
+        return pixels + 1 if self.noise else pixels // self.resolution**2
+
+    def batch_sizes(self, pixels: np.ndarray) -> list[int | None]:
+        """Return the batch size of each pixel of a network of your own; None for all samples."""
+        if self.own is None or BATCH_SIZE not in self.own.axes:
+            return [self.own.batch_size if self.own else None] * len(pixels)
+        return [round(size) for size in self.values(pixels)[self.own.axes.index(BATCH_SIZE)].tolist()]
 
     def to_json(self) -> dict[str, Any]:
         """Return the map as JSON: class names and plain values."""

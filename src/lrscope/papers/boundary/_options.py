@@ -1,16 +1,16 @@
 """What can be chosen in the study `boundary`."""
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, Literal
+from dataclasses import fields, replace
+from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 from pydantic import Field, field_validator, model_validator
 
 from lrscope.errors import must_be, unknown
+from lrscope.papers.boundary._axes import Axis
 from lrscope.papers.boundary._conditions import CONDITIONS
-from lrscope.papers.boundary._own import BATCH_SIZE, OWN, Own, varied
+from lrscope.papers.boundary._own import OWN, Own
 from lrscope.specification import specification
 from lrscope.studies._size import check_memory
 
@@ -26,59 +26,6 @@ LEAST_RATIO = {"float64": 1e-13, "float32": 1e-5}
 """By how much neighbouring pixels of the last frame differ at least: these numbers have 16 and 7 digits."""
 SMALLEST_NULL, LARGEST_NULL = 32, 64
 """Pixels along each axis: fewer have no dimension; without a number given there are no more."""
-
-
-def place_of(values: Any, scale: str) -> Any:
-    """Return where values lie on a scale, ``log`` or ``linear``."""
-    return np.log10(values) if scale == "log" else values
-
-
-def value_at(places: Any, scale: str) -> Any:
-    """Return the values at places of a scale."""
-    return 10.0**places if scale == "log" else places
-
-
-@dataclass(frozen=True)
-class Axis:
-    """An axis of a map; its pixels lie at equal distances on its scale, both ends included.
-
-    Attributes
-    ----------
-    name, long_name : of its values
-    low, high : its ends
-    scale : ``log`` or ``linear``
-    bounded : whether values beyond the ends may be impossible
-    """
-
-    name: str
-    long_name: str
-    low: float
-    high: float
-    scale: str = "log"
-    bounded: bool = False
-
-    @property
-    def places(self) -> tuple[float, float]:
-        """Where the ends lie on the scale."""
-        return float(place_of(self.low, self.scale)), float(place_of(self.high, self.scale))
-
-    def values(self, resolution: int) -> np.ndarray:
-        """Return the value of each pixel (pixel)."""
-        return np.asarray(value_at(np.linspace(*self.places, resolution), self.scale))
-
-    def narrowed(self, centre: float) -> "Axis":
-        """Return the axis with half the span, around a value; if it is bounded, within its ends."""
-        low, high = self.places
-        quarter = (high - low) / 4
-        middle = float(place_of(centre, self.scale))
-        if self.bounded:
-            middle = min(max(middle, low + quarter), high - quarter)
-        low, high = (float(value_at(middle + side * quarter, self.scale)) for side in (-1, 1))
-        return replace(self, low=low, high=high)
-
-    def attrs(self) -> dict[str, str]:
-        """Return the attributes of a coordinate along the axis."""
-        return {"long_name": self.long_name, "units": "1", "scale": self.scale}
 
 
 @specification
@@ -194,10 +141,8 @@ class Options:
         """
         if len(self.span) > 2:
             raise must_be("span", "one range, or one for each axis", list(self.span))
-        x, y = axes_of(self.condition, self.own())
-        spans = self.span or (f"{x.low}:{x.high}", f"{y.low}:{y.high}")
-        (x_low, x_high), (y_low, y_high) = _range(spans[0], x), _range(spans[-1], y)
-        return replace(x, low=x_low, high=x_high), replace(y, low=y_low, high=y_high)
+        x, y = (self.own() or CONDITIONS[self.condition]).both_axes
+        return (_spanned(x, self.span[0]), _spanned(y, self.span[-1])) if self.span else (x, y)
 
     def own(self) -> Own | None:
         """Return the network that is mapped instead of one of the source's."""
@@ -241,26 +186,12 @@ class Options:
         return _numbers(name, text, ",", "X,Y, two positive numbers such as 10,0.5", zero=linear)
 
 
-def axes_of(condition: str, own: Own | None) -> tuple[Axis, Axis]:
-    """Return the axes of a condition, or of a network of your own, with the ends that they have by default."""
-    if own is None:
-        ends = _numbers("span", DEFAULT_SPAN, ":", "")
-        x, y = (Axis(name, long_name, *ends) for name, long_name in CONDITIONS[condition].axes)
-        return x, y
-    each = {name: varied(name) for name in own.axes}
-    x, y = (
-        Axis(name, one.long_name, *one.span, one.scale, one.scale == "linear" or name == BATCH_SIZE)
-        for name, one in each.items()
-    )
-    return x, y
-
-
-def _range(text: str, axis: Axis) -> tuple[float, float]:
+def _spanned(axis: Axis, text: str) -> Axis:
     allowed = "LOW:HIGH, two positive numbers such as 1e-3:1e6, the larger one last"
     low, high = _numbers("span", text, ":", allowed, zero=axis.scale == "linear")
     if not low < high:
         raise must_be("span", allowed, text)
-    return low, high
+    return replace(axis, low=low, high=high)
 
 
 def _numbers(name: str, text: str, between: str, allowed: str, zero: bool = False) -> tuple[float, float]:

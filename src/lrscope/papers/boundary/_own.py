@@ -1,59 +1,16 @@
 """A network of your own, and which of its hyperparameters a map varies. Needs no PyTorch."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from lrscope.data import check_data
-from lrscope.errors import must_be, unknown
+from lrscope.errors import must_be
+from lrscope.papers.boundary._axes import Axis, varied
 from lrscope.specification import specification
-from lrscope.sweep import GROUP, INIT_SCALE
 
 OWN = "own"
 """What the condition of a map of such a network is called."""
-BATCH_SIZE = "batch_size"
-
-
-@dataclass(frozen=True)
-class Varied:
-    """A hyperparameter that can be an axis.
-
-    Attributes
-    ----------
-    long_name : what it is
-    span : ends of the axis by default
-    scale : ``log`` or ``linear``
-    """
-
-    long_name: str
-    span: tuple[float, float]
-    scale: str = "log"
-
-
-RATES = (1e-4, 10.0)
-VARIED = {
-    "lr": Varied("learning rate", RATES),
-    "momentum": Varied("momentum", (0.0, 0.99), "linear"),
-    "weight_decay": Varied("weight decay", (1e-5, 10.0)),
-    INIT_SCALE: Varied("scale of the initial weights", (0.1, 10.0)),
-    BATCH_SIZE: Varied("samples of a step", (1.0, 100.0)),
-}
-"""By name; ``lr_<module>`` is the learning rate of a module."""
-
-
-def varied(name: str) -> Varied:
-    """Return what an axis is of.
-
-    Raises
-    ------
-    InputError : nothing that an axis can be of; the nearest is named.
-    """
-    if name.startswith(GROUP) and name != GROUP:
-        return Varied(f"learning rate of {name.removeprefix(GROUP)}", RATES)
-    if name not in VARIED:
-        raise unknown("axes", name, [*VARIED, f"{GROUP}<module>"])
-    return VARIED[name]
 
 
 @specification
@@ -68,7 +25,7 @@ class Own:
     optimizer : sgd, momentum (0.9) or adam
     batch_size : samples of a step; None for all
     lr : learning rate of what has none on an axis
-    axes : what the horizontal and the vertical axis are of, see `VARIED`
+    axes : what the horizontal and the vertical axis are of, see `Options`
     """
 
     model: str
@@ -90,3 +47,9 @@ class Own:
         if "momentum" in self.axes and self.optimizer == "adam":
             raise must_be("optimizer", "sgd or momentum with an axis of the momentum", self.optimizer)
         return self
+
+    @property
+    def both_axes(self) -> tuple[Axis, Axis]:
+        """The horizontal and the vertical axis, as they are by default."""
+        x, y = map(varied, self.axes)
+        return x, y

@@ -1,22 +1,18 @@
 """What a point of a map did: which pixels are recorded in full, and where their trainings part. Needs no PyTorch."""
 
 import itertools
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
 
-from lrscope.papers.boundary._map import MAP_ATTRIBUTE, Map
-from lrscope.papers.boundary._maps import SEED, X, Y, asked_of, map_of
-from lrscope.papers.boundary._options import place_of
+from lrscope.papers.boundary._axes import position
+from lrscope.papers.boundary._maps import SEED, X, Y
 from lrscope.papers.boundary._score import CONVERGED, scores
 from lrscope.records import LOSS, MEMBER, STEP, step_dimension
-from lrscope.specification import specification, to_json
 
 POINT = "point"
-"""Name of the experiment, and of the node of its results."""
-PIXELS_ATTRIBUTE = "pixels"
+"""How the names of its experiments begin, and the name of the node of their results."""
 MOST_ACROSS = 3
 """Neighbours across the edge that are recorded."""
 PIXEL = "pixel"
@@ -25,38 +21,18 @@ DIFFERENT, VERY_DIFFERENT, FACTOR = 0.01, 0.1, 2.0
 QUANTITIES = {"weights": "weights", "weight_gradients": "gradients", "activations": "activations"}
 
 
-@specification
-class Point:
-    """Pixels of a map whose trainings are recorded in full.
-
-    Attributes
-    ----------
-    of : the map
-    pixels : their numbers; that of the point first, then those across the edge
-    """
-
-    of: Map
-    pixels: tuple[int, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as JSON: class names and plain values."""
-        form: dict[str, object] = to_json(self)
-        return form
-
-
-def point_of(records: xr.Dataset, at: tuple[float, float]) -> Point:
-    """Return the pixel that is nearest to a point (x, y) of a map, and its neighbours across the edge.
+def pixels_at(frame: xr.Dataset, at: tuple[float, float]) -> list[int]:
+    """Return the pixel of a map that is nearest to a point (x, y), and its neighbours across the edge.
 
     Where the edge is farther away, these are the nearest pixel with the other outcome and the one before it.
     """
-    asked = asked_of(records, "map")
-    frame = map_of(records, "map")
     good = frame[CONVERGED].isel({SEED: 0}).transpose(Y, X).values
-    places = [place_of(frame[dim].values, frame[dim].attrs["scale"]) for dim in (Y, X)]
-    wanted = [place_of(value, frame[dim].attrs["scale"]) for value, dim in zip(at[::-1], (Y, X), strict=True)]
-    row, column = (int(np.abs(each - value).argmin()) for each, value in zip(places, wanted, strict=True))
+    row, column = (
+        int(np.abs(position(frame[dim], frame[dim].values) - position(frame[dim], value)).argmin())
+        for dim, value in ((Y, at[1]), (X, at[0]))
+    )
     pixels = [(row, column), *_across(good, row, column)]
-    return Point(asked, tuple(dict.fromkeys(one * asked.resolution + other for one, other in pixels)))
+    return list(dict.fromkeys(one * good.shape[1] + other for one, other in pixels))
 
 
 def _across(good: np.ndarray, row: int, column: int) -> Iterator[tuple[int, int]]:
@@ -78,13 +54,14 @@ def _across(good: np.ndarray, row: int, column: int) -> Iterator[tuple[int, int]
     yield other
 
 
-def analysed(records: xr.Dataset, frame: xr.Dataset) -> xr.Dataset:
+def analysed(parts: Sequence[xr.Dataset], frame: xr.Dataset, at: tuple[float, float]) -> xr.Dataset:
     """Return where the trainings of a point and of the pixels across the edge part.
 
     Parameters
     ----------
-    records : (member, step) of the trainings, that of the point first
+    parts : (member, step) records of the trainings, that of the point first
     frame : the map
+    at : (x, y) of the point
 
     Returns
     -------
@@ -100,20 +77,19 @@ def analysed(records: xr.Dataset, frame: xr.Dataset) -> xr.Dataset:
             differ by a factor of 2; NaN if never
         unstable : (pixel) first measured step at which the sharpness is above its limit; NaN if never
     """
-    asked = json.loads(records.attrs[MAP_ATTRIBUTE])
-    pixels = np.array(json.loads(records.attrs[PIXELS_ATTRIBUTE]))
-    rows, columns = np.divmod(pixels, asked["resolution"])
-    loss = _of(records, LOSS)
+    pixels = pixels_at(frame, at)
+    rows, columns = np.divmod(pixels, frame.sizes[X])
+    loss = _of(parts, LOSS)
     with np.errstate(over="ignore", invalid="ignore"):
         outcome = scores(loss.transpose(STEP, PIXEL).values)[CONVERGED].astype(bool)
     known = frame[CONVERGED].isel({SEED: 0}).transpose(Y, X).values[rows, columns]
     same = known == known[0]
     reference = 1 if len(pixels) > 2 and same[1] else 0
-    distance = xr.concat([_distance(records, name, reference) for name in QUANTITIES], "quantity")
+    distance = xr.concat([_distance(parts, name, reference) for name in QUANTITIES], "quantity")
     distance = distance.assign_coords(quantity=list(QUANTITIES.values())).assign_attrs(
         long_name="distance from the reference", units="1", scale="log"
     )
-    sharpness, limit = (_of(records, f"preconditioned_{name}") for name in ("sharpness", "stability_limit"))
+    sharpness, limit = (_of(parts, f"preconditioned_{name}") for name in ("sharpness", "stability_limit"))
     ratio = (sharpness / limit).rename({step_dimension(sharpness): "step_sharpness"})
     ratio.attrs = {"long_name": "sharpness over its limit", "units": "1", "scale": "log", "reference": 1.0}
     ratios = loss / loss.isel({PIXEL: reference}, drop=True)
@@ -145,19 +121,20 @@ def _names(same: np.ndarray) -> list[str]:
     return ["the point", *("before the edge" if one else f"across the edge {next(across)}" for one in same[1:])]
 
 
-def _of(records: xr.Dataset, name: str) -> xr.DataArray:
+def _of(parts: Sequence[xr.Dataset], name: str) -> xr.DataArray:
     """Return a recorded variable (pixel, step, ...) without the coordinates of the members."""
-    array = records[name].compute()
-    kept: xr.DataArray = array.drop_vars([label for label in array.coords if MEMBER in array[label].dims])
-    return kept.rename({MEMBER: PIXEL})
+    arrays = [part[name].compute() for part in parts]
+    bare = [array.drop_vars([label for label in array.coords if MEMBER in array[label].dims]) for array in arrays]
+    joined: xr.DataArray = xr.concat(bare, MEMBER) if len(bare) > 1 else bare[0]
+    return joined.rename({MEMBER: PIXEL})
 
 
-def _distance(records: xr.Dataset, quantity: str, reference: int) -> xr.DataArray:
+def _distance(parts: Sequence[xr.Dataset], quantity: str, reference: int) -> xr.DataArray:
     """Return the relative distance (pixel, step) of all variables of a quantity from those of one pixel."""
     difference, length = [], []
-    for name, array in records.data_vars.items():
+    for name, array in parts[0].data_vars.items():
         if array.attrs.get("quantity") == quantity and array.attrs.get("statistic") in ("values", "mean"):
-            values = _of(records, str(name))
+            values = _of(parts, str(name))
             dims = [dim for dim in values.dims if dim not in (PIXEL, step_dimension(values))]
             first = values.isel({PIXEL: reference}, drop=True)
             difference.append(((values - first) ** 2).sum(dims, skipna=False))

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from matplotlib import figure as mpl
 
-from lrscope.figures._style import figure_of
 from lrscope.papers.boundary import figures
+from lrscope.papers.boundary._axes import is_log
 from lrscope.papers.boundary._claims import PUBLISHED
 from lrscope.papers.boundary._options import NOT_RECORDED, Options
 from lrscope.papers.boundary._own import OWN
@@ -26,7 +26,6 @@ from lrscope.papers.boundary._results import (
 )
 from lrscope.papers.boundary._summary import is_diagonal
 from lrscope.papers.boundary.analysis._boxes import SEED
-from lrscope.papers.boundary.analysis._seeds import is_log
 from lrscope.report import PointCommand
 from lrscope.studies import Animation, Figure, Section, Table
 from lrscope.studies._words import rate
@@ -105,7 +104,7 @@ def _point_command(options: Options) -> str:
 
 def _draw_map(results: Results) -> mpl.Figure:
     points = {rate(end): (end, end) for end in _ringed(results)}
-    return figure_of(figures.trainability_map(frames_of(results)[0]["rank"], points=points))
+    return figures.trainability_map(frames_of(results)[0]["rank"], points)
 
 
 def _ringed(results: Results) -> list[float]:
@@ -139,7 +138,7 @@ def _draw_line(results: Results) -> mpl.Figure:
 
 
 def _draw_probability(results: Results) -> mpl.Figure:
-    return figure_of(figures.probability_map(results[SEEDS].to_dataset()))
+    return figures.probability_map(results[SEEDS].to_dataset())
 
 
 def _draw_counts(results: Results) -> mpl.Figure:

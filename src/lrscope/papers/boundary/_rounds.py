@@ -1,5 +1,6 @@
 """From a map to its records: trained piece by piece, round by round, and returned as one block."""
 
+import itertools
 import json
 import pickle
 from collections.abc import Callable, Iterator
@@ -11,14 +12,14 @@ import cloudpickle
 import numpy as np
 import xarray as xr
 
-from lrscope.engines import Engine, InProcess, completed
-from lrscope.papers.boundary import _own_training
+from lrscope.engines import Engine, completed
+from lrscope.papers.boundary import _members
 from lrscope.papers.boundary._map import MAP_ATTRIBUTE, Map
-from lrscope.papers.boundary._pieces import Pieces
 from lrscope.papers.boundary._refinement import wanted
 from lrscope.papers.boundary._score import CONVERGED, FINAL_LOSS, STEPS_USED, VALUE, Scores, scores
-from lrscope.papers.boundary._training import at_once, losses, values
+from lrscope.papers.boundary._training import at_once, losses
 from lrscope.records import MEMBER, STEP, Variable, new_block
+from lrscope.studies._pieces import Pieces, PieceTraining
 from lrscope.training import Estimate, device_of, worth_starting
 
 PIECE = 8
@@ -33,12 +34,13 @@ MEASURED = 32
 """Pixels that are trained to estimate what a map costs."""
 REFINED_SHARE = 0.1
 """Of the pixels of a refined map that are trained, for the estimate: the first frame takes 7 % at 256 by 256."""
+_PIXELS = "pixels"
 SECONDS, OWN_SECONDS = 5e-9, 50e-6
 """That a core takes for a step, for each activation, and for one of your own network; they only decide whether workers
 are started."""
 
 
-class MapTraining(Iterator[xr.Dataset]):
+class MapTraining(PieceTraining):
     """The training of a map, as an iterator of one block (member, step), like a `lrscope.training.Stream`.
 
     A refined map is trained in rounds: what the pixels so far leave open is trained next. A round is cut into pieces of
@@ -62,70 +64,62 @@ class MapTraining(Iterator[xr.Dataset]):
         progress: Callable[[int, int], None] | None = None,
         device: str = "auto",
     ) -> None:
+        super().__init__(asked.pixels, engine, progress, device)
         self.asked = asked
-        self.total = asked.pixels
-        self.done = 0
-        self.finished = False
-        self.state: dict[str, np.ndarray] = {}  # a resume continues from the pieces
-        self._engine = _chosen(asked, engine)
-        self._device = self._engine.device or device_of(device).type
-        self._progress = progress or (lambda _done, _total: None)
-        self._pieces = Pieces(folder, asked)
+        own = _members.experiment_of(asked, np.array([0])) if asked.own else None
+        self._pieces = Pieces(folder, asked.to_json(), own)
+        self._done = 0
         self._known = np.full((asked.seeds, asked.resolution, asked.resolution), np.nan)
-        self._stopping = False
-        self._blocks = self._train()
 
     @property
-    def workers(self) -> str:
-        """What trains, in words."""
-        return str(self._engine)
+    def done(self) -> int:
+        """Pixels that are decided; of ``total``."""
+        return self._done
 
-    def stop(self) -> None:
-        """Ask the training to end after the pieces in hand; they are kept, if there is a folder."""
-        self._stopping = True
-
-    def __next__(self) -> xr.Dataset:
-        return next(self._blocks)
+    def _seconds(self) -> float:
+        share = REFINED_SHARE if self.asked.refined else 1.0
+        each = OWN_SECONDS if self.asked.own else SECONDS * self.asked.network.units
+        return each * self.total * share * self.asked.steps
 
     def _train(self) -> Iterator[xr.Dataset]:
-        size = PIECE * (_own_training.AT_ONCE if self.asked.own else at_once(self.asked, self._device))
+        device = self._engine.device or device_of(self._device).type
+        task = (cloudpickle.dumps(self.asked), device)
+        size = PIECE * (_members.AT_ONCE if self.asked.own else at_once(self.asked, device))
         trained: list[tuple[np.ndarray, Scores]] = []
-        number = 0
-        while True:
+        for number in itertools.count():
             asked = [wanted(each, self.asked.refined) for each in self._known]
             pixels = np.flatnonzero([some for some, _ in asked])
             self._show(self.total - sum(int(undecided.sum()) for _, undecided in asked))
             if not len(pixels):
                 break
-            parts = np.split(pixels, range(size, len(pixels), size))
-            for place, held in self._round(number, parts):
-                trained.append((parts[place], held))
-                self._known.flat[parts[place]] = held[VALUE]
-                self._show(self.done + len(parts[place]))
+            for some, held in self._round(number, np.split(pixels, range(size, len(pixels), size)), task):
+                trained.append((some, held))
+                self._known.flat[some] = held[VALUE]
+                self._show(self._done + len(some))
             if self._stopping:
                 return
-            number += 1
         yield _block(self.asked, trained)
         self.finished = True
 
     def _show(self, done: int) -> None:
-        self.done = max(self.done, done)
-        self._progress(self.done, self.total)
+        self._done = max(self._done, done)
+        self._progress(self._done, self.total)
 
-    def _round(self, number: int, parts: list[np.ndarray]) -> Iterator[tuple[int, Scores]]:
-        """Yield place and scores of each piece of a round, those that are done already first."""
+    def _round(
+        self, number: int, parts: list[np.ndarray], task: tuple[bytes, str]
+    ) -> Iterator[tuple[np.ndarray, Scores]]:
+        """Yield the pixels and scores of each piece of a round, those that are done already first."""
         missing = []
         for place, pixels in enumerate(parts):
-            held = self._pieces.read((number, place), pixels)
-            if held is None:
-                missing.append(place)
+            held = self._pieces.read(f"{number:03d}-{place:06d}")
+            # other pixels are of a device that takes others together
+            if held is None or not np.array_equal(held.pop(_PIXELS), pixels):
+                missing.append((place, (*task, pixels)))
             else:
-                yield place, held
-        task = (cloudpickle.dumps(self.asked), self._device)
-        calls = ((place, (*task, parts[place])) for place in missing)
-        for place, trained in completed(self._engine, _trained, calls, lambda: self._stopping):
-            self._pieces.keep((number, place), parts[place], trained)
-            yield place, trained
+                yield pixels, held
+        for place, trained in completed(self._engine, _trained, missing, lambda: self._stopping):
+            self._pieces.write(f"{number:03d}-{place:06d}", {_PIXELS: parts[place], **trained})
+            yield parts[place], trained
 
 
 def _trained(pickled: bytes, device: str, pixels: np.ndarray) -> Scores:
@@ -134,21 +128,13 @@ def _trained(pickled: bytes, device: str, pixels: np.ndarray) -> Scores:
 
 
 def _losses(asked: Map, pixels: np.ndarray, device: str) -> np.ndarray:
-    return (_own_training.losses if asked.own else losses)(asked, pixels, device)
+    return (_members.losses if asked.own else losses)(asked, pixels, device)
 
 
 @lru_cache(maxsize=4)
 def _loaded(pickled: bytes) -> Map:
     asked: Map = pickle.loads(pickled)
     return asked
-
-
-def _chosen(asked: Map, engine: Engine | None) -> Engine:
-    """Return what trains: the workers that were given, where there is enough to do for them."""
-    share = REFINED_SHARE if asked.refined else 1.0
-    each = OWN_SECONDS if asked.own else SECONDS * asked.network.units
-    seconds = each * asked.pixels * share * asked.steps
-    return engine if engine and worth_starting(engine, seconds, asked.pixels) else InProcess()
 
 
 def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:
@@ -159,11 +145,11 @@ def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:
     joined = {name: np.concatenate([each[name] for _, each in trained])[order][:, None] for name in names}
     pixels = pixels[order]
     x, y = asked.axes
-    across, along = values(asked, pixels)
+    across, along = asked.values(pixels)
     members = {
         MEMBER: pixels,
         "frame": np.full(len(pixels), asked.frame),
-        "seed": pixels + 1 if asked.noise else pixels // asked.resolution**2,
+        "seed": asked.seeds_of(pixels),
         x.name: across,
         y.name: along,
     }

@@ -67,7 +67,7 @@ def _losses(asked: Map, pixels: np.ndarray, device: torch.device) -> Tensor:
     dtype = getattr(torch, asked.dtype)
     samples = samples_of(asked, device.type)
     first, second = (each.to(device, dtype) for each in _weights(asked, pixels))
-    across, along = (torch.from_numpy(each).to(device, dtype) for each in values(asked, pixels))
+    across, along = (torch.from_numpy(each).to(device, dtype) for each in asked.values(pixels))
     offsets = across if asked.condition == "init-offset" else None
     if offsets is not None:
         across = along  # one rate for both layers
@@ -164,16 +164,9 @@ class _Step:
         return of_first.view(WIDTH, pixels, WIDTH).permute(1, 2, 0), of_second
 
 
-def values(asked: Map, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the horizontal and the vertical value of each pixel (pixel)."""
-    x, y = (axis.values(asked.resolution) for axis in asked.axes)
-    return x[pixels % asked.resolution], y[pixels // asked.resolution % asked.resolution]
-
-
 def _weights(asked: Map, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
     """Return the initial weights of pixels: (pixel, n, n), a row for each hidden unit, and (pixel, 1, n)."""
-    seeds = pixels + 1 if asked.noise else pixels // asked.resolution**2
-    known, places = np.unique(seeds, return_inverse=True)
+    known, places = np.unique(asked.seeds_of(pixels), return_inverse=True)
     both = torch.stack([initial_weights(int(seed)) for seed in known])[torch.from_numpy(places)]
     return both[:, :WIDTH], both[:, WIDTH:]
 

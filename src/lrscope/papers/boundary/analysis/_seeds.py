@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
+from lrscope.analysis._seeds import share_interval
 from lrscope.errors import InputError, must_be
+from lrscope.papers.boundary._axes import is_log, position
 from lrscope.papers.boundary.analysis._boxes import LEVEL, SEED, boundary
 
 RATE = "rate"
@@ -35,12 +36,9 @@ def training_probability(converged: xr.DataArray) -> xr.Dataset:
     seeds = converged.sizes[SEED]
     count = converged.sum(SEED)
     # there are only so many counts: each interval is computed once
-    wilson = [stats.binomtest(k, seeds).proportion_ci(LEVEL, "wilson") for k in range(seeds + 1)]
+    low, high = share_interval(xr.DataArray(np.arange(seeds + 1)), xr.DataArray(seeds), LEVEL)
     attrs = {"long_name": "share of seeds that train", "units": "1"}
-    ends = {
-        end: count.copy(data=np.array([getattr(interval, end) for interval in wilson])[count.values])
-        for end in ("low", "high")
-    }
+    ends = {name: count.copy(data=end.values[count.values]) for name, end in {"low": low, "high": high}.items()}
     result = xr.Dataset({"probability": count / seeds} | ends, attrs={"seeds": seeds})
     for array in result.values():
         array.attrs = attrs
@@ -160,9 +158,9 @@ def margin(edges: xr.Dataset, rate: float) -> xr.Dataset:
         share : of these seeds whose edge lies above the rate, with Wilson's interval ``_low`` and ``_high``
     """
     interval = edge_interval(edges)
-    above = int((edges["lower"] > rate).sum())
-    wilson = stats.binomtest(above, edges.sizes[SEED]).proportion_ci(LEVEL, "wilson")
-    share = {"share": above / edges.sizes[SEED], "share_low": wilson.low, "share_high": wilson.high}
+    above = (edges["lower"] > rate).sum(SEED)
+    low, high = share_interval(above, interval["seeds"], LEVEL)
+    share = {"share": above / interval["seeds"], "share_low": low, "share_high": high}
     return xr.Dataset({"factor": interval["lower"] / rate, "level": interval["level"]} | share)
 
 
@@ -193,11 +191,6 @@ def distance_to_boundary(converged: xr.DataArray, point: tuple[float, float]) ->
     return xr.Dataset({"converged": converged.isel(place).drop_vars(["x", "y"]), "factor": 10**nearest})
 
 
-def is_log(axis: xr.DataArray) -> bool:
-    """Tell whether an axis is logarithmic."""
-    return str(axis.attrs.get("scale", "linear")) == "log"
-
-
 def span_text(axis: xr.DataArray) -> str:
     """Return the ends of an axis."""
     return f"{axis.values[0]:.3g} to {axis.values[-1]:.3g}"
@@ -205,11 +198,10 @@ def span_text(axis: xr.DataArray) -> str:
 
 def _nearest(axis: xr.DataArray, values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the places of the nearest pixels; -1 of values more than half a pixel outside of the axis."""
-    scale = np.log10 if is_log(axis) else np.asarray
-    pixels, wanted = scale(axis.values), scale(values)
-    position = (wanted - pixels[0]) / (pixels[-1] - pixels[0]) * (axis.size - 1)
-    places = np.rint(position).astype(np.int64)
-    return np.where((position >= -0.5 - 1e-9) & (position <= axis.size - 0.5 + 1e-9), places.clip(0, axis.size - 1), -1)
+    pixels, wanted = position(axis, axis.values), position(axis, values)
+    number = (wanted - pixels[0]) / (pixels[-1] - pixels[0]) * (axis.size - 1)
+    places = np.rint(number).astype(np.int64)
+    return np.where((number >= -0.5 - 1e-9) & (number <= axis.size - 0.5 + 1e-9), places.clip(0, axis.size - 1), -1)
 
 
 def has_equal_values(x: xr.DataArray, y: xr.DataArray) -> bool:

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
-from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, axis_label, figure_of, new_axes, new_figure, style
+from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, axis_label, new_figure, style
+from lrscope.papers.boundary._axes import position
 from lrscope.papers.boundary.analysis import local_dimension
-from lrscope.papers.boundary.figures._map import COLOURS, axis_ticks, ends, position
+from lrscope.papers.boundary.figures._map import COLOURS, axis_ticks, ends
 
 EDGE, NULL = "#12355b", "#d9652b"
 """The map, and the map with an independent seed in every pixel."""
@@ -66,7 +67,7 @@ def _lines(number: Axes, local: Axes, counts: xr.DataArray, look: Mapping[str, A
             local.plot(slopes["box"], slopes, **look)
 
 
-def probability_map(share: xr.Dataset, ax: Axes | None = None) -> Axes:
+def probability_map(share: xr.Dataset) -> Figure:
     """Draw the share of seeds that train, with contours where 10, 50 and 90 % of them do.
 
     Parameters
@@ -75,7 +76,8 @@ def probability_map(share: xr.Dataset, ax: Axes | None = None) -> Axes:
     """
     values = share["probability"].transpose("y", "x")
     with style():
-        ax = new_axes(4.6, 3.9) if ax is None else ax
+        figure = new_figure(4.6, 3.9)
+        ax = figure.subplots()
         extent = (*ends(values["x"]), *ends(values["y"]))
         look: dict[str, Any] = {"cmap": COLOURS, "vmin": 0, "vmax": 1, "interpolation": "nearest", "alpha": 0.85}
         image = ax.imshow(values, origin="lower", extent=extent, aspect="auto", **look)
@@ -93,9 +95,9 @@ def probability_map(share: xr.Dataset, ax: Axes | None = None) -> Axes:
             )
         for name in ("x", "y"):
             axis_ticks(ax, name, values[name])
-        bar = figure_of(ax).colorbar(image, ax=ax, label=axis_label(share["probability"]), aspect=30, pad=0.02)
+        bar = figure.colorbar(image, ax=ax, label=axis_label(share["probability"]), aspect=30, pad=0.02)
         bar.outline.set_visible(False)
-    return ax
+    return figure
 
 
 def line_cut(line: xr.DataArray, share: xr.Dataset, interval: xr.Dataset) -> Figure:

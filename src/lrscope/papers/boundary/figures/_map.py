@@ -11,9 +11,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, figure_of, style, value_label
+from lrscope.figures._style import INK, SOFT, WIDTH, axis_label, style, value_label
+from lrscope.papers.boundary._axes import is_log, position
 from lrscope.papers.boundary.analysis._colour import GAP
-from lrscope.papers.boundary.analysis._seeds import is_log
 from lrscope.report._files import DPI
 
 COLOURS = "Spectral"
@@ -31,13 +31,11 @@ COLUMNS, SPACE = 4, 0.12
 """Frames beside each other, and inches between them."""
 
 
-def trainability_map(
-    ranks: xr.DataArray, ax: Axes | None = None, points: Mapping[str, tuple[float, float]] | None = None
-) -> Axes:
+def trainability_map(ranks: xr.DataArray, points: Mapping[str, tuple[float, float]] | None = None) -> Figure:
     """Draw a map, each pixel by the rank of its value: blue and green converge, red and yellow diverge.
 
-    Without `ax` the picture has the size at which every pixel of the map is as sharp as it can be: one pixel or a whole
-    number of pixels, without interpolation.
+    The picture has the size at which every pixel of the map is as sharp as it can be: one pixel or a whole number of
+    pixels, without interpolation.
 
     Parameters
     ----------
@@ -48,17 +46,19 @@ def trainability_map(
     ----------
     J. Sohl-Dickstein, "The boundary of neural network trainability is fractal" (arXiv 2402.06184), figure 1.
     """
+    each, (width, height) = _sizes(ranks)
+    across, down = (ranks.sizes[dim] * each for dim in ("x", "y"))
     with style():
-        own = ax is None
-        ax = _sharp_axes(ranks) if ax is None else ax
+        figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+        # on whole pixels, so that each pixel of the map has as many as any other
+        ax = figure.add_axes((LEFT / width, BOTTOM / height, across / width, down / height))
         image = _image(ranks, ax)
         axis_ticks(ax, "x", ranks["x"])
         axis_ticks(ax, "y", ranks["y"])
         for text, (x, y) in (points or {}).items():
             _mark(ax, text, position(ranks["x"], x), position(ranks["y"], y))
-        if own:
-            _scale(ax, image)
-    return ax
+        _scale(figure, ax, image)
+    return figure
 
 
 def _mark(ax: Axes, text: str, x: float, y: float) -> None:
@@ -68,14 +68,6 @@ def _mark(ax: Axes, text: str, x: float, y: float) -> None:
         ax.plot(x, y, markeredgecolor=colour, markeredgewidth=width, **POINT)
     look: dict[str, Any] = {"textcoords": "offset points", "va": "center", "path_effects": halo, "fontsize": 8}
     ax.annotate(text, (x, y), (8, 0), **look)
-
-
-def _sharp_axes(ranks: xr.DataArray) -> Axes:
-    """Return axes of a figure that stand on whole pixels, so that each pixel of the map has as many as any other."""
-    each, (width, height) = _sizes(ranks)
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-    across, down = (ranks.sizes[dim] * each for dim in ("x", "y"))
-    return figure.add_axes((LEFT / width, BOTTOM / height, across / width, down / height))
 
 
 def _sizes(ranks: xr.DataArray) -> tuple[int, tuple[int, int]]:
@@ -88,7 +80,7 @@ def _sizes(ranks: xr.DataArray) -> tuple[int, tuple[int, int]]:
 def map_box(ranks: xr.DataArray) -> tuple[float, float, float, float]:
     """Return left, bottom, width and height of the area between the middles of the outer pixels of a map.
 
-    They are shares of the picture of `trainability_map` without `ax`.
+    They are shares of the picture of `trainability_map`.
     """
     each, (width, height) = _sizes(ranks)
     across, down = ((ranks.sizes[dim] - 1) * each for dim in ("x", "y"))
@@ -100,11 +92,6 @@ def _image(ranks: xr.DataArray, ax: Axes) -> Any:
     values = ranks.transpose("y", "x").values
     look: dict[str, Any] = {"cmap": COLOURS, "vmin": -1, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
     return ax.imshow(values, origin="lower", extent=extent, **look)
-
-
-def position(axis: xr.DataArray, value: Any) -> Any:
-    """Return where a value stands on an axis of an image, whose pixels have one width."""
-    return np.log10(value) if is_log(axis) else np.asarray(value)
 
 
 def ends(axis: xr.DataArray) -> tuple[float, float]:
@@ -139,9 +126,8 @@ def axis_ticks(ax: Axes, name: str, axis: xr.DataArray) -> None:
     getattr(ax, f"set_{name}label")(axis_label(axis))
 
 
-def _scale(ax: Axes, image: Any) -> None:
+def _scale(figure: Figure, ax: Axes, image: Any) -> None:
     """Add the colour scale, with words in place of ranks."""
-    figure = figure_of(ax)
     box, width = ax.get_position(), figure.get_size_inches()[0] * DPI
     bar = figure.colorbar(image, cax=figure.add_axes((box.x1 + BAR[0] / width, box.y0, BAR[1] / width, box.height)))
     bar.set_ticks([-1, -GAP, GAP, 1], labels=["slow", "fast", "fast", "slow"])
