@@ -4,7 +4,6 @@ import xarray as xr
 
 from lrscope.analysis import epochs_needed, final_scores, recommendation
 from lrscope.errors import InputError
-from lrscope.records import on_grid
 
 DIM = "step_every_1_epoch"
 EPOCHS, PER_EPOCH = 30, 10
@@ -52,15 +51,6 @@ def test_where_all_diverge_nothing_is_foreseen():
     made = records([-0.3, -0.5], [1, 2])
     made["val_loss"][:, :, 3:] = np.nan
     assert int(epochs_needed(made, recommendation(final_scores(made) * np.inf))) == -1
-
-
-def test_members_and_grid_and_any_order_say_the_same(draw, diverge):
-    some = diverge(draw(), member=4, step=5)
-    recommended = recommendation(final_scores(some, "loss"))
-    result = epochs_needed(some, recommended, "loss")
-    assert result.attrs["units"] == "recorded values"
-    xr.testing.assert_identical(epochs_needed(on_grid(some), recommended, "loss"), result)
-    xr.testing.assert_identical(epochs_needed(some.isel(member=[3, 5, 0, 4, 1, 2]), recommended, "loss"), result)
 
 
 def test_the_quantity_must_be_recorded():

@@ -24,14 +24,6 @@ def test_the_score_is_the_last_value_and_infinite_where_a_member_diverged(some):
     assert scores.attrs["long_name"] == "loss of validation samples"
 
 
-def test_members_and_grid_have_the_same_scores(some):
-    xr.testing.assert_identical(final_scores(some), final_scores(on_grid(some)))
-
-
-def test_the_order_of_members_does_not_matter(some):
-    xr.testing.assert_identical(final_scores(some.isel(member=[3, 5, 0, 4, 1, 2])), final_scores(some))
-
-
 def test_what_was_not_trained_has_no_score(some):
     lacking = some.isel(member=[0, 1, 2, 3, 4])
     for records in (lacking, on_grid(lacking)):

@@ -4,7 +4,7 @@ import xarray as xr
 
 from lrscope.analysis import steps_to_target
 from lrscope.errors import InputError
-from lrscope.records import DIVERGED_AT, on_grid
+from lrscope.records import DIVERGED_AT
 
 DIM = "step_every_1_epoch"
 STEPS = [9, 19, 29, 39]
@@ -54,13 +54,6 @@ def test_a_member_that_reached_it_and_diverged_later_has_reached_it():
     values = np.array(FALLING, dtype=float)
     values[0, 0, 3] = np.nan
     assert steps_to_target(records(values, [[35, -1], [-1, -1]]), target=2).steps.values[0, 0] == 29
-
-
-def test_members_and_grid_and_any_order_say_the_same(draw, diverge):
-    some = diverge(draw(), member=4, step=5)
-    found = steps_to_target(some, 0.5, "loss")
-    xr.testing.assert_identical(steps_to_target(on_grid(some), 0.5, "loss"), found)
-    xr.testing.assert_identical(steps_to_target(some.isel(member=[3, 5, 0, 4, 1, 2]), 0.5, "loss"), found)
 
 
 def test_errors_name_what_is_allowed():
