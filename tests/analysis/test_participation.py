@@ -29,13 +29,6 @@ def test_the_largest_of_each_part_is_one(records, quantity):
         np.testing.assert_allclose(inside, ratio / ratio.max("neuron"))
 
 
-def test_a_straight_line_has_the_variance_of_a_uniform_distribution(records):
-    slopes = xr.DataArray([0.0, 1.0, 2.0, 3.0], dims="neuron_encoder_0")
-    ramp = (records["biases_encoder_0"] * 0 + records["step"] * slopes).assign_attrs(records["biases_encoder_0"].attrs)
-    ramps = records.assign(biases_encoder_0=ramp)[["biases_encoder_0"]]
-    np.testing.assert_allclose(fluctuation(ramps, "biases", normalise=False).isel(member=3), [0, 4, 16, 36])
-
-
 def test_a_part_where_nothing_moves_is_zero(records):
     frozen = records["biases_decoder_0"] * 0 + 0.1
     still = records.assign(biases_decoder_0=frozen.assign_attrs(records["biases_decoder_0"].attrs))

@@ -6,13 +6,9 @@ import sys
 import pytest
 import torch
 
-from lrscope.data import Digits
 from lrscope.errors import InputError
 from lrscope.models import Imported
-from lrscope.optim import SGD
 from lrscope.specification import from_json, to_json
-from lrscope.sweep import Sweep
-from lrscope.training import Experiment, train
 
 ALLOWED = "a class or function without arguments that returns an nn.Module"
 MODULE = """
@@ -67,15 +63,6 @@ def test_only_the_path_is_recorded_and_nothing_is_imported_before_it_is_used():
     assert to_json(model) == {"class": "lrscope.models.Imported", "path": "somebodys_model:make"}
     assert from_json(to_json(model)) == model
     assert "somebodys_model" not in sys.modules
-
-
-def test_it_trains_in_an_experiment():
-    data = Digits(samples=40)
-    experiment = Experiment(
-        data, Imported("somebodys_model:make"), Sweep(lr=[0.1]), loss="cross_entropy", optimizer=SGD(), steps=20
-    )
-    loss = train(Experiment.from_json(experiment.to_json())).loss.values[0]
-    assert loss[-1] < 0.8 * loss[0]
 
 
 @pytest.mark.parametrize("path", ["make", "somebodys_model:", ":make", "somebodys_model:make()", "a-b:make", ""])

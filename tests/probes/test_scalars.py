@@ -1,6 +1,7 @@
 """One number a step."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -136,14 +137,16 @@ def test_samples_validation_never_influence_training():
 
 def test_a_function_holds_out_points_of_its_own_for_each_member():
     fields = {"loss": "half_mse", "optimizer": SGD(), "steps": 2, "dtype": "float64", "probes": [ValidationLoss()]}
-    sweep = Sweep(lr=[0.1], target=["f1", "f2"])
-    found = train(Experiment(data=Function(samples=20, test_samples=7), model=Perceptron(), sweep=sweep, **fields))
+    axes = {"target": ["f1", "f2"], "test_samples": [5, 7]}
+    sweep = Sweep(lr=[0.1], **axes)
+    records = train(Experiment(data=Function(samples=20), model=Perceptron(), sweep=sweep, **fields))
     torch.manual_seed(0)
     module = Perceptron()()
-    for target in ("f1", "f2"):
-        inputs, targets = map(torch.from_numpy, dataclasses.astuple(Function(target, 20, 7).validation()))
+    for target, count in itertools.product(*axes.values()):
+        inputs, targets = map(torch.from_numpy, dataclasses.astuple(Function(target, 20, count).validation()))
         expected = nn.functional.mse_loss(module(inputs), targets) / 2
-        assert float(found.val_loss.sel(target=target, step=0)[0]) == pytest.approx(expected.item(), rel=1e-12)
+        found = records.val_loss.sel(target=target, test_samples=count).isel(lr=0, step=0)
+        assert float(found) == pytest.approx(expected.item(), rel=1e-12)
 
 
 class Bare:

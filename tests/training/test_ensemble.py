@@ -174,21 +174,19 @@ def test_the_global_generator_is_left_alone(cases):
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.parametrize("case", ["mlp", "dropout"])
-def test_a_members_result_depends_on_no_other(case, cases, final_states, farthest):
+def test_a_members_result_depends_on_no_other(cases, final_states, farthest):
     fields = {"batch_size": 4, "steps": 20}
-    together = final_states(experiment_of(cases, case, sweep=Sweep(lr=[0.01, 0.1], seed=[0, 1]), **fields))
+    together = final_states(experiment_of(cases, "dropout", sweep=Sweep(lr=[0.01, 0.1], seed=[0, 1]), **fields))
     for number, (lr, seed) in {1: (0.01, 1), 2: (0.1, 0)}.items():
-        alone = final_states(experiment_of(cases, case, sweep=Sweep(lr=[lr], seed=[seed]), **fields))
+        alone = final_states(experiment_of(cases, "dropout", sweep=Sweep(lr=[lr], seed=[seed]), **fields))
         assert farthest(together[number], alone[0]) < 1e-12
 
 
 def test_the_size_of_the_chunks_does_not_matter(cases):
     experiment = experiment_of(cases, "dropout", sweep=Sweep(lr=[0.01, 0.1], seed=[0, 1, 2]), batch_size=4, steps=20)
-    whole, *others = (train(experiment, device="cpu", chunk_size=size).loss for size in (None, 1, 4))
-    for other in others:
-        assert other.sizes == whole.sizes
-        assert np.abs(other - whole).max() < 1e-12
+    whole, other = (train(experiment, device="cpu", chunk_size=size).loss for size in (None, 4))
+    assert other.sizes == whole.sizes
+    assert np.abs(other - whole).max() < 1e-12
 
 
 class Fragile(nn.Module):

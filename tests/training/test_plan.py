@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lrscope.data import Arrays, Function, Samples, Shape
+from lrscope.data import Arrays, Samples, Shape
 from lrscope.errors import InputError
 from lrscope.probes import Weights, every
 from lrscope.training import Experiment, Sweep, batch_order
@@ -85,16 +85,3 @@ def test_steps_are_counted_by_what_is_due_and_the_size_of_their_batch(samples, b
     table = timetable(grid, samples)
     batches = Orders(np.array([0]), samples, grid.batch_size, table.per_epoch)
     assert table.kinds() == Counter((table.due(step), batches.at(step).shape[1]) for step in range(total))
-
-
-def test_data_that_differ_in_what_they_hold_out_are_apart():
-    sweep = Sweep(lr=[0.1], target=["f1", "f2"], test_samples=[3, 5])
-    whole = experiment(data=Function(samples=4), model=lambda: nn.Linear(1, 1), sweep=sweep)
-    chunks = list(chunked(whole, CPU, None, 1000))
-    assert [members.data.validation.inputs.shape for members in chunks] == [(2, 3, 1), (2, 5, 1)]
-    for members in chunks:
-        for row, (target, samples) in enumerate(
-            zip(members.columns["target"], members.columns["test_samples"], strict=True)
-        ):
-            validation = Function(str(target), samples=4, test_samples=int(samples)).validation()
-            assert np.allclose(members.data.validation.targets[row], validation.targets)
