@@ -232,7 +232,7 @@ def _check_report(report: Report) -> None:
 
 def _check_films(films: Iterator[Any]) -> None:
     for film in films:
-        assert len({frame.shape for frame in film.frames()}) == 1
+        assert len({frame.shape for frame in film}) == 1
 
 
 @pytest.fixture(scope="session")

@@ -24,19 +24,14 @@ sys.exit({code})
 """
 
 
-class Squares:
+def squares(count=4, width=21, fails_at=None):
     """A film of a black square that goes to the right on white paper."""
-
-    def __init__(self, count=4, width=21, fails_at=None):
-        self.count, self.width, self.fails_at = count, width, fails_at
-
-    def frames(self):
-        for place in range(self.count):
-            if place == self.fails_at:
-                raise RuntimeError("the figure has failed")
-            picture = np.full((10, self.width, 3), 255, np.uint8)
-            picture[:, place] = 0
-            yield picture
+    for place in range(count):
+        if place == fails_at:
+            raise RuntimeError("the figure has failed")
+        picture = np.full((10, width, 3), 255, np.uint8)
+        picture[:, place] = 0
+        yield picture
 
 
 @pytest.fixture
@@ -62,7 +57,7 @@ def fake(tmp_path, monkeypatch):
 
 
 def test_without_ffmpeg_it_is_a_gif(tmp_path, no_ffmpeg):
-    path = write_film(tmp_path / "films" / "run", Squares())
+    path = write_film(tmp_path / "films" / "run", squares())
     assert path == tmp_path / "films" / "run.gif"
     with Image.open(path) as film:
         assert (film.n_frames, film.size, film.info["loop"]) == (4, (21, 10), 0)
@@ -70,13 +65,13 @@ def test_without_ffmpeg_it_is_a_gif(tmp_path, no_ffmpeg):
         for frame in range(4):
             film.seek(frame)
             shown.append(film.info["duration"])
-            np.testing.assert_array_equal(np.asarray(film.convert("RGB")), list(Squares().frames())[frame])
+            np.testing.assert_array_equal(np.asarray(film.convert("RGB")), list(squares())[frame])
     assert shown == [40, 40, 40, 1500]
 
 
 def test_ffmpeg_gets_every_frame_and_its_size(tmp_path, fake):
     told = fake()
-    path = write_film(tmp_path / "run.v1", Squares())
+    path = write_film(tmp_path / "run.v1", squares())
     assert path == tmp_path / "run.v1.mp4"
     assert path.read_bytes() == b"film"
     words, count, first = json.loads(told.read_text())
@@ -89,7 +84,7 @@ def test_ffmpeg_gets_every_frame_and_its_size(tmp_path, fake):
 
 def test_another_codec_is_taken_where_the_best_is_missing(tmp_path, fake):
     told = fake(codec="mpeg4")
-    write_film(tmp_path / "run", Squares())
+    write_film(tmp_path / "run", squares())
     words, _, _ = json.loads(told.read_text())
     assert words[words.index("-c:v") + 1] == "mpeg4"
 
@@ -97,7 +92,7 @@ def test_another_codec_is_taken_where_the_best_is_missing(tmp_path, fake):
 def test_what_ffmpeg_complains_of_is_told_and_nothing_is_left(tmp_path, fake):
     fake(code=1, words="no space left")
     with pytest.raises(StoreError, match=r"run\.mp4 could not be written: ffmpeg .* failed: no space left\."):
-        write_film(tmp_path / "run", Squares())
+        write_film(tmp_path / "run", squares())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "told.json"]
 
 
@@ -108,7 +103,7 @@ def test_an_ffmpeg_that_ends_early_is_told(tmp_path, fake, monkeypatch):
         f'#!{sys.executable}\nimport sys\nprint(" V..... libx264 x" if "-encoders" in sys.argv else "")\n'
     )
     with pytest.raises(StoreError, match=r"ffmpeg .* failed: "):
-        write_film(tmp_path / "run", Squares(width=100_000))
+        write_film(tmp_path / "run", squares(width=100_000))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin"]
 
 
@@ -119,20 +114,20 @@ def test_a_figure_that_fails_leaves_no_file(tmp_path, fake, monkeypatch, program
     else:
         monkeypatch.setattr(_film, "ffmpeg", lambda: None)
     with pytest.raises(RuntimeError, match="the figure has failed"):
-        write_film(tmp_path / "out" / "run", Squares(fails_at=2))
+        write_film(tmp_path / "out" / "run", squares(fails_at=2))
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_film_needs_frames(tmp_path, no_ffmpeg):
     with pytest.raises(InputError, match="film must be one frame or more; got none"):
-        write_film(tmp_path / "run", Squares(count=0))
+        write_film(tmp_path / "run", squares(count=0))
 
 
 @pytest.mark.skipif(not _film.ffmpeg(), reason="there is no ffmpeg (pip install lrscope[film])")
 def test_ffmpeg_makes_a_film_of_it(tmp_path):
-    path = write_film(tmp_path / "run", Squares())
+    path = write_film(tmp_path / "run", squares())
     assert path.read_bytes()[4:8] == b"ftyp"
-    again = write_film(tmp_path / "again", Squares())
+    again = write_film(tmp_path / "again", squares())
     assert again.read_bytes() == path.read_bytes()
 
 

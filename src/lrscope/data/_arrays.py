@@ -115,8 +115,8 @@ class Samples:
         return self._validation
 
     def __json__(self) -> dict[str, Any]:
-        validation = {"validation": _described(self._validation)} if self._validation else {}
-        return {"name": self.name, **_described(self._arrays), **validation}
+        validation = {"validation": described(self._validation)} if self._validation else {}
+        return {"name": self.name, **described(self._arrays), **validation}
 
 
 def _refuse_other_shapes(learned: Arrays, validation: Arrays) -> None:
@@ -127,8 +127,10 @@ def _refuse_other_shapes(learned: Arrays, validation: Arrays) -> None:
         raise must_be("validation", allowed, f"{validation.inputs.shape} and {validation.targets.shape}")
 
 
-def _described(arrays: Arrays) -> dict[str, Any]:
+def described(arrays: Arrays) -> dict[str, Any]:
     """Return the shapes and the checksum of inputs and targets."""
     both = {"inputs": arrays.inputs, "targets": arrays.targets}
-    content = b"".join(np.ascontiguousarray(array).tobytes() for array in both.values())
-    return {name: list(array.shape) for name, array in both.items()} | {"sha256": hashlib.sha256(content).hexdigest()}
+    digest = hashlib.sha256()
+    for array in both.values():
+        digest.update(np.ascontiguousarray(array).data)
+    return {name: list(array.shape) for name, array in both.items()} | {"sha256": digest.hexdigest()}

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from PIL import Image
 
 from lrscope.errors import InputError
 from lrscope.report._files import whole_file
-from lrscope.report._parts import Frames
 
 try:
     from imageio_ffmpeg import get_ffmpeg_exe
@@ -30,7 +29,7 @@ LAST = 1.5
 """Seconds that the last frame stays."""
 
 
-def write_film(path: str | Path, film: Frames) -> Path:
+def write_film(path: str | Path, film: Iterable[np.ndarray]) -> Path:
     """Write a film, and return its path: ``<path>.mp4`` where there is an ffmpeg, else ``<path>.gif``.
 
     An ffmpeg is one on the PATH, or that of the package imageio-ffmpeg (`pip install lrscope[film]`).
@@ -38,7 +37,7 @@ def write_film(path: str | Path, film: Frames) -> Path:
     Parameters
     ----------
     path : without suffix; folders that are missing are made
-    film : yields its frames
+    film : its frames, pictures of one size (height, width, 3) of bytes
 
     Raises
     ------
@@ -66,9 +65,9 @@ def ffmpeg() -> str | None:
         return None
 
 
-def _mp4(program: str, path: Path, film: Frames) -> None:
+def _mp4(program: str, path: Path, film: Iterable[np.ndarray]) -> None:
     """Give the frames to ffmpeg as they come; what it says goes to a file, since a full pipe would stop it."""
-    frames = _held(film.frames())
+    frames = _held(film)
     first = next(frames, None)
     if first is None:
         raise InputError("film must be one frame or more; got none.")
@@ -109,9 +108,9 @@ def _codec(program: str) -> str:
     return usable[0]
 
 
-def _gif(path: Path, film: Frames) -> None:
+def _gif(path: Path, film: Iterable[np.ndarray]) -> None:
     """Write an endless GIF; all frames share the colours of the first, the middle and the last."""
-    pictures = [_small(frame) for frame in film.frames()]
+    pictures = [_small(frame) for frame in film]
     if not pictures:
         raise InputError("film must be one frame or more; got none.")
     palette = _palette([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
@@ -136,7 +135,7 @@ def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
     return palette
 
 
-def _held(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _held(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield the frames, the last one as often as it takes to look at it."""
     frame = None
     for frame in frames:

@@ -4,10 +4,10 @@
 drawn or computed before a report is written.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -17,13 +17,6 @@ from lrscope.errors import InputError, unknown
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as Drawing
-
-
-class Frames(Protocol):
-    """Anything that yields pictures of one size."""
-
-    def frames(self) -> Iterator[np.ndarray]:
-        """Yield (height, width, 3) bytes."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +67,14 @@ class Animation:
     ----------
     name : of its file, ``figures/<name>.mp4`` or ``.gif``
     title, caption : what is shown; how to read it
-    draw : returns the frames for the results; any callable
+    draw : returns the frames for the results, pictures of one size (height, width, 3) of bytes; any callable
     appendix : if true, only `lrscope figures` draws it
     """
 
     name: str
     title: str
     caption: str
-    draw: Callable[[xr.DataTree], Frames] = field(repr=False)
+    draw: Callable[[xr.DataTree], Iterable[np.ndarray]] = field(repr=False)
     appendix: bool = True
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from lrscope.data._arrays import described
 from lrscope.engines import Engine, InProcess
 from lrscope.errors import InputError
 from lrscope.store import load_arrays, save_piece
@@ -36,9 +37,11 @@ class Pieces:
 
     def __init__(self, folder: Path | None, form: Mapping[str, Any], experiment: Experiment | None = None) -> None:
         self._folder = folder
-        self._form = json.loads(json.dumps(form))
+        self._form = dict(form)
         if folder and experiment:
-            self._form |= {"network": _network(experiment), "samples": _samples(experiment)}
+            data = experiment.data
+            samples = data.arrays(), data.validation() if hasattr(data, "validation") else None
+            self._form |= {"network": _network(experiment), "samples": [described(each) for each in samples if each]}
 
     def names(self) -> list[str]:
         """Return the names of the pieces that are there."""
@@ -80,17 +83,6 @@ class Pieces:
         """Delete a piece."""
         if self._folder:
             (self._folder / f"{name}.npz").unlink()
-
-
-def _samples(experiment: Experiment) -> str:
-    """Return a number of the samples as they are loaded today: other files may have their names tomorrow."""
-    digest = hashlib.blake2b(digest_size=16)
-    data = experiment.data
-    for samples in (data.arrays(), *([data.validation()] if hasattr(data, "validation") else [])):
-        for array in (samples.inputs, samples.targets):
-            digest.update(f"{array.shape} {array.dtype}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def _network(experiment: Experiment) -> str:

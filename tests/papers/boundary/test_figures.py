@@ -85,7 +85,7 @@ def test_a_film_moves_from_the_first_frame_to_the_last(make_map):
         log = 1.5 + np.linspace(-half, half, 64)
         like = make_map(np.ones((1, 64, 64)), log[0], log[-1])["value"][0]
         frames.append(like.copy(data=np.add.outer(log, 2 * log) - 4))
-    film = list(figures.ZoomFilm(frames, side=64).frames())
+    film = list(figures.zoom_film(frames, side=64))
     assert len(film) % 2 == 1
     for shown, frame in ((film[0], frames[0]), (film[len(film) // 2], frames[1]), (film[-1], frames[2])):
         assert shown.shape == (64, 64, 3)

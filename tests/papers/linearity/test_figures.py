@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from lrscope.papers.linearity import analysis
 from lrscope.papers.linearity.figures import (
-    LawFilm,
     delta_by_output,
     image_sheet,
+    law_film,
     law_grid,
     law_scatter,
     r2_by_replicates,
@@ -195,7 +195,7 @@ def test_a_class_without_samples_says_so(gains, images):
 
 def test_the_film_shows_the_points_of_each_number(deltas, course, law):
     first = {"replicates": slice(2)}
-    pictures = list(LawFilm(deltas.isel(first), course.isel(first), law).frames())
+    pictures = list(law_film(deltas.isel(first), course.isel(first), law))
     assert len(pictures) == 12
     assert {(picture.shape, picture.dtype) for picture in pictures} == {((660, 1260, 3), np.dtype("uint8"))}
     np.testing.assert_array_equal(pictures[0], pictures[5])

@@ -66,11 +66,11 @@ def test_everything_moves_together(film, run):
 
 
 def test_frames_are_pictures_of_one_size_that_differ_and_depend_on_no_other(film, run, onsets):
-    pictures = list(film.frames())
+    pictures = list(film)
     assert {(picture.shape, picture.dtype) for picture in pictures} == {((810, 1260, 3), np.dtype("uint8"))}
     for before, after in pairwise(pictures):
         assert 100 < (before != after).any(-1).sum() < 0.1 * before[..., 0].size
-    np.testing.assert_array_equal(pictures[3], list(run_film(run, np.array([0, 59]), onsets).frames())[1])
+    np.testing.assert_array_equal(pictures[3], list(run_film(run, np.array([0, 59]), onsets))[1])
 
 
 def test_a_divergence_is_written_on_its_frames(failed, onsets):

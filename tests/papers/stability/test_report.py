@@ -25,7 +25,7 @@ def items(results, kind, options):
 def check_drawn(results, options):
     for name, item in items(results, Figure | Animation, options).items():
         if isinstance(item, Animation):
-            assert next(item.draw(results).frames()).shape == (810, 1260, 3)
+            assert next(iter(item.draw(results))).shape == (810, 1260, 3)
             continue
         figure = item.draw(results)
         assert figure.axes, name

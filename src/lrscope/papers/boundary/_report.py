@@ -1,9 +1,11 @@
 """The sections of the report: figures and tables of what is known, and how to read them."""
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import figure as mpl
 
@@ -171,8 +173,8 @@ def _draw_zoom(results: Results) -> mpl.Figure:
     return figures.zoom_frames([each["rank"] for each in frames_of(results)])
 
 
-def _film(results: Results) -> figures.ZoomFilm:
-    return figures.ZoomFilm([each["value"].isel({SEED: 0}) for each in frames_of(results)])
+def _film(results: Results) -> Iterator[np.ndarray]:
+    return figures.zoom_film([each["value"].isel({SEED: 0}) for each in frames_of(results)])
 
 
 COUNTS = Figure("box_counts", "Box counts", ROUGH_CAPTION, _draw_counts)

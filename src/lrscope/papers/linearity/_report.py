@@ -1,9 +1,10 @@
 """The sections of the report: figures and tables of what is known, and how to read them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib import figure as mpl
@@ -101,8 +102,8 @@ def _law(results: xr.DataTree) -> list[Any]:
         deltas = network["deltas"].to_dataset().isel(replicates=-1, drop=True)
         figures.law_scatter(deltas, network["law"].to_dataset(), ax)
 
-    def film(results: xr.DataTree, name: str) -> figures.LawFilm:
-        return figures.LawFilm(
+    def film(results: xr.DataTree, name: str) -> Iterator[np.ndarray]:
+        return figures.law_film(
             *(dataset_of(results, f"{name}/{node}") for node in ("deltas", "law_by_replicates", "law"))
         )
 

@@ -1,7 +1,6 @@
 """A zoom into the boundary as a film."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -14,37 +13,28 @@ FRAMES = 30
 """Frames of the film from one frame of the zoom to the next."""
 
 
-@dataclass(frozen=True)
-class ZoomFilm:
-    """The frames of a zoom as one continuous movement, in which the part shown becomes smaller by a constant factor.
+def zoom_film(values: Sequence[xr.DataArray], side: int = 720) -> Iterator[np.ndarray]:
+    """Yield the frames of a zoom as one continuous movement, in which the part shown shrinks by a constant factor.
 
     What is seen comes from the finest frame that has it. Its colours change gradually from the ranks in one frame to
     those in the next, for all pixels alike, so that there is no seam between the two.
 
-    Attributes
+    Parameters
     ----------
     values : (y, x) signed scores of each frame, from the widest to the narrowest
     side : of the pictures, in pixels
     """
-
-    values: Sequence[xr.DataArray] = field(repr=False)
-    side: int = 720
-
-    def frames(self) -> Iterator[np.ndarray]:
-        """Yield (height, width, 3) bytes."""
-        scales = [rank_scale(each) for each in self.values]
-        last = len(self.values) - 1
-        for picture in range(last * FRAMES + 1):
-            here, step = divmod(picture, FRAMES)
-            further, time = min(here + 1, last), step / FRAMES
-            view = {
-                dim: _shrunk(ends(self.values[here][dim]), ends(self.values[further][dim]), time) for dim in ("x", "y")
-            }
-            inside = _sampled(self.values[further], view, self.side)
-            seen = np.where(np.isnan(inside), _sampled(self.values[here], view, self.side), inside)
-            ranks = (1 - time) * np.interp(seen, *scales[here]) + time * np.interp(seen, *scales[further])
-            colours = np.asarray(colormaps[COLOURS]((ranks + 1) / 2, bytes=True))
-            yield np.ascontiguousarray(colours[::-1, :, :3])
+    scales = [rank_scale(each) for each in values]
+    last = len(values) - 1
+    for picture in range(last * FRAMES + 1):
+        here, step = divmod(picture, FRAMES)
+        further, time = min(here + 1, last), step / FRAMES
+        view = {dim: _shrunk(ends(values[here][dim]), ends(values[further][dim]), time) for dim in ("x", "y")}
+        inside = _sampled(values[further], view, side)
+        seen = np.where(np.isnan(inside), _sampled(values[here], view, side), inside)
+        ranks = (1 - time) * np.interp(seen, *scales[here]) + time * np.interp(seen, *scales[further])
+        colours = np.asarray(colormaps[COLOURS]((ranks + 1) / 2, bytes=True))
+        yield np.ascontiguousarray(colours[::-1, :, :3])
 
 
 def _shrunk(wide: tuple[float, float], narrow: tuple[float, float], time: float) -> tuple[float, float]:

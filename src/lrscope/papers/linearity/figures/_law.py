@@ -1,7 +1,6 @@
 """Changes of mean outputs as densities of points, and how many trainings the law takes to be seen."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
@@ -127,51 +126,45 @@ def r2_by_replicates(courses: Mapping[str, xr.Dataset]) -> Figure:
     return figure_of(ax)
 
 
-@dataclass(frozen=True)
-class LawFilm:
-    """The scatter of the law over the number of trainings, with R² beside it.
+def law_film(deltas: xr.Dataset, course: xr.Dataset, law: xr.Dataset) -> Iterator[np.ndarray]:
+    """Yield the scatter of the law over the number of trainings, with R² beside it; axes and colours stay the same.
 
-    Attributes
+    Parameters
     ----------
     deltas : Dataset (replicates, sample, output) of `analysis.deltas`
     course : Dataset (replicates) of `analysis.law_by_replicates`, at the same numbers
     law : of `analysis.law`
     """
+    for place in range(deltas.sizes["replicates"]):
+        with style():
+            figure = new_figure(*FILM_SIZE)
+            figure.set_dpi(FILM_DPI)
+            scatter, curve = figure.subplots(1, 2, width_ratios=[1.15, 1])
+            _film_points(scatter, deltas, course, law, place)
+            _film_course(curve, course, place)
+            canvas: Any = FigureCanvasAgg(figure)
+            canvas.draw()
+        frame = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        yield from (frame for _ in range(FRAMES))
 
-    deltas: xr.Dataset = field(repr=False)
-    course: xr.Dataset = field(repr=False)
-    law: xr.Dataset = field(repr=False)
 
-    def frames(self) -> Iterator[np.ndarray]:
-        """Yield the picture of each frame, (height, width, 3) bytes; axes and colours stay the same."""
-        for place in range(self.deltas.sizes["replicates"]):
-            with style():
-                figure = new_figure(*FILM_SIZE)
-                figure.set_dpi(FILM_DPI)
-                scatter, curve = figure.subplots(1, 2, width_ratios=[1.15, 1])
-                self._draw_points(scatter, place)
-                self._draw_course(curve, place)
-                canvas: Any = FigureCanvasAgg(figure)
-                canvas.draw()
-            frame = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-            yield from (frame for _ in range(FRAMES))
+def _film_points(ax: Axes, deltas: xr.Dataset, course: xr.Dataset, law: xr.Dataset, place: int) -> None:
+    here = deltas.isel(replicates=place)
+    x_limits, y_limits = (_ends(deltas[name].values.ravel()) for name in ("x", "y"))
+    _density(ax, _flat(here["x"]), _flat(here["y"]), x_limits, y_limits)
+    _law_lines(ax, here, law, float(course["slope"][place]))
+    ax.set_title(f"{int(here['replicates']):,} trainings at each rate, R² {float(course['r2'][place]):.4f}")
 
-    def _draw_points(self, ax: Axes, place: int) -> None:
-        here = self.deltas.isel(replicates=place)
-        x_limits, y_limits = (_ends(self.deltas[name].values.ravel()) for name in ("x", "y"))
-        _density(ax, _flat(here["x"]), _flat(here["y"]), x_limits, y_limits)
-        _law_lines(ax, here, self.law, float(self.course["slope"][place]))
-        ax.set_title(f"{int(here['replicates']):,} trainings at each rate, R² {float(self.course['r2'][place]):.4f}")
 
-    def _draw_course(self, ax: Axes, place: int) -> None:
-        numbers, r2 = self.course["replicates"].values, self.course["r2"].values
-        ax.plot(numbers, self.course["r2_expected"], color=SOFT, label="expected from signal and noise", **PREDICTED)
-        look: dict[str, Any] = {"color": COLOURS[0], "marker": "o", "linestyle": "none", "markeredgewidth": 0}
-        ax.plot(numbers, r2, markersize=2.8, alpha=0.2, **look)
-        ax.plot(numbers[: place + 1], r2[: place + 1], markersize=2.8, label="measured", **look)
-        ax.plot(numbers[place], r2[place], markersize=6, **look)
-        _r2_axes(ax, self.course)
-        ax.legend(loc="lower right")
+def _film_course(ax: Axes, course: xr.Dataset, place: int) -> None:
+    numbers, r2 = course["replicates"].values, course["r2"].values
+    ax.plot(numbers, course["r2_expected"], color=SOFT, label="expected from signal and noise", **PREDICTED)
+    look: dict[str, Any] = {"color": COLOURS[0], "marker": "o", "linestyle": "none", "markeredgewidth": 0}
+    ax.plot(numbers, r2, markersize=2.8, alpha=0.2, **look)
+    ax.plot(numbers[: place + 1], r2[: place + 1], markersize=2.8, label="measured", **look)
+    ax.plot(numbers[place], r2[place], markersize=6, **look)
+    _r2_axes(ax, course)
+    ax.legend(loc="lower right")
 
 
 def minus(text: str) -> str:

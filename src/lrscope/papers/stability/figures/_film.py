@@ -80,7 +80,7 @@ class Film:
         """Move everything to the step of a frame; return the artists that moved."""
         return [artist for mover in self.movers for artist in mover(int(self.steps[frame]))]
 
-    def frames(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the picture of each frame, (height, width, 3) bytes; what stands still is drawn once."""
         canvas: Any = FigureCanvasAgg(self.figure)
         for artist in self.draw(0):
