@@ -108,18 +108,6 @@ def test_one_line_has_the_slope_of_the_law_and_one_that_of_least_squares(deltas,
     assert np.interp(float(last["x"].mean()), x, y) == pytest.approx(float(last["y"].mean()))
 
 
-def test_the_title_of_the_law_has_its_numbers_without_noise_where_they_are_known(deltas, law):
-    ends = {"r2_corrected": 0.9993, "r2_corrected_low": -np.inf, "r2_corrected_high": np.inf, "slope_corrected": np.nan}
-    ends |= {"slope_corrected_low": 1.94, "slope_corrected_high": 2.004, "r2": 0.98712, "slope": 1.95}
-    ax = new_axes()
-    law_scatter(deltas.isel(replicates=-1), law.assign(ends), ax)
-    assert title(ax).splitlines() == [
-        "32 trainings at each rate",
-        "R² 0.9871, without noise 0.9993 (no interval)",
-        "slope 1.950, without noise not known (1.94 to 2.004)",
-    ]
-
-
 def test_bins_have_their_means_and_intervals(sums):
     relation, ax = analysis.delta_against_output(sums, 0.2, 0.1, bins=5), new_axes()
     delta_by_output(relation, ax)

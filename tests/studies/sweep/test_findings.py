@@ -62,28 +62,11 @@ def test_everything_is_told_listed_and_drawn_whatever_became_of_the_networks(kno
     assert f" {diverged} of them diverged." in found.summary[0]
 
 
-def test_what_decides_is_drawn_once_and_listed_at_the_end(known, options):
-    found = findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS))
-    (decides,) = (section for section in found.sections if section.title == "What else decides")
-    assert [item.name for item in decides.items] == ["variance"]
-    assert found.sections[-1].collapsed
-    assert [item.name for item in found.sections[-1].items] == ["epochs", "variance_shares"]
-
-
 def test_nothing_is_recommended_where_all_diverged(known, options):
     found = findings(known(CLEAR, CHANGES["all diverge"]), options(lrs=LRS))
     text = "At no learning rate did a network come to the end, so none can be recommended: try smaller ones."
     assert found.summary[1] == text
     assert not [words for words in found.summary if "Use a learning rate" in words]
-
-
-def test_a_rate_that_falls_is_told(known, options):
-    constant, falling = (
-        findings(known(CLEAR, NOTHING_DIVERGES), options(lrs=LRS, schedule=schedule)).summary[0]
-        for schedule in ("constant", "cosine")
-    )
-    assert "first update" in falling
-    assert "first update" not in constant
 
 
 def row_of(found: Report, lr: float) -> dict[str, object]:
@@ -171,13 +154,6 @@ def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen
     columns = {column for listed in items(found, Table) for column in listed.frame(found.results)}
     assert not [column for column in columns if "accuracy" in column]
     assert not found.claims
-
-
-def test_a_network_that_never_knows_anything_is_reported(train, options):
-    lost = {"model": "own_things:Lost"}
-    found = findings(train(lrs=LRS, **lost), options(lrs=LRS, **lost))
-    check_told(found)
-    assert "9 of them diverged." in found.summary[0]
 
 
 def test_a_smooth_optimum_is_told_first_where_there_are_enough_rates(train, options):
