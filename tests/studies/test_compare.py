@@ -108,9 +108,9 @@ def test_every_value_of_another_axis_is_a_case(file):
     found = compare([path], (0.01, 0.1))
     assert [labels for labels, _ in found.results] == [{"shape": "circle"}, {"shape": "spiral"}]
     assert verdict(found)[0].startswith("0.01 beats 0.1 in 1 of 2 cases (shape), in loss; the others may be chance.")
-    ((columns, rows),) = compared_tables(found)
-    assert columns[:3] == ["shape", "0.01", "0.1"]
-    assert [row[0] for row in rows] == ["circle", "spiral"]
+    (table,) = compared_tables(found)
+    assert list(table)[:3] == ["shape", "0.01", "0.1"]
+    assert table["shape"].tolist() == ["circle", "spiral"]
     one = compare([path], (0.01, 0.1), where={"shape": "spiral"})
     xr.testing.assert_identical(only(one), found.results[1][1])
     with pytest.raises(
@@ -128,8 +128,8 @@ def test_a_case_that_cannot_be_compared_is_shown_without_numbers(file):
     found = compare([file(block(axes, values))], (0.01, 0.1))
     assert len(found.results) == 1
     assert len(found.cases) == 2
-    ((_columns, rows),) = compared_tables(found)
-    assert set(rows[1][1:]) == {"\N{EN DASH}"}
+    (table,) = compared_tables(found)
+    assert set(table.iloc[1, 1:]) == {"\N{EN DASH}"}
 
 
 def test_numbers_select_a_value_however_they_are_written(file):
@@ -205,12 +205,12 @@ def test_what_cannot_be_told_apart_is_said_with_the_seeds_that_would_do(file):
     values = np.random.default_rng(2).normal(1, 0.1, (2, 8))
     found = compare([file(block({"lr": [0.01, 0.1], "seed": range(8)}, values))], (0.01, 0.1))
     assert verdict(found)[0].startswith("0.01 and 0.1 cannot be distinguished in loss: a difference of ")
-    rates, (columns, rows) = compared_tables(found, 0.5)
-    assert rates[0] == ["trainings", "loss", "compared", "diverged"]
-    assert columns[1] == "seeds of each that would show it in 8 of 10 cases"
-    assert rows[0][1] == "8 (as now)"
-    assert rows[-1][0] == "0.5 (asked for)"
-    found_, half = (int(row[1]) for row in rows[1:3])
+    rates, sizes = compared_tables(found, 0.5)
+    assert list(rates) == ["trainings", "loss", "compared", "diverged"]
+    seeds = sizes["seeds of each that would show it in 8 of 10 cases"]
+    assert seeds[0] == "8 (as now)"
+    assert sizes.iloc[-1, 0] == "0.5 (asked for)"
+    found_, half = map(int, seeds[1:3])
     assert 8 < found_ < half
 
 
@@ -274,9 +274,9 @@ def test_batches_of_independent_replicates_are_not_paired(file):
 
 def test_the_trainings_of_a_batch_are_counted_one_by_one(file):
     """Four single trainings vary twice as much as their mean."""
-    (_rates, (_columns, rows)) = compared_tables(compare([file(sums("common"))], (0.1, 0.2)), 0.2)
-    assert rows[0][1] == "32 (as now)"
-    needed = int(rows[-1][1])
+    _rates, sizes = compared_tables(compare([file(sums("common"))], (0.1, 0.2)), 0.2)
+    assert sizes.iloc[0, 1] == "32 (as now)"
+    needed = int(sizes.iloc[-1, 1])
     records = sums("common")
     gaps = np.subtract(*records["loss_sum"].values.reshape(2, 8) / 4)
     deviation = 2 * gaps.std(ddof=1)

@@ -116,9 +116,9 @@ def _print(comparison: "Comparison", options: Compare) -> None:
     console.width = max(console.width, TABLE_WIDTH)
     for sentence in verdict(comparison, options.samples):
         console.print(sentence, markup=False)
-    for columns, rows in compared_tables(comparison, options.size):
-        table = Table(*columns, box=None, pad_edge=False, header_style="italic")
-        for row in rows:
+    for frame in compared_tables(comparison, options.size):
+        table = Table(*frame.columns, box=None, pad_edge=False, header_style="italic")
+        for row in frame.itertuples(index=False):
             table.add_row(*row)
         console.print()
         console.print(table)

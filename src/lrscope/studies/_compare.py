@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from lrscope import analysis, store
@@ -299,20 +300,11 @@ def _labels(values: xr.DataArray, where: Mapping[str, str]) -> dict[str, Any]:
         if axis not in axes:
             raise unknown("where", axis, axes) if axes else must_be("where", "left out; there is no axis but lr", axis)
         labels = values[axis].values.tolist()
-        chosen[axis] = next((label for label in labels if _is_label(label, text)), None)
+        number = pd.to_numeric(text, errors="coerce")  # numbers may be written in any way
+        chosen[axis] = next((label for label in labels if str(label) == text or label == number), None)
         if chosen[axis] is None:
             raise unknown(axis, text, map(str, labels))
     return chosen
-
-
-def _is_label(label: Any, text: str) -> bool:
-    """Tell whether a text is a label; numbers may be written in any way."""
-    if str(label) == text:
-        return True
-    try:
-        return isinstance(label, float | int) and float(text) == label
-    except ValueError:
-        return False
 
 
 def _repetition(values: xr.DataArray) -> str:

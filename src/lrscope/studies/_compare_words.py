@@ -4,6 +4,7 @@ import re
 from math import copysign, floor, inf, isfinite, isnan, log10, nan, sqrt
 from typing import Any
 
+import pandas as pd
 import scipy
 import xarray as xr
 
@@ -13,7 +14,6 @@ from lrscope.report._files import plain
 from lrscope.studies._compare import BATCH, Comparison
 from lrscope.studies._prose import numbers, paragraphs
 from lrscope.studies._words import DASH, counted, short
-from lrscope.studies.recorded._results import LR
 
 LEAST_P = 1e-4
 """Smaller p-values are not distinguished."""
@@ -88,8 +88,8 @@ def _metric(comparison: Comparison) -> str:
     return validation + re.sub("^val_", "validation ", comparison.metric).replace("_", " ")
 
 
-def compared_tables(comparison: Comparison, size: float | None = None) -> list[tuple[list[str], list[list[str]]]]:
-    """Return the results as tables: columns and rows, as texts.
+def compared_tables(comparison: Comparison, size: float | None = None) -> list[pd.DataFrame]:
+    """Return the results as tables of texts.
 
     Parameters
     ----------
@@ -98,48 +98,39 @@ def compared_tables(comparison: Comparison, size: float | None = None) -> list[t
     if len(comparison.cases) > 1:
         return [_table_of_cases(comparison, size)]
     (_labels, result), *_ = comparison.results
-    counts = ["count"] if comparison.over == BATCH else ["count", "diverged"]
-    columns = ["trainings", _metric(comparison), "compared", "diverged"][: 2 + len(counts)]
-    rows = []
-    for place, side in enumerate(comparison.sides):
-        own = numbers(result.isel({LR: place}))
-        rows.append([side, short(own["mean"], 4), *(str(own[name]) for name in counts)])
-    sizes = _table_of_sizes(comparison, result, size)
-    return [(columns, rows), sizes] if sizes[1] else [(columns, rows)]
-
-
-def _table_of_sizes(
-    comparison: Comparison, result: xr.Dataset, size: float | None
-) -> tuple[list[str], list[list[str]]]:
-    columns = ["a difference of", f"{_unit(comparison)} of each that would show it in 8 of 10 cases"]
-    gap, smallest = abs(float(result["difference"])), float(result["smallest"])
-    now = round(int(result["count"].min()) * comparison.replicates)
-    rows = [[short(smallest), f"{now} (as now)"]] if smallest > 0 else []
+    own = numbers(result)
+    columns = {"trainings": list(comparison.sides), _metric(comparison): [short(mean, 4) for mean in own["mean"]]}
+    columns["compared"] = [str(count) for count in own["count"]]
+    if comparison.over != BATCH:
+        columns["diverged"] = [str(count) for count in own["diverged"]]
+    gap, smallest, now = abs(own["difference"]), own["smallest"], round(min(own["count"]) * comparison.replicates)
     sizes = {gap: "as measured", gap / 2: "half of it"} | ({size: "asked for"} if size else {})
-    rows += [[f"{short(one)} ({name})", _seeds(comparison, result, one)] for one, name in sizes.items() if one > 0]
-    return columns, rows
+    seeds = {f"{short(one)} ({name})": _seeds(comparison, result, one) for one, name in sizes.items() if one > 0}
+    if smallest > 0:
+        seeds = {short(smallest): f"{now} (as now)", **seeds}
+    names = ["a difference of", f"{_unit(comparison)} of each that would show it in 8 of 10 cases"]
+    return [pd.DataFrame(columns), *([pd.DataFrame(list(seeds.items()), columns=names)] if seeds else [])]
 
 
-def _table_of_cases(comparison: Comparison, size: float | None) -> tuple[list[str], list[list[str]]]:
+def _table_of_cases(comparison: Comparison, size: float | None) -> pd.DataFrame:
     """Return a row for each case, those that could not be compared included."""
-    axes = list(comparison.cases[0].labels)
-    wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
-    tested = ["difference", "low", "high", "p", "p of flips", "compared", "diverged", "decision", wanted]
-    columns = [*axes, *comparison.sides, *tested]
     rows = []
     for case in comparison.cases:
-        row = [str(label) for label in case.labels.values()]
+        row = {axis: str(label) for axis, label in case.labels.items()}
         rows.append(row)
         if isinstance(case.result, str):
-            row += [DASH] * (len(columns) - len(axes))
             continue
         own = numbers(case.result)
-        row += [*map(short, own["mean"]), *(short(own[name]) for name in ("difference", "low", "high"))]
-        row += [_p_value(own[name]).removeprefix("= ") for name in ("p_value", "p_flips")]
-        row += [" and ".join(map(str, counts)) for counts in (sorted(set(own["count"])), own["diverged"])]
         gap = size or abs(own["difference"])
-        row += [_decided(comparison, case.result), _seeds(comparison, case.result, gap) if gap else DASH]
-    return columns, rows
+        row |= dict(zip(comparison.sides, map(short, own["mean"]), strict=True))
+        row |= {name: short(own[name]) for name in ("difference", "low", "high")}
+        row |= {"p": _p_value(own["p_value"]).removeprefix("= ")}
+        row |= {"p of flips": _p_value(own["p_flips"]).removeprefix("= ")}
+        row |= {"compared": " and ".join(map(str, sorted(set(own["count"]))))}
+        row |= {"diverged": " and ".join(map(str, own["diverged"])), "decision": _decided(comparison, case.result)}
+        wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
+        row[wanted] = _seeds(comparison, case.result, gap) if gap else DASH
+    return pd.DataFrame(rows).fillna(DASH)
 
 
 def _unit(comparison: Comparison) -> str:

@@ -38,13 +38,11 @@ class Claim:
     statement : in words, as the source means it
     holds : of the value `of`, returns an array over the cases (seeds, or any dimensions), True, False, or NaN where a
         case does not decide it; or a single truth value; or None
-    measured : of the value `of`, returns what was measured, a number or text; or a format string of the results, such
-        as ``"{results[rates/score]:.3g}"``
+    measured : of the value `of`, returns what was measured, a number or text
     published : what the source gives: a number or text, or a callable
     tolerance : how far measured and published may differ, a number or in words
     rule : how many of the decided cases must agree
-    needs : paths in the results that must exist, or a callable that returns in words what is missing (see `missing`);
-        without them the claim is not checked
+    needs : returns in words what is missing (see `missing`); then the claim is not checked
     note : what a reader must know, a text or a callable
     undecided : the note where no case decides it, a text or a callable of the value `of`
     of : results -> the value that is judged and described; by default the results themselves
@@ -54,11 +52,11 @@ class Claim:
     source: str
     statement: str
     holds: Callable[[Any], xr.DataArray | bool | None] = field(repr=False)
-    measured: str | Callable[[Any], Any] = field(repr=False)
+    measured: Callable[[Any], Any] = field(repr=False)
     published: Any = "stated in words"
     tolerance: Any = ""
     rule: Literal["majority", "all", "any"] = "majority"
-    needs: Sequence[str] | Callable[[xr.DataTree], Sequence[str]] = ()
+    needs: Callable[[xr.DataTree], Sequence[str]] = field(default=lambda _results: (), repr=False)
     note: str | Callable[[xr.DataTree], str] = ""
     undecided: str | Callable[[Any], str] = UNDECIDED
     of: Callable[[xr.DataTree], Any] = field(default=lambda results: results, repr=False)
@@ -66,17 +64,17 @@ class Claim:
     def judge(self, results: xr.DataTree) -> ClaimResult:
         """Return the claim with what was measured, and whether it holds in these results."""
         published = self.published(results) if callable(self.published) else self.published
-        missing = self.needs(results) if callable(self.needs) else _missing_paths(results, self.needs)
-        if missing:
-            return self._unchecked(published, f"Needs {listed(list(missing))}.")
+        lacking = self.needs(results)
+        if lacking:
+            return self._unchecked(published, f"Needs {listed(list(lacking))}.")
         value = self.of(results)
         holds, agree, rule = _tally(self.holds(value), self.rule)
         if holds is None:
             return self._unchecked(published, self.undecided(value) if callable(self.undecided) else self.undecided)
-        measured = self.measured.format(results=results) if isinstance(self.measured, str) else self.measured(value)
         note = self.note(results) if callable(self.note) else self.note
         return ClaimResult(
-            self.id, self.source, self.statement, published, measured, self.tolerance, holds, note, agree, rule
+            *(self.id, self.source, self.statement, published, self.measured(value), self.tolerance),
+            *(holds, note, agree, rule),
         )
 
     def _unchecked(self, published: Any, reason: str) -> ClaimResult:
@@ -185,16 +183,6 @@ def missing(array: xr.DataArray, **labels: Any) -> list[str]:
             if not known or not bool(array.sel({dim: label}).notnull().any()):
                 words.append(f"{dim} {rate(label) if isinstance(label, float) else label}")
     return words
-
-
-def _missing_paths(results: xr.DataTree, paths: Sequence[str]) -> list[str]:
-    names = []
-    for path in paths:
-        try:
-            results[path]
-        except KeyError:
-            names.append(path.rpartition("/")[2].replace("_", " "))
-    return names
 
 
 def study_names() -> list[str]:

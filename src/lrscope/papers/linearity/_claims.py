@@ -54,7 +54,7 @@ class Statement:
     def claim(self, network: str, setting: str, prefix: bool) -> Claim:
         """Return the claim about one network; with a prefix, its name is in the id and the statement."""
 
-        def missing(results: xr.DataTree) -> Sequence[str]:
+        def lacking(results: xr.DataTree) -> Sequence[str]:
             unknown = results[network].attrs["unknown"]
             reasons = [f"more trainings ({unknown[self.group]})"] if self.group in unknown else []
             return self.needs(results) or reasons
@@ -69,7 +69,7 @@ class Statement:
             undecided=lambda judged: f"The trainings do not decide it: {judged[1]}.",
             published=self.published,
             tolerance=self.tolerance,
-            needs=missing,
+            needs=lacking,
             note=setting,
         )
 
