@@ -180,16 +180,16 @@ def parse_axis(text: str, taken: Sequence[str] = ()) -> tuple[str, tuple[Any, ..
 
 
 def parse_rates(lrs: Sequence[float | str]) -> tuple[float, ...]:
-    """Return learning rates given as numbers, or as ``start:stop:count``, spaced by a constant factor.
+    """Return learning rates given as numbers, as ``a,b,c``, or as ``start:stop:count``, spaced by a constant factor.
 
     Raises
     ------
-    InputError : a text that is neither, with an example of both; none, one twice, or one that is not above 0.
+    InputError : a text that is nothing of this, with an example; none, one twice, or one that is not above 0.
 
     Examples
     --------
-    >>> parse_rates([0.5, "1e-4:1e-2:3"])
-    (0.5, 0.0001, 0.001, 0.01)
+    >>> parse_rates([0.5, "0.1,0.2", "1e-4:1e-2:3"])
+    (0.5, 0.1, 0.2, 0.0001, 0.001, 0.01)
     """
     if not lrs:
         raise must_be("lrs", "at least one learning rate", lrs, "Write for example --lrs 0.001 0.01.")
@@ -199,7 +199,7 @@ def parse_rates(lrs: Sequence[float | str]) -> tuple[float, ...]:
 def _parse_one(text: str) -> list[float]:
     example = "Write for example '0.001' or '1e-4:1e-1:7' (start:stop:count)."
     wrong = InputError(f"lrs must be numbers or start:stop:count; got {text!r}. {example}")
-    words = _range("lrs", text, wrong) if ":" in text else [text]
+    words = _range("lrs", text, wrong) if ":" in text else text.split(",")
     try:
         rates = [float(word) for word in words]
     except ValueError:
