@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrscope.cli._bar import activities
-from lrscope.cli._words import leading_paths, one_path, parsed
+from lrscope.cli._words import leading_paths, one_path, parsed, say
 from lrscope.errors import unknown
 from lrscope.specification import specification
 
@@ -90,6 +90,8 @@ def figures(given: list[str]) -> int:
         files = draw_figures(Folder(Path(folder)), [*names, *rest], display.update)  # an option is no figure
     for file in files:
         print(file)
+    if not files:
+        say(f"the report of {folder} shows all of its figures.")
     return 0
 
 
