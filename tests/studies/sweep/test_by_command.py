@@ -105,6 +105,13 @@ def test_the_best_step_may_count(tmp_path):
     assert first == pytest.approx(5 * best)
 
 
+def test_a_metric_that_was_logged_once_has_no_course(finished, tmp_path):
+    printed = ("--metric", "printed", "--read", "stdout:val ([0-9.]+)")
+    assert run(tmp_path, "--lrs", "0.01", "0.1", "--seeds", "2", *printed) == 0
+    assert (finished / "figures/curves.svg").exists()
+    assert {file.stem for file in (tmp_path / "results/figures").iterdir()} == {"outcome_by_rate", "differences"}
+
+
 def test_further_axes_have_a_recommendation_each_and_jointly(tmp_path):
     options = (*LRS[:4], "--seeds", "3", "--grid", "wd=0,0.5")
     assert run(tmp_path, *options, more=("wd={wd}",)) == 0

@@ -44,14 +44,19 @@ def sections(results: xr.DataTree, options: Compared) -> list[Section]:
     rounds = rounds_table(options) if isinstance(options, CommandOptions) else []
     rates = rates_table(name, "all_rates" if setting else "rates", setting=bool(setting), linear=linear)
     which = [outcome if linear else OUTCOME, DIFFERENCES, *settings_parts(results), rates, *rounds]
-    course = Section("Course of the training", "", [CURVES, *targets, _networks(name), *failed])
+    curves = [CURVES] if _courses(results) else []
+    course = Section("The trainings", "", [*curves, *targets, _networks(name), *failed])
     return [course] if results.attrs.get("refused") else [Section("Which learning rate", text, which), course]
 
 
+def _courses(results: xr.DataTree) -> dict[str, xr.DataArray]:
+    """Return the metrics that were logged at more than one step, by what they are called."""
+    arrays = [array_of(results, f"curves/{name}/{name}") for name in results["curves"].children]
+    return {str(array.attrs["long_name"]): array for array in arrays if array.notnull().any((LR, SEED)).sum() > 1}
+
+
 def _draw_curves(results: xr.DataTree) -> Drawing:
-    nodes = [dataset_of(results, f"curves/{name}") for name in results["curves"].children]
-    arrays = [array for node in nodes for array in node.data_vars.values()]
-    return figures.panels({str(array.attrs["long_name"]): array for array in arrays}, band="seed")
+    return figures.panels(_courses(results), band=SEED)
 
 
 CURVES = Figure(
