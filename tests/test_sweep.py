@@ -110,3 +110,9 @@ def test_a_range_of_an_axis_that_is_none_is_refused(values):
 def test_ranges_of_an_axis():
     assert parse_axis("wd=0:-1:3") == ("wd", (0, -0.5, -1))
     assert parse_axis("wd=-1:-4:3") == ("wd", (-1, -2, -4))
+    assert parse_axis("wd=1e-4:1e-2:3") == ("wd", (1e-4, 1e-3, 1e-2))
+
+
+def test_values_of_an_axis_are_numbers_or_texts():
+    assert parse_axis("wd=0,0.1") == ("wd", (0, 0.1))
+    assert parse_axis("name=adam,sgd") == ("name", ("adam", "sgd"))

@@ -118,14 +118,6 @@ def members(asked: Experiment | Replication | Map) -> int:
     return len(asked.sweep) if isinstance(asked, Experiment) else len(asked.lrs) * asked.batches
 
 
-def test_the_options_are_documented_and_have_defaults(name):
-    chosen = study(name).options()
-    assert study(name).options.__doc__
-    assert dataclasses.fields(chosen)
-    for experiment in study(name).experiments(chosen).values():
-        assert from_json(experiment.to_json()) == experiment
-
-
 def test_the_claims_have_all_their_fields(folder, report):
     file = folder.path / "claims.json"
     written = json.loads(file.read_text()) if report.claims else []

@@ -1,7 +1,6 @@
 """`lrscope run sweep -- COMMAND`: the study's answer about trainings of any script."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -16,9 +15,8 @@ import pytest
 from command_scripts import SCRIPT, command
 from lrscope import analysis, store
 from lrscope.cli import main
-from lrscope.studies import Folder, compare, study
+from lrscope.studies import Folder, compare
 from lrscope.studies._report import report_of
-from lrscope.studies.sweep._command_options import CommandOptions
 from study_runs import alive, wait_until
 
 LRS = ["--lrs", "0.001", "0.01", "0.1", "1"]
@@ -46,15 +44,6 @@ def test_the_report_has_what_the_records_allow(finished):
     networks = pd.read_csv(finished / "tables/networks.csv")
     assert networks["ended"].tolist() == ["finished"] * 9 + ["diverged"] * 3
     assert networks["diverged at step"].tolist()[-3:] == [2, 2, 2]
-
-
-def test_the_columns_are_those_of_vectorised_trainings(finished):
-    vectorised = study("sweep").sections
-    assert vectorised is not None
-    from lrscope.studies.sweep._sections import rates_table
-
-    expected = list(rates_table("validation loss", "rates").columns.values())
-    assert pd.read_csv(finished / "tables/rates.csv").columns.tolist() == expected
 
 
 def test_the_recommendation_is_that_of_the_recorded_scores(finished):
@@ -244,22 +233,8 @@ def test_an_estimate_counts_the_workers_that_are_asked_for(tmp_path, capsys, mon
     assert ("divided by the number of workers" in said) == (seconds == 16.0)
 
 
-def test_other_studies_take_no_command(capsys):
+def test_other_studies_take_no_command():
     assert main(["run", "fluctuation", "--", "true"]) == 2
-    assert math.isfinite(len(capsys.readouterr().err))
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("wd=0,0.1", (0.0, 0.1)),
-        ("warmup=0:200:3", (0, 100, 200)),
-        ("wd=1e-4:1e-2:3", (1e-4, 1e-3, 1e-2)),
-        ("name=adam,sgd", ("adam", "sgd")),
-    ],
-)
-def test_values_of_an_axis(text, values):
-    assert CommandOptions(grid=(text,)).axes == {text.partition("=")[0]: values}
 
 
 def test_no_pytorch_is_loaded_for_commands(tmp_path):
