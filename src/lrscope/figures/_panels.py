@@ -25,7 +25,6 @@ from lrscope.figures._style import (
     axis_label,
     bands,
     colours,
-    figure_of,
     headline,
     layer_name,
     panel_grid,
@@ -280,7 +279,7 @@ def _horizontal(ax: Axes, coordinate: xr.DataArray, mark: Mark) -> None:
         ax.set_xticks(range(len(labels)), labels)
         ax.tick_params(axis="x", length=0)
         letters = sum(max(map(len, label.split("\n"))) for label in labels)
-        if letters > LETTERS * ax.get_window_extent().width / figure_of(ax).get_window_extent().width:
+        if letters > LETTERS * ax.get_window_extent().width / ax.figure.get_window_extent().width:
             ax.set_xticks(range(len(labels)), labels, rotation=35, ha="right", rotation_mode="anchor")
     elif coordinate.name == "lr":
         rate_axis(ax, coordinate)

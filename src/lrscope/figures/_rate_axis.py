@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, 
 
 from lrscope.analysis._range_test import range_blocks
 from lrscope.errors import must_be
-from lrscope.figures._style import SOFT, axis_label, figure_of, rate_text
+from lrscope.figures._style import SOFT, axis_label, rate_text
 
 TAKEN, SHADE = "#1b8a7a", "#e2f0ec"
 """What belongs to the recommended range; the area of the range."""
@@ -84,7 +84,7 @@ class _RateTicks(Formatter):
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         ax: Axes = self.axis.axes  # type: ignore[union-attr]
         full = [rate_text(rate) for rate in values]
-        at = ax.transData.transform(np.c_[values, np.ones(len(full))])[:, 0] / figure_of(ax).dpi
+        at = ax.transData.transform(np.c_[values, np.ones(len(full))])[:, 0] / ax.figure.dpi
         short = [min(text, _with_exponent(rate), key=len) for text, rate in zip(full, values, strict=True)]
         for texts in (full, short):
             if _fit(at, texts, list(range(len(texts)))):

@@ -14,9 +14,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
-from lrscope.errors import InputError, must_be
+from lrscope.errors import must_be
 
 WIDTH = 7.0
 """Inches: the text width of a two-column journal."""
@@ -51,11 +51,6 @@ def new_figure(width: float = WIDTH, height: float = 3.0) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def new_axes(width: float = WIDTH / 2, height: float = 2.4) -> Axes:
-    """Return the axes of a figure that has one."""
-    return new_figure(width, height).subplots()
-
-
 def panel_grid(count: int, columns: int, height: float, **shared: Any) -> tuple[Figure, list[Axes], list[Axes]]:
     """Return a figure with `count` panels, at most `columns` beside each other; the panels; the places left over."""
     across = min(columns, count)
@@ -65,23 +60,6 @@ def panel_grid(count: int, columns: int, height: float, **shared: Any) -> tuple[
     for ax in axes[count:]:
         ax.set_axis_off()
     return figure, axes[:count], axes[count:]
-
-
-def figure_of(ax: Axes) -> Figure:
-    """Return the figure that an Axes stands in.
-
-    Examples
-    --------
-    >>> figure = Figure()
-    >>> figure_of(figure.subplots()) is figure
-    True
-    """
-    figure: Figure | SubFigure | None = ax.figure
-    while isinstance(figure, SubFigure):
-        figure = figure.figure
-    if figure is None:
-        raise InputError("ax must be an Axes of a figure; got one that was removed from its figure.")
-    return figure
 
 
 def colours(labels: Sequence[Hashable] | np.ndarray) -> dict[Hashable, str]:

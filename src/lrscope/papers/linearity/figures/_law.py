@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from lrscope.figures._rate_axis import nothing_known
-from lrscope.figures._style import INK, ORDERED, SOFT, axis_label, figure_of, new_axes, new_figure, style, wrapped
+from lrscope.figures._style import INK, ORDERED, SOFT, axis_label, new_figure, style, wrapped
 from lrscope.studies._estimates import estimate_text
 
 LEAST: dict[str, Any] = {"color": "#d1005d", "linewidth": 0.8, "zorder": 3}
@@ -112,7 +112,8 @@ def r2_by_replicates(courses: Mapping[str, xr.Dataset]) -> Figure:
     courses : name -> Dataset (replicates) of `analysis.law_by_replicates`
     """
     with style():
-        ax = new_axes(5.2, 2.8)
+        figure = new_figure(5.2, 2.8)
+        ax = figure.subplots()
         handles = []
         for (name, course), colour in zip(courses.items(), cycle(COLOURS), strict=False):
             ax.plot(course["replicates"], course["r2_expected"], color=colour, gid=f"expected {name}", **PREDICTED)
@@ -123,7 +124,7 @@ def r2_by_replicates(courses: Mapping[str, xr.Dataset]) -> Figure:
         handles.append(Line2D([], [], color=SOFT, label="expected from signal and noise", **PREDICTED))
         _r2_axes(ax, *courses.values())
         ax.legend(handles=handles, ncols=len(handles), loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
-    return figure_of(ax)
+    return figure
 
 
 def law_film(deltas: xr.Dataset, course: xr.Dataset, law: xr.Dataset) -> Iterator[np.ndarray]:
@@ -196,7 +197,7 @@ def _density(ax: Axes, x: np.ndarray, y: np.ndarray, x_limits: Limits, y_limits:
 
 def _density_bar(ax: Axes, image: QuadMesh) -> None:
     look: dict[str, Any] = {"pad": 0.02, "aspect": 30, "shrink": 0.6, "anchor": (0, 0), "format": "{x:g}"}
-    bar = figure_of(ax).colorbar(image, ax=ax, label="points", ticks=LogLocator(subs=(1, 2, 5)), **look)
+    bar = ax.figure.colorbar(image, ax=ax, label="points", ticks=LogLocator(subs=(1, 2, 5)), **look)
     bar.minorticks_off()
     bar.outline.set_visible(False)
     bar.ax.tick_params(color=SOFT)
