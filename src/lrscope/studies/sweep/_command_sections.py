@@ -1,7 +1,5 @@
 """What the report on trainings by command says and shows."""
 
-import dataclasses
-
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure as Drawing
@@ -10,10 +8,8 @@ from lrscope import figures
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
 from lrscope.studies._prose import paragraphs
 from lrscope.studies._words import short
-from lrscope.studies.sweep._command_options import CommandOptions
 from lrscope.studies.sweep._scores import LR, SEED, Compared
-from lrscope.studies.sweep._sections import DIFFERENCES, OUTCOME, TARGETS, rates_table, rounds_table
-from lrscope.studies.sweep._settings_report import settings_parts
+from lrscope.studies.sweep._sections import TARGETS, which_rate
 from lrscope.studies.sweep._summary import answer
 
 
@@ -35,18 +31,11 @@ def summary(results: xr.DataTree, options: Compared) -> list[str]:
 def sections(results: xr.DataTree, options: Compared) -> list[Section]:
     """Return the sections of the report; of runs that exist, what compares rates only where they allow it."""
     name = str(array_of(results, "networks/score").attrs["long_name"])
-    setting = results.attrs["setting"]
-    text = f"Figures show the trainings with {setting}." if setting else ""
-    linear = dataset_of(results, "rates").attrs["scale"] == "linear"
-    outcome = dataclasses.replace(OUTCOME, caption=OUTCOME.caption.replace("geometric means", "means"))
     targets = [TARGETS] if "targets" in results else []
     failed = [_failed_table()] if results.attrs["failed"] else []
-    rounds = rounds_table(options) if isinstance(options, CommandOptions) else []
-    rates = rates_table(name, "all_rates" if setting else "rates", setting=bool(setting), linear=linear)
-    which = [outcome if linear else OUTCOME, DIFFERENCES, *settings_parts(results), rates, *rounds]
     curves = [CURVES] if _courses(results) else []
     course = Section("The trainings", "", [*curves, *targets, _networks(name), *failed])
-    return [course] if results.attrs.get("refused") else [Section("Which learning rate", text, which), course]
+    return [course] if results.attrs.get("refused") else [which_rate(results, options), course]
 
 
 def _courses(results: xr.DataTree) -> dict[str, xr.DataArray]:

@@ -1,5 +1,8 @@
 """What the report of the study shows."""
 
+from dataclasses import replace
+from typing import Any
+
 import pandas as pd
 import xarray as xr
 
@@ -8,10 +11,10 @@ from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_
 from lrscope.studies._words import DASH, short
 from lrscope.studies.recorded._sections import draw_activity
 from lrscope.studies.sweep._figures import differences_by_rate, range_test_over_truth, steps_to_target_by_rate
-from lrscope.studies.sweep._options import Grid, Options
+from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._results import STEP, mean_curve
 from lrscope.studies.sweep._rounds import Round
-from lrscope.studies.sweep._scores import LR, SEED
+from lrscope.studies.sweep._scores import LR, SEED, Compared
 from lrscope.studies.sweep._settings_report import settings_parts
 
 NOT_RECTIFIED = (
@@ -34,26 +37,30 @@ def sections(results: xr.DataTree, options: Options) -> list[Section]:
     classes, split = "accuracy" in results["networks"].data_vars, "variance" in results
     rectified = results.attrs["rectified"]
     targets = [TARGETS] if "targets" in results else []
-    setting = results.attrs["setting"]
-    text = f"What is shown of single networks here and below is with {setting}." if setting else ""
-    rates = rates_table("validation loss", "all_rates" if setting else "rates", classes and not setting, bool(setting))
     inside: list[Figure | Animation | Table] = [
         INSIDES,
         _insides_table(results),
         *([ACTIVITY, SURVIVAL] if rectified else []),
     ]
     return [
-        Section(
-            "Which learning rate",
-            text,
-            [OUTCOME, DIFFERENCES, *settings_parts(results), rates, *rounds_table(options)],
-        ),
+        which_rate(results, options),
         Section("Course of the training", "", [CURVES, *targets, _networks(results, classes)]),
         Section("Compared with the range test", RANGE_TEST, [RANGE_TEST_FIGURE, RULES]),
         *([Section("What else decides", SPLIT, [VARIANCE])] if split else []),
         Section("Inside the networks", "" if rectified else NOT_RECTIFIED, inside),
         Section("Numbers of the figures", "", [_epochs(results), *([SHARES] if split else [])], True),
     ]
+
+
+def which_rate(results: xr.DataTree, options: Compared) -> Section:
+    """Return the section that all sweeps begin with."""
+    setting = results.attrs["setting"]
+    text = f"Figures here and below show the trainings with {setting}." if setting else ""
+    outcome, rounds = OUTCOME, [_rounds_table(options)] if options.until_decided else []
+    if dataset_of(results, "rates").attrs["scale"] == "linear":
+        outcome = replace(OUTCOME, caption=OUTCOME.caption.replace("geometric means", "means"))
+    parts = [outcome, DIFFERENCES, *settings_parts(results), _rates_table(results, options), *rounds]
+    return Section("Which learning rate", text, parts)
 
 
 OUTCOME = Figure(
@@ -138,25 +145,20 @@ SURVIVAL = Figure(
 )
 
 
-def rates_table(name: str, of: str, classes: bool = False, setting: bool = False, linear: bool = False) -> Table:
-    """Return the table of the rates.
-
-    Parameters
-    ----------
-    name : what the scores are
-    of : path of the recommendation in the results, which may have a dimension ``setting``
-    classes : whether there are accuracies
-    linear : whether scores are compared by their differences instead of their logarithms
-    """
+def _rates_table(results: xr.DataTree, options: Compared) -> Table:
+    """Return the table of the rates, at every setting if there are several."""
+    rates = dataset_of(results, "rates")
+    name = "validation loss" if isinstance(options, Options) else str(rates["score"].attrs["long_name"])
+    several, linear = bool(results.attrs["setting"]), rates.attrs["scale"] == "linear"
     centre, worse = ("mean", "mean difference") if linear else ("geometric mean", "mean log ratio")
-    accuracy = {"accuracy": "validation accuracy"} if classes else {}
+    accuracy = {"accuracy": "validation accuracy"} if "accuracy" in rates and not several else {}
     return Table(
         "rates",
         "Every learning rate",
-        of=of,
+        of="all_rates" if several else "rates",
         columns={
             "lr": "lr",
-            **({"setting": "setting"} if setting else {}),
+            **({"setting": "setting"} if several else {}),
             "score": name,
             "score_low": "from",
             "score_high": "to",
@@ -234,10 +236,8 @@ SHARES = Table(
 )
 
 
-def rounds_table(options: Grid) -> list[Table]:
-    """Return the table of the rounds, if more than the grid was asked for."""
-    if not options.until_decided:
-        return []
+def _rounds_table(options: Any) -> Table:
+    """Return the table of the rounds, the grid that was asked for the first of them."""
 
     def rows(results: xr.DataTree) -> pd.DataFrame:
         asked = Round(
@@ -249,7 +249,7 @@ def rounds_table(options: Grid) -> list[Table]:
         table = pd.DataFrame(counts, columns=columns)
         return table if options.axes else table.drop(columns="settings")
 
-    return [Table("rounds", "Rounds", rows)]
+    return Table("rounds", "Rounds", rows)
 
 
 def _epochs(results: xr.DataTree) -> Table:
