@@ -40,7 +40,7 @@ def test_options_that_no_machine_can_hold_are_refused(name, options):
 
 
 def test_what_is_refused_says_what_it_would_need():
-    with pytest.raises(InputError, match=r"3,000,027 networks .* 0\.24 GB of losses"):
+    with pytest.raises(InputError, match=r"3,000,027 networks .* 240\.0 MB of losses"):
         study("sweep").options(seeds=10**6)
 
 

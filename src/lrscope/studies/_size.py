@@ -2,6 +2,8 @@
 
 import os
 
+from rich.filesize import decimal
+
 from lrscope.errors import InputError, must_be
 
 MOST_NETWORKS, MOST_STEPS = 10**5, 10**7
@@ -22,17 +24,17 @@ def check_size(networks: int, steps: int) -> None:
     """
     losses = networks * steps * LOSS_BYTES
     if networks > MOST_NETWORKS or steps > MOST_STEPS or losses > memory():
-        most = f"{MOST_NETWORKS:,} networks, {MOST_STEPS:,} steps of each, and losses that fit into {size(memory())}"
+        most = f"{MOST_NETWORKS:,} networks, {MOST_STEPS:,} steps of each, and losses that fit into {decimal(memory())}"
         count = f"{networks:,} network{'' if networks == 1 else 's'}"
-        got = f"{count} of {steps:,} steps or more, with {size(losses)} of losses"
+        got = f"{count} of {steps:,} steps or more, with {decimal(losses)} of losses"
         raise InputError(f"A run must have at most {most}; got {got}. Ask for fewer rates, seeds or epochs.")
 
 
 def check_memory(name: str, value: int, nbytes: int, what: str) -> None:
     """Raise an error for an option that would need more memory than this machine has, and say what for."""
     if nbytes > memory():
-        remedy = f"It would need {size(nbytes)} for {what}."
-        raise must_be(name, f"small enough for the {size(memory())} of this machine", value, remedy)
+        remedy = f"It would need {decimal(nbytes)} for {what}."
+        raise must_be(name, f"small enough for the {decimal(memory())} of this machine", value, remedy)
 
 
 def check_batch(batch_size: int) -> None:
@@ -45,15 +47,3 @@ def memory() -> int:
     if not hasattr(os, "sysconf"):
         return UNKNOWN_MEMORY
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def size(nbytes: int) -> str:
-    """Return a number of bytes in words.
-
-    Examples
-    --------
-    >>> size(3_000_000), size(25_300_000_000), size(92 * 10**15)
-    ('0.003 GB', '25 GB', '92,000 TB')
-    """
-    unit, name = (1e12, "TB") if nbytes >= 1e12 else (1e9, "GB")
-    return f"{float(f'{nbytes / unit:.2g}'):,g} {name}"

@@ -5,8 +5,8 @@ from math import isfinite
 
 import xarray as xr
 
-DASH = "\N{EN DASH}"
-"""Stands where there is no number: a network diverged, or there were too few steps."""
+from lrscope.report._numbers import DASH
+
 EXACT = 17
 """Significant digits that tell any two numbers apart."""
 

@@ -1,11 +1,9 @@
 """The sections of the report: figures and tables of what is known, and how to read them."""
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib import figure as mpl
 
@@ -122,7 +120,12 @@ def _seeds(results: Results) -> list[Any]:
     share_caption = f"The share of {int(results[SEEDS].attrs['seeds'])} seeds whose training converges."
     return [
         Figure("line", "Along a line", LINE_CAPTION, _draw_line),
-        Figure("probability", "Share of seeds that train", share_caption, _draw_probability),
+        Figure(
+            "probability",
+            "Share of seeds that train",
+            share_caption,
+            lambda results: figures.probability_map(results[SEEDS].to_dataset()),
+        ),
         Table(
             "edge",
             "The edge along the line, seed by seed",
@@ -137,10 +140,6 @@ def _seeds(results: Results) -> list[Any]:
 def _draw_line(results: Results) -> mpl.Figure:
     line = results[LINE].to_dataset()
     return figures.line_cut(line["converged"], line[["probability", "low", "high"]], results[EDGE].to_dataset())
-
-
-def _draw_probability(results: Results) -> mpl.Figure:
-    return figures.probability_map(results[SEEDS].to_dataset())
 
 
 def _draw_counts(results: Results) -> mpl.Figure:
@@ -169,14 +168,6 @@ def _row(values: Any) -> dict[str, Any]:
     return row | {"interval over": f"{int(values['units'])} {values.attrs['over']}s"}
 
 
-def _draw_zoom(results: Results) -> mpl.Figure:
-    return figures.zoom_frames([each["rank"] for each in frames_of(results)])
-
-
-def _film(results: Results) -> Iterator[np.ndarray]:
-    return figures.zoom_film([each["value"].isel({SEED: 0}) for each in frames_of(results)])
-
-
 COUNTS = Figure("box_counts", "Box counts", ROUGH_CAPTION, _draw_counts)
 DIMENSIONS = Table(
     "dimension",
@@ -186,8 +177,18 @@ DIMENSIONS = Table(
     "over the parts of the frame. First frame: at as many points as the null has, if there is one. Finest: between "
     "boxes of 2 and 1 pixels. Published: a median over scales and some 50 frames.",
 )
-ZOOM = Figure("zoom", "Frames of the zoom", ZOOM_CAPTION, _draw_zoom)
-FILM = Animation("zoom_film", "The zoom as a film", FILM_CAPTION, _film)
+ZOOM = Figure(
+    "zoom",
+    "Frames of the zoom",
+    ZOOM_CAPTION,
+    lambda results: figures.zoom_frames([each["rank"] for each in frames_of(results)]),
+)
+FILM = Animation(
+    "zoom_film",
+    "The zoom as a film",
+    FILM_CAPTION,
+    lambda results: figures.zoom_film([each["value"].isel({SEED: 0}) for each in frames_of(results)]),
+)
 PIXEL_TABLE = Table(
     "map",
     "Trained pixels",

@@ -60,34 +60,17 @@ ABOVE_LOWEST_BIN = Values(
 ACTIVATIONS = _moving("activations")
 
 
+def _at(values: xr.DataArray, lr: float) -> xr.DataArray:
+    return values.sel(lr=lr, drop=True)
+
+
 def _others(values: xr.DataArray, lr: float) -> xr.DataArray:
     return values.sel(lr=[other for other in LRS if other != lr])
 
 
 def _largest_at(lr: float) -> Test:
     """Return the test that a rate has a larger value than either other; equal ones do not count."""
-    return lambda values: values.sel(lr=lr, drop=True) > _others(values, lr).max("lr")
-
-
-def _smallest_at(lr: float) -> Test:
-    return lambda values: values.sel(lr=lr, drop=True) < _others(values, lr).min("lr")
-
-
-def _not_largest_at(lr: float) -> Test:
-    return lambda values: values.sel(lr=lr, drop=True) <= _others(values, lr).max("lr")
-
-
-def _smaller_than_the_middle(values: xr.DataArray) -> xr.DataArray:
-    return values.sel(lr=FAST, drop=True) < values.sel(lr=MIDDLE, drop=True)
-
-
-def _similar(values: xr.DataArray) -> xr.DataArray:
-    return abs(values.sel(lr=MIDDLE, drop=True) - values.sel(lr=FAST, drop=True)) <= SIMILAR * NEURONS
-
-
-def _twice_the_others(values: xr.DataArray) -> xr.DataArray:
-    slow = values.sel(lr=SLOW, drop=True)
-    return (slow > 0) & (slow >= 2 * _others(values, SLOW).max("lr"))
+    return lambda values: _at(values, lr) > _others(values, lr).max("lr")
 
 
 def _of_spiral(id: str, section: str, statement: str, values: Values, test: Test, **more: Any) -> Claim:
@@ -113,13 +96,19 @@ def _of_spiral(id: str, section: str, statement: str, values: Values, test: Test
 
 
 SPIRAL = (
-    _of_spiral("reconstruction-best", "4.1", "lr 0.01 reconstructs the spiral best", ERROR, _smallest_at(FAST)),
+    _of_spiral(
+        "reconstruction-best",
+        "4.1",
+        "lr 0.01 reconstructs the spiral best",
+        ERROR,
+        lambda error: _at(error, FAST) < _others(error, FAST).min("lr"),
+    ),
     _of_spiral(
         "reconstruction-second",
         "4.1",
         "lr 0.001 reconstructs the spiral somewhat worse than 0.01",
         ERROR,
-        _smaller_than_the_middle,
+        lambda error: _at(error, FAST) < _at(error, MIDDLE),
     ),
     _of_spiral("reconstruction-worst", "4.1", "lr 0.0001 reconstructs the spiral worst", ERROR, _largest_at(SLOW)),
     _of_spiral(
@@ -143,7 +132,7 @@ SPIRAL = (
         "4.2.1",
         "in the weights of the encoder, lr 0.01 does not engage the most neurons",
         _moving("weights", "encoder"),
-        _not_largest_at(FAST),
+        lambda moving: _at(moving, FAST) <= _others(moving, FAST).max("lr"),
     ),
     _of_spiral(
         "decoder-biases",
@@ -158,7 +147,7 @@ SPIRAL = (
         "4.2.2",
         "the biases of the encoder fluctuate massively at lr 0.0001 and not at the other two",
         ABOVE_LOWEST_BIN,
-        _twice_the_others,
+        lambda count: (_at(count, SLOW) > 0) & (_at(count, SLOW) >= 2 * _others(count, SLOW).max("lr")),
         tolerance="at least twice as many neurons above the lowest bin as at either other rate",
     ),
     _of_spiral(
@@ -174,7 +163,7 @@ SPIRAL = (
         "4.3",
         "lr 0.001 leaves about as many neurons inactive as 0.01",
         INACTIVE,
-        _similar,
+        lambda inactive: abs(_at(inactive, MIDDLE) - _at(inactive, FAST)) <= SIMILAR * NEURONS,
         tolerance=f"they differ by at most {SIMILAR:.0%} of all neurons",
     ),
 )
