@@ -5,7 +5,7 @@ from math import isfinite
 
 import xarray as xr
 
-from lrscope.report._numbers import DASH
+from lrscope.report._numbers import DASH as DASH
 
 EXACT = 17
 """Significant digits that tell any two numbers apart."""
