@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lrscope.report import Report, Section, Table, write
+from lrscope.report import ClaimResult, Report, Section, Table, write
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -91,3 +91,17 @@ def table_of(**columns):
 def test_long_tables_have_to_be_opened(tmp_path, rows, opened):
     page = page_of(table_of(n=range(rows), error=[n / 2 for n in range(rows)]), tmp_path)
     assert page.count("<summary><strong>Errors</strong>") == opened
+
+
+@pytest.mark.parametrize(
+    ("holds", "sentence"),
+    [
+        ([True], "1 of 1 statement holds."),
+        ([True, True, False, False], "2 of 4 statements hold, 2 do not hold."),
+        ([True, False], "1 of 2 statements holds, 1 does not hold."),
+        ([None], "0 of 1 statement holds, 1 could not be checked."),
+    ],
+)
+def test_claims_are_counted(holds, sentence, tmp_path):
+    claims = [ClaimResult("", "", "", 0, 0, 0, one) for one in holds]
+    assert f"<strong>{sentence}</strong>" in write(Report("R", "?", [], claims, []), tmp_path).read_text()

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from lrscope.errors import InputError
-from lrscope.report import ClaimResult, Figure, Report, Section, Table, array_of, dataset_of, verdict
+from lrscope.report import Figure, Report, Section, Table, array_of, dataset_of
 
 
 def rows(table, results):
@@ -65,17 +65,3 @@ def test_two_items_of_one_name_are_refused():
     items = [Figure("loss", "A", "", None), Figure("loss", "B", "", None)]
     with pytest.raises(InputError, match="'loss'"):
         Report("R", "?", [], [], [Section("S", items=items)])
-
-
-@pytest.mark.parametrize(
-    ("holds", "sentence"),
-    [
-        ([], "No statements were checked."),
-        ([True], "1 of 1 statement holds."),
-        ([True, True, False, False], "2 of 4 statements hold, 2 do not hold."),
-        ([True, False], "1 of 2 statements holds, 1 does not hold."),
-        ([None], "0 of 1 statement holds, 1 could not be checked."),
-    ],
-)
-def test_the_verdict_counts(holds, sentence):
-    assert verdict([ClaimResult("", "", "", 0, 0, 0, one) for one in holds]) == sentence

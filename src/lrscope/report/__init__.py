@@ -18,7 +18,6 @@ from lrscope.report._parts import (
     Table,
     array_of,
     dataset_of,
-    verdict,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ __all__ = [
     "array_of",
     "dataset_of",
     "draw",
-    "verdict",
     "write",
     "write_film",
 ]

@@ -277,17 +277,3 @@ class Report:
     def items(self) -> list[Figure | Animation | Table]:
         """Everything that the sections show."""
         return [item for section in self.sections for item in section.items]
-
-
-def verdict(claims: Sequence[ClaimResult]) -> str:
-    """Return in words how many claims hold."""
-    if not claims:
-        return "No statements were checked."
-    holding, failing, unchecked = (sum(claim.holds is state for claim in claims) for state in (True, False, None))
-    noun = "statement" if len(claims) == 1 else "statements"
-    words = [f"{holding} of {len(claims)} {noun} {'holds' if 1 in (holding, len(claims)) else 'hold'}"]
-    if failing:
-        words.append(f"{failing} {'does' if failing == 1 else 'do'} not hold")
-    if unchecked:
-        words.append(f"{unchecked} could not be checked")
-    return ", ".join(words) + "."

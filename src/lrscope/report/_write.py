@@ -19,7 +19,7 @@ import xarray as xr
 from lrscope.report._files import picture, plain, size, write_claims, write_file, write_table
 from lrscope.report._film import write_film
 from lrscope.report._numbers import cells, is_number, rates, words
-from lrscope.report._parts import Animation, Figure, Report, Table, verdict
+from lrscope.report._parts import Animation, Figure, Report, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,6 @@ def _render(report: Report, files: Mapping[str, Path], frames: "Mapping[str, pd.
     shown = [(section, [view for view in views if view["kind"] != "missing"]) for section, views in viewed]
     return _template().render(
         report=report,
-        verdict=verdict(report.claims),
         sections=[(section, views) for section, views in shown if views or section.text],
         missing=[view for _, views in viewed for view in views if view["kind"] == "missing"],
         experiment=json.dumps(plain(report.experiment), indent=2, ensure_ascii=False),
