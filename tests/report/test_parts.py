@@ -29,11 +29,11 @@ def test_without_columns_there_are_all_dimensions_and_variables(results):
 
 
 def test_whole_numbers_are_whole_and_what_is_not_finite_is_none():
-    data = xr.Dataset({"a": ("x", [1.0, np.nan, 3.0]), "b": ("x", [0.5, 0.25, np.inf]), "c": ("x", ["u", "v", "w"])})
-    table = Table("t", "T", lambda _: data, columns={"a": "a", "b": "b", "c": "c"})
-    cells = rows(table, xr.DataTree())[1:]
-    assert cells == [[1, 0.5, "u"], [None, 0.25, "v"], [3, None, "w"]]
-    assert [type(cell) for cell in cells[0]] == [int, float, str]
+    numbers = {"a": [1.0, np.nan, 3.0], "b": [0.5, 0.25, np.inf], "c": ["u", "v", "w"], "d": [1.0, 1.0, 1e300]}
+    data = xr.Dataset({name: ("x", values) for name, values in numbers.items()})
+    cells = rows(Table("t", "T", lambda _: data, columns={name: name for name in numbers}), xr.DataTree())[1:]
+    assert cells == [[1, 0.5, "u", 1.0], [None, 0.25, "v", 1.0], [3, None, "w", 1e300]]
+    assert [type(cell) for cell in cells[0]] == [int, float, str, float]
 
 
 def test_a_table_may_be_a_frame_and_may_be_empty():

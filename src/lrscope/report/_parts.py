@@ -175,13 +175,17 @@ def _rows(data: xr.Dataset, values: Sequence[str], dims: list[str]) -> "pd.DataF
     return (frame[known] if known.any() else frame).reset_index()
 
 
+_COUNTS = 2.0**53
+"""Floats from here on are all whole numbers: they are no counts."""
+
+
 def _plain(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return Python's own numbers and texts: whole ones as int, None where there is none."""
     cells = frame.astype(object).where(frame.notna(), None)
     for place in range(cells.shape[1]):
         column = [None if isinstance(cell, float) and not isfinite(cell) else cell for cell in cells.iloc[:, place]]
         numbers = [cell for cell in column if isinstance(cell, float)]
-        if numbers and all(number.is_integer() for number in numbers):
+        if numbers and all(number.is_integer() and abs(number) < _COUNTS for number in numbers):
             column = [int(cell) if isinstance(cell, float) else cell for cell in column]
         cells.isetitem(place, np.array([*column, None], dtype=object)[:-1])
     return cells
