@@ -151,6 +151,16 @@ def test_what_failed_is_named_and_a_resume_repeats_only_that(tmp_path, capsys):
     assert (results / "trainings/lr=0.01,seed=0/training.json").stat().st_mtime_ns == kept
 
 
+def test_of_a_rate_whose_trainings_all_failed_nothing_is_claimed(tmp_path):
+    script = "import sys; assert float(sys.argv[1]) < 0.1; print('score', 1 + int(sys.argv[2]))"
+    words = ["--lrs", "0.01,0.1", "--seeds", "2", "--metric", "score", "--read", "stdout:score ([0-9.]+)"]
+    words += ["--out", str(tmp_path / "results"), "--", sys.executable, "-c", script, "{lr}", "{seed}"]
+    assert main(["run", "sweep", *words]) == 0
+    report = report_of(Folder(tmp_path / "results"))
+    assert report.results["rates/members"].values.tolist() == [2, 0]
+    assert "nothing is known of 0.1." in " ".join(report.summary)
+
+
 def report_command(results: Path) -> list[str]:
     return json.loads((results / "experiment.json").read_text())["options"]["command"]
 

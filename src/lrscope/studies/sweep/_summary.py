@@ -56,6 +56,7 @@ def answer(results: xr.DataTree, options: Compared) -> dict[str, Any]:
         "end": rates.attrs.get("end", "lowest"),
         "seeds": int(rates["members"].max()),
         "plausible": rates[LR].values[rates["plausible"].values].tolist(),
+        "without_scores": rates[LR].values[rates["members"] == 0].tolist(),
         "largest": float(rates["difference_high"].where(rates["plausible"]).max()),
         "foreseeable": FORESEEABLE,
         "size": size,
