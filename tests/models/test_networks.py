@@ -84,20 +84,6 @@ def trained(target, hidden, steps, scale=1.0, **axes):
     return train(experiment, device="cpu")
 
 
-@pytest.mark.parametrize("hidden", [2, 3, 8])
-def test_initial_weights_are_those_of_experiment_1(hidden):
-    """U, with the input's weight before the bias's, then V, with the bias last."""
-    random = np.random.default_rng(PUBLISHED)
-    u, v = random.normal(0, 0.01, (hidden - 1, 2)), random.normal(0, 0.01, (1, hidden))
-    for scale in (1.0, 10.0):
-        torch.manual_seed(0)
-        module = Perceptron(hidden, scale)()
-        assert np.array_equal(module.hidden.weight.detach()[:, 0], u[:, 0] * scale)
-        assert np.array_equal(module.hidden.bias.detach(), u[:, 1] * scale)
-        assert np.array_equal(module.output.weight.detach(), v[:, :-1] * scale)
-        assert np.array_equal(module.output.bias.detach(), v[0, -1:] * scale)
-
-
 def test_each_seed_has_weights_of_its_own_and_always_the_same():
     drawn = []
     for seed in (0, 1, 2, 1):

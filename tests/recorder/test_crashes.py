@@ -61,6 +61,17 @@ def test_interrupting_a_full_block_and_going_on_loses_nothing(model, path, optim
     assert np.isfinite(records["weights_0"].values).all()
 
 
+def test_interrupting_the_end_and_ending_again_loses_nothing(model, path, optimizer, monkeypatch, steps_of):
+    recorder = Recorder(model, path, optimizer, time_budget=None)
+    steps_of(recorder, model, optimizer, 7)
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recorder.close()
+    recorder.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert open_records(path)["step"].values.tolist() == list(range(7))
+
+
 @pytest.mark.parametrize("place", ["new_block", "BlockBuffer.block", "BlockBuffer.drop"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_interrupting_the_making_of_a_block_and_going_on_loses_nothing(

@@ -31,7 +31,7 @@ from lrscope.probes import (
 from lrscope.recorder import Recorder
 from lrscope.records import Variable, on_grid, outcomes
 from lrscope.specification import specification
-from lrscope.store import Writer, open_records
+from lrscope.store import open_records
 from lrscope.training import Experiment, Sweep, train
 
 DRAW = np.random.default_rng(0)
@@ -448,18 +448,3 @@ def test_calls_without_updates_are_told(model, optimizer, path):
         recorder.step(loss=np.array(1.0))
     with pytest.warns(RuntimeWarning, match="^the last 3 calls of step"):
         recorder.close()
-
-
-def test_who_interrupts_the_waiting_for_the_disk_loses_nothing(monkeypatch, model, optimizer, path):
-    recorder = Recorder(model, path, optimizer, time_budget=None)
-    train_for(recorder, model, optimizer, 7)
-    with monkeypatch.context() as patch:
-        patch.setattr(Writer, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            recorder.close()
-    recorder.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert open_records(path)["step"].values.tolist() == list(range(7))
-
-
-def interrupted(_writer) -> None:
-    raise KeyboardInterrupt
