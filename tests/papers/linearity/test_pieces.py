@@ -119,13 +119,6 @@ def count_down(patch: pytest.MonkeyPatch, until: int) -> None:
         patch.setattr(Path, name, counted)
 
 
-def test_half_a_file_is_no_piece(tmp_path):
-    pieces = SumPieces(tmp_path, REPLICATION)
-    pieces.keep(range(4), sums_of(range(4)))
-    (tmp_path / ".4-8.npz.part").write_bytes((tmp_path / "0-4.npz").read_bytes()[:100])
-    check_done(SumPieces(tmp_path, REPLICATION), set(range(4)))
-
-
 def test_neighbours_become_one_file(tmp_path):
     pieces = SumPieces(tmp_path, REPLICATION)
     for start in (20, *range(JOINED - 1)):
@@ -134,17 +127,6 @@ def test_neighbours_become_one_file(tmp_path):
     pieces.keep(range(JOINED - 1, JOINED), sums_of(range(JOINED - 1, JOINED)))
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"0-{JOINED}.npz", "20-21.npz"]
     check_done(SumPieces(tmp_path, REPLICATION), {*range(JOINED), 20})
-
-
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-50], lambda whole: b"", lambda whole: b"x" * len(whole)])
-def test_a_damaged_piece_is_named(tmp_path, damage):
-    SumPieces(tmp_path, REPLICATION).keep(range(4), sums_of(range(4)))
-    file = tmp_path / "0-4.npz"
-    file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(
-        InputError, match=rf"^{file} must hold a piece of a training as lrscope writes it; it is damaged\. Delete it\.$"
-    ):
-        SumPieces(tmp_path, REPLICATION).sums()
 
 
 @pytest.mark.parametrize("change", [{"replicates": 41}, {"epochs": 2}, {"pairing": "independent"}, {"batches": 5}])

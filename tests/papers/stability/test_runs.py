@@ -1,13 +1,11 @@
 """From the command line to the folder: what is refused, custom targets, several experiments as one run."""
 
-import json
 import sys
 
 import numpy as np
 import pytest
 
 from lrscope import store
-from lrscope.cli import main
 from lrscope.papers.stability import Options
 from lrscope.studies import Folder, Where, run
 
@@ -81,13 +79,3 @@ def test_the_progress_of_several_experiments_is_one(tmp_path):
     assert list(done) == sorted(done)
     assert done[0] <= 2
     assert done[-1] == totals[0]
-
-
-def test_a_run_has_a_file_of_records_for_each_experiment(recorded_run, capsys):
-    folder = recorded_run("stability")
-    description = json.loads((folder.path / "experiment.json").read_text())
-    assert list(description["experiments"]) == ["run", "run-guided"]
-    for name in description["experiments"]:
-        (file,) = folder.records(name)
-        assert main(["inspect", str(file)]) == 0
-        assert "lr: 0.3, 1.0" in capsys.readouterr().out
