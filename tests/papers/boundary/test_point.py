@@ -19,7 +19,7 @@ def recorded(options: Options):
     records = {"map": concatenate(MapTraining(experiments(options)["map"], device="cpu"))}
     points = {name: one for name, one in further(records, options).items() if name.startswith(POINT)}
     records |= {name: concatenate(stream(one, device="cpu")) for name, one in points.items()}
-    return records, pixels_at(maps({"map": records["map"]})["map"], options.at_point())
+    return records, pixels_at(maps({"map": records["map"]})["map"], options.point("at"))
 
 
 @pytest.mark.parametrize("condition", ["tanh", "relu", "linear", "one-point"])
@@ -61,7 +61,7 @@ def test_far_from_the_edge_the_pixels_on_both_sides_of_it_are_recorded():
     options = Options(at="1e-3,1e-3", **FIELDS)
     records = {"map": concatenate(MapTraining(experiments(options)["map"], device="cpu"))}
     frame = maps(records)["map"]
-    pixels = pixels_at(frame, options.at_point())
+    pixels = pixels_at(frame, options.point("at"))
     assert [bool(frame["converged"].values.ravel()[pixel]) for pixel in pixels] == [True, True, False]
     (row, column), (other_row, other_column) = (divmod(pixel, 16) for pixel in pixels[1:])
     assert max(abs(row - other_row), abs(column - other_column)) == 1

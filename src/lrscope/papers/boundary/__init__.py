@@ -50,7 +50,7 @@ def _analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree
     points = [one for name, one in records.items() if name.startswith(POINT)]
     known = maps({name: one for name, one in records.items() if not name.startswith(POINT)})
     results = analyse(known)
-    at = options.at_point()
+    at = options.point("at")
     if points and at:
         results[POINT] = xr.DataTree(analysed(points, known[MAP], at))
     return results

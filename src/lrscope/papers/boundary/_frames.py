@@ -46,7 +46,7 @@ def experiments(options: Options) -> dict[str, Map]:
 
 def further(records: Mapping[str, xr.Dataset], options: Options) -> dict[str, "Map | Experiment"]:
     """Return the next frame, and the point that is recorded in full; nothing if all is trained."""
-    at, point = options.at_point(), {}
+    at, point = options.point("at"), {}
     if at and POINT not in records:
         point = late(f"{_MEMBERS}:recorded")(asked_of(records[MAP], MAP), pixels_at(map_of(records[MAP], MAP), at))
     return {**point, **_next_frame(records, options)}
@@ -65,7 +65,7 @@ def _next_frame(records: Mapping[str, xr.Dataset], options: Options) -> dict[str
         return {}
     last = names[number - 1]
     asked = asked_of(records[last], last)
-    centre = point_of_edge(map_of(records[last], last), options.zoom_point())
+    centre = point_of_edge(map_of(records[last], last), options.point("zoom"))
     if centre is None:
         return {}
     x, y = asked.axes

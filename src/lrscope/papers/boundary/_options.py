@@ -102,8 +102,8 @@ class Options:
     def _consistent(self) -> "Options":
         self._check_own()
         x, y = self.both_axes()
-        for name, point in (("zoom", self.zoom_point()), ("at", self.at_point())):
-            for axis, value in zip((x, y), point or (), strict=bool(point)):
+        for name in ("zoom", "at"):
+            for axis, value in zip((x, y), self.point(name) or (), strict=False):
                 if not axis.low <= value <= axis.high:
                     allowed = f"a point of the map, {axis.name} from {axis.low:g} to {axis.high:g}"
                     raise must_be(name, allowed, getattr(self, name))
@@ -163,25 +163,11 @@ class Options:
             raise must_be("condition", "left out with --model", self.condition)
         object.__setattr__(self, "condition", OWN)
 
-    def zoom_point(self) -> tuple[float, float] | None:
-        """Return the point that the frames approach, if there is one.
-
-        Raises
-        ------
-        InputError : it is not two positive numbers.
-        """
-        return self._point("zoom", self.zoom) if self.zoom is not None else None
-
-    def at_point(self) -> tuple[float, float] | None:
-        """Return the point that is recorded in full, if there is one.
-
-        Raises
-        ------
-        InputError : it is not two positive numbers.
-        """
-        return None if self.at is None else self._point("at", self.at)
-
-    def _point(self, name: str, text: str) -> tuple[float, float]:
+    def point(self, name: str) -> tuple[float, float] | None:
+        """Return the point that the frames approach (``zoom``) or that is recorded in full (``at``); often none."""
+        text = getattr(self, name)
+        if text is None:
+            return None
         linear = any(axis.scale == "linear" for axis in self.both_axes())
         return _numbers(name, text, ",", "X,Y, two positive numbers such as 10,0.5", zero=linear)
 

@@ -10,7 +10,7 @@ from matplotlib import figure as mpl
 from lrscope import figures
 from lrscope.papers.boundary._point import PIXEL, POINT
 from lrscope.papers.boundary._score import CONVERGED
-from lrscope.studies import Figure, Section, Table
+from lrscope.studies import Figure, Section, Table, dataset_of
 from lrscope.studies._words import rate
 
 TEXT = (
@@ -21,16 +21,12 @@ TEXT = (
 
 def point_text(results: xr.DataTree) -> list[str]:
     """Return what became of the point, and where the trainings across the edge leave its own; often nothing."""
-    return list(_text(_point(results))) if POINT in results.children else []
+    return list(_text(dataset_of(results, POINT))) if POINT in results.children else []
 
 
 def point_sections(results: xr.DataTree) -> list[Section]:
     """Return the section on the point, if one was recorded."""
     return [Section("What a point did", TEXT, [FIGURE, TABLE])] if POINT in results.children else []
-
-
-def _point(results: xr.DataTree) -> xr.Dataset:
-    return results.children[POINT].to_dataset()
 
 
 def _text(node: xr.Dataset) -> Iterator[str]:
@@ -75,7 +71,7 @@ def _text(node: xr.Dataset) -> Iterator[str]:
 
 
 def _draw(results: xr.DataTree) -> mpl.Figure:
-    node = _point(results)
+    node = dataset_of(results, POINT)
     arrays = {"Loss": node["loss"], "Sharpness": node["sharpness"].rename(step_sharpness="step")}
     arrays |= {
         f"Distance of the {quantity}": node["distance"].sel(quantity=quantity, drop=True)
@@ -86,7 +82,7 @@ def _draw(results: xr.DataTree) -> mpl.Figure:
 
 
 def _rows(results: xr.DataTree) -> xr.Dataset:
-    return _point(results).drop_dims(["step", "step_sharpness", "quantity"])
+    return dataset_of(results, POINT).drop_dims(["step", "step_sharpness", "quantity"])
 
 
 FIGURE = Figure(
