@@ -32,17 +32,13 @@ def record_files(paths: Paths) -> list[Path]:
     ------
     InputError : nothing is there, or a folder has the records of several experiments.
     """
-    if not isinstance(paths, (str, PathLike)):
-        files = [file for path in paths for file in record_files(path)]
-        if not files:
-            raise InputError("paths must name at least one file of records; got none.")
-        return files
-    path = Path(paths)
-    if path.is_dir():
-        return _of_folder(path)
-    if not path.exists():
-        raise InputError(f"{path} does not exist. Give a file of records or the folder that a run has written.")
-    return [path]
+    several = [Path(path) for path in ([paths] if isinstance(paths, (str, PathLike)) else paths)]
+    for path in several:
+        if not path.exists():
+            raise InputError(f"{path} does not exist. Give a file of records or the folder that a run has written.")
+    if not several:
+        raise InputError("paths must name at least one file of records; got none.")
+    return [file for path in several for file in (_of_folder(path) if path.is_dir() else [path])]
 
 
 def _of_folder(folder: Path) -> list[Path]:

@@ -130,11 +130,11 @@ def compare(
         {axis: value if isinstance(value, str) else value[side] for axis, value in (where or {}).items()}
         for side in (0, 1)
     ]
+    parts = [[store.open_records(files) for files in grid_files(run, experiment)] for run in runs]
     if len(lrs) > 2 or (runs[0] == runs[1] and texts[0] == texts[1] and len(set(lrs)) < 2):
         got = " and ".join(f"{lr:g}" for lr in lrs) or None
-        remedy = "Compare two rates, two folders, or two values of an axis."
+        remedy = "Compare two rates, as in --lr 0.001 --lr 0.01, two folders, or two values of an axis."
         raise must_be("lr", "given twice, for two different rates, where nothing else differs", got, remedy)
-    parts = [[store.open_records(files) for files in grid_files(run, experiment)] for run in runs]
     judged = _judged(runs)
     name = _chosen(metric, judged, parts[0][0], parts[1][0])
     by_name = False if name.endswith(SMALLER_IS_BETTER) else True if name.endswith(LARGER_IS_BETTER) else None
