@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
-from lrscope.engines._engine import Engine, WorkerError
+from lrscope.engines._engine import Engine, T, WorkerError
 
 K = TypeVar("K")
-T = TypeVar("T")
 ASKED = threading.Event()
 """Set in a worker that was asked to end: the piece in hand is its last."""
 

@@ -12,15 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import loky
 
 from lrscope.engines._calls import packed, reply_to, result_of
-from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
+from lrscope.engines._engine import ATTEMPTS, Engine, P, T, WorkerError, positive_workers
 
-P = ParamSpec("P")
-T = TypeVar("T")
 STARTUP_SECONDS = 5.0
 """A process imports PyTorch and lrscope (2 to 3 s), and gets the traced steps."""
 

@@ -8,18 +8,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
 from lrscope.engines._calls import packed, reply_to, settle
-from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
+from lrscope.engines._engine import ATTEMPTS, Engine, P, T, WorkerError, positive_workers
 from lrscope.engines._ray_cluster import check_address, join, start
 from lrscope.errors import InputError, LrscopeError, must_be
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Ray(Engine):

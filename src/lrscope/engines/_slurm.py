@@ -22,17 +22,15 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal
 
 import submitit
 
 from lrscope.engines._calls import packed, settle
-from lrscope.engines._engine import ATTEMPTS, Engine, WorkerError, positive_workers
+from lrscope.engines._engine import ATTEMPTS, Engine, P, T, WorkerError, positive_workers
 from lrscope.engines._slurm_worker import hang_up, keep_alive, work
 from lrscope.errors import InputError, LrscopeError, must_be
 
-P = ParamSpec("P")
-T = TypeVar("T")
 ENDED = "The workers were ended before this piece was done."
 WORKERS = 8
 """Workers unless their number is given."""

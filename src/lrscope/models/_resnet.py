@@ -189,9 +189,10 @@ class _FastResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (sample, class) of images (sample, channel, height, width)."""
         with self._computing(images):
-            outputs = self._through(images, _called)
+            outputs = self._through(images, lambda layer, image: layer(image))
             if not self.training:
-                outputs = (outputs + self._through(images.flip(-1), _called_without_hooks)) / 2
+                # Without hooks, which then see each layer once, for the image as it is.
+                outputs = (outputs + self._through(images.flip(-1), lambda layer, image: layer.forward(image))) / 2
         return outputs.to(images.dtype)
 
     def _through(self, images: Tensor, call: Call) -> Tensor:
@@ -281,14 +282,3 @@ def channels_last(images: Tensor) -> Tensor:
 
 def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-
-
-def _called(layer: nn.Module, images: Tensor) -> Tensor:
-    outputs: Tensor = layer(images)
-    return outputs
-
-
-def _called_without_hooks(layer: nn.Module, images: Tensor) -> Tensor:
-    """Call a layer without its hooks, which then see each layer once, for the image as it is."""
-    outputs: Tensor = layer.forward(images)
-    return outputs
