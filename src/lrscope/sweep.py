@@ -127,8 +127,7 @@ def _checked(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
 
 def is_rate(value: Any) -> bool:
     """Tell whether a value can be a learning rate, or multiply one: a positive finite number."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _rate(name: str, value: Any) -> float:

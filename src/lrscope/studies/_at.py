@@ -9,10 +9,11 @@ from lrscope.records import DIVERGED_AT, step_dimension
 LAST, BEST = "last", "best"
 
 
-def check_at(at: str) -> None:
-    """Raise an `InputError` if it is no value that can count."""
+def check_at(at: str) -> str:
+    """Return which value counts; raise an `InputError` if it is none that can."""
     if at not in (LAST, BEST) and not at.isdecimal():
         raise must_be("at", "last, best or a step", at)
+    return at
 
 
 def values_at(records: xr.Dataset, name: str, at: str, *, maximize: bool) -> xr.Dataset:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from lrscope.commands import Trainings
 from lrscope.errors import InputError
 from lrscope.specification import specification
-from lrscope.studies._at import LAST, check_at
+from lrscope.studies._at import LAST
 from lrscope.studies.sweep._options import At, Axes, Grid, Positive
 from lrscope.studies.sweep._rounds import GRID, next_round
 from lrscope.sweep import Sweep
@@ -51,7 +51,6 @@ class CommandOptions(Grid):
 
     @model_validator(mode="after")
     def _consistent(self) -> "CommandOptions":
-        check_at(self.at)
         if self.command:
             trainings_of(self, self.lrs, range(self.seeds), self.axes)
         return self

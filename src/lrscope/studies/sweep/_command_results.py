@@ -30,7 +30,7 @@ from lrscope.commands import FINISHED
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, on_grid, step_dimension
 from lrscope.studies._at import LAST
 from lrscope.studies.recorded._results import curve_names
-from lrscope.studies.sweep._results import evidence, whole
+from lrscope.studies.sweep._results import evidence, plain, whole
 from lrscope.studies.sweep._rounds import grids, together
 from lrscope.studies.sweep._scores import LR, SEED, Compared, variable
 
@@ -84,10 +84,8 @@ def _curves(rounds: list[xr.Dataset], options: Compared) -> dict[str, xr.Dataset
         course = whole(rounds, name)
         dim = step_dimension(course)
         every = -(-course.sizes[dim] // POINTS)
-        renamed = course.isel({dim: slice(None, None, -every)}).isel({dim: slice(None, None, -1)})  # the last one kept
-        renamed = renamed.rename({dim: STEP} if dim != STEP else {})
-        renamed[STEP].attrs = {"long_name": "step", "units": "updates"}
-        curves[name] = renamed.transpose(LR, SEED, STEP).to_dataset(name=name)
+        short = course.isel({dim: slice(None, None, -every)}).isel({dim: slice(None, None, -1)})  # the last one kept
+        curves[name] = plain(short).transpose(LR, SEED, STEP).to_dataset(name=name)
     return curves
 
 

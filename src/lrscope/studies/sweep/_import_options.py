@@ -15,11 +15,11 @@ from lrscope.errors import InputError, must_be, unknown
 from lrscope.logs import RATES, SEEDS, Run, named_as
 from lrscope.records import DIVERGED_AT, MEMBER, step_dimension
 from lrscope.specification import specification
-from lrscope.studies._at import LAST, check_at
+from lrscope.studies._at import LAST
 from lrscope.studies._words import listed
 from lrscope.studies.sweep._options import At, Share
 from lrscope.studies.sweep._scores import LR, SEED, variable
-from lrscope.sweep import Sweep
+from lrscope.sweep import Sweep, is_rate
 
 METRICS = ("val_loss", "eval_loss", "val/loss", "eval/loss", "validation_loss", "valid_loss", "test_loss")
 """Metrics that are taken unless another one is named, if the runs have one of them only."""
@@ -69,7 +69,6 @@ class ImportOptions:
     def _consistent(self) -> "ImportOptions":
         if not self.source:
             raise InputError("SOURCE must be given. Write for example: lrscope import runs --out results")
-        check_at(self.at)
         return self
 
 
@@ -93,7 +92,7 @@ def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], Impo
     logged = dict.fromkeys(name for run in runs for name in run.curves)
     lr = options.lr or named_as(names, RATES) or named_as(logged, RATES)
     if lr is not None and lr in logged and lr not in names:
-        constant = [name for name in names if any(_positive(run.config.get(name)) for run in runs)]
+        constant = [name for name in names if any(is_rate(run.config.get(name)) for run in runs)]
         remedy = f"Name another: --lr NAME, one of {', '.join(constant)}." if constant else "Add the initial one."
         raise InputError(f"lr must be the same at all steps of a run; {lr} changes. {remedy}")
     if lr is None or lr not in names:
@@ -104,10 +103,10 @@ def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], Impo
     seed = options.seed or named_as(names, SEEDS)
     if options.seed is not None and options.seed not in names:
         raise unknown("seed", options.seed, names)
-    own = [run for run in runs if _positive(run.config.get(lr))]
+    own = [run for run in runs if is_rate(run.config.get(lr))]
     if not own:
         raise must_be("lr", "a positive number in the configuration of the runs", runs[0].config.get(lr))
-    lacking = [run.name for run in runs if not _positive(run.config.get(lr))]
+    lacking = [run.name for run in runs if not is_rate(run.config.get(lr))]
     left_out = ""
     if lacking:
         left_out = (
@@ -117,10 +116,6 @@ def chosen(runs: Sequence[Run], options: ImportOptions) -> tuple[list[Run], Impo
     if not any(metric in run.curves for run in own):
         raise unknown("metric", metric, dict.fromkeys(name for run in own for name in run.curves))
     return own, replace(options, lr=lr, seed=seed, metric=metric), left_out
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 def _metric(runs: Sequence[Run]) -> str:

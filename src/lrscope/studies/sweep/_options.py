@@ -4,19 +4,19 @@ import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lrscope.data import check_data
 from lrscope.errors import InputError, must_be, unknown
 from lrscope.specification import specification
-from lrscope.studies._at import LAST
+from lrscope.studies._at import LAST, check_at
 from lrscope.studies._size import check_batch, check_size
 from lrscope.sweep import parse_axis, parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Few = Annotated[int, Field(ge=0, le=100)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")]
-At = Annotated[str, tyro.conf.arg(metavar="{last,best,STEP}")]
+At = Annotated[str, AfterValidator(check_at), tyro.conf.arg(metavar="{last,best,STEP}")]
 Axes = Annotated[
     tuple[str, ...],
     tyro.conf.UseAppendAction,

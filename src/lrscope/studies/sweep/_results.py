@@ -80,13 +80,13 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     rates["epochs_needed"] = analysis.epochs_needed(course, rates)
     lives = together(rounds, lambda one: on_grid(analysis.lives(one, window=_window(one, per_epoch))))
     networks = together(rounds, lambda one: on_grid(outcomes(one))).assign(score=scores)
-    curves = {"training loss": _by_epoch(whole(rounds, "loss"), per_epoch), "validation loss": _plain(validation)}
+    curves = {"training loss": _by_epoch(whole(rounds, "loss"), per_epoch), "validation loss": plain(validation)}
     if "val_accuracy" in rounds[0]:
         last = together(rounds, lambda one: analysis.final_scores(one, "val_accuracy"))
         networks["accuracy"] = last.where(np.isfinite(scores)).assign_attrs(long_name="validation accuracy")
         rates["accuracy"] = networks["accuracy"].mean(SEED)
         curves["training accuracy"] = _by_epoch(whole(rounds, "accuracy"), per_epoch)
-        curves["validation accuracy"] = _plain(whole(rounds, "val_accuracy"))
+        curves["validation accuracy"] = plain(whole(rounds, "val_accuracy"))
     nodes |= {
         "networks": networks,
         "curves": xr.Dataset(curves),
@@ -120,10 +120,10 @@ def _by_epoch(array: xr.DataArray, per_epoch: int) -> xr.DataArray:
     """Return the mean over the steps of each epoch, at its last step."""
     dim = step_dimension(array)
     means = array.coarsen({dim: per_epoch}).mean().assign_coords({dim: array[dim][per_epoch - 1 :: per_epoch].values})
-    return _plain(means.assign_attrs(array.attrs))
+    return plain(means.assign_attrs(array.attrs))
 
 
-def _plain(array: xr.DataArray) -> xr.DataArray:
+def plain(array: xr.DataArray) -> xr.DataArray:
     """Return an array whose step dimension is called `step`."""
     dim = step_dimension(array)
     renamed = array.rename({dim: STEP}) if dim != STEP else array
