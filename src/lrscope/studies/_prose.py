@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 import xarray as xr
 
-from lrscope.studies import _estimates, _words
+from lrscope.studies import _words
 
 PARAGRAPH = "\N{PILCROW SIGN}"
 """Stands after each paragraph of a template; any other white space is one space."""
@@ -19,7 +19,7 @@ def paragraphs(template: str, **values: Any) -> list[str]:
     Parameters
     ----------
     template : its path in the package: ``studies/sweep/summary.txt.j2``
-    values : of its variables; their numbers are written by the functions of `_words` and `_estimates`, as filters
+    values : of its variables; their numbers are written by the functions of `_words`, as filters
     """
     text = _environment().get_template(template).render(values)
     return [" ".join(part.split()) for part in text.split(PARAGRAPH) if part.strip()]
@@ -33,7 +33,7 @@ def numbers(dataset: xr.Dataset | xr.DataTree) -> dict[str, Any]:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(loader=jinja2.PackageLoader("lrscope", ""), undefined=jinja2.StrictUndefined)
-    filters = (_words.short, _words.rate, _words.percent, _words.counted, _words.listed, _words.at_rates)
-    environment.filters |= {each.__name__: each for each in (*filters, _estimates.estimate_text, _estimates.share_text)}
+    names = ("short", "rate", "percent", "counted", "listed", "at_rates", "estimate_text", "share_text")
+    environment.filters |= {name: getattr(_words, name) for name in names}
     environment.tests["finite"] = isfinite
     return environment

@@ -1,7 +1,8 @@
-"""Numbers in sentences: the same for claims, tables and the summary, and never `nan`."""
+"""Numbers and estimates in sentences, the same for claims, tables and the summary, and never `nan`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
+from math import isfinite, isinf, isnan
+from typing import Any
 
 import xarray as xr
 
@@ -73,3 +74,51 @@ def at_rates(values: xr.DataArray, write: Callable[[float], str] = short, among:
     lrs = values["lr"].values.tolist()
     texts = [rate(lr, lrs if among is None else among) for lr in lrs]
     return ", ".join(f"{write(value)} at {text}" for value, text in zip(values.values.tolist(), texts, strict=True))
+
+
+def ends(node: Any, name: str) -> tuple[float, float, float]:
+    """Return an estimate in a node of the results, and both ends of its interval."""
+    value, low, high = (float(node[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return value, low, high
+
+
+def within(node: Any, name: str, least: float, most: float) -> bool | None:
+    """Tell whether the interval of an estimate lies inside limits (True), outside (False), or overlaps one (None)."""
+    _, low, high = ends(node, name)
+    if low >= least and high <= most:
+        return True
+    return False if high < least or low > most else None
+
+
+def estimate_text(node: Any, name: str, digits: int = 3) -> str:
+    """Return an estimate with the ends of its interval.
+
+    Examples
+    --------
+    >>> estimate_text({"r2": 0.12345, "r2_low": 0.1, "r2_high": float("inf")}, "r2")
+    '0.123 (0.1 or more)'
+    """
+    return _text(ends(node, name), lambda value: short(value, digits))
+
+
+def share_text(node: Any, name: str, digits: int = 1) -> str:
+    """Return a share with the ends of its interval, in percent.
+
+    Examples
+    --------
+    >>> share_text({"share": 0.02, "share_low": 0.01, "share_high": 0.033}, "share")
+    '2.0% (1.0% to 3.3%)'
+    """
+    return _text(ends(node, name), lambda value: percent(value, digits))
+
+
+def _text(values: tuple[float, float, float], write: Callable[[float], str]) -> str:
+    value, low, high = values
+    middle = write(value) if isfinite(value) else "not known"
+    if isnan(low) or isnan(high):
+        return middle
+    if isinf(low) and isinf(high):
+        return f"{middle} (no interval)"
+    if isinf(high):
+        return f"{middle} ({write(low)} or more)"
+    return f"{middle} ({write(high)} or less)" if isinf(low) else f"{middle} ({write(low)} to {write(high)})"

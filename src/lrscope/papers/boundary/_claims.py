@@ -7,7 +7,7 @@ from lrscope.papers.boundary._own import OWN
 from lrscope.papers.boundary._results import DIMENSION, LAST, MEAN, Results, frames_of
 from lrscope.papers.boundary.analysis._boxes import FRAME, MIN_UNITS
 from lrscope.studies import Claim
-from lrscope.studies._estimates import ends, estimate_text, within
+from lrscope.studies._words import ends, estimate_text, within
 
 PUBLISHED = {
     "linear": 1.17,
@@ -57,7 +57,7 @@ def _dimension(published: float) -> Claim:
         source=f"{SOURCE}, figure 2",
         statement=f"The boundary has a box dimension of {published}",
         of=lambda results: results[DIMENSION],
-        holds=lambda node: within(*ends(node, "median")[1:], published - TOLERANCE, published + TOLERANCE),
+        holds=lambda node: within(node, "median", published - TOLERANCE, published + TOLERANCE),
         measured=lambda node: estimate_text(node, "median"),
         undecided=lambda node: (
             f"The interval {estimate_text(node, 'median')} overlaps the tolerance without lying inside it."

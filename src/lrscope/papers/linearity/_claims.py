@@ -10,8 +10,7 @@ import xarray as xr
 
 from lrscope.papers.linearity._results import CHANGE, GRID, LR, PATH, Network, networks
 from lrscope.studies import Claim
-from lrscope.studies._estimates import ends, estimate_text, share_text, within
-from lrscope.studies._words import counted, percent, short
+from lrscope.studies._words import counted, ends, estimate_text, percent, share_text, short, within
 
 STRAIGHT = 0.99
 """R² without noise from which on a path counts as straight."""
@@ -93,19 +92,17 @@ def claims(results: xr.DataTree) -> list[Claim]:
 
 def _linear(network: Network) -> Judged:
     law = network["law"]
-    _, low, high = ends(law, "r2_corrected")
     text = f"R² {short(float(law['r2']), 4)}, without noise {estimate_text(law, 'r2_corrected', 4)}"
-    return within(low, high, STRAIGHT, math.inf), text
+    return within(law, "r2_corrected", STRAIGHT, math.inf), text
 
 
 def _slope(network: Network) -> Judged:
     law = network["law"]
     expected = float(law["expected_slope"])
-    _, low, high = ends(law, "slope_corrected")
     corrected = estimate_text(law, "slope_corrected")
     text = f"slope {short(float(law['slope']))}, without noise {corrected}, expected {short(expected)}"
     limits = sorted((expected * (1 - SLOPE_TOLERANCE), expected * (1 + SLOPE_TOLERANCE)))
-    return within(low, high, *limits), text
+    return within(law, "slope_corrected", *limits), text
 
 
 def once(network: Network) -> xr.Dataset:
@@ -167,18 +164,17 @@ def _no_function(network: Network) -> Judged:
     relation = network["delta_against_output"]
     bins, line = (share_text(relation, name) for name in ("r2_bins_corrected", "r2_corrected"))
     text = f"share of the variance that the logit explains without noise: {bins} in 20 bins, {line} as a line"
-    intervals = (ends(relation, name)[1:] for name in ("r2_bins_corrected", "r2_corrected"))
-    verdicts = [within(low, high, -math.inf, 0.5) for low, high in intervals]
+    verdicts = [within(relation, name, -math.inf, 0.5) for name in ("r2_bins_corrected", "r2_corrected")]
     return False if False in verdicts else None if None in verdicts else True, text
 
 
 def _accuracy(network: Network) -> Judged:
-    value, low, high = ends(network["accuracy"], "difference")
+    value, low, _ = ends(network["accuracy"], "difference")
     at_eta = network["trainings"]["accuracy"].sel({LR: network.attrs["rates"].eta}, method="nearest")
     text = f"{percent(float(at_eta), 2)} at eta, difference {share_text(network['accuracy'], 'difference', 2)}"
     if not math.isfinite(low):  # the accuracy of every batch is the same: there is no interval, and no doubt
         return abs(value) <= ACCURACY_TOLERANCE, text
-    return within(low, high, -ACCURACY_TOLERANCE, ACCURACY_TOLERANCE), text
+    return within(network["accuracy"], "difference", -ACCURACY_TOLERANCE, ACCURACY_TOLERANCE), text
 
 
 def _in_order(network: Network, name: str, lower: str, upper: str) -> Judged:

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocat
 
 from lrscope.figures._rate_axis import nothing_known
 from lrscope.figures._style import INK, ORDERED, SOFT, axis_label, new_figure, style, wrapped
-from lrscope.studies._estimates import estimate_text
+from lrscope.studies._words import estimate_text
 
 LEAST: dict[str, Any] = {"color": "#d1005d", "linewidth": 0.8, "zorder": 3}
 """The line of least squares."""
