@@ -3,10 +3,11 @@
 import itertools
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import cloudpickle
 import numpy as np
@@ -48,23 +49,13 @@ class MapTraining(PieceTraining):
 
     Parameters
     ----------
-    asked : the map
-    engine : where to train; in this process by default
+    asked : the map; its pixels are counted as they are decided
     folder : keeps each piece, so that a run that was killed continues after the pieces that are done
-    progress : called with the pixels that are decided, and of all
-    device : in this process: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    where : ``engine``, ``progress`` and ``device``, as `lrscope.training.stream` has them
     """
 
-    def __init__(
-        self,
-        asked: Map,
-        *,
-        engine: Engine | None = None,
-        folder: Path | None = None,
-        progress: Callable[[int, int], None] | None = None,
-        device: str = "auto",
-    ) -> None:
-        super().__init__(asked.pixels, engine, progress, device)
+    def __init__(self, asked: Map, *, folder: Path | None = None, **where: Any) -> None:
+        super().__init__(asked.pixels, **where)
         self.asked = asked
         own = _members.experiment_of(asked, np.array([0])) if asked.own else None
         self._pieces = Pieces(folder, asked.to_json(), own)

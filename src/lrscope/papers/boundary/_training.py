@@ -47,6 +47,19 @@ def at_once(asked: Map, device: str) -> int:
     return min(fitting, MOST_AT_ONCE) if device == "cpu" else fitting
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread: products of matrices are rounded differently with several, and the edge is sensitive."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.inference_mode()
+@_one_thread()
 def losses(asked: Map, pixels: np.ndarray, device: str = "cpu") -> np.ndarray:
     """Train pixels, and return their losses (step, pixel) before each update; NaN from the first that is not finite.
 
@@ -58,14 +71,8 @@ def losses(asked: Map, pixels: np.ndarray, device: str = "cpu") -> np.ndarray:
     ----------
     pixels : (pixel) numbers ``(seed * resolution + row) * resolution + column``
     """
-    there = torch.device(device)
-    with torch.inference_mode(), _one_thread():
-        return _losses(asked, pixels, there).double().numpy(force=True)
-
-
-def _losses(asked: Map, pixels: np.ndarray, device: torch.device) -> Tensor:
     dtype = getattr(torch, asked.dtype)
-    samples = samples_of(asked, device.type)
+    samples = samples_of(asked, device)
     first, second = (each.to(device, dtype) for each in _weights(asked, pixels))
     across, along = (torch.from_numpy(each).to(device, dtype) for each in asked.values(pixels))
     offsets = across if asked.condition == "init-offset" else None
@@ -76,7 +83,7 @@ def _losses(asked: Map, pixels: np.ndarray, device: torch.device) -> Tensor:
             offsets = None
     result = torch.full((asked.steps, len(pixels)), math.nan, dtype=dtype, device=device)
     live = torch.arange(len(pixels), device=device)
-    size = at_once(asked, device.type)
+    size = at_once(asked, device)
     step = _Step(asked, samples, min(size, len(pixels)))
     for start in range(0, asked.steps, SEGMENT):
         steps = range(start, min(start + SEGMENT, asked.steps))
@@ -90,7 +97,8 @@ def _losses(asked: Map, pixels: np.ndarray, device: torch.device) -> Tensor:
         if not len(live):
             break
     # Within a segment a pixel whose loss overflowed was carried on.
-    return result.where(result.isfinite().int().cummin(0).values.bool(), math.nan)
+    result = result.where(result.isfinite().int().cummin(0).values.bool(), math.nan)
+    return result.double().numpy(force=True)
 
 
 class _Step:
@@ -190,14 +198,3 @@ def _batches(steps: int, samples: int, size: int) -> Tensor:
     """Return the samples of the batch of each step (step, sample), drawn with replacement."""
     generator = torch.Generator().manual_seed(DATA_SEED + 1)
     return torch.randint(samples, (steps, size), generator=generator)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute in one thread: products of matrices are rounded differently with several, and the edge is sensitive."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

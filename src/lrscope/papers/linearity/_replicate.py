@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter
@@ -50,22 +50,12 @@ class Replicating(PieceTraining):
 
     Parameters
     ----------
-    engine : where to train, see `lrscope.engines`; in this process by default
     folder : keeps the sums of each piece, so that a run that was killed continues after the pieces that are done
-    progress : called with the trainings that are done, and of all
-    device : in this process: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
+    where : ``engine``, ``progress`` and ``device``, as `lrscope.training.stream` has them
     """
 
-    def __init__(
-        self,
-        replication: Replication,
-        *,
-        engine: Engine | None = None,
-        folder: Path | None = None,
-        progress: Callable[[int, int], None] | None = None,
-        device: str = "auto",
-    ) -> None:
-        super().__init__(len(replication), engine, progress, device)
+    def __init__(self, replication: Replication, *, folder: Path | None = None, **where: Any) -> None:
+        super().__init__(len(replication), **where)
         self.replication = replication
         self._pieces = SumPieces(folder, replication)
 
