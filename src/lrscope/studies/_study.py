@@ -59,7 +59,7 @@ class Claim:
     needs: Callable[[xr.DataTree], Sequence[str]] = field(default=lambda _results: (), repr=False)
     note: str | Callable[[xr.DataTree], str] = ""
     undecided: str | Callable[[Any], str] = UNDECIDED
-    of: Callable[[xr.DataTree], Any] = field(default=lambda results: results, repr=False)
+    of: Callable[[Any], Any] = field(default=lambda results: results, repr=False)
 
     def judge(self, results: xr.DataTree) -> ClaimResult:
         """Return the claim with what was measured, and whether it holds in these results."""

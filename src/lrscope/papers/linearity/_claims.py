@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,65 +30,58 @@ Judged = tuple[bool | None, str]
 """Whether a statement holds, None if the intervals do not decide it, and what was measured."""
 
 
-@dataclass(frozen=True)
-class Statement:
-    """A statement of the source, to be judged for each network.
-
-    Attributes
-    ----------
-    id, section, statement, tolerance, published : of the claim
-    judge : node of a network -> whether it holds, and what was measured
-    group : of analyses that it needs
-    needs : results -> what is missing for all networks
-    """
-
-    id: str
-    section: str
-    statement: str
-    tolerance: str
-    judge: Callable[[Network], Judged]
-    published: object = "stated in words"
-    group: str = PATH
-    needs: Callable[[xr.DataTree], Sequence[str]] = lambda _results: ()
-
-    def claim(self, network: str, setting: str, prefix: bool) -> Claim:
-        """Return the claim about one network; with a prefix, its name is in the id and the statement."""
-
-        def lacking(results: xr.DataTree) -> Sequence[str]:
-            unknown = results[network].attrs["unknown"]
-            reasons = [f"more trainings ({unknown[self.group]})"] if self.group in unknown else []
-            return self.needs(results) or reasons
-
-        return Claim(
-            id=f"{self.id}-{network}" if prefix else self.id,
-            source=f"Jordan, post, {self.section}",
-            statement=f"{network}: {self.statement}" if prefix else self.statement,
-            of=lambda results: self.judge(results[network]),
-            holds=itemgetter(0),
-            measured=itemgetter(1),
-            undecided=lambda judged: f"The trainings do not decide it: {judged[1]}.",
-            published=self.published,
-            tolerance=self.tolerance,
-            needs=lacking,
-            note=setting,
-        )
-
-
 def claims(results: xr.DataTree) -> list[Claim]:
     """Return every statement for every network; only once if it cannot be checked for any."""
     known, options = networks(results), results.attrs["options"]
     seeds = "trainings with common seeds" if options.pairing == "common" else "independent trainings"
     judged = []
-    for statement in STATEMENTS:
-        together = len(known) == 1 or bool(statement.needs(results))
+    for claim, group in STATEMENTS:
+        together = len(known) == 1 or bool(claim.needs(results))
         for network in known[:1] if together else known:
             rates = ", ".join(f"{lr:.6g}" for lr in network.attrs["rates"].three)
             setting = (
                 "The source: CIFAR-10, rates 0.4, 0.5, 0.6, 40 000 independent trainings each. "
                 f"Here: {options.data}, rates {rates}, {options.replicates} {seeds} each."
             )
-            judged.append(statement.claim(network.name, setting, not together))
+            own = replace(_about(claim, group, network.name), note=setting)
+            if not together:
+                own = replace(own, id=f"{claim.id}-{network.name}", statement=f"{network.name}: {claim.statement}")
+            judged.append(own)
     return judged
+
+
+def _about(claim: Claim, group: str, network: str) -> Claim:
+    """Return a claim of `STATEMENTS` about one network, which may lack a group of analyses."""
+
+    def lacking(results: xr.DataTree) -> Sequence[str]:
+        unknown = results[network].attrs["unknown"]
+        return claim.needs(results) or ([f"more trainings ({unknown[group]})"] if group in unknown else [])
+
+    return replace(claim, of=lambda results: claim.of(results[network]), needs=lacking)
+
+
+def _statement(
+    id: str,
+    section: str,
+    statement: str,
+    tolerance: str,
+    judge: Callable[[Network], Judged],
+    group: str = PATH,
+    **more: Any,
+) -> tuple[Claim, str]:
+    """Return a claim that takes a network, and the group of analyses that it needs."""
+    claim = Claim(
+        id,
+        f"Jordan, post, {section}",
+        statement,
+        of=judge,
+        holds=itemgetter(0),
+        measured=itemgetter(1),
+        undecided=lambda judged: f"The trainings do not decide it: {judged[1]}.",
+        tolerance=tolerance,
+        **more,
+    )
+    return claim, group
 
 
 def _linear(network: Network) -> Judged:
@@ -227,7 +221,7 @@ def _needs_dogs(results: xr.DataTree) -> Sequence[str]:
 
 
 STATEMENTS = (
-    Statement(
+    _statement(
         "linear",
         "experiment",
         "the learning rate has a locally linear effect on mean outputs: the correlation of the changes is nearly 1",
@@ -236,7 +230,7 @@ STATEMENTS = (
         published=0.9991,
         needs=_needs_small,
     ),
-    Statement(
+    _statement(
         "slope",
         "the empirical law",
         "the change at eta + b is b / a times that at eta + a",
@@ -245,7 +239,7 @@ STATEMENTS = (
         published="about 2, for b / a = 2",
         needs=_needs_small,
     ),
-    Statement(
+    _statement(
         "near",
         "further experiments",
         "the law holds whenever a / eta and b / eta are relatively small",
@@ -255,7 +249,7 @@ STATEMENTS = (
         group=GRID,
         needs=_needs_grid,
     ),
-    Statement(
+    _statement(
         "far",
         "further experiments",
         "it begins to break down when either is increased much beyond 0.5",
@@ -265,7 +259,7 @@ STATEMENTS = (
         group=GRID,
         needs=_needs_grid,
     ),
-    Statement(
+    _statement(
         "smaller",
         "further experiments",
         "as a / eta and b / eta get smaller, the correlation increases",
@@ -275,7 +269,7 @@ STATEMENTS = (
         group=GRID,
         needs=_needs_grid,
     ),
-    Statement(
+    _statement(
         "no-function",
         "question 1",
         "the change is no simple function of the logit: there is no strong relationship",
@@ -283,7 +277,7 @@ STATEMENTS = (
         _no_function,
         group=CHANGE,
     ),
-    Statement(
+    _statement(
         "accuracy",
         "question 2",
         "eta and eta + b lead to nearly the exact same accuracy",
@@ -291,7 +285,7 @@ STATEMENTS = (
         _accuracy,
         group=CHANGE,
     ),
-    Statement(
+    _statement(
         "confident-before",
         "question 2",
         "at eta, the samples that gain least are all more confident than those that gain most",
@@ -300,7 +294,7 @@ STATEMENTS = (
         group=CHANGE,
         needs=_needs_band,
     ),
-    Statement(
+    _statement(
         "confident-after",
         "question 2",
         "at eta + b, the samples that gain most are all more confident than those that gain least",
@@ -309,7 +303,7 @@ STATEMENTS = (
         group=CHANGE,
         needs=_needs_band,
     ),
-    Statement(
+    _statement(
         "dogs",
         "question 2",
         "the logit of the 24 dogs that gain most rises by 0.8 on average, that of the 24 that gain least by 0.2",
