@@ -1,12 +1,12 @@
 """What a training may use of this machine: its own GPU, its share of the cores."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import Any
 
 from lrscope.engines import Engine
@@ -49,22 +49,20 @@ class Here(Engine):
         self.workers = jobs
         self._devices = devices
         self._ending = threading.Event()
-        self._threads = ThreadPoolExecutor(jobs, "lrscope-training")
-        self._places: SimpleQueue[int] = SimpleQueue()
-        for place in range(jobs):
-            self._places.put(place)
+        self._thread, places = threading.local(), itertools.count()
+
+        def begin() -> None:
+            self._thread.place = next(places)
+
+        self._threads = ThreadPoolExecutor(jobs, "lrscope-training", begin)
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a function, which is also given the environment of a command and what says when to end it."""
         return self._threads.submit(self._called, function, *args, **kwargs)
 
     def _called(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        place = self._places.get()
-        try:
-            own = environment(place, self.workers, self._devices)
-            return function(*args, **kwargs, environment=own, stopping=self._ending.is_set)
-        finally:
-            self._places.put(place)
+        own = environment(self._thread.place, self.workers, self._devices)
+        return function(*args, **kwargs, environment=own, stopping=self._ending.is_set)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the threads: after what was submitted, or, with `cancel_futures`, with the trainings that run."""

@@ -35,15 +35,13 @@ import xarray as xr
 from lrscope import analysis
 from lrscope.records import DIVERGED_AT, on_grid, outcomes, step_dimension
 from lrscope.studies._words import rate
-from lrscope.studies.recorded._results import RATES_SHOWN, evenly
+from lrscope.studies.recorded._results import INACTIVE, RATES_SHOWN, evenly
 from lrscope.studies.sweep._options import Options
 from lrscope.studies.sweep._rounds import CROSSED, RANGE_TEST, grids, rounds_at_best, rounds_of, settings_of, together
 from lrscope.studies.sweep._scores import LR, SEED, Compared
 from lrscope.studies.sweep._settings import Settings, shown_scores
 
 STEP = "step"
-INACTIVE = 0.1
-"""A neuron whose normalised fluctuation lies below it counts as inactive."""
 
 
 def evidence(
