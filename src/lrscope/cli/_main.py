@@ -1,5 +1,7 @@
 """Which command is meant, and what is said when it fails."""
 
+import atexit
+import gc
 import os
 import shlex
 import sys
@@ -42,6 +44,8 @@ List the studies and the questions they ask.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 (it failed), 2 (it was asked for something wrong), 130 (Ctrl-C)."""
+    # Python would search everything for garbage before it ends, for up to a second where PyTorch is loaded.
+    atexit.register(gc.freeze)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _dispatch(given)
