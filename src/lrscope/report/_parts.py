@@ -253,6 +253,7 @@ class Report:
     metadata : versions, machine, dates: name -> text
     again : what the command does
     draw : the command that draws the figures of the appendix
+    source : reference of what is reproduced
 
     Raises
     ------
@@ -270,6 +271,7 @@ class Report:
     metadata: Mapping[str, str] = field(default_factory=dict)
     again: str = "This command trains the same networks again and writes this report."
     draw: str = "lrscope figures DIR"
+    source: str = ""
 
     def __post_init__(self) -> None:
         names = [(isinstance(item, Table), item.name) for item in self.items]

@@ -130,7 +130,8 @@ def report_from(asked: Study, records: Mapping[str, xr.Dataset], options: Any) -
     with np.errstate(over="ignore", invalid="ignore"):  # a network that diverges passes through infinity
         results = asked.results(records, options)
         summary, claims = asked.summary(results, options), asked.judged(results)
-        return Report(asked.title, asked.question, summary, claims, asked.sections(results, options), results)
+        sections = asked.sections(results, options)
+        return Report(asked.title, asked.question, summary, claims, sections, results, source=asked.source)
 
 
 def _check_described(

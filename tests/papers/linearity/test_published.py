@@ -21,7 +21,7 @@ def test_the_law_of_common_and_of_independent_trainings_agree():
     assert float(common["r2"]) >= 0.985
     for name, low, high in (
         ("r2_corrected", "r2_corrected_low", "r2_corrected_high"),
-        ("slope_corrected", "slope_low", "slope_high"),
+        ("slope_corrected", "slope_corrected_low", "slope_corrected_high"),
     ):
         assert float(common[low]) <= float(independent[name]) <= float(common[high])
         assert float(independent[low]) <= float(common[name]) <= float(independent[high])

@@ -6,7 +6,7 @@ step, and beside them the sharpness, the weights and the neurons that dominate t
 """
 
 from lrscope._imported import late
-from lrscope.papers.stability._claims import SOURCE, claims
+from lrscope.papers.stability._claims import claims
 from lrscope.papers.stability._configurations import Options
 from lrscope.papers.stability._results import analyse
 from lrscope.papers.stability._sections import sections, summary
@@ -18,7 +18,7 @@ STUDY = Study(
     name="stability",
     title="Stability: when and why training suddenly starts to oscillate",
     question="When and why does training suddenly start to oscillate, and what announces it?",
-    source=SOURCE,
+    source="Peeters: Experiment 1B, a deeper look into the basic neural network (2025)",
     options=Options,
     experiments=late("lrscope.papers.stability._experiments:experiments"),
     analyse=analyse,
