@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functionalize
 from torch.fx import GraphModule, Interpreter
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -33,16 +34,18 @@ _VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default)
 def channels_last(module: GraphModule, arguments: Sequence[Tensor]) -> GraphModule:
     """Return a traced step in which images lie channels last.
 
-    It is the same one if it has no convolution, or an operation that writes over its argument: a copy that keeps such
-    an operation from the original could become a view.
+    It is the same one if it has no convolution.
 
     Parameters
     ----------
     arguments : of the shapes with which the graph will be called
     """
     nodes = [node for node in module.graph.nodes if node.op == "call_function"]
-    if not any(node.target in _CONVOLUTIONS for node in nodes) or any(node.is_impure() for node in nodes):
+    if not any(node.target in _CONVOLUTIONS for node in nodes):
         return module
+    if any(node.is_impure() for node in nodes):
+        # Of a copy that is made so that an operation can write over it, the new layout could make a view.
+        module = make_fx(functionalize(module))(*arguments)
     return make_fx(_ChannelsLast(module).run)(*arguments)
 
 
