@@ -80,7 +80,7 @@ VARIED = (
     Axis("momentum", "momentum", 0.0, 0.99, "linear", bounded=True),
     Axis("weight_decay", "weight decay", 1e-5, 10.0),
     Axis(INIT_SCALE, "scale of the initial weights", 0.1, 10.0),
-    Axis(BATCH_SIZE, "samples of a step", 1.0, 100.0, bounded=True),
+    Axis(BATCH_SIZE, "batch size", 1.0, 100.0, bounded=True),
 )
 """Of a network of your own, as they are by default; ``lr_<module>`` is the learning rate of a module."""
 
