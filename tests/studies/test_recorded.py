@@ -272,6 +272,11 @@ def test_of_one_step_only_what_it_tells_is_told(reported):
     assert all(isinstance(one, Table) for one in report.items)
     assert "Recording took" not in report.sections[2].text
     assert "Life of the neurons: activations were recorded at one step" in report.sections[3].text
+    diverged = block(steps=1)
+    diverged[DIVERGED_AT][:] = 0
+    assert reported(diverged, name="diverged.root").summary[1:] == [
+        f"The loss was {loss:.3g} then, and the network diverged."
+    ]
 
 
 def test_what_has_a_single_value_is_listed_and_not_drawn(reported):

@@ -255,7 +255,6 @@ def summary(results: xr.DataTree, _options: Any) -> list[str]:
         rates=_rates(results),
         listed_at_most=LISTED,
         ends=ends,
-        one_step=ONE_STEP,
         last_losses=LAST_LOSSES,
         losses=_losses(results) if len(ends) == 1 else {},
         counts=[(followed.count(end), end) for end in dict.fromkeys(followed)],
