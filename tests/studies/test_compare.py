@@ -121,6 +121,13 @@ def test_every_value_of_another_axis_is_a_case(file):
         compare([path], (0.01, 0.1), where={"shap": "spiral"})
 
 
+def test_an_axis_may_be_called_as_a_column(file):
+    found = compare([file(block({"p": [0.0, 0.5], "lr": [0.01, 0.1], "seed": range(5)}, drawn(2, 2, 5)))], (0.01, 0.1))
+    (table,) = compared_tables(found)
+    assert list(table)[:3] == ["p", "0.01", "0.1"]
+    assert table["p"].iloc[:, 0].tolist() == ["0.0", "0.5"]
+
+
 def test_a_case_that_cannot_be_compared_is_shown_without_numbers(file):
     axes = {"shape": ["circle", "spiral"], "lr": [0.01, 0.1], "seed": range(3)}
     values = drawn(2, 2, 3)
@@ -453,6 +460,9 @@ def test_the_value_counts_by_which_a_run_is_judged(run, capsys):
     other = run("other", values[1], "bleu", metric="bleu", maximize=True, at="2")
     assert main(["compare", a, other]) == 2
     assert "at must be given where the runs are judged by different ones, 2 and best" in capsys.readouterr().err
+    smaller = run("smaller", values[1], "bleu", metric="bleu", maximize=False, at="best")
+    assert main(["compare", a, smaller]) == 2
+    assert "given where one run maximises bleu and the other minimises it" in capsys.readouterr().err
     bare = [run(f"bare{place}", own, "bleu") for place, own in enumerate(values)]
     assert main(["compare", *bare, "--metric", "bleu", "--at", "best"]) == 2
     assert "maximize must be given where the best value counts" in capsys.readouterr().err

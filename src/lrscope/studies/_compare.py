@@ -243,10 +243,12 @@ def _chosen(metric: str | None, judged: Mapping[str, Any], *sides: xr.Dataset) -
 def _as_judged(option: str, name: str, judged: Mapping[str, Sequence[Mapping[str, Any]]], default: Any) -> Any:
     """Return an option of the runs that are judged by a quantity, which must be the same for all; else the default."""
     values = list(dict.fromkeys(options.get(option, default) for options in judged.get(name, ())))
+    if len(values) > 1 and option == "maximize":
+        allowed = f"given where one run maximises {name} and the other minimises it"
+        raise must_be(option, allowed, None, "Give --maximize or --minimize.")
     if len(values) > 1:
         allowed = f"given where the runs are judged by different ones, {' and '.join(sorted(map(str, values)))}"
-        remedy = "Give --maximize or --minimize." if option == "maximize" else f"Give --{option}."
-        raise must_be(option, allowed, None, remedy)
+        raise must_be(option, allowed, None, f"Give --{option}.")
     return values[0] if values else default
 
 

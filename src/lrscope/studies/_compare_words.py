@@ -114,23 +114,23 @@ def compared_tables(comparison: Comparison, size: float | None = None) -> list[p
 
 def _table_of_cases(comparison: Comparison, size: float | None) -> pd.DataFrame:
     """Return a row for each case, those that could not be compared included."""
+    names = ["difference", "low", "high", "p", "p of flips", "compared", "diverged", "decision"]
+    wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
+    columns = [*comparison.cases[0].labels, *comparison.sides, *names, wanted]  # an axis may be called p, too
     rows = []
     for case in comparison.cases:
-        row = {axis: str(label) for axis, label in case.labels.items()}
+        row = [str(label) for label in case.labels.values()]
         rows.append(row)
         if isinstance(case.result, str):
+            row += [DASH] * (len(columns) - len(row))
             continue
         own = numbers(case.result)
         gap = size or abs(own["difference"])
-        row |= dict(zip(comparison.sides, map(short, own["mean"]), strict=True))
-        row |= {name: short(own[name]) for name in ("difference", "low", "high")}
-        row |= {"p": _p_value(own["p_value"]).removeprefix("= ")}
-        row |= {"p of flips": _p_value(own["p_flips"]).removeprefix("= ")}
-        row |= {"compared": " and ".join(map(str, sorted(set(own["count"]))))}
-        row |= {"diverged": " and ".join(map(str, own["diverged"])), "decision": _decided(comparison, case.result)}
-        wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
-        row[wanted] = _seeds(comparison, case.result, gap) if gap else DASH
-    return pd.DataFrame(rows).fillna(DASH)
+        row += map(short, (*own["mean"], own["difference"], own["low"], own["high"]))
+        row += [_p_value(own[name]).removeprefix("= ") for name in ("p_value", "p_flips")]
+        row += [" and ".join(map(str, sorted(set(own["count"])))), " and ".join(map(str, own["diverged"]))]
+        row += [_decided(comparison, case.result), _seeds(comparison, case.result, gap) if gap else DASH]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _unit(comparison: Comparison) -> str:
