@@ -44,6 +44,13 @@ def test_the_report_is_that_of_the_values(tmp_path):
     assert main(["report", str(tmp_path / "results")]) == 0
 
 
+def test_of_a_rate_with_one_seed_no_bound_is_given(tmp_path):
+    write(tmp_path, seeds=lambda lr: (2,) if lr == LRS[0] else (0, 1, 2))
+    report = imported(tmp_path)
+    assert report.results["rates/plausible"].values.tolist() == [True, True, False]
+    assert "how much worse than the best they may be is not known" in " ".join(report.summary)
+
+
 def one_of_several_has_the_metric(folder):
     write(folder, metric=lambda seed: "other" if seed else "val_loss")
 

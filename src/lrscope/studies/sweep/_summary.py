@@ -57,7 +57,7 @@ def answer(results: xr.DataTree, options: Compared) -> dict[str, Any]:
         "seeds": int(rates["members"].max()),
         "plausible": rates[LR].values[rates["plausible"].values].tolist(),
         "without_scores": rates[LR].values[rates["members"] == 0].tolist(),
-        "largest": float(rates["difference_high"].where(rates["plausible"]).max()),
+        "largest": float(rates["difference_high"].where(rates["plausible"], 0).max(skipna=False)),
         "foreseeable": FORESEEABLE,
         "size": size,
         **_settings(results),
