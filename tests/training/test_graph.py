@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from torch.fx.passes.shape_prop import ShapeProp
 
-from lrscope.training._graph import Traced, simplified, transposed_where_narrow
+from lrscope.training._graph import Traced
 
 X = torch.linspace(-2, 2, 12).view(3, 4)
 ATEN = torch.ops.aten
@@ -33,18 +32,3 @@ def test_idle_views_and_unread_values_are_removed():
 )
 def test_what_changes_something_stays(function, stays):
     assert stays in check(function)
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "product"),
-    [(20, 2, (5, 2, 20)), (20, 15, (5, 15, 20)), (3, 2, (5, 2, 3)), (20, 16, (5, 20, 16)), (2, 20, (5, 2, 20))],
-)
-def test_products_with_few_columns_are_computed_transposed(rows, columns, product):
-    torch.manual_seed(0)
-    matrices = torch.randn(5, rows, 7), torch.randn(5, 7, columns)
-    traced = Traced(lambda one, other: (torch.bmm(one, other).view(5, -1),), matrices)
-    graph = simplified(transposed_where_narrow(traced.graph))
-    (result,) = ShapeProp(graph).propagate(*matrices)
-    torch.testing.assert_close(result, torch.bmm(*matrices).view(5, -1))
-    (node,) = graph.graph.find_nodes(op="call_function", target=ATEN.bmm.default)
-    assert node.meta["tensor_meta"].shape == product

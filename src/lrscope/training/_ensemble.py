@@ -21,7 +21,7 @@ from lrscope.records import DIVERGED_AT
 from lrscope.training._activations import Tree
 from lrscope.training._compile import compile_step, pays
 from lrscope.training._experiment import Experiment
-from lrscope.training._graph import Graphs, Traced, leaves, simplified, transposed_where_narrow
+from lrscope.training._graph import Graphs, Traced, leaves, simplified
 from lrscope.training._groups import Groups
 from lrscope.training._images import channels_last
 from lrscope.training._network import REFUSALS, Batch, Network, StepOutput, in_words
@@ -244,8 +244,7 @@ class Ensemble:
         with _refused(NOT_LIFTED):
             traced = Traced(lifted, arguments)
         if self._device.type == "cpu":
-            laid = transposed_where_narrow(channels_last(traced.graph, leaves(arguments)))
-            traced.run = traced.graph = simplified(laid)
+            traced.run = traced.graph = simplified(channels_last(traced.graph, leaves(arguments)))
         return traced
 
     def _step_of_one(

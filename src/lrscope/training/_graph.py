@@ -18,7 +18,6 @@ _ATEN = torch.ops.aten
 _TRACING = threading.Lock()
 """PyTorch's tracer keeps what it does in module variables: one trace at a time in a process."""
 _VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default)
-_COLUMNS = 16
 
 
 class Traced:
@@ -107,26 +106,6 @@ def simplified(module: GraphModule) -> GraphModule:
             node.replace_all_uses_with(same)
     graph.eliminate_dead_code()
     return GraphModule(module, graph)
-
-
-def transposed_where_narrow(module: GraphModule) -> GraphModule:
-    """Compute each matrix product with few columns as that of the transposed matrices; the graph is changed.
-
-    On a CPU, a product with fewer than `_COLUMNS` columns takes two to ten times as long as one with as few rows.
-    """
-    graph = module.graph
-    for node in graph.find_nodes(op="call_function", target=_ATEN.bmm.default):
-        _, rows, columns = node.meta["val"].shape
-        if columns >= min(rows, _COLUMNS):
-            continue
-        with graph.inserting_before(node):
-            turned = (graph.call_function(_ATEN.transpose.int, (one, 1, 2)) for one in reversed(node.args))
-            product = graph.call_function(_ATEN.bmm.default, tuple(turned))
-            result = graph.call_function(_ATEN.transpose.int, (product, 1, 2))
-            # in memory as before: what follows may view it
-            result = graph.call_function(_ATEN.clone.default, (result,), {"memory_format": torch.contiguous_format})
-        node.replace_all_uses_with(result)
-    return module
 
 
 def _unchanged(node: Node) -> Node | None:

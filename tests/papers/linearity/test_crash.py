@@ -15,14 +15,14 @@ SMALL_PIECES = """
 import lrscope.papers.linearity._replicate as module
 module.at_once = lambda *_: 4
 """
-"""Set-up that trains four replicates at a time, here in all runs: whether a step is traced depends on it."""
+"""Set-up that trains four replicates at a time."""
 
 
 @pytest.fixture(scope="module")
 def finished(commands, tmp_path_factory) -> Path:
-    """Return the folder of a run that nobody disturbed."""
+    """Return the folder of a run that nobody disturbed, in one piece."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    ended = commands.run([*RUN, "--out", folder], SMALL_PIECES + commands.NO_REPORT)
+    ended = commands.run([*RUN, "--out", folder], commands.NO_REPORT)
     assert ended.code == 0, ended.err
     return folder
 
@@ -56,7 +56,7 @@ def resumed(commands, folder: Path) -> None:
 
 def test_a_run_killed_after_its_records_only_becomes_complete(commands, reference, tmp_path):
     folder = tmp_path / "run"
-    setup = SMALL_PIECES + commands.NO_REPORT + "lrscope.studies.Folder.finish = lambda *_: os.kill(os.getpid(), 9)\n"
+    setup = commands.NO_REPORT + "lrscope.studies.Folder.finish = lambda *_: os.kill(os.getpid(), 9)\n"
     assert commands.run([*RUN, "--out", folder], setup).code == -signal.SIGKILL
     written = [file.name for file in folder.glob("*.root")]
     resumed(commands, folder)
@@ -87,7 +87,7 @@ def test_a_new_run_does_not_read_the_pieces_of_an_old_one(commands, reference, t
     ended = commands.run([*RUN, "--out", folder, "--overwrite", "--replicates", "5"])
     assert ended.code == 2
     assert pieces(folder) == stale  # a wrong option costs nothing
-    ended = commands.run([*RUN, "--out", folder, "--overwrite"], SMALL_PIECES + commands.NO_REPORT)
+    ended = commands.run([*RUN, "--out", folder, "--overwrite"], commands.NO_REPORT)
     assert ended.code == 0, ended.err
     check_complete(folder, reference)
 
