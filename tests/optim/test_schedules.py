@@ -1,5 +1,8 @@
 """Schedules as functions of the step. Their namesakes are compared in tests/training."""
 
+import math
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,15 @@ from lrscope.optim import Constant, Cosine, Linear, Triangle, WarmUp
 shares = st.floats(0, 1)
 totals = st.integers(1, 500)
 after = st.one_of(st.builds(Linear, shares), st.builds(Cosine, shares), st.just(Constant()))
+
+
+@given(shares, totals)
+def test_decays_begin_at_1_and_go_down_to_the_floor(floor, total):
+    for schedule in (Linear(floor), Cosine(floor)):
+        factors = [schedule.factor(step, total) for step in range(total + 1)]
+        assert factors[0] == 1
+        assert math.isclose(factors[-1], floor, abs_tol=1e-12)
+        assert all(later <= earlier + 1e-12 for earlier, later in pairwise(factors))
 
 
 @given(st.integers(1, 50), after, totals)

@@ -48,6 +48,20 @@ class Module(lightning.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=0.01)
 
 
+class Manual(Module):
+    """Makes its updates itself, and returns nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.optimizers().zero_grad()
+        self.manual_backward(loss)
+        self.optimizers().step()
+
+
 def loader() -> DataLoader:
     return DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=6)
 
@@ -235,3 +249,10 @@ def test_batches_that_are_left_out_are_counted_and_not_recorded(tmp_path, path):
     fit(tmp_path, callback, Skips())
     assert callback.cost.skipped == 3
     assert open_records(path)["step"].values.tolist() == list(range(9))
+
+
+def test_an_update_without_its_loss_is_recorded_without_it(tmp_path, path):
+    fit(tmp_path, LightningRecorder(path, time_budget=None), Manual())
+    records, mine = open_records(path), plain(tmp_path / "plain.root")
+    assert np.isnan(records["loss"].values).all()
+    np.testing.assert_array_equal(records["weights_net_0"].values, mine["weights_net_0"].values)

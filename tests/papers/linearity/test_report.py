@@ -273,7 +273,7 @@ def test_what_does_not_need_a_rate_that_diverged_is_shown_and_the_rest_is_named(
     assert (PATH_ITEMS | CHANGE_ITEMS | SENSITIVITY_ITEMS) - missing | ALWAYS <= shown
     for name in (CHANGE_ITEMS | SENSITIVITY_ITEMS) - missing:
         assert lost.table(name).equals(line.table(name))
-    assert f"perceptron: 32 at {lr} diverged and are left out." in lost.summary[0]
+    assert f"perceptron: 32 at {lr} diverged (left out)." in lost.summary[0]
     assert lost.summary[1].startswith(f"perceptron: all 32 trainings at {lr} diverged. Unavailable: the law at 0.2, ")
     notes = {name: lost.claims[name].note for name in undecided}
     assert notes == dict.fromkeys(undecided, f"Needs more trainings (all 32 trainings at {lr} diverged).")
