@@ -141,7 +141,7 @@ def test_the_readme_records_a_loop_and_trains_a_grid(workplace):
     names = ran(ROOT / "README.md")
     assert names["records"].sizes["lr"] == 3
     assert names["records"].sizes["seed"] == 4
-    assert open_records("mine.root").sizes["step"] > 1
+    assert open_records("mine.root").sizes["step"] >= 1  # how many depends on how fast the machine is
 
 
 def test_the_python_page_says_what_comes_out(workplace):
