@@ -65,7 +65,8 @@ def lives(
     ...     [[[0.0], [0.4], [0.0], [0.0], [0.1]]],
     ...     dims=("member", "step", "neuron_0"),
     ...     coords={"step": range(5)},
-    ...     attrs={"quantity": "activations", "statistic": "active", "layer": "0", "module": "0", "units": "1"},
+    ...     attrs={"long_name": "active", "quantity": "activations", "statistic": "active", "layer": "0", "units": "1"}
+    ...     | {"module": "0"},
     ... )
     >>> life = lives(xr.Dataset({"activations_active_0": share}))
     >>> [life[name].item() for name in ("born", "died", "deaths", "revivals")]
