@@ -7,7 +7,18 @@ from pathlib import Path
 
 from benchmarks.rounds import machine
 
-PARTS = ("steps", "fluctuation", "stability", "sweep", "recorder", "recommendation", "optimum", "linearity", "boundary")
+PARTS = (
+    "whole",
+    "steps",
+    "fluctuation",
+    "stability",
+    "sweep",
+    "recorder",
+    "recommendation",
+    "optimum",
+    "linearity",
+    "boundary",
+)
 """Modules of this folder with a function `page`, in the order of their sections."""
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks

@@ -1,15 +1,10 @@
 """The default study against what a user would write: 24 autoencoders, one after the other or at once."""
 
-import contextlib
 import importlib.util
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import torch
 from torch import nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
@@ -42,7 +37,6 @@ def page() -> str:
     if HAS_JAX:
         cases[JAX] = jax_scan
     measured = measure(cases, ROUNDS)
-    seconds, megabytes = whole_command()
     return f"""## The default study: 8 shapes x 3 learning rates, 1000 epochs of 500 points
 
 {table(measured, LIMITS)}
@@ -50,9 +44,7 @@ def page() -> str:
 Ratios are to the plain loops of the same round, median of {ROUNDS} rounds. All rows of lrscope include starting
 its processes, building the networks and tracing the step; JAX's row compilation.
 
-- Recording everything takes {_share(measured):.0%} of the time of the recording run.
-- `lrscope run fluctuation` from the shell, with start, training, records, analysis, figures and report:
-  {seconds:.0f} s; the peak memory of all its processes together is {megabytes:.0f} MiB.
+Recording everything takes {_share(measured):.0%} of the time of the recording run.
 """
 
 
@@ -127,29 +119,3 @@ def recording() -> None:
         training = stream(STUDY.experiments(OPTIONS)["records"], device="cpu", engine=engine)
         for block in training:
             writer.extend(block, training.state)
-
-
-def whole_command() -> tuple[float, float]:
-    """Return seconds and peak memory (MiB, of all its processes together) of the default study as a command."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["run", "fluctuation", "--device", "cpu", "--out", f"{folder}/study"]
-        program = "import sys; from lrscope.cli import main; sys.exit(main())"
-        start = time.perf_counter()
-        process = psutil.Popen([sys.executable, "-c", program, *words], stdout=subprocess.DEVNULL)
-        peak = 0
-        while process.poll() is None:
-            peak = max(peak, _memory(process))
-            time.sleep(0.1)
-        seconds = time.perf_counter() - start
-    if process.returncode:
-        raise RuntimeError(f"the study must end with exit code 0; got {process.returncode}.")
-    return seconds, peak / 2**20
-
-
-def _memory(process: psutil.Process) -> int:
-    """Return the resident memory of a process and its children, bytes; of those that have just ended nothing."""
-    total = 0
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for one in [process, *process.children(recursive=True)]:
-            total += one.memory_info().rss
-    return total

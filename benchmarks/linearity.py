@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import time
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -81,9 +82,9 @@ def plain() -> Figures:
     """What a user would write."""
     arrays, validation = Digits().arrays(), Digits().validation()
     images, digits = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
-    _loop(images, digits, PLAIN_NETWORKS)  # the first is slower
+    loop(network, images, digits, PLAIN_NETWORKS)  # the first is slower
     start = time.perf_counter()
-    trained = [_loop(images, digits, seed) for seed in range(PLAIN_NETWORKS)]
+    trained = [loop(network, images, digits, seed) for seed in range(PLAIN_NETWORKS)]
     seconds = time.perf_counter() - start
     with torch.no_grad():
         found = [
@@ -92,10 +93,12 @@ def plain() -> Figures:
     return {MILLISECONDS: 1e3 * seconds / PLAIN_NETWORKS, ACCURACY: float(np.mean(found))}
 
 
-def _loop(images: torch.Tensor, digits: torch.Tensor, seed: int) -> nn.Module:
+def loop(
+    factory: Callable[[], nn.Module], images: torch.Tensor, digits: torch.Tensor, seed: int, lr: float = LR
+) -> nn.Module:
     torch.manual_seed(seed)
-    model, criterion = network(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9)
+    model, criterion = factory(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     steps = EPOCHS * -(-len(images) // BATCH_SIZE)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     for _ in range(EPOCHS):
