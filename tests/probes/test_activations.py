@@ -54,6 +54,14 @@ def test_where_an_output_is_missing_so_are_all_statistics_and_infinite_ones_are_
     assert found["activations_active_a"][1:].tolist() == [0.5, 1]
 
 
+def test_wide_and_narrow_layers_keep_the_order_of_the_network(moment_of):
+    """They are measured separately."""
+    module = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 4000), nn.Tanh(), nn.Linear(4000, 1), nn.Tanh())
+    moment = moment_of(module, torch.randn(5, 2), torch.randn(5, 1))
+    labels = Activations().labels(moment.structure)
+    assert list(Activations().measure({}, moment)[0]) == [label.name for label in labels]
+
+
 def test_full_outputs_are_those_of_the_layer():
     outputs = np.arange(12.0).reshape(4, 3)
     assert np.array_equal(measured(outputs, full=True)["activations_a"], outputs)

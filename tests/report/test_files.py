@@ -16,7 +16,7 @@ from matplotlib.figure import Figure as Drawing
 
 from lrscope.errors import StoreError
 from lrscope.report import ClaimResult, Figure, draw, write
-from lrscope.report._files import PNG, picture, plain, size, write_claims, write_table
+from lrscope.report._files import CSS_DPI, PNG, picture, plain, size, write_claims, write_table
 
 
 def drawn(points=3):
@@ -62,7 +62,7 @@ def test_a_small_figure_is_an_svg_and_one_with_many_points_a_png():
     assert ElementTree.fromstring(content).tag.endswith("svg")
     many, pixels = picture(drawn(20000))
     assert (many, pixels[:8]) == ("png", PNG)
-    assert size(content) == size(pixels) == (4 * 96, 3 * 96)
+    assert size(content) == size(pixels) == (4 * CSS_DPI, 3 * CSS_DPI)
 
 
 def test_a_figure_is_the_same_each_time():

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lrscope.report import ClaimResult, Report, Section, Table, write
+from lrscope.report import ClaimResult, Figure, Report, Section, Table, write
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -51,6 +51,19 @@ def test_figures_of_the_appendix_are_named_with_the_command_that_draws_them(page
     assert re.findall(r"<dt><code>(\w+)</code></dt>", appendix) == ["late", "film"]
 
 
+def test_figures_with_one_caption_have_it_once(tmp_path):
+    captions = ["Histograms.", "Histograms.", "Curves.", "Histograms."]
+    figures = [Figure(f"f{n}", "", text, lambda _: None, appendix=True) for n, text in enumerate(captions)]
+    page = write(Report("R", "?", [], [], [Section("S", "", figures)]), tmp_path).read_text()
+    assert re.findall(r"(?<=</strong> )\w+\.", page[page.index('id="appendix"') :]) == [*captions[1:]]
+
+
+def test_options_are_code_and_nothing_else_is(tmp_path):
+    page = write(Report("R", "?", ["Try --until-decided (--lrs 1:2) - or a--b <i>."], [], []), tmp_path).read_text()
+    assert re.findall('<code class="option">(.*?)</code>', page) == ["--until-decided", "--lrs"]
+    assert "a--b &lt;i&gt;." in page
+
+
 def test_a_page_without_figures_is_small(tmp_path):
     small = Report("Still", "?", [], [], [Section("None", "Nothing moves.")])
     assert write(small, tmp_path).stat().st_size < 30_000
@@ -85,6 +98,10 @@ def page_of(table, folder):
 
 def table_of(**columns):
     return Table("t", "Errors", lambda _results: pd.DataFrame(columns))
+
+
+def test_a_table_without_rows_has_no_heads(tmp_path):
+    assert "<table>" not in page_of(table_of(n=[], error=[]), tmp_path)
 
 
 @pytest.mark.parametrize(("rows", "opened"), [(12, 0), (13, 1)])

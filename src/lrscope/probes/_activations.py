@@ -95,7 +95,7 @@ def activation_labels(quantity: str, layers: Sequence[Layer]) -> tuple[Variable,
 
 
 def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the statistics over samples and positions of each layer, by variable name."""
+    """Return the statistics over samples and positions of each layer, by variable name, in the order of the layers."""
     values: dict[str, Tensor] = {}
     narrow: dict[int, list[Layer]] = {}
     for layer in layers:
@@ -111,7 +111,7 @@ def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[s
         pieces = [statistic.split([layer.neurons for layer in together]) for statistic in statistics]
         for layer, own in zip(together, zip(*pieces, strict=True), strict=True):
             values |= zip(_names(quantity, layer), own, strict=True)
-    return values
+    return {name: values[name] for layer in layers for name in _names(quantity, layer)}
 
 
 def _statistics(outputs: Tensor) -> tuple[Tensor, ...]:

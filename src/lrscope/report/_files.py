@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DPI = 150
-CSS_DPI = 96
-"""CSS pixels an inch."""
+CSS_DPI = 120
+"""CSS pixels an inch: a figure of 7 inches is as wide as the page, and its text not much smaller than that."""
 DENSE = 3000
 """A figure with more points than these is a PNG: as SVG it would be large, and slow to show."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import joblib
 import xarray as xr
+from markupsafe import Markup, escape
 
 from lrscope.report._files import picture, plain, size, write_claims, write_file, write_table
 from lrscope.report._film import write_film
@@ -35,6 +36,7 @@ MOST_ROWS = 2000
 STATES = {True: ("holds", "✓"), False: ("does not hold", "✗"), None: ("not checked", "?")}
 RATES = ("lr", "learning rate")
 """Columns of learning rates."""
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]*)")
 MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -114,13 +116,20 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "words": words,
+        "with_options": _with_options,
         "state": lambda claim: STATES[claim.holds],
         "point": lambda point: json.dumps(asdict(point)),
         "paragraphs": lambda text: [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()],
     }
+    environment.filters |= filters
     return environment.get_template("page.html.j2")
+
+
+def _with_options(text: str) -> Markup:
+    """Return a text for the page with its options as code, which no line break tears apart after a hyphen."""
+    return Markup(_OPTION.sub(r'<code class="option">\1</code>', str(escape(text))))
 
 
 def _view(item: Any, files: Mapping[str, Path], frames: "Mapping[str, pd.DataFrame]") -> dict[str, Any]:
@@ -140,7 +149,7 @@ def _table(frame: "pd.DataFrame") -> dict[str, Any]:
     if len(frame) > MOST_ROWS:
         return {"columns": [], "rows": [], "long": False, "left_out": len(frame)}
     columns = [frame.iloc[:, place].tolist() for place in range(frame.shape[1])]
-    numeric = [any(map(is_number, column)) for column in columns]
+    numeric = [any(map(is_number, column)) or all(cell is None for cell in column) for column in columns]
     written = [(rates if name in RATES else cells)(column) for name, column in zip(frame, columns, strict=True)]
     rows = list(zip(*written, strict=True))
     return {

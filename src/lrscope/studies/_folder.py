@@ -320,6 +320,14 @@ def machine() -> dict[str, str]:
     """Return what the run ran on: system, processor, number of cores."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": platform.processor() or "unknown",
+        "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
     }
+
+
+def _processor() -> str:
+    """Return the model of the processor, which `platform` does not know on Linux."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or "unknown"

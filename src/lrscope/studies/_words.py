@@ -42,8 +42,18 @@ def rate(lr: float | str, among: Iterable[float] = ()) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return a share in percent, with so many decimals."""
-    return f"{share:.{digits}%}" if isfinite(share) else DASH
+    """Return a share in percent, with so many decimals; up to two more where it would be all or nothing, and is not.
+
+    Examples
+    --------
+    >>> percent(0.123), percent(0.995), percent(0.0004), percent(1.0), percent(-0.001, 1), percent(float("nan"))
+    ('12%', '99.5%', '0.04%', '100%', '-0.1%', '–')
+    """
+    if not isfinite(share):
+        return DASH
+    texts = (f"{share:.{decimals}%}" for decimals in range(digits, digits + 3))
+    exact = (text for text in texts if share in (0, 1) or float(text[:-1]) not in (0, 100))
+    return next(exact, f"{share:.{digits}%}")
 
 
 def counted(count: int, noun: str) -> str:
