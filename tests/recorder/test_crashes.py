@@ -72,7 +72,7 @@ def test_interrupting_the_end_and_ending_again_loses_nothing(model, path, optimi
     assert open_records(path)["step"].values.tolist() == list(range(7))
 
 
-@pytest.mark.parametrize("place", ["new_block", "BlockBuffer.block", "BlockBuffer.drop"])
+@pytest.mark.parametrize("place", ["StepBuffer.taken", "StepBuffer.drop"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_interrupting_the_making_of_a_block_and_going_on_loses_nothing(
     model, path, optimizer, monkeypatch, place, moment, steps_of

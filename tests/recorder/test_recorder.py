@@ -1,5 +1,6 @@
 """A Recorder beside a plain loop has the records of the ensemble, and changes nothing."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -28,7 +29,7 @@ from lrscope.probes import (
     at,
     every,
 )
-from lrscope.recorder import Recorder
+from lrscope.recorder import Recorder, _buffer
 from lrscope.records import Variable, on_grid, outcomes
 from lrscope.specification import specification
 from lrscope.store import open_records
@@ -288,6 +289,47 @@ def test_numbers_of_ones_own_are_recorded(model, optimizer, path):
     assert records["step_val_loss"].values.tolist() == [2, 5]
     assert records["step_val_accuracy"].values.tolist() == [6]
     assert outcomes(records)["outcome"].values.tolist() == ["converged"]
+
+
+class OnGpu(torch.Tensor):
+    """A number that says it is on a GPU."""
+
+    is_cuda = True
+
+
+def test_a_number_on_a_gpu_is_copied_there_and_recorded_as_it_was(model, optimizer, path):
+    accuracy = torch.tensor(0.0).as_subclass(OnGpu)
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for step in range(5):
+            optimizer.zero_grad()
+            loss = model(torch.ones(8, 3)).square().mean()
+            loss.backward()
+            optimizer.step()
+            accuracy.fill_(step / 8)
+            recorder.step(loss=loss, accuracy=accuracy)
+            accuracy.fill_(-1.0)
+    assert open_records(path)["accuracy"].values[0].tolist() == [0, 1 / 8, 2 / 8, 3 / 8, 4 / 8]
+
+
+def test_the_loop_does_not_wait_for_the_values_of_a_block(model, optimizer, path, monkeypatch, steps_of):
+    """On a GPU they are still to be computed when the block is handed over."""
+    gone_on, waited = threading.Event(), []
+    copied = _buffer.Rows.arrays
+
+    def late(rows, count):
+        waited.append(gone_on.wait(30))
+        return copied(rows, count)
+
+    monkeypatch.setattr(_buffer.Rows, "arrays", late)
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        with monkeypatch.context() as patch:
+            patch.setattr(_buffer, "BLOCK_BYTES", 1)
+            steps_of(recorder, model, optimizer, 1)
+        steps_of(recorder, model, optimizer, 3)
+        gone_on.set()
+    assert waited[0]
+    assert all(waited)
+    assert open_records(path)["step"].values.tolist() == [0, 1, 2, 3]
 
 
 def test_a_size_budget_is_kept_and_seen_in_the_steps(path):

@@ -6,8 +6,9 @@ interrupts a Recorder leaves whole steps; a step that was handed over twice coun
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -97,20 +98,19 @@ class Step:
 
     step: int
     rows: Mapping[str, int]
-    numbers: Mapping[str, Mapping[str, float]]
+    numbers: Mapping[str, Mapping[str, Tensor | float]]
     finite: tuple[Tensor, Tensor] | None
     """Loss and largest gradient, which show whether the training goes on; None for numbers noted between steps."""
 
 
-class BlockBuffer:
-    """Takes steps and hands out blocks; `nbytes` are those of the steps that no block has yet."""
+class StepBuffer:
+    """Takes steps and hands them out; `nbytes` are those of the steps that it has."""
 
     def __init__(self) -> None:
         self.clear(torch.device("cpu"))
         self._steps: list[Step] = []
         self._rows: dict[str, list[Rows]] = {}
         self.nbytes = 0
-        self._wrong_since = self._last = -1
 
     def clear(self, device: torch.device) -> None:
         """Expect nothing so far; what is measured will be on this device."""
@@ -146,7 +146,7 @@ class BlockBuffer:
             for some in self._rows_of(dim):
                 if some.late or not held:
                     some.write(rows[dim], named)
-            numbers[dim] = {name: value for name, value in named.items() if not isinstance(value, Tensor)}
+            numbers[dim] = {name: value for name, value in named.items() if not self.columns[name].measured}
         self._steps.append(Step(step, rows, numbers, finite))
         self.nbytes += self.bytes_of(frozenset(values))
 
@@ -167,17 +167,65 @@ class BlockBuffer:
     def full(self) -> bool:
         return self.nbytes >= BLOCK_BYTES or len(self._steps) >= MAX_STEPS
 
-    def block(self, members: Mapping[str, np.ndarray], sweep: Sweep, *, final: bool) -> xr.Dataset:
-        """Return a block (member, step, ...) of all steps.
+    def taken(self) -> "Taken":
+        """Return all steps, with what is known of them."""
+        rows = {dim: self._rows_of(dim) for dim in self._record_bytes}
+        return Taken(list(self._steps), rows, dict(self.columns))
+
+    def drop(self) -> None:
+        """Forget the steps: they were handed over."""
+        self._rows = {}  # a block will have views of them
+        self._steps = []
+        self.nbytes = 0
+
+
+@dataclass
+class Divergence:
+    """Whether a training still goes on, from the steps of one block after the other.
+
+    Attributes
+    ----------
+    since : step from which on all are not finite, -1 if the last one is
+    last : step
+    """
+
+    since: int = -1
+    last: int = -1
+
+    def follow(self, steps: Iterable[Step]) -> None:
+        """Take in the next steps. One that is finite again shows that the training has gone on."""
+        checked = [(one.step, one.finite) for one in steps if one.finite is not None]
+        if checked:
+            pairs = torch.stack([number for _, pair in checked for number in pair]).reshape(-1, 2)
+            for (step, _), finite in zip(checked, pairs.isfinite().all(1).tolist(), strict=True):
+                self.since = -1 if finite else step if self.since < 0 else self.since
+                self.last = step
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Steps that were handed over: those of a block, with their rows and columns by step dimension and name.
+
+    The block is made by the thread that writes it, so that it is that thread which waits for a GPU.
+    """
+
+    steps: list[Step]
+    rows: Mapping[str, list[Rows]]
+    columns: Mapping[str, Column]
+
+    def block(
+        self, members: Mapping[str, np.ndarray], sweep: Sweep, divergence: Divergence, *, final: bool
+    ) -> xr.Dataset:
+        """Return the block (member, step, ...).
 
         Values after a divergence are NaN. A single step at the end that is not finite is one only if it is the last.
         """
-        wrong_since, last = self._followed()
-        diverged_at = wrong_since if final or wrong_since < last else -1
+        divergence.follow(self.steps)
+        diverged_at = divergence.since if final or divergence.since < divergence.last else -1
         values: dict[str, np.ndarray] = {}
         steps: dict[str, np.ndarray] = {}
-        for dim in self._record_bytes:
-            own = [one for one in self._steps if dim in one.rows]
+        for dim in self.rows:
+            own = [one for one in self.steps if dim in one.rows]
             if own:
                 steps[dim] = np.array([one.step for one in own])
                 late = steps[dim] > diverged_at if diverged_at >= 0 else np.zeros(len(own), bool)
@@ -193,35 +241,14 @@ class BlockBuffer:
 
     def _arrays(self, dim: str, steps: list[Step]) -> dict[str, np.ndarray]:
         measured: dict[str, np.ndarray] = {}
-        for rows in self._rows_of(dim):
+        for rows in self.rows[dim]:
             measured |= rows.arrays(len(steps))
         names = [name for name, column in self.columns.items() if column.dim == dim]
         given = [one.numbers[dim] for one in steps]
         return {
-            name: measured[name] if name in measured else np.array([numbers.get(name, np.nan) for numbers in given])
+            name: measured[name] if name in measured else np.array([float(one.get(name, np.nan)) for one in given])
             for name in names
         }
-
-    def drop(self) -> None:
-        """Forget the steps: their block was handed over."""
-        self._wrong_since, self._last = self._followed()
-        self._rows = {}  # the block has views of them
-        self._steps = []
-        self.nbytes = 0
-
-    def _followed(self) -> tuple[int, int]:
-        """Return since when all steps are not finite, -1 if the last one is, and the last step.
-
-        One that is finite again shows that the training has gone on.
-        """
-        wrong_since, last = self._wrong_since, self._last
-        checked = [(one.step, one.finite) for one in self._steps if one.finite is not None]
-        if checked:
-            pairs = torch.stack([number for _, pair in checked for number in pair]).reshape(-1, 2)
-            for (step, _), finite in zip(checked, pairs.isfinite().all(1).tolist(), strict=True):
-                wrong_since = -1 if finite else step if wrong_since < 0 else wrong_since
-                last = step
-        return wrong_since, last
 
 
 def _without(array: np.ndarray, late: np.ndarray) -> np.ndarray:
@@ -239,12 +266,13 @@ class RecordsFile:
         metadata: Mapping[str, object],
         compression: str,
         sweep: Sweep,
-        buffer: BlockBuffer,
+        buffer: StepBuffer,
     ) -> None:
         self._writer = Writer(path, metadata, compression=compression)
         self.path = self._writer.path
         self._buffer, self._sweep = buffer, sweep
         self._members = sweep.members() | {MEMBER: np.array([number_of(sweep)])}
+        self._divergence = Divergence()
         self._bytes = self.path.stat().st_size
         self._began = time.perf_counter()
         self.flushed = self._closed = False
@@ -287,8 +315,8 @@ class RecordsFile:
             self._writer.wait()
             coming = self._buffer.nbytes + self._variables * (BLOCK if self.flushed else FIRST_BLOCK)
             self._bytes = self.path.stat().st_size + coming
-            block = self._buffer.block(self._members, self._sweep, final=final)
-            self._writer.extend(block)
+            taken = self._buffer.taken()
+            self._writer.extend(partial(taken.block, self._members, self._sweep, self._divergence, final=final))
             self.flushed = True
             self._buffer.drop()
         self._began = time.perf_counter()

@@ -12,7 +12,7 @@ from torch import Tensor
 from lrscope.errors import InputError, must_be
 from lrscope.probes import refuse_collisions
 from lrscope.recorder._attaching import Warnings
-from lrscope.recorder._buffer import BlockBuffer, Column, Values
+from lrscope.recorder._buffer import Column, StepBuffer, Values
 from lrscope.recorder._measuring import Measuring
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, check_name
 
@@ -27,7 +27,7 @@ _SECONDS = (
 class Numbers:
     """Names the variables of a buffer, each once; the names of the sweep's axes are taken."""
 
-    def __init__(self, buffer: BlockBuffer, axes: Iterable[str], warnings: Warnings) -> None:
+    def __init__(self, buffer: StepBuffer, axes: Iterable[str], warnings: Warnings) -> None:
         self._buffer, self._axes, self._warnings = buffer, tuple(axes), warnings
         self._warned: set[str] = set()
         self._of_steps: set[str] | None = None
@@ -77,9 +77,9 @@ class Numbers:
         values: Values = {}
         for name, value in sorted(numbers.items()):
             if name in of_steps and STEP not in due:
-                continue  # reading a number of a GPU would wait for it
+                continue
             with self._left_out(name):
-                checked = number(name, value)
+                checked = _kept(name, value)
                 if first and not name.startswith(_ANY_TIME):
                     self._check_free(name)
                     self._buffer.expect(Column(STEP, _variable(name)))
@@ -99,7 +99,7 @@ class Numbers:
         values: Values = {}
         for name, value in numbers.items():
             with self._left_out(name):
-                checked = number(name, value)
+                checked = _kept(name, value)
                 values.setdefault(self._own_dim(_variable(name)), {})[name] = checked
         return values
 
@@ -156,6 +156,12 @@ def number(name: str, value: Any, remedy: str = "") -> float:
             return float(plain)
     got = f"{type(value).__name__} {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) else value
     raise must_be(name, "one number", got, remedy)
+
+
+def _kept(name: str, value: Any) -> Tensor | float:
+    """Return a metric as `number` does, or a copy of it on its GPU, so that the loop does not wait for that."""
+    on_gpu = isinstance(value, Tensor) and value.is_cuda and value.numel() == 1 and not value.is_complex()
+    return value.detach().clone() if on_gpu else number(name, value)
 
 
 def merged(*several: Values) -> Values:

@@ -7,7 +7,7 @@ for the block before it, so that one block is being written and one is being com
 import errno
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -85,12 +85,14 @@ class Writer:
         self._begun = True
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lrscope-store")
 
-    def extend(self, block: xr.Dataset, state: Mapping[str, np.ndarray] | None = None) -> None:
+    def extend(
+        self, block: xr.Dataset | Callable[[], xr.Dataset], state: Mapping[str, np.ndarray] | None = None
+    ) -> None:
         """Append a block; once it is on the disk, replace the training's state beside the file.
 
         Parameters
         ----------
-        block : (member, step, ...) as `lrscope.records` describes it
+        block : (member, step, ...) as `lrscope.records` describes it, or what makes it in the background
         state : name -> array, what a resume needs to go on after this block
         """
         if self._closed:
@@ -128,7 +130,9 @@ class Writer:
         if self._failure is not None:
             raise self._failure
 
-    def _append(self, blocks: list[xr.Dataset], state: Mapping[str, np.ndarray] | None) -> None:
+    def _append(
+        self, blocks: list[xr.Dataset | Callable[[], xr.Dataset]], state: Mapping[str, np.ndarray] | None
+    ) -> None:
         """Write the one block of the list, which is emptied so that the block can go while it is converted."""
         began = time.thread_time()
         try:
@@ -146,8 +150,8 @@ class Writer:
         finally:
             self.seconds += time.thread_time() - began
 
-    def _rows(self, block: xr.Dataset) -> Iterator[Rows]:
-        block = completed(block)
+    def _rows(self, block: xr.Dataset | Callable[[], xr.Dataset]) -> Iterator[Rows]:
+        block = completed(block() if callable(block) else block)
         for step_dim, names in by_step_dimension(block).items():
             labels = self._fitting(labels_of(block, step_dim, names))
             yield rows_of(block, labels, self._after.get(tree_name(step_dim), {}))
