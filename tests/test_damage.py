@@ -12,14 +12,10 @@ import torch
 import xarray as xr
 
 from lrscope import store
-from lrscope.data import Digits
 from lrscope.errors import LrscopeError
-from lrscope.models import CNN
-from lrscope.papers.linearity import Replicating, Replication
 from lrscope.recorder import Recorder
 from lrscope.studies import Folder
-from lrscope.sweep import Sweep
-from lrscope.training import Experiment
+from lrscope.studies._pieces import Pieces
 
 SECONDS = 20
 SHORT, LONG = 12, pytest.mark.long
@@ -146,13 +142,9 @@ def test_a_damaged_state(tmp_path, count):
 
 @pytest.mark.parametrize("count", [SHORT, pytest.param(300, marks=LONG)])
 def test_damaged_pieces(tmp_path, count):
-    data = Digits(samples=64, val_samples=20)
-    experiment = Experiment(data=data, model=CNN(1, 8, 8), sweep=Sweep(lr=[0.1]), epochs=1)
-    asked = Replication(experiment, replicates=4, batches=2)
-    sums = {"0/replicates": np.array([2]), "0/outputs_sum": np.random.default_rng(0).normal(size=(1, 20, 10))}
-    Replicating(asked, folder=tmp_path, device="cpu")._pieces.keep(range(2), sums)
-    read = lambda: Replicating(asked, folder=tmp_path, device="cpu")._sums  # noqa: E731
-    check_damage(tmp_path / "0-2.npz", read, same_arrays, count, least=count // 6)
+    pieces = Pieces(tmp_path, {"steps": 2})
+    pieces.write("one", {"count": np.array([2]), "sum": np.random.default_rng(0).normal(size=(1, 20, 10))})
+    check_damage(tmp_path / "one.npz", lambda: pieces.read("one"), same_arrays, count, least=count // 6)
 
 
 @pytest.mark.parametrize("count", [SHORT, pytest.param(300, marks=LONG)])

@@ -311,7 +311,7 @@ TIMES = {"seconds_sum"}
 def written(folder: Path) -> int:
     """Return the bytes of records and pieces."""
     files = [*folder.glob("records*.root"), *folder.glob("pieces/*/*.npz")]
-    with suppress(FileNotFoundError):  # pieces are joined
+    with suppress(FileNotFoundError):  # pieces are removed in the end
         return sum(file.stat().st_size for file in files)
     return 0
 

@@ -1,4 +1,4 @@
-"""Trainings in pieces: each is a file of its own, so that what is done survives whatever happens to the rest."""
+"""Trainings in pieces, and the files that keep what is done, so that it survives whatever happens to the rest."""
 
 import hashlib
 import json
@@ -43,10 +43,6 @@ class Pieces:
             samples = data.arrays(), data.validation() if hasattr(data, "validation") else None
             self._form |= {"network": _network(experiment), "samples": [described(each) for each in samples if each]}
 
-    def names(self) -> list[str]:
-        """Return the names of the pieces that are there."""
-        return [file.stem for file in self._folder.glob("*.npz")] if self._folder else []
-
     def read(self, name: str) -> Arrays | None:
         """Return a piece, None if it is not there.
 
@@ -78,11 +74,6 @@ class Pieces:
         """
         if self._folder:
             save_piece(self._folder / f"{name}.npz", {_TRAINING: np.array(json.dumps(self._form)), **piece})
-
-    def delete(self, name: str) -> None:
-        """Delete a piece."""
-        if self._folder:
-            (self._folder / f"{name}.npz").unlink()
 
 
 def _network(experiment: Experiment) -> str:

@@ -68,17 +68,6 @@ def test_processes_make_the_same_map_to_the_bit(asked, whole, tmp_path):
         check_same(trained(asked, engine=engine, folder=tmp_path), whole)
 
 
-def test_pieces_of_another_map_or_damaged_ones_are_refused(small, tmp_path):
-    asked = small(steps=2)
-    trained(asked, folder=tmp_path)
-    with pytest.raises(InputError, match="of this training"):
-        trained(small(steps=3), folder=tmp_path)
-    file = sorted(tmp_path.iterdir())[0]
-    file.write_bytes(file.read_bytes()[:-40])
-    with pytest.raises(InputError, match="damaged"):
-        trained(asked, folder=tmp_path)
-
-
 def test_each_frame_halves_the_span_around_the_edge():
     options = Options(span=("0.1:1e3",), resolution=24, steps=6, zooms=2)
     records = {name: trained(asked) for name, asked in experiments(options).items()}

@@ -90,20 +90,20 @@ def test_what_is_done_is_not_trained_again(replication, tmp_path, monkeypatch, c
     from lrscope.papers.linearity import _replicate
 
     monkeypatch.setattr(_replicate, "at_once", lambda _replication, _trainer: 2)
-    original, pieces = _replicate.summed, []
+    original, trained = _replicate.completed, []
 
-    def breaks(asked, piece, *others):
-        if len(pieces) == 3:
-            raise KeyboardInterrupt
-        pieces.append(piece)
-        return original(asked, piece, *others)
+    def two_of_them(engine, function, calls, stopping):  # several workers end in any order
+        pieces = list(calls)
+        yield from original(engine, function, [pieces[3], pieces[1]], stopping)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(_replicate, "summed", breaks)
+    monkeypatch.setattr(_replicate, "completed", two_of_them)
     with pytest.raises(KeyboardInterrupt):
         replicate(replication(), folder=tmp_path)
-    monkeypatch.setattr(_replicate, "summed", lambda *given: pieces.append(given[1]) or original(*given))
+    monkeypatch.setattr(_replicate, "completed", original)
+    monkeypatch.setattr(_replicate, "summed", lambda *given: trained.append(given[1]) or summed(*given))
     resumed = replicate(replication(), folder=tmp_path)
-    assert pieces == [range(2), range(2, 4), range(4, 6), range(6, 8), range(8, 10)]
+    assert trained == [range(2), range(4, 6), range(8, 10)]
     check_same(resumed, replicate(replication()))
 
 

@@ -6,23 +6,28 @@ import pickle
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import cloudpickle
+import numpy as np
 import xarray as xr
 
 from lrscope import records
 from lrscope.engines import Engine, completed
-from lrscope.papers.linearity._pieces import SumPieces
 from lrscope.papers.linearity._replication import Replication, cut
-from lrscope.papers.linearity._sums import DIVERGED, REPLICATES, Sums, block_of, measured, merged, summed, total
-from lrscope.studies._pieces import PieceTraining
+from lrscope.papers.linearity._sums import Sums, block_of, measured, merged, summed
+from lrscope.studies._pieces import Pieces, PieceTraining
 from lrscope.training import Estimate, Trainer, worth_starting
 from lrscope.training import estimate as estimate_of_experiment
 
 Task = tuple[bytes, str, int]
 """What a worker needs for any piece: the replication, pickled; its device; the number of workers."""
+TRAINED = "trained"
+"""Beside the sums: which replicates are in them (replicate), bool."""
+WRITING = 0.1
+"""Share of the time that writing the sums takes, at most."""
+_FILE = "sums"
 
 
 def replicate(replication: Replication, **where: Any) -> xr.Dataset:
@@ -50,24 +55,24 @@ class Replicating(PieceTraining):
 
     Parameters
     ----------
-    folder : keeps the sums of each piece, so that a run that was killed continues after the pieces that are done
+    folder : keeps the sums so far, so that a run that was killed continues after them
     where : ``engine``, ``progress`` and ``device``, as `lrscope.training.stream` has them
     """
 
     def __init__(self, replication: Replication, *, folder: Path | None = None, **where: Any) -> None:
         super().__init__(len(replication), **where)
         self.replication = replication
-        self._pieces = SumPieces(folder, replication)
+        self._pieces = Pieces(folder, replication.to_json(), replication.experiment)
 
     @cached_property
     def _sums(self) -> Sums:
         """The sums of what is done; read when the training begins, because a new run empties the folder before."""
-        return self._pieces.sums()
+        return self._pieces.read(_FILE) or {TRAINED: np.zeros(self.replication.replicates, dtype=bool)}
 
     @property
     def done(self) -> int:
         """Trainings that are done; of ``total``."""
-        return int(total(self._sums, REPLICATES, DIVERGED))
+        return int(self._sums[TRAINED].sum()) * len(self.replication.lrs)
 
     def _seconds(self) -> float:
         experiments = self.replication.experiments(range(1))
@@ -85,12 +90,21 @@ class Replicating(PieceTraining):
         engine = self._engine
         task = (cloudpickle.dumps(self.replication), engine.device or self._device, engine.workers)
         most = engine.submit(_at_once, *task).result()
-        pieces = (piece for missing in self._pieces.missing for piece in cut(missing, most))
-        calls = ((piece, (task, piece)) for piece in pieces)
-        for piece, sums in completed(engine, _trained, calls, lambda: self._stopping):
-            self._pieces.keep(piece, sums)
-            self._sums = merged(self._sums, sums)
-            self._progress(self.done, self.total)
+        gaps = np.flatnonzero(np.diff(self._sums[TRAINED], prepend=True, append=True)).reshape(-1, 2).tolist()
+        calls = ((piece, (task, piece)) for gap in gaps for piece in cut(range(*gap), most))
+        due = 0.0
+        try:
+            for piece, sums in completed(engine, _trained, calls, lambda: self._stopping):
+                self._sums = merged(self._sums, sums)
+                self._sums[TRAINED][piece.start : piece.stop] = True
+                began = monotonic()
+                if began >= due:
+                    self._pieces.write(_FILE, self._sums)
+                    due = began + (monotonic() - began) / WRITING
+                self._progress(self.done, self.total)
+        finally:
+            if 0 < self.done < self.total:
+                self._pieces.write(_FILE, self._sums)
 
 
 def at_once(replication: Replication, trainer: Trainer) -> int:

@@ -43,11 +43,6 @@ def merged(*parts: Sums) -> Sums:
     return whole
 
 
-def total(sums: Sums, *variables: str) -> float:
-    """Return the sum of some variables over all rates and batches."""
-    return sum(float(value.sum()) for name, value in sums.items() if name.partition("/")[2] in variables)
-
-
 def summed(replication: Replication, replicates: range, trainer: Trainer) -> Sums:
     """Train some replicates at every rate, and return their sums.
 
