@@ -1,4 +1,4 @@
-"""Which learning rate for your own model and data, and how sure that is.
+"""Which learning rate for your own model and data, and how certain that is.
 
 Run it with `python examples/choose_a_rate.py`. It takes a few seconds and writes `rates.root` and `rates.png`.
 """

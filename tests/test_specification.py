@@ -46,7 +46,7 @@ class Half:
 
 
 def test_percent_are_told_to_be_written_as_shares():
-    assert sentence(Half, 95) == "share must be less than 1; got 95. Write 95 % as 0.95."
+    assert sentence(Half, 95) == "share must be less than 1; got 95. Write 95% as 0.95."
     assert sentence(Half, -50) == "share must be greater than or equal to 0; got -50."
 
 

@@ -99,7 +99,7 @@ STUDY = Study(
                 Figure(
                     "loss",
                     "Loss",
-                    "Loss before each update; bands: 95 % intervals over the seeds.",
+                    "Loss before each update; bands: 95% intervals over the seeds.",
                     lambda results: figures.panels(dataset_of(results, "loss")),
                 ),
                 Table("rates", "Where the loss fell", "rates", columns={"lr": "lr", "share": "share of the seeds"}),

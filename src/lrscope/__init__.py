@@ -5,7 +5,7 @@ Most people need
     Experiment, Sweep, train, stream      a grid of networks, trained as one ensemble
     Recorder                              records what happens inside the network that your own loop trains
     open_records                          reads the files that either has written
-    final_scores, recommendation          one number a network; which rate is the best, and how sure that is
+    final_scores, recommendation          one number a network; which rate is the best, and how certain that is
     compare, verdict                      whether the difference between two rates is real
     write_report                          one HTML page about a run or about files of records
     Study                                 a question with its experiments, analyses, figures and claims

@@ -83,7 +83,7 @@ def _as_share(detail: ErrorDetails) -> str:
     if detail["type"] not in ("less_than", "less_than_equal") or 1 not in detail.get("ctx", {}).values():
         return ""
     given = float(detail["input"])
-    return f"Write {given:g} % as {given / 100:g}." if PERCENT <= given < 100 else ""
+    return f"Write {given:g}% as {given / 100:g}." if PERCENT <= given < 100 else ""
 
 
 def to_json(value: Any) -> Any:

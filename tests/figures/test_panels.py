@@ -105,6 +105,22 @@ def test_each_array_of_a_mapping_has_a_panel_and_a_scale_of_its_own(loss):
     assert [ax.get_title("left") for ax in of_dataset.axes] == ["Loss [J]", "Angle [degrees]"]
 
 
+@pytest.mark.parametrize(("scale", "limits"), [(1.0, (0, 1)), (100.0, (-np.inf, np.inf))])
+def test_the_band_of_an_accuracy_ends_at_0_and_1_unless_it_is_in_percent(loss, scale, limits):
+    accuracy = scale * (loss.isel(shape=0) > 0.6).astype(float).assign_attrs(long_name="accuracy")
+    expected = analysis.over_seeds(accuracy, bounds=limits)
+    assert float(analysis.over_seeds(accuracy)["high"].max()) > scale
+    ax = panels(accuracy.assign_attrs(long_name="accuracy"), band="seed").axes[0]
+    heights = np.concatenate([path.vertices[:, 1] for band in ax.collections for path in band.get_paths()])
+    assert heights.max() == pytest.approx(float(expected["high"].max()))
+    assert heights.min() == pytest.approx(float(expected["low"].min()))
+
+
+def test_steps_have_whole_numbers_on_their_axis(loss):
+    ax = panels(loss.isel(shape=0, seed=0, step=[0, 1]).assign_coords(step=[1, 2])).axes[0]
+    assert {tick for tick in ax.get_xticks() if 1 <= tick <= 2} == {1, 2}
+
+
 def test_points_of_one_label_stand_beside_each_other_around_it(share):
     ax = panels(share, x="layer", mark="points", band="seed").axes[0]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["encoder\n0", "decoder\n0"]

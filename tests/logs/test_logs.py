@@ -20,6 +20,16 @@ def test_a_comment_is_a_line_and_columns_may_be_separated_by_others_than_commas(
     assert read(tmp_path / "log.csv")["loss"].to_dict() == {1: 0.5, 2: 0.25}
 
 
+@pytest.mark.parametrize(
+    ("rows", "values"),
+    [("1;0,5\n2;2,5e-1\n3;3", [0.5, 0.25, 3]), ("1;1,5\n2;0.25", None), ("1;0.5\n2;0.25", [0.5, 0.25])],
+)
+def test_decimal_commas_are_read_where_no_number_has_a_point(tmp_path, rows, values):
+    (tmp_path / "log.csv").write_text(f"step;loss\n{rows}\n")
+    curves = read(tmp_path / "log.csv")
+    assert (curves["loss"].tolist() if "loss" in curves else None) == values
+
+
 def test_csv(tmp_path):
     file = tmp_path / "log.csv"
     file.write_text("step, val_loss, note\n0, 2.5, a\n10, 1.25, b\n20, 0.5, c\n")

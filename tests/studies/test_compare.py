@@ -349,7 +349,7 @@ def test_the_command_prints_the_answer_and_its_tables(folder, said):
     assert re.search(r"^trainings +loss +compared +diverged *\n0\.01 .* 6 +0 *\n0\.1 .* 6 +0 *$", text, re.M)
     assert re.search(r"^0\.5 \(asked for\) +\d+ *$", text, re.M)
     chosen = said(folder / "records-grid.root", *RATES, "--at", "2", "--confidence", "0.5")
-    assert "50 %" in chosen
+    assert "50%" in chosen
     assert "over 4 paired seeds at step 2" in chosen
 
 
@@ -514,7 +514,7 @@ def test_cases_are_printed_in_whole_lines(file, said):
             "lr must be given twice, for two different rates, where nothing else differs; got '0.01'.",
         ),
         (["RUN", "--lr", "0.1", "--lr", "0.1"], "lr must be given twice, for two different rates, where nothing else"),
-        (["RUN", *RATES, "--confidence", "95"], "confidence must be less than 1; got '95'. Write 95 % as 0.95."),
+        (["RUN", *RATES, "--confidence", "95"], "confidence must be less than 1; got '95'. Write 95% as 0.95."),
         (["RUN", *RATES, "--metric", "los"], "metric must be one of loss"),
         (["RUN", *RATES, "--where", "seed"], "--where must be AXIS=VALUE; got 'seed'. Write for example --where"),
         (

@@ -70,7 +70,7 @@ def difference(
         low, high : its interval; NaN where all differences are the same, which leaves nothing to estimate noise from
         p_value : of Student's or Welch's two-sided test; NaN as the interval, but 1 where all differences are zero
         anytime_low, anytime_high : interval that holds at every number of seeds; infinite where they are too few
-        e_value : how many times as likely the values are with a difference as without; 20 decides at 95 %
+        e_value : how many times as likely the values are with a difference as without; 20 decides at 95%
         p_flips : of the sign flips; NaN if not paired
         flips : choices of signs that were tried, 0 if not paired; all there are if that is 2 ** pairs
         paired : whether seeds were paired
@@ -80,7 +80,7 @@ def difference(
             differences, or of two unrelated networks
         unrelated : what `deviation` is, or would be, without pairs
         correlation : of the pairs; NaN if not paired, or if one rate has the same value everywhere
-        smallest : difference that as many seeds would show with a probability of 80 %
+        smallest : difference that as many seeds would show with a probability of 80%
 
     Raises
     ------
@@ -195,7 +195,7 @@ def _in_pairs(values: xr.DataArray, together: bool) -> xr.DataArray:
 
 
 def seeds_needed(result: xr.Dataset, size: float) -> xr.DataArray:
-    """Return how many seeds for each rate would show a difference of a given size, with a probability of 80 %.
+    """Return how many seeds for each rate would show a difference of a given size, with a probability of 80%.
 
     It takes the deviation of the differences for as large as it is here; with few seeds that is uncertain itself, and
     so is the number (docs/compare.md says how much). Without pairs the seeds are those of each rate.

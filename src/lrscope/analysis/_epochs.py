@@ -26,7 +26,7 @@ def epochs_needed(records: xr.Dataset, recommended: xr.Dataset, quantity: str = 
 
     The trend of a member is the slope, by least squares, of the logarithm of its loss over the logarithm of the step in
     the last third of the training: a loss that falls as a power of the step is a straight line. Rates whose trends
-    differ significantly (5 %) are extrapolated until they can be distinguished. That is no more than a straight line:
+    differ significantly (5%) are extrapolated until they can be distinguished. That is no more than a straight line:
     it foresees neither the end of a schedule nor a loss that begins to rise.
 
     Parameters

@@ -45,7 +45,7 @@ def optimum(
     ----------
     scores : (lr, seed) of `final_scores`: losses, the smaller the better; inf where a member diverged, NaN where none
         was trained
-    tolerance : loss that may be given away, as a share of the lowest one: 0.05 is 5 %. Where scores are negative, as a
+    tolerance : loss that may be given away, as a share of the lowest one: 0.05 is 5%. Where scores are negative, as a
         share of the difference between the best and the worst rate
     confidence : of the intervals and of the range
     draws : curves that are drawn
@@ -55,7 +55,7 @@ def optimum(
     -------
     Dataset (lr) : on a fine grid of rates; all NaN with one seed, fewer than five rates, or if all networks diverged
         score, score_low, score_high : the curve, median of those drawn, and where it lies with that confidence
-        cost_high : share by which the score is worse than the lowest one, at most; 0.1 is 10 %
+        cost_high : share by which the score is worse than the lowest one, at most; 0.1 is 10%
         best, best_low, best_high : rate with the lowest score, and its interval: of those with that confidence the
             one with the smallest factor between its ends
         low, high : every rate between them costs at most `tolerance`; NaN if no rate is known to do so

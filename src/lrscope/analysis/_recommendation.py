@@ -1,4 +1,4 @@
-"""Which learning rate, how sure that is, and how much a rate costs that is not quite the best one."""
+"""Which learning rate, how certain that is, and how much a rate costs that is not quite the best one."""
 
 from bisect import bisect_left
 
@@ -50,7 +50,7 @@ def recommendation(
     Rates are compared by the mean over the seeds of the logarithm of their scores, paired by seed, where a network that
     diverged counts as one with twice the largest finite score of the grid. The range contains the rate that is the best
     in truth with the given confidence, also with few seeds (docs/recommendation.md says how that was measured). A rate
-    whose share of diverged networks lies above 5 %, beyond doubt (2 of 8, 1 of 3), belongs to the range only if that is
+    whose share of diverged networks lies above 5%, beyond doubt (2 of 8, 1 of 3), belongs to the range only if that is
     so of every rate. Where rates have different seeds, those that they share are compared, and the best rate is that of
     an additive model, rate plus seed.
 
@@ -70,7 +70,7 @@ def recommendation(
         members, diverged : (lr) networks trained, and how many of them diverged
         diverged_share, diverged_low, diverged_high : (lr) and Wilson's interval for the probability
         difference : (lr) mean of the logarithm of the ratio to the score of the best rate, diverged ones included; 0.1
-            means about 10 % worse. Where scores are negative, the difference itself
+            means about 10% worse. Where scores are negative, the difference itself
         difference_low, difference_high : (lr) at least and at most so much worse than the best rate in truth; 0 at the
             low end says that it may itself be the best
         plausible : (lr) bool, it may be the best
@@ -80,7 +80,7 @@ def recommendation(
         decided : bool, whether only one rate of several is plausible, by two seeds or more
         at_edge : ``lower``, ``upper`` or ``both`` if the range reaches the end of the grid, so that the optimum may lie
             outside; otherwise empty
-        seeds_needed : seeds for each rate that would distinguish the best from all others with a probability of 80 %,
+        seeds_needed : seeds for each rate that would distinguish the best from all others with a probability of 80%,
             if the differences are as they seem now; those trained if it is decided; -1 if more than 16 times as many,
             or if there is one seed only
 

@@ -113,18 +113,18 @@ def steps_to_target(
     ----------
     records : (member, step) or (lr, seed, step), with `quantity`; where ``diverged_at`` is missing, members that
         diverged before the first value count as not trained
-    target : what the loss must reach; None for 10 % above the geometric mean of the last losses at the best rate
+    target : what the loss must reach; None for 10% above the geometric mean of the last losses at the best rate
     quantity : name of the loss
     confidence : of the intervals
 
     Returns
     -------
     Dataset
-        steps : (lr, seed) updates, as exact as the quantity was recorded; -1 where the target was not reached, or
-            nothing was trained
+        steps : (lr, seed) in the unit of the recorded steps, as exact as the quantity was recorded; -1 where the target
+            was not reached, or nothing was trained
         reached : (lr) share of the members trained that reached it; NaN where none was trained
-        mean, low, high : (lr) geometric mean of the updates over the seeds that reached
-            the target, with Student's t interval of the logarithm
+        mean, low, high : (lr) geometric mean of the steps over the seeds that reached the target, with Student's t
+            interval of the logarithm
         target : the target
 
     Raises
@@ -149,9 +149,9 @@ def steps_to_target(
         "target": xr.DataArray(aim),
     }
     labels: Labels = {
-        "steps": ("steps to the target", "updates"),
+        "steps": ("steps to the target", units_of(course[dim])),
         "reached": "share that reached the target",
-        **with_ends("mean", "steps to the target, geometric mean", "updates"),
+        **with_ends("mean", "steps to the target, geometric mean", units_of(course[dim])),
         "target": (f"target of the {course.attrs['long_name']}", units_of(course)),
     }
     return describe(xr.Dataset(result), labels)

@@ -26,7 +26,7 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
     drawn at random, which is what "due to this choice of rates" means). An estimate below zero is noise around zero and
     counts as 0. Intervals come from leaving out one initialisation, and one order, at a time (the jackknife), with
     Student's t on the scale log(share / (1 - share)). They are approximate: in simulations with 3 to 8 initialisations
-    and orders, 95 % intervals of what either does contained the truth in 87 to 99 %. The rates are taken as given.
+    and orders, 95% intervals of what either does contained the truth in 87 to 99%. The rates are taken as given.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ ALONE = 2.6
 """Inches: height of a panel that is alone."""
 LETTERS = 130
 """Letters below an axis as wide as a figure; longer labels are turned."""
-TITLE = 95
+TITLE = 87
 """Letters of the titles of all panels beside each other."""
 OUT_OF_VIEW = 1e3
 """A line that rises above this multiple of the smallest first value no longer stretches its axis."""
@@ -104,7 +104,7 @@ def panels(
     hue : dimension with a colour for each label, ignored where it is missing or is `x`
     col : dimension with a panel for each label
     mark : ``line``, ``steps`` (a value holds until the next), ``points``, ``bars``, or ``heat`` for an image
-    band : dimensions, usually ``seed``, over which the mean and its 95 % interval are taken, by
+    band : dimensions, usually ``seed``, over which the mean and its 95% interval are taken, by
         `lrscope.analysis.over_seeds` (geometric where ``scale`` is ``log``); points also show each case
     diverged : step at which each member diverged, -1 where none did: a cross above the panel. Further dimensions are
         repetitions
@@ -182,7 +182,9 @@ def _summary(
         return data.rename("centre").to_dataset(), None
     dims = [band] if isinstance(band, str) else list(band)
     stacked = data.stack(repetition=dims).drop_vars(["repetition", *dims]).rename(repetition="seed")
-    is_share = "share" in str(data.attrs.get("long_name", ""))
+    named = any(word in str(data.attrs.get("long_name", "")) for word in ("share", "accuracy"))
+    finite = data.where(np.isfinite(data))
+    is_share = named and not bool(((finite < 0) | (finite > 1)).any())  # an accuracy may be logged in percent
     summary = over_seeds(
         stacked.assign_attrs(data.attrs),
         log=data.attrs.get("scale") == "log",
@@ -285,6 +287,8 @@ def _horizontal(ax: Axes, coordinate: xr.DataArray, mark: Mark) -> None:
         rate_axis(ax, coordinate)
     elif mark in ("line", "steps"):
         ax.set_xscale("log" if coordinate.attrs.get("scale") == "log" else "linear")
+        if values.dtype.kind == "i" and ax.get_xscale() == "linear":
+            ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
         ax.set_xlim(values[0], values[-1] if len(values) > 1 else values[0] + 1)
 
 
@@ -378,7 +382,7 @@ def _label(figure: Figure, axes: list[Axes], facets: list[Facet], mark: Mark) ->
         ax.set_title(wrapped(facet.title, TITLE // columns), pad=9 if marked else 5)
         label, coordinate = axis_label(facet.centre), facet.centre[facet.x]
         named = mark == "heat" or (same_y and len(axes) > 1) or label.lower() == facet.title.lower()
-        ax.set_ylabel("" if named else wrapped(label, 26))
+        ax.set_ylabel("" if named else wrapped(label, 22))
         ax.set_xlabel("" if same_x or _is_text(coordinate) else axis_label(coordinate))
         if mark == "heat" and place % columns:
             ax.set_yticklabels([])

@@ -100,7 +100,7 @@ def rate_legend(figure: Figure, scores: xr.DataArray) -> None:
     dot: dict[str, Any] = {"linestyle": "none", "marker": "o"}
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=SOFT, markersize=3.2, markeredgewidth=0, label="a seed", **dot),
-        Line2D([], [], color=INK, marker="o", markersize=4, linewidth=1.1, label="centre and interval"),
+        Line2D([], [], color=INK, marker="o", markersize=4, linewidth=1.1, label="mean with its interval"),
         Line2D([], [], color=TAKEN, markersize=4.5, label="best", **dot | {"marker": "D"}),
         Patch(color=SHADE, label="recommended range"),
     ]

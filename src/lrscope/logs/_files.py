@@ -17,6 +17,8 @@ from lrscope.logs._rows import Curves, curves_of, table_of
 from lrscope.records import MEMBER, STEP
 
 EVENTS = "events.out.tfevents.*"
+_POINT, _COMMA = (re.compile(rf"\s*[+-]?\d*{mark}\d+(e[+-]?\d+)?\s*", re.IGNORECASE) for mark in (r"\.", ","))
+"""A number with a decimal point, or with a decimal comma."""
 
 
 def read(path: Path) -> Curves:
@@ -114,7 +116,15 @@ def _csv(text: str) -> pd.DataFrame:
     separator = max(",;\t", key=head.count)
     own = io.StringIO("".join(lines))
     table = pd.read_csv(own, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
-    return table.rename(columns=str.strip)
+    table = table.rename(columns=str.strip)
+    return table if separator == "," else _with_points(table)
+
+
+def _with_points(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with points for decimal commas, unless a number with a point says that they are none."""
+    if any(_POINT.fullmatch(str(cell)) for cell in table.to_numpy().ravel()):
+        return table
+    return table.map(lambda cell: cell.replace(",", ".") if _COMMA.fullmatch(str(cell)) else cell)
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -57,7 +57,7 @@ def whitening_of(data: Any) -> Whitening:
 
     References
     ----------
-    Page: How to train your ResNet 8 (2019); Jordan: 94 % on CIFAR-10 in 3.29 seconds (arXiv 2404.00498), section 3.2.
+    Page: How to train your ResNet 8 (2019); Jordan: 94% on CIFAR-10 in 3.29 seconds (arXiv 2404.00498), section 3.2.
     """
     images = data.arrays().inputs
     if images.ndim != 4 or min(images.shape[2:]) < PATCH or images.dtype.kind != "f":
@@ -127,7 +127,7 @@ class FastResNet:
 
     References
     ----------
-    Jordan: 94 % on CIFAR-10 in 3.29 seconds on a single GPU (arXiv 2404.00498), ``airbench94``. It has no residual
+    Jordan: 94% on CIFAR-10 in 3.29 seconds on a single GPU (arXiv 2404.00498), ``airbench94``. It has no residual
     connection but one by initialisation, alternates the flips from epoch to epoch, computes in float16, evaluates with
     shifted images, too, and its biases learn 64 times as fast.
 

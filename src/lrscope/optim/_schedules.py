@@ -91,7 +91,7 @@ class Triangle:
 
     References
     ----------
-    Jordan: 94 % on CIFAR-10 in 3.29 seconds (arXiv 2404.00498), whose numbers are the defaults.
+    Jordan: 94% on CIFAR-10 in 3.29 seconds (arXiv 2404.00498), whose numbers are the defaults.
 
     Examples
     --------

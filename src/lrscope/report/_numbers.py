@@ -28,7 +28,7 @@ def words(value: Any) -> str:
 def cells(column: Sequence[Any]) -> list[str]:
     """Return a column of a table as text; its numbers share one format, so that they can stand in line.
 
-    Where a small number would lose more than 5 % of itself, each has digits of its own: none becomes zero.
+    Where a small number would lose more than 5% of itself, each has digits of its own: none becomes zero.
 
     Examples
     --------

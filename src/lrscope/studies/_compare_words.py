@@ -169,7 +169,7 @@ def _interval(result: xr.Dataset) -> str:
     digits = 2 - floor(log10((ends[1] - ends[0]) / 2))
     plain_text = 0 <= digits <= MOST_DECIMALS
     texts = [f"{value:.{digits}f}" if plain_text else short(value) for value in (abs(gap), *ends)]
-    return f"{texts[0]} ({texts[1]} to {texts[2]}, {100 * result.attrs['confidence']:g} %)"
+    return f"{texts[0]} ({texts[1]} to {texts[2]}, {100 * result.attrs['confidence']:g}%)"
 
 
 def _sampling_error(comparison: Comparison, result: xr.Dataset, samples: int | None) -> float:

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 from scipy import stats
 
 from lrscope.errors import InputError
-from lrscope.papers.linearity.analysis import delta_against_output, favoured, output_sensitivity, summed
+from lrscope.papers.linearity.analysis import (
+    accuracy_change,
+    delta_against_output,
+    favoured,
+    output_sensitivity,
+    summed,
+)
 
 RATES = [0.2, 0.3]
 CLASSES = 5
@@ -45,6 +52,30 @@ def test_bins_have_intervals_of_batches_left_out(values, sum_networks):
     reach = stats.t.ppf(0.975, 7) * each.std(0, ddof=1) / 8**0.5
     assert_allclose(found.bin_high - found.bin_delta, reach, rtol=1e-6)
     assert_allclose(found.bin_delta - found.bin_low, reach, rtol=1e-6)
+
+
+def accuracies(replicates):
+    """Return sums of accuracies (lr, batch) over batches of some replicates at both rates, and the accuracies."""
+    counts = np.array([replicates, replicates])
+    each = np.random.default_rng(1).uniform(0.8, 1.0, size=counts.shape)
+    sums = {"replicates": (("lr", "batch"), counts), "accuracy_sum": (("lr", "batch"), counts * each)}
+    return xr.Dataset(sums, {"lr": RATES, "batch": range(len(replicates))}), each
+
+
+def test_of_batches_of_one_size_the_difference_of_accuracies_is_that_of_a_paired_test():
+    sums, each = accuracies([4] * 10)
+    found = accuracy_change(sums, 0.2, 0.1)
+    expected = stats.ttest_rel(each[1], each[0]).confidence_interval()
+    assert_allclose([found.difference_low, found.difference_high], [expected.low, expected.high], rtol=1e-9)
+
+
+def test_of_unequal_batches_each_training_counts_the_same():
+    counts = np.arange(1, 11)
+    sums, each = accuracies(counts)
+    found = accuracy_change(sums, 0.2, 0.1)
+    assert_allclose(found.accuracy, np.repeat(each, counts, axis=1).mean(1), rtol=1e-12)
+    assert_allclose(found.difference, found.accuracy[1] - found.accuracy[0], rtol=1e-12)
+    assert found.difference_low < found.difference < found.difference_high
 
 
 def test_a_delta_that_is_a_function_of_the_output_is_found(sum_networks):

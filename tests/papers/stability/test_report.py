@@ -101,7 +101,7 @@ def test_the_table_of_networks_has_a_row_for_each(results_shortly):
     labels = ["target", "hidden", "iterations", "factor of the initial weights", "lr", "seed"]
     assert len(frame) == len(frame[labels].drop_duplicates()) == 2 * 12
     first = frame.iloc[0]
-    assert first[labels].tolist() == ["f1", 3, 1000, "1", 1.0, 0]
+    assert first[labels].tolist() == ["f1", 3, 1000, 1, 1, 0]
     assert all(0.97 * 730 <= first[name] <= 1.03 * 760 for name in ONSETS[:3])
     assert first["onset of sharpness"] < first["onset of angle"]
     assert first["outcome"] == "converged"

@@ -44,6 +44,15 @@ def test_the_report_is_that_of_the_values(tmp_path):
     assert main(["report", str(tmp_path / "results")]) == 0
 
 
+def test_rate_and_seed_of_a_table_are_no_metrics(tmp_path):
+    rows = [(f"{lr} {seed}", lr, seed, step, lr / (step + 1)) for lr in LRS for seed in (0, 1) for step in range(3)]
+    table = pd.DataFrame(rows, columns=["run", "lr", "seed", "epoch", "val_loss"])
+    (tmp_path / "runs").mkdir()
+    table.to_csv(tmp_path / "runs/all.csv", index=False)
+    assert main(["import", str(tmp_path / "runs/all.csv"), "--out", str(tmp_path / "results")]) == 0
+    assert list(report_of(Folder(tmp_path / "results")).results["curves"].children) == ["val_loss"]
+
+
 def test_of_a_rate_with_one_seed_no_bound_is_given(tmp_path):
     write(tmp_path, seeds=lambda lr: (2,) if lr == LRS[0] else (0, 1, 2))
     report = imported(tmp_path)

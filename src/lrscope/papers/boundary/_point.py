@@ -73,7 +73,7 @@ def analysed(parts: Sequence[xr.Dataset], frame: xr.Dataset, at: tuple[float, fl
         distance : (quantity, pixel, step) length of the difference to the reference over that of the reference, of all
             weights, gradients, and means of the activations over the samples
         sharpness : (pixel, step_sharpness) over its limit of stability; 1 is the limit
-        far, very_far, factor : (pixel) first step at which weights differ by 1 % and by 10 %, and at which losses
+        far, very_far, factor : (pixel) first step at which weights differ by 1% and by 10%, and at which losses
             differ by a factor of 2; NaN if never
         unstable : (pixel) first measured step at which the sharpness is above its limit; NaN if never
     """

@@ -31,7 +31,7 @@ def point_sections(results: xr.DataTree) -> list[Section]:
 
 def _text(node: xr.Dataset) -> Iterator[str]:
     names = node["x"].attrs["long_name"], node["y"].attrs["long_name"]
-    place = [f"{name} {rate(float(node[dim][0]))}" for name, dim in zip(names, ("x", "y"), strict=True)]
+    place = [f"{rate(float(node[dim][0]))} ({name})" for name, dim in zip(names, ("x", "y"), strict=True)]
     outcome = "trains" if bool(node[CONVERGED][0]) else "does not train"
     text = f"The point at {place[0]} and {place[1]} {outcome}"
     reference = node.isel({PIXEL: node.attrs["reference"]})
@@ -40,27 +40,27 @@ def _text(node: xr.Dataset) -> Iterator[str]:
         yield f"{text}; the map has no edge."
         return
     other = node.isel({PIXEL: others[0]})
-    beside = f"{rate(float(other['x']))}, {rate(float(other['y']))}"
+    beside = f"({rate(float(other['x']))}, {rate(float(other['y']))})"
     who = "the point"
     if node.attrs["reference"]:
         who = "the pixel before the edge"
         text += (
-            f". The edge nearest to it lies between {rate(float(reference['x']))}, {rate(float(reference['y']))} and"
+            f". The edge nearest to it lies between ({rate(float(reference['x']))}, {rate(float(reference['y']))}) and"
         )
         text += f" {beside}. "
     else:
         text += f"; its neighbour at {beside}, across the edge, {'trains' if bool(other[CONVERGED]) else 'does not'}. "
     parted = [
-        f"{what} {'from step ' + format(int(other[name]), 'd') if math.isfinite(other[name]) else 'at no step'}"
+        f"{what} {f'from step {int(other[name])} on' if math.isfinite(other[name]) else 'at no step'}"
         for name, what in (
-            ("far", f"The weights of the neighbour differ from those of {who} by 1 %"),
-            ("very_far", "by 10 %"),
+            ("far", f"The weights across the edge differ from those of {who} by 1%"),
+            ("very_far", "by 10%"),
             ("factor", "the losses by a factor of 2"),
         )
     ]
-    unstable = {who: float(reference["unstable"]), "the neighbour": float(other["unstable"])}
-    sharp = [f"that of {name} from step {step:.0f}" for name, step in unstable.items() if math.isfinite(step)]
-    limit = f" The sharpness is above its limit of stability: {' and '.join(sharp)}." if sharp else ""
+    unstable = {f"at {who}": float(reference["unstable"]), "across the edge": float(other["unstable"])}
+    sharp = [f"{where} from step {step:.0f} on" for where, step in unstable.items() if math.isfinite(step)]
+    limit = f" The sharpness is above its limit of stability {' and '.join(sharp)}." if sharp else ""
     yield f"{text}{', '.join(parted)}.{limit}"
     again = int((node["mapped"] != node[CONVERGED]).sum())
     if again:
@@ -102,10 +102,10 @@ TABLE = Table(
         "y": "y",
         "mapped": "trains on the map",
         CONVERGED: "trains here",
-        "far": "weights differ by 1 % from step",
-        "very_far": "by 10 %",
+        "far": "weights differ by 1% from step",
+        "very_far": "by 10%",
         "factor": "losses by a factor of 2",
-        "unstable": "sharpness above its limit",
+        "unstable": "sharpness above its limit from step",
     },
-    note="x and y in the units of the axes; steps are those of the first time.",
+    note="x and y in the units of the axes; each step is the first at which that is so.",
 )

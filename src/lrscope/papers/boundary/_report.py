@@ -24,11 +24,11 @@ from lrscope.papers.boundary._results import (
     frames_of,
     pixels,
 )
-from lrscope.papers.boundary._summary import is_diagonal
+from lrscope.papers.boundary._summary import PARTS, is_diagonal
 from lrscope.papers.boundary.analysis._boxes import SEED
 from lrscope.report import PointCommand
 from lrscope.studies import Animation, Figure, Section, Table
-from lrscope.studies._words import rate
+from lrscope.studies._words import counted, rate
 
 MAP_TEXT = (
     "Each pixel is one training: its place gives the two values that were chosen for it, its colour what became of "
@@ -46,7 +46,7 @@ SEEDS_TEXT = (
 )
 LINE_CAPTION = (
     "Above, a row for each seed: values that train are blue, others red. Below, the share of seeds that train, with "
-    "95 % intervals (Wilson). Grey: where the edge of a further seed lies, from the first value that does not "
+    "95% intervals (Wilson, bluish). Grey: where the edge of a further seed lies, from the first value that does not "
     "train to the last one that does."
 )
 ROUGH_TEXT = (
@@ -56,12 +56,12 @@ ROUGH_TEXT = (
 )
 ROUGH_CAPTION = (
     "Left: boxes with a piece of the boundary. Right: by what power their number grows from one size to the next; "
-    "line and band: the median over sizes and frames, with its 95 % interval."
+    "line and band: the median over sizes and frames, with its 95% interval."
 )
 ZOOM_CAPTION = (
     "Each frame shows what is framed in the one before; the number is the magnification. Colours by rank in each."
 )
-FILM_CAPTION = "The same as one continuous movement."
+FILM_CAPTION = "The frames of the zoom as one continuous movement."
 
 
 def sections(results: Results, options: Options) -> list[Section]:
@@ -165,7 +165,8 @@ def _row(values: Any) -> dict[str, Any]:
         for name, heading in names.items()
         for key, end in {"": "", "_low": ", from", "_high": ", to"}.items()
     }
-    return row | {"interval over": f"{int(values['units'])} {values.attrs['over']}s"}
+    over = str(values.attrs["over"])
+    return row | {"interval over": counted(int(values["units"]), PARTS.get(over, over))}
 
 
 COUNTS = Figure("box_counts", "Box counts", ROUGH_CAPTION, _draw_counts)
@@ -173,7 +174,7 @@ DIMENSIONS = Table(
     "dimension",
     "The dimension of the boundary",
     _dimensions,
-    note="95 % intervals from a bootstrap over the frames of a zoom (5 or more), else over seeds (5 or more), else "
+    note="95% intervals from a bootstrap over the frames of a zoom (5 or more), else over seeds (5 or more), else "
     "over the parts of the frame. First frame: at as many points as the null has, if there is one. Finest: between "
     "boxes of 2 and 1 pixels. Published: a median over scales and some 50 frames.",
 )

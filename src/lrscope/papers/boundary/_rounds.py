@@ -34,7 +34,7 @@ VARIABLES = (
 MEASURED = 32
 """Pixels that are trained to estimate what a map costs."""
 REFINED_SHARE = 0.1
-"""Of the pixels of a refined map that are trained, for the estimate: the first frame takes 7 % at 256 by 256."""
+"""Of the pixels of a refined map that are trained, for the estimate: the first frame takes 7% at 256 by 256."""
 _PIXELS = "pixels"
 SECONDS, OWN_SECONDS = 5e-9, 50e-6
 """That a core takes for a step, for each activation, and for one of your own network; they only decide whether workers
@@ -159,7 +159,7 @@ def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:
 def estimate(asked: Map, device: str = "auto", engine: Engine | None = None) -> Estimate:
     """Return what a map will cost on this machine, from the training of some of its pixels.
 
-    Of a map that is refined a tenth of the pixels is counted: the source's first frame takes 7 % at 256 by 256, 3 % at
+    Of a map that is refined a tenth of the pixels is counted: the source's first frame takes 7% at 256 by 256, 3% at
     1024 by 1024, frames with a rough edge more.
 
     Parameters

@@ -8,6 +8,9 @@ from lrscope.papers.boundary._options import LARGEST_NULL
 from lrscope.papers.boundary._results import DIMENSION, EDGE, FIRST, LINE, MEAN, NULL, NULL_MAP, Results, frames_of
 from lrscope.studies._prose import numbers, paragraphs
 
+PARTS = {"tile": "part"}
+"""How people call over what an interval is taken."""
+
 
 def summary(results: Results, _options: Any) -> list[str]:
     """Return the answer, one text a paragraph."""
@@ -26,6 +29,7 @@ def summary(results: Results, _options: Any) -> list[str]:
         last=float(line["rate"][-1]),
         crossings=line["crossings"].values.tolist(),
         over="" if dimension is None else dimension.attrs["over"],
+        parts=PARTS,
         units=0 if dimension is None else int(dimension["units"]),
         null_size=results[NULL_MAP].sizes["x"] if NULL_MAP in results.children else 0,
         largest_null=LARGEST_NULL,

@@ -29,7 +29,7 @@ class Options:
     shapes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = SHAPES
     """shapes to learn"""
     lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = (0.0001, 0.001, 0.01)
-    """learning rates: numbers, or start:stop:count"""
+    """learning rates, with spaces or commas between them, or start:stop:count"""
     seeds: Positive = 1
     """initialisations of each network: seeds 0, 1, ..."""
     epochs: Positive = 1000

@@ -119,7 +119,7 @@ def _inactive(options: Options) -> Figure:
 
     caption = (
         f"Share of the neurons of each layer with a normalised fluctuation below {options.threshold:g}: a small point "
-        "for each shape and seed, their mean and its 95 % interval."
+        "for each shape and seed, their mean and its 95% interval."
     )
     return Figure("inactive", "Inactive neurons", caption, draw)
 
@@ -201,7 +201,7 @@ COUNTS = Table(
 DEAD = Figure(
     "dead",
     "Dead neurons",
-    "Share of the ReLU neurons that are zero on every sample, by layer: mean over shapes and seeds, with its 95 % "
+    "Share of the ReLU neurons that are zero on every sample, by layer: mean over shapes and seeds, with its 95% "
     "interval where there are several.",
     lambda results: figures.panels(
         array_of(results, "dead/share").assign_attrs(long_name="share of dead neurons"),
@@ -229,7 +229,7 @@ def _activity(results: xr.DataTree) -> Figure:
 LOSS = Figure(
     "loss",
     "Loss",
-    "Loss before each update; of several seeds geometric means with their 95 % intervals by Student's t.",
+    "Loss before each update; of several seeds geometric means with their 95% intervals by Student's t.",
     lambda results: figures.panels(
         array_of(results, "loss/loss").assign_attrs(scale="log"),
         col="shape",

@@ -121,7 +121,7 @@ def _law(results: xr.DataTree) -> list[Any]:
         "(across) and at eta + b (up), each less that at eta. Dashed: the law, slope b / a."
     )
     note = (
-        "R² and slope as in the source, and without the noise that finitely many trainings leave, with 95 % "
+        "R² and slope as in the source, and without the noise that finitely many trainings leave, with 95% "
         "intervals. A straight line has the slope b / a and an R² of 1, which R² without noise may exceed by chance."
     )
     figure = Figure("law", "The law", caption, _panels(PATH, scatter, 4.0, 3.8))
@@ -137,8 +137,8 @@ def _noise(results: xr.DataTree, options: Options) -> list[Any]:
         return figures.r2_by_replicates(courses)
 
     caption = (
-        "Points: R² as in the source over the first trainings. Dashed: what the noise of a training and the shape of "
-        "the path let expect, both estimated from all trainings."
+        "Points: R² as in the source over the first trainings. Dashed: what is expected from the noise of a training "
+        "and the shape of the path, both estimated from all trainings."
     )
     needed = _table(
         "trainings_needed",
@@ -154,7 +154,7 @@ def _noise(results: xr.DataTree, options: Options) -> list[Any]:
         "What common seeds save",
         "seeds_saved",
         _interval("x", "worth for eta + a") | _interval("y", "worth for eta + b"),
-        "How many trainings with different seeds at each rate one training with common seeds is worth, with 95 % "
+        "How many trainings with different seeds at each rate one training with common seeds is worth, with 95% "
         "intervals.",
     )
     figure = Figure("r2_by_trainings", "R² against the number of trainings", caption, draw)
@@ -216,7 +216,7 @@ def _rate(results: xr.DataTree, options: Options) -> list[Any]:
         items += [Figure("delta_against_output", "The change against the output itself", caption, draw), table]
     if networks(results, SENSITIVITY):
         caption = (
-            "Change of the mean output of each class per unit of the learning rate, with 95 % intervals: over all "
+            "Change of the mean output of each class per unit of the learning rate, with 95% intervals: over all "
             "validation samples, and over those of the class."
         )
         table = _table(
@@ -224,7 +224,7 @@ def _rate(results: xr.DataTree, options: Options) -> list[Any]:
             "Sensitivity by class",
             SENSITIVITY,
             {"output": "class"} | _interval("own", "own samples") | _interval("mean", "all samples"),
-            "Change of the mean output of a class per unit of the learning rate, with 95 % intervals.",
+            "Change of the mean output of a class per unit of the learning rate, with 95% intervals.",
             ("network", "output"),
         )
         sensitivity = partial(_sensitivity, names=class_names(options))
@@ -236,7 +236,7 @@ def _rate(results: xr.DataTree, options: Options) -> list[Any]:
             "second_order",
             _interval("share", "share of the change") | _interval("ratio", "of the first-order term"),
             "Mean squares, over samples and outputs, of the quadratic term of the parabola through the three rates, "
-            "without noise, with 95 % intervals. Estimates are unbiased and may be below 0 where there is little "
+            "without noise, with 95% intervals. Estimates are unbiased and may be below 0 where there is little "
             "curvature. Linear and quadratic term need not be orthogonal: no part of a whole.",
         )
         items.append(curvature)
@@ -311,7 +311,7 @@ def _cost_table(options: Options) -> Table:
             "network": seconds.index,
             "trainings": [int(each["trainings"]["replicates"].sum()) for each in networks(results)],
             "seconds a training": seconds.values,
-            "trainings an hour": 3600 / seconds.values,
+            "trainings an hour": [float(f"{rate:.3g}") for rate in 3600 / seconds.values],
             f"hours for {SOURCE_TRAININGS:,} trainings": hours.values,
         }
         if options.price is not None:

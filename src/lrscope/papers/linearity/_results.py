@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lrscope.analysis import difference
 from lrscope.data import Arrays, data_set
 from lrscope.errors import LrscopeError, must_be
 from lrscope.papers.linearity import analysis
@@ -39,7 +38,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     DataTree
         Below ``/<network>`` one node for each of the analyses `law`, `seeds_saved` (with common seeds), `second_order`,
         `deltas`, `law_by_replicates`, `replicates_for` (dim ``wanted``), `output_sensitivity` as ``sensitivity``,
-        `difference` of the accuracies as ``accuracy``, `delta_against_output`, `favoured` with the ``images``, `laws`,
+        `accuracy_change` as ``accuracy``, `delta_against_output`, `favoured` with the ``images``, `laws`,
         and the ``trainings``: their number, ``seconds`` and mean accuracy. The attributes of ``/<network>`` are its
         ``rates`` and, for each group of analyses that cannot be computed, the reason (``unknown``)
 
@@ -118,7 +117,7 @@ def _analyses(sums: xr.Dataset, rates: Rates, options: Options, unknown: Mapping
     if CHANGE not in unknown:
         favoured = analysis.favoured(sums, eta, b)
         nodes |= {
-            "accuracy": _accuracy_difference(sums, rates.three, options.pairing == "common"),
+            "accuracy": analysis.accuracy_change(sums, eta, b),
             "delta_against_output": analysis.delta_against_output(sums, eta, b),
             "favoured": favoured,
             "images": _images(favoured, sums["learned_targets"], options),
@@ -134,15 +133,6 @@ def _trainings(sums: xr.Dataset) -> xr.Dataset:
     accuracy = sums["accuracy_sum"].sum(BATCH) / counts.where(counts > 0)
     seconds = sums["seconds_sum"].sum() / (counts + diverged).sum()
     return xr.Dataset({"replicates": counts, "diverged": diverged, "accuracy": accuracy, "seconds": seconds})
-
-
-def _accuracy_difference(sums: xr.Dataset, rates: Sequence[float], common: bool) -> xr.Dataset:
-    """Return the ``difference`` of the mean accuracies of the batches at eta + b and at eta, with its interval."""
-    counts = sums["replicates"]
-    means = (sums["accuracy_sum"] / counts.where(counts > 0)).rename({BATCH: "seed"})
-    means = means.assign_coords(seed=np.arange(means.sizes["seed"]))
-    result = difference(means, rates[2], rates[0], paired=common)
-    return result.rename(low="difference_low", high="difference_high")
 
 
 def _images(favoured: xr.Dataset, targets: xr.DataArray, options: Options) -> xr.Dataset:

@@ -51,9 +51,6 @@ def _values(network: Network) -> dict[str, Any]:
         laws = once(network)
         values |= {"laws": laws.sizes["law"], "missing": int(laws["r2_corrected"].isnull().sum())}
         values["medians"] = _medians(laws) or ["none"]
-    if CHANGE in network.children:
-        at = trainings["accuracy"].sel({LR: [rates.three[0], rates.three[2]]}, method="nearest")
-        values["accuracies"] = at.values.tolist()
     return values
 
 

@@ -219,7 +219,7 @@ def _still_falling(place: str) -> Claim:
             network(results, grids.FIGURE_4, 0.2, "records")["val_loss"].values[-1001:][[0, -1]].tolist()
         ),
         holds=lambda errors: errors[1] < errors[0],
-        measured=lambda errors: f"{short((errors[0] - errors[1]) / errors[0] * 100)} percent in the last 1000 steps",
+        measured=lambda errors: f"{percent((errors[0] - errors[1]) / errors[0], 2)} in the last 1000 steps",
         published="falling",
         tolerance="falls",
     )

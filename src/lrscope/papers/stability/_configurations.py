@@ -97,7 +97,7 @@ class Options:
         tuple[float | str, ...] | None,
         tyro.conf.arg(metavar="RATE ...", help_behavior_hint="(default: 1, see above)"),
     ] = None
-    """learning rates: numbers, or start:stop:count"""
+    """learning rates, with spaces or commas between them, or start:stop:count"""
     epochs: Annotated[
         Positive | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 1000, see above)")
     ] = None

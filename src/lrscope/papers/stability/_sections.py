@@ -177,8 +177,10 @@ def _onset_figures(
         run, onsets = _run(results, chosen, lr)
         return figures.run_film(run, figures.frame_steps(run, zoom, FRAMES), onsets)
 
-    caption = "Error, gradient norm, angle and weights; vertical lines: onsets."
-    caption += f" Zooms on steps {zoom[0]} to {zoom[1]}." if zoom else ""
+    caption = "Error, gradient norm, angle and weights"
+    caption += (
+        f"; vertical lines: onsets. Zooms on steps {zoom[0]} to {zoom[1]}." if zoom else ", and what was learned."
+    )
     yield Figure(_file("training", chosen, lr), f"Training of {name}", caption, training)
     moved = int(network(results, chosen, lr)["diverged_at"]) != 0
     if zoom and moved:
@@ -244,7 +246,7 @@ def _guided(chosen: Configuration, lr: float) -> Figure:
         reasons = {number: name for number, name in enumerate(RATE_REASONS) if name in MARKED_REASONS}
         return figures.controlled_rate(network(results, chosen, lr, "guided"), reasons)
 
-    caption = "The learning rate, with the reason of each change, and the errors below."
+    caption = "The learning rate, with the reason for each change, and the errors below."
     title = f"{label(chosen, lr)} with a gradient-driven learning rate"
     return Figure(_file("guided", chosen, lr), title, caption, draw)
 

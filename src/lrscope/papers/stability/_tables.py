@@ -47,7 +47,7 @@ def _networks(results: xr.DataTree) -> pd.DataFrame:
         steps = [name for name in rows if "step" in str(name) or "onset" in str(name) or name == "diverged_at"]
         rows[steps] = rows[steps].mask(rows[steps] < 0)
         described = {"target": chosen.target, "hidden": chosen.hidden, "iterations": chosen.epochs}
-        frames.append(rows.assign(**described, init_scale=f"{chosen.init_scale:g}"))
+        frames.append(rows.assign(**described, init_scale=chosen.init_scale))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -116,7 +116,7 @@ def _histogram(quantity: str, fluctuation: xr.DataArray) -> Figure:
 
 
 def _taking_part(results: xr.DataTree) -> Section:
-    intervals = ", with 95 % intervals over the networks of a rate, by Student's t" if _band(results) else ""
+    intervals = ", with 95% intervals over the networks of a rate, by Student's t" if _band(results) else ""
     caption = (
         f"Share of the neurons of each layer with a normalised fluctuation below {INACTIVE:g}{intervals}."
         f"{_shown(dataset_of(results, 'participation'))}"
@@ -141,7 +141,7 @@ def _taking_part(results: xr.DataTree) -> Section:
 def _lives(results: xr.DataTree) -> Section:
     lives = dataset_of(results, "lives")
     shown, repeated = _shown(lives), results.attrs["repeated"]
-    jackknife = "; bands: 95 % intervals, leaving out one network at a time (Student's t)" if repeated else ""
+    jackknife = "; bands: 95% intervals, leaving out one network at a time (Student's t)" if repeated else ""
     drawn = {
         "dead": Figure(
             "dead",
@@ -230,7 +230,7 @@ def _band(results: xr.DataTree) -> str:
     """Say what the bands of curves are; nothing where each rate has one network."""
     if not results.attrs["repeated"]:
         return ""
-    means = "95 % intervals by Student's t, of geometric means on logarithmic axes"
+    means = "95% intervals by Student's t, of geometric means on logarithmic axes"
     return f"; lines: means over the networks of a rate, bands: {means}"
 
 

@@ -46,7 +46,7 @@ def _estimate(trainings: Trainings, where: Where) -> Tried:
 BY_COMMAND = Study(
     name="sweep",
     title="A learning rate with its evidence",
-    question="Which learning rate should I use, and how sure is that?",
+    question="Which learning rate should I use, and how certain is that?",
     options=CommandOptions,
     experiments=experiments,
     further=further,

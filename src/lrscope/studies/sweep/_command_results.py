@@ -36,6 +36,8 @@ from lrscope.studies.sweep._scores import LR, SEED, Compared, variable
 
 POINTS = 500
 """Points of a curve at most."""
+LOGGED = "as logged"
+"""What the steps count: updates, epochs or rows, whatever numbers them."""
 CURVES = 6
 """Metrics that are drawn, at most."""
 
@@ -85,7 +87,7 @@ def _curves(rounds: list[xr.Dataset], options: Compared) -> dict[str, xr.Dataset
         dim = step_dimension(course)
         every = -(-course.sizes[dim] // POINTS)
         short = course.isel({dim: slice(None, None, -every)}).isel({dim: slice(None, None, -1)})  # the last one kept
-        curves[name] = plain(short).transpose(LR, SEED, STEP).to_dataset(name=name)
+        curves[name] = plain(short, LOGGED).transpose(LR, SEED, STEP).to_dataset(name=name)
     return curves
 
 

@@ -51,7 +51,7 @@ def _draw_curves(results: xr.DataTree) -> Drawing:
 CURVES = Figure(
     "curves",
     "Course of the training",
-    "Means over the seeds with 95 % intervals by Student's t, of metrics as the trainings logged them.",
+    "Means over the seeds with 95% intervals by Student's t, of metrics as the trainings logged them.",
     _draw_curves,
 )
 

@@ -153,9 +153,9 @@ def records_of(runs: Sequence[Run], options: ImportOptions) -> xr.Dataset:
         )
     columns = {MEMBER: np.arange(len(runs)), LR: np.array(lrs), SEED: np.array(seeds, dtype=np.int64)}
     attrs = Sweep(lr=sorted(set(lrs)), seed=sorted(set(seeds))).attrs()
-    return block_of(
-        options.metric, [run.curves if options.metric in run.curves else None for run in runs], columns, attrs
-    )
+    axes = (options.lr, options.seed)  # of a table they are columns, too
+    curves = [{name: curve for name, curve in run.curves.items() if name not in axes} for run in runs]
+    return block_of(options.metric, [own if options.metric in own else None for own in curves], columns, attrs)
 
 
 def _seeds(runs: Sequence[Run], options: ImportOptions, lrs: Sequence[float]) -> list[int]:

@@ -69,7 +69,7 @@ def _analyse(records: Mapping[str, xr.Dataset], options: ImportOptions) -> xr.Da
 IMPORTED = Study(
     name="sweep",
     title="A learning rate with its evidence, from runs that exist",
-    question="Which learning rate should I use, and how sure is that?",
+    question="Which learning rate should I use, and how certain is that?",
     options=ImportOptions,
     experiments=lambda _options: {},
     analyse=_analyse,

@@ -33,7 +33,7 @@ class Grid:
     """What the vectorised trainings and those by command have in common: rates, seeds and rounds."""
 
     lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = PUBLISHED
-    """learning rates: numbers, or start:stop:count"""
+    """learning rates, with spaces or commas between them, or start:stop:count"""
     seeds: Positive = 8
     """networks per rate; each seed sets the initialisation and the order of the data"""
     until_decided: bool = False

@@ -121,11 +121,11 @@ def _by_epoch(array: xr.DataArray, per_epoch: int) -> xr.DataArray:
     return plain(means.assign_attrs(array.attrs))
 
 
-def plain(array: xr.DataArray) -> xr.DataArray:
-    """Return an array whose step dimension is called `step`."""
+def plain(array: xr.DataArray, units: str = "updates") -> xr.DataArray:
+    """Return an array whose step dimension is called `step`, with what it counts."""
     dim = step_dimension(array)
     renamed = array.rename({dim: STEP}) if dim != STEP else array
-    renamed[STEP].attrs = {"long_name": "step", "units": "updates"}
+    renamed[STEP].attrs = {"long_name": "step", "units": units}
     return renamed
 
 

@@ -1,6 +1,5 @@
 """What the report of the study shows."""
 
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -8,7 +7,7 @@ import xarray as xr
 
 from lrscope import figures
 from lrscope.report import Animation, Figure, Section, Table, array_of, dataset_of
-from lrscope.studies._words import DASH, short
+from lrscope.studies._words import short
 from lrscope.studies.recorded._sections import draw_activity
 from lrscope.studies.sweep._figures import differences_by_rate, range_test_over_truth, steps_to_target_by_rate
 from lrscope.studies.sweep._options import Options
@@ -56,36 +55,40 @@ def which_rate(results: xr.DataTree, options: Compared) -> Section:
     """Return the section that all sweeps begin with."""
     setting = results.attrs["setting"]
     text = f"Figures here and below show the trainings with {setting}." if setting else ""
-    outcome, rounds = OUTCOME, [_rounds_table(options)] if options.until_decided else []
-    if dataset_of(results, "rates").attrs["scale"] == "linear":
-        outcome = replace(OUTCOME, caption=OUTCOME.caption.replace("geometric means", "means"))
-    parts = [outcome, DIFFERENCES, *settings_parts(results), _rates_table(results, options), *rounds]
+    rounds = [_rounds_table(options)] if options.until_decided else []
+    parts = [_outcome(results), DIFFERENCES, *settings_parts(results), _rates_table(results, options), *rounds]
     return Section("Which learning rate", text, parts)
 
 
-OUTCOME = Figure(
-    "outcome_by_rate",
-    "Outcome by learning rate",
-    "Every point is one network at the end of its training; lines with 95 % intervals (Student's t) are geometric "
-    "means over the seeds. Shaded: the rates that do not differ significantly from the best. Curve: the smooth "
-    "estimate with its 95 % interval, from five rates on. Below: share of networks that diverged, with its interval.",
-    lambda results: figures.outcome_by_rate(
-        dataset_of(results, "rates"),
-        array_of(results, "networks/score"),
-        results["networks"].data_vars.get("accuracy"),
-        dataset_of(results, "optimum") if "optimum" in results else None,
-    ),
-)
+def _outcome(results: xr.DataTree) -> Figure:
+    smooth = dataset_of(results, "optimum") if "optimum" in results else None
+    mean = "mean" if dataset_of(results, "rates").attrs["scale"] == "linear" else "geometric mean"
+    curve = "" if smooth is None else " Curve: the smooth estimate with its 95% interval."
+    return Figure(
+        "outcome_by_rate",
+        "Outcome by learning rate",
+        f"Every small point is one network at the end of its training; black: the {mean} over the seeds, with its 95% "
+        f"interval (Student's t). Shaded: the rates that do not differ significantly from the best.{curve} Below: the "
+        "share of networks that diverged, with its 95% interval.",
+        lambda results: figures.outcome_by_rate(
+            dataset_of(results, "rates"),
+            array_of(results, "networks/score"),
+            results["networks"].data_vars.get("accuracy"),
+            smooth,
+        ),
+    )
+
+
 DIFFERENCES = Figure(
     "differences",
     "How much worse than the best",
-    "Paired by seed, with 95 % bounds: a rate whose lower bound is 0 may itself be the best.",
+    "Paired by seed, with 95% bounds: a rate whose lower bound is 0 may itself be the best.",
     lambda results: differences_by_rate(dataset_of(results, "rates")),
 )
 CURVES = Figure(
     "curves",
     "Course of the training",
-    "Means over the seeds with 95 % intervals by Student's t, geometric means of losses; training: mean over the "
+    "Means over the seeds with 95% intervals by Student's t, geometric means of losses; training: mean over the "
     "batches of each epoch, validation: at its end.",
     lambda results: figures.panels(
         {str(name): curve for name, curve in results["curves"].data_vars.items()}, band="seed"
@@ -94,8 +97,9 @@ CURVES = Figure(
 TARGETS = Figure(
     "steps_to_target",
     "Steps to a target",
-    "Steps until the validation loss reaches the target. Every point is one network; black: the geometric mean over "
-    "the seeds that reached it, with its 95 % interval; crosses: not reached.",
+    "Steps until the loss reaches the target, which is 10% more than the best rate ends with. Every small "
+    "point is one network; black: the geometric mean over the seeds that reached it, with its 95% interval; crosses: "
+    "not reached.",
     lambda results: steps_to_target_by_rate(
         dataset_of(results, "targets"), array_of(results, "networks/score").notnull()
     ),
@@ -115,7 +119,7 @@ RANGE_TEST_FIGURE = Figure(
 VARIANCE = Figure(
     "variance",
     "What decides the outcome",
-    "Shares of the variance of the logarithm of the last validation loss, crossed design, with 95 % intervals where "
+    "Shares of the variance of the logarithm of the last validation loss, crossed design, with 95% intervals where "
     "there are three seeds or more.",
     lambda results: figures.panels(
         dataset_of(results, "variance").rename(share="mean"), x="source", hue=None, mark="bars"
@@ -124,9 +128,10 @@ VARIANCE = Figure(
 INSIDES = Figure(
     "insides",
     "Inside the networks",
-    "Every point is one network at the end: medians of the last epoch; neurons silent for an epoch (dead) or with "
-    "weights that barely moved (inactive); the sharpness of the last measured batch over the limit of stability of the "
-    "update rule, which is left out where measuring it would take too long.",
+    "Every small point is one network at the end, black their mean with its 95% interval (Student's t): medians of the "
+    "last epoch; neurons silent for an epoch (dead) or with weights that barely moved (inactive); the sharpness of the "
+    "last measured batch over the limit of stability of the update rule, which is left out where measuring it would "
+    "take too long.",
     lambda results: figures.panels(dataset_of(results, "insides"), x="lr", mark="points", band="seed"),
 )
 ACTIVITY = Figure(
@@ -139,7 +144,7 @@ ACTIVITY = Figure(
 SURVIVAL = Figure(
     "survival",
     "Survival of the neurons",
-    "Share of the ReLU neurons that are not dead for good, with 95 % intervals over the seeds. A neuron is dead once "
+    "Share of the ReLU neurons that are not dead for good, with 95% intervals over the seeds. A neuron is dead once "
     "no sample of the batches of a whole epoch activates it.",
     lambda results: figures.panels(dataset_of(results, "survival"), mark="steps"),
 )
@@ -173,8 +178,8 @@ def _rates_table(results: xr.DataTree, options: Compared) -> Table:
             "probability_best": "best in resamples",
             "plausible": "in the range",
         },
-        note=f"{name.capitalize()}: {centre} over the seeds that did not diverge, with a 95 % interval. Worse: "
-        f"{worse} to the best rate, paired by seed, with 95 % bounds{'' if linear else '; 0.1 is about 10 %'}.",
+        note=f"{name.capitalize()}: {centre} over the seeds that did not diverge, with a 95% interval. Worse: "
+        f"{worse} to the best rate, paired by seed, with 95% bounds{'' if linear else '; 0.1 is about 10%'}.",
     )
 
 
@@ -182,8 +187,8 @@ def _networks(results: xr.DataTree, classes: bool) -> Table:
     steps = {"steps_to_target": "steps to target"} if "targets" in results else {}
     columns = {"lr": "lr", "seed": "seed", "outcome": "outcome", "diverged_at": "diverged at step"}
     columns |= {"score": "validation loss", **steps} | ({"accuracy": "validation accuracy"} if classes else {})
-    target = short(float(array_of(results, "targets/target"))) if "targets" in results else DASH
-    note = f"Target: a validation loss of {target}."
+    target = short(float(array_of(results, "targets/target"))) if "targets" in results else ""
+    note = f"Target: a validation loss of {target}." if target else ""
     return Table("networks", "Every network", _trained, (LR, SEED), columns, note)
 
 
@@ -232,7 +237,7 @@ SHARES = Table(
     "What decides the outcome",
     "variance",
     columns={"source": "source", "share": "share", "low": "from", "high": "to"},
-    note="Shares of the variance of the logarithm of the last validation loss, with 95 % intervals.",
+    note="Shares of the variance of the logarithm of the last validation loss, with 95% intervals.",
 )
 
 

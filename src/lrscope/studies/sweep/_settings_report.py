@@ -23,7 +23,7 @@ def _figure(axis: str) -> Figure:
         f"by_{axis}",
         f"By {axis}",
         f"Outcome over the learning rate for each value of {axis}, all other axes as in the best setting: every seed, "
-        "and means over those that did not diverge with 95 % intervals by Student's t.",
+        "and means over those that did not diverge with 95% intervals by Student's t.",
         partial(_draw, axis),
     )
 
@@ -48,9 +48,9 @@ def _effects_table(results: xr.DataTree) -> Table:
     }
     note = "Worse: with the rate, and all else, that is best for this value; at most: if that is the rate and all else "
     note += "with which it seems to be. Change: mean over rates and paired seeds "
-    note += f"against {listed(_references(results))}, with a 95 % interval (Student's t). "
+    note += f"against {listed(_references(results))}, with a 95% interval (Student's t). "
     linear = dataset_of(results, "effects").attrs["scale"] == "linear"
-    note += "All are differences." if linear else "All are logarithms of ratios; 0.1 is about 10 %."
+    note += "All are differences." if linear else "All are logarithms of ratios; 0.1 is about 10%."
     return Table("effects", "Which axis matters", "effects", columns=columns, note=note)
 
 

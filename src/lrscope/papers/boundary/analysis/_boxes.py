@@ -99,7 +99,7 @@ def local_dimension(counts: xr.DataArray) -> xr.DataArray:
 
 
 def dimension(counts: xr.DataArray) -> xr.Dataset:
-    """Return the box dimension of the boundary in one map or several, with a 95 % interval.
+    """Return the box dimension of the boundary in one map or several, with a 95% interval.
 
     The interval is a bootstrap over the frames of a zoom where there are 5 or more; else over seeds, if there are 5;
     else over the tiles of each map. The last one says how much the estimate varies along the boundary that was seen,

@@ -24,7 +24,7 @@ def mean_boundary(converged: xr.DataArray) -> xr.Dataset:
     Dataset
         mean, single : slope of the box counts of the boundary of most seeds, and of single ones on average; 0 without a
             boundary
-        difference : single less mean, with the ends ``_low`` and ``_high`` of its 95 % interval: Student's t with the
+        difference : single less mean, with the ends ``_low`` and ``_high`` of its 95% interval: Student's t with the
             standard error of a bootstrap over seeds
     """
     seeds = converged.sizes[SEED]

@@ -17,7 +17,7 @@ Direction = Literal["both", "x", "y"]
 
 
 def training_probability(converged: xr.DataArray) -> xr.Dataset:
-    """Return the share of seeds whose network converges, with Wilson's 95 % interval.
+    """Return the share of seeds whose network converges, with Wilson's 95% interval.
 
     Parameters
     ----------
@@ -119,10 +119,10 @@ def edge(line: xr.DataArray) -> xr.Dataset:
 
 
 def edge_interval(edges: xr.Dataset) -> xr.Dataset:
-    """Return the rates between which the edge of a further seed lies with 95 % probability, or as much as is certain.
+    """Return the rates between which the edge of a further seed lies with 95% probability, or as much as is certain.
 
     The ends are order statistics of the seeds, a prediction interval without any distribution: with n seeds the
-    smallest of them lies below a further one in n of n + 1 cases. So 19 seeds are needed for 95 % on one side.
+    smallest of them lies below a further one in n of n + 1 cases. So 19 seeds are needed for 95% on one side.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """How the boundary fills boxes of every size, and where it lies over seeds."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from lrscope.figures._style import FAINT, INK, SOFT, WIDTH, axis_label, new_figure, style
 from lrscope.papers.boundary._axes import position
@@ -25,7 +26,7 @@ def box_counts_by_size(counts: xr.DataArray, dimension: xr.Dataset, null: xr.Dat
     """Draw the number of boxes with a piece of the boundary against their size, and the local dimension below.
 
     One line for each frame and seed; dashed the null, a map with an independent seed in every pixel. The band is the
-    95 % interval of the dimension.
+    95% interval of the dimension.
 
     Parameters
     ----------
@@ -49,10 +50,13 @@ def box_counts_by_size(counts: xr.DataArray, dimension: xr.Dataset, null: xr.Dat
         number.set(xscale="log", yscale="log", ylabel=axis_label(counts))
         local.set(xscale="log", ylabel="local dimension", ylim=(0.7, 2.1))
         local.grid(axis="y")
+        boxes = counts["box"].values.tolist()
+        between = [f"{small} to {large}" for small, large in itertools.pairwise(boxes)]
+        number.set_xticks(boxes, [str(box) for box in boxes])
+        local.set_xticks(local_dimension(counts)["box"].values.tolist(), between)
         for ax in (number, local):
             ax.set_xlabel(axis_label(counts["box"]))
-            ax.xaxis.set(major_locator=FixedLocator(counts["box"].values.tolist()), minor_locator=NullLocator())
-            ax.xaxis.set_major_formatter("{x:.0f}")
+            ax.xaxis.set_minor_locator(NullLocator())
         number.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator())
         number.yaxis.set_major_formatter("{x:,.0f}")
         number.legend(handles=handles, loc="lower left")
@@ -68,7 +72,7 @@ def _lines(number: Axes, local: Axes, counts: xr.DataArray, look: Mapping[str, A
 
 
 def probability_map(share: xr.Dataset) -> Figure:
-    """Draw the share of seeds that train, with contours where 10, 50 and 90 % of them do.
+    """Draw the share of seeds that train, with contours where 10, 50 and 90% of them do.
 
     Parameters
     ----------

@@ -141,6 +141,23 @@ def output_sensitivity(sums: xr.Dataset, eta: float, a: float) -> xr.Dataset:
     return xr.Dataset(result)
 
 
+def accuracy_change(sums: xr.Dataset, eta: float, b: float) -> xr.Dataset:
+    """Return the mean accuracies at eta and eta + b, and their difference; each training counts the same.
+
+    Returns
+    -------
+    Dataset
+        accuracy : (lr) means over the trainings of the batches that have replicates at both rates
+        difference : of these two, with the ends ``_low`` and ``_high`` of its interval
+    """
+    counts, correct = trained_at(sums, [eta, eta + b], "accuracy_sum")
+    trained, total = counts.sum(BATCH), correct.sum(BATCH)
+    accuracy = total / trained
+    value, reach = _difference(accuracy), half_width(_difference((total - correct) / (trained - counts)))
+    ends = {"difference_low": value - reach, "difference_high": value + reach}
+    return xr.Dataset({"accuracy": accuracy, "difference": value, **ends})
+
+
 def _difference(means: xr.DataArray) -> xr.DataArray:
     return means.isel({LR: 1}) - means.isel({LR: 0})
 

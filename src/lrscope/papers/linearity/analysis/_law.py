@@ -51,8 +51,8 @@ def law(sums: xr.Dataset, eta: float, a: float, b: float) -> xr.Dataset:
     corrected values use only products of different batches, which share no noise (errors in variables).
 
     Intervals have Fieller's form, with jackknife errors. In simulations, those of the slope covered the truth in 93 to
-    98 % with 32 batches, in 93 to 99 % with 8 or 12; those of R² in 95 to 99 %. They are too wide where the batches are
-    mostly noise in many directions; the plain jackknife of the ratio is too narrow there (87 to 93 % with 8 or 16
+    98% with 32 batches, in 93 to 99% with 8 or 12; those of R² in 95 to 99%. They are too wide where the batches are
+    mostly noise in many directions; the plain jackknife of the ratio is too narrow there (87 to 93% with 8 or 16
     batches).
 
     Returns

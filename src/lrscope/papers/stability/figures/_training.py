@@ -237,7 +237,7 @@ def run_legend(run: xr.Dataset, function: bool = True) -> list[Line2D]:
     colours = neuron_colours(count)
     handles = _error_legend()
     for neuron in range(count) if count <= NAMED else [0, count // 2, count - 1]:
-        handles.append(Line2D([], [], color=colours[neuron], label=f"neuron {neuron}" if neuron == 0 else f"{neuron}"))
+        handles.append(Line2D([], [], color=colours[neuron], label=f"neuron {neuron}"))
     handles.append(Line2D([], [], color=SOFT, linestyle=BIAS, label="biases"))
     return handles + ([Line2D([], [], **look) for look in FUNCTION.values()] if function else [])
 
