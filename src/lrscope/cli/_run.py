@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,7 @@ from lrscope.cli._words import HELP, INTERRUPTED, listed, parsed, say
 from lrscope.errors import InputError, StoreError
 
 if TYPE_CHECKING:
-    from lrscope.studies import Folder
+    from lrscope.studies import Folder, Study
 
 
 COMMAND = "--"
@@ -56,6 +56,7 @@ def run(given: list[str]) -> int:
         if "command" not in asked.variants:
             raise InputError(f"only the study sweep trains by a command; got {name} with --.")
         kinds["study"] = asked.variants["command"].options
+    _refuse_options_of_others(rest, asked, by_command=command is not None)
     options, output, where = parsed(kinds, rest, f"lrscope run {name}")
     if command is not None:
         options = replace(options, command=command)
@@ -74,6 +75,23 @@ def run(given: list[str]) -> int:
         say(f"interrupted. What was recorded is kept in {folder.path}. Go on with: {resuming(line)}")
         return INTERRUPTED
     return _finished(folder)
+
+
+def _refuse_options_of_others(given: list[str], asked: "Study", *, by_command: bool) -> None:
+    """Refuse an option that only trainings by command have, or only those without one."""
+    if "command" not in asked.variants:
+        return
+    with_it, without = (
+        {f"--{field.name.replace('_', '-')}" for field in fields(one.options)}
+        for one in (asked.variants["command"], asked)
+    )
+    wrong = without - with_it if by_command else with_it - without
+    word = next((word for word in given if word.partition("=")[0] in wrong), "")
+    if word and by_command:
+        raise InputError(f"{word} must be given to the command itself; trainings by command have no such option.")
+    if word:
+        example = f"lrscope run sweep {word} ... -- python train.py --lr {{lr}} --seed {{seed}} --out {{out}}"
+        raise InputError(f"{word} must be followed by a command to train by; got none. Write for example: {example}")
 
 
 def _trained(name: str, options: Any, folder: "Folder", how: dict[str, Any]) -> bool:

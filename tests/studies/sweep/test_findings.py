@@ -157,7 +157,7 @@ def test_data_without_classes_have_losses_and_no_accuracy(train, options, chosen
 
 
 def test_a_smooth_optimum_is_told_first_where_there_are_enough_rates(train, options):
-    chosen = {"lrs": (0.001, 0.003, 0.01, 0.03, 0.1), "seeds": 3, "tolerance": 100.0}
+    chosen = {"lrs": (0.001, 0.003, 0.01, 0.03, 0.1), "seeds": 3, "tolerance": 0.99}
     own = options(**chosen)
     found = STUDY.results(train(**chosen), own)
     smooth = found["optimum"]

@@ -14,6 +14,9 @@ RUN = ["run", "sweep", "--out", "new", "--seeds", "2", "--lrs", "0.001", "0.01",
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["--jobs", "2"], "--jobs must be followed by a command to train by; got none. Write for example: lrscope run "
+         "sweep --jobs ... -- python train.py --lr {lr} --seed {seed} --out {out}"),
+        (["--tolerance", "5"], "tolerance must be less than 1; got '5'. Write 5% as 0.05."),
         (["--model", "cnnn"], "model must be one of cnn, package.module:function; got 'cnnn'. Did you mean 'cnn'?"),
         (["--loss", "mse"], "loss must be cross_entropy for targets that are whole numbers; got 'mse'. "
          "Give them as floating numbers to learn them as numbers."),

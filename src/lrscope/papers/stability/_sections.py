@@ -1,5 +1,6 @@
 """What the report shows: the summary, and sections of figures and tables."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -235,8 +236,10 @@ def _duplicates(chosen: Configuration, lr: float, appendix: bool = False) -> Fig
 
     caption = (
         "Similarity of the incoming weights and biases of pairs of hidden neurons, up to their sign; pairs above "
-        f"{DUPLICATES:g} (dashed) are duplicates. Of many pairs {PAIRS} are shown, duplicates first."
+        f"{DUPLICATES:g} (dashed) are duplicates."
     )
+    pairs = math.comb(chosen.hidden - 1, 2)  # one of the hidden units is constant
+    caption += f" Of {pairs} pairs {PAIRS} are shown, duplicates first." if pairs > PAIRS else ""
     title = f"Duplicate neurons of {label(chosen, lr)}"
     return Figure(_file("duplicates", chosen, lr), title, caption, draw, appendix)
 

@@ -319,8 +319,22 @@ def _layers(source: xr.Dataset) -> pd.DataFrame:
             row["recorded"][array.attrs["quantity"].replace("_", " ")] = None
             sizes = [size for dim, size in array.sizes.items() if str(dim).startswith("neuron_")]
             row["neurons"] = sizes[0] if sizes else row["neurons"]
-    listed = [{**row, "recorded": ", ".join(row["recorded"])} for row in rows.values()]
+    listed = [{**rows[layer], "recorded": ", ".join(rows[layer]["recorded"])} for layer in _in_order(rows)]
     return pd.DataFrame(listed, columns=["layer", "module", "neurons", "recorded"])
+
+
+def _in_order(layers: Iterable[str]) -> list[str]:
+    """Return layers as they were recorded, those that are only numbered in their module by their numbers.
+
+    Examples
+    --------
+    >>> _in_order(["encoder.0", "encoder.10", "head", "encoder.2"])
+    ['encoder.0', 'encoder.2', 'encoder.10', 'head']
+    """
+    named = [layer.rpartition(".") for layer in layers]
+    modules = list(dict.fromkeys(module for module, _, _ in named))
+    place = {parts: (modules.index(parts[0]), int(parts[2]) if parts[2].isdecimal() else 0) for parts in named}
+    return ["".join(parts) for parts in sorted(named, key=place.__getitem__)]
 
 
 def _recording(source: xr.Dataset) -> tuple[float, float] | None:

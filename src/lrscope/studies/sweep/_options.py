@@ -15,7 +15,7 @@ from lrscope.sweep import parse_axis, parse_rates
 
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Few = Annotated[int, Field(ge=0, le=100)]
-Share = Annotated[float, Field(gt=0, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")]
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), tyro.conf.arg(metavar="SHARE")]
 At = Annotated[str, AfterValidator(check_at), tyro.conf.arg(metavar="{last,best,STEP}")]
 Axes = Annotated[
     tuple[str, ...],
