@@ -122,7 +122,8 @@ fluctuation.STUDY = dataclasses.replace(whole, sections=short)
     def __init__(self, folder: Path) -> None:
         self.always = ""
         self._printed = {name: folder / name for name in ("out", "err")}
-        environment = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
+        path = os.pathsep.join([str(SOURCE), str(Path(__file__).parent)])
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
             [sys.executable, "-c", SERVER], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
