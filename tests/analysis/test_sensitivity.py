@@ -25,9 +25,7 @@ def power_law(rates, seeds=8, noise=0.0, best=0.1):
 def test_a_power_law_is_interpolated_exactly(rates):
     found = sensitivity(power_law(rates))
     np.testing.assert_allclose(found.ratio, [1.1, 1.1])
-    np.testing.assert_allclose(found.difference, np.log([1.1, 1.1]))
     np.testing.assert_allclose(found.ratio_low, found.ratio)
-    np.testing.assert_allclose(found.rate, [0.05, 0.2])
 
 
 def test_seeds_are_paired():
@@ -40,35 +38,28 @@ def test_seeds_are_paired():
 def test_the_interval_contains_the_truth_as_often_as_it_says():
     array = power_law([0.05, 0.1, 0.2], seeds=480, noise=0.03)
     found = [sensitivity(array.isel(seed=slice(i, i + 8))) for i in range(0, 480, 8)]
-    right = [one for one in found if one.rate[0] == 0.05]
-    covered = [bool(((one.ratio_low < 1.1) & (one.ratio_high > 1.1)).sel(side="lower")) for one in right]
-    assert len(right) == len(found)
+    covered = [bool(((one.ratio_low < 1.1) & (one.ratio_high > 1.1)).sel(side="lower")) for one in found]
     assert np.mean(covered) > 0.88  # 60 cases
 
 
 def test_beyond_the_grid_nothing_is_known():
     found = sensitivity(power_law([0.1, 0.4], best=0.1))
     assert found.ratio.isnull().values.tolist() == [True, False]
-    assert found.difference_low.isnull().values.tolist() == [True, False]
+    assert found.ratio_low.isnull().values.tolist() == [True, False]
 
 
-def test_rates_that_diverge_cost_much_and_are_named():
+def test_rates_that_diverge_cost_much():
     array = power_law([0.05, 0.1, 0.2])
     array[2, :4] = np.inf
-    found = sensitivity(array)
-    assert float(found.ratio.sel(side="higher")) > 1.2
-    assert found.diverged_share.values.tolist() == [0, 0.5]
+    assert float(sensitivity(array).ratio.sel(side="higher")) > 1.2
 
 
 def test_where_all_diverge_nothing_is_known():
     assert sensitivity(scores(np.full((3, 4), np.inf), [0.1, 0.2, 0.4])).ratio.isnull().all()
 
 
-def test_losses_below_zero_have_differences_only():
-    array = power_law([0.05, 0.1, 0.2]) - 5
-    found = sensitivity(array)
-    assert found.ratio.isnull().all()
-    np.testing.assert_allclose(found.difference, [0.1, 0.1])
+def test_losses_below_zero_have_no_ratio():
+    assert sensitivity(power_law([0.05, 0.1, 0.2]) - 5).ratio.isnull().all()
 
 
 def test_the_order_of_rates_and_seeds_does_not_matter():

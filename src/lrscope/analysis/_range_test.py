@@ -198,7 +198,7 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     Training knows the rates of its grid only. Its range therefore reaches from each plausible rate half-way, on the
     logarithmic scale, to the next rates of the grid, and beyond an end of the grid as far as on the other side of that
     rate; around a rate that is alone, by a factor of 2. Where a rate between two plausible ones was ruled out, there is
-    a gap: a suggestion in it lies outside, but neither below nor above.
+    a gap: a suggestion in it lies outside.
 
     Parameters
     ----------
@@ -209,10 +209,8 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     -------
     Dataset
         share : (rule) of the seeds whose suggestion lies inside the range; seeds without a suggestion count as outside
-        below, above : (rule) share of the seeds whose suggestion lies below all of it, or above all of it
         factor : (rule) median over the seeds of the factor by which the suggestion is off the best rate, 1 or above;
             infinite for seeds without one
-        low, high : ends of the range
 
     Raises
     ------
@@ -220,26 +218,16 @@ def range_test_agreement(suggestions: xr.DataArray, recommended: xr.Dataset) -> 
     """
     if set(suggestions.dims) != {RULE, SEED}:
         raise must_be("suggestions", "an array with the dimensions rule and seed", suggestions.dims)
-    blocks = range_blocks(recommended)
-    low, high = (blocks[0][0], blocks[-1][1]) if blocks else (np.nan, np.nan)
-    inside = [(suggestions >= first) & (suggestions <= last) for first, last in blocks]
+    inside = [(suggestions >= first) & (suggestions <= last) for first, last in range_blocks(recommended)]
     ratio = suggestions / float(recommended["best"])
     off = xr.where(ratio < 1, 1 / ratio, ratio)
     result = {
         "share": sum(inside, xr.zeros_like(suggestions, dtype=bool)).mean(SEED),
-        "below": (suggestions < low).mean(SEED),
-        "above": (suggestions > high).mean(SEED),
         "factor": off.fillna(np.inf).median(SEED),
-        "low": low,
-        "high": high,
     }
     labels: Labels = {
         "share": "share of the suggestions inside the recommended range",
-        "below": "share of the suggestions below the recommended range",
-        "above": "share of the suggestions above the recommended range",
         "factor": "factor between suggestion and best rate",
-        "low": "low end of the range",
-        "high": "high end of the range",
     }
     return describe(xr.Dataset(result), labels)
 

@@ -136,11 +136,8 @@ def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float 
     Returns
     -------
     Dataset (side) : ``lower`` and ``higher``; NaN outside of the grid
-        rate : the rate, a factor from the best
-        difference, difference_low, difference_high : mean logarithm of the ratio of its score to that of the best
-            rate, paired by seed, with Student's t interval; where scores are below zero, the difference itself
-        ratio, ratio_low, ratio_high : the same as a ratio; NaN where scores are below zero
-        diverged_share : share of the networks that diverged at the one or two rates that the value was taken from
+        ratio, ratio_low, ratio_high : of its score to that of the best rate, geometric mean over the pairs of a seed,
+            with Student's t interval of the logarithm; NaN where scores are below zero
 
     Raises
     ------
@@ -158,23 +155,13 @@ def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float 
     ordered = check_scores(scores)
     ordered = ordered.isel({LR: np.flatnonzero(ordered.notnull().any(SEED).values)})
     best = float(recommendation(scores, confidence=confidence, resamples=100)["best"])
-    linear, ranks = is_linear(ordered), ranked(ordered)
-    rates = xr.DataArray([best / factor, best * factor], coords={SIDE: list(SIDES)}, attrs=scores[LR].attrs)
-    differences = _between(ranks, rates) - _between(ranks, xr.DataArray(best))
-    result = xr.Dataset({"rate": rates, "difference": differences.mean(SEED)})
-    result["difference_low"], result["difference_high"] = mean_interval(differences, confidence)
-    for end in ("", "_low", "_high"):
-        result[f"ratio{end}"] = xr.apply_ufunc(np.exp, result[f"difference{end}"]).where(not linear)
-    result["diverged_share"] = _between((ordered == np.inf).astype(float), rates, nearest=True).mean(SEED)
-    name, units = name_of(scores), units_of(scores) if linear else "1"
-    what = "difference" if linear else "log ratio"
-    labels: Labels = {
-        "rate": "learning rate",
-        **with_ends("difference", f"{what} of the {name} to that of the best rate", units),
-        **with_ends("ratio", f"{name} relative to that of the best rate"),
-        "diverged_share": "share of networks that diverged",
-    }
-    return describe(result, labels)
+    ranks = ranked(ordered)
+    rates = xr.DataArray([best / factor, best * factor], coords={SIDE: list(SIDES)})
+    differences = (_between(ranks, rates) - _between(ranks, xr.DataArray(best))).where(not is_linear(ordered))
+    low, high = mean_interval(differences, confidence)
+    logarithms = xr.Dataset({"ratio": differences.mean(SEED), "ratio_low": low, "ratio_high": high})
+    ratios: xr.Dataset = xr.apply_ufunc(np.exp, logarithms)
+    return describe(ratios, with_ends("ratio", f"{name_of(scores)} relative to that of the best rate"))
 
 
 def _of_each_rate(scores: xr.DataArray, confidence: float) -> xr.Dataset:
@@ -370,8 +357,8 @@ def _exceeded_by(samples: NDArray[np.float64], share: float) -> float:
     return float(np.quantile(samples, 1 - share, method="higher"))
 
 
-def _between(values: xr.DataArray, rates: xr.DataArray, nearest: bool = False) -> xr.DataArray:
-    """Return values (lr, seed) interpolated at other rates; with `nearest`, the larger of the two that are used."""
+def _between(values: xr.DataArray, rates: xr.DataArray) -> xr.DataArray:
+    """Return values (lr, seed) interpolated at other rates."""
     logarithms = np.log(values[LR].values)
     wanted = np.log(rates.values)
     places = np.interp(wanted, logarithms, np.arange(len(logarithms)), left=np.nan, right=np.nan)
@@ -384,5 +371,4 @@ def _between(values: xr.DataArray, rates: xr.DataArray, nearest: bool = False) -
         values.isel({LR: rates.copy(data=where)}, drop=True).drop_vars(LR, errors="ignore") for where in (below, above)
     )
     share = rates.copy(data=places - below)
-    mixed = xr.where(first > second, first, second) if nearest else first + share * (second - first)
-    return mixed.where(rates.copy(data=known))
+    return (first + share * (second - first)).where(rates.copy(data=known))

@@ -42,8 +42,6 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
         share, low, high : of the sum of all components, with an interval; NaN for sources that do not vary, and the
             ends also with two initialisations or orders only: with one left out, nothing varies any more
         component : estimated variance of the logarithm; may be below zero
-        diverged : how many of the networks that were used diverged
-        rates : learning rates that were used
 
     Raises
     ------
@@ -61,8 +59,7 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
     [2.0, 0.5, 0.005, 0.0, 0.0, 0.0, 0.0]
     """
     check(confidence)
-    cells = _complete(scores)
-    ranks = ranked(cells)
+    ranks = ranked(_complete(scores))
     components = _components(ranks)
     share = _shares(components)
     error = _jackknife(ranks)
@@ -73,15 +70,11 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
         "low": _moved(share, -half),
         "high": _moved(share, half),
         "component": components,
-        "diverged": (cells == np.inf).sum(),
-        "rates": xr.DataArray(cells.sizes[LR]),
     }
     name = name_of(scores)
     labels: Labels = {
         **with_ends("share", f"share of the variance of the logarithm of the {name}"),
         "component": f"variance of the logarithm of the {name}",
-        "diverged": ("networks that diverged", "networks"),
-        "rates": "learning rates used",
     }
     described = describe(xr.Dataset(result), labels)
     described[SOURCE].attrs = {"long_name": "source of the variance"}
