@@ -60,9 +60,9 @@ def test_neurons_know_layer_part_and_number(records):
 
 
 def test_pieces_do_not_show(records, monkeypatch):
-    whole = spread(records, "weights")
+    whole = layer_norms(records, ["weights"])
     monkeypatch.setattr(_layers, "PIECE_BYTES", 300)
-    xr.testing.assert_identical(spread(records, "weights"), whole)
+    xr.testing.assert_identical(layer_norms(records, ["weights"]), whole)
 
 
 def test_unknown_quantity_names_the_nearest(records):

@@ -23,9 +23,6 @@ def over_seeds(
 ) -> xr.Dataset:
     """Return the mean over the seeds with Student's t interval.
 
-    In simulations with 3, 4, 5, 8 and 20 seeds, 95% intervals contained the mean of normal values, and with `log` the
-    geometric mean of log-normal ones, in 93 to 97% of the cases.
-
     Parameters
     ----------
     array : DataArray with the dimension ``seed``, e.g. the result of an analysis after `lrscope.records.on_grid`
