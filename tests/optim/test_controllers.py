@@ -64,20 +64,6 @@ def test_the_rate_is_positive_finite_and_bounded_whatever_the_gradients(name, se
         assert low * lr * (1 - 1e-12) <= rate <= high * lr * (1 + 1e-12)
 
 
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=8), st.floats(1e-3, 1e3), st.data())
-def test_the_met_curvature_is_the_rate_times_the_weighted_mean_of_the_eigenvalues(weights, lr, data):
-    gradient = double(*weights)
-    eigenvalues = double(*data.draw(st.lists(st.floats(0.01, 100), min_size=len(weights), max_size=len(weights))))
-    after = gradient - lr * eigenvalues * gradient
-    shares = gradient.square()
-    if shares.max() < 1e-6:
-        return
-    expected = lr * (eigenvalues**2 * shares).sum() / (eigenvalues * shares).sum()
-    # Rounding of the difference, if the step took next to nothing of the gradient away.
-    lost = float((lr * eigenvalues * gradient).abs().max() / gradient.abs().max())
-    assert float(met_curvature(gradient, after)) == pytest.approx(float(expected), rel=1e-9 + 1e-13 / lost)
-
-
 @given(st.floats(0.01, 3), st.floats(0.01, 3.1))
 def test_the_met_curvature_follows_from_the_angle_and_the_ratio_of_lengths(ratio, angle):
     after = ratio * double(np.cos(angle), np.sin(angle))

@@ -90,33 +90,14 @@ def holding_out(validation, model=Normalised, **fields):
     return Experiment(data=Samples(*LEARNED, validation=validation), model=model, sweep=Sweep(lr=[0.1, 0.5]), **given)
 
 
-def test_the_validation_loss_is_that_of_the_module_on_the_samples_validation():
-    """In evaluation mode, with the running statistics of the step, before its update; dropout trains alongside."""
-    run = stream(holding_out(VALIDATION), device="cpu")
-    (block,) = run
-    module = Normalised().double().eval()
-    inputs, targets = map(torch.from_numpy, VALIDATION)
-
-    def loss_of(row, parameters):
-        state = dict(module.state_dict())
-        sizes = [parameter.numel() for parameter in module.parameters()]
-        for (name, parameter), piece in zip(
-            module.named_parameters(), torch.from_numpy(parameters).split(sizes), strict=True
-        ):
-            state[name] = piece.view(parameter.shape)
-        for name, _ in module.named_buffers():
-            state[name] = torch.from_numpy(run.state[f"chunk/0/buffers/{name}"])[row]
-        module.load_state_dict(state)
-        return float((module(inputs) - targets).square().mean().detach() / 2)
-
-    longer = train(holding_out(VALIDATION, steps=9), device="cpu").val_loss
-    for row in range(2):  # the end of 8 steps is the beginning of the ninth
-        assert loss_of(row, run.state["chunk/0/parameters"][row]) == pytest.approx(float(longer[row, 8]), rel=1e-12)
+def test_the_validation_loss_is_that_of_the_module_in_evaluation_mode():
+    """At the first step; later ones, with running statistics, are those of a plain loop in test_accuracy.py."""
+    found = train(holding_out(VALIDATION), device="cpu").val_loss
     torch.manual_seed(0)
     fresh = Normalised().double().eval()
+    inputs, targets = map(torch.from_numpy, VALIDATION)
     expected = (fresh(inputs) - targets).square().mean() / 2
-    assert np.allclose(block.val_loss[:, 0], expected.item(), rtol=1e-12)
-    assert len(np.unique(block.val_loss)) == 15
+    assert np.allclose(found[:, 0], expected.item(), rtol=1e-12)
 
 
 def test_samples_validation_never_influence_training():

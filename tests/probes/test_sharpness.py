@@ -95,13 +95,6 @@ def test_any_exact_eigenvector_is_a_good_start(of, dtype):
     assert abs(float(direction.double() @ vectors[:, -1])) > 0.98
 
 
-def test_a_warm_start_is_better_than_a_cold_one():
-    values = np.linspace(0, 1, 400)
-    matrix, vectors = rotated(values)
-    nearby = vectors[:, -1] + 0.02 * vectors[:, 200]
-    assert 1 - lanczos(matrix, 6, nearby / nearby.norm())[0] < (1 - lanczos(matrix, 6)[0]) / 3
-
-
 DRAW = np.random.default_rng(4)
 SQUARES = DRAW.normal(size=(40, 6)) * [3, 1, 1, 0.5, 0.2, 0.1]
 """Inputs of a linear regression: half its mean squared error has the Hessian X'X / n everywhere."""
@@ -215,29 +208,6 @@ def test_a_later_measurement_starts_where_the_last_one_ended(moment_of):
         errors.append(1 - float(values["sharpness"]) / exact)
     assert errors[0] > 0.01
     assert 0 <= errors[-1] < 1e-3
-
-
-@pytest.mark.parametrize("network", ["dense", "tokens", "convolution"])
-def test_small_networks_have_the_eigenvalue_of_the_whole_hessian(network, networks):
-    """Against PyTorch's own Hessian, in training mode."""
-    factory, shape = networks[network]
-    inputs, targets = noisy(*shape), noisy(shape[0], 3)
-    torch.manual_seed(0)
-    module = factory().double()
-    parameters = dict(module.named_parameters())
-    sizes = [parameter.numel() for parameter in parameters.values()]
-
-    def loss(vector):
-        pieces = zip(parameters.items(), vector.split(sizes), strict=True)
-        tree = {name: piece.view(parameter.shape) for (name, parameter), piece in pieces}
-        return nn.functional.mse_loss(torch.func.functional_call(copy.deepcopy(module), tree, (inputs,)), targets)
-
-    start = torch.cat([parameter.detach().reshape(-1) for parameter in parameters.values()])
-    exact = np.linalg.eigvalsh(torch.autograd.functional.hessian(loss, start).numpy())
-    found = train(Experiment(data=Samples(inputs.numpy(), targets.numpy()), model=factory, sweep=Sweep(lr=[0.1]),
-                             steps=1, dtype="float64", probes=[Sharpness()]), device="cpu")  # fmt: skip
-    assert float(found.sharpness[0, 0]) == pytest.approx(exact[-1], rel=1e-9)
-    assert exact[0] < 0  # indefinite, as Hessians of networks are
 
 
 @pytest.mark.parametrize("probe", [Sharpness(), Sharpness(exact_up_to=0), PreconditionedSharpness(exact_up_to=0)])
