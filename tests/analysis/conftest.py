@@ -28,15 +28,9 @@ def variables() -> dict[str, Variable]:
         for statistic in ("std", "min", "max"):
             label = f"activations_{statistic}_{name}"
             found.append(Variable(label, "activations", "activation", statistic=statistic, dims=(neuron,), **of_layer))
-    found += [Variable(name, name, name, dims=("sample", "output")) for name in ("outputs", "targets")]
+        share = "oscillation_share"
+        found.append(Variable(f"{share}_{name}", share, share, dims=(neuron,), **of_layer))
     found += [Variable(name, name, name) for name in OF_NETWORK]
-    for quantity in ("sharpness_share", "oscillation_share"):
-        for layer in LAYERS:
-            name, module = layer.replace(".", "_"), layer.split(".")[0]
-            label = Variable(
-                f"{quantity}_{name}", quantity, quantity, dims=(f"neuron_{name}",), layer=layer, module=module
-            )
-            found.append(label)
     return {variable.name: variable for variable in found}
 
 
@@ -46,7 +40,6 @@ def drawn(seed: int = 0, steps: int = STEPS) -> xr.Dataset:
     labels = variables()
     sizes = {f"neuron_{layer.replace('.', '_')}": count for layer, (count, _) in LAYERS.items()}
     sizes |= {f"input_{layer.replace('.', '_')}": count for layer, (_, count) in LAYERS.items()}
-    sizes |= {"sample": 5, "output": 2}
     values = {
         name: rng.normal(size=(6, steps, *(sizes[dim] for dim in label.dims))).astype(np.float32)
         for name, label in labels.items()
@@ -97,17 +90,15 @@ def targets(name: str, x: np.ndarray) -> np.ndarray:
 
 @cache
 def experiment_1(target: str, hidden: int, lr: float, steps: int) -> xr.Dataset:
-    """Return records (member, step) of a published run: error, norm and angle at each step, weights at each tenth."""
+    """Return records (member, step) of a published run: error, norm and angle."""
     rng = np.random.default_rng(222337497072607291153223098371913928704)
     x = np.stack([(rng.random(1000) - 0.5) * 10, np.ones(1000)])
     y = targets(target, x[0])
     rng = np.random.default_rng(36255793825986746149655859236796938907)
     u, v = rng.normal(0, 0.01, (hidden - 1, 2)), rng.normal(0, 0.01, (1, hidden))
     loss, norm, angle = (np.full(steps, np.nan) for _ in range(3))
-    kept, before = [], None
+    before = None
     for step in range(steps):
-        if step % 10 == 0:
-            kept.append((u, v))
         s = 1 / (1 + np.exp(-(u @ x)))
         residual = (v[:, :-1] @ s + v[:, -1:])[0] - y
         of_v = np.append(s @ residual, residual.sum())[None] / x.shape[1]
@@ -119,31 +110,8 @@ def experiment_1(target: str, hidden: int, lr: float, steps: int) -> xr.Dataset:
             angle[step] = np.degrees(2 * np.arctan2(np.linalg.norm(unit - before), np.linalg.norm(unit + before)))
         before, u, v = unit, u - lr * of_u, v - lr * of_v
     values = {"loss": loss, "gradient_norm": norm, "gradient_angle": angle, DIVERGED_AT: np.full(steps, -1)}
-    of_u, of_v = (np.stack(some) for some in zip(*kept, strict=True))
-    layers = {
-        "weights_hidden": (of_u[..., :1], ("neuron_hidden", "input_hidden")),
-        "biases_hidden": (of_u[..., 1], ("neuron_hidden",)),
-        "weights_output": (of_v[..., :-1], ("neuron_output", "input_output")),
-        "biases_output": (of_v[..., -1], ("neuron_output",)),
-    }
-    return labelled(values, layers, lr)
-
-
-def labelled(values: dict, layers: dict, lr: float) -> xr.Dataset:
-    """Return records of one member from arrays (step) and, by the layer's variable, arrays (step, ...) and dims."""
-    labels = {name: Variable(name, name, name) for name in values}
-    for name, (_, dims) in layers.items():
-        quantity, layer = name.split("_")
-        labels[name] = Variable(name, quantity, name, dims=dims, layer=layer, module=layer)
-    arrays = values | {name: array for name, (array, _) in layers.items()}
-    return new_block(
-        {name: array[None] for name, array in arrays.items()},
-        labels,
-        {"step": np.arange(len(values["loss"])), "step_every_10": np.arange(0, len(values["loss"]), 10)},
-        {"member": np.array([0]), "lr": np.array([lr])},
-        {"lr": {"long_name": "learning rate", "scale": "log"}},
-        {name: "step_every_10" if name in layers else "step" for name in arrays},
-    )
+    data = {name: (("member", "step"), array[None]) for name, array in values.items()}
+    return xr.Dataset(data, {"member": [0], "step": np.arange(steps)}, {"axes": ["member"]})
 
 
 @pytest.fixture(scope="session")

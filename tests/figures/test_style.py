@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
-from lrscope.figures import colours, outcome_by_rate, style
+from lrscope.figures import colours, outcome_by_rate
 from lrscope.figures._style import value_label
 
 
@@ -24,13 +24,6 @@ def test_larger_learning_rates_are_lighter(lrs):
 @given(st.floats(1e-12, 1e12))
 def test_labels_of_numbers_read_back(value):
     assert float(value_label(value)) == pytest.approx(value, rel=1e-5)
-
-
-def test_style_ends_with_its_context():
-    before = dict(mpl.rcParams)
-    with style():
-        assert not mpl.rcParams["axes.spines.top"]
-    assert dict(mpl.rcParams) == before
 
 
 def test_drawing_leaves_the_settings_alone(recommended, outcomes_of_seeds):

@@ -48,13 +48,6 @@ def test_anybody_can_compute_the_checksums(written):
             assert json.loads(str(file[name]))["crc32"] == int(seal.removesuffix("}"))
 
 
-def test_the_checksums_of_numbers_and_texts_are_those_of_what_was_read(block, tmp_path):
-    texts = ["", "x" * 254, "y" * 255, "große Spirale"]
-    with Writer(tmp_path / "records.root") as writer:
-        writer.extend(block(0).assign_coords(shape=("member", texts)).assign(loss=block(0)["loss"] * np.nan))
-    assert check(tmp_path / "records.root") == 2
-
-
 def test_what_a_block_does_not_say_of_itself_is_filled_in(tmp_path):
     data = {"val/loss": (("member", "step"), np.ones((2, 3)), {"units": "nat"})}
     coords = {"member": [0, 1], "step": [0, 1, 2], "lr": ("member", [0.1, 0.2])}

@@ -45,39 +45,6 @@ def test_a_file_of_a_newer_format(tmp_path):
         open_records(tmp_path)
 
 
-def test_a_file_cut_off_anywhere_is_refused_or_whole(written):
-    content = written.read_bytes()
-    whole = open_records(written).load()
-    results = []
-    for length in range(1, len(content), 997):
-        written.write_bytes(content[:length])
-        results.append(attempt(written))
-    sentences = {result for result in results if isinstance(result, str)}
-    assert sentences
-    assert all(sentence.startswith(f"{written} must be a") for sentence in sentences)
-    assert all(result.equals(whole) for result in results if not isinstance(result, str))
-
-
-def attempt(path):
-    """Return the records, or the sentence that says why there are none."""
-    try:
-        return open_records(path).load()
-    except InputError as error:
-        return str(error)
-
-
-def test_a_file_with_damaged_data_says_so_when_they_are_read(written):
-    read = open_records(written)
-    tree = read.variables["weights_encoder_0"]._data.array._tree.trees[0]
-    at = int(tree.branches["weights_encoder_0"].positions[0])
-    content = bytearray(written.read_bytes())
-    content[at : at + 200] = bytes(200)
-    written.write_bytes(content)
-    with pytest.raises(InputError, match=r"cut off or damaged\. Copy or record it again"):
-        read["weights_encoder_0"].load()
-    assert read["loss"].load().notnull().all()
-
-
 def test_a_file_that_vanished_after_opening_says_so(written):
     read = open_records(written)
     written.unlink()

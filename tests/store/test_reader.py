@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lrscope.errors import InputError
 from lrscope.records import concatenate
-from lrscope.store import Writer, last_recorded, open_records, summary, write
+from lrscope.store import Writer, check, last_recorded, open_records, summary, write
 from lrscope.store import _baskets as baskets
 
 SMALL = {"member", "step", "shape", "lr", "seed", "entries", "crc32"}
@@ -237,6 +237,7 @@ def test_long_and_foreign_texts_are_kept(block, tmp_path):
     renamed = block(0).assign_coords(shape=("member", texts))
     write(tmp_path / "records.root", [renamed])
     assert open_records(tmp_path)["shape"].values.tolist() == texts
+    assert check(tmp_path / "records.root") == 2
 
 
 def test_a_coordinate_of_member_and_step_is_refused(block, tmp_path):

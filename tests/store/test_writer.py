@@ -181,18 +181,6 @@ def test_a_second_cadence_may_begin_later(block, tmp_path):
 # resume
 
 
-def test_entries_at_or_before_after_are_left_out(block, written):
-    second = written.with_name("records-1.root")
-    with Writer(second, after=last_recorded(written)) as writer:
-        for number in (1, 2, 3):
-            writer.extend(block(number))
-    with uproot.open(second) as file:
-        assert file["records"]["step"].array().tolist() == list(range(15, 20)) * 4
-        assert file["records_outputs"]["step"].array().tolist() == [16] * 4
-    expected = concatenate([block(number) for number in range(4)])
-    xr.testing.assert_equal(open_records(written.parent).load(), expected)
-
-
 def test_after_counts_for_each_member_and_tree(block, tmp_path):
     after = {"records": {0: 2, 1: 4}, "records_outputs": {0: 0}}
     with Writer(tmp_path / "records.root", after=after) as writer:

@@ -133,17 +133,6 @@ def test_ctrl_c_keeps_what_was_recorded_and_says_how_to_go_on(commands, referenc
     check_complete(folder, reference)
 
 
-@pytest.mark.long
-def test_ctrl_c_before_the_first_block_loses_nothing(commands, reference, tmp_path):
-    folder = tmp_path / "run"
-    arguments = [*RUN, "--out", folder]
-    ended = commands.signalled(arguments, signal.SIGINT, (folder / "experiment.json").exists, 0.1, commands.NO_REPORT)
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
-    resumed(commands, folder)
-    check_complete(folder, reference)
-
-
 def check_report(folder: Path, told: Path) -> None:
     """Check that a report is there as a whole, and says what that of another run says."""
     files = [file.relative_to(told) for file in told.rglob("*.csv")]
