@@ -34,7 +34,7 @@ def main() -> None:
     onset = analysis.onsets(records)["onset"]  # (lr, criterion) updates; -1: did not happen
     print(onset.to_pandas())
     print(analysis.lead_times(onset).to_pandas())  # by how many updates each came before the error rose
-    share = analysis.dominant_neurons(records, onset.sel(criterion="angle"), "sharpness_share")["share"]
+    share = analysis.dominant_neurons(records, onset.sel(criterion="angle"), "sharpness_share")
     print(share.sel(lr=0.16).round(2).values)  # of each neuron, the output last
     alarm = analysis.alarms(records).sel(lr=0.16)
     print("alarms at", records["step"].values[alarm.values == 1])

@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrscope.analysis import LIFE_STATES, dead, lives, survival
+from lrscope.analysis import dead, lives, survival
 from lrscope.errors import InputError
 from lrscope.records import DIVERGED_AT, Variable, new_block, on_grid
 
@@ -49,7 +49,7 @@ def walked(active, steps, window):
             deaths, died = deaths + 1, step
         if was == "dead" and now == "alive":
             revivals, died = revivals + 1, -1
-        state[step], was = LIFE_STATES.index(now), now
+        state[step], was = ("not born", "alive", "dead").index(now), now
     if known and born == -1:
         died = known[0][0]
     return {"born": born, "died": died, "deaths": deaths, "revivals": revivals}, state

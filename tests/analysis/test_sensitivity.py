@@ -3,7 +3,6 @@ import pytest
 import xarray as xr
 
 from lrscope.analysis import sensitivity
-from lrscope.errors import InputError
 
 
 def scores(values, rates):
@@ -66,8 +65,3 @@ def test_the_order_of_rates_and_seeds_does_not_matter():
     array = power_law([0.05, 0.1, 0.2, 0.4], noise=0.1)
     shuffled = array.isel(lr=[2, 0, 3, 1], seed=[3, 1, 0, 2, 7, 6, 4, 5])
     xr.testing.assert_allclose(sensitivity(shuffled), sensitivity(array), rtol=1e-12)
-
-
-def test_the_factor_is_above_one():
-    with pytest.raises(InputError, match=r"factor must be above 1; got 0\.5"):
-        sensitivity(power_law([0.05, 0.1]), 0.5)

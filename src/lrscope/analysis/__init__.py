@@ -10,9 +10,9 @@ from lrscope.analysis._difference import difference, seeds_needed, winner
 from lrscope.analysis._epochs import epochs_needed
 from lrscope.analysis._instability import CRITERIA, dominant_neurons, lead_times, onsets
 from lrscope.analysis._layers import GRADIENTS, arranged, by_neuron, layer_norms, spread
-from lrscope.analysis._lives import LIFE_STATES, lives, survival
+from lrscope.analysis._lives import lives, survival
 from lrscope.analysis._optimum import optimum
-from lrscope.analysis._participation import EDGES, binned, dead, fluctuation, participation, share
+from lrscope.analysis._participation import binned, dead, fluctuation, participation, share
 from lrscope.analysis._range_test import range_test, range_test_agreement
 from lrscope.analysis._recommendation import recommendation, sensitivity
 from lrscope.analysis._scores import final_scores, steps_to_target
@@ -21,9 +21,7 @@ from lrscope.analysis._variance import variance_split
 
 __all__ = [
     "CRITERIA",
-    "EDGES",
     "GRADIENTS",
-    "LIFE_STATES",
     "AlarmRule",
     "Detector",
     "alarms",

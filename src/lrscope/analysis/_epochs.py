@@ -76,18 +76,13 @@ def _distinguished(slopes: xr.DataArray, scores: xr.DataArray, recommended: xr.D
         return np.inf
     if not rivals.any():
         return 1.0
-    gap, margin = _gaps(scores, plausible, best)
+    ranks = ranked(scores)
+    paired = pairs(ranks, plausible)
+    margins = critical_values(ranks, paired, CONFIDENCE, RESAMPLES, 0) * paired["error"]
+    gap, margin = (array.sel({OTHER: best}, drop=True) for array in (paired["mean"].clip(min=0.0), margins))
     drift = slopes - slopes.sel({LR: best}, drop=True)
     low, high = mean_interval(drift, CONFIDENCE)
     differs = ((low > FLAT) | (high < -FLAT)) & rivals
     speed = drift.mean(SEED).where(differs)
     wait = xr.where(speed > 0, (margin - gap) / speed, (margin + gap) / -speed)
     return float(np.exp(wait.where(rivals).fillna(np.inf).where(rivals).max()))
-
-
-def _gaps(scores: xr.DataArray, plausible: xr.DataArray, best: float) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return how far each rate lies above the best one, and how far it must to be worse beyond chance (lr)."""
-    ranks = ranked(scores)
-    paired = pairs(ranks, plausible)
-    margin = (critical_values(ranks, paired, CONFIDENCE, RESAMPLES, 0) * paired["error"]).sel({OTHER: best}, drop=True)
-    return paired["mean"].sel({OTHER: best}, drop=True).clip(min=0.0), margin

@@ -36,8 +36,6 @@ WALL = 2.0
 """A valley ends where the values lie above this multiple of its lowest."""
 STATE_STEPS = 10
 """Recorded steps in a row that make a state: of calm between two swings of the angle, of an oscillation, of a wall."""
-ROUNDING = 1e-9
-"""A sum that misses `most` of `dominant_neurons` by this share or less counts as reaching it."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,8 @@ def onsets(records: xr.Dataset, error: str = LOSS, rise: float = 1.5) -> xr.Data
         it by the first recorded step at which the error has risen. Recorded rarely, it is late by up to the distance
         of two recorded steps.
 
-    A divergence is a rise of the error. Lowest values below the resolution of the first error are taken for that.
+    A divergence is a rise of the error: from then on error and norm count as infinite. Lowest values below the
+    resolution of the first error are taken for that.
 
     Parameters
     ----------
@@ -127,7 +126,8 @@ def onsets(records: xr.Dataset, error: str = LOSS, rise: float = 1.5) -> xr.Data
     """
     if not 1 < rise < np.inf:
         raise must_be("rise", "a finite number above 1", rise)
-    series = [_until_divergence(records, name) for name in (error, NORM)] + [recorded(records, "gradient_angle")]
+    *rising, angle = (recorded(records, name) for name in (error, NORM, "gradient_angle"))
+    series = [*(array.where(before_divergence(records, array), np.inf) for array in rising), angle]
     dim = step_dimension(series[0])
     for array in series[1:]:
         if step_dimension(array) != dim:
@@ -173,56 +173,34 @@ def lead_times(onset: xr.DataArray) -> xr.DataArray:
     return labelled(lead.sel(criterion=[name for name in names if name != ERROR]), onset, "lead time", "updates")
 
 
-def dominant_neurons(
-    records: xr.Dataset, at: xr.DataArray, quantity: str = "oscillation_share", most: float = 0.9
-) -> xr.Dataset:
-    """Return the share of each neuron in an instability, and the smallest set of neurons that holds most of it.
+def dominant_neurons(records: xr.Dataset, at: xr.DataArray, quantity: str = "oscillation_share") -> xr.DataArray:
+    """Return the share of each neuron in an instability; those with the largest dominate it.
 
     Parameters
     ----------
     records : records with the quantity, one variable a layer (member, step, neuron)
     at : DataArray (member) updates; when to look, e.g. the onset of the error from `lrscope.analysis.onsets`; -1 for
-        never
+        never. The first recorded step at or after it counts, the last if there is none
     quantity : ``oscillation_share`` (of the part of the update that turns around) or ``sharpness_share`` (of the
         eigenvector of the largest eigenvalue), at least 0
-    most : above 0, at most 1; what the dominant neurons hold together, of the sum over all neurons
 
     Returns
     -------
-    Dataset
-        share : (member, neuron) of the sum over all neurons, with the coordinates ``layer``, ``module`` and ``index``;
-            NaN for a member without a step to look at, or that diverged before
-        dominant : (member, neuron) 1 for the neurons of the smallest set that holds `most`, else 0; NaN as above
-        step : (member) updates; first recorded step at or after `at`, the last if there is none; -1 for never
+    DataArray (member, neuron) : of the sum over all neurons, with the coordinates ``layer``, ``module`` and ``index``;
+        NaN for a member without a step to look at, or that diverged before
 
     Raises
     ------
-    InputError : the quantity was not recorded, or `most` is out of range.
+    InputError : the quantity was not recorded.
     """
-    if not 0 < most <= 1:
-        raise must_be("most", "above 0 and at most 1", most)
     shares = by_neuron(records, quantity, VALUES)
     dim = step_dimension(shares)
     step = shares[dim].drop_attrs()
     known = shares.notnull().any(NEURON)
     chosen = step.where(known & (step >= at)).min(dim).fillna(step.where(known).max(dim)).where(at >= 0)
     share = shares.where(step == chosen).max(dim)
-    share = share / (total := share.sum(NEURON)).where(total > 0)
-    dominant = xr.apply_ufunc(
-        _smallest_set,
-        share,
-        kwargs={"most": most},
-        input_core_dims=[[NEURON]],
-        output_core_dims=[[NEURON]],
-        vectorize=True,
-    )
-    name = quantity.replace("_", " ")
-    result = {
-        "share": labelled(share, records, name),
-        "dominant": labelled(dominant.where(share.notnull()), records, f"neurons that hold most of the {name}"),
-        "step": labelled(chosen.fillna(-1).astype(np.int64), records, "step looked at", "updates"),
-    }
-    return dataset(result, records)
+    total = share.sum(NEURON)
+    return labelled(share / total.where(total > 0), records, quantity.replace("_", " "))
 
 
 def _crossing(records: xr.Dataset, fields: xr.DataArray) -> xr.DataArray:
@@ -242,12 +220,6 @@ def _crossing(records: xr.Dataset, fields: xr.DataArray) -> xr.DataArray:
         vectorize=True,
     )
     return crossed
-
-
-def _until_divergence(records: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable that is infinite from the step on at which its member diverged."""
-    array = recorded(records, name)
-    return array.where(before_divergence(records, array), np.inf)
 
 
 def _event_steps(
@@ -357,12 +329,3 @@ def _oscillation(angle: Series, event: Event) -> int:
         return NEVER
     long = ((low, high) for low, high in _intervals(angle > REVERSED, 1) if high - low + 1 >= STATE_STEPS)
     return next((low for low, high in long if low <= event.end and high >= event.start), NEVER)
-
-
-def _smallest_set(share: NDArray[np.floating], most: float) -> NDArray[np.floating]:
-    """Return 1 for the largest values that together reach `most`, else 0 (neuron)."""
-    order = np.argsort(-share, kind="stable")
-    before = np.cumsum(share[order]) - share[order]
-    chosen = np.zeros(len(share))
-    chosen[order[before < most * (1 - ROUNDING)]] = 1
-    return chosen

@@ -18,8 +18,6 @@ from lrscope.analysis._seeds import SEED, Labels, check, describe, student_quant
 from lrscope.errors import must_be
 from lrscope.records import of_quantity, step_dimension
 
-LIFE_STATES = ("not born", "alive", "dead")
-"""What the numbers of the variable ``state`` mean."""
 NOT_BORN, ALIVE, DEAD = range(3)
 NEVER = -1
 """Value of ``born`` for a neuron that was active at no recorded step, of ``died`` for one that lives at the end."""
@@ -43,8 +41,8 @@ def lives(
     Returns
     -------
     Dataset
-        state : (member, step, neuron) number of one of ``not born``, ``alive``, ``dead``; NaN where nothing is known,
-            as after a divergence
+        state : (member, step, neuron) 0 before its birth, 1 alive, 2 dead; NaN where nothing is known, as after a
+            divergence
         born : (member, neuron) first recorded step with any activity, -1 if there was none
         died : step of the last death (of a neuron that was never active: the first recorded step) if the neuron is
             dead at the end, or when its member diverged; -1 if it is not
@@ -77,7 +75,7 @@ def lives(
     silent = _silent(records, bounds, tolerance)
     state = _states(silent, window)
     result = {"state": labelled(state, records, "state"), **_dates(records, state), **_counts(records, state)}
-    return dataset(result, records).assign_attrs(window=window, states=list(LIFE_STATES))
+    return dataset(result, records).assign_attrs(window=window)
 
 
 def _silent(records: xr.Dataset, bounds: tuple[float, float] | None, tolerance: float) -> xr.DataArray:

@@ -27,12 +27,12 @@ AMPLITUDES = np.geomspace(0.1, 4.0, 4)
 OFFSET = 4.0
 """Variance of the curve's mean, in those of the curve."""
 TINY = 1e-10
+DRAWS = 400
+"""Curves that are drawn."""
 Floats = NDArray[np.float64]
 
 
-def optimum(
-    scores: xr.DataArray, *, tolerance: float = 0.05, confidence: float = 0.95, draws: int = 400, seed: int = 0
-) -> xr.Dataset:
+def optimum(scores: xr.DataArray, *, tolerance: float = 0.05, confidence: float = 0.95, seed: int = 0) -> xr.Dataset:
     """Return the learning rate with the lowest loss, between the rates of the grid too, and those that are as good.
 
     The mean logarithm of the score is a smooth curve over the logarithm of the rate: a Gaussian process with the Matérn
@@ -48,8 +48,7 @@ def optimum(
     tolerance : loss that may be given away, as a share of the lowest one: 0.05 is 5%. Where scores are negative, as a
         share of the difference between the best and the worst rate
     confidence : of the intervals and of the range
-    draws : curves that are drawn
-    seed : of these: the same scores always give the same result
+    seed : of the curves that are drawn: the same scores always give the same result
 
     Returns
     -------
@@ -89,7 +88,7 @@ def optimum(
     ranks = ranked(ordered)
     known = ordered[LR].where(candidates, drop=True)
     fine = np.geomspace(float(known.min()), float(known.max()), POINTS + 1)
-    curves = _drawn(ranks, np.log(fine), draws, np.random.default_rng(seed)).assign_coords({LR: fine})
+    curves = _drawn(ranks, np.log(fine), np.random.default_rng(seed)).assign_coords({LR: fine})
     linear, worse = is_linear(ordered), curves - curves.min(LR)
     means = ranks.mean(SEED)
     cost = worse / (means.max() - means.min()) if linear else xr.apply_ufunc(np.expm1, worse)
@@ -123,7 +122,7 @@ def _unknown(scores: xr.DataArray, tolerance: float) -> xr.Dataset:
     return xr.Dataset(dict.fromkeys(names, nothing) | numbers | {"tolerance": tolerance})
 
 
-def _drawn(ranks: xr.DataArray, wanted: Floats, draws: int, random: np.random.Generator) -> xr.DataArray:
+def _drawn(ranks: xr.DataArray, wanted: Floats, random: np.random.Generator) -> xr.DataArray:
     """Return curves (draw, lr) at logarithms of rates, drawn from what the ranks (lr, seed) leave possible."""
     places = np.log(ranks[LR].values)
     mean, variance = _mean_and_noise(ranks)
@@ -135,7 +134,7 @@ def _drawn(ranks: xr.DataArray, wanted: Floats, draws: int, random: np.random.Ge
         for length, amplitude in itertools.product(LENGTHS * spacing, AMPLITUDES)
     ]
     shares = scipy.special.softmax([process.log_likelihood for process in processes])
-    counts = random.multinomial(draws, shares)
+    counts = random.multinomial(DRAWS, shares)
     drawn = [process.draw(wanted, count, random) for process, count in zip(processes, counts, strict=True) if count]
     compressed = np.vstack(drawn) + heights.mean()
     return xr.DataArray(mean.min() + np.expm1(compressed / STEEP) * STEEP, dims=(DRAW, LR))

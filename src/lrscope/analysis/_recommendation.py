@@ -23,7 +23,6 @@ from lrscope.analysis._seeds import (
     units_of,
     with_ends,
 )
-from lrscope.errors import must_be
 
 OTHER = "other"
 ENOUGH_SEEDS = 8
@@ -38,6 +37,7 @@ POWER = 0.8
 """Probability with which as many seeds as are asked for tell the best from all others, if all is as it seems."""
 FORESEEABLE = 16
 """More than so many times the seeds that there are is no foreseeable number."""
+FACTOR = 2.0
 SIDE = "side"
 SIDES = ("lower", "higher")
 
@@ -120,8 +120,8 @@ def recommendation(
     return _described(result.assign_coords({LR: ordered[LR].values}), scores)
 
 
-def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float = 0.95) -> xr.Dataset:
-    """Return how much worse a rate is that lies a factor below or above the best one.
+def sensitivity(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Dataset:
+    """Return how much worse half and twice the best rate are.
 
     Between two rates of the grid the logarithm of the score is interpolated along the logarithm of the rate, seed by
     seed; a network that diverged counts as in `recommendation`. Since the best rate was chosen by the same scores, the
@@ -130,7 +130,6 @@ def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float 
     Parameters
     ----------
     scores : (lr, seed) of `final_scores`
-    factor : above 1
     confidence : of the intervals
 
     Returns
@@ -141,7 +140,7 @@ def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float 
 
     Raises
     ------
-    InputError : as `recommendation`, or a factor that is not above 1.
+    InputError : as `recommendation`.
 
     Examples
     --------
@@ -150,13 +149,11 @@ def sensitivity(scores: xr.DataArray, factor: float = 2.0, *, confidence: float 
     [2.0, 4.0]
     """
     check(confidence)
-    if not (factor > 1 and np.isfinite(factor)):
-        raise must_be("factor", "above 1", factor)
     ordered = check_scores(scores)
     ordered = ordered.isel({LR: np.flatnonzero(ordered.notnull().any(SEED).values)})
     best = float(recommendation(scores, confidence=confidence, resamples=100)["best"])
     ranks = ranked(ordered)
-    rates = xr.DataArray([best / factor, best * factor], coords={SIDE: list(SIDES)})
+    rates = xr.DataArray([best / FACTOR, best * FACTOR], coords={SIDE: list(SIDES)})
     differences = (_between(ranks, rates) - _between(ranks, xr.DataArray(best))).where(not is_linear(ordered))
     low, high = mean_interval(differences, confidence)
     logarithms = xr.Dataset({"ratio": differences.mean(SEED), "ratio_low": low, "ratio_high": high})

@@ -76,7 +76,7 @@ def _neurons(records: xr.Dataset, networks: xr.Dataset) -> xr.Dataset:
     first = records.sel(seed=[0])
     angle, error = (networks[f"onset_{name}"].sel(seed=[0]) for name in ("angle", "error"))
     at = angle.where(angle >= 0, error)
-    shares = {name: analysis.dominant_neurons(first, at, f"{name}_share")["share"] for name in SHARES}
+    shares = {name: analysis.dominant_neurons(first, at, f"{name}_share") for name in SHARES}
     return xr.Dataset(shares).isel(seed=0, drop=True)
 
 
