@@ -153,12 +153,6 @@ def test_infinite_points_are_crosses_above_the_panel(share):
     assert 0.05 < x < 0.2
 
 
-def test_bars_are_as_high_as_the_values(share):
-    values = share.isel(seed=0, lr=0, drop=True)
-    ax = panels(values, x="layer", mark="bars").axes[0]
-    assert [bar.get_height() for bar in ax.patches if bar.get_height() in values.values] == values.values.tolist()
-
-
 def test_an_image_has_the_values_and_its_own_colour_for_zero():
     values = np.array([[0.0, 0.5], [1.0, np.nan], [0.25, 0.0]])
     coords = {"step": [0, 1], "neuron": [0, 1, 2], "layer": ("neuron", ["a", "a", "b"])}
@@ -219,7 +213,7 @@ def test_dimensions_that_nothing_shows_are_refused(loss):
         panels({})
 
 
-@pytest.mark.parametrize("mark", ["line", "steps", "points", "bars"])
+@pytest.mark.parametrize("mark", ["line", "steps", "points"])
 def test_the_order_of_dimensions_does_not_matter_and_data_are_not_changed(share, mark):
     before = share.copy(deep=True)
     x = "lr" if mark in ("line", "steps") else "layer"

@@ -1,4 +1,4 @@
-"""How the values of one panel are drawn: as lines, staircases, points, bars or an image."""
+"""How the values of one panel are drawn: as lines, staircases, points or an image."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -123,22 +123,6 @@ def centres(ax: Axes, summary: xr.Dataset, x: np.ndarray, colour: str = INK) -> 
     known = np.isfinite(centre)
     ax.plot(x[known], centre[known], "o", color=colour, markersize=3.6, zorder=4, gid="centre")
     crosses_above(ax, x[np.isposinf(centre)], np.full(int(np.isposinf(centre).sum()), colour))
-
-
-def bars(panel: Panel) -> None:
-    """Draw a bar for each value, those of one label beside each other, with its interval."""
-    count = max(len(panel.palette), 1)
-    for offset, colour, selected in panel.each():
-        chosen = panel.summary.sel(selected)
-        shifts = offset * (count - 1) / count
-        x, half = positions(chosen[panel.x], shifts), 0.45 / count
-        left, right = (positions(chosen[panel.x], shifts + side) for side in (-half, half))
-        values = np.nan_to_num(chosen["centre"].values.astype(float))
-        panel.ax.bar(x=left, height=values, width=right - left, align="edge", color=colour, alpha=0.55, linewidth=0)
-        if "low" in chosen:
-            known = chosen["low"].notnull().values
-            low, high = chosen["low"].values[known], chosen["high"].values[known]
-            panel.ax.vlines(x[known], low, high, color=colour, linewidth=1.1, zorder=3)
 
 
 def crosses_above(ax: Axes, x: np.ndarray, colours: np.ndarray) -> None:

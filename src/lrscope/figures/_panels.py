@@ -1,4 +1,4 @@
-"""Small multiples of labelled arrays: one function for curves, staircases, points, bars and images."""
+"""Small multiples of labelled arrays: one function for curves, staircases, points and images."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from lrscope.analysis import over_seeds
 from lrscope.errors import must_be
-from lrscope.figures._marks import Panel, bars, crosses_above, images, lines, points
+from lrscope.figures._marks import Panel, crosses_above, images, lines, points
 from lrscope.figures._rate_axis import nothing_known, rate_axis, spreads, value_axis
 from lrscope.figures._style import (
     ALARM,
@@ -38,13 +38,13 @@ from lrscope.figures._style import (
 )
 from lrscope.records import STEP, step_dimension
 
-Mark = Literal["line", "steps", "points", "bars", "heat"]
+Mark = Literal["line", "steps", "points", "heat"]
 Data = xr.DataArray | xr.Dataset | Mapping[str, xr.DataArray | xr.Dataset]
 CENTRES = ("mean", "centre", "median")
 """Names of the variable that a summary is about."""
 LAYERS = ("layer", "module")
 """Dimensions whose labels are names of modules."""
-HEIGHTS = {"line": 1.5, "steps": 1.6, "points": 1.75, "bars": 1.6, "heat": 2.7}
+HEIGHTS = {"line": 1.5, "steps": 1.6, "points": 1.75, "heat": 2.7}
 """Inches: height of a panel, by mark."""
 ALONE = 2.6
 """Inches: height of a panel that is alone."""
@@ -103,7 +103,7 @@ def panels(
     y : dimension of the vertical axis of an image
     hue : dimension with a colour for each label, ignored where it is missing or is `x`
     col : dimension with a panel for each label
-    mark : ``line``, ``steps`` (a value holds until the next), ``points``, ``bars``, or ``heat`` for an image
+    mark : ``line``, ``steps`` (a value holds until the next), ``points``, or ``heat`` for an image
     band : dimensions, usually ``seed``, over which the mean and its 95% interval are taken, by
         `lrscope.analysis.over_seeds` (geometric where ``scale`` is ``log``); points also show each case
     diverged : step at which each member diverged, -1 where none did: a cross above the panel. Further dimensions are
@@ -142,7 +142,7 @@ def panels(
         else:
             drawings = [_panel(ax, facet, hue, mark) for ax, facet in zip(axes, facets, strict=True)]
             for panel, facet in zip(drawings, facets, strict=True):
-                _vertical(panel.ax, facets if _alike(facets)[1] else [facet], mark)
+                _vertical(panel.ax, facets if _alike(facets)[1] else [facet])
                 _horizontal(panel.ax, facet.centre[facet.x], mark)
             marks = _events(drawings, facets, mark, diverged)
             _legend(figure, axes, left_over, drawings[-1], marks)
@@ -232,14 +232,14 @@ def _panel(ax: Axes, facet: Facet, hue: str | None, mark: Mark) -> Panel:
     if mark == "points" and cases is None and set(summary["centre"].dims) - {facet.x, colour}:
         cases, summary = facet.centre, summary[["centre"]]
     panel = Panel(ax, summary, cases, facet.x, colour, palette)
-    if mark in ("line", "steps"):
-        lines(panel, steps=mark == "steps")
+    if mark == "points":
+        points(panel)
     else:
-        {"points": points, "bars": bars}[mark](panel)
+        lines(panel, steps=mark == "steps")
     return panel
 
 
-def _vertical(ax: Axes, facets: Sequence[Facet], mark: Mark) -> None:
+def _vertical(ax: Axes, facets: Sequence[Facet]) -> None:
     """Set scale, limits and ticks of a vertical axis from all values that it shows."""
     centre = facets[0].centre
     values = np.concatenate([facet.values for facet in facets])
@@ -252,11 +252,10 @@ def _vertical(ax: Axes, facets: Sequence[Facet], mark: Mark) -> None:
         return
     known = values[np.isfinite(values)]
     drawn = np.concatenate([facet.centre.values.ravel() for facet in facets])
-    if mark != "bars" and spreads(xr.DataArray(drawn, dims="value", name=centre.name, attrs=centre.attrs)):
+    if spreads(xr.DataArray(drawn, dims="value", name=centre.name, attrs=centre.attrs)):
         value_axis(ax, known[known <= _in_view(facets)])
     elif centre.attrs.get("units", "1") == "1" and "share" in f"{centre.attrs.get('long_name', centre.name)}":
-        low = 0.0 if mark == "bars" else -0.03
-        ax.set_ylim(*((low, 1.03) if known.max() > 0.3 else (low * known.max(), 1.1 * known.max() or 1.03)))
+        ax.set_ylim(*((-0.03, 1.03) if known.max() > 0.3 else (-0.03 * known.max(), 1.1 * known.max() or 1.03)))
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5))

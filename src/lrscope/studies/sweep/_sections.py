@@ -122,7 +122,7 @@ VARIANCE = Figure(
     "Shares of the variance of the logarithm of the last validation loss, crossed design, with 95% intervals where "
     "there are three seeds or more.",
     lambda results: figures.panels(
-        dataset_of(results, "variance").rename(share="mean"), x="source", hue=None, mark="bars"
+        dataset_of(results, "variance").rename(share="mean"), x="source", hue=None, mark="points"
     ),
 )
 INSIDES = Figure(
