@@ -293,7 +293,24 @@ def test_the_trainings_of_a_batch_are_counted_one_by_one(file):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def run(tmp_path):
+    """Return the function that writes experiments, and what the options of their run say, into a folder."""
+
+    def write(name, experiments, **options):
+        folder = tmp_path / name
+        folder.mkdir()
+        for experiment, records in experiments.items():
+            store.write(folder / f"records-{experiment}.root", [records], {})
+        described = {"study": "sweep", "options": options, "command": "", "versions": {}, "machine": {}}
+        described |= {"experiments": {key: {} for key in experiments}, "finished": True}
+        (folder / "experiment.json").write_text(json.dumps(described))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def folder(run):
     """Return a folder with a grid, a further round of it with more seeds, and another experiment."""
     values = drawn(2, 6)
     rounds = {
@@ -301,11 +318,7 @@ def folder(tmp_path):
         "round2": block({"lr": [0.01, 0.1], "seed": [4, 5]}, values[:, 4:]),
         "crossed": block({"lr": [0.01, 0.1], "init_seed": range(2)}, drawn(2, 2)),
     }
-    for name, records in rounds.items():
-        store.write(tmp_path / f"records-{name}.root", [records], {})
-    described = {"study": "sweep", "options": {}, "command": "", "versions": {}, "machine": {}, "finished": True}
-    (tmp_path / "experiment.json").write_text(json.dumps({**described, "experiments": {name: {} for name in rounds}}))
-    return tmp_path
+    return run("run", rounds)
 
 
 def test_rounds_of_a_grid_are_compared_together(folder):
@@ -354,15 +367,11 @@ def test_the_command_prints_the_answer_and_its_tables(folder, said):
 
 
 @pytest.fixture
-def apart(tmp_path):
+def apart(run):
     """Return two folders of runs whose second has far larger losses, and the losses of both (lr, seed)."""
     losses = drawn(2, 8), np.random.default_rng(9).normal(5, 0.1, (2, 8))
-    for name, values in zip("ab", losses, strict=True):
-        (tmp_path / name).mkdir()
-        store.write(tmp_path / name / "records.root", [block({"lr": [0.01, 0.1], "seed": range(8)}, values)], {})
-        described = {"study": "sweep", "options": {}, "command": "", "versions": {}, "machine": {}, "finished": True}
-        (tmp_path / name / "experiment.json").write_text(json.dumps({**described, "experiments": {"records": {}}}))
-    return tmp_path / "a", tmp_path / "b", losses
+    grids = (block({"lr": [0.01, 0.1], "seed": range(8)}, values) for values in losses)
+    return *(run(name, {"grid": grid}) for name, grid in zip("ab", grids, strict=True)), losses
 
 
 def test_two_folders_are_compared_at_a_rate(apart):
@@ -395,18 +404,12 @@ def test_the_exit_code_says_which_is_better(apart, capsys, order, code, word):
 
 
 @pytest.fixture
-def run(tmp_path):
+def judged(run):
     """Return the function that writes a run of 20 seeds, and what its options say, into a folder."""
 
     def write(name, values, recorded="val_loss", diverged=0, **options):
-        folder = tmp_path / name
-        folder.mkdir()
-        records = block({"lr": [0.01], "seed": range(20)}, [values], dict.fromkeys(range(diverged), 1), name=recorded)
-        store.write(folder / "records.root", [records], {})
-        described = {"study": "sweep", "command": "", "versions": {}, "machine": {}, "finished": True}
-        whole = {**described, "options": options, "experiments": {"records": {}}}
-        (folder / "experiment.json").write_text(json.dumps(whole))
-        return str(folder)
+        grid = block({"lr": [0.01], "seed": range(20)}, [values], dict.fromkeys(range(diverged), 1), name=recorded)
+        return str(run(name, {"grid": grid}, **options))
 
     return write
 
@@ -414,9 +417,9 @@ def run(tmp_path):
 @pytest.mark.parametrize(
     ("lower", "diverged", "code"), [(0.5, (0, 0), 0), (0.5, (10, 0), 4), (0, (20, 0), 3), (0, (0, 20), 0)]
 )
-def test_a_run_that_diverges_more_often_is_not_better(run, capsys, lower, diverged, code):
+def test_a_run_that_diverges_more_often_is_not_better(judged, capsys, lower, diverged, code):
     values = np.random.default_rng(6).normal(1, 0.05, (2, 20))
-    folders = [run("new", values[0] - lower, diverged=diverged[0]), run("old", values[1], diverged=diverged[1])]
+    folders = [judged("new", values[0] - lower, diverged=diverged[0]), judged("old", values[1], diverged=diverged[1])]
     assert main(["compare", *folders, "--json", "--exit-code"]) == code
     (case,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["cases"]
     assert case["diverged_alone"] == list(diverged)
@@ -424,10 +427,10 @@ def test_a_run_that_diverges_more_often_is_not_better(run, capsys, lower, diverg
     assert main(["compare", *folders, "--size", "0.1"]) == 0
 
 
-def test_a_run_says_by_which_metric_and_direction_it_is_judged(run, capsys):
+def test_a_run_says_by_which_metric_and_direction_it_is_judged(judged, capsys):
     values = np.random.default_rng(7).normal(0.5, 0.02, (2, 20))
     high, low = (
-        run(name, values[place] + 0.2 * (name == "high"), "bleu", metric="bleu", maximize=True)
+        judged(name, values[place] + 0.2 * (name == "high"), "bleu", metric="bleu", maximize=True)
         for place, name in enumerate(("high", "low"))
     )
     told = ["compare", high, low, "--json", "--exit-code"]
@@ -437,18 +440,17 @@ def test_a_run_says_by_which_metric_and_direction_it_is_judged(run, capsys):
     assert printed["cases"][0]["sampling_error"] > 0
     assert main([*told, "--minimize"]) == 3
     assert main([*told, "--minimize", "--maximize"]) == 2
-    other = run("other", values[1], "bleu", metric="bleu", maximize=False)
+    other = judged("other", values[1], "bleu", metric="bleu", maximize=False)
     assert main(["compare", high, other, "--exit-code"]) == 2
-    bare = [run(f"bare{place}", values[place] + place, "bleu") for place in (0, 1)]
+    bare = [judged(f"bare{place}", values[place] + place, "bleu") for place in (0, 1)]
     assert main(["compare", *bare, "--metric", "bleu", "--exit-code"]) == 4  # lower, and nothing says what is better
     assert main(["compare", *bare, "--metric", "bleu", "--exit-code", "--maximize"]) == 3
 
 
-def test_the_value_counts_by_which_a_run_is_judged(run, capsys):
+def test_the_value_counts_by_which_a_run_is_judged(judged, capsys):
     values = drawn(2, 20)
-    a, b = (
-        run(name, own, "bleu", metric="bleu", maximize=True, at="best") for name, own in zip("ab", values, strict=True)
-    )
+    best = {"metric": "bleu", "maximize": True, "at": "best"}
+    a, b = (judged(name, own, "bleu", **best) for name, own in zip("ab", values, strict=True))
     result = compare([a, b])
     assert (result.at, result.steps) == ("best", (0, 0))  # it falls from step to step
     ((_, tested),) = result.results
@@ -457,23 +459,23 @@ def test_the_value_counts_by_which_a_run_is_judged(run, capsys):
     assert compare([a, b], at="last").steps == (3, 3)
     assert compare([a, b], at="best", maximize=False).steps == (3, 3)
     assert compare([a, b], at=2).steps == (2, 2)
-    other = run("other", values[1], "bleu", metric="bleu", maximize=True, at="2")
+    other = judged("other", values[1], "bleu", metric="bleu", maximize=True, at="2")
     assert main(["compare", a, other]) == 2
     assert "at must be given where the runs are judged by different ones, 2 and best" in capsys.readouterr().err
-    smaller = run("smaller", values[1], "bleu", metric="bleu", maximize=False, at="best")
+    smaller = judged("smaller", values[1], "bleu", metric="bleu", maximize=False, at="best")
     assert main(["compare", a, smaller]) == 2
     assert "given where one run maximises bleu and the other minimises it" in capsys.readouterr().err
-    bare = [run(f"bare{place}", own, "bleu") for place, own in enumerate(values)]
+    bare = [judged(f"bare{place}", own, "bleu") for place, own in enumerate(values)]
     assert main(["compare", *bare, "--metric", "bleu", "--at", "best"]) == 2
     assert "maximize must be given where the best value counts" in capsys.readouterr().err
     assert main(["compare", a, b, "--at", "soon"]) == 2
     assert "at must be last, best or a step; got 'soon'" in capsys.readouterr().err
 
 
-def test_runs_without_a_common_metric_are_refused_with_what_each_has(run):
+def test_runs_without_a_common_metric_are_refused_with_what_each_has(judged):
     values = drawn(20)
     with pytest.raises(InputError, match=r"got val_loss and reward\.$"):
-        compare([run("a", values), run("b", values, "reward", metric="reward")])
+        compare([judged("a", values), judged("b", values, "reward", metric="reward")])
 
 
 def test_what_is_undecided_has_an_exit_code_of_its_own(folder, capsys):

@@ -15,14 +15,13 @@ from lrscope.studies._study import Claim, Study, missing, study, study_names
 from lrscope.studies._where import Where
 
 if TYPE_CHECKING:
-    from lrscope.studies._compare import Case, Comparison, compare, grid_files
+    from lrscope.studies._compare import Comparison, compare, grid_files
     from lrscope.studies._compare_words import compared_json, compared_tables, decision, verdict
     from lrscope.studies._report import draw_figures, write_report
     from lrscope.studies._run import cost, run
 
 __all__ = [
     "Animation",
-    "Case",
     "Claim",
     "Comparison",
     "Figure",
@@ -50,7 +49,7 @@ __all__ = [
 ]
 
 _FILES = {
-    "_compare": ["Case", "Comparison", "compare", "grid_files"],
+    "_compare": ["Comparison", "compare", "grid_files"],
     "_compare_words": ["compared_json", "compared_tables", "decision", "verdict"],
     "_report": ["draw_figures", "write_report"],
     "_run": ["cost", "run"],

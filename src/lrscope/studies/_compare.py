@@ -36,20 +36,6 @@ DIGITS = 3
 
 
 @dataclass(frozen=True)
-class Case:
-    """One comparison.
-
-    Attributes
-    ----------
-    labels : axis -> value, of the axes that are neither rate nor seed
-    result : of `analysis.difference`, or a sentence that says why there is none
-    """
-
-    labels: Mapping[str, Any]
-    result: xr.Dataset | str
-
-
-@dataclass(frozen=True)
 class Comparison:
     """The comparison of two sets of trainings.
 
@@ -58,7 +44,8 @@ class Comparison:
     metric : name of the quantity
     sides : what each set is called
     over : the axis whose values are paired: ``seed``, another one of seeds, or ``batch``
-    cases : one for each combination of the other axes
+    cases : for each combination of the axes that are neither rate nor seed: axis -> value, and the result of
+        `analysis.difference`, or a sentence that says why there is none
     steps : first and last step at which values stand
     at : which of them counts: ``last``, ``best`` or a step
     replicates : trainings that each value averages: 1, or those of a batch
@@ -69,7 +56,7 @@ class Comparison:
     metric: str
     sides: tuple[str, str]
     over: str
-    cases: Sequence[Case]
+    cases: Sequence[tuple[Mapping[str, Any], xr.Dataset | str]]
     steps: tuple[int, int]
     at: str = LAST
     replicates: float = 1.0
@@ -79,7 +66,7 @@ class Comparison:
     @property
     def results(self) -> list[tuple[Mapping[str, Any], xr.Dataset]]:
         """Labels and result of the cases that could be compared."""
-        return [(case.labels, case.result) for case in self.cases if isinstance(case.result, xr.Dataset)]
+        return [(labels, result) for labels, result in self.cases if isinstance(result, xr.Dataset)]
 
 
 def compare(
@@ -155,11 +142,11 @@ def compare(
     over = _repetition(joined)
     paired = all(side[0].attrs.get("pairing") != "independent" for side in parts)
     shared = {axis: value for axis, value in own[0].items() if own[1][axis] == value}
-    cases = [Case({**shared, **labels}, _tested(each, confidence, paired)) for labels, each in _cases(joined, over)]
+    cases = [(shared | labels, _tested(each, confidence, paired)) for labels, each in _cases(joined, over)]
     steps = _steps(cut, name, rates)
     result = Comparison(name, sides, over, cases, steps, chosen, **_replicates(parts, rates), maximize=direction)
     if not result.results:
-        raise InputError(str(cases[0].result))
+        raise InputError(str(cases[0][1]))
     return result
 
 

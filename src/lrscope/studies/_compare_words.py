@@ -52,11 +52,12 @@ def verdict(comparison: Comparison, samples: int | None = None) -> list[str]:
 
 
 def _of_many(comparison: Comparison, _samples: int | None) -> dict[str, Any]:
+    labels, _result = comparison.cases[0]
     results = [result for _labels, result in comparison.results]
     real = [float(result["difference"]) for result in results if _excludes_zero(result)]
     wins = [(sign, sum(gap * sign > 0 for gap in real)) for sign in (1, -1)]
     return {
-        "cases": f"{counted(len(results), 'case')} ({', '.join(comparison.cases[0].labels)})",
+        "cases": f"{counted(len(results), 'case')} ({', '.join(labels)})",
         "wins": [(sign, number) for sign, number in wins if number],
         "others": len(real) < len(results),
     }
@@ -64,11 +65,12 @@ def _of_many(comparison: Comparison, _samples: int | None) -> dict[str, Any]:
 
 def _of_one(comparison: Comparison, samples: int | None) -> dict[str, Any]:
     ((_labels, result),) = comparison.results
+    over = comparison.over
     saved = float((result["unrelated"] / result["deviation"]) ** 2)
     remarkable = int(result["pairs"]) >= ENOUGH_PAIRS and REMARKABLE <= saved < inf
     return numbers(result) | {
-        "noun": _nouns(comparison.over),
-        "each": f" of {short(comparison.replicates)} trainings each" if comparison.over == BATCH else "",
+        "noun": "seeds" if over.endswith("seed") else "batches" if over == BATCH else f"values of {over}",
+        "each": f" of {short(comparison.replicates)} trainings each" if over == BATCH else "",
         "error": 1 - result.attrs["confidence"],
         "p": _p_value,
         "real": _excludes_zero(result),
@@ -116,29 +118,25 @@ def _table_of_cases(comparison: Comparison, size: float | None) -> pd.DataFrame:
     """Return a row for each case, those that could not be compared included."""
     names = ["difference", "low", "high", "p", "p of flips", "compared", "diverged", "decision"]
     wanted = f"{_unit(comparison)} for {short(size) if size else 'it'}"
-    columns = [*comparison.cases[0].labels, *comparison.sides, *names, wanted]  # an axis may be called p, too
+    columns = [*comparison.cases[0][0], *comparison.sides, *names, wanted]  # an axis may be called p, too
     rows = []
-    for case in comparison.cases:
-        row = [str(label) for label in case.labels.values()]
+    for labels, result in comparison.cases:
+        row = [str(label) for label in labels.values()]
         rows.append(row)
-        if isinstance(case.result, str):
+        if isinstance(result, str):
             row += [DASH] * (len(columns) - len(row))
             continue
-        own = numbers(case.result)
+        own = numbers(result)
         gap = size or abs(own["difference"])
         row += map(short, (*own["mean"], own["difference"], own["low"], own["high"]))
         row += [_p_value(own[name]).removeprefix("= ") for name in ("p_value", "p_flips")]
         row += [" and ".join(map(str, sorted(set(own["count"])))), " and ".join(map(str, own["diverged"]))]
-        row += [_decided(comparison, case.result), _seeds(comparison, case.result, gap) if gap else DASH]
+        row += [_decided(comparison, result), _seeds(comparison, result, gap) if gap else DASH]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _unit(comparison: Comparison) -> str:
     return "trainings" if comparison.over == BATCH else "seeds"
-
-
-def _nouns(over: str) -> str:
-    return "seeds" if over.endswith("seed") else "batches" if over == BATCH else f"values of {over}"
 
 
 def _seeds(comparison: Comparison, result: xr.Dataset, size: float) -> str:
