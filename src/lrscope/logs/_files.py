@@ -101,7 +101,10 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix in (".csv", ".tsv"):
             return _csv(path.read_text(encoding="utf-8-sig"))
         if path.suffix == ".parquet":
-            return _parquet(path)
+            try:
+                return pd.read_parquet(path)
+            except ImportError:
+                raise InputError(f"{path} needs the library pyarrow. Install it: pip install pyarrow") from None
         return table_of(json_rows(path.read_text(encoding="utf-8")))
 
 
@@ -125,13 +128,6 @@ def _with_points(table: pd.DataFrame) -> pd.DataFrame:
     if any(_POINT.fullmatch(str(cell)) for cell in table.to_numpy().ravel()):
         return table
     return table.map(lambda cell: cell.replace(",", ".") if _COMMA.fullmatch(str(cell)) else cell)
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except ImportError:
-        raise InputError(f"{path} needs the library pyarrow. Install it: pip install pyarrow") from None
 
 
 def _rows(path: Path) -> Curves:

@@ -87,7 +87,8 @@ def _folders(source: Path) -> Iterator[Run]:
         for file in own:
             yield Run(file.stem, _pairs(file.stem), read(file))
         return
-    holding = {_run_folder(file) for file in files}
+    folders = (file.parent for file in files)
+    holding = {folder.parent if folder.name.startswith("checkpoint-") else folder for folder in folders}
     for folder in sorted(holding):
         if not holding & set(folder.parents):
             name = folder.relative_to(source).as_posix()
@@ -95,11 +96,6 @@ def _folders(source: Path) -> Iterator[Run]:
             if not (named_as(config, RATES) and named_as(config, SEEDS)) and any(folder.rglob(EVENTS)):
                 config |= hyperparameters(folder)  # which reads all events again
             yield Run(name, config, read_folder(folder))
-
-
-def _run_folder(file: Path) -> Path:
-    folder = file.parent
-    return folder.parent if folder.name.startswith("checkpoint-") else folder
 
 
 def _pairs(text: str) -> dict[str, Any]:

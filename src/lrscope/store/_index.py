@@ -163,17 +163,15 @@ def _scan(path: Path, file: Any) -> FileIndex:
     entries = unsealed(str(file[COMPLETE]))["entries"] if COMPLETE in keys else None
     labels = {key: TREE_LABELS.validate_python(unsealed(str(file[key]))) for key in keys if key.startswith(LABELS)}
     trees = {tree_name(some.step): some for some in labels.values()}
-    if list(labels) != [LABELS + name for name in trees] or any(map(_is_unknown, keys)):
+    single, beginnings = (HEADER, COMPLETE, SUMMARIES, WARNINGS), (LABELS, RECORDS, DIGESTS)
+    known = all(key in single or key.startswith(beginnings) for key in keys)
+    if not known or list(labels) != [LABELS + name for name in trees]:
         raise damaged(path)
     indices = {name: _scan_tree(path, file, keys, name, some) for name, some in trees.items()}
     if entries not in (None, {name: tree.entries for name, tree in indices.items()}):
         raise damaged(path)
     warnings = list(map(str, unsealed(str(file[WARNINGS]))["warnings"])) if WARNINGS in keys else []
     return FileIndex(path, indices, unsealed(text)["metadata"], warnings, complete=entries is not None)
-
-
-def _is_unknown(key: str) -> bool:
-    return key not in (HEADER, COMPLETE, SUMMARIES, WARNINGS) and not key.startswith((LABELS, RECORDS, DIGESTS))
 
 
 def _scan_tree(path: Path, file: Any, keys: list[str], name: str, labels: TreeLabels) -> TreeIndex:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import xarray as xr
-from matplotlib.figure import Figure as Drawing
 
 from lrscope import figures
 from lrscope.report import Figure, Section, Table, array_of, dataset_of
@@ -44,15 +43,11 @@ def _courses(results: xr.DataTree) -> dict[str, xr.DataArray]:
     return {str(array.attrs["long_name"]): array for array in arrays if array.notnull().any((LR, SEED)).sum() > 1}
 
 
-def _draw_curves(results: xr.DataTree) -> Drawing:
-    return figures.panels(_courses(results), band=SEED)
-
-
 CURVES = Figure(
     "curves",
     "Course of the training",
     "Means over the seeds with 95% intervals by Student's t, of metrics as the trainings logged them.",
-    _draw_curves,
+    lambda results: figures.panels(_courses(results), band=SEED),
 )
 
 
