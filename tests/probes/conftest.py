@@ -130,16 +130,11 @@ def _moment_of(module: nn.Module, inputs: Tensor, targets: Tensor, lr: float = 0
     """Return what plain PyTorch knows about one step of gradient descent on the mean squared error."""
     before = copy.deepcopy(module)  # before the pass changes running statistics
     evaluated = copy.deepcopy(module).eval()(inputs).detach()
-    heard: dict[str, Tensor] = {}
     copies: dict[str, Tensor] = {}
 
-    def hook_for(path: str) -> Callable[..., Tensor]:
-        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-            name = path if path not in heard else f"{path}:2"
-            heard[name] = output.clone()  # in-place operations behind it must not hide its gradient
-            heard[name].retain_grad()
-            copies[name] = heard[name].detach().clone()
-            return heard[name]
+    def hook_for(path: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            copies[path if path not in copies else f"{path}:2"] = output.detach().clone()
 
         return hook
 
@@ -166,7 +161,7 @@ def _moment_of(module: nn.Module, inputs: Tensor, targets: Tensor, lr: float = 0
         gradient=gradient,
         update=-lr * gradient,
         activations=copies,
-        activation_gradients=_gradients(module, inputs, targets, heard),
+        activation_gradients=_gradients(module, inputs, targets, copies),
         inputs=inputs,
         outputs=evaluated,
         targets=targets,
@@ -181,10 +176,10 @@ def _moment_of(module: nn.Module, inputs: Tensor, targets: Tensor, lr: float = 0
     )
 
 
-def _gradients(module: nn.Module, inputs: Tensor, targets: Tensor, heard: dict[str, Tensor]) -> dict[str, Tensor]:
+def _gradients(module: nn.Module, inputs: Tensor, targets: Tensor, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the loss's derivative for each output, by adding a variable of zeros to it."""
     found = {}
-    for path, output in heard.items():
+    for path, output in outputs.items():
         zeros = torch.zeros_like(output, requires_grad=True)
         name, _, call = path.partition(":")
         calls = []

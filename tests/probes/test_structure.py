@@ -109,34 +109,6 @@ def test_a_layer_without_neurons_puts_out_nothing():
     assert [layer.path for layer in structure_of(module, outputs).layers] == ["2"]
 
 
-@pytest.mark.parametrize(
-    ("module", "inputs", "neuron_dim"),
-    [
-        (nn.Linear(3, 4), (5, 3), 1),
-        (nn.Linear(3, 4), (5, 7, 3), 2),
-        (nn.Linear(3, 4), (5, 7, 6, 3), 3),
-        (nn.Conv1d(3, 4, 2), (5, 3, 7), 1),
-        (nn.Conv2d(3, 4, 2), (5, 3, 7, 7), 1),
-        (nn.ConvTranspose3d(3, 4, 2), (5, 3, 2, 2, 2), 1),
-        (nn.BatchNorm1d(4), (5, 4, 3), 1),
-        (nn.LayerNorm(4), (5, 3, 4), 2),
-        (nn.Sequential(nn.Conv1d(3, 4, 2), nn.ReLU()), (5, 3, 7), 1),
-        (nn.Sequential(nn.Linear(3, 4), nn.ReLU()), (5, 7, 6, 3), 3),
-        (nn.ReLU(), (5, 4, 3, 3), 1),
-        (nn.ReLU(), (5, 3, 4), 2),
-    ],
-)
-def test_outputs_are_sorted_by_neuron(module, inputs, neuron_dim):
-    """Channels behind a convolution, features behind a linear layer; else by the number of dimensions."""
-    heard = outputs_of(module, torch.rand(inputs))
-    path, output = list(heard.items())[-1]
-    sorted_ = structure_of(module, heard).layers[-1].by_sample(output)
-    assert path == structure_of(module, heard).layers[-1].path
-    assert sorted_.shape == (5, 4, output[0].numel() // 4)
-    for neuron in range(4):
-        assert torch.equal(sorted_[:, neuron], output.select(neuron_dim, neuron).reshape(5, -1))
-
-
 class Apply(nn.Module):
     """A function as a module, of which nothing is known."""
 
@@ -158,6 +130,19 @@ class ImageNorm(nn.LayerNorm):
 @pytest.mark.parametrize(
     ("modules", "inputs", "neuron_dim"),
     [
+        # channels behind a convolution, features behind a linear layer; else by the number of dimensions
+        ([nn.Linear(3, 4)], (5, 3), 1),
+        ([nn.Linear(3, 4)], (5, 7, 3), 2),
+        ([nn.Linear(3, 4)], (5, 7, 6, 3), 3),
+        ([nn.Conv1d(3, 4, 2)], (5, 3, 7), 1),
+        ([nn.Conv2d(3, 4, 2)], (5, 3, 7, 7), 1),
+        ([nn.ConvTranspose3d(3, 4, 2)], (5, 3, 2, 2, 2), 1),
+        ([nn.BatchNorm1d(4)], (5, 4, 3), 1),
+        ([nn.LayerNorm(4)], (5, 3, 4), 2),
+        ([nn.Conv1d(3, 4, 2), nn.ReLU()], (5, 3, 7), 1),
+        ([nn.Linear(3, 4), nn.ReLU()], (5, 7, 6, 3), 3),
+        ([nn.ReLU()], (5, 4, 3, 3), 1),
+        ([nn.ReLU()], (5, 3, 4), 2),
         # tokens of images: (sample, token, channel)
         ([nn.Conv2d(3, 4, 2), Apply(lambda x: x.flatten(2).mT), nn.Dropout()], (5, 3, 7, 7), 2),
         ([nn.Conv1d(3, 4, 2), Apply(lambda x: x.mT), nn.Dropout()], (5, 3, 7), 2),
@@ -172,12 +157,12 @@ class ImageNorm(nn.LayerNorm):
         ([nn.Conv2d(3, 4, 2), nn.Flatten(), nn.Linear(144, 4), nn.ReLU()], (5, 3, 7, 7), 1),
     ],
 )
-def test_neurons_are_found_by_their_number_where_the_layer_before_has_them_elsewhere(modules, inputs, neuron_dim):
+def test_outputs_are_sorted_by_neuron(modules, inputs, neuron_dim):
     module = nn.Sequential(*modules)
     heard = outputs_of(module, torch.rand(inputs))
     output = list(heard.values())[-1]
     layer = structure_of(module, heard).layers[-1]
-    assert layer.neurons == 4
+    assert layer.by_sample(output).shape == (5, 4, output[0].numel() // 4)
     for neuron in range(4):
         assert torch.equal(layer.by_sample(output)[:, neuron], output.select(neuron_dim, neuron).reshape(5, -1))
 

@@ -113,16 +113,6 @@ def test_further_axes_have_a_recommendation_each_and_jointly(tmp_path):
     assert len(rates) == 6
 
 
-def test_rates_that_differ_from_the_best_get_no_further_seeds(tmp_path):
-    options = ("--lrs", "0.001", "0.009", "0.011", "0.1", "--seeds", "3", "--until-decided", "--budget", "40")
-    assert run(tmp_path, *options) == 0
-    results = tmp_path / "results"
-    rates = pd.read_csv(results / "tables/rates.csv").set_index("lr")["networks"]
-    assert rates[0.001] == rates[0.1] == 3
-    assert rates.sum() <= 40
-    assert len(list((results / "trainings").iterdir())) == rates.sum()
-
-
 def test_values_of_an_axis_that_cannot_be_the_best_get_no_further_seeds(tmp_path):
     options = ("--lrs", "0.001", "0.0095", "0.0115", "0.1", "--seeds", "3", "--grid", "wd=0,0.5")
     assert run(tmp_path, *options, "--until-decided", "--budget", "80", more=("wd={wd}",)) == 0

@@ -218,38 +218,27 @@ def _world(best: float, steepness: float, noise: float, limit: float, chance: fl
     return truth
 
 
-RUNS = {
-    "truth": worlds(),
-    "lrs": st.sampled_from([(0.001,), (0.001, 0.0011), LRS, (1e-6, 1.0), (0.001, 0.002, 0.004, 0.008)]),
-    "seeds": st.integers(1, 5),
-    "more": st.integers(0, 40),
-}
-WITHOUT_SHRINKING = set(Phase) - {Phase.shrink}
+@pytest.mark.parametrize("examples", [4, pytest.param(200, marks=pytest.mark.long)])
+def test_whatever_the_scores_it_ends_within_the_budget_and_trains_nothing_twice(examples):
+    @settings(max_examples=examples, phases=set(Phase) - {Phase.shrink})
+    @given(
+        truth=worlds(),
+        lrs=st.sampled_from([(0.001,), (0.001, 0.0011), LRS, (1e-6, 1.0), (0.001, 0.002, 0.004, 0.008)]),
+        seeds=st.integers(1, 5),
+        more=st.integers(0, 40),
+    )
+    def check(truth: Truth, lrs: tuple[float, ...], seeds: int, more: int) -> None:
+        options = asked(lrs, seeds, budget=len(lrs) * seeds + more)
+        records, rounds = until_decided(truth, options)
+        every = [pair for one in grids(records) for pair in zip(one["lr"].values, one["seed"].values, strict=True)]
+        assert len(every) == len(set(every)) <= options.trainings
+        assert [chosen.name for chosen in rounds] == [f"round{number}" for number in range(2, len(rounds) + 2)]
+        assert all(chosen.lrs == tuple(sorted(chosen.lrs)) and chosen.seeds and chosen.why for chosen in rounds)
+        assert all(0 < lr < math.inf for lr, _ in every)
+        assert rounds_of(records, options) == rounds
+        assert next_round(records, options) is None
 
-
-def check_ends(truth: Truth, lrs: tuple[float, ...], seeds: int, more: int) -> None:
-    options = asked(lrs, seeds, budget=len(lrs) * seeds + more)
-    records, rounds = until_decided(truth, options)
-    every = [pair for one in grids(records) for pair in zip(one["lr"].values, one["seed"].values, strict=True)]
-    assert len(every) == len(set(every)) <= options.trainings
-    assert [chosen.name for chosen in rounds] == [f"round{number}" for number in range(2, len(rounds) + 2)]
-    assert all(chosen.lrs == tuple(sorted(chosen.lrs)) and chosen.seeds and chosen.why for chosen in rounds)
-    assert all(0 < lr < math.inf for lr, _ in every)
-    assert rounds_of(records, options) == rounds
-    assert next_round(records, options) is None
-
-
-@settings(max_examples=4, deadline=None, phases=WITHOUT_SHRINKING)
-@given(**RUNS)
-def test_whatever_the_scores_it_ends_within_the_budget_and_trains_nothing_twice(truth, lrs, seeds, more):
-    check_ends(truth, lrs, seeds, more)
-
-
-@pytest.mark.long
-@settings(max_examples=200, deadline=None, phases=WITHOUT_SHRINKING)
-@given(**RUNS)
-def test_whatever_the_scores_it_ends_within_the_budget_in_many_worlds(truth, lrs, seeds, more):
-    check_ends(truth, lrs, seeds, more)
+    check()
 
 
 RULES = {"sgd": 3.0, "adam": 1.0, "lion": 1.02}
