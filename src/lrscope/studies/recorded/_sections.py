@@ -40,7 +40,7 @@ def sections(results: xr.DataTree, _options: Any) -> list[Section]:
             "recorded",
             "What was recorded",
             lambda results: results.attrs["quantities"],
-            note="Every: steps from one record to the next, at the median. MB: in the files, compressed.",
+            note="Every: steps from one record to the next, at the median. MB: as they lie in the files.",
         ),
         Table("layers", "The layers", lambda results: results.attrs["layers"]),
     ]

@@ -170,15 +170,16 @@ def _rates_table(results: xr.DataTree, options: Compared) -> Table:
             **accuracy,
             "members": "networks",
             "diverged": "diverged",
-            "diverged_low": "probability of divergence, at least",
-            "diverged_high": "probability, at most",
+            "diverged_low": "divergence, from",
+            "diverged_high": "divergence, to",
             "difference": "worse than best",
             "difference_low": "at least",
             "difference_high": "at most",
             "probability_best": "best in resamples",
             "plausible": "in the range",
         },
-        note=f"{name.capitalize()}: {centre} over the seeds that did not diverge, with a 95% interval. Worse: "
+        note=f"{name.capitalize()}: {centre} over the seeds that did not diverge, with a 95% interval. "
+        "Divergence: 95% interval (Wilson) of its probability. Worse: "
         f"{worse} to the best rate, paired by seed, with 95% bounds{'' if linear else '; 0.1 is about 10%'}.",
     )
 

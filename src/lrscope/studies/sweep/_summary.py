@@ -9,7 +9,7 @@ import xarray as xr
 
 from lrscope.report import array_of, dataset_of
 from lrscope.studies._prose import numbers, paragraphs
-from lrscope.studies._words import at_rates, percent, rate, short
+from lrscope.studies._words import at_rates, percent, rate, share_text, short
 from lrscope.studies.sweep._options import Grid, Options
 from lrscope.studies.sweep._scores import LR, SEED, Compared
 from lrscope.studies.sweep._settings import CHOICE, SETTING
@@ -134,14 +134,15 @@ def _fastest(results: xr.DataTree) -> dict[str, Any]:
 
 
 def _sources(results: xr.DataTree) -> list[str]:
-    """Return how much of the variance is due to each source, the largest first."""
+    """Return how much of the variance is due to each source, with its interval if there is one, the largest first."""
     if "variance" not in results:
         return []
-    share = array_of(results, "variance/share").to_series().sort_values(ascending=False)
+    shares = dataset_of(results, "variance").sortby("share", ascending=False)
     texts = []
-    for name, value in share[share >= VISIBLE].items():
-        one = f"the interaction of {str(name).replace(' × ', ' and ')}" if " × " in str(name) else f"the {name}"
-        texts.append(f"{percent(value)} is due to {'what is left' if name == 'rest' else one}")
+    for name in shares["source"].values[(shares["share"] >= VISIBLE).values].tolist():
+        ends = shares.sel(source=name).rename(low="share_low", high="share_high")
+        one = f"the interaction of {name.replace(' × ', ' and ')}" if " × " in name else f"the {name}"
+        texts.append(f"{share_text(ends, 'share', 0)} is due to {'what is left' if name == 'rest' else one}")
     return texts
 
 
