@@ -48,7 +48,7 @@ def test_interval_and_range_contain_the_floor_of_a_valley():
 
 def test_the_unit_of_the_loss_does_not_matter():
     one, other = optimum(valley()), optimum(valley() * 1000)
-    for name in ("best", "best_low", "best_high", "low", "high", "cost_high"):
+    for name in ("best", "best_low", "best_high", "low", "high", "smallest"):
         xr.testing.assert_allclose(one[name], other[name])
 
 

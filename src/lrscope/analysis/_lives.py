@@ -196,7 +196,7 @@ def survival(lives: xr.Dataset, by: str | None = None, confidence: float = 0.95)
         for flags in _at_risk(lives, observed)
     )
     curves = _product_limit(dying, at_risk, observed, confidence)
-    result = curves.transpose(..., dim).assign_coords({dim: lives[dim]}).assign_attrs(seeds=lives.sizes[SEED])
+    result = curves.transpose(..., dim).assign_coords({dim: lives[dim]})
     labels: Labels = {**with_ends("mean", "share of surviving neurons"), "count": ("networks observed", "networks")}
     return describe(result, labels)
 

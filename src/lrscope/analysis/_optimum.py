@@ -54,7 +54,6 @@ def optimum(scores: xr.DataArray, *, tolerance: float = 0.05, confidence: float 
     -------
     Dataset (lr) : on a fine grid of rates; all NaN with one seed, fewer than five rates, or if all networks diverged
         score, score_low, score_high : the curve, median of those drawn, and where it lies with that confidence
-        cost_high : share by which the score is worse than the lowest one, at most; 0.1 is 10%
         best, best_low, best_high : rate with the lowest score, and its interval: of those with that confidence the
             one with the smallest factor between its ends
         low, high : every rate between them costs at most `tolerance`; NaN if no rate is known to do so
@@ -96,27 +95,25 @@ def optimum(scores: xr.DataArray, *, tolerance: float = 0.05, confidence: float 
     below, score, above = curves.quantile([ends[0], 0.5, ends[1]], DRAW).drop_vars("quantile")
     best_low, best_high = _shortest(curves.idxmin(LR).values, confidence)
     low, high = _range(cost <= tolerance, confidence)
-    cost_high = cost.quantile(confidence, DRAW).drop_vars("quantile")
     result = xr.Dataset(
         {
             "score": unranked(score, linear),
             "score_low": unranked(below, linear),
             "score_high": unranked(above, linear),
-            "cost_high": cost_high,
             "best": score.idxmin(LR),
             "best_low": best_low,
             "best_high": best_high,
             "low": low,
             "high": high,
             "tolerance": tolerance,
-            "smallest": cost_high.min(),
+            "smallest": float(cost.quantile(confidence, DRAW).min()),
         }
     )
     return _described(result, scores)
 
 
 def _unknown(scores: xr.DataArray, tolerance: float) -> xr.Dataset:
-    names = ("score", "score_low", "score_high", "cost_high")
+    names = ("score", "score_low", "score_high")
     nothing = xr.full_like(scores.isel({SEED: 0}, drop=True), np.nan).drop_attrs()
     numbers = dict.fromkeys(("best", "best_low", "best_high", "low", "high", "smallest"), np.nan)
     return xr.Dataset(dict.fromkeys(names, nothing) | numbers | {"tolerance": tolerance})
@@ -231,7 +228,6 @@ def _described(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
     linear = is_linear(check_scores(scores))
     labels: Labels = {
         **with_ends("score", name_of(scores), units_of(scores)),
-        "cost_high": "worse than the lowest, at most, as a share",
         **with_ends("best", "learning rate with the lowest score"),
         "low": "smallest rate that costs at most the tolerance",
         "high": "largest rate that costs at most the tolerance",

@@ -33,8 +33,7 @@ def over_seeds(
 
     Returns
     -------
-    Dataset with the dimensions of `array` but ``seed``; its attributes name the number of ``seeds``, the ``scale``
-    (``linear`` or ``log``) and the ``interval``
+    Dataset with the dimensions of `array` but ``seed``; its attribute ``scale`` is ``linear`` or ``log``
         mean : over the seeds with a finite value
         low, high : interval of the mean; NaN with fewer than two seeds
         count : how many seeds were used; what is not finite (members that diverged) is left out
@@ -75,10 +74,7 @@ def over_seeds(
     low, high = (end.clip(*bounds) for end in (low, high))
     result = xr.Dataset({"mean": mean, "low": low, "high": high, "count": values.count(SEED)})
     labels = with_ends("mean", name_of(array, ""), units_of(array)) | {"count": ("seeds used", "seeds")}
-    scale = "log" if log else "linear"
-    what = "geometric mean" if log else "mean"
-    interval = f"{confidence:.0%} interval of the {what}, Student's t"
-    return describe(result, labels).assign_attrs(seeds=array.sizes[SEED], scale=scale, interval=interval)
+    return describe(result, labels).assign_attrs(scale="log" if log else "linear")
 
 
 def check(confidence: float, resamples: int = 100) -> None:

@@ -6,8 +6,7 @@ A training is any program: a script of PyTorch, Lightning, Hugging Face, JAX. No
 from lrscope.commands._process import FINISHED
 from lrscope.commands._records import block_of, no_such_step, variable_of
 from lrscope.commands._run import CommandError, Running, Tried, tried
-from lrscope.commands._template import filled, placeholders
-from lrscope.commands._trainings import Trainings, name_of
+from lrscope.commands._trainings import Trainings
 
 __all__ = [
     "FINISHED",
@@ -16,10 +15,7 @@ __all__ = [
     "Trainings",
     "Tried",
     "block_of",
-    "filled",
-    "name_of",
     "no_such_step",
-    "placeholders",
     "tried",
     "variable_of",
 ]

@@ -4,13 +4,12 @@ A curve is a `pandas.Series`: values of one metric, its index the steps, ascendi
 texts; nothing that is named in a file is imported or run.
 """
 
-from lrscope.logs._files import FORMATS, read, read_folder
+from lrscope.logs._files import read, read_folder
 from lrscope.logs._printed import compiled, printed
 from lrscope.logs._rows import Curves, Run, curves_of
 from lrscope.logs._runs import RATES, SEEDS, named_as, runs_of
 
 __all__ = [
-    "FORMATS",
     "RATES",
     "SEEDS",
     "Curves",
