@@ -191,13 +191,6 @@ def test_a_damaged_description_is_one_sentence(refused, done, content):
         assert refused(*words) == sentence
 
 
-def test_an_unfinished_run_has_no_report(refused, unfinished):
-    command = json.loads((unfinished / "experiment.json").read_text())["command"]
-    remedy = f"Go on with: {command} --resume"
-    sentence = f"{unfinished} must hold a finished run; got one that was interrupted, or goes on. {remedy}"
-    assert refused("report", unfinished) == sentence
-
-
 def test_records_that_cannot_be_read_are_one_sentence(refused, done):
     file = done / "records.root"
     content = file.read_bytes()

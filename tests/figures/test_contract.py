@@ -1,6 +1,7 @@
 """What every exported figure keeps: it returns what it promises, does not change its data, and can be saved."""
 
 import io
+from functools import partial
 
 import matplotlib as mpl
 import pytest
@@ -10,13 +11,15 @@ from matplotlib.figure import Figure
 from lrscope import figures
 
 NO_FIGURES = {"colours", "panels", "style"}
-names = pytest.mark.parametrize("name", sorted(set(figures.__all__) - NO_FIGURES))
+MARKS = ("line", "steps", "points")
+names = pytest.mark.parametrize("name", [*sorted(set(figures.__all__) - NO_FIGURES), *MARKS])
 
 
 @pytest.fixture
 def every(fluctuation, counts, recommended, outcomes_of_seeds, accuracies):
-    """Name of each figure -> its function and arguments."""
+    """Name of each figure, or mark of its panels -> its function and arguments."""
     return {
+        **{mark: (partial(figures.panels, x="seed", mark=mark), (accuracies,)) for mark in MARKS},
         "fluctuation_histogram": (figures.fluctuation_histogram, (fluctuation[0], counts[0], counts[0])),
         "outcome_by_rate": (figures.outcome_by_rate, (recommended, outcomes_of_seeds, accuracies)),
     }

@@ -1,8 +1,5 @@
 """Dimensions become axes, colours and panels; the artists hold the data."""
 
-import io
-
-import matplotlib as mpl
 import matplotlib.colors
 import numpy as np
 import pytest
@@ -211,20 +208,3 @@ def test_dimensions_that_nothing_shows_are_refused(loss):
         panels(loss.isel(shape=0, seed=0), mark="pie")
     with pytest.raises(InputError, match="data"):
         panels({})
-
-
-@pytest.mark.parametrize("mark", ["line", "steps", "points"])
-def test_the_order_of_dimensions_does_not_matter_and_data_are_not_changed(share, mark):
-    before = share.copy(deep=True)
-    x = "lr" if mark in ("line", "steps") else "layer"
-    kept = share.isel(seed=0)
-    texts = [saved(panels(one, x=x, hue="layer" if x == "lr" else "lr", mark=mark)) for one in (kept, kept.T)]
-    assert texts[0] == texts[1]
-    xr.testing.assert_identical(share, before)
-
-
-def saved(figure):
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "the same"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()

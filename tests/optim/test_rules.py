@@ -127,13 +127,3 @@ def test_adam_with_a_frozen_divisor_is_stable_up_to_its_limit_and_not_beyond(kin
         distances = descend(rule, root[:, None] * inner * root, lr, 600, held)
         assert (distances[-1] < 1e-2) == settles
         assert (distances[-1] > 1e2) != settles
-
-
-def test_adam_divides_by_what_bias_correction_makes_of_its_mean():
-    """One step from rest moves every parameter by the rate, so the divisor is the gradient's size over the mean's."""
-    rule, gradient = Adam(beta1=0.8, eps=0.0), torch.tensor([1e-3, -5.0, 2e4], dtype=torch.float64)
-    numbers = {**hyperparameters(rule), "lr": torch.tensor(0.1, dtype=torch.float64)}
-    after, state = rule.update(torch.zeros_like(gradient), gradient, rule.init(gradient), numbers)
-    found = rule.stability(state, numbers)
-    assert torch.allclose(after, -0.1 * state["mean"] / found.preconditioner, rtol=1e-12)
-    assert float(found.limit) == pytest.approx(3.6 / (0.2 * 0.1))

@@ -108,13 +108,6 @@ def test_a_file_killed_before_its_first_block_is_no_obstacle(killed, block, tmp_
     xr.testing.assert_equal(open_records(tmp_path).load(), block(0))
 
 
-def test_a_killed_file_is_not_complete(killed, block, tmp_path):
-    read = open_records(killed(tmp_path / "records.root", 2))
-    assert read.attrs["complete"] is False
-    assert read.attrs["metadata"] == {"experiment": {"name": "small"}}
-    xr.testing.assert_equal(read.load(), concatenate([block(0), block(1)]))
-
-
 CHILD = """
 import sys
 import numpy as np

@@ -15,7 +15,7 @@ import pytest
 from command_scripts import SCRIPT, command
 from lrscope import analysis, store
 from lrscope.cli import main
-from lrscope.studies import Folder, compare
+from lrscope.studies import Folder
 from lrscope.studies._report import report_of
 from study_runs import alive, wait_until
 
@@ -54,15 +54,6 @@ def test_the_recommendation_is_that_of_the_recorded_scores(finished):
     assert results["rates"]["difference"].equals(expected["difference"])
     logged = [pd.read_csv(file)["val_loss"].iloc[-1] for file in sorted((finished / "trainings").glob("*/out/*.csv"))]
     assert np.allclose(sorted(logged), np.sort(np.where(np.isinf(scores), np.nan, scores).ravel()), equal_nan=True)
-
-
-def test_two_rates_can_be_compared(finished):
-    ((_, result),) = compare([finished], (0.001, 0.01)).results
-    logged = {
-        lr: pd.read_csv(finished / "tables/networks.csv").groupby("lr")["validation loss"].mean()[lr]
-        for lr in (0.001, 0.01)
-    }
-    assert abs(float(result["difference"])) == pytest.approx(logged[0.001] - logged[0.01])
 
 
 def test_a_report_is_written_again_without_the_trainings(finished, tmp_path):
