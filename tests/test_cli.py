@@ -212,13 +212,6 @@ def test_the_command_is_written_down_so_that_it_can_be_typed_again(tmp_path, mon
     assert command == f"lrscope run fluctuation {' '.join(SHORT)} --out '{folder}'"
 
 
-def test_the_cost_is_told_and_nothing_written(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main([*RUN, *SHORT, "--estimate"]) == 0
-    assert capsys.readouterr().out.startswith("1 networks, 3 steps each: ")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_inspect_tells_axes_trees_and_branches(done, capsys):
     assert main(["inspect", str(done / "records.root")]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -246,16 +246,6 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(comm
     check_complete(folder, reference)
 
 
-def test_a_disk_that_is_full_from_the_beginning_is_one_sentence(commands, disk):
-    disk.resize(4096)
-    (disk.path / "ballast").write_bytes(b"x" * 4096)
-    ended = commands.run([*RUN, "--out", disk.path / "run"], commands.NO_REPORT)
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith(f"lrscope: No space left on the disk of {disk.path}/run.")
-    assert "Traceback" not in ended.err
-    assert [file.name for file in disk.path.rglob("*") if file.is_file()] == ["ballast"]
-
-
 def test_a_disk_that_is_full_during_the_report_keeps_the_records(commands, told, reference, disk):
     disk.resize(50 * 2**20)
     folder = without_report(told, disk.path / "run")

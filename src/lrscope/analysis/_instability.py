@@ -6,7 +6,6 @@ factor. It turns the gradient first (the angle is of first order in that compone
 outweighs what the other directions gain, so that the error rises. All onsets of a member belong to one such event.
 """
 
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -36,38 +35,6 @@ WALL = 2.0
 """A valley ends where the values lie above this multiple of its lowest."""
 STATE_STEPS = 10
 """Recorded steps in a row that make a state: of calm between two swings of the angle, of an oscillation, of a wall."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """The event that all onsets of a member belong to; indices, -1 for what did not happen.
-
-    Attributes
-    ----------
-    lowest, risen : where the error was lowest before its rise, and where it had risen
-    swing : of the angle, under way
-    turned : where the swing first took the angle past 90 degrees
-    """
-
-    lowest: int
-    risen: int
-    swing: Interval
-    turned: int
-
-    @property
-    def start(self) -> int:
-        """The earlier one of what happened: the lowest error, the first step of the swing."""
-        return min((index for index in (self.lowest, self.swing[0]) if index != NEVER), default=NEVER)
-
-    @property
-    def peak(self) -> int:
-        """Where the error had risen; if it did not, where the angle was past 90 degrees."""
-        return self.turned if self.risen == NEVER else self.risen
-
-    @property
-    def end(self) -> int:
-        """The later one of the peak and of the last step of the swing."""
-        return max(self.peak, self.swing[1])
 
 
 def onsets(records: xr.Dataset, error: str = LOSS, rise: float = 1.5) -> xr.Dataset:
@@ -226,22 +193,26 @@ def _event_steps(
     error: Series, norm: Series, angle: Series, steps: NDArray[np.integer], rise: float
 ) -> NDArray[np.int64]:
     """Return the step numbers named in `FIELDS`, -1 for what did not happen; ``early`` is 1 or 0."""
-    event = _event(error, angle, rise)
-    valley = _bottom(norm, event.peak)
-    grown = norm > GROWN * norm[valley]
+    lowest, risen = _rise(error, rise)
+    swing, turned = _swing(angle, lowest, risen)
+    start = min((index for index in (lowest, swing[0]) if index != NEVER), default=NEVER)
+    peak = turned if risen == NEVER else risen
+    end = max(peak, swing[1])
+    valley = _bottom(norm, peak)
+    reversed_long = (one for one in _intervals(angle > REVERSED, 1) if one[1] - one[0] + 1 >= STATE_STEPS)
     indices = {
-        ANGLE: event.swing[0],
-        NORM: _first(grown, valley, event.end) if valley != NEVER else NEVER,
-        OSCILLATION: _oscillation(angle, event),
-        ERROR: event.lowest + 1 if event.risen != NEVER else NEVER,
-        "risen": event.risen,
+        ANGLE: swing[0],
+        NORM: _first(norm > GROWN * norm[valley], valley, end) if valley != NEVER else NEVER,
+        OSCILLATION: next((low for low, high in reversed_long if low <= end and high >= start), NEVER),
+        ERROR: lowest + 1 if risen != NEVER else NEVER,
+        "risen": risen,
         "valley": valley,
-        "from": event.start,
-        "to": event.peak,
+        "from": start,
+        "to": peak,
     }
     numbers = {name: int(steps[index]) if index != NEVER else NEVER for name, index in indices.items()}
     calm = _first_calm(angle)
-    numbers["early"] = int(event.risen != NEVER and (calm == NEVER or event.lowest < calm))
+    numbers["early"] = int(risen != NEVER and (calm == NEVER or lowest < calm))
     return np.array([numbers[name] for name in FIELDS], dtype=np.int64)
 
 
@@ -310,8 +281,8 @@ def _first_calm(angle: Series) -> int:
     return next((low + STATE_STEPS - 1 for low, high in quiet if high - low + 1 >= STATE_STEPS), NEVER)
 
 
-def _event(error: Series, angle: Series, rise: float) -> Event:
-    lowest, risen = _rise(error, rise)
+def _swing(angle: Series, lowest: int, risen: int) -> tuple[Interval, int]:
+    """Return the swing of the angle that belongs to the rise of the error, and where it passes 90 degrees; or -1."""
     swings = [swing for swing in _intervals(angle > QUIET, STATE_STEPS) if _first(angle > REVERSED, *swing) != NEVER]
     if risen == NEVER:
         calm = _first_calm(angle)
@@ -319,13 +290,5 @@ def _event(error: Series, angle: Series, rise: float) -> Event:
     else:
         belonging = [swing for swing in swings if swing[0] <= risen and swing[1] >= lowest]
     if not belonging:
-        return Event(lowest, risen, (NEVER, NEVER), NEVER)
-    return Event(lowest, risen, belonging[0], _first(angle > REVERSED, *belonging[0]))
-
-
-def _oscillation(angle: Series, event: Event) -> int:
-    """Return where the first long interval of reversed gradients of the event begins."""
-    if event.start == NEVER:
-        return NEVER
-    long = ((low, high) for low, high in _intervals(angle > REVERSED, 1) if high - low + 1 >= STATE_STEPS)
-    return next((low for low, high in long if low <= event.end and high >= event.start), NEVER)
+        return (NEVER, NEVER), NEVER
+    return belonging[0], _first(angle > REVERSED, *belonging[0])

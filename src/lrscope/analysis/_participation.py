@@ -167,25 +167,19 @@ def dead(records: xr.Dataset, bounds: tuple[float, float] | None = None, toleran
     return labelled(flags, records, "dead neurons")
 
 
-def share(flags: xr.DataArray, by: str = "layer") -> xr.DataArray:
-    """Return the share of the neurons of each layer (or module) for which something holds.
+def share(flags: xr.DataArray) -> xr.DataArray:
+    """Return the share of the neurons of each layer for which something holds.
 
     Parameters
     ----------
     flags : DataArray (..., neuron) with the coordinates ``layer`` and ``module``: 1 or 0, or NaN where it is not known,
         e.g. of `lrscope.analysis.dead`
-    by : ``layer`` or ``module``
 
     Returns
     -------
-    DataArray (..., by) : between 0 and 1, of the neurons that are not NaN
-
-    Raises
-    ------
-    InputError : an unknown `by`.
+    DataArray (..., layer) : between 0 and 1, of the neurons that are not NaN
     """
-    check_grouping(by)
-    shares = grouped(flags, by, lambda some: some.mean(NEURON)).transpose(..., by)
+    shares = grouped(flags, "layer", lambda some: some.mean(NEURON)).transpose(..., "layer")
     return labelled(shares, flags, f"share of {flags.attrs.get('long_name', 'neurons')}")
 
 

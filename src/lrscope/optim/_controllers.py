@@ -222,7 +222,8 @@ class Hypergradient:
         """Return the rate of the update that follows."""
         before = state["factor"]
         finite = torch.isfinite(feedback.gradient).all()
-        cosine = torch.nan_to_num(_cosine(state["gradient"], feedback.gradient), nan=0.0)
+        before_unit, unit = (_unit(one).to(torch.float64) for one in (state["gradient"], feedback.gradient))
+        cosine = torch.nan_to_num((before_unit * unit).sum(), nan=0.0)  # 0 also where a gradient is zero
         wanted = before * (1 + self.strength * cosine)
         factor = torch.where(finite, wanted.clamp(self.lowest, self.highest), before)
         reason = torch.where(finite, reason_of(before, wanted, factor), NOT_FINITE)
@@ -293,8 +294,3 @@ def _unit(vector: Tensor) -> Tensor:
     scaled = torch.where(scale > 0, vector / scale, vector)
     length = scaled.square().sum().sqrt()
     return torch.where(length > 0, scaled / length, scaled)
-
-
-def _cosine(first: Tensor, second: Tensor) -> Tensor:
-    """Return the cosine of the angle between two vectors, scalar float64; 0 if one of them is zero."""
-    return (_unit(first).to(torch.float64) * _unit(second).to(torch.float64)).sum()

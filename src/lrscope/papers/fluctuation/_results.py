@@ -53,7 +53,7 @@ def analyse(records: Mapping[str, xr.Dataset], options: Options) -> xr.DataTree:
     by_definition = {quantity: on_grid(candidates(only, quantity)) for quantity in QUANTITIES}
     fluctuation = {quantity: of.sel(definition=name_of(STANDARD), drop=True) for quantity, of in by_definition.items()}
     networks, published = _networks(only), published_counts()
-    dead = on_grid(analysis.share(analysis.dead(only), "layer")).rename("share")
+    dead = on_grid(analysis.share(analysis.dead(only))).rename("share")
     outputs, targets = (_last(_on_grid(only, name)) for name in ("outputs", "targets"))
     tree = {
         "networks": networks,
