@@ -63,6 +63,22 @@ def test_data_are_made_once_for_each_value_of_their_axes():
     assert members.data.train.inputs[:, 0, 0].tolist() == [1, 1, 1, 2, 2, 2]
 
 
+@pytest.mark.parametrize(
+    ("members", "most", "workers", "sizes"),
+    [
+        (24, 12, 1, [12, 12]),
+        (27, 12, 1, [9, 9, 9]),
+        (27, 12, 2, [7, 7, 7, 6]),  # not 9, 9, 9: the worker that ends first would wait for the other
+        (51, 12, 2, [9, 9, 9, 8, 8, 8]),
+        (5, 12, 8, [1, 1, 1, 1, 1]),
+        (13, 1, 2, [1] * 13),
+    ],
+)
+def test_chunks_are_few_and_keep_all_workers_busy(members, most, workers, sizes):
+    many = experiment(sweep=Sweep(lr=[0.1], seed=range(members)))
+    assert [len(each) for each in chunked(many, CPU, most, 1000, workers)] == sizes
+
+
 def test_numbers_become_the_experiments_type_and_classes_stay_integers():
     data = Samples(np.zeros((3, 2), np.float16), np.zeros(3, np.uint8))
     (members,) = chunked(experiment(data=data, loss="cross_entropy", dtype="float64"), CPU, None, 1000)

@@ -117,21 +117,30 @@ def chunked(
     ----------
     chunk_size : members of a chunk at most; by default as many as fit
     bytes_each : that one member needs while it trains
-    at_least : chunks at least, where there are members
+    at_least : chunks at least, where there are members: the workers that train them side by side
     sets : data that is loaded already; what is loaded here is added
     """
     columns = columns_of(experiment)
     for group in _groups(experiment, columns, device, {} if sets is None else sets):
         limit = min(chunk_size or fitting(device, bytes_each), math.ceil(len(group) / at_least))
-        for piece in np.array_split(np.arange(len(group)), _pieces(len(group), limit)):
+        for piece in np.array_split(np.arange(len(group)), _pieces(len(group), limit, at_least)):
             numbers, data = zip(*(group[position] for position in piece), strict=True)
             yield _members({name: values[list(numbers)] for name, values in columns.items()}, list(data))
 
 
-def _pieces(members: int, limit: int) -> int:
-    """Return into how many pieces to cut: into equal ones, which share their programs, if that takes few more."""
+def _pieces(members: int, limit: int, workers: int) -> int:
+    """Return into how many pieces of at most `limit` to cut, fewer than twice as many as needed.
+
+    The workers, which take piece after piece, shall end soon. Pieces of equal size share their traced steps.
+    """
+
+    def cost(pieces: int) -> tuple[int, bool, int]:
+        size, larger = divmod(members, pieces)
+        longest = size * math.ceil(pieces / workers) + math.ceil(larger / workers)
+        return longest, larger > 0, pieces
+
     least = math.ceil(members / limit)
-    return next((pieces for pieces in range(least, 2 * least) if members % pieces == 0), least)
+    return min(range(least, min(2 * least, members + 1)), key=cost)
 
 
 def fitting(device: torch.device, bytes_each: int) -> int:
