@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import itertools
 import json
 import operator
@@ -289,3 +290,67 @@ def test_a_killed_process_leaves_all_blocks_but_the_last(tmp_path):
     assert len(steps) > 100  # a block holds some 60 steps
     assert steps.tolist() == list(range(len(steps)))
     assert np.isfinite(records["weights_0"].values).all()
+
+
+def test_a_recorder_that_is_forgotten_completes_its_file(model, path, optimizer, steps_of):
+    """A cell of a notebook that is run again gives its Recorder's name to another."""
+    recorder = Recorder(model, path, optimizer, time_budget=None)
+    steps_of(recorder, model, optimizer, 4)
+    if (child := os.fork()) == 0:
+        del recorder
+        os._exit(0)
+    os.waitpid(child, 0)
+    steps_of(recorder, model, optimizer, 3)
+    del recorder
+    gc.collect()
+    records = open_records(path)
+    assert records["step"].values.tolist() == list(range(7))
+    assert records.attrs["complete"]
+
+
+FORGOTTEN = """
+    import os, sys, torch
+    from torch import nn
+    from lrscope import Recorder
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, "a.root", optimizer, time_budget=None)
+    os.mkdir("elsewhere")
+    os.chdir("elsewhere")
+    for step in range(6):
+        optimizer.zero_grad()
+        loss = model(torch.ones(8, 3)).square().mean()
+        loss.backward()
+        optimizer.step()
+        recorder.step(loss=loss)
+    sys.exit("the end")
+"""
+
+
+def test_a_script_that_neither_closes_its_recorder_nor_stays_in_its_folder_has_whole_records(tmp_path):
+    here = {**os.environ, "PYTHONPATH": str(Path(lrscope.__file__).parents[1])}
+    command = [sys.executable, "-c", textwrap.dedent(FORGOTTEN)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=here, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "the end\n")
+    records = open_records(tmp_path / "a.root")
+    assert records["step"].values.tolist() == list(range(6))
+    assert records.attrs["complete"]
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_what_cannot_be_written_leaves_the_blocks_before_or_no_file(
+    model, path, optimizer, monkeypatch, steps_of, blocks, shown
+):
+    recorder = Recorder(model, path, optimizer, time_budget=None)
+    monkeypatch.setattr(_buffer, "BLOCK_SECONDS", 0.0 if blocks else 1e9)
+    steps_of(recorder, model, optimizer, 3)
+    monkeypatch.setattr(_buffer.StepBuffer, "taken", lambda _: 1 / 0)
+    monkeypatch.setattr(_buffer, "BLOCK_SECONDS", 1e9)
+    steps_of(recorder, model, optimizer, 3)
+    recorder.close()
+    assert recorder.failed == "division by zero"
+    assert [str(one.message) for one in shown] == ["recording has stopped, training goes on: division by zero"]
+    shown.clear()
+    assert path.exists() == bool(blocks)
+    if blocks:
+        assert open_records(path)["step"].values.tolist() == [0, 1, 2]

@@ -81,9 +81,10 @@ class Warnings:
         self.messages: list[str] = []
 
     def add(self, message: str) -> None:
-        """Warn of the line outside of lrscope and PyTorch that led here. It never raises."""
-        if message not in self.messages:
-            self.messages.append(message)
+        """Warn once of the line outside of lrscope and PyTorch that led here. It never raises."""
+        if message in self.messages:
+            return
+        self.messages.append(message)
         frame, level = inspect.currentframe(), 1
         while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
             frame, level = frame.f_back, level + 1

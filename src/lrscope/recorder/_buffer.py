@@ -258,7 +258,13 @@ def _without(array: np.ndarray, late: np.ndarray) -> np.ndarray:
 
 
 class RecordsFile:
-    """Writes the blocks of a buffer into a new file; `flushed` is whether one was handed over."""
+    """Writes the blocks of a buffer into a new file.
+
+    Attributes
+    ----------
+    flushed : whether a block was handed over
+    closed : whether the file has ended
+    """
 
     def __init__(
         self,
@@ -275,7 +281,7 @@ class RecordsFile:
         self._divergence = Divergence()
         self._bytes = self.path.stat().st_size
         self._began = time.perf_counter()
-        self.flushed = self._closed = False
+        self.flushed = self.closed = False
 
     @property
     def seconds(self) -> float:
@@ -285,7 +291,7 @@ class RecordsFile:
     @property
     def used(self) -> int:
         """Bytes of the file, of what is about to be written, and of what closing the file adds."""
-        if self._closed or not self._buffer.columns:
+        if self.closed or not self._buffer.columns:
             return self._bytes
         reserved = CLOSING + BLOCK + (0 if self.flushed else FIRST_BLOCK)
         return self._bytes + self._buffer.nbytes + reserved * self._variables
@@ -306,7 +312,7 @@ class RecordsFile:
     def due(self, now: float) -> bool:
         return self._buffer.full or now - self._began > BLOCK_SECONDS
 
-    def write(self, *, final: bool) -> None:
+    def write(self, *, final: bool, background: bool = True) -> None:
         """Hand what was measured to the thread that writes, once it has written the block before.
 
         If that is interrupted nothing is lost: the buffer still has everything.
@@ -316,17 +322,18 @@ class RecordsFile:
             coming = self._buffer.nbytes + self._variables * (BLOCK if self.flushed else FIRST_BLOCK)
             self._bytes = self.path.stat().st_size + coming
             taken = self._buffer.taken()
-            self._writer.extend(partial(taken.block, self._members, self._sweep, self._divergence, final=final))
+            block = partial(taken.block, self._members, self._sweep, self._divergence, final=final)
+            self._writer.extend(block, background=background)
             self.flushed = True
             self._buffer.drop()
         self._began = time.perf_counter()
 
     def give_up(self, error: BaseException) -> None:
         """Close the file after an error: what was written stays; without a block it is removed."""
-        self._closed = True
+        self.closed = True
         self._writer.__exit__(type(error), error, None)
 
     def complete(self, warnings: list[str]) -> None:
         self._writer.warnings = warnings
         self._writer.close()
-        self._bytes, self._closed = self.path.stat().st_size, True
+        self._bytes, self.closed = self.path.stat().st_size, True

@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 import uuid
+import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -11,13 +12,14 @@ from typing import Any, Self, Unpack
 from torch import Tensor, compiler, nn
 from torch.optim import Optimizer
 
-from lrscope.errors import InputError, StoreError
+from lrscope.errors import StoreError
 from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, parameters_of, structure_of
 from lrscope.recorder._attaching import Options, Warnings, metadata_of, settings_for, unwrapped
 from lrscope.recorder._binding import Binding
 from lrscope.recorder._buffer import RecordsFile, StepBuffer
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
+from lrscope.recorder._ending import end_file, end_forgotten
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
@@ -129,6 +131,7 @@ class Recorder:
             metadata = metadata_of(self._model, self._optimizers.name, self._probes, self.settings, self.run_id)
             if self._processes.first:  # The file comes last: whatever fails before leaves none.
                 self._file = RecordsFile(path, metadata, self.settings.compression, sweep, self._buffer)
+                weakref.finalize(self, end_forgotten, self._file, self._account, self.warnings, os.getpid())
         except BaseException:
             self._detach()
             raise
@@ -214,10 +217,10 @@ class Recorder:
         self._detach()
         if self._closed:
             return
-        if not self.failed:
-            self._account.check_calls()
         try:
-            self._end_file()
+            if self._file:
+                end_file(self._file, self._account, self.warnings)
+            self._closed = True
         except Exception as error:
             self._fail(error)
 
@@ -374,27 +377,20 @@ class Recorder:
             self._detach()  # otherwise the other processes must hear of it first, see `_go_on`
         self.failed, self._captured = str(error), None
         self.warnings.add(f"recording has stopped, training goes on: {error}")
-        with contextlib.suppress(Exception):  # what made it stop may prevent this, too; the warning says why
-            if isinstance(error, StoreError) and self._file:
-                self._closed = True
+        if self._closed or not self._file:
+            return
+        self._closed = True
+        try:
+            if isinstance(error, StoreError):
                 self._file.give_up(error)
-            elif not self._closed:
-                self._end_file()
+            else:
+                end_file(self._file, self._account, self.warnings, failed=True)
+        except Exception as second:  # what made it stop may prevent this, too; the warning says why
+            with contextlib.suppress(Exception):
+                self._file.give_up(second)
 
     def _detach(self) -> None:
         self._stopped, self._schedule.idle, self._captured = True, 0, None
         self._hooks.close()
         for handle in self._handles:
             handle.remove()
-
-    def _end_file(self) -> None:
-        if self._file:
-            self._file.write(final=True)
-        self._closed = True
-        if self._file and self._file.flushed:
-            self._file.complete(self.warnings.messages)
-        elif self._file:
-            message = self._account.nothing_recorded(self._file)
-            self._file.give_up(InputError(message))  # without a block it removes the file
-            if not self.failed:
-                self.warnings.add(message)

@@ -68,7 +68,7 @@ class Writer:
         after: Mapping[str, Mapping[int, int]] | None = None,
         compression: str = "lz4",
     ) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # the program may change its folder
         self.seconds = 0.0
         self.warnings: list[str] = []
         self._after = after or {}
@@ -86,7 +86,11 @@ class Writer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lrscope-store")
 
     def extend(
-        self, block: xr.Dataset | Callable[[], xr.Dataset], state: Mapping[str, np.ndarray] | None = None
+        self,
+        block: xr.Dataset | Callable[[], xr.Dataset],
+        state: Mapping[str, np.ndarray] | None = None,
+        *,
+        background: bool = True,
     ) -> None:
         """Append a block; once it is on the disk, replace the training's state beside the file.
 
@@ -94,6 +98,7 @@ class Writer:
         ----------
         block : (member, step, ...) as `lrscope.records` describes it, or what makes it in the background
         state : name -> array, what a resume needs to go on after this block
+        background : False writes it in this thread: when Python ends, none can be given work
         """
         if self._closed:
             raise StoreError(f"{self.path} must be open to take a block; got a closed file. Make a new Writer.")
@@ -103,7 +108,16 @@ class Writer:
             if array.dtype.hasobject:
                 raise must_be(f"state[{name!r}]", "an array of numbers or text", str(array.dtype))
         self.wait()
-        self._pending = self._thread.submit(self._append, [block], copied)
+        if background:
+            self._pending = self._thread.submit(self._append, [block], copied)
+            return
+        self._pending = Future()
+        try:
+            self._append([block], copied)
+            self._pending.set_result(None)
+        except Exception as error:
+            self._pending.set_exception(error)
+        self.wait()
 
     def close(self) -> None:
         """Write what is pending, the summaries, and the sign that the file is complete."""

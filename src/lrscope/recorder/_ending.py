@@ -1,0 +1,45 @@
+"""How the file of a Recorder ends: complete, or removed where nothing was recorded; also if nobody closes it."""
+
+import contextlib
+import os
+import threading
+
+from lrscope.errors import InputError
+from lrscope.recorder._attaching import Warnings
+from lrscope.recorder._buffer import RecordsFile
+from lrscope.recorder._cadence import Accounting
+
+
+def end_file(
+    file: RecordsFile, account: Accounting, warnings: Warnings, *, failed: bool = False, background: bool = True
+) -> None:
+    """Write what is left and complete the file. If that is interrupted it can be called again."""
+    if not failed:
+        account.check_calls()
+    file.write(final=True, background=background)
+    if file.flushed:
+        file.complete(warnings.messages)
+        return
+    message = account.nothing_recorded(file)
+    file.give_up(InputError(message))  # without a block it removes the file
+    if not failed:
+        warnings.add(message)
+
+
+def end_forgotten(file: RecordsFile, account: Accounting, warnings: Warnings, process: int) -> None:
+    """End the file of a Recorder that was not closed, when the Recorder is gone or Python ends."""
+    if file.closed or os.getpid() != process:  # a process that was forked has another's file
+        return
+    if threading.current_thread() is not threading.main_thread():  # it may be the one that writes, which is waited for
+        threading.Thread(target=_end_forgotten, args=(file, account, warnings)).start()
+    else:
+        _end_forgotten(file, account, warnings)
+
+
+def _end_forgotten(file: RecordsFile, account: Accounting, warnings: Warnings) -> None:
+    try:
+        end_file(file, account, warnings, background=False)
+    except Exception as error:
+        warnings.add(f"the end of the records is missing in {file.path}: {error}")
+        with contextlib.suppress(Exception):
+            file.give_up(error)
