@@ -64,8 +64,8 @@ SEED = "seed must be a non-negative integer; got {}."
         ({"shape": "circle"}, "shape must be a list of values; got 'circle'."),
         ({"lr": [0.1, 0.1]}, "lr must be a list of different values; got [0.1, 0.1]. Name each value once."),
         ({"seed": [1, 1]}, "seed must be a list of different values; got [1, 1]. Name each value once."),
-        ({"noise": [math.nan]}, "noise must be a list of finite numbers or of texts; got nan."),
-        ({"noise": [[1, 2]]}, "noise must be a list of finite numbers or of texts; got [1, 2]."),
+        ({"noise": [math.nan]}, "noise must be a finite number or a text; got nan."),
+        ({"noise": [[1, 2]]}, "noise must be a finite number or a text; got [1, 2]."),
     ],
 )
 def test_what_is_no_axis_is_said(axes, sentence):

@@ -144,7 +144,7 @@ def _seed(name: str, value: Any) -> int:
 
 def _plain(name: str, value: Any) -> Any:
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
-        raise must_be(name, "a list of finite numbers or of texts", value)
+        raise must_be(name, "a finite number or a text", value)
     return value
 
 

@@ -46,6 +46,14 @@ def test_complex_parameters_are_refused_unless_they_are_frozen():
     assert isinstance(unwrapped(Complex(trained=False)), Complex)
 
 
+def test_parameters_without_numbers_are_refused_when_the_recorder_is_made(path):
+    with torch.device("meta"):
+        model = nn.Linear(3, 2)
+    with pytest.raises(InputError, match=r"holds numbers; got 'weight on meta'. Make .* after model.to_empty"):
+        Recorder(model, path, torch.optim.SGD(model.parameters(), lr=0.1))
+    assert not path.exists()
+
+
 def test_an_optimiser_without_rates_is_refused():
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

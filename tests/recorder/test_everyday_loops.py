@@ -341,3 +341,31 @@ def test_a_layer_that_gets_no_samples_in_the_first_pass_is_missing_there(model, 
             recorder.step(loss=loss)
     means = open_records(path)["activations_mean_1"].values[0]
     assert np.isfinite(means).all(1).tolist() == [False, True, True]
+
+
+def test_calls_in_the_manner_of_other_libraries_are_told_and_end_nothing(model, optimizer, path, update, shown):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for _ in range(3):
+            loss = update(model, optimizer)
+            recorder.step(loss, {"accuracy": 1.0})
+            recorder.note({"val_loss": 1.0})
+        update(model, optimizer)
+        recorder.step()
+    assert [str(one.message).split(". ")[0] for one in shown] == [
+        "numbers need names: recorder.step(loss=loss, accuracy=value)",
+        "numbers need names: recorder.note(val_loss=value)",
+    ]
+    shown.clear()
+    assert np.isfinite(open_records(path)["loss"].values[0]).tolist() == [True, True, True, False]
+
+
+def test_a_recorder_that_was_closed_too_early_says_so_once(model, optimizer, path, update, shown):
+    recorder = Recorder(model, path, optimizer, time_budget=None)
+    for _ in range(3):  # epochs
+        with recorder:
+            recorder.step(loss=update(model, optimizer))
+        recorder.note(val_loss=1.0)
+    (one,) = shown
+    assert str(one.message).startswith("the Recorder was called after it was closed")
+    shown.clear()
+    assert open_records(path)["step"].values.tolist() == [0]

@@ -436,6 +436,15 @@ def test_what_the_recorder_took_stands_in_the_file(path):
         ({"probes": [Weights(when=at(-1))]}, "when must be every.*How long the training will be is not known"),
         ({"probes": [Weights(when=every(2, "epoch"))]}, "steps_per_epoch must be known for the cadence every_2_epoch"),
         ({"probes": ["weights"]}, "probes must be a list of probes"),
+        ({"probes": Weights()}, "probes must be a list of probes"),
+        ({"probes": "weights"}, "probes must be a list of probes from lrscope.probes; got 'weights'"),
+        ({"when": 0}, "when must be .*; got 0.$"),
+        ({"path": 3}, "path must be the name of a new file; got 'int'"),
+        ({"labels": {"note": None}}, "note must be a finite number or a text; got None"),
+        *(
+            ({"labels": {name: 1}}, f"a label must be a name that is free in the records; got '{name}'")
+            for name in ("step", "member", "diverged_at", "recording_seconds", "loss")
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path, model, optimizer, path, wrong, sentence):

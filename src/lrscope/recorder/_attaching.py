@@ -61,6 +61,8 @@ class Settings:
 
 def settings_for(path: str | os.PathLike[str], options: Options) -> Settings:
     """Return the checked options; the size of a file is limited by default, and by the room that there is."""
+    if not isinstance(path, str | os.PathLike):
+        raise must_be("path", "the name of a new file", type(path).__name__, "Recorder(model, path, optimizer)")
     if "size_budget" in options:
         return Settings(**options)
     folders = [folder for folder in Path(path).absolute().parents if folder.exists()]
@@ -96,7 +98,7 @@ class Warnings:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the module inside of what compiles or distributes it; its trained parameters must be real."""
+    """Return the module inside of what compiles or distributes it; its trained parameters must be real, and exist."""
     if not isinstance(model, nn.Module):
         raise must_be("model", "an nn.Module", type(model).__name__)
     while (inner := wrapped(model)) is not None:
@@ -105,6 +107,9 @@ def unwrapped(model: nn.Module) -> nn.Module:
         if parameter.requires_grad and parameter.is_complex():
             remedy = "Give a part of the model that has none, such as model.encoder."
             raise must_be("the model's parameters", "real numbers", f"{name} of {parameter.dtype}", remedy)
+        if parameter.requires_grad and parameter.is_meta:
+            remedy = "Make the optimizer and the Recorder after model.to_empty(device=...) and the initialisation."
+            raise must_be("the model's parameters", "on a device that holds numbers", f"{name} on meta", remedy)
     return model
 
 

@@ -4,10 +4,15 @@ import contextlib
 import os
 import threading
 
-from lrscope.errors import InputError
+from lrscope.errors import InputError, StoreError
 from lrscope.recorder._attaching import Warnings
 from lrscope.recorder._buffer import RecordsFile
 from lrscope.recorder._cadence import Accounting
+
+CLOSED = (
+    "the Recorder was called after it was closed, and records no more. Close it, or leave its with, after the whole "
+    "training; for another training make another Recorder, with another file."
+)
 
 
 def end_file(
@@ -24,6 +29,18 @@ def end_file(
     file.give_up(InputError(message))  # without a block it removes the file
     if not failed:
         warnings.add(message)
+
+
+def end_failed(file: RecordsFile, account: Accounting, warnings: Warnings, error: Exception) -> None:
+    """End the file after an error, which may prevent that, too. A warning has said why."""
+    try:
+        if isinstance(error, StoreError):
+            file.give_up(error)
+        else:
+            end_file(file, account, warnings, failed=True)
+    except Exception as second:
+        with contextlib.suppress(Exception):
+            file.give_up(second)
 
 
 def end_forgotten(file: RecordsFile, account: Accounting, warnings: Warnings, process: int) -> None:

@@ -22,6 +22,8 @@ _SECONDS = (
     Variable("recording_seconds", "recording_seconds", "time spent on recording", "s"),
     Variable("training_seconds", "training_seconds", "time since the first step", "s"),
 )
+RESERVED = {MEMBER, STEP, DIVERGED_AT, *(label.name for label in _SECONDS)}
+"""Names that a file of a Recorder has in any case."""
 
 
 class Numbers:
@@ -45,9 +47,6 @@ class Numbers:
                 value = one.values[name]
                 dtype = torch.empty(0, dtype=value.dtype, device="cpu").numpy().dtype
                 self._buffer.expect(Column(one.dim, label, dtype, tuple(value.shape), measured=True, late=one.late))
-        for axis in self._axes:
-            if not self._is_free(axis):
-                raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")
         for label in _SECONDS:
             self._buffer.expect(Column(STEP, label))
         self._rates = rates
@@ -55,6 +54,9 @@ class Numbers:
             dim = self._buffer.columns["learning_rate"].dim
             for group in range(1, rates):
                 self._buffer.expect(Column(dim, _rate(group)))
+        for axis in self._axes:
+            if not self._is_free(axis):
+                raise must_be("a label", "a name that is free in the records", axis, "Give it another name.")
 
     def rates(self, rates: Sequence[float], due: frozenset[str]) -> Values:
         """Return the learning rates of the second group on; of those that were added later each has its own steps."""
@@ -136,7 +138,7 @@ class Numbers:
     def _is_free(self, name: str) -> bool:
         columns = self._buffer.columns
         dims = {dim for column in columns.values() for dim in (column.dim, *column.label.dims)}
-        return name not in {*columns, *dims, MEMBER, STEP, DIVERGED_AT}
+        return name not in {*columns, *dims, *RESERVED}
 
 
 def scalar(loss: Tensor | float) -> Tensor | float:

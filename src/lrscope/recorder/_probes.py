@@ -33,6 +33,7 @@ from lrscope.probes import (
     structure_of,
 )
 from lrscope.recorder._attaching import Settings, Warnings
+from lrscope.recorder._numbers import RESERVED
 from lrscope.records import VALUES
 from lrscope.specification import to_json
 
@@ -68,6 +69,8 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
     A probe whose ``when`` is that of its class by default gets `when`; one without patterns gets those of `settings`.
     """
     _check_cadence(when, settings)
+    if isinstance(probes, str) or not isinstance(probes, Iterable | None):
+        raise must_be("probes", "a list of probes from lrscope.probes", probes)
     given = DEFAULT if probes is None else tuple(probes)
     for probe in given:
         _check(probe)
@@ -76,7 +79,7 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
     if not any(isinstance(probe, Loss) for probe in given):
         given = (Loss(), *given)
     own = [one for one in given if not isinstance(one, OfLayers) and type(one).__module__.startswith("lrscope.")]
-    taken = {label.name for probe in own for label in probe.labels(Structure((), ()))}
+    taken = RESERVED | {label.name for probe in own for label in probe.labels(Structure((), ()))}
     for name in settings.labels:
         if name in taken:
             raise must_be("a label", "a name that is free in the records", name, "Give it another name.")
@@ -275,4 +278,4 @@ def _check_cadence(when: Any, settings: Settings) -> None:
         remedy = "How long the training will be is not known. Name steps from its beginning."
         raise must_be("when", allowed, when.label, remedy)
     if not isinstance(when, Every | At):
-        raise must_be("when", allowed, when, f"Give every({when})." if isinstance(when, int) else "")
+        raise must_be("when", allowed, when, f"Give every({when})." if type(when) is int and when > 0 else "")

@@ -1,6 +1,5 @@
 """A recorder for anyone's own training loop: the same probes, and the same files, as the ensembles have."""
 
-import contextlib
 import os
 import time
 import uuid
@@ -12,14 +11,13 @@ from typing import Any, Self, Unpack
 from torch import Tensor, compiler, nn
 from torch.optim import Optimizer
 
-from lrscope.errors import StoreError
 from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, parameters_of, structure_of
 from lrscope.recorder._attaching import Options, Warnings, metadata_of, settings_for, unwrapped
 from lrscope.recorder._binding import Binding
 from lrscope.recorder._buffer import RecordsFile, StepBuffer
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
-from lrscope.recorder._ending import end_file, end_forgotten
+from lrscope.recorder._ending import CLOSED, end_failed, end_file, end_forgotten
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
@@ -136,7 +134,7 @@ class Recorder:
             self._detach()
             raise
 
-    def step(self, loss: Tensor | float | None, **metrics: Tensor | float) -> None:
+    def step(self, loss: Tensor | float | None = None, *unnamed: object, **metrics: Tensor | float) -> None:
         """End a step of the loop: call it after ``optimizer.step()``, or after that of the last of several optimisers.
 
         It never raises: of what is no number, or has a name that is taken, a warning says so once, and it is missing.
@@ -147,17 +145,21 @@ class Recorder:
         metrics : other numbers of this step, such as ``accuracy``. Those that are given at the first step belong to
             the cadence of the loss; others, and those named ``val_...``, are recorded whenever they are given.
         """
-        counted = self._schedule.idle and self.updated and self._numbers.can_wait(metrics)
+        counted = self._schedule.idle and self.updated and not unnamed and self._numbers.can_wait(metrics)
         if counted and not compiler.is_compiling():  # which would take the counts for constants
             self._schedule.idle -= 1
             self.updated = False
             self._called.clear()
             self._account.count()
-        elif not self._stopped:
-            self._end_step(loss, metrics)
+        else:
+            self._end_step(loss, unnamed, metrics)
 
     @compiler.disable  # type: ignore[untyped-decorator]
-    def _end_step(self, loss: Tensor | float | None, metrics: dict[str, Tensor | float]) -> None:
+    def _end_step(
+        self, loss: Tensor | float | None, unnamed: tuple[object, ...], metrics: dict[str, Tensor | float]
+    ) -> None:
+        if self._takes_none("step(loss=loss, accuracy=value)", unnamed):
+            return
         began = time.perf_counter()
         if not self.updated or self._account.left_out.in_hand():
             self._skip()
@@ -180,9 +182,9 @@ class Recorder:
             self._flush_if_due()
 
     @compiler.disable  # type: ignore[untyped-decorator]
-    def note(self, **metrics: Tensor | float) -> None:
+    def note(self, *unnamed: object, **metrics: Tensor | float) -> None:
         """Record numbers measured between two steps, which belong to the next parameters; it never raises."""
-        if self._stopped or self._measuring is None:
+        if self._takes_none("note(val_loss=value)", unnamed) or self._measuring is None:
             return
         try:
             values = self._numbers.noted(metrics)
@@ -191,6 +193,14 @@ class Recorder:
         except Exception as error:
             self._fail(error)
         self._flush_if_due()
+
+    def _takes_none(self, call: str, unnamed: tuple[object, ...]) -> bool:
+        """Return whether nothing is recorded any more; warn of numbers after the end, or without a name."""
+        if unnamed:
+            self.warnings.add(f"numbers need names: recorder.{call}. Those without one are missing in the records.")
+        if self._stopped and self._file and not self.failed:
+            self.warnings.add(CLOSED)
+        return self._stopped
 
     def begin_pass(self) -> None:
         """Begin a pass where the modules of the model are called by themselves, and several passes make one update."""
@@ -377,17 +387,9 @@ class Recorder:
             self._detach()  # otherwise the other processes must hear of it first, see `_go_on`
         self.failed, self._captured = str(error), None
         self.warnings.add(f"recording has stopped, training goes on: {error}")
-        if self._closed or not self._file:
-            return
+        if self._file and not self._closed:
+            end_failed(self._file, self._account, self.warnings, error)
         self._closed = True
-        try:
-            if isinstance(error, StoreError):
-                self._file.give_up(error)
-            else:
-                end_file(self._file, self._account, self.warnings, failed=True)
-        except Exception as second:  # what made it stop may prevent this, too; the warning says why
-            with contextlib.suppress(Exception):
-                self._file.give_up(second)
 
     def _detach(self) -> None:
         self._stopped, self._schedule.idle, self._captured = True, 0, None
