@@ -294,3 +294,46 @@ def test_the_first_step_has_the_activations_of_blocks_without_activation_functio
     _, records = trained(nn.Sequential(*blocks), tmp_path / "a.root", plain, probes=[Activations(when=every())])
     assert {f"activations_mean_{layer}" for layer in layers.split()} <= set(means(records))
     assert all(np.isfinite(array).all() for array in means(records).values())
+
+
+class Tagger(nn.Module):
+    """Sequences of several lengths, packed for the recurrent layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.memory, self.head = nn.GRU(6, 4, batch_first=True), nn.Linear(4, 1)
+
+    def forward(self, x):
+        lengths = torch.tensor([3, 1, 2, 3])
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.memory(packed)[0], batch_first=True)
+        return self.head(states)
+
+
+def test_of_packed_sequences_the_items_without_padding_are_the_samples(path):
+    torch.manual_seed(0)
+    model, inputs = Tagger(), torch.randn(4, 3, 6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    states = []
+    model.memory.register_forward_hook(lambda _module, _inputs, output: states.append(output[0].data.detach()))
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = model(inputs).square().mean()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+    records = open_records(path)
+    wanted = torch.stack([one.mean(0) for one in states])
+    np.testing.assert_allclose(records["activations_mean_memory"].values[0], wanted, rtol=1e-5, atol=1e-7)
+    assert "activations_mean_head" not in records
+
+
+def test_samples_without_a_batch_are_no_observed_layers_and_the_warning_names_it(model, optimizer, path):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        loss = model(torch.ones(3)).square().mean()
+        loss.backward()
+        with pytest.warns(RuntimeWarning, match="from a single sample without a batch"):
+            optimizer.step()
+        recorder.step(loss=loss)
+    assert not [name for name in open_records(path) if name.startswith("activations")]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils.rnn import PackedSequence
 
 from lrscope.errors import InputError, unknown
 from lrscope.probes._kinds import INPUTS_FIRST, is_activation, is_of_channels, width_of
@@ -191,9 +192,11 @@ def layers_of(module: nn.Module) -> dict[str, nn.Module]:
 
 def output_of(returned: object) -> Tensor | None:
     """Return what counts as the output of a layer: a tensor (sample, ...), or the first of several (recurrent layers,
-    attention); None if there is no such thing.
+    attention), of packed sequences their items (item, ...); None if there is no such thing.
     """
     first = returned[0] if type(returned) is tuple and returned else returned
+    if isinstance(first, PackedSequence):
+        return first.data
     return first if isinstance(first, Tensor) and first.ndim >= 2 else None
 
 

@@ -163,8 +163,9 @@ def observed(probes: Iterable[Probe], structure: Structure, warnings: Warnings) 
     given = tuple(probes)
     if not structure.layers and any(isinstance(probe, Activations) for probe in given):
         warnings.add(
-            "no layer was observed: the model was compiled before the Recorder was made, its modules were called in "
-            "evaluation mode, or it has none that take hooks. Activations are not recorded."
+            "no layer was observed: the model was compiled before the Recorder was made, its modules were not called "
+            "in training passes, take no hooks, or return no tensors (sample, ...), as from a single sample without a "
+            "batch. Activations are not recorded."
         )
     pairs = [(probe, pattern) for probe in given if isinstance(probe, OfLayers) for pattern in probe.include]
     matched = {pattern for probe, pattern in pairs if not _mismatch(probe, pattern, structure)}
