@@ -244,4 +244,5 @@ def read() -> Callable[[Path], str]:
 
 def _read(page: Path) -> str:
     without = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", without)).split())
+    joined = re.sub(r"</?code\b[^>]*>", "", without)  # code stands within words and before commas
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", joined)).split())
