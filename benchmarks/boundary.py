@@ -69,10 +69,10 @@ def mapped(resolution: int) -> Figures:
 
 def in_jax(resolution: int) -> Figures:
     asked = first_frame(resolution)
-    samples = samples_of(asked)
+    inputs, targets = samples_of(asked)
     weights = initial_weights(0).numpy()
     rates = np.stack(asked.values(np.arange(asked.pixels)), axis=1)
-    arrays = samples.inputs.T.numpy(), samples.targets.numpy()
+    arrays = inputs.T.numpy(), targets.numpy()
     start = time.perf_counter()
     scores = jax_boundary.run(arrays, (weights[:-1].T, weights[-1]), rates, STEPS)
     return _figures(start, scores < 0)
@@ -94,8 +94,8 @@ class Network(nn.Module):
 
 
 def general() -> Figures:
-    samples = samples_of(first_frame(PART))
-    inputs, targets = samples.inputs.T.numpy(), samples.targets.numpy()[:, None]
+    inputs, targets = samples_of(first_frame(PART))
+    inputs, targets = inputs.T.numpy(), targets.numpy()[:, None]
     grid = np.geomspace(1e-3, 1e6, PART).tolist()
     experiment = Experiment(
         data=Samples(inputs, targets, validation=(inputs[:1], targets[:1])),

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from lrscope.cli import main
 from lrscope.errors import InputError
 from lrscope.papers.boundary import STUDY, MapTraining, Options, experiments, further, maps
 from lrscope.papers.boundary._point import POINT, pixels_at
@@ -74,9 +73,3 @@ def test_far_from_the_edge_the_pixels_on_both_sides_of_it_are_recorded():
 def test_a_point_that_cannot_be_is_one_sentence(fields, named):
     with pytest.raises(InputError, match=named):
         Options(**fields)
-
-
-def test_a_point_outside_of_the_map_leaves_nothing(tmp_path, capsys):
-    assert main(["run", "boundary", "--at", "1e7,1", "--out", str(tmp_path / "results")]) == 2
-    assert capsys.readouterr().err.count("\n") <= 2
-    assert not (tmp_path / "results").exists()

@@ -104,14 +104,6 @@ def test_a_frame_without_an_edge_is_the_last():
     assert further(records, options) == {}
 
 
-def test_maps_say_what_their_axes_are(small):
-    found = maps({"map": trained(small(condition="init-offset", resolution=4, steps=3))})["map"]
-    assert (found.attrs["x_name"], found.attrs["y_name"]) == ("offset", "lr")
-    assert found["value"].dims == ("seed", "y", "x")
-    np.testing.assert_allclose(found["x"], np.geomspace(1e-3, 1e6, 4))
-    assert found["x"].attrs["scale"] == "log"
-
-
 def test_records_of_another_study_are_refused(whole):
     with pytest.raises(InputError, match="boundary"):
         maps({"map": whole.drop_attrs()})

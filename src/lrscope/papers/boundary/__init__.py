@@ -21,7 +21,7 @@ from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary._options import MAP, Options
 from lrscope.papers.boundary._own import Own
 from lrscope.papers.boundary._point import POINT, analysed
-from lrscope.papers.boundary._point_report import point_sections, point_text
+from lrscope.papers.boundary._point_report import point_sections
 from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse
 from lrscope.papers.boundary._summary import summary
@@ -66,7 +66,7 @@ STUDY = Study(
     further=further,
     analyse=_analyse,
     claims=claims,
-    summary=lambda results, options: [*summary(results, options), *point_text(results)],
+    summary=summary,
     sections=lambda results, options: [*sections(results, options), *point_sections(results)],
     stream=_stream,
     estimate=late("lrscope.papers.boundary._rounds:estimate"),

@@ -78,10 +78,10 @@ def _of_own(asked: Map, own: Own, pixels: np.ndarray) -> dict[str, Any]:
 
 
 def _of_source(asked: Map, pixels: np.ndarray) -> dict[str, Any]:
-    learned = samples_of(asked)
+    inputs, targets = samples_of(asked)
     across, along = asked.values(pixels)
     return {
-        "data": Samples(learned.inputs.T.numpy(), learned.targets.numpy()[:, None], "normal"),
+        "data": Samples(inputs.T.numpy(), targets.numpy()[:, None], "normal"),
         "model": SourceNetwork(asked.network.activation),
         "optimizer": SGD(),
         "sweep": Points(lr=np.ones(len(pixels)), lr_input=across, lr_output=along, seed=asked.seeds_of(pixels)),

@@ -1,7 +1,4 @@
-"""What the report says and shows of a point that was recorded in full."""
-
-import math
-from collections.abc import Iterator
+"""What the report shows of a point that was recorded in full."""
 
 import numpy as np
 import xarray as xr
@@ -11,7 +8,6 @@ from lrscope import figures
 from lrscope.papers.boundary._point import PIXEL, POINT
 from lrscope.papers.boundary._score import CONVERGED
 from lrscope.studies import Figure, Section, Table, dataset_of
-from lrscope.studies._words import rate
 
 TEXT = (
     "The training of the point and those of pixels next to it on the other side of the edge, again and in full: with "
@@ -19,55 +15,9 @@ TEXT = (
 )
 
 
-def point_text(results: xr.DataTree) -> list[str]:
-    """Return what became of the point, and where the trainings across the edge leave its own; often nothing."""
-    return list(_text(dataset_of(results, POINT))) if POINT in results.children else []
-
-
 def point_sections(results: xr.DataTree) -> list[Section]:
     """Return the section on the point, if one was recorded."""
     return [Section("What a point did", TEXT, [FIGURE, TABLE])] if POINT in results.children else []
-
-
-def _text(node: xr.Dataset) -> Iterator[str]:
-    names = node["x"].attrs["long_name"], node["y"].attrs["long_name"]
-    place = [f"{rate(float(node[dim][0]))} ({name})" for name, dim in zip(names, ("x", "y"), strict=True)]
-    outcome = "trains" if bool(node[CONVERGED][0]) else "does not train"
-    text = f"The point at {place[0]} and {place[1]} {outcome}"
-    reference = node.isel({PIXEL: node.attrs["reference"]})
-    others = [number for number in range(node.sizes[PIXEL]) if bool(node["mapped"][number] != node["mapped"][0])]
-    if not others:
-        yield f"{text}; the map has no edge."
-        return
-    other = node.isel({PIXEL: others[0]})
-    beside = f"({rate(float(other['x']))}, {rate(float(other['y']))})"
-    who = "the point"
-    if node.attrs["reference"]:
-        who = "the pixel before the edge"
-        text += (
-            f". The edge nearest to it lies between ({rate(float(reference['x']))}, {rate(float(reference['y']))}) and"
-        )
-        text += f" {beside}. "
-    else:
-        text += f"; its neighbour at {beside}, across the edge, {'trains' if bool(other[CONVERGED]) else 'does not'}. "
-    parted = [
-        f"{what} {f'from step {int(other[name])} on' if math.isfinite(other[name]) else 'at no step'}"
-        for name, what in (
-            ("far", f"The weights across the edge differ from those of {who} by 1%"),
-            ("very_far", "by 10%"),
-            ("factor", "the losses by a factor of 2"),
-        )
-    ]
-    unstable = {f"at {who}": float(reference["unstable"]), "across the edge": float(other["unstable"])}
-    sharp = [f"{where} from step {step:.0f} on" for where, step in unstable.items() if math.isfinite(step)]
-    limit = f" The sharpness is above its limit of stability {' and '.join(sharp)}." if sharp else ""
-    yield f"{text}{', '.join(parted)}.{limit}"
-    again = int((node["mapped"] != node[CONVERGED]).sum())
-    if again:
-        yield (
-            f"{again} of the {node.sizes[PIXEL]} recorded trainings ended otherwise than on the map: so close to the "
-            "edge the outcome depends on rounding."
-        )
 
 
 def _draw(results: xr.DataTree) -> mpl.Figure:

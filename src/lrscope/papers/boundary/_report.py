@@ -25,9 +25,8 @@ from lrscope.papers.boundary._results import (
     pixels,
 )
 from lrscope.papers.boundary._summary import PARTS, is_diagonal
-from lrscope.papers.boundary.analysis._boxes import SEED
 from lrscope.report import PointCommand
-from lrscope.studies import Animation, Figure, Section, Table
+from lrscope.studies import Figure, Section, Table
 from lrscope.studies._words import counted, rate
 
 MAP_TEXT = (
@@ -61,7 +60,6 @@ ROUGH_CAPTION = (
 ZOOM_CAPTION = (
     "Each frame shows what is framed in the one before; the number is the magnification. Colours by rank in each."
 )
-FILM_CAPTION = "The frames of the zoom as one continuous movement."
 
 
 def sections(results: Results, options: Options) -> list[Section]:
@@ -70,7 +68,7 @@ def sections(results: Results, options: Options) -> list[Section]:
         Section("The map", MAP_TEXT, [_map(results, options)]),
         Section("Over seeds", SEEDS_TEXT, _seeds(results)),
         Section("How rough is the edge?", ROUGH_TEXT, [COUNTS, DIMENSIONS] if DIMENSION in results.children else []),
-        Section("Zoom", "", [ZOOM, FILM] if len(frames_of(results)) > 1 else []),
+        Section("Zoom", "", [ZOOM] if len(frames_of(results)) > 1 else []),
         Section("Every trained pixel", "", [PIXEL_TABLE]),
     ]
     return [section for section in parts if section.items]
@@ -183,12 +181,6 @@ ZOOM = Figure(
     "Frames of the zoom",
     ZOOM_CAPTION,
     lambda results: figures.zoom_frames([each["rank"] for each in frames_of(results)]),
-)
-FILM = Animation(
-    "zoom_film",
-    "The zoom as a film",
-    FILM_CAPTION,
-    lambda results: figures.zoom_film([each["value"].isel({SEED: 0}) for each in frames_of(results)]),
 )
 PIXEL_TABLE = Table(
     "map",

@@ -2,14 +2,11 @@
 
 import itertools
 import json
-import pickle
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import xarray as xr
 
@@ -74,7 +71,6 @@ class MapTraining(PieceTraining):
 
     def _train(self) -> Iterator[xr.Dataset]:
         device = self._engine.device or device_of(self._device).type
-        task = (cloudpickle.dumps(self.asked), device)
         size = PIECE * (_members.AT_ONCE if self.asked.own else at_once(self.asked, device))
         trained: list[tuple[np.ndarray, Scores]] = []
         for number in itertools.count():
@@ -83,7 +79,7 @@ class MapTraining(PieceTraining):
             self._show(self.total - sum(int(undecided.sum()) for _, undecided in asked))
             if not len(pixels):
                 break
-            for some, held in self._round(number, np.split(pixels, range(size, len(pixels), size)), task):
+            for some, held in self._round(number, np.split(pixels, range(size, len(pixels), size)), device):
                 trained.append((some, held))
                 self._known.flat[some] = held[VALUE]
                 self._show(self._done + len(some))
@@ -96,16 +92,14 @@ class MapTraining(PieceTraining):
         self._done = max(self._done, done)
         self._progress(self._done, self.total)
 
-    def _round(
-        self, number: int, parts: list[np.ndarray], task: tuple[bytes, str]
-    ) -> Iterator[tuple[np.ndarray, Scores]]:
+    def _round(self, number: int, parts: list[np.ndarray], device: str) -> Iterator[tuple[np.ndarray, Scores]]:
         """Yield the pixels and scores of each piece of a round, those that are done already first."""
         missing = []
         for place, pixels in enumerate(parts):
             held = self._pieces.read(f"{number:03d}-{place:06d}")
             # other pixels are of a device that takes others together
             if held is None or not np.array_equal(held.pop(_PIXELS), pixels):
-                missing.append((place, (*task, pixels)))
+                missing.append((place, (self.asked, pixels, device)))
             else:
                 yield pixels, held
         for place, trained in completed(self._engine, _trained, missing, lambda: self._stopping):
@@ -113,19 +107,13 @@ class MapTraining(PieceTraining):
             yield parts[place], trained
 
 
-def _trained(pickled: bytes, device: str, pixels: np.ndarray) -> Scores:
+def _trained(asked: Map, pixels: np.ndarray, device: str) -> Scores:
     with np.errstate(over="ignore", invalid="ignore"):
-        return scores(_losses(_loaded(pickled), pixels, device))
+        return scores(_losses(asked, pixels, device))
 
 
 def _losses(asked: Map, pixels: np.ndarray, device: str) -> np.ndarray:
     return (_members.losses if asked.own else losses)(asked, pixels, device)
-
-
-@lru_cache(maxsize=4)
-def _loaded(pickled: bytes) -> Map:
-    asked: Map = pickle.loads(pickled)
-    return asked
 
 
 def _block(asked: Map, trained: list[tuple[np.ndarray, Scores]]) -> xr.Dataset:

@@ -3,9 +3,12 @@
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from lrscope.papers.boundary._options import LARGEST_NULL
+from lrscope.papers.boundary._point import PIXEL, POINT
 from lrscope.papers.boundary._results import DIMENSION, EDGE, FIRST, LINE, MEAN, NULL, NULL_MAP, Results, frames_of
+from lrscope.papers.boundary._score import CONVERGED
 from lrscope.studies._prose import numbers, paragraphs
 
 PARTS = {"tile": "part"}
@@ -38,7 +41,23 @@ def summary(results: Results, _options: Any) -> list[str]:
         condition=first.attrs["condition"],
         offset=first.attrs.get("offset"),
         share=float(first["trained"].mean()),
+        point=_point(results[POINT].to_dataset()) if POINT in results.children else {},
     )
+
+
+def _point(node: xr.Dataset) -> dict[str, Any]:
+    """Return the numbers of the recorded point, of what it is compared with, and of a pixel across the edge."""
+    pixels = node.drop_dims([dim for dim in node.dims if dim != PIXEL])
+    across = np.flatnonzero(node["mapped"] != node["mapped"][0])
+    return {
+        "here": numbers(pixels.isel({PIXEL: 0})),
+        "reference": numbers(pixels.isel({PIXEL: node.attrs["reference"]})),
+        "other": numbers(pixels.isel({PIXEL: across[0]})) if len(across) else {},
+        "names": [node[dim].attrs["long_name"] for dim in ("x", "y")],
+        "adjacent": not node.attrs["reference"],
+        "count": node.sizes[PIXEL],
+        "again": int((node["mapped"] != node[CONVERGED]).sum()),
+    }
 
 
 def is_diagonal(line: Any) -> bool:

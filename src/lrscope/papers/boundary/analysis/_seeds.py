@@ -35,13 +35,10 @@ def training_probability(converged: xr.DataArray) -> xr.Dataset:
     """
     seeds = converged.sizes[SEED]
     count = converged.sum(SEED)
-    # there are only so many counts: each interval is computed once
-    low, high = share_interval(xr.DataArray(np.arange(seeds + 1)), xr.DataArray(seeds), LEVEL)
-    attrs = {"long_name": "share of seeds that train", "units": "1"}
-    ends = {name: count.copy(data=end.values[count.values]) for name, end in {"low": low, "high": high}.items()}
-    result = xr.Dataset({"probability": count / seeds} | ends, attrs={"seeds": seeds})
+    low, high = share_interval(count, xr.DataArray(seeds), LEVEL)
+    result = xr.Dataset({"probability": count / seeds, "low": low, "high": high}, attrs={"seeds": seeds})
     for array in result.values():
-        array.attrs = attrs
+        array.attrs = {"long_name": "share of seeds that train", "units": "1"}
     return result
 
 
