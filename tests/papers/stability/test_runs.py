@@ -69,13 +69,21 @@ def test_a_target_of_ones_own_is_learned(own_targets, tmp_path):
     np.testing.assert_array_equal(learned["targets"], 2 * learned["inputs"])
 
 
-def test_the_progress_of_several_experiments_is_one(tmp_path):
+def test_the_progress_of_several_experiments_is_one_and_a_resume_begins_where_it_was(tmp_path):
     told: list[tuple[int, int]] = []
-    folder = Folder(tmp_path / "run")
-    options = Options(**SMALL)
-    assert run("stability", options, folder, command="-", where=Where("cpu"), progress=lambda *now: told.append(now))
-    done, totals = zip(*told, strict=True)
-    assert set(totals) == {2 * 2 * 12}  # networks and steps of both experiments
-    assert list(done) == sorted(done)
-    assert done[0] <= 2
-    assert done[-1] == totals[0]
+    each, whole = 2 * 12, 2 * 2 * 12  # networks and steps of one experiment, of both
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == each:  # in the second
+            raise KeyboardInterrupt
+
+    shared = {"command": "-", "where": Where("cpu"), "progress": tell}
+    for resume, first in ((False, 0), (True, each)):
+        assert run("stability", Options(**SMALL), Folder(tmp_path / "run"), resume=resume, **shared) is resume
+        done, totals = zip(*told, strict=True)
+        assert set(totals) == {whole}
+        assert list(done) == sorted(done)
+        assert first < done[0] <= first + 2
+        told.clear()
+    assert done[-1] == whole

@@ -16,7 +16,8 @@ import pandas as pd
 import xarray as xr
 
 from lrscope import analysis
-from lrscope.records import DIVERGED_AT, step_dimension
+from lrscope.analysis._layers import before_divergence
+from lrscope.records import step_dimension
 
 QUANTITIES = {
     "weights": "Weights",
@@ -94,7 +95,8 @@ def candidates(records: xr.Dataset, quantity: str) -> xr.DataArray:
     """
     spread = analysis.spread(records, quantity)
     dim = step_dimension(spread)
-    values, used = spread.transpose("member", dim, "neuron").values, _steps_used(records, spread)
+    values = spread.transpose("member", dim, "neuron").values
+    used = (before_divergence(records, spread) & spread.isel(neuron=0, drop=True).notnull()).sum(dim).values
     moved = np.full((len(DEFINITIONS), len(values), spread.sizes["neuron"]), np.nan)
     groups = {of: [np.flatnonzero(spread[of].values == name) for name in np.unique(spread[of])] for of in LARGEST_OF}
     for member, steps in enumerate(used):
@@ -106,14 +108,6 @@ def candidates(records: xr.Dataset, quantity: str) -> xr.DataArray:
     attrs |= {"axes": spread.attrs["axes"]}
     array = xr.DataArray(moved, coords, ("definition", "member", "neuron"), attrs=attrs)
     return array.assign_coords(steps_used=("member", used, {"long_name": "steps used", "units": "steps"}))
-
-
-def _steps_used(records: xr.Dataset, spread: xr.DataArray) -> np.ndarray:
-    """Return how many recorded steps of each member come before it diverged."""
-    dim = step_dimension(spread)
-    diverged_at = records[DIVERGED_AT].max(step_dimension(records[DIVERGED_AT])).compute()
-    before = (spread[dim] < diverged_at) | (diverged_at < 0)
-    return np.asarray((before & spread.isel(neuron=0, drop=True).notnull()).sum(dim).values)
 
 
 def _of_member(spread: np.ndarray, groups: Mapping[str, list[np.ndarray]]) -> np.ndarray:
