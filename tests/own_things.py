@@ -71,6 +71,34 @@ class Branches(nn.Linear):
         return out if out.sum() > 0 else -out
 
 
+class Parts(nn.Module):
+    """Has two modules with learning rates of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.head = nn.Sequential(nn.Linear(3, 4), nn.Tanh()), nn.Linear(4, 1)
+
+    def forward(self, points):
+        return self.head(self.backbone(points))
+
+
+def squares():
+    points = np.random.default_rng(0).normal(size=(20, 3))
+    return (points, points[:, :1] ** 2), (points[:4], points[:4, :1])
+
+
+def slope(x):
+    return 2 * x
+
+
+def one_number(_x):
+    return 1.0
+
+
+def not_finite(x):
+    return np.full_like(x, np.inf)
+
+
 def too_wide():
     return nn.Linear(7, 4)
 

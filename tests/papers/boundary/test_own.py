@@ -1,59 +1,37 @@
 """Maps of a network of one's own are those of plain loops with torch.optim."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 from torch import nn
 
+import own_things
 from lrscope.errors import InputError, UnknownNameError
-from lrscope.papers.boundary import STUDY, MapTraining, Options, experiments, further, maps
+from lrscope.papers.boundary import STUDY, Map, MapTraining, Options, experiments, further, maps
 from lrscope.papers.boundary._members import losses
 from lrscope.records import concatenate
 from lrscope.training import batch_order, stream
 
-THINGS = """
-import numpy as np
-from torch import nn
-
-POINTS = np.random.default_rng(0).normal(size=(20, 3))
-DATA = (POINTS, POINTS[:, :1] ** 2), (POINTS[:4], POINTS[:4, :1])
-
-class Parts(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.backbone, self.head = nn.Sequential(nn.Linear(3, 4), nn.Tanh()), nn.Linear(4, 1)
-
-    def forward(self, points):
-        return self.head(self.backbone(points))
-"""
 STEPS = 25
 
 
-@pytest.fixture
-def asked(tmp_path, monkeypatch):
-    """Return the function that gives the first map of options."""
-    (tmp_path / "map_things.py").write_text(THINGS)
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def map_of(*axes: str, **fields):
-        options = {"model": "map_things:Parts", "data": "map_things:DATA", "steps": STEPS, "resolution": 3} | fields
-        return experiments(Options(axes=axes, dtype="float64", **options))["map"]
-
-    yield map_of
-    sys.modules.pop("map_things", None)
+OWN = {"model": "own_things:Parts", "data": "own_things:squares", "steps": STEPS, "resolution": 3}
 
 
-def plain(asked, pixel: int) -> np.ndarray:
+def asked(axes=("lr", "init_scale"), **fields) -> Map:
+    """Return the first map of options."""
+    return experiments(Options(axes=axes, dtype="float64", **OWN | fields))["map"]
+
+
+def plain(asked: Map, pixel: int) -> np.ndarray:
     """Return the losses of the steps of one pixel."""
     own, x, y = asked.own, *asked.axes
     row, column = divmod(pixel, 3)
     at = {x.name: float(x.values(3)[column]), y.name: float(y.values(3)[row])}
     lr = at.get("lr", own.lr)
     torch.manual_seed(0)
-    network = sys.modules["map_things"].Parts().double()
+    network = own_things.Parts().double()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter *= at.get("init_scale", 1.0)
@@ -64,7 +42,7 @@ def plain(asked, pixel: int) -> np.ndarray:
     else:
         default = 0.9 if own.optimizer == "momentum" else 0.0
         optimizer = torch.optim.SGD(groups, momentum=at.get("momentum", default), weight_decay=decay)
-    inputs, targets = map(torch.from_numpy, sys.modules["map_things"].DATA[0])
+    inputs, targets = map(torch.from_numpy, own_things.squares()[0])
     size = round(at["batch_size"]) if "batch_size" in at else own.batch_size or len(inputs)
     orders = (batch_order(0, epoch, len(inputs)).split(size) for epoch in range(STEPS))
     batches = [batch for order in orders for batch in order] if size < len(inputs) else [slice(None)] * STEPS
@@ -89,16 +67,16 @@ def plain(asked, pixel: int) -> np.ndarray:
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
-def test_losses_are_those_of_a_plain_loop(asked, axes, fields):
-    one = asked(*axes, **fields)
+def test_losses_are_those_of_a_plain_loop(axes, fields):
+    one = asked(axes, **fields)
     pixels = np.array([1, 3, 8])
     trained = losses(one, pixels)
     for column, pixel in enumerate(pixels.tolist()):
         assert np.allclose(trained[:, column], plain(one, pixel), rtol=1e-10)
 
 
-def test_a_map_has_the_axes_that_were_asked_for(asked):
-    one = asked("momentum", "lr", span=("0:0.9", "1e-3:1e3"))
+def test_a_map_has_the_axes_that_were_asked_for():
+    one = asked(("momentum", "lr"), span=("0:0.9", "1e-3:1e3"))
     records = concatenate(MapTraining(one, device="cpu"))
     (node,) = maps({"map": records}).values()
     assert np.allclose(node["x"], [0, 0.45, 0.9])
@@ -110,9 +88,8 @@ def test_a_map_has_the_axes_that_were_asked_for(asked):
     assert STUDY.judged(results) == []  # the source says nothing of it
 
 
-def test_a_point_whose_neighbours_have_other_batch_sizes_is_recorded(asked):
-    fields = {"model": "map_things:Parts", "data": "map_things:DATA", "steps": STEPS, "resolution": 3}
-    options = Options(axes=("batch_size", "lr"), span=("1:20", "1e-3:1e3"), at="1,1", **fields)
+def test_a_point_whose_neighbours_have_other_batch_sizes_is_recorded():
+    options = Options(axes=("batch_size", "lr"), span=("1:20", "1e-3:1e3"), at="1,1", **OWN)
     records = {"map": concatenate(MapTraining(experiments(options)["map"], device="cpu"))}
     points = {name: one for name, one in further(records, options).items() if name.startswith("point")}
     assert len({one.batch_size for one in points.values()}) > 1
@@ -136,7 +113,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("fields", "kind", "named"), WRONG, ids=lambda value: str(value)[:40])
-def test_what_cannot_be_mapped_is_said_before_anything_is_trained(asked, fields, kind, named):
-    fields = {"data": "map_things:DATA"} | fields
+def test_what_cannot_be_mapped_is_said_before_anything_is_trained(fields, kind, named):
     with pytest.raises(kind, match=named):
-        asked(*fields.pop("axes", ("lr", "init_scale")), **fields)
+        asked(**fields)

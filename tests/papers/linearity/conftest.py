@@ -1,9 +1,6 @@
 """Records of simulated trainings whose truth is known, and finished results for the figures."""
 
-import sys
-import types
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,38 +10,20 @@ import xarray as xr
 from lrscope.data import Digits
 from lrscope.papers.linearity import Options
 
-STEPS = 184
 SAMPLES, CLASSES, BATCHES = 40, 10, 16
-Curve = Callable[[float, np.ndarray, np.ndarray], np.ndarray]
+PATHS: dict[str, Callable[[float, np.ndarray, np.ndarray], np.ndarray]] = {
+    "straight": lambda lr, base, slope: base + (lr - 0.2) * slope,
+    "bent": lambda lr, base, slope: base + (lr - 0.2) * slope + 20 * (lr - 0.2) ** 2 * np.roll(slope, 1, axis=0),
+    "still": lambda _lr, base, _slope: base,
+    # the change falls off with the rate, in some directions faster than in others
+    "levelling": lambda lr, base, slope: (
+        base + slope * (1 - np.exp(-3 * lr)) / 3 + np.roll(slope, 1, axis=0) * np.exp(-6 * lr) / 3
+    ),
+}
+"""Name -> mean outputs at a learning rate, from two random arrays (sample, output)."""
 
 
-def straight(lr: float, base: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Return mean outputs that move along a line."""
-    return base + (lr - 0.2) * slope
-
-
-def bent(lr: float, base: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Return mean outputs that turn round."""
-    other = np.roll(slope, 1, axis=0)
-    return base + (lr - 0.2) * slope + 20 * (lr - 0.2) ** 2 * other
-
-
-def still(_lr: float, base: np.ndarray, _slope: np.ndarray) -> np.ndarray:
-    """Return mean outputs that do not care about the rate."""
-    return base
-
-
-def levelling(lr: float, base: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Return mean outputs whose change falls off with the rate, in some directions faster than in others."""
-    return base + slope * (1 - np.exp(-3 * lr)) / 3 + np.roll(slope, 1, axis=0) * np.exp(-6 * lr) / 3
-
-
-PATHS = {"straight": straight, "bent": bent, "still": still, "levelling": levelling}
-
-
-def records_of(
-    options: Options, model: str, path: Curve = straight, noise: float = 0.05, accuracy: float = 0.0
-) -> xr.Dataset:
+def records_of(options: Options, model: str, path: str, noise: float, accuracy: float) -> xr.Dataset:
     """Return sums (lr, batch, step, ...) over trainings whose outputs are those of a path, with noise of their own.
 
     Parameters
@@ -53,27 +32,21 @@ def records_of(
     """
     draw = np.random.default_rng(5)
     learned = Digits().arrays().targets
-    each, lrs = options.replicates // BATCHES, np.array(options.rates(model).lrs)
+    lrs = np.array(options.rates(model).lrs)
     base, slope = draw.normal(0, 3, (2, SAMPLES, CLASSES))
     rows, confidence = draw.normal(5, 2, (2, len(learned)))
-    means = np.stack([path(lr, base, slope) for lr in lrs])
-    shape = (len(lrs), BATCHES, each, SAMPLES, CLASSES)
-    outputs = means[:, None, None] + noise * draw.normal(size=shape)
-    own = rows + np.multiply.outer(lrs - 0.2, confidence)
+    means = np.stack([PATHS[path](lr, base, slope) for lr in lrs])
+    outputs = means[:, None] + noise * draw.normal(size=(len(lrs), options.replicates, SAMPLES, CLASSES))
+    own = np.repeat((rows + np.multiply.outer(lrs - 0.2, confidence))[:, None], options.replicates, axis=1)
     right = 0.8 + accuracy * (lrs - 0.2)[:, None] + 0.002 * draw.normal(size=(len(lrs), BATCHES))
-    sums = {
-        "replicates": (("lr", "batch"), np.full((len(lrs), BATCHES), each)),
-        "diverged": (("lr", "batch"), np.zeros((len(lrs), BATCHES), dtype=int)),
-        "outputs_sum": (("lr", "batch", "sample", "output"), outputs.sum(axis=2)),
-        "loss_sum": (("lr", "batch"), np.full((len(lrs), BATCHES), 0.3 * each)),
-        "accuracy_sum": (("lr", "batch"), each * right),
-        "seconds_sum": (("lr", "batch"), np.full((len(lrs), BATCHES), 0.005 * each)),
-        "class_output_sum": (("lr", "batch", "learned_sample"), np.repeat(each * own[:, None], BATCHES, axis=1)),
-        "targets": (("lr", "batch", "sample"), np.tile(np.arange(SAMPLES) % CLASSES, (len(lrs), BATCHES, 1))),
-        "learned_targets": (("lr", "batch", "learned_sample"), np.tile(learned, (len(lrs), BATCHES, 1))),
-    }
-    coords = {"lr": lrs, "batch": np.arange(BATCHES)}
-    return xr.Dataset(sums, coords, {"pairing": options.pairing}).expand_dims(step=[STEPS])
+    records = summed_networks(outputs, lrs, BATCHES, own)
+    counts = records["replicates"]
+    return records.assign(
+        accuracy_sum=counts * xr.DataArray(right, dims=("lr", "batch")),
+        loss_sum=0.3 * counts,
+        seconds_sum=0.005 * counts,
+        learned_targets=records["learned_targets"].copy(data=np.tile(learned, (*counts.shape, 1))),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -82,107 +55,10 @@ def simulated() -> Callable[..., tuple[dict[str, xr.Dataset], Options]]:
 
     def made(path: str = "straight", *, noise: float = 0.05, accuracy: float = 0.0, **options: Any) -> Any:
         chosen = Options(**{"model": ("perceptron",), "replicates": 32, **options})
-        return {
-            name: records_of(chosen, model, PATHS[path], noise, accuracy) for name, model in chosen.networks.items()
-        }, chosen
+        records = {name: records_of(chosen, model, path, noise, accuracy) for name, model in chosen.networks.items()}
+        return records, chosen
 
     return made
-
-
-MODULE = """
-import os
-import time
-from pathlib import Path
-
-from torch import nn
-
-from lrscope.data import Digits
-from lrscope.papers.linearity import Replication
-from lrscope.models import Imported
-from lrscope.optim import SGD, Linear
-from lrscope.sweep import Sweep
-from lrscope.training import Experiment
-
-HERE = Path(__file__).parent
-
-
-def wide():
-    (HERE / "made" / str(os.getpid())).touch()
-    while (HERE / "hold").exists():
-        (HERE / "held" / str(os.getpid())).touch()
-        time.sleep(0.01)
-    if (HERE / "deadly").exists():
-        os.kill(os.getpid(), 9)
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 10))
-
-
-def narrow():
-    return nn.Linear(3, 10)
-
-
-def replication(lrs=(0.1, 0.2, 0.3), replicates=16, pairing="common", **changes):
-    fields = {
-        "data": Digits(samples=64, val_samples=20),
-        "model": Imported("users_own:wide"),
-        "sweep": Sweep(lr=lrs),
-        "loss": "cross_entropy",
-        "optimizer": SGD(momentum=0.9),
-        "schedule": Linear(),
-        "epochs": 2,
-        "batch_size": 16,
-        "dtype": "float64",
-    }
-    return Replication(Experiment(**fields | changes), replicates, pairing, batches=5)
-"""
-
-
-class Users:
-    """A module of a user's own, with a replication, in a folder where it can be told what to do.
-
-    ``wide``, a model of which a core trains two replicates at a time, leaves the number of the process that makes it
-    in ``made``; it waits as long as there is a file ``hold``, and kills the process if there is a file ``deadly``.
-    """
-
-    def __init__(self, folder: Path, module: types.ModuleType) -> None:
-        self.folder = folder
-        self.replication = module.replication
-        for name in ("made", "held"):
-            (folder / name).mkdir()
-
-    def made_by(self) -> set[int]:
-        return {int(file.name) for file in (self.folder / "made").iterdir()}
-
-    def held(self) -> set[int]:
-        return {int(file.name) for file in (self.folder / "held").iterdir()}
-
-    def forget(self) -> None:
-        for name in ("made", "held"):
-            for file in (self.folder / name).iterdir():
-                file.unlink()
-
-
-@pytest.fixture(scope="session")
-def users(tmp_path_factory) -> Iterator[Users]:
-    folder = tmp_path_factory.mktemp("users")
-    (folder / "users_own.py").write_text(MODULE)
-    sys.path.insert(0, str(folder))
-    import users_own
-
-    yield Users(folder, users_own)
-    sys.path.remove(str(folder))
-    del sys.modules["users_own"]
-
-
-@pytest.fixture(scope="session")
-def check_same():
-    return _check_same
-
-
-def _check_same(one, other) -> None:
-    """Check that two records are the same but for the time that they took."""
-    assert set(one) == set(other)
-    for name in set(one) - {"seconds_sum"}:
-        np.testing.assert_allclose(one[name], other[name], rtol=1e-9, err_msg=name)
 
 
 def networks(rates, replicates, samples=60, outputs=5, *, curve=0.0, noise=1.0, shared=0.8, seed=0, effect=10.0):

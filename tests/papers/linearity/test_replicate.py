@@ -2,24 +2,44 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from torch import nn
 
 from lrscope.data import Digits
+from lrscope.engines import Processes
 from lrscope.errors import InputError
-from lrscope.papers.linearity import Replication, estimate, replicate
+from lrscope.optim import SGD, Linear
+from lrscope.papers.linearity import Replicating, Replication, _replicate, estimate, replicate
 from lrscope.papers.linearity._sums import summed
 from lrscope.sweep import Sweep
-from lrscope.training import Trainer
+from lrscope.training import Experiment, Trainer
 
 
-def perceptron() -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
+def replication(lrs=(0.1, 0.2, 0.3), replicates=10, pairing="common", hidden=8, **changes) -> Replication:
+    """Return a replication of a perceptron; of a wide one a core trains two replicates at a time."""
+
+    def perceptron() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+
+    fields = {
+        "data": Digits(samples=64, val_samples=20),
+        "model": perceptron,
+        "sweep": Sweep(lr=lrs),
+        "loss": "cross_entropy",
+        "optimizer": SGD(momentum=0.9),
+        "schedule": Linear(),
+        "epochs": 2,
+        "batch_size": 16,
+        "dtype": "float64",
+    }
+    return Replication(Experiment(**fields | changes), replicates, pairing, batches=5)
 
 
-@pytest.fixture
-def replication(users):
-    """Return the function that gives replications of a small perceptron."""
-    return lambda **changes: users.replication(**{"model": perceptron, "replicates": 10} | changes)
+def check_same(one: xr.Dataset, other: xr.Dataset) -> None:
+    """Check that two records are the same but for the time that they took."""
+    assert set(one) == set(other)
+    for name in set(one) - {"seconds_sum"}:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-9, err_msg=name)
 
 
 def kept(asked: Replication) -> np.ndarray:
@@ -35,7 +55,7 @@ def kept(asked: Replication) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
-def test_sums_are_those_of_all_replicates_trained_one_by_one(replication, pairing):
+def test_sums_are_those_of_all_replicates_trained_one_by_one(pairing):
     asked = replication(pairing=pairing, replicates=5)
     records = replicate(asked).isel(step=0)
     outputs = kept(asked)
@@ -46,7 +66,7 @@ def test_sums_are_those_of_all_replicates_trained_one_by_one(replication, pairin
     np.testing.assert_allclose(records["accuracy_sum"], (outputs.argmax(3) == targets).mean(2))
 
 
-def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not(replication):
+def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not():
     seeds = {
         pairing: [
             list(experiment.sweep.axes["seed"]) for experiment in replication(pairing=pairing).experiments(range(2))
@@ -57,13 +77,13 @@ def test_common_seeds_start_from_the_same_weights_and_independent_ones_do_not(re
     assert len({seed for each in seeds["independent"] for seed in each}) == 6
 
 
-def test_seeds_are_those_of_the_replicates_and_no_other_axis_is_repeated(replication):
+def test_seeds_are_those_of_the_replicates_and_no_other_axis_is_repeated():
     with pytest.raises(InputError, match="the axis lr alone"):
         replication(sweep=Sweep(lr=[0.1], seed=[3]))
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
-def test_what_diverges_is_left_out_at_its_rate_only(replication, pairing):
+def test_what_diverges_is_left_out_at_its_rate_only(pairing):
     both = replicate(replication(lrs=[0.1, 1e300], replicates=5, pairing=pairing))
     alone = replicate(replication(lrs=[0.1], replicates=5, pairing=pairing))
     assert both["replicates"].sum("batch").isel(step=0).values.tolist() == [5, 0]
@@ -72,7 +92,7 @@ def test_what_diverges_is_left_out_at_its_rate_only(replication, pairing):
     assert (both["outputs_sum"].sel(lr=1e300) == 0).all()
 
 
-def test_all_may_diverge(replication, monkeypatch):
+def test_all_may_diverge(monkeypatch):
     monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda _replication, _trainer: 2)
     records = replicate(replication(lrs=[1e300]))
     assert int(records["diverged"].sum()) == 10
@@ -80,15 +100,13 @@ def test_all_may_diverge(replication, monkeypatch):
 
 
 @pytest.mark.parametrize("most", [1, 3, 7])
-def test_it_does_not_matter_how_replicates_are_cut(replication, most, monkeypatch, check_same):
+def test_it_does_not_matter_how_replicates_are_cut(most, monkeypatch):
     whole = replicate(replication())
     monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda _replication, _trainer: most)
     check_same(replicate(replication(epochs=2)), whole)
 
 
-def test_what_is_done_is_not_trained_again(replication, tmp_path, monkeypatch, check_same):
-    from lrscope.papers.linearity import _replicate
-
+def test_what_is_done_is_not_trained_again(tmp_path, monkeypatch):
     monkeypatch.setattr(_replicate, "at_once", lambda _replication, _trainer: 2)
     original, trained = _replicate.completed, []
 
@@ -107,9 +125,25 @@ def test_what_is_done_is_not_trained_again(replication, tmp_path, monkeypatch, c
     check_same(resumed, replicate(replication()))
 
 
+def test_workers_give_the_same_sums_and_go_on_where_this_process_was_stopped(tmp_path, monkeypatch):
+    asked, seen = replication(hidden=512, replicates=23), []
+    whole = replicate(asked)
+    with monkeypatch.context() as patch:
+        patch.setattr(_replicate, "at_once", lambda *_: 2)
+        training = Replicating(asked, folder=tmp_path, progress=lambda *_: training.stop())
+        assert list(training) == []
+    begun = Replicating(asked, folder=tmp_path).done
+    assert 0 < training.done == begun < training.total
+    with Processes(2, startup_seconds=0) as engine:
+        check_same(replicate(asked, engine=engine, progress=lambda *done: seen.append(done)), whole)
+        check_same(replicate(asked, engine=engine, folder=tmp_path), whole)
+    assert seen == sorted(seen)
+    assert seen[-1] == (69, 69)
+
+
 @pytest.mark.parametrize("pairing", ["common", "independent"])
 @pytest.mark.parametrize("batch_size", [16, 24])  # of 64 samples: the last batch is whole, or smaller than the others
-def test_nothing_is_traced_while_the_clock_runs(replication, pairing, batch_size):
+def test_nothing_is_traced_while_the_clock_runs(pairing, batch_size):
     asked = replication(pairing=pairing, batch_size=batch_size)
     trainer = Trainer(asked.experiments(range(1))[0], "cpu")
     trainer.trace(asked.experiments(range(10))[0])
@@ -120,7 +154,7 @@ def test_nothing_is_traced_while_the_clock_runs(replication, pairing, batch_size
 
 
 @pytest.mark.parametrize("pairing", ["common", "independent"])
-def test_an_estimate_counts_what_is_before_the_first_step_and_after_the_last(replication, pairing, monkeypatch):
+def test_an_estimate_counts_what_is_before_the_first_step_and_after_the_last(pairing, monkeypatch):
     clock = iter([100.0, 107.0])
     monkeypatch.setattr("lrscope.papers.linearity._replicate.perf_counter", lambda: next(clock))
     monkeypatch.setattr("lrscope.papers.linearity._replicate.at_once", lambda *_: 5)

@@ -175,7 +175,7 @@ def confident(records, confidence, dog=0.5):
     lrs, each = records["lr"].values, records["replicates"].values
     own = base + np.multiply.outer((lrs - lrs[0]) / (lrs[-1] - lrs[0]), dog + 0.3 * gain)
     dims = (*records["replicates"].dims, "learned_sample")
-    sums = {"class_output_sum": (dims, each[..., None] * own[:, None, :])}
+    sums = {"class_output_sum": (dims, each[..., None] * own[:, None, None])}
     sums["learned_targets"] = (dims, np.tile(learned, (*each.shape, 1)))
     return {"perceptron": records.drop_vars(list(sums)).assign(sums)}
 

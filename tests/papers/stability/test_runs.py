@@ -1,7 +1,5 @@
 """From the command line to the folder: what is refused, custom targets, several experiments as one run."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -28,40 +26,16 @@ def test_a_wrong_option_is_one_sentence(refused, words, sentence):
     assert refused(*RUN, *words) == sentence
 
 
-TARGETS = """
-import numpy as np
-
-def slope(x):
-    return 2 * x
-
-def one_number(x):
-    return 1.0
-
-def not_finite(x):
-    return np.full_like(x, np.inf)
-"""
-
-
-@pytest.fixture
-def own_targets(tmp_path_factory, monkeypatch):
-    """Put a module with targets where Python finds it."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "own_targets.py").write_text(TARGETS)
-    monkeypatch.syspath_prepend(folder)
-    yield "own_targets"
-    sys.modules.pop("own_targets", None)
-
-
 @pytest.mark.parametrize(("name", "got"), [("one_number", "shape ()"), ("not_finite", "values that are not finite")])
-def test_a_target_that_gives_no_number_for_each_point_is_one_sentence(refused, own_targets, name, got):
-    sentence = refused(*RUN, "--target", f"{own_targets}:{name}")
+def test_a_target_that_gives_no_number_for_each_point_is_one_sentence(refused, name, got):
+    sentence = refused(*RUN, "--target", f"own_things:{name}")
     assert sentence.startswith("target must be a function that gives a finite number for each of 1")
     assert f"got {got!r}." in sentence
 
 
-def test_a_target_of_ones_own_is_learned(own_targets, tmp_path):
+def test_a_target_of_ones_own_is_learned(tmp_path):
     folder = Folder(tmp_path / "run")
-    options = Options(target=f"{own_targets}:slope", hidden=3, lrs=(0.05,), epochs=79)
+    options = Options(target="own_things:slope", hidden=3, lrs=(0.05,), epochs=79)
     assert run("stability", options, folder, command="-", where=Where("cpu"))
     records = store.open_records(folder.path / "records-run.root")
     assert float(records["loss"].isel(member=0, step=-1)) < 8  # half the mean of (2 x)**2 is 17
