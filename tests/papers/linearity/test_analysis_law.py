@@ -164,14 +164,6 @@ def coverage(simulations, batches, shared, signal, curve):
     return np.mean(slopes), np.mean(squares)
 
 
-@pytest.mark.parametrize("shared", [0.0, 0.8])
-@pytest.mark.parametrize("curve", [0.0, 0.3])
-def test_intervals_contain_the_truth(shared, curve):
-    slopes, squares = coverage(60, 32, shared, 3, curve)
-    assert slopes >= 0.87
-    assert squares >= 0.87
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("batches", "shared", "curve"), [(32, 0.0, 0.0), (32, 0.8, 0.3), (12, 0.0, 0.3), (12, 0.8, 0.0)]
@@ -187,17 +179,11 @@ def sums(simulate_networks, sum_networks):
     return summed(sum_networks(simulate_networks(RATES, 64, noise=3)[0], RATES))
 
 
-def test_the_last_number_of_replicates_is_the_law(sums):
-    found, whole = law_by_replicates(sums, *OF_LAW), law(sums, *OF_LAW)
-    assert found.replicates.values.tolist() == list(range(2, 65, 2))
-    assert_allclose(found.r2[-1], whole.r2, rtol=1e-12)
-    assert_allclose(found.slope[-1], whole.slope, rtol=1e-12)
-
-
 def test_each_number_of_replicates_is_the_law_of_fewer(simulate_networks, sum_networks, sums):
     values, _ = simulate_networks(RATES, 64, noise=3)
     found = law_by_replicates(sums, *OF_LAW)
-    for batches in (8, 20):
+    assert found.replicates.values.tolist() == list(range(2, 65, 2))
+    for batches in (8, 20, 32):
         fewer = law(summed(sum_networks(values[:, : 2 * batches], RATES, batches)), *OF_LAW)
         assert_allclose(found.r2.sel(replicates=2 * batches), fewer.r2, rtol=1e-9)
         assert_allclose(found.slope.sel(replicates=2 * batches), fewer.slope, rtol=1e-9)

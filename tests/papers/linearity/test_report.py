@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lrscope.papers.linearity import STUDY, Options, analysis, experiments, replicate
+from lrscope.papers.linearity import STUDY, Options, analysis
 from lrscope.papers.linearity._report import SOURCE_TRAININGS
 from lrscope.report import Figure, Table
 
@@ -321,11 +321,3 @@ def test_a_network_that_learned_nothing_takes_nothing_from_another(simulated):
     assert any(text.startswith("cnn: all 32 trainings at 0.2, 0.25 and 0.3 diverged.") for text in both.summary)
     assert {claim.holds for name, claim in both.claims.items() if name.endswith("-cnn")} == {None}
     assert both.holds("linear-perceptron") == [True]
-
-
-def test_a_training_with_a_rate_that_is_far_too_large_has_a_report():
-    options = Options(model=("perceptron",), replicates=8, epochs=1, delta2=1e30)
-    [(name, replication)] = experiments(options).items()
-    reported = Reported({name: replicate(replication)}, options)
-    assert "perceptron: all 8 trainings at 1e30 diverged." in reported.summary[1]
-    assert {item.name for item in reported.items} == SENSITIVITY_ITEMS | ALWAYS

@@ -21,7 +21,6 @@ from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary._options import MAP, Options
 from lrscope.papers.boundary._own import Own
 from lrscope.papers.boundary._point import POINT, analysed
-from lrscope.papers.boundary._point_report import point_sections
 from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse
 from lrscope.papers.boundary._summary import summary
@@ -67,7 +66,7 @@ STUDY = Study(
     analyse=_analyse,
     claims=claims,
     summary=summary,
-    sections=lambda results, options: [*sections(results, options), *point_sections(results)],
+    sections=sections,
     stream=_stream,
     estimate=late("lrscope.papers.boundary._rounds:estimate"),
     unit="pixels",

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Annotated, Literal
 
 import tyro
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from lrscope.errors import must_be, unknown
 from lrscope.papers.boundary._axes import Axis
@@ -91,15 +91,10 @@ class Options:
     """horizontal and vertical axis of the map of your own network: lr, lr_MODULE (the learning rate of a module),
     momentum, weight_decay, init_scale (multiplies the initial weights), batch_size"""
 
-    @field_validator("condition")
-    @classmethod
-    def _known(cls, condition: str) -> str:
-        if condition not in (*CONDITIONS, OWN):
-            raise unknown("condition", condition, CONDITIONS)
-        return condition
-
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
+        if self.condition not in (*CONDITIONS, OWN):
+            raise unknown("condition", self.condition, CONDITIONS)
         self._check_own()
         x, y = self.both_axes()
         for name in ("zoom", "at"):

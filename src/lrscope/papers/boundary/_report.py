@@ -4,14 +4,17 @@ import shlex
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import figure as mpl
 
+from lrscope.figures import panels
 from lrscope.papers.boundary import figures
 from lrscope.papers.boundary._axes import is_log
 from lrscope.papers.boundary._claims import PUBLISHED
 from lrscope.papers.boundary._options import NOT_RECORDED, Options
 from lrscope.papers.boundary._own import OWN
+from lrscope.papers.boundary._point import PIXEL, POINT
 from lrscope.papers.boundary._results import (
     DIMENSION,
     EDGE,
@@ -24,6 +27,7 @@ from lrscope.papers.boundary._results import (
     frames_of,
     pixels,
 )
+from lrscope.papers.boundary._score import CONVERGED
 from lrscope.papers.boundary._summary import PARTS, is_diagonal
 from lrscope.report import PointCommand
 from lrscope.studies import Figure, Section, Table
@@ -60,6 +64,10 @@ ROUGH_CAPTION = (
 ZOOM_CAPTION = (
     "Each frame shows what is framed in the one before; the number is the magnification. Colours by rank in each."
 )
+POINT_TEXT = (
+    "The training of the point and those of pixels next to it on the other side of the edge, again and in full: with "
+    "weights, gradients and activations at every step, all in the file of records."
+)
 
 
 def sections(results: Results, options: Options) -> list[Section]:
@@ -70,6 +78,7 @@ def sections(results: Results, options: Options) -> list[Section]:
         Section("How rough is the edge?", ROUGH_TEXT, [COUNTS, DIMENSIONS] if DIMENSION in results.children else []),
         Section("Zoom", "", [ZOOM] if len(frames_of(results)) > 1 else []),
         Section("Every trained pixel", "", [PIXEL_TABLE]),
+        Section("What a point did", POINT_TEXT, [POINT_FIGURE, POINT_TABLE] if POINT in results.children else []),
     ]
     return [section for section in parts if section.items]
 
@@ -167,6 +176,16 @@ def _row(values: Any) -> dict[str, Any]:
     return row | {"interval over": counted(int(values["units"]), PARTS.get(over, over))}
 
 
+def _draw_point(results: Results) -> mpl.Figure:
+    node = results[POINT].to_dataset()
+    arrays = {"Loss": node["loss"], "Sharpness": node["sharpness"].rename(step_sharpness="step")}
+    arrays |= {
+        f"Distance of the {quantity}": node["distance"].sel(quantity=quantity, drop=True)
+        for quantity in node["quantity"].values.tolist()
+    }
+    return panels({title: array.where(np.isfinite(array) & (array > 0)) for title, array in arrays.items()}, hue=PIXEL)
+
+
 COUNTS = Figure("box_counts", "Box counts", ROUGH_CAPTION, _draw_counts)
 DIMENSIONS = Table(
     "dimension",
@@ -189,4 +208,28 @@ PIXEL_TABLE = Table(
     columns={name: name for name in PIXEL_COLUMNS},
     note="x and y in the units of the axes; value as in the source: below 0 where the training converged; frame -1 is "
     "the null.",
+)
+POINT_FIGURE = Figure(
+    "point",
+    "Where they part",
+    "Losses, and the sharpness over its limit of stability (dashed: 1). Distances are those from the point, or from "
+    "the last pixel before the edge, as shares of the length of its weights, gradients, and mean activations.",
+    _draw_point,
+)
+POINT_TABLE = Table(
+    "point",
+    "The point and the pixels across the edge",
+    lambda results: results[POINT].to_dataset().drop_dims(["step", "step_sharpness", "quantity"]),
+    columns={
+        PIXEL: "pixel",
+        "x": "x",
+        "y": "y",
+        "mapped": "trains on the map",
+        CONVERGED: "trains here",
+        "far": "weights differ by 1% from step",
+        "very_far": "by 10%",
+        "factor": "losses by a factor of 2",
+        "unstable": "sharpness above its limit from step",
+    },
+    note="x and y in the units of the axes; each step is the first at which that is so.",
 )

@@ -4,10 +4,11 @@ import math
 from typing import Annotated
 
 import tyro
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lrscope.data import SHAPES
 from lrscope.errors import must_be, unknown
+from lrscope.papers.fluctuation._definitions import LRS
 from lrscope.specification import specification
 from lrscope.studies._size import check_memory, check_size
 from lrscope.sweep import Sweep, parse_rates
@@ -28,7 +29,7 @@ class Options:
 
     shapes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = SHAPES
     """shapes to learn"""
-    lrs: Annotated[tuple[float | str, ...], tyro.conf.arg(metavar="RATE ...")] = (0.0001, 0.001, 0.01)
+    lrs: Annotated[tuple[float | str, ...], AfterValidator(parse_rates), tyro.conf.arg(metavar="RATE ...")] = LRS
     """learning rates, with spaces or commas between them, or start:stop:count"""
     seeds: Positive = 1
     """initialisations of each network: seeds 0, 1, ..."""
@@ -54,11 +55,6 @@ class Options:
             if shape not in SHAPES:
                 raise unknown("shape", shape, SHAPES)
         return Sweep(shapes=shapes).axes["shapes"]
-
-    @field_validator("lrs")
-    @classmethod
-    def _rates(cls, lrs: tuple[float | str, ...]) -> tuple[float, ...]:
-        return parse_rates(lrs)
 
     @model_validator(mode="after")
     def _fits(self) -> "Options":

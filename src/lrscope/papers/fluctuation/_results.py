@@ -144,7 +144,5 @@ def _active(records: xr.Dataset, networks: xr.Dataset) -> xr.DataArray:
     outcome = networks["outcome"].sel(shape=shape).isel(seed=0)
     rates = outcome["lr"].values[outcome.values != "diverged"]
     rates = rates if len(rates) else outcome["lr"].values
-    chosen = {"shape": shape, "lr": rates[len(rates) // 2], "seed": outcome["seed"].item()}
-    member = np.flatnonzero(np.all([records[axis].values == value for axis, value in chosen.items()], axis=0))
-    grid = on_grid(analysis.by_neuron(records.isel(member=member), "activations", "active"))
-    return analysis.arranged(grid.isel(shape=0, lr=0, seed=0))
+    active = on_grid(analysis.by_neuron(records, "activations", "active"))
+    return analysis.arranged(active.sel(shape=shape, lr=rates[len(rates) // 2], seed=outcome["seed"].item()))

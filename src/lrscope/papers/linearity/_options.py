@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from lrscope.data import check_data
 from lrscope.errors import must_be, unknown
@@ -74,18 +74,13 @@ class Options:
     """price of an hour of a worker, in any currency: the report then gives the cost of as many trainings as the
     source's"""
 
-    @field_validator("model")
-    @classmethod
-    def _known_models(cls, model: tuple[str, ...]) -> tuple[str, ...]:
-        for name in model:
-            if name not in MODELS and ":" not in name:
-                raise unknown("model", name, [*MODELS, "package.module:function"])
-        if len(set(model)) < len(model):
-            raise must_be("model", "a list of different models", list(model), "Name each once.")
-        return model
-
     @model_validator(mode="after")
     def _consistent(self) -> "Options":
+        for name in self.model:
+            if name not in MODELS and ":" not in name:
+                raise unknown("model", name, [*MODELS, "package.module:function"])
+        if len(set(self.model)) < len(self.model):
+            raise must_be("model", "a list of different models", list(self.model), "Name each once.")
         check_data(self.data, self.root)
         check_batch(self.batch_size or 1)
         check_size(1, self.epochs or 1)  # only sums are kept of the replicates

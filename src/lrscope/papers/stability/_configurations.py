@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lrscope.data import known_target
 from lrscope.specification import specification
@@ -86,7 +86,10 @@ class Options:
     of them: that configuration alone; the others are then those of figure 1 (f1, 3, 1, 1000).
     """
 
-    target: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: f1, see above)")] = None
+    target: Annotated[
+        Annotated[str, AfterValidator(known_target)] | None,
+        tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: f1, see above)"),
+    ] = None
     """function to learn: f1, f2, or any as package.module:function"""
     hidden: Annotated[
         Annotated[int, Field(ge=2, le=10**6)] | None,
@@ -94,7 +97,7 @@ class Options:
     ] = None
     """units of the hidden layer, including the constant one: 3 means two sigmoid neurons and a bias"""
     lrs: Annotated[
-        tuple[float | str, ...] | None,
+        Annotated[tuple[float | str, ...], AfterValidator(parse_rates)] | None,
         tyro.conf.arg(metavar="RATE ...", help_behavior_hint="(default: 1, see above)"),
     ] = None
     """learning rates, with spaces or commas between them, or start:stop:count"""
@@ -109,18 +112,6 @@ class Options:
     """factor of the initial weights, whose standard deviation is 0.01"""
     seeds: Positive = 1
     """initialisations of each network: seeds 0, 1, ...; seed 0 is the published one"""
-
-    @field_validator("target")
-    @classmethod
-    def _known(cls, target: str | None) -> str | None:
-        if target is not None:
-            known_target(target)
-        return target
-
-    @field_validator("lrs")
-    @classmethod
-    def _rates(cls, lrs: tuple[float | str, ...] | None) -> tuple[float, ...] | None:
-        return None if lrs is None else parse_rates(lrs)
 
     @model_validator(mode="after")
     def _fits(self) -> "Options":
