@@ -13,7 +13,7 @@ from lrscope.probes._structure import Layer, Structure, select
 from lrscope.records import VALUES, Variable, identifier
 from lrscope.specification import specification
 
-_NARROW = 2**14
+_NARROW = 2**15
 """Outputs of up to so many elements are measured together."""
 STATISTICS = {
     "mean": "mean over the samples of the {}",
@@ -107,26 +107,27 @@ def activation_values(quantity: str, layers: Sequence[Layer], tensors: Mapping[s
             values |= zip(_names(quantity, layer), _statistics(samples), strict=True)
     for together in narrow.values():
         # Of small layers the calls cost more than the arithmetic: they are measured side by side.
-        statistics = _statistics(torch.cat([tensors[layer.path] for layer in together], 1))
-        pieces = [statistic.split([layer.neurons for layer in together]) for statistic in statistics]
-        for layer, own in zip(together, zip(*pieces, strict=True), strict=True):
-            values |= zip(_names(quantity, layer), own, strict=True)
+        statistics = torch.stack(_statistics(torch.cat([tensors[layer.path] for layer in together], 1)))
+        pieces = statistics.split([layer.neurons for layer in together], 1)
+        for layer, own in zip(together, pieces, strict=True):
+            values |= zip(_names(quantity, layer), own.unbind(), strict=True)
     return {name: values[name] for layer in layers for name in _names(quantity, layer)}
 
 
 def _statistics(outputs: Tensor) -> tuple[Tensor, ...]:
     """Return each neuron's statistics of outputs (sample, neuron[, position]), in the order of `STATISTICS`.
 
-    Centred squares and the sign are several times faster on a CPU than `std` and a sum of booleans. The sign of NaN is
-    0, which would count as not active: where an output is missing, so is the share, like the minimum.
+    Centred squares and the sign are several times faster on a CPU than `std` and a sum of booleans; so is one temporary
+    at a time, which takes the memory of the one before. The sign of NaN is 0, which would count as not active: where an
+    output is missing, so is the share, like the minimum.
     """
     dims = (0,) if outputs.ndim == 2 else (0, 2)
-    mean = outputs.mean(dims, keepdim=True)
-    centred = outputs - mean
-    deviation = centred.mul_(centred).mean(dims).sqrt()
     active = outputs.sign().relu_().sum(dims) / prod(outputs.shape[dim] for dim in dims)
     smallest = outputs.amin(dims)
     active = torch.where(smallest.isnan(), smallest, active)
+    mean = outputs.mean(dims, keepdim=True)
+    centred = outputs - mean
+    deviation = centred.mul_(centred).mean(dims).sqrt()
     return mean.reshape(-1), deviation, smallest, outputs.amax(dims), active
 
 
