@@ -40,8 +40,7 @@ class Binding:
 
     def check_new(self, updated: Iterable[Tensor]) -> None:
         """Warn of parameters that have a gradient now, and were added or unfrozen after the first step."""
-        known = set(map(id, self.parameters))
-        new = {id(one) for one in updated if id(one) not in known and one.grad is not None}
+        new = {id(one) for one in updated if id(one) not in self._known and one.grad is not None}
         if new <= self._new:
             return
         self._new |= new
@@ -77,3 +76,4 @@ class Binding:
                     links[id(outer), step] = (outer, step, inner)
                 outer = inner
         self._links = list(links.values())
+        self._known = set(map(id, self.parameters))

@@ -199,7 +199,7 @@ class Budget:
         if self._size is not None:
             while used >= self._size * (1 - 0.5 ** (self._phase + 1)) and self._phase < 40:
                 self._phase += 1
-        price = _usual(self._costs)
+        price = None if self._share is None else _usual(self._costs)
         if self._share is not None and price is not None and step_seconds > 0:
             early = elapsed < SHORTEST
             if not early or self._spent > self._share * SHORTEST / 2:

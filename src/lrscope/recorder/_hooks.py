@@ -83,6 +83,7 @@ class ActivationHooks:
         self.paused = self.passed = False
         self._active = self._compiled = False
         self._layers = layers_of(model)
+        self._layer_hooks: dict[str, ForwardHook] = {}  # by path, kept while they are not registered
         self._handles: list[RemovableHandle] = []
         self._outputs: dict[str, _Kept | None] = {}  # None: called without gradients so far
         self._gradients: dict[str, Tensor] = {}
@@ -123,8 +124,10 @@ class ActivationHooks:
             self._layers = {path: layer for path, layer in self._layers.items() if path not in scripted}
 
     def _hooked(self, path: str, layer: nn.Module) -> bool:
+        if path not in self._layer_hooks:
+            self._layer_hooks[path] = self._hook(path, layer)
         try:
-            self._handles.append(layer.register_forward_hook(self._hook(path, layer)))
+            self._handles.append(layer.register_forward_hook(self._layer_hooks[path]))
         except RuntimeError:  # ScriptModules take none
             return False
         return True
@@ -145,13 +148,14 @@ class ActivationHooks:
         """Hear the modules that are in the place of others now."""
         layers = layers_of(self._model)
         self._layers = {path: layers[path] for path in self._layers if path in layers}
+        self._layer_hooks = {}
         if self._handles:
             self._remove()
             self._register()
 
     def close(self) -> None:
         self._remove()
-        self._outputs, self._gradients = {}, {}
+        self._outputs, self._gradients, self._layer_hooks = {}, {}, {}
         self._active = False
 
     def begin_pass(self) -> None:

@@ -62,7 +62,7 @@ class LiveParameters:
             room -= one.numel()
 
     def parameter(self, place: int) -> Tensor:
-        return self.tensors[place].detach()
+        return self.tensors[place]
 
     def gradient(self, place: int, scale: Tensor | None) -> Tensor:
         """Return the gradient of a parameter, divided by a scale; zero, without storage, where there is none."""
@@ -70,12 +70,13 @@ class LiveParameters:
         gradient = parameter.grad
         if gradient is None:
             return self._zero.expand(parameter.shape)
-        dense = gradient.detach() if gradient.layout is torch.strided else gradient.to_dense()
+        dense = gradient if gradient.layout is torch.strided else gradient.to_dense()
         return dense if scale is None else dense / scale
 
     def whole(self, tensor: Tensor) -> Tensor:
         """Return a tensor in one piece and of the type that is handed out."""
-        gathered: Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+        sharded = self.sharded and is_sharded(tensor)
+        gathered: Tensor = tensor.full_tensor() if sharded else tensor  # type: ignore[attr-defined]
         return gathered if gathered.dtype == self.dtype else gathered.to(self.dtype)
 
     def named(self, tensor: OfPlace) -> Named:
@@ -109,9 +110,10 @@ class LiveParameters:
     def largest(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return the largest element by size, which does not overflow, as a norm may; not finite if one is not."""
         local = (one.to_local() if is_sharded(one) else one for one in tensors)  # type: ignore[attr-defined]
-        # a hundred times as fast as the norm
+        # a hundred times as fast as the norm of all elements
         extremes = [number for one in local if one.numel() for number in one.aminmax()]
-        largest = torch.stack(extremes).abs().amax().to(self.dtype) if extremes else self._zero
+        both = torch.stack(extremes) if extremes else self._zero
+        largest: Tensor = torch.linalg.vector_norm(both, math.inf, dtype=self.dtype)
         if self.sharded:
             largest = largest.nan_to_num(math.inf, math.inf)  # a copy, of which the largest is written into
             torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)

@@ -100,6 +100,7 @@ class Measuring:
         self.layers = {layer.path for layer in structure.layers}
         self._nan = torch.full((), math.nan, dtype=self._live.dtype, device=self.device)
         self._zero = zero = torch.zeros_like(self._nan)
+        self._unread = self._nan.expand(self._live.size)
         with self._without_gradients():
 
             def nothing(*shape: int) -> Tensor:
@@ -144,9 +145,9 @@ class Measuring:
             dims=schedule.now,
             largest=self._zero if schedule.now else None,
         )
-        due = [one for one in captured.measuring if isinstance(one.probe, Activations) and one.labels]
-        if self._gathered and due:
-            captured.pooled = self._pooled(captured, due, self._gathered)
+        if self._gathered:
+            due = [one for one in captured.measuring if isinstance(one.probe, Activations) and one.labels]
+            captured.pooled = self._pooled(captured, due, self._gathered) if due else None
         return captured
 
     @property
@@ -244,11 +245,10 @@ class Measuring:
         if not (captured.dims or captured.following):  # all that is wanted of the step was seen before the update
             return Measured({}, captured.states, None)
         with self._without_gradients():
-            number = self._nan.clone()
             if isinstance(loss, Tensor):
-                number.copy_(loss.detach().reshape(()))
-            elif loss is not None:
-                number.fill_(loss)
+                number = loss.detach().reshape(()).to(self._nan, copy=True)
+            else:
+                number = torch.full_like(self._nan, math.nan if loss is None else loss)
             live, zero = self._live, self._zero
 
             def gradient(place: int) -> Tensor:
@@ -277,11 +277,10 @@ class Measuring:
     ) -> Moment:
         """Return the moment of a step; what no probe reads is NaN."""
         live = self._live
-        unread = self._nan.expand(live.size)
         activity = Activity({}, {})
         if reads & _OUTPUTS:
             activity = self._usable(captured.activity, gradients="activation_gradients" in reads)
-        vector = live.vector(live.pieces(gradient)) if "gradient" in reads else None
+        vector = live.vector(map(gradient, range(len(live.tensors)))) if "gradient" in reads else None
         norm = size = None
         if "gradient_norm" in reads:
             norm = live.norm(live.pieces(gradient) if vector is None else [vector])
@@ -293,8 +292,8 @@ class Measuring:
             learning_rate=torch.full((), captured.rates[0], dtype=torch.float64, device=self.device),
             parameters=live.named(parameter),
             gradients=live.named(gradient),
-            gradient=unread if vector is None else vector,
-            update=live.vector(update()) if update is not None and "update" in reads else unread,
+            gradient=self._unread if vector is None else vector,
+            update=live.vector(update()) if update is not None and "update" in reads else self._unread,
             activations=activity.outputs,
             activation_gradients=activity.gradients,
             gradient_norm=norm,
