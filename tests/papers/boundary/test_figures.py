@@ -77,3 +77,19 @@ def test_rows_of_a_line_are_seeds(every):
     function, (line, *others) = every["line_cut"]
     image = function(line, *others).axes[0].images[0].get_array()
     np.testing.assert_array_equal(image > 0, line)
+
+
+def test_a_film_moves_from_the_first_frame_to_the_last(make_map):
+    frames = []
+    for half in (4.5, 2.25, 1.125):
+        log = 1.5 + np.linspace(-half, half, 64)
+        like = make_map(np.ones((1, 64, 64)), log[0], log[-1])["value"][0]
+        frames.append(like.copy(data=np.add.outer(log, 2 * log) - 4))
+    film = list(figures.zoom_film(frames, side=64))
+    assert len(film) % 2 == 1
+    for shown, frame in ((film[0], frames[0]), (film[len(film) // 2], frames[1]), (film[-1], frames[2])):
+        assert shown.shape == (64, 64, 3)
+        ranks = analysis.equalised(frame).values[::-1]
+        expected = colormaps["Spectral"]((ranks + 1) / 2, bytes=True)[..., :3].astype(int)
+        # inside, a finer frame has values between those of the pixels
+        assert np.abs(shown.astype(int) - expected).mean() < 4

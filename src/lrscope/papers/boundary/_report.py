@@ -29,8 +29,9 @@ from lrscope.papers.boundary._results import (
 )
 from lrscope.papers.boundary._score import CONVERGED
 from lrscope.papers.boundary._summary import PARTS, is_diagonal
+from lrscope.papers.boundary.analysis._boxes import SEED
 from lrscope.report import PointCommand
-from lrscope.studies import Figure, Section, Table
+from lrscope.studies import Animation, Figure, Section, Table
 from lrscope.studies._words import counted, rate
 
 MAP_TEXT = (
@@ -68,6 +69,7 @@ POINT_TEXT = (
     "The training of the point and those of pixels next to it on the other side of the edge, again and in full: with "
     "weights, gradients and activations at every step, all in the file of records."
 )
+FILM_CAPTION = "The frames of the zoom as one continuous movement."
 
 
 def sections(results: Results, options: Options) -> list[Section]:
@@ -76,7 +78,7 @@ def sections(results: Results, options: Options) -> list[Section]:
         Section("The map", MAP_TEXT, [_map(results, options)]),
         Section("Over seeds", SEEDS_TEXT, _seeds(results)),
         Section("How rough is the edge?", ROUGH_TEXT, [COUNTS, DIMENSIONS] if DIMENSION in results.children else []),
-        Section("Zoom", "", [ZOOM] if len(frames_of(results)) > 1 else []),
+        Section("Zoom", "", [ZOOM, FILM] if len(frames_of(results)) > 1 else []),
         Section("Every trained pixel", "", [PIXEL_TABLE]),
         Section("What a point did", POINT_TEXT, [POINT_FIGURE, POINT_TABLE] if POINT in results.children else []),
     ]
@@ -200,6 +202,12 @@ ZOOM = Figure(
     "Frames of the zoom",
     ZOOM_CAPTION,
     lambda results: figures.zoom_frames([each["rank"] for each in frames_of(results)]),
+)
+FILM = Animation(
+    "zoom_film",
+    "The zoom as a film",
+    FILM_CAPTION,
+    lambda results: figures.zoom_film([each["value"].isel({SEED: 0}) for each in frames_of(results)]),
 )
 PIXEL_TABLE = Table(
     "map",

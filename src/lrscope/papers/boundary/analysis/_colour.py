@@ -2,6 +2,7 @@
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 GAP = 0.25
@@ -21,8 +22,15 @@ def equalised(value: xr.DataArray) -> xr.DataArray:
     ----------
     J. Sohl-Dickstein, "The boundary of neural network trainability is fractal" (arXiv 2402.06184), figure 1.
     """
-    converges = value.values < 0
-    count, ranks = int(converges.sum()), rankdata(value.values).reshape(value.shape) - 1
-    share = np.where(converges, ranks / max(count - 1, 1) - 1, (ranks - count) / max(value.size - count - 1, 1))
-    places = np.where(converges, GAP, -GAP) - (1 - GAP) * share
-    return value.copy(data=places).assign_attrs(long_name="rank", units="1")
+    return value.copy(data=np.interp(value.values, *rank_scale(value))).assign_attrs(long_name="rank", units="1")
+
+
+def rank_scale(value: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the values in ascending order, and the place of each on the scale of `equalised`."""
+    known = np.sort(value.values.ravel())
+    ranks = rankdata(known, "average") - 1
+    converging = int(np.searchsorted(known, 0.0))
+    share = np.where(
+        known < 0, ranks / max(converging - 1, 1) - 1, (ranks - converging) / max(len(known) - converging - 1, 1)
+    )
+    return known, np.where(known < 0, GAP, -GAP) - (1 - GAP) * share

@@ -101,6 +101,13 @@ def ends(axis: xr.DataArray) -> tuple[float, float]:
     return float(low - half), float(high + half)
 
 
+def pixel_places(axis: xr.DataArray, positions: np.ndarray) -> np.ndarray:
+    """Return which pixel of an axis each position falls into; -1 outside."""
+    low, high = ends(axis)
+    places = np.floor((positions - low) / (high - low) * axis.size).astype(int)
+    return np.where((places >= 0) & (places < axis.size), places, -1)
+
+
 def axis_ticks(ax: Axes, name: str, axis: xr.DataArray) -> None:
     """Label an axis of an image: powers of ten over decades, else a few values with the digits that tell them apart."""
     low, high = ends(axis)
