@@ -369,3 +369,15 @@ def test_a_recorder_that_was_closed_too_early_says_so_once(model, optimizer, pat
     assert str(one.message).startswith("the Recorder was called after it was closed")
     shown.clear()
     assert open_records(path)["step"].values.tolist() == [0]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_of_what_holds_a_recorder_records_nothing(copied, model, optimizer, path, update):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        recorder.step(loss=update(model, optimizer))
+        own = copied([recorder])[0]
+        with own:
+            own.step(loss=1.0, accuracy=1)
+            own.note(val_loss=1.0)
+        recorder.step(loss=update(model, optimizer))
+    assert open_records(path)["step"].values.tolist() == [0, 1]

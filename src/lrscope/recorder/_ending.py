@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+from typing import Self
 
 from lrscope.errors import InputError, StoreError
 from lrscope.recorder._attaching import Warnings
@@ -13,6 +14,25 @@ CLOSED = (
     "the Recorder was called after it was closed, and records no more. Close it, or leave its with, after the whole "
     "training; for another training make another Recorder, with another file."
 )
+LEFT_OUT = (
+    "an update was left out: recorder.step() was not called after it. If the loop was interrupted there, all is well; "
+    "otherwise call recorder.step(loss=loss) after every optimizer.step(). A callback of a Trainer does so after each "
+    "batch: of several updates in one it records the last."
+)
+
+
+class Inert:
+    """The copy of a Recorder, in a copied or saved model that holds one: it can be called, and records nothing."""
+
+    updated = False
+
+    def step(self, *_given: object, **_metrics: object) -> None:
+        """Do nothing."""
+
+    note = begin_pass = leave_out = close = __exit__ = step
+
+    def __enter__(self) -> Self:
+        return self
 
 
 def end_file(

@@ -17,7 +17,7 @@ from lrscope.recorder._attaching import Options, Warnings, metadata_of, settings
 from lrscope.recorder._binding import Binding
 from lrscope.recorder._buffer import RecordsFile, StepBuffer
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
-from lrscope.recorder._ending import CLOSED, end_failed, end_file, end_forgotten
+from lrscope.recorder._ending import CLOSED, LEFT_OUT, Inert, end_failed, end_file, end_forgotten
 from lrscope.recorder._hooks import ActivationHooks, Hook
 from lrscope.recorder._measuring import Activity, Captured, Measuring
 from lrscope.recorder._numbers import Numbers, merged
@@ -234,6 +234,9 @@ class Recorder:
         except Exception as error:
             self._fail(error)
 
+    def __reduce__(self) -> tuple[type[Inert], tuple[()]]:
+        return Inert, ()
+
     def __enter__(self) -> Self:
         return self
 
@@ -281,10 +284,7 @@ class Recorder:
     def _miss_step(self) -> None:
         """Leave out an update after which `step` was not called."""
         if not self._account.left_out.in_hand():
-            self.warnings.add(
-                "an update was left out: recorder.step() was not called after it. If the loop was interrupted there, "
-                "all is well; otherwise call recorder.step(loss=loss) after every optimizer.step()."
-            )
+            self.warnings.add(LEFT_OUT)
         self._schedule.idle = 0
         self.leave_out()
 
