@@ -1,5 +1,7 @@
 """Dimensions become axes, colours and panels; the artists hold the data."""
 
+import io
+
 import matplotlib.colors
 import numpy as np
 import pytest
@@ -208,3 +210,21 @@ def test_dimensions_that_nothing_shows_are_refused(loss):
         panels(loss.isel(shape=0, seed=0), mark="pie")
     with pytest.raises(InputError, match="data"):
         panels({})
+
+
+def test_long_names_of_layers_are_told_apart_and_leave_room_for_the_panels():
+    """As of LoRA in a language model: the layout warns where nothing is left of a panel."""
+    parts = [f"{one}_proj.lora_{half}" for one in "qkvo" for half in "AB"]
+    names = [f"base_model.model.model.layers.{layer}.self_attn.{part}.default" for layer in (0, 1) for part in parts]
+    coords = {"lr": [0.1], "layer": names}
+    share = xr.DataArray(np.ones((1, 16)), coords=coords, dims=list(coords), attrs={"long_name": "share"})
+    figures = [
+        panels({"Weights": share, "Activations": share}, x="layer", mark="points"),
+        panels(share.expand_dims(step=[0, 1]), col="layer"),
+    ]
+    for figure in figures:
+        figure.savefig(io.BytesIO())
+    ticks = [label.get_text() for label in figures[0].axes[0].get_xticklabels()]
+    titles = [ax.get_title("left") for ax in figures[1].axes]
+    assert len(set(ticks)) == len(set(titles)) == 16
+    assert titles[0].split() == ["layer", "0.self_attn.q_proj.lora_A"]

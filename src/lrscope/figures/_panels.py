@@ -32,6 +32,7 @@ from lrscope.figures._style import (
     rate_text,
     require,
     sentence,
+    short_names,
     style,
     value_label,
     wrapped,
@@ -159,9 +160,10 @@ def _facets(data: Data, x: str, col: str | None, band: str | Sequence[str] | Non
     for title, one in by_title.items():
         summary, cases = _summary(one, band)
         dim = step_dimension(summary) if x == STEP and STEP not in summary.dims else x
-        for label in [None] if col is None else summary[col].values.tolist():
+        labels: list[Any] = [None] if col is None else summary[col].values.tolist()
+        for label, name in zip(labels, short_names(labels) if col in LAYERS else labels, strict=True):
             here = {} if col is None else {col: label}
-            words = [*([sentence(title)] if title else []), *(_panel_title(*item) for item in here.items())]
+            words = [*([sentence(title)] if title else []), *([] if col is None else [_panel_title(col, name)])]
             chosen = None if cases is None else cases.sel(here)
             facets.append(Facet(", ".join(words), summary.sel(here), chosen, dim))
     return facets
@@ -275,6 +277,7 @@ def _horizontal(ax: Axes, coordinate: xr.DataArray, mark: Mark) -> None:
     if _is_text(coordinate):
         labels = [str(label) for label in values.tolist()]
         if coordinate.name in LAYERS:  # in two lines
+            labels = short_names(labels)
             labels = [layer_name(label).replace(" " if label[:1].isdigit() else ".", "\n", 1) for label in labels]
         bands(ax, len(labels))
         ax.set_xticks(range(len(labels)), labels)

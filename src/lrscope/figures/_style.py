@@ -6,6 +6,7 @@ Figures are made without pyplot: nothing is registered anywhere, nothing has to 
 import textwrap
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ WIDTH = 7.0
 """Inches: the text width of a two-column journal."""
 AROUND = 0.55
 """Inches: height of what stands around the panels of a figure."""
+NAME = 28
+"""Letters of the name of a layer; more would leave no room for the panel."""
 INK, SOFT, FAINT = "#222222", "#7a7a7a", "#e9e9e9"
 """Text and marks; what is secondary; lines and areas under the data."""
 ALARM = "#c1121f"
@@ -130,6 +133,23 @@ def sentence(text: str) -> str:
 def layer_name(name: Hashable) -> str:
     """Return what a layer or part is called: one that is only numbered, as in `torch.nn.Sequential`, is a layer."""
     return f"layer {name}" if str(name)[:1].isdigit() else str(name)
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Return names of layers without what all of them share, and without their middles, where they are too long."""
+    if max(map(len, names), default=0) <= NAME:
+        return list(names)
+    paths = [name.split(".") for name in names]
+    most = min(map(len, paths)) - 1 if len(paths) > 1 else 0
+    first = min(most, _same(paths))
+    last = min(most - first, _same([path[::-1] for path in paths]))
+    kept = [".".join(path[first : len(path) - last]) for path in paths]
+    return [name if len(name) <= NAME else f"{name[: NAME // 4]}…{name[-3 * NAME // 4 :]}" for name in kept]
+
+
+def _same(paths: Sequence[Sequence[str]]) -> int:
+    """Return with how many equal steps all paths begin."""
+    return len(list(takewhile(lambda steps: len(set(steps)) == 1, zip(*paths, strict=False))))
 
 
 def headline(text: str) -> str:
