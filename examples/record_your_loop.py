@@ -31,5 +31,5 @@ def trained(lr: float) -> str:
 if __name__ == "__main__":
     records = on_grid(open_records([trained(lr) for lr in (1e-3, 1e-2, 1.0)]))  # (lr, step, ...)
     print("last losses", records["loss"].isel(step=-1).values.round(4).tolist())
-    dead = analysis.share(analysis.dead(records), "layer").isel(step=-1)
+    dead = analysis.share(analysis.dead(records)).isel(step=-1)
     print("share of dead neurons\n", dead.to_pandas().round(2))

@@ -51,7 +51,7 @@ def main() -> None:
 
     records = open_records("own.root")
     print(on_grid(outcomes(records))["outcome"].isel(seed=0).to_pandas())
-    dead = analysis.share(analysis.dead(records), "layer")
+    dead = analysis.share(analysis.dead(records))
     print(on_grid(dead).isel(step_every_1_epoch=-1, momentum=0).mean("seed").to_pandas())
 
     loss = on_grid(records[["loss"]])["loss"].sel(momentum=0.9)
