@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -309,6 +310,28 @@ def test_a_number_on_a_gpu_is_copied_there_and_recorded_as_it_was(model, optimiz
             recorder.step(loss=loss, accuracy=accuracy)
             accuracy.fill_(-1.0)
     assert open_records(path)["accuracy"].values[0].tolist() == [0, 1 / 8, 2 / 8, 3 / 8, 4 / 8]
+
+
+class Distributed(OnGpu):
+    """A number that the processes compute together when it is asked for."""
+
+    asked: ClassVar[list[threading.Thread]] = []
+
+    def full_tensor(self):
+        return self
+
+    def __float__(self):
+        self.asked.append(threading.current_thread())
+        return float(self.as_subclass(torch.Tensor))
+
+
+def test_a_number_of_several_processes_is_asked_for_in_the_thread_of_the_loop(model, optimizer, path, steps_of):
+    """The others ask in theirs; where only one asks, it waits for ever."""
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        steps_of(recorder, model, optimizer, 1)
+        recorder.note(val_loss=torch.tensor(0.5).as_subclass(Distributed))
+    assert open_records(path)["val_loss"].values.tolist() == [[0.5]]
+    assert Distributed.asked == [threading.current_thread()]
 
 
 def test_the_loop_does_not_wait_for_the_values_of_a_block(model, optimizer, path, monkeypatch, steps_of):

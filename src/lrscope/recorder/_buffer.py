@@ -7,6 +7,7 @@ interrupts a Recorder leaves whole steps; a step that was handed over twice coun
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -170,7 +171,8 @@ class StepBuffer:
     def taken(self) -> "Taken":
         """Return all steps, with what is known of them."""
         rows = {dim: self._rows_of(dim) for dim in self._record_bytes}
-        return Taken(list(self._steps), rows, dict(self.columns))
+        stream = torch.cuda.current_stream(self._device) if self._device.type == "cuda" else None
+        return Taken(list(self._steps), rows, dict(self.columns), stream)
 
     def drop(self) -> None:
         """Forget the steps: they were handed over."""
@@ -206,12 +208,15 @@ class Divergence:
 class Taken:
     """Steps that were handed over: those of a block, with their rows and columns by step dimension and name.
 
-    The block is made by the thread that writes it, so that it is that thread which waits for a GPU.
+    The block is made by the thread that writes it, so that it is that thread which waits for a GPU. It waits for the
+    stream of the training: a thread has another one by default, which would read values that are still to be computed.
     """
 
     steps: list[Step]
     rows: Mapping[str, list[Rows]]
     columns: Mapping[str, Column]
+    stream: torch.cuda.Stream | None = None
+    """Of a GPU."""
 
     def block(
         self, members: Mapping[str, np.ndarray], sweep: Sweep, divergence: Divergence, *, final: bool
@@ -220,6 +225,12 @@ class Taken:
 
         Values after a divergence are NaN. A single step at the end that is not finite is one only if it is the last.
         """
+        with torch.cuda.stream(self.stream) if self.stream else nullcontext():
+            return self._block(members, sweep, divergence, final=final)
+
+    def _block(
+        self, members: Mapping[str, np.ndarray], sweep: Sweep, divergence: Divergence, *, final: bool
+    ) -> xr.Dataset:
         divergence.follow(self.steps)
         diverged_at = divergence.since if final or divergence.since < divergence.last else -1
         values: dict[str, np.ndarray] = {}

@@ -13,6 +13,7 @@ from lrscope.errors import InputError, must_be
 from lrscope.probes import refuse_collisions
 from lrscope.recorder._attaching import Warnings
 from lrscope.recorder._buffer import Column, StepBuffer, Values
+from lrscope.recorder._live import is_sharded
 from lrscope.recorder._measuring import Measuring
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, check_name
 
@@ -163,7 +164,8 @@ def number(name: str, value: Any, remedy: str = "") -> float:
 def _kept(name: str, value: Any) -> Tensor | float:
     """Return a metric as `number` does, or a copy of it on its GPU, so that the loop does not wait for that."""
     on_gpu = isinstance(value, Tensor) and value.is_cuda and value.numel() == 1 and not value.is_complex()
-    return value.detach().clone() if on_gpu else number(name, value)
+    # The number of a DTensor may need all processes, and so their main threads.
+    return value.detach().clone() if on_gpu and not is_sharded(value) else number(name, value)
 
 
 def merged(*several: Values) -> Values:
