@@ -95,8 +95,8 @@ class Replicating(PieceTraining):
         due = 0.0
         try:
             for piece, sums in completed(engine, _trained, calls, lambda: self._stopping):
-                self._sums = merged(self._sums, sums)
-                self._sums[TRAINED][piece.start : piece.stop] = True
+                trained = np.isin(np.arange(self.replication.replicates), piece)
+                self._sums = merged(self._sums, sums, {TRAINED: trained})  # at once, whatever interrupts it
                 began = monotonic()
                 if began >= due:
                     self._pieces.write(_FILE, self._sums)
