@@ -11,7 +11,7 @@ import xarray as xr
 
 from benchmarks.recommendation import NEGLIGIBLE, TASKS, Task
 from lrscope.analysis import final_scores, optimum
-from lrscope.analysis._scores import ranked
+from lrscope.analysis._scores import on_log_scale
 from lrscope.training import train
 
 FINER, RATES, SEEDS, REPETITIONS = 4, 7, 4, 500
@@ -65,7 +65,7 @@ def judged(scores: xr.DataArray) -> dict[str, np.ndarray]:
     for repetition in range(REPETITIONS):
         placement = repetition % FINER
         truth = scores.isel(lr=slice(middle + placement, middle + placement + size))
-        mean = ranked(truth).mean("seed").where((truth == np.inf).mean("seed") <= NEGLIGIBLE)
+        mean = on_log_scale(truth).mean("seed").where((truth == np.inf).mean("seed") <= NEGLIGIBLE)
         best, cost = float(mean.idxmin("lr")), np.expm1(mean - mean.min())
         seeds = np.sort(random.choice(scores.sizes["seed"], SEEDS, replace=False))
         one = optimum(truth.isel(lr=slice(None, None, FINER), seed=seeds), tolerance=TOLERANCE, seed=repetition)

@@ -39,8 +39,8 @@ sys.exit(code)
 SERVER = """
 import json, os, sys, traceback
 import lrscope.cli, lrscope.studies, lrscope.studies._run
-import lrscope.papers.fluctuation._experiment, lrscope.papers.stability._experiments
-import lrscope.studies.sweep._experiments, lrscope.papers.linearity._replications, lrscope.papers.boundary._rounds
+import lrscope.papers.fluctuation._experiments, lrscope.papers.stability._experiments
+import lrscope.studies.sweep._experiments, lrscope.papers.linearity._experiments, lrscope.papers.boundary._rounds
 import lrscope.data
 import scipy.stats, torch
 lrscope.data.Digits().arrays()

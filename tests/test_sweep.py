@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -82,14 +83,18 @@ def test_a_grid_is_spaced_by_a_constant_factor(start, width, count):
     assert np.allclose(grid[1:] / grid[:-1], width ** (1 / (count - 1)), rtol=3e-5)
 
 
+@pytest.mark.parametrize("text", ["0:1:3", "-2:-1:3"])
+def test_ranges_of_rates_that_are_not_above_0_are_refused_for_that(text):
+    with pytest.raises(InputError, match=re.escape(f"lrs must be above 0 at both ends of a range; got '{text}'")):
+        parse_rates([text])
+
+
 def test_grids_and_numbers_mix():
     assert parse_rates(["0.5", "1e-4:1e-1:4", "2"]) == (0.5, 1e-4, 1e-3, 1e-2, 1e-1, 2.0)
     assert parse_rates(["0.1:7:1"]) == (0.1,)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "fast", "1:2", "1:2:3:4", "1:2:2.5", "1:2:0", "1:2:-1", "0:1:3", "-1:1:3", "a:1:2"]
-)
+@pytest.mark.parametrize("text", ["", "fast", "1:2", "1:2:3:4", "1:2:2.5", "1:2:0", "1:2:-1", "-1:1:3", "a:1:2"])
 def test_what_is_no_grid_is_said(text):
     with pytest.raises(InputError) as caught:
         parse_rates([text])

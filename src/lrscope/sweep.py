@@ -204,7 +204,7 @@ def _parse_one(text: str) -> list[float]:
     except ValueError:
         raise wrong from None
     if ":" in text and min(rates) <= 0:
-        raise wrong
+        raise must_be("lrs", "above 0 at both ends of a range", text, example)
     return rates
 
 

@@ -77,6 +77,14 @@ def test_a_rate_at_which_networks_diverge_is_not_the_best():
     assert float(two.score[2]) == pytest.approx(np.exp(np.log(losses[2, [0, 1, 2, 3, 4, 7]]).mean()))
 
 
+def test_rates_that_are_equal_in_every_seed_are_never_distinguished():
+    losses = np.array([[0.2], [0.2], [0.24]]) * np.random.default_rng(7).lognormal(0, 0.02, 8)
+    losses[2] *= np.random.default_rng(8).lognormal(0, 0.3, 8)
+    found = recommendation(scores(losses))
+    assert found.plausible.all()
+    assert int(found.seeds_needed) == -1
+
+
 def test_where_all_diverge_nothing_is_recommended():
     found = recommendation(scores(np.full((3, 4), INF)))
     assert np.isnan(float(found.best))

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from lrscope.analysis._recommendation import OTHER, critical_values, pairs
-from lrscope.analysis._scores import LR, curves, ranked
+from lrscope.analysis._scores import LR, curves, on_log_scale
 from lrscope.analysis._seeds import SEED, mean_interval
 from lrscope.records import step_dimension
 
@@ -61,7 +61,7 @@ def _slopes(course: xr.DataArray) -> xr.DataArray:
     dim = step_dimension(course)
     length = max(2, int(np.ceil(course.sizes[dim] * LAST_SHARE)))
     late = course.isel({dim: slice(-length, None)})
-    values = ranked(late.where(np.isfinite(late)))
+    values = on_log_scale(late.where(np.isfinite(late)))
     place: xr.DataArray = xr.apply_ufunc(np.log, values[dim].drop_vars(dim) + 1.0)
     centred = place - place.mean(dim)
     slope: xr.DataArray = (centred * values.drop_vars(dim)).sum(dim, skipna=False) / (centred**2).sum(dim)
@@ -76,9 +76,9 @@ def _distinguished(slopes: xr.DataArray, scores: xr.DataArray, recommended: xr.D
         return np.inf
     if not rivals.any():
         return 1.0
-    ranks = ranked(scores)
-    paired = pairs(ranks, plausible)
-    margins = critical_values(ranks, paired, CONFIDENCE, RESAMPLES, 0) * paired["error"]
+    logs = on_log_scale(scores)
+    paired = pairs(logs, plausible)
+    margins = critical_values(logs, paired, CONFIDENCE, RESAMPLES, 0) * paired["error"]
     gap, margin = (array.sel({OTHER: best}, drop=True) for array in (paired["mean"].clip(min=0.0), margins))
     drift = slopes - slopes.sel({LR: best}, drop=True)
     low, high = mean_interval(drift, CONFIDENCE)

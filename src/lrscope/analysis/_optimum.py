@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from lrscope.analysis._recommendation import candidates_of, completed
-from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
+from lrscope.analysis._scores import LR, check_scores, from_log_scale, is_linear, on_log_scale
 from lrscope.analysis._seeds import SEED, Labels, check, describe, name_of, student_quantile, units_of, with_ends
 from lrscope.errors import must_be
 
@@ -84,12 +84,12 @@ def optimum(scores: xr.DataArray, *, tolerance: float = 0.05, confidence: float 
     candidates = candidates_of(ordered, confidence)
     if ordered.sizes[LR] < ENOUGH_RATES or ordered.notnull().sum(SEED).max() < 2 or not candidates.any():
         return _described(_unknown(ordered, tolerance), scores)
-    ranks = ranked(ordered)
+    logs = on_log_scale(ordered)
     known = ordered[LR].where(candidates, drop=True)
     fine = np.geomspace(float(known.min()), float(known.max()), POINTS + 1)
-    curves = _drawn(ranks, np.log(fine), np.random.default_rng(seed)).assign_coords({LR: fine})
+    curves = _drawn(logs, np.log(fine), np.random.default_rng(seed)).assign_coords({LR: fine})
     linear, worse = is_linear(ordered), curves - curves.min(LR)
-    means = ranks.mean(SEED)
+    means = logs.mean(SEED)
     cost = worse / (means.max() - means.min()) if linear else xr.apply_ufunc(np.expm1, worse)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     below, score, above = curves.quantile([ends[0], 0.5, ends[1]], DRAW).drop_vars("quantile")
@@ -97,9 +97,9 @@ def optimum(scores: xr.DataArray, *, tolerance: float = 0.05, confidence: float 
     low, high = _range(cost <= tolerance, confidence)
     result = xr.Dataset(
         {
-            "score": unranked(score, linear),
-            "score_low": unranked(below, linear),
-            "score_high": unranked(above, linear),
+            "score": from_log_scale(score, linear),
+            "score_low": from_log_scale(below, linear),
+            "score_high": from_log_scale(above, linear),
             "best": score.idxmin(LR),
             "best_low": best_low,
             "best_high": best_high,
@@ -119,10 +119,10 @@ def _unknown(scores: xr.DataArray, tolerance: float) -> xr.Dataset:
     return xr.Dataset(dict.fromkeys(names, nothing) | numbers | {"tolerance": tolerance})
 
 
-def _drawn(ranks: xr.DataArray, wanted: Floats, random: np.random.Generator) -> xr.DataArray:
-    """Return curves (draw, lr) at logarithms of rates, drawn from what the ranks (lr, seed) leave possible."""
-    places = np.log(ranks[LR].values)
-    mean, variance = _mean_and_noise(ranks)
+def _drawn(logs: xr.DataArray, wanted: Floats, random: np.random.Generator) -> xr.DataArray:
+    """Return curves (draw, lr) at logarithms of rates, drawn from what the scores leave possible."""
+    places = np.log(logs[LR].values)
+    mean, variance = _mean_and_noise(logs)
     heights = np.log1p((mean - mean.min()) / STEEP) * STEEP
     noise = variance / np.exp(heights / STEEP) ** 2 + TINY
     spacing = (places[-1] - places[0]) / (len(places) - 1)
@@ -178,20 +178,20 @@ class Process:
         return random.multivariate_normal(mean, covariance, count, method="eigh", check_valid="ignore")
 
 
-def _mean_and_noise(ranks: xr.DataArray) -> tuple[Floats, Floats]:
+def _mean_and_noise(logs: xr.DataArray) -> tuple[Floats, Floats]:
     """Return the mean of each rate, and the variance of its error without what a seed does to all rates.
 
     Few seeds say little about a variance: it is averaged with those of the neighbouring rates, and enlarged as
     Student's quantile is above the normal one.
     """
-    whole = completed(ranks)
-    mean, count = whole.mean(SEED), ranks.count(SEED)
+    whole = completed(logs)
+    mean, count = whole.mean(SEED), logs.count(SEED)
     left, variance = whole - mean, whole.var(SEED, ddof=1).clip(min=TINY)
     for _ in range(20):  # seeds and variances settle in some few turns
         weight = 1 / variance
         of_seed = (weight * left).sum(LR) / weight.sum(LR)
-        rest = (left - of_seed).where(ranks.notnull())
-        freedom = (count - 1).clip(min=1) * (1 - 1 / ranks.sizes[LR])
+        rest = (left - of_seed).where(logs.notnull())
+        freedom = (count - 1).clip(min=1) * (1 - 1 / logs.sizes[LR])
         rough = np.log(((rest**2).sum(SEED) / freedom).clip(min=TINY).values)
         beside = np.pad(rough, 1, mode="edge")
         variance = mean.copy(data=np.exp((beside[:-2] + 2 * rough + beside[2:]) / 4))

@@ -7,7 +7,7 @@ import scipy
 import xarray as xr
 from numpy.typing import NDArray
 
-from lrscope.analysis._scores import LR, check_scores, is_linear, ranked, unranked
+from lrscope.analysis._scores import LR, check_scores, from_log_scale, is_linear, on_log_scale
 from lrscope.analysis._seeds import (
     RESAMPLE,
     SEED,
@@ -28,7 +28,7 @@ OTHER = "other"
 ENOUGH_SEEDS = 8
 """From so many common seeds on, critical values come from random signs; below, from Student's distribution."""
 TURNS = 100
-"""Iterations that fill in missing ranks."""
+"""Iterations that fill in missing scores."""
 TINY = 1e-12
 """Standard errors below this are those of equal values."""
 NEGLIGIBLE = 0.05
@@ -71,10 +71,11 @@ def recommendation(
         diverged_share, diverged_low, diverged_high : (lr) and Wilson's interval for the probability
         difference : (lr) mean of the logarithm of the ratio to the score of the best rate, diverged ones included; 0.1
             means about 10% worse. Where scores are negative, the difference itself
-        difference_low, difference_high : (lr) at least and at most so much worse than the best rate in truth; 0 at the
-            low end says that it may itself be the best
+        difference_low, difference_high : (lr) at least and at most so much worse than the best rate in truth. The low
+            end is 0 if the scores leave it possible that it is itself the best, even if it diverges too often to be
+            recommended
         plausible : (lr) bool, it may be the best
-        probability_best : (lr) in how many of the resampled sets of seeds it is the best; equal ones share
+        probability_best : (lr) share of the resampled sets of seeds in which it is the best; equal ones share
         best : the rate with the best score, seed by seed; always a plausible one
         low, high : smallest and largest plausible rate; NaN if all networks diverged
         decided : bool, whether only one rate of several is plausible, by two seeds or more
@@ -103,20 +104,20 @@ def recommendation(
     check(confidence, resamples)
     ordered = check_scores(scores)
     bare = ordered.drop_vars(list(ordered.coords))  # aligning labels at every step would take most of the time
-    ranks = ranked(bare)
+    logs = on_log_scale(bare)
     result = _of_each_rate(bare, confidence)
     candidates = _candidates(result)
-    paired = pairs(ranks, candidates)
-    margin = critical_values(ranks, paired, confidence, resamples, seed) * paired["error"]
+    paired = pairs(logs, candidates)
+    margin = critical_values(logs, paired, confidence, resamples, seed) * paired["error"]
     result["plausible"] = candidates & ~((paired["mean"] - margin).where(paired["compared"]).max(OTHER) > 0)
-    whole = completed(ranks.where(candidates))
+    whole = completed(logs.where(candidates))
     best = whole.mean(SEED).where(result["plausible"]).fillna(np.inf).argmin(LR)
     result = result.assign(_differences(paired, margin, best, candidates).data_vars)
     means = resampled_means(whole, resamples, seed).where(candidates)
     first = means == means.min(LR)
     result["probability_best"] = (first / first.sum(LR)).mean(RESAMPLE)
     result = result.assign(_decision(result, ordered[LR].values, best))
-    result["seeds_needed"] = _seeds_needed(ranks, result, best, confidence)
+    result["seeds_needed"] = _seeds_needed(logs, result, best, confidence)
     return _described(result.assign_coords({LR: ordered[LR].values}), scores)
 
 
@@ -152,9 +153,9 @@ def sensitivity(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Dataset
     ordered = check_scores(scores)
     ordered = ordered.isel({LR: np.flatnonzero(ordered.notnull().any(SEED).values)})
     best = float(recommendation(scores, confidence=confidence, resamples=100)["best"])
-    ranks = ranked(ordered)
+    logs = on_log_scale(ordered)
     rates = xr.DataArray([best / FACTOR, best * FACTOR], coords={SIDE: list(SIDES)})
-    differences = (_between(ranks, rates) - _between(ranks, xr.DataArray(best))).where(not is_linear(ordered))
+    differences = (_between(logs, rates) - _between(logs, xr.DataArray(best))).where(not is_linear(ordered))
     low, high = mean_interval(differences, confidence)
     logarithms = xr.Dataset({"ratio": differences.mean(SEED), "ratio_low": low, "ratio_high": high})
     ratios: xr.Dataset = xr.apply_ufunc(np.exp, logarithms)
@@ -164,15 +165,15 @@ def sensitivity(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Dataset
 def _of_each_rate(scores: xr.DataArray, confidence: float) -> xr.Dataset:
     """Return what can be said of each rate alone."""
     linear = is_linear(scores)
-    finite = ranked(scores).where(np.isfinite(scores))
+    finite = on_log_scale(scores).where(np.isfinite(scores))
     low, high = mean_interval(finite, confidence)
     members, diverged = scores.count(SEED), (scores == np.inf).sum(SEED)
     share_low, share_high = share_interval(diverged, members, confidence)
     return xr.Dataset(
         {
-            "score": unranked(finite.mean(SEED), linear),
-            "score_low": unranked(low, linear),
-            "score_high": unranked(high, linear),
+            "score": from_log_scale(finite.mean(SEED), linear),
+            "score_low": from_log_scale(low, linear),
+            "score_high": from_log_scale(high, linear),
             "members": members,
             "diverged": diverged,
             "diverged_share": diverged / members.where(members > 0),
@@ -225,7 +226,7 @@ def _edge(plausible: xr.DataArray) -> str:
     return "both" if lower and upper else "lower" if lower else "upper" if upper else ""
 
 
-def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, best: xr.DataArray, confidence: float) -> xr.DataArray:
+def _seeds_needed(logs: xr.DataArray, result: xr.Dataset, best: xr.DataArray, confidence: float) -> xr.DataArray:
     """Return the seeds at which the best rate would be distinguished from all others that are plausible now."""
     there = int(result["members"].max())
     if result["decided"]:
@@ -233,8 +234,9 @@ def _seeds_needed(ranks: xr.DataArray, result: xr.Dataset, best: xr.DataArray, c
     if not result["plausible"].any() or there < 2:
         return xr.DataArray(-1)
     others = result["plausible"] & (xr.DataArray(np.arange(result.sizes[LR]), dims=LR) != best)
-    difference = (ranks - ranks.isel({LR: best})).where(others)
-    smallest = float((abs(difference.mean(SEED)) / difference.std(SEED, ddof=1)).min(skipna=True))
+    difference = logs - logs.isel({LR: best})
+    standardised = abs(difference.mean(SEED)) / difference.std(SEED, ddof=1)
+    smallest = float(standardised.fillna(0.0).where(others).min())  # 0 / 0: rates that are equal in every seed
     error = (1 - confidence) / 2 / max(1, int(_candidates(result).sum()) - 1)
     power = POWER ** (1 / max(1, int(others.sum())))
     counts = range(there + 1, FORESEEABLE * there + 1)
@@ -278,33 +280,33 @@ def _described(result: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
     return describe(result, labels)
 
 
-def pairs(ranks: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
-    """Return how each rate's ranks (lr, seed) differ from those of every rival, over the seeds that both have.
+def pairs(logs: xr.DataArray, rivals: xr.DataArray) -> xr.Dataset:
+    """Return how each rate's scores, as logarithms (lr, seed), differ from those of every rival, over common seeds.
 
     Mean and standard error (lr, other) of the differences, the number of common seeds, and whether the two are compared
     at all: another rate, a rival, two common seeds or more.
     """
-    difference = ranks - ranks.rename({LR: OTHER})
+    difference = logs - logs.rename({LR: OTHER})
     count = difference.count(SEED)
     error = (difference.std(SEED, ddof=1) / count.where(count >= 2) ** 0.5).clip(min=TINY)
-    another = xr.DataArray(~np.eye(ranks.sizes[LR], dtype=bool), dims=(LR, OTHER))
+    another = xr.DataArray(~np.eye(logs.sizes[LR], dtype=bool), dims=(LR, OTHER))
     compared = (count >= 2) & another & rivals.rename({LR: OTHER})
     return xr.Dataset({"mean": difference.mean(SEED), "error": error, "count": count, "compared": compared})
 
 
-def completed(ranks: xr.DataArray) -> xr.DataArray:
-    """Return ranks (lr, seed) with missing ones filled in by an additive model, rate plus seed, of least squares."""
-    if ranks.notnull().all():
-        return ranks
-    of_rate = ranks.mean(SEED)
+def completed(logs: xr.DataArray) -> xr.DataArray:
+    """Return logarithms (lr, seed), missing ones filled in by an additive model, rate plus seed, of least squares."""
+    if logs.notnull().all():
+        return logs
+    of_rate = logs.mean(SEED)
     for _ in range(TURNS):
-        of_seed = (ranks - of_rate).mean(LR)
-        of_rate = (ranks - of_seed).mean(SEED)
-    return ranks.fillna(of_rate + of_seed)
+        of_seed = (logs - of_rate).mean(LR)
+        of_rate = (logs - of_seed).mean(SEED)
+    return logs.fillna(of_rate + of_seed)
 
 
 def critical_values(
-    ranks: xr.DataArray, paired: xr.Dataset, confidence: float, resamples: int, seed: int
+    logs: xr.DataArray, paired: xr.Dataset, confidence: float, resamples: int, seed: int
 ) -> xr.DataArray:
     """Return how many standard errors a rate must lie above another one to be worse beyond chance (lr, other).
 
@@ -329,16 +331,16 @@ def critical_values(
     of_few = student_quantile(1 - error, paired["count"].where(paired["count"] >= 2) - 1).fillna(np.inf)
     if not many.any():
         return of_few
-    largest = _largest_of_signs(ranks, many, random_signs(ranks.sizes[SEED], resamples, seed))
+    largest = _largest_of_signs(logs, many, random_signs(logs.sizes[SEED], resamples, seed))
     error = (1 - confidence) / 2 * many.sum(OTHER) / comparisons.where(comparisons > 0)
     of_many = xr.apply_ufunc(_exceeded_by, largest, error, input_core_dims=[[RESAMPLE], []], vectorize=True)
     critical: xr.DataArray = xr.where(many, of_many, of_few)
     return critical
 
 
-def _largest_of_signs(ranks: xr.DataArray, compared: xr.DataArray, signs: xr.DataArray) -> xr.DataArray:
+def _largest_of_signs(logs: xr.DataArray, compared: xr.DataArray, signs: xr.DataArray) -> xr.DataArray:
     """Return for each choice of signs the largest t-value of each rate (lr, resample)."""
-    difference = (ranks - ranks.rename({LR: OTHER})).where(compared)
+    difference = (logs - logs.rename({LR: OTHER})).where(compared)
     centred = difference - difference.mean(SEED)
     count = centred.count(SEED).where(compared)
     mean = xr.dot(centred.fillna(0.0), signs, dim=SEED) / count

@@ -75,7 +75,7 @@ def is_linear(scores: xr.DataArray) -> bool:
     return bool((known < 0).any()) or bool(len(known) and not known.any())
 
 
-def ranked(scores: xr.DataArray) -> xr.DataArray:
+def on_log_scale(scores: xr.DataArray) -> xr.DataArray:
     """Return the logarithm of each score; that of a diverged member is above all others; NaN where not trained.
 
     The logarithm, since losses differ by factors, and their noise does, too. A loss of zero counts as a tenth of the
@@ -93,7 +93,7 @@ def ranked(scores: xr.DataArray) -> xr.DataArray:
     return logarithm.where(scores.notnull())
 
 
-def unranked(values: xr.DataArray, linear: bool) -> xr.DataArray:
+def from_log_scale(values: xr.DataArray, linear: bool) -> xr.DataArray:
     """Return the scores of which `values` are the logarithms, or `values` themselves."""
     scores: xr.DataArray = values if linear else xr.apply_ufunc(np.exp, values)
     return scores
@@ -159,8 +159,8 @@ def steps_to_target(
 
 def _default(scores: xr.DataArray) -> float:
     """Return a tenth more than the best rate's score."""
-    means = ranked(scores).where((scores < np.inf).any(SEED)).mean(SEED)
-    best = float(unranked(means.min(LR), is_linear(scores)))
+    means = on_log_scale(scores).where((scores < np.inf).any(SEED)).mean(SEED)
+    best = float(from_log_scale(means.min(LR), is_linear(scores)))
     if not np.isfinite(best):
         raise must_be("target", "given where all members diverged", None)
     return best + CLOSE * abs(best)

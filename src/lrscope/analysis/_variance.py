@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from lrscope.analysis._scores import LR, ranked
+from lrscope.analysis._scores import LR, on_log_scale
 from lrscope.analysis._seeds import Labels, check, describe, name_of, with_ends
 from lrscope.errors import must_be
 
@@ -59,11 +59,11 @@ def variance_split(scores: xr.DataArray, *, confidence: float = 0.95) -> xr.Data
     [2.0, 0.5, 0.005, 0.0, 0.0, 0.0, 0.0]
     """
     check(confidence)
-    ranks = ranked(_complete(scores))
-    components = _components(ranks)
+    logs = on_log_scale(_complete(scores))
+    components = _components(logs)
     share = _shares(components)
-    error = _jackknife(ranks)
-    freedom = min(ranks.sizes[name] for name in list(FACTORS)[1:]) - 1
+    error = _jackknife(logs)
+    freedom = min(logs.sizes[name] for name in list(FACTORS)[1:]) - 1
     half = scipy.special.stdtrit(freedom, (1 + confidence) / 2) * error
     result = {
         "share": share,
@@ -102,12 +102,12 @@ def _subsets(names: Iterable[Hashable]) -> list[tuple[Hashable, ...]]:
     return [some for size in range(1, len(known) + 1) for some in combinations(known, size)]
 
 
-def _components(ranks: xr.DataArray) -> xr.DataArray:
+def _components(logs: xr.DataArray) -> xr.DataArray:
     """Return the variance component of each effect (source); NaN where a factor has one level only."""
-    varied = [name for name in FACTORS if ranks.sizes[name] > 1]
-    squares = {some: _mean_square(ranks, some) for some in _subsets(varied)}
+    varied = [name for name in FACTORS if logs.sizes[name] > 1]
+    squares = {some: _mean_square(logs, some) for some in _subsets(varied)}
     effects = _subsets(FACTORS)
-    components = [_component(ranks, squares, effect) if effect in squares else np.nan for effect in effects]
+    components = [_component(logs, squares, effect) if effect in squares else np.nan for effect in effects]
     top = tuple(varied)
     if top != tuple(FACTORS):  # with one rate, what both seeds do together is the rest
         components[effects.index(tuple(FACTORS))] = components[effects.index(top)]
@@ -119,23 +119,23 @@ def _name(effect: tuple[Hashable, ...]) -> str:
     return REST if len(effect) == len(FACTORS) else " × ".join(FACTORS[str(name)] for name in effect)
 
 
-def _mean_square(ranks: xr.DataArray, effect: tuple[Hashable, ...]) -> float:
+def _mean_square(logs: xr.DataArray, effect: tuple[Hashable, ...]) -> float:
     """Return the sum of squares of an effect, divided by its degrees of freedom."""
     # Plain arrays, for the jackknife does this some hundred times.
-    axes = {name: ranks.get_axis_num(name) for name in FACTORS}
+    axes = {name: logs.get_axis_num(name) for name in FACTORS}
     others = tuple(axes[name] for name in FACTORS if name not in effect)
-    deviation = ranks.values.mean(axis=others, keepdims=True)
+    deviation = logs.values.mean(axis=others, keepdims=True)
     for name in effect:
         deviation = deviation - deviation.mean(axis=axes[str(name)], keepdims=True)
-    freedom = np.prod([ranks.sizes[name] - 1 for name in effect])
-    return float((deviation**2).mean()) * ranks.size / float(freedom)
+    freedom = np.prod([logs.sizes[name] - 1 for name in effect])
+    return float((deviation**2).mean()) * logs.size / float(freedom)
 
 
-def _component(ranks: xr.DataArray, squares: dict[tuple[Hashable, ...], float], effect: tuple[Hashable, ...]) -> float:
+def _component(logs: xr.DataArray, squares: dict[tuple[Hashable, ...], float], effect: tuple[Hashable, ...]) -> float:
     """Return the component of an effect: what the expected mean squares of all effects that contain it leave to it."""
     larger = [some for some in squares if set(effect) <= set(some)]
     total = sum((-1.0) ** (len(some) - len(effect)) * squares[some] for some in larger)
-    return float(total / np.prod([ranks.sizes[name] for name in FACTORS if name not in effect]))
+    return float(total / np.prod([logs.sizes[name] for name in FACTORS if name not in effect]))
 
 
 def _shares(components: xr.DataArray) -> xr.DataArray:
@@ -156,14 +156,14 @@ def _logit(share: xr.DataArray) -> xr.DataArray:
     return logit
 
 
-def _jackknife(ranks: xr.DataArray) -> xr.DataArray:
+def _jackknife(logs: xr.DataArray) -> xr.DataArray:
     """Return the standard error of `_logit` of the shares (source), leaving out one seed of either kind at a time."""
-    variance = xr.zeros_like(_components(ranks))
+    variance = xr.zeros_like(_components(logs))
     for name in list(FACTORS)[1:]:
-        count = ranks.sizes[name]
+        count = logs.sizes[name]
         if count < 3:
             return xr.full_like(variance, np.nan)
         kept = [np.delete(np.arange(count), place) for place in range(count)]
-        shares = xr.concat([_logit(_shares(_components(ranks.isel({name: some})))) for some in kept], "left_out")
+        shares = xr.concat([_logit(_shares(_components(logs.isel({name: some})))) for some in kept], "left_out")
         variance = variance + shares.var("left_out") * (count - 1)
     return variance**0.5

@@ -5,8 +5,8 @@ import pytest
 
 from lrscope.papers.boundary import Options
 from lrscope.papers.boundary._claims import claims
-from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse, pixels
+from lrscope.papers.boundary._sections import sections
 from lrscope.papers.boundary._summary import summary
 from lrscope.report import Report, write
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from lrscope.papers.linearity import STUDY, Options, analysis
-from lrscope.papers.linearity._report import SOURCE_TRAININGS
+from lrscope.papers.linearity._sections import SOURCE_TRAININGS
 from lrscope.report import Figure, Table
 
 SAMPLES_OF_CLASS = 1250

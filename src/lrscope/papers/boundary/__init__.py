@@ -21,8 +21,8 @@ from lrscope.papers.boundary._maps import maps
 from lrscope.papers.boundary._options import MAP, Options
 from lrscope.papers.boundary._own import Own
 from lrscope.papers.boundary._point import POINT, analysed
-from lrscope.papers.boundary._report import sections
 from lrscope.papers.boundary._results import analyse
+from lrscope.papers.boundary._sections import sections
 from lrscope.papers.boundary._summary import summary
 from lrscope.studies import Folder, Study
 

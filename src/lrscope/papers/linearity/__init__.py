@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any
 from lrscope._imported import late, lazy
 from lrscope.papers.linearity._claims import claims
 from lrscope.papers.linearity._options import Options
-from lrscope.papers.linearity._report import sections
 from lrscope.papers.linearity._results import analyse
+from lrscope.papers.linearity._sections import sections
 from lrscope.papers.linearity._summary import summary
 from lrscope.studies import Folder, Study
 
 if TYPE_CHECKING:
+    from lrscope.papers.linearity._experiments import experiments
     from lrscope.papers.linearity._replicate import Replicating, estimate, replicate
     from lrscope.papers.linearity._replication import Replication
-    from lrscope.papers.linearity._replications import experiments
 
 __all__ = ["STUDY", "Options", "Replicating", "Replication", "estimate", "experiments", "replicate"]
 
 _FILES = {
     "_replicate": ["Replicating", "estimate", "replicate"],
     "_replication": ["Replication"],
-    "_replications": ["experiments"],
+    "_experiments": ["experiments"],
 }
 """Files that need PyTorch, and the names that they have."""
 __getattr__ = lazy(__name__, _FILES)
@@ -47,7 +47,7 @@ STUDY = Study(
     question="What does the learning rate do to the average network, and is that a straight line?",
     source="Jordan: The learning rate's effect on average behavior (blog post, 2024)",
     options=Options,
-    experiments=late("lrscope.papers.linearity._replications:experiments"),
+    experiments=late("lrscope.papers.linearity._experiments:experiments"),
     analyse=analyse,
     claims=claims,
     summary=summary,

@@ -244,8 +244,8 @@ class Settings:
         scores = self.scores.isel({SEED: np.flatnonzero(shared)})
         finite = scores.where(np.isfinite(scores))
         logarithm: xr.DataArray = xr.apply_ufunc(np.log, finite.where(finite > 0))
-        ranks = finite if bool((finite < 0).any()) else logarithm
-        difference = ranks.sel({axis: value}, drop=True) - ranks.sel({axis: reference}, drop=True)
+        logs = finite if bool((finite < 0).any()) else logarithm
+        difference = logs.sel({axis: value}, drop=True) - logs.sel({axis: reference}, drop=True)
         others = [dim for dim in difference.dims if dim != SEED]
         return difference.where(difference.notnull().all(SEED)).mean(others)
 
