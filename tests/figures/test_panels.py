@@ -228,3 +228,16 @@ def test_long_names_of_layers_are_told_apart_and_leave_room_for_the_panels():
     titles = [ax.get_title("left") for ax in figures[1].axes]
     assert len(set(ticks)) == len(set(titles)) == 16
     assert titles[0].split() == ["layer", "0.self_attn.q_proj.lora_A"]
+
+
+def test_long_names_of_layers_that_share_no_beginning_are_told_apart():
+    attention = [f"bert.encoder.layer.{block}.attention.self.{one}" for block in range(12) for one in ("query", "key")]
+    lora = [
+        f"base_model.model.layers.{block}.self_attn.q_proj.lora_{half}.default" for block in (0, 1) for half in "AB"
+    ]
+    names = [*attention, *lora, "classifier"]
+    share = xr.DataArray(np.ones(29), coords={"layer": names}, dims="layer", attrs={"long_name": "share"})
+    labels = panels(share, x="layer", mark="points").axes[0].get_xticklabels()
+    ticks = ["".join(label.get_text().split()) for label in labels]
+    assert len(set(ticks)) == 29
+    assert max(map(len, ticks)) <= 28

@@ -136,15 +136,24 @@ def layer_name(name: Hashable) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Return names of layers without what all of them share, and without their middles, where they are too long."""
+    """Return names of layers without what all of them share, and with initials for their first steps, if too long."""
     if max(map(len, names), default=0) <= NAME:
         return list(names)
     paths = [name.split(".") for name in names]
     most = min(map(len, paths)) - 1 if len(paths) > 1 else 0
     first = min(most, _same(paths))
     last = min(most - first, _same([path[::-1] for path in paths]))
-    kept = [".".join(path[first : len(path) - last]) for path in paths]
-    return [name if len(name) <= NAME else f"{name[: NAME // 4]}…{name[-3 * NAME // 4 :]}" for name in kept]
+    return [_abbreviated(path[first : len(path) - last]) for path in paths]
+
+
+def _abbreviated(path: Sequence[str]) -> str:
+    """Return a name that is not too long; numbers stay, so that blocks have different names."""
+    name = ".".join(path)
+    if len(name) <= NAME:
+        return name
+    initials = [step if step.isdigit() else "".join(word[:1] for word in step.split("_")) for step in path[:-1]]
+    name = ".".join([*initials, path[-1]])
+    return name if len(name) <= NAME else f"{name[: NAME // 2]}…{name[-NAME // 2 :]}"
 
 
 def _same(paths: Sequence[Sequence[str]]) -> int:
