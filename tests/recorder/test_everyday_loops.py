@@ -141,6 +141,13 @@ def test_one_wrong_loss_takes_nothing_of_the_steps_behind_it(model, optimizer, p
     assert (records["diverged_at"].values == -1).all()
 
 
+def test_a_training_that_ends_with_a_wrong_step_has_diverged_there(model, optimizer, path, update, inputs):
+    with Recorder(model, path, optimizer, time_budget=None) as recorder:
+        for step in range(3):
+            recorder.step(loss=update(model, optimizer, inputs * (torch.inf if step == 2 else 1)))
+    assert outcomes(open_records(path))["diverged_at"].values.tolist() == [2]
+
+
 @pytest.mark.parametrize("flushed", [(), (3,), (4,)])
 def test_a_training_that_does_not_come_back_has_diverged_at_the_first_wrong_step(
     model, optimizer, path, flushed, update, inputs
