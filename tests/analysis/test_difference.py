@@ -1,4 +1,4 @@
-"""Two rates compared: against SciPy, and against every choice of signs; how often one looks, by simulation."""
+"""Two rates compared: against SciPy, against every choice of signs, and by simulation where the truth is known."""
 
 import itertools
 
@@ -175,6 +175,37 @@ def test_differences_that_are_all_the_same_leave_no_noise_to_test_by():
     assert np.isnan(float(compared([0.5, 0.5], [0.5, 0.5], paired=False).low))
 
 
+def chance(generate, repetitions, **options):
+    """Return how often the interval holds the truth, 0, and how often either test is below 5 %."""
+    found = [compared(*generate(), **options) for _ in range(repetitions)]
+    covered = [float(one.low) <= 0 <= float(one.high) for one in found]
+    return np.mean(covered), np.mean([float(one.p_value) < 0.05 for one in found])
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    covered, seen = chance(lambda: drawn(rng, 6), 250)
+    assert 0.92 <= covered <= 0.98
+    assert seen == pytest.approx(1 - covered)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seeds", [2, 20])
+@pytest.mark.parametrize("shared", [0.0, 1.0])
+def test_the_interval_holds_the_truth_as_often_as_it_says_with_any_number_of_seeds(seeds, shared):
+    rng = np.random.default_rng(seeds)
+    covered, _ = chance(lambda: drawn(rng, seeds, shared=shared, noise=(1.0, 3.0)), 500, paired=bool(shared))
+    assert 0.925 <= covered <= 0.975  # 99 % of the chance of 500 simulations
+
+
+@pytest.mark.long
+def test_sign_flips_keep_what_they_promise_with_losses_that_are_skewed_alike():
+    rng = np.random.default_rng(4)
+    found = [compared(*rng.lognormal(0, 1, (2, 8))) for _ in range(500)]
+    assert np.mean([float(one.p_flips) <= 0.05 for one in found]) == pytest.approx(0.047, abs=0.025)
+    assert np.mean([float(one.p_value) <= 0.05 for one in found]) <= 0.05
+
+
 def exactly(seeds, deviation, apart=0.0):
     """Return scores whose paired differences have this mean and this deviation."""
     noise = np.random.default_rng(5).normal(size=seeds)
@@ -288,6 +319,16 @@ def test_equal_trainings_are_seldom_told_apart_however_often_one_looks(skewed):
     first, second = np.exp(values) if skewed else values
     wrong = looked_at_often(first - second).mean()
     assert 0 < wrong <= 0.05
+
+
+def test_a_difference_of_one_deviation_is_seen_in_little_more_than_the_seeds_that_a_fixed_test_needs():
+    gaps = np.random.default_rng(1).normal(1, 1, (200, 40))
+    stopped = [
+        next(count for count in range(3, 41) if anytime(row[:count], 0.95)["anytime_low"] > 0 or count == 40)
+        for row in gaps
+    ]
+    needed = 10  # of the t test at 5 % with a power of 80 %
+    assert np.mean(stopped) <= 1.6 * needed
 
 
 def test_the_interval_for_any_number_of_seeds_has_the_means_whose_e_value_is_small():

@@ -6,10 +6,25 @@ import xarray as xr
 from lrscope.analysis import over_seeds, recommendation, steps_to_target
 from lrscope.errors import InputError
 
+COUNTS = (3, 4, 5, 8, 20)
+
 
 def samples(points, seeds, seed=0):
     values = np.random.default_rng(seed).normal(5, 2, size=(points, seeds))
     return xr.DataArray(values, dims=("lr", "seed"), attrs={"long_name": "loss", "units": "1"})
+
+
+def coverage(result, truth, name=""):
+    """Return how often an interval contains the true value."""
+    return float(((result[f"{name}low"] <= truth) & (truth <= result[f"{name}high"])).mean())
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_intervals_cover_the_mean_as_often_as_they_say(count):
+    values = samples(5000, count, seed=count)
+    assert 0.93 < coverage(over_seeds(values), 5) < 0.97
+    assert 0.93 < coverage(over_seeds(np.exp(values), log=True), np.exp(5)) < 0.97
+    assert 0.88 < coverage(over_seeds(values, 0.9), 5) < 0.92
 
 
 def test_recommendations_and_steps_to_a_target_have_the_same_intervals():

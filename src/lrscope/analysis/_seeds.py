@@ -33,7 +33,8 @@ def over_seeds(
 
     Returns
     -------
-    Dataset with the dimensions of `array` but ``seed``; its attribute ``scale`` is ``linear`` or ``log``
+    Dataset with the dimensions of `array` but ``seed``; its attributes are the ``scale``,
+    ``linear`` or ``log``, and the ``interval`` in words
         mean : over the seeds with a finite value
         low, high : interval of the mean; NaN with fewer than two seeds
         count : how many seeds were used; what is not finite (members that diverged) is left out
@@ -74,7 +75,8 @@ def over_seeds(
     low, high = (end.clip(*bounds) for end in (low, high))
     result = xr.Dataset({"mean": mean, "low": low, "high": high, "count": values.count(SEED)})
     labels = with_ends("mean", name_of(array, ""), units_of(array)) | {"count": ("seeds used", "seeds")}
-    return describe(result, labels).assign_attrs(scale="log" if log else "linear")
+    interval = f"{confidence:.0%} interval of the {'geometric mean' if log else 'mean'}, Student's t"
+    return describe(result, labels).assign_attrs(scale="log" if log else "linear", interval=interval)
 
 
 def check(confidence: float, resamples: int = 100) -> None:
