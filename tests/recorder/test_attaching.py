@@ -46,12 +46,20 @@ def test_complex_parameters_are_refused_unless_they_are_frozen():
     assert isinstance(unwrapped(Complex(trained=False)), Complex)
 
 
-def test_parameters_without_numbers_are_refused_when_the_recorder_is_made(path):
+@pytest.mark.parametrize(("updates", "reason"), [(0, "nothing was recorded"), (2, "after model.to_empty")])
+def test_of_parameters_without_numbers_nothing_is_recorded(updates, reason, path, shown):
     with torch.device("meta"):
-        model = nn.Linear(3, 2)
-    with pytest.raises(InputError, match=r"holds numbers; got 'weight on meta'. Make .* after model.to_empty"):
-        Recorder(model, path, torch.optim.SGD(model.parameters(), lr=0.1))
+        model, inputs = nn.Linear(3, 2), torch.ones(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(model, path, optimizer) as recorder:
+        for _ in range(updates):
+            loss = model(inputs).square().mean()
+            loss.backward()
+            optimizer.step()
+            recorder.step(loss=loss)
+    assert reason in recorder.warnings.messages[-1]
     assert not path.exists()
+    shown.clear()
 
 
 def test_an_optimiser_without_rates_is_refused():

@@ -98,7 +98,7 @@ class Warnings:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the module inside of what compiles or distributes it; its trained parameters must be real, and exist."""
+    """Return the module inside of what compiles or distributes it; its trained parameters must be real."""
     if not isinstance(model, nn.Module):
         raise must_be("model", "an nn.Module", type(model).__name__)
     while (inner := wrapped(model)) is not None:
@@ -107,9 +107,6 @@ def unwrapped(model: nn.Module) -> nn.Module:
         if parameter.requires_grad and parameter.is_complex():
             remedy = "Give a part of the model that has none, such as model.encoder."
             raise must_be("the model's parameters", "real numbers", f"{name} of {parameter.dtype}", remedy)
-        if parameter.requires_grad and parameter.is_meta:
-            remedy = "Make the optimizer and the Recorder after model.to_empty(device=...) and the initialisation."
-            raise must_be("the model's parameters", "on a device that holds numbers", f"{name} on meta", remedy)
     return model
 
 

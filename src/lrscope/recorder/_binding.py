@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from lrscope.errors import must_be
 from lrscope.probes import Structure, parameters_of
 from lrscope.recorder._attaching import Warnings
 
@@ -16,6 +17,10 @@ class Binding:
     ----------
     parameters : of one that the model has no longer, or with another shape, zeros in its place
     lost : layers of such parameters
+
+    Raises
+    ------
+    InputError : the parameters have no numbers.
     """
 
     def __init__(self, model: nn.Module, structure: Structure, warnings: Warnings) -> None:
@@ -24,6 +29,9 @@ class Binding:
         self.parameters: list[Tensor] = []
         self._new: set[int] = set()  # identities of parameters that came later
         self._bind()
+        if any(one.is_meta for one in self.parameters):
+            remedy = "Make the optimizer and the Recorder after model.to_empty(device=...) and the initialisation."
+            raise must_be("the model's parameters", "on a device that holds numbers", "some on meta", remedy)
 
     def renew(self) -> bool:
         """Return whether the model has other parameters than before; a warning names layers that are lost since."""
