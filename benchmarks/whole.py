@@ -18,7 +18,7 @@ from lrscope.models import CNN
 from lrscope.papers.linearity import Options as LinearityOptions
 from lrscope.studies.sweep import Options as SweepOptions
 
-ROUNDS = 2
+ROUNDS = 1
 LOOPS, COMMAND, PEAK = "plain loops", "command", "peak memory, MiB"
 RANGE_TEST = 100
 """Steps of a network in the range test of `sweep`."""
@@ -53,8 +53,8 @@ def page() -> str:
 
 From the shell to the report, with an empty cache of PyTorch's compiler; the memory is that of all processes together.
 The loops train the same networks one after the other, each with all cores, and record nothing. Those of `sweep` beside
-its grid are extrapolated, and those of `linearity` from {linearity.PLAIN_NETWORKS} perceptrons and {CNNS} CNNs. Medians
-of {ROUNDS} rounds.
+its grid are extrapolated, and those of `linearity` from {linearity.PLAIN_NETWORKS} perceptrons and {CNNS} CNNs.
+Rounds: {ROUNDS}.
 """
 
 
