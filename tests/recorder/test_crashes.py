@@ -73,7 +73,7 @@ def test_interrupting_the_end_and_ending_again_loses_nothing(model, path, optimi
     assert open_records(path)["step"].values.tolist() == list(range(7))
 
 
-@pytest.mark.parametrize("place", ["StepBuffer.taken", "StepBuffer.drop"])
+@pytest.mark.parametrize("place", ["BlockBuffer.steps_of_block", "BlockBuffer.drop"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_interrupting_the_making_of_a_block_and_going_on_loses_nothing(
     model, path, optimizer, monkeypatch, place, moment, steps_of
@@ -344,7 +344,7 @@ def test_what_cannot_be_written_leaves_the_blocks_before_or_no_file(
     recorder = Recorder(model, path, optimizer, time_budget=None)
     monkeypatch.setattr(_buffer, "BLOCK_SECONDS", 0.0 if blocks else 1e9)
     steps_of(recorder, model, optimizer, 3)
-    monkeypatch.setattr(_buffer.StepBuffer, "taken", lambda _: 1 / 0)
+    monkeypatch.setattr(_buffer.BlockBuffer, "steps_of_block", lambda _: 1 / 0)
     monkeypatch.setattr(_buffer, "BLOCK_SECONDS", 1e9)
     steps_of(recorder, model, optimizer, 3)
     recorder.close()

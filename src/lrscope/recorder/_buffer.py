@@ -104,7 +104,7 @@ class Step:
     """Loss and largest gradient, which show whether the training goes on; None for numbers noted between steps."""
 
 
-class StepBuffer:
+class BlockBuffer:
     """Takes steps and hands them out; `nbytes` are those of the steps that it has."""
 
     def __init__(self) -> None:
@@ -168,11 +168,11 @@ class StepBuffer:
     def full(self) -> bool:
         return self.nbytes >= BLOCK_BYTES or len(self._steps) >= MAX_STEPS
 
-    def taken(self) -> "Taken":
+    def steps_of_block(self) -> "BlockSteps":
         """Return all steps, with what is known of them."""
         rows = {dim: self._rows_of(dim) for dim in self._record_bytes}
         stream = torch.cuda.current_stream(self._device) if self._device.type == "cuda" else None
-        return Taken(list(self._steps), rows, dict(self.columns), stream)
+        return BlockSteps(list(self._steps), rows, dict(self.columns), stream)
 
     def drop(self) -> None:
         """Forget the steps: they were handed over."""
@@ -205,7 +205,7 @@ class Divergence:
 
 
 @dataclass(frozen=True)
-class Taken:
+class BlockSteps:
     """Steps that were handed over: those of a block, with their rows and columns by step dimension and name.
 
     The block is made by the thread that writes it, so that it is that thread which waits for a GPU. It waits for the
@@ -283,7 +283,7 @@ class RecordsFile:
         metadata: Mapping[str, object],
         compression: str,
         sweep: Sweep,
-        buffer: StepBuffer,
+        buffer: BlockBuffer,
     ) -> None:
         self._writer = Writer(path, metadata, compression=compression)
         self.path = self._writer.path
@@ -332,8 +332,8 @@ class RecordsFile:
             self._writer.wait()
             coming = self._buffer.nbytes + self._variables * (BLOCK if self.flushed else FIRST_BLOCK)
             self._bytes = self.path.stat().st_size + coming
-            taken = self._buffer.taken()
-            block = partial(taken.block, self._members, self._sweep, self._divergence, final=final)
+            steps = self._buffer.steps_of_block()
+            block = partial(steps.block, self._members, self._sweep, self._divergence, final=final)
             self._writer.extend(block, background=background)
             self.flushed = True
             self._buffer.drop()

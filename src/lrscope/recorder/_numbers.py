@@ -12,7 +12,7 @@ from torch import Tensor
 from lrscope.errors import InputError, must_be
 from lrscope.probes import refuse_collisions
 from lrscope.recorder._attaching import Warnings
-from lrscope.recorder._buffer import Column, StepBuffer, Values
+from lrscope.recorder._buffer import BlockBuffer, Column, Values
 from lrscope.recorder._live import is_sharded
 from lrscope.recorder._measuring import Measuring
 from lrscope.records import DIVERGED_AT, MEMBER, STEP, Variable, check_name
@@ -30,7 +30,7 @@ RESERVED = {MEMBER, STEP, DIVERGED_AT, *(label.name for label in _SECONDS)}
 class Numbers:
     """Names the variables of a buffer, each once; the names of the sweep's axes are taken."""
 
-    def __init__(self, buffer: StepBuffer, axes: Iterable[str], warnings: Warnings) -> None:
+    def __init__(self, buffer: BlockBuffer, axes: Iterable[str], warnings: Warnings) -> None:
         self._buffer, self._axes, self._warnings = buffer, tuple(axes), warnings
         self._warned: set[str] = set()
         self._of_steps: set[str] | None = None

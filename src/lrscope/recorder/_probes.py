@@ -79,9 +79,9 @@ def chosen(probes: Iterable[Probe] | None, when: Any, settings: Settings) -> tup
     if not any(isinstance(probe, Loss) for probe in given):
         given = (Loss(), *given)
     own = [one for one in given if not isinstance(one, OfLayers) and type(one).__module__.startswith("lrscope.")]
-    taken = RESERVED | {label.name for probe in own for label in probe.labels(Structure((), ()))}
+    reserved = RESERVED | {label.name for probe in own for label in probe.labels(Structure((), ()))}
     for name in settings.labels:
-        if name in taken:
+        if name in reserved:
             raise must_be("a label", "a name that is free in the records", name, "Give it another name.")
     return tuple(_adapted(probe, when, settings) for probe in given)
 

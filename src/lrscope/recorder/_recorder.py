@@ -15,7 +15,7 @@ from lrscope.optim import before_update
 from lrscope.probes import Every, Probe, parameters_of, structure_of
 from lrscope.recorder._attaching import Options, Warnings, metadata_of, settings_for, unwrapped
 from lrscope.recorder._binding import Binding
-from lrscope.recorder._buffer import RecordsFile, StepBuffer
+from lrscope.recorder._buffer import BlockBuffer, RecordsFile
 from lrscope.recorder._cadence import Accounting, Cost, Schedule
 from lrscope.recorder._ending import CLOSED, LEFT_OUT, Inert, end_failed, end_file, end_forgotten
 from lrscope.recorder._hooks import ActivationHooks, Hook
@@ -104,7 +104,7 @@ class Recorder:
         self._probes, self._statistics = affordable(wanted, self._model, limit, self.warnings, named=named)
         sweep = self._optimizers.sweep(self.settings)
         self._account = Accounting(self.settings, self.warnings)
-        self._buffer = StepBuffer()
+        self._buffer = BlockBuffer()
         self._numbers = Numbers(self._buffer, sweep.axes, self.warnings)
         self._measuring: Measuring | None = None
         self._captured: Captured | None = None

@@ -64,40 +64,40 @@ def accuracies(replicates):
 
 def test_of_batches_of_one_size_the_difference_of_accuracies_is_that_of_a_paired_test():
     sums, each = accuracies([4] * 10)
-    found = accuracy_change(sums, 0.2, 0.1)
+    result = accuracy_change(sums, 0.2, 0.1)
     expected = stats.ttest_rel(each[1], each[0]).confidence_interval()
-    assert_allclose([found.difference_low, found.difference_high], [expected.low, expected.high], rtol=1e-9)
+    assert_allclose([result.difference_low, result.difference_high], [expected.low, expected.high], rtol=1e-9)
 
 
 def test_of_unequal_batches_each_training_counts_the_same():
     counts = np.arange(1, 11)
     sums, each = accuracies(counts)
-    found = accuracy_change(sums, 0.2, 0.1)
-    assert_allclose(found.accuracy, np.repeat(each, counts, axis=1).mean(1), rtol=1e-12)
-    assert_allclose(found.difference, found.accuracy[1] - found.accuracy[0], rtol=1e-12)
-    assert found.difference_low < found.difference < found.difference_high
+    result = accuracy_change(sums, 0.2, 0.1)
+    assert_allclose(result.accuracy, np.repeat(each, counts, axis=1).mean(1), rtol=1e-12)
+    assert_allclose(result.difference, result.accuracy[1] - result.accuracy[0], rtol=1e-12)
+    assert result.difference_low < result.difference < result.difference_high
 
 
 def test_a_delta_that_is_a_function_of_the_output_is_found(sum_networks):
     output = np.random.default_rng(0).uniform(-1, 1, size=(1, 1, 200, 5)).repeat(8, 1)
     values = np.broadcast_to(np.concatenate([output, output + output**2]), (2, 8, 200, 5))
-    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
-    assert found.r2_bins > 0.95
-    assert found.r2_line < 0.05
+    result = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
+    assert result.r2_bins > 0.95
+    assert result.r2_line < 0.05
 
 
 def test_noise_at_eta_alone_makes_no_relation(sum_networks):
     rng = np.random.default_rng(0)
     effect = rng.normal(size=(2, 1, 400, 5)) * [[[[0.3]]], [[[1.0]]]]
     values = effect.cumsum(0) + 4 * rng.normal(size=(2, 32, 400, 5))
-    found = delta_against_output(summed(sum_networks(values, RATES)), 0.2, 0.1)
-    assert found.r2_line > 0.1  # the noise that both have, with opposite sign
-    assert found.r2_corrected_low == 0
-    assert found.r2_corrected < 0.02
+    result = delta_against_output(summed(sum_networks(values, RATES)), 0.2, 0.1)
+    assert result.r2_line > 0.1  # the noise that both have, with opposite sign
+    assert result.r2_corrected_low == 0
+    assert result.r2_corrected < 0.02
 
 
 def test_bins_without_noise_are_products_of_different_batches(values, sum_networks):
-    found = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1, bins=10)
+    result = delta_against_output(summed(sum_networks(values, RATES, 8)), 0.2, 0.1, bins=10)
     means = values.reshape(2, 8, 5, -1).mean(2)
     delta = means[1] - means[0]
     delta = delta - delta.mean(1, keepdims=True)
@@ -110,7 +110,7 @@ def test_bins_without_noise_are_products_of_different_batches(values, sum_networ
     whole = np.mean([(delta[i] * delta[j]).mean() for i in range(8) for j in range(8) if i != j])
     even, odd = np.arange(0, 8, 2), np.arange(1, 8, 2)
     expected = (between(even, odd) + between(odd, even)) / 2 / whole
-    assert_allclose(found.r2_bins_corrected, expected, rtol=1e-9)
+    assert_allclose(result.r2_bins_corrected, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("relation", "scale", "noise"), [(0.0, 0.3, 2.0), (0.5, 1.0, 1.0)])
@@ -119,23 +119,23 @@ def test_bins_without_noise_find_the_truth_that_noise_hides(sum_networks, relati
     output, own = rng.normal(size=(2, 1, 400, 5)) * [[[[scale]]], [[[0.3]]]]
     delta = 0.6 * relation * output + own
     values = np.stack([output, output + delta]) + noise * rng.normal(size=(2, 64, 400, 5))
-    found = delta_against_output(summed(sum_networks(values, RATES, 32)), 0.2, 0.1)
+    result = delta_against_output(summed(sum_networks(values, RATES, 32)), 0.2, 0.1)
     truth = 1 - own.var() / delta.var() if relation else 0.0
-    assert abs(float(found.r2_bins) - truth) > 0.05
-    assert found.r2_bins_corrected_low <= truth + 0.02
-    assert found.r2_bins_corrected_high >= truth - 0.02
-    assert found.r2_bins_corrected_high - found.r2_bins_corrected_low < 0.2
+    assert abs(float(result.r2_bins) - truth) > 0.05
+    assert result.r2_bins_corrected_low <= truth + 0.02
+    assert result.r2_bins_corrected_high >= truth - 0.02
+    assert result.r2_bins_corrected_high - result.r2_bins_corrected_low < 0.2
 
 
 def test_equal_outputs_need_no_warning(values, sum_networks):
-    found = delta_against_output(summed(sum_networks(np.zeros_like(values), RATES, 8)), 0.2, 0.1)
-    assert found.r2_line.isnull()
-    assert found.r2_bins.isnull()
+    result = delta_against_output(summed(sum_networks(np.zeros_like(values), RATES, 8)), 0.2, 0.1)
+    assert result.r2_line.isnull()
+    assert result.r2_bins.isnull()
 
 
 def test_classes_are_means_with_batches_left_out(simulate_networks, sum_networks):
     values, _ = simulate_networks(RATES, 40, 13)
-    found = output_sensitivity(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
+    result = output_sensitivity(summed(sum_networks(values, RATES, 8)), 0.2, 0.1)
     each = (values[1] - values[0]) / 0.1
     targets = np.arange(13) % 5
     for output in range(5):
@@ -143,9 +143,9 @@ def test_classes_are_means_with_batches_left_out(simulate_networks, sum_networks
             of_replicates = each[:, chosen, output].mean(1)
             batches = of_replicates.reshape(8, 5).mean(1)
             reach = stats.t.ppf(0.975, 7) * batches.std(ddof=1) / 8**0.5
-            assert_allclose(found[name][output], of_replicates.mean(), rtol=1e-10)
-            assert_allclose(found[f"{name}_low"][output], of_replicates.mean() - reach, rtol=1e-6)
-            assert_allclose(found[f"{name}_high"][output], of_replicates.mean() + reach, rtol=1e-6)
+            assert_allclose(result[name][output], of_replicates.mean(), rtol=1e-10)
+            assert_allclose(result[f"{name}_low"][output], of_replicates.mean() - reach, rtol=1e-6)
+            assert_allclose(result[f"{name}_high"][output], of_replicates.mean() + reach, rtol=1e-6)
 
 
 @pytest.fixture
@@ -164,34 +164,34 @@ def sums(simulate_networks, sum_networks, learned):
 
 
 def test_they_are_the_extremes_of_the_band_of_their_class(sums, learned):
-    found = favoured(sums, 0.2, 0.1, count=5)
+    result = favoured(sums, 0.2, 0.1, count=5)
     low, high = learned[:, CHOOSING].mean(1)
     for one in range(CLASSES):
         members = np.arange(one, 600, CLASSES)
         ends = np.percentile(low[members], [40, 60])
         band = [place for place in members if ends[0] <= low[place] <= ends[1]]
         ordered = sorted(band, key=lambda place: high[place] - low[place])
-        assert found.position.sel({"class": one, "side": "least"}).values.tolist() == ordered[:5]
-        assert found.position.sel({"class": one, "side": "most"}).values.tolist() == ordered[::-1][:5]
-        assert int(found.band.sel({"class": one})) == len(band)
+        assert result.position.sel({"class": one, "side": "least"}).values.tolist() == ordered[:5]
+        assert result.position.sel({"class": one, "side": "most"}).values.tolist() == ordered[::-1][:5]
+        assert int(result.band.sel({"class": one})) == len(band)
 
 
 def test_confidences_are_means_over_the_replicates_that_did_not_choose(sums, learned):
-    found = favoured(sums, 0.2, 0.1, count=5)
+    result = favoured(sums, 0.2, 0.1, count=5)
     low, high = learned[:, [2, 3, 6, 7]].mean(1)
-    assert_allclose(found.confidence_low, low[found.position.values], rtol=1e-12)
-    assert_allclose(found.confidence_high, high[found.position.values], rtol=1e-12)
-    assert_allclose(found.change, found.confidence_high - found.confidence_low)
-    assert_allclose(found.mean_change, found.change.mean("rank"))
+    assert_allclose(result.confidence_low, low[result.position.values], rtol=1e-12)
+    assert_allclose(result.confidence_high, high[result.position.values], rtol=1e-12)
+    assert_allclose(result.change, result.confidence_high - result.confidence_low)
+    assert_allclose(result.mean_change, result.change.mean("rank"))
 
 
 def test_under_noise_alone_those_that_gain_most_gain_nothing(simulate_networks, sum_networks):
     values, _ = simulate_networks(RATES, 64, 10)
     noise = np.random.default_rng(3).normal(size=(2, 64, 2000))
-    found = favoured(summed(sum_networks(values, RATES, 16, learned=noise)), 0.2, 0.1)
-    error = (2 / 32 / found.sizes["rank"]) ** 0.5  # two rates, 32 replicates in each half
+    result = favoured(summed(sum_networks(values, RATES, 16, learned=noise)), 0.2, 0.1)
+    error = (2 / 32 / result.sizes["rank"]) ** 0.5  # two rates, 32 replicates in each half
     for one in ("most", "least"):
-        shown, choosing = (found[name].sel(side=one).values for name in ("mean_change", "mean_choosing_change"))
+        shown, choosing = (result[name].sel(side=one).values for name in ("mean_change", "mean_choosing_change"))
         assert (abs(shown) < 4 * error).all()
         assert abs(shown.mean()) < 3 * error / CLASSES**0.5
         assert (choosing if one == "most" else -choosing).mean() > 6 * error / CLASSES**0.5
@@ -204,12 +204,12 @@ def test_one_batch_cannot_choose_and_show(simulate_networks, sum_networks, learn
 
 
 def test_no_sample_is_on_both_sides(sums):
-    found = favoured(sums, 0.2, 0.1)
-    assert found.sizes == {"class": CLASSES, "side": 2, "rank": 24}
+    result = favoured(sums, 0.2, 0.1)
+    assert result.sizes == {"class": CLASSES, "side": 2, "rank": 24}
     for one in range(CLASSES):
-        places = found.position.sel({"class": one})
+        places = result.position.sel({"class": one})
         there = places.values[places.values >= 0]
-        assert len(there) == 2 * (int(found.band.sel({"class": one})) // 2)
+        assert len(there) == 2 * (int(result.band.sel({"class": one})) // 2)
         assert len(set(there.tolist())) == len(there)
-    assert found.change.isnull().equals(found.position == -1)
-    assert found.mean_change.notnull().all()
+    assert result.change.isnull().equals(result.position == -1)
+    assert result.mean_change.notnull().all()

@@ -44,20 +44,20 @@ def test_a_target_of_ones_own_is_learned(tmp_path):
 
 
 def test_the_progress_of_several_experiments_is_one_and_a_resume_begins_where_it_was(tmp_path):
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     each, whole = 2 * 12, 2 * 2 * 12  # networks and steps of one experiment, of both
 
     def tell(done: int, total: int) -> None:
-        told.append((done, total))
-        if len(told) == each:  # in the second
+        reports.append((done, total))
+        if len(reports) == each:  # in the second
             raise KeyboardInterrupt
 
     shared = {"command": "-", "where": Where("cpu"), "progress": tell}
     for resume, first in ((False, 0), (True, each)):
         assert run("stability", Options(**SMALL), Folder(tmp_path / "run"), resume=resume, **shared) is resume
-        done, totals = zip(*told, strict=True)
+        done, totals = zip(*reports, strict=True)
         assert set(totals) == {whole}
         assert list(done) == sorted(done)
         assert first < done[0] <= first + 2
-        told.clear()
+        reports.clear()
     assert done[-1] == whole
